@@ -1,0 +1,1 @@
+"""Standard evaluation of a model: zero-shot classification."""

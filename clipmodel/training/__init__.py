@@ -1,0 +1,1 @@
+"""Contrastive pre-training: one recipe file, one loop."""

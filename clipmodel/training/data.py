@@ -1,0 +1,149 @@
+"""Training pictures and captions, held in memory; every batch is a function of the seed and the step.
+
+Shapes: N rows, B rows of a batch, H = W image side in pixels, L tokens.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from clipmodel.errors import UserError
+from clipmodel.preprocess import Preprocess
+from clipmodel.text import trim_padding
+from clipmodel.tokenizer import BPETokenizer
+from clipmodel.training.captions import CaptionTable, CaptionTemplate
+from clipmodel.training.recipe import AugmentRecipe, CaptionRecipe, DataRecipe
+
+
+@dataclass(frozen=True)
+class Batch:
+    pixels: Tensor  # [B, 3, H, W], augmented and normalised
+    tokens: Tensor  # [B, L]
+    ignore: Tensor  # [B, B] bool, pairs that are no negatives
+
+
+def read_table(paths: Sequence[Path], recipe: DataRecipe) -> pd.DataFrame:
+    """Rows of parquet files that the recipe keeps, in file order.
+
+    Raises
+    ------
+    UserError
+        A file is missing, a column is absent, or nothing is left.
+    """
+    if missing := [path for path in paths if not path.is_file()]:
+        raise UserError(f"no training data at {missing[0]}", remedy="check data.source in the recipe")
+    frame = pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
+    for column, values in recipe.where.items():
+        if column not in frame:
+            raise UserError(
+                f"{paths[0]}: no column {column!r} (data.where)", remedy=f"columns: {', '.join(frame.columns)}"
+            )
+        frame = frame[frame[column].isin(values)]
+    if frame.empty:
+        raise UserError(f"no rows are left of {recipe.source!r} after data.where", remedy="loosen data.where")
+    return frame.reset_index(drop=True)
+
+
+def caption_table(frame: pd.DataFrame, recipe: CaptionRecipe) -> CaptionTable:
+    """The caption sampler of a recipe: invisible values blanked, derived columns added."""
+    frame = frame.copy()
+    for column, flag in recipe.only_where.items():
+        frame[column] = frame[column].where(frame[flag].astype(bool), "none")
+    for column, rules in recipe.derive.items():
+        derived = pd.Series("none", index=frame.index)
+        for rule in reversed(rules):  # the first rule that fits wins, so it is written last
+            fits = np.logical_and.reduce([frame[name] == value for name, value in rule.when.items()])
+            derived[fits] = rule.value
+        frame[column] = derived
+    templates = [CaptionTemplate(text=t.text, when=t.when, weight=t.weight) for t in recipe.templates]
+    return CaptionTable(frame, templates)
+
+
+def decode_pictures(encoded: Sequence[bytes], preprocess: Preprocess) -> Tensor:
+    """uint8 [N, 3, H, W], resized and cropped as for inference."""
+    pixels = np.stack([preprocess.crop(Image.open(io.BytesIO(blob)).convert("RGB")) for blob in encoded])
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
+
+
+def augment(pixels: Tensor, recipe: AugmentRecipe, generator: torch.Generator) -> Tensor:
+    """Random affine geometry and light of uint8 [B, 3, H, W]; float in the same 0-255 range comes back."""
+    n = len(pixels)
+
+    def uniform(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(n, generator=generator)
+
+    scale = 1 / uniform(*recipe.scale)  # a larger picture samples a smaller field
+    angle = uniform(-recipe.rotate_degrees, recipe.rotate_degrees) * (math.pi / 180)
+    mirror = torch.where(uniform(0, 1) < 0.5, -1.0, 1.0) if recipe.flip else torch.ones(n)
+    cos, sin = scale * angle.cos(), scale * angle.sin()
+    shift = [2 * uniform(-recipe.shift, recipe.shift) for _ in "xy"]  # the grid spans -1 to 1
+    theta = torch.stack([cos * mirror, -sin, shift[0], sin * mirror, cos, shift[1]], dim=1).view(n, 2, 3)
+    grid = F.affine_grid(theta, list(pixels.shape), align_corners=False)
+    moved = F.grid_sample(pixels.float(), grid, padding_mode="border", align_corners=False)
+    bright = uniform(1 - recipe.brightness, 1 + recipe.brightness).view(n, 1, 1, 1)
+    contrast = uniform(1 - recipe.contrast, 1 + recipe.contrast).view(n, 1, 1, 1)
+    mean = moved.mean(dim=(1, 2, 3), keepdim=True)
+    return (((moved - mean) * contrast + mean) * bright).clamp_(0, 255)
+
+
+class TrainingData:
+    """Batches by step number, so that a resumed run sees what an uninterrupted one would.
+
+    Each epoch is a fresh permutation; a last, short batch is filled from the next epoch.
+    """
+
+    def __init__(
+        self,
+        pixels: Tensor,
+        captions: CaptionTable,
+        *,
+        tokenizer: BPETokenizer,
+        preprocess: Preprocess,
+        augment_recipe: AugmentRecipe,
+        batch_size: int,
+        seed: int,
+    ) -> None:
+        if batch_size > len(pixels):
+            raise UserError(
+                f"batch_size {batch_size} is larger than the {len(pixels)} pictures of the training data",
+                remedy="lower batch_size in the recipe",
+            )
+        self._pixels, self._captions = pixels, captions
+        self._tokenizer, self._preprocess, self._augment = tokenizer, preprocess, augment_recipe
+        self.batch_size, self._seed = batch_size, seed
+
+    def __len__(self) -> int:
+        return len(self._pixels)
+
+    def rows(self, step: int) -> np.ndarray:
+        """[B] row numbers of a step."""
+        first = step * self.batch_size
+        epochs = range(first // len(self), (first + self.batch_size - 1) // len(self) + 1)
+        order = np.concatenate(
+            [np.random.default_rng((self._seed, 0, epoch)).permutation(len(self)) for epoch in epochs]
+        )
+        start = first - epochs[0] * len(self)
+        return order[start : start + self.batch_size]
+
+    def batch(self, step: int) -> Batch:
+        rows = self.rows(step)
+        rng = np.random.default_rng((self._seed, 1, step))
+        captions = [self._captions.sample(row, rng) for row in rows]
+        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        pixels = augment(self._pixels[torch.from_numpy(rows)], self._augment, generator)
+        return Batch(
+            pixels=self._preprocess.normalize(pixels),
+            tokens=trim_padding(self._tokenizer([caption.text for caption in captions], truncate=True)),
+            ignore=torch.from_numpy(self._captions.also_described(rows, captions)),
+        )

@@ -1,0 +1,132 @@
+"""The recipe file: everything that decides what a training run produces, validated when it is read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from clipmodel.config import CLIPConfig
+from clipmodel.yamlfile import read_yaml_model
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TokenizerRecipe(_Part):
+    """A byte-pair vocabulary learned from the training captions."""
+
+    vocab_size: int = Field(ge=300, description="tokens, the start and end of text included")
+    passes: int = Field(5, ge=1, description="captions drawn from each row to learn from")
+
+
+class TemplateRecipe(_Part):
+    """One way to caption a row; see clipmodel/training/captions.py."""
+
+    text: str
+    when: dict[str, str] = {}
+    weight: float = Field(1.0, gt=0)
+
+
+class DerivedValue(_Part):
+    value: str
+    when: dict[str, str]
+
+
+class CaptionRecipe(_Part):
+    templates: list[TemplateRecipe] = Field(min_length=1)
+    derive: dict[str, list[DerivedValue]] = Field(
+        {}, description="new columns: the value of the first rule whose conditions a row meets"
+    )
+    only_where: dict[str, str] = Field(
+        {}, description="column: flag column; where the flag is false the column states nothing"
+    )
+
+
+class AugmentRecipe(_Part):
+    """Random geometry a picture, uniform in the ranges; the border's colour fills what comes in."""
+
+    scale: tuple[float, float] = (1.0, 1.0)
+    shift: float = Field(0.0, ge=0, le=0.5, description="of the side, in each direction")
+    rotate_degrees: float = Field(0.0, ge=0, le=180)
+    flip: bool = Field(False, description="mirror half of the pictures")
+    brightness: float = Field(0.0, ge=0, lt=1, description="factor drawn from 1 - b to 1 + b, a picture")
+    contrast: float = Field(0.0, ge=0, lt=1, description="the same, about the picture's mean")
+
+
+class DataRecipe(_Part):
+    source: str = Field(description="a name the caller resolves, such as 'emoji', or a parquet file")
+    where: dict[str, list[str]] = Field({}, description="column: values kept")
+    captions: CaptionRecipe
+    augment: AugmentRecipe = AugmentRecipe()
+
+
+class OptimRecipe(_Part):
+    """AdamW with decoupled decay (not on gains and biases), warm-up, then a cosine to zero."""
+
+    peak_learning_rate: float = Field(gt=0)
+    warmup_steps: int = Field(ge=0)
+    weight_decay: float = Field(0.2, ge=0)
+    betas: tuple[float, float] = (0.9, 0.98)
+    eps: float = Field(1e-6, gt=0)
+    clip_gradient_norm: float | None = Field(None, gt=0)
+
+
+class Recipe(_Part):
+    """A training run. `launch` and `expect` are for people."""
+
+    recipe: str
+    description: str
+    launch: str
+    expect: str
+    seed: int = 0
+    steps: int = Field(ge=1)
+    batch_size: int = Field(ge=2)
+    loss_chunk: int | None = Field(None, ge=1, description="rows of the loss at a time; None: all")
+    precision: Literal["fp32", "bf16"] = "fp32"
+    save_every: int = Field(200, ge=1, description="steps between checkpoints")
+    model: dict[str, Any]
+    tokenizer: TokenizerRecipe
+    data: DataRecipe
+    optim: OptimRecipe
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        config = self.model_configuration
+        if config.text.vocab_size != self.tokenizer.vocab_size:
+            raise ValueError(
+                f"model.text.vocab_size {config.text.vocab_size} and tokenizer.vocab_size "
+                f"{self.tokenizer.vocab_size} differ"
+            )
+        if self.optim.warmup_steps >= self.steps:
+            raise ValueError(f"optim.warmup_steps {self.optim.warmup_steps} must be below steps {self.steps}")
+        return self
+
+    @property
+    def model_configuration(self) -> CLIPConfig:
+        return CLIPConfig.from_dict(self.model)
+
+    @property
+    def sha256(self) -> str:
+        """Of all values, so that a run is only continued under the recipe that began it."""
+        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()
+
+
+def load_recipe(name_or_path: str) -> Recipe:
+    """Read a shipped recipe by name, or a YAML file by path.
+
+    Raises
+    ------
+    UserError
+        No such recipe, a key that is unknown or missing, an impossible value; the message names the
+        file and the key.
+    """
+    shipped = {path.stem: path for path in sorted(RECIPES.glob("*.yaml"))}
+    path = shipped.get(name_or_path, Path(name_or_path))
+    return read_yaml_model(path, Recipe, what="recipe", shipped=list(shipped))

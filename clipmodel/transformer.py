@@ -1,0 +1,99 @@
+"""The pre-norm transformer both towers are made of. Parameter names are those of OpenAI's files.
+
+Shapes: N sequences, L tokens, D width, H heads.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from clipmodel.config import Activation
+
+
+class LayerNorm(nn.LayerNorm):
+    """Layer norm computed in fp32 whatever the input's precision, as in the original."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dtype == self.weight.dtype:
+            return super().forward(x)
+        return F.layer_norm(x.float(), self.normalized_shape, self.weight, self.bias, self.eps).to(x.dtype)
+
+
+def quick_gelu(x: Tensor) -> Tensor:
+    """x * sigmoid(1.702 x), the activation of OpenAI's weights, through the fused SiLU."""
+    return F.silu(1.702 * x) / 1.702
+
+
+ACTIVATIONS = {"quick_gelu": quick_gelu, "gelu": F.gelu}
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention with one fused input projection."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
+        self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))
+        self.out_proj = nn.Linear(width, width)
+        # The defaults of torch's own multi-head attention, which the vision towers keep.
+        nn.init.xavier_uniform_(self.in_proj_weight)
+        nn.init.zeros_(self.out_proj.bias)
+
+    def forward(self, x: Tensor, *, causal: bool = False) -> Tensor:
+        n, length, width = x.shape
+        qkv = F.linear(x, self.in_proj_weight, self.in_proj_bias)
+        q, k, v = qkv.view(n, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+        return self.out_proj(mixed.transpose(1, 2).reshape(n, length, width))
+
+
+class MLP(nn.Module):
+    def __init__(self, width: int, activation: Activation) -> None:
+        super().__init__()
+        self.c_fc = nn.Linear(width, 4 * width)
+        self.c_proj = nn.Linear(4 * width, width)
+        self.activation = ACTIVATIONS[activation]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.c_proj(self.activation(self.c_fc(x)))
+
+
+class ResidualAttentionBlock(nn.Module):
+    def __init__(self, width: int, heads: int, activation: Activation) -> None:
+        super().__init__()
+        self.attn = Attention(width, heads)
+        self.ln_1 = LayerNorm(width)
+        self.mlp = MLP(width, activation)
+        self.ln_2 = LayerNorm(width)
+
+    def forward(self, x: Tensor, *, causal: bool = False) -> Tensor:
+        x = x + self.attn(self.ln_1(x), causal=causal)
+        return x + self.mlp(self.ln_2(x))
+
+
+class Transformer(nn.Module):
+    """A stack of blocks, [N, L, D] -> [N, L, D].
+
+    `gradient_checkpointing` recomputes each block in the backward pass: memory for one block's
+    activations instead of all, for about a third more time.
+    """
+
+    def __init__(self, width: int, layers: int, heads: int, *, activation: Activation, causal: bool) -> None:
+        super().__init__()
+        self.causal = causal
+        self.gradient_checkpointing = False
+        self.resblocks = nn.ModuleList(
+            ResidualAttentionBlock(width, heads, activation) for _ in range(layers)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        for block in self.resblocks:
+            if self.gradient_checkpointing and torch.is_grad_enabled():
+                x = checkpoint(block, x, causal=self.causal, use_reentrant=False)
+            else:
+                x = block(x, causal=self.causal)
+        return x

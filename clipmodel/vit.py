@@ -1,0 +1,40 @@
+"""Vision transformer tower. Shapes: N images, L = grid^2 + 1 tokens, W width, D joint embedding."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from clipmodel.config import Activation, ViTConfig
+from clipmodel.transformer import LayerNorm, Transformer
+
+
+class VisionTransformer(nn.Module):
+    """Patches, a class token, pre-norm blocks; the class token is projected (paper, section 2.4)."""
+
+    def __init__(self, config: ViTConfig, embed_dim: int, *, activation: Activation) -> None:
+        super().__init__()
+        width = config.width
+        grid = config.image_size // config.patch_size
+        scale = width**-0.5
+        self.conv1 = nn.Conv2d(3, width, kernel_size=config.patch_size, stride=config.patch_size, bias=False)
+        self.class_embedding = nn.Parameter(scale * torch.randn(width))
+        self.positional_embedding = nn.Parameter(scale * torch.randn(grid * grid + 1, width))
+        self.ln_pre = LayerNorm(width)
+        self.transformer = Transformer(
+            width, config.layers, config.heads, activation=activation, causal=False
+        )
+        self.ln_post = LayerNorm(width)
+        self.proj = nn.Parameter(scale * torch.randn(width, embed_dim))
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """[N, 3, H, W] -> [N, W]: the class token before the projection, as linear probes use it."""
+        x = self.conv1(pixels).flatten(2).transpose(1, 2)  # [N, grid^2, W]
+        cls = self.class_embedding.to(x.dtype).expand(len(x), 1, -1)
+        x = torch.cat([cls, x], dim=1) + self.positional_embedding.to(x.dtype)
+        x = self.transformer(self.ln_pre(x))
+        return self.ln_post(x[:, 0])
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """[N, 3, H, W] -> [N, D], not normalised."""
+        return self.features(pixels) @ self.proj
