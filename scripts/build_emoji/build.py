@@ -32,7 +32,7 @@ WEBP_QUALITY = 90
 LEFT_OUT = ("flag", "symbol")
 TONED = ("person", "fantasy being")
 THINNED = ("food", "object", "place or vehicle", "game or event")
-THINNED_SHARE = 0.45
+THINNED_SHARE = 0.4
 
 SCHEMA = pa.schema(
     [

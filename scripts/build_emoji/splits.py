@@ -72,12 +72,16 @@ def add_splits(rows: pd.DataFrame) -> pd.DataFrame:
     """Return `rows` with ``split``: held_out_family, held_out_combination, validation or train.
 
     Validation is drawn by hash of drawing and tone, so both renderings of one silhouette and tone
-    go the same way.
+    go the same way. A picture that shares drawing and tone with a held-out combination (the art of
+    woman and man is the same, say) would give it away in training: it goes to validation too.
     """
     result = rows.copy()
     cells = held_out_combinations()
     columns = ("design_family", "occupation", "skin_tone", "gender", "drawing_id")
     result["split"] = [_split(*values, cells=cells) for values in zip(*(rows[c] for c in columns), strict=True)]
+    art = result["drawing_id"] + "/" + result["skin_tone"]
+    shown = set(art[result["split"] == "held_out_combination"])
+    result.loc[(result["split"] == "train") & art.isin(shown), "split"] = "validation"
     return result
 
 

@@ -14,11 +14,12 @@ from PIL import Image
 from scripts.build_emoji.names import NONE, TONES
 
 SIDE = 64
-CHANNEL_STEP = 24
+CHANNEL_STEP = 16
 MIN_CHANGED = 0.01
 
 Pixels = npt.NDArray[np.uint8]
 _PERSONAL = ("person", "fantasy being")
+_ALL_TONES = (NONE, *TONES)
 
 
 def render(svg: str, *, side: int = SIDE) -> Pixels:
@@ -74,6 +75,12 @@ class _Lookup:
         place = self.index.get(key)
         return None if place is None else self.pixels[place]
 
+    def typical_change(self, vendor: str, concept: str, first: str, second: str) -> float:
+        """Return the median share of changed pixels over the tones both genders have; NaN without any."""
+        pairs = ((self.find(vendor, concept, first, t), self.find(vendor, concept, second, t)) for t in _ALL_TONES)
+        shares = [changed_share(a, b) for a, b in pairs if a is not None and b is not None]
+        return float(np.median(shares)) if shares else float("nan")
+
 
 def _all_differ(own: Pixels, others: Iterable[Pixels | None]) -> bool:
     present = [other for other in others if other is not None]
@@ -93,26 +100,28 @@ def _tone_visible(
 def _gender_visible(
     table: _Lookup, i: int, vendor: str, concept: str, gender: str, tone: str, category: str
 ) -> bool:
-    """Visible if woman's and man's art differ; for ``person``, if both exist and neither is used."""
+    """Visible if woman's and man's art differ; for ``person``, if both exist and neither is used.
+
+    One answer for all tones of a drawing. A woman or man whose counterpart was not drawn counts as visible.
+    """
     if gender == NONE:
         return False
-    own = table.pixels[i]
-    forms = {form: table.find(vendor, concept, form, tone) for form in ("woman", "man")}
+    rivals = [form for form in ("woman", "man") if form != gender]
+    shares = [table.typical_change(vendor, concept, gender, rival) for rival in rivals]
     if gender == "person":
-        return all(art is not None and differs(own, art) for art in forms.values())
-    other = forms["man" if gender == "woman" else "woman"]
-    return other is None or differs(own, other)
+        return all(share >= MIN_CHANGED for share in shares)
+    return not shares[0] < MIN_CHANGED
 
 
 def _age_visible(
     table: _Lookup, i: int, age: str, vendor: str, concept: str, gender: str, tone: str, category: str
 ) -> bool:
-    """Visible if the picture differs from the plain drawing of another age (adult: of a child)."""
+    """Visible if the picture differs from every plain adult of its tone (an adult: from every child)."""
     if age == NONE or category not in _PERSONAL:
         return False
-    form = "person" if gender == NONE else gender
     reference = "child" if age == "adult" else "person"
-    return _all_differ(table.pixels[i], [table.find(vendor, reference, form, tone)])
+    forms = (table.find(vendor, reference, form, tone) for form in ("woman", "man", "person"))
+    return _all_differ(table.pixels[i], forms)
 
 
 def _job_visible(
