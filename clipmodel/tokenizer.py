@@ -80,20 +80,23 @@ class BPETokenizer:
 
     @classmethod
     def train(cls, texts: Iterable[str], *, vocab_size: int, context_length: int) -> BPETokenizer:
-        """Learn a byte-level BPE from texts; the same texts in the same order give the same vocabulary."""
-        bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
+        """Learn a byte-level BPE from texts; the same texts in the same order give the same vocabulary.
+
+        Words begin with a marked space instead of ending with "</w>" as in OpenAI's vocabulary: the
+        library numbers suffixed letters in the order of a hash table, another one in each process.
+        """
+        bpe = Tokenizer(models.BPE())
         bpe.normalizer = normalizers.Sequence([normalizers.NFC()])
         bpe.pre_tokenizer = pre_tokenizers.Sequence(
             [
                 pre_tokenizers.Split(Regex(_WORDS), behavior="removed", invert=True),
-                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+                pre_tokenizers.ByteLevel(add_prefix_space=True, use_regex=False),
             ]
         )
-        bpe.decoder = decoders.BPEDecoder(suffix="</w>")
+        bpe.decoder = decoders.ByteLevel()
         trainer = trainers.BpeTrainer(
             vocab_size=vocab_size - 2,
             initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-            end_of_word_suffix="</w>",
             show_progress=False,
         )
         bpe.train_from_iterator((clean(text) for text in texts), trainer)

@@ -17,7 +17,11 @@ class VisionTransformer(nn.Module):
         width = config.width
         grid = config.image_size // config.patch_size
         scale = width**-0.5
-        self.conv1 = nn.Conv2d(3, width, kernel_size=config.patch_size, stride=config.patch_size, bias=False)
+        self.stem = _stem(config.stem_channels)
+        stride = config.patch_stride
+        self.conv1 = nn.Conv2d(
+            (3, *config.stem_channels)[-1], width, kernel_size=stride, stride=stride, bias=False
+        )
         self.class_embedding = nn.Parameter(scale * torch.randn(width))
         self.positional_embedding = nn.Parameter(scale * torch.randn(grid * grid + 1, width))
         self.ln_pre = LayerNorm(width)
@@ -29,7 +33,7 @@ class VisionTransformer(nn.Module):
 
     def features(self, pixels: Tensor) -> Tensor:
         """[N, 3, H, W] -> [N, W]: the class token before the projection, as linear probes use it."""
-        x = self.conv1(pixels).flatten(2).transpose(1, 2)  # [N, grid^2, W]
+        x = self.conv1(self.stem(pixels)).flatten(2).transpose(1, 2)  # [N, grid^2, W]
         cls = self.class_embedding.to(x.dtype).expand(len(x), 1, -1)
         x = torch.cat([cls, x], dim=1) + self.positional_embedding.to(x.dtype)
         x = self.transformer(self.ln_pre(x))
@@ -38,3 +42,12 @@ class VisionTransformer(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """[N, 3, H, W] -> [N, D], not normalised."""
         return self.features(pixels) @ self.proj
+
+
+def _stem(channels: tuple[int, ...]) -> nn.Sequential:
+    """3x3 convolutions with stride 2, batch norm, ReLU; the identity, without parameters, where there are none."""
+    layers: list[nn.Module] = []
+    for before, after in zip((3, *channels), channels, strict=False):
+        conv = nn.Conv2d(before, after, kernel_size=3, stride=2, padding=1, bias=False)
+        layers += [conv, nn.BatchNorm2d(after), nn.ReLU()]
+    return nn.Sequential(*layers)

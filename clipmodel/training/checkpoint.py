@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def load_checkpoint(out: Path, clip: CLIP, optimizer: Optimizer, *, identity: st
         return RunState(step=0, history=[])
     try:
         content: dict[str, Any] = torch.load(path, weights_only=True)
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
+    except (RuntimeError, EOFError, OSError, LookupError, ValueError, pickle.UnpicklingError) as error:
         raise UserError(f"{path}: unreadable checkpoint ({error})", remedy="delete it, or use another --out") from error
     if content["identity"] != identity:
         raise UserError(

@@ -157,7 +157,7 @@ def _step(
     loss = _loss(recipe, model.clip, data.batch(state.step))
     if not torch.isfinite(loss):
         raise UserError(
-            f"the loss is {float(loss)} at step {state.step}",
+            f"the loss is {float(loss.detach())} at step {state.step}",
             remedy="lower optim.peak_learning_rate or lengthen the warm-up; the last checkpoint is kept",
         )
     loss.backward()

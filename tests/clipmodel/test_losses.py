@@ -1,0 +1,67 @@
+"""The loss against torch's own cross entropy, whole and chunked, values and gradients."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from clipmodel.losses import contrastive_loss
+
+
+def _pairs(n: int, d: int = 8, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    images, texts = (
+        F.normalize(torch.randn(n, d, dtype=torch.float64, generator=generator), dim=-1) for _ in range(2)
+    )
+    return images.requires_grad_(), texts.requires_grad_(), torch.tensor(9.0, dtype=torch.float64).requires_grad_()
+
+
+def _naive(images: Tensor, texts: Tensor, scale: Tensor, ignore: Tensor | None = None) -> Tensor:
+    """Pair by pair, as the definition reads."""
+    total = torch.zeros((), dtype=images.dtype)
+    n = len(images)
+    for i in range(n):
+        row = [scale * images[i] @ texts[j] for j in range(n) if ignore is None or not ignore[i, j]]
+        column = [scale * images[j] @ texts[i] for j in range(n) if ignore is None or not ignore[j, i]]
+        total = total + torch.stack(row).logsumexp(0) + torch.stack(column).logsumexp(0)
+        total = total - 2 * scale * images[i] @ texts[i]
+    return total / (2 * n)
+
+
+def test_two_orthogonal_pairs_by_hand() -> None:
+    # Logits are s on the diagonal and 0 off it: each cross entropy is log(e^s + 1) - s.
+    loss = contrastive_loss(torch.eye(2), torch.eye(2), 3.0)
+    assert float(loss) == pytest.approx(math.log(math.exp(3) + 1) - 3, abs=1e-6)
+
+
+@pytest.mark.parametrize("chunk", [None, 1, 3, 7, 100])
+@pytest.mark.parametrize("masked", [False, True])
+def test_matches_the_definition(chunk: int | None, masked: bool) -> None:
+    inputs = _pairs(7)
+    ignore = None
+    if masked:
+        ignore = torch.rand(7, 7, generator=torch.Generator().manual_seed(1)) < 0.3
+        ignore.fill_diagonal_(False)
+    expected = _naive(*inputs, ignore)
+    found = contrastive_loss(*inputs, chunk, ignore=ignore)
+    assert float(found) == pytest.approx(float(expected), abs=1e-12)
+    for a, b in zip(torch.autograd.grad(found, inputs), torch.autograd.grad(expected, inputs), strict=True):
+        assert (a - b).abs().max() < 1e-12
+
+
+def test_ignored_pair_changes_the_loss() -> None:
+    images, texts, scale = _pairs(5)
+    ignore = torch.zeros(5, 5, dtype=torch.bool)
+    ignore[0, 1] = True
+    assert contrastive_loss(images, texts, scale, ignore=ignore) < contrastive_loss(images, texts, scale)
+
+
+def test_refuses_what_cannot_be_paired() -> None:
+    with pytest.raises(ValueError, match="pairs must match"):
+        contrastive_loss(torch.eye(3), torch.eye(3)[:2], 1.0)
+    with pytest.raises(ValueError, match="chunk"):
+        contrastive_loss(torch.eye(3), torch.eye(3), 1.0, 0)
