@@ -1,0 +1,68 @@
+# One line a target: `make help`. Two of them do all the set-up on a fresh machine: `make audit`, `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+OUT    ?= runs/quickstart
+BUILD  := build
+
+.DEFAULT_GOAL := help
+.PHONY: help install audit test check lint types layers browser data train clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+install: $(STAMP)  ## virtual environment in .venv, pinned dependencies, this package
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The lock is complete, so it is installed without resolving and every file is checked against its hash. The
+# second line adds only what the lock leaves to the platform: the accelerator libraries that a CUDA build of
+# torch pins for itself. On a machine whose pip finds a CPU build it downloads nothing.
+$(STAMP): requirements.lock setup.py clipmodel/__init__.py | $(BIN)/python
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --editable '.[dev]' torch==2.13.0
+	$(BIN)/python -m pip check
+	@touch $@
+
+audit: $(STAMP)  ## the default audit; says where its report is
+	$(BIN)/clip-audit run quickstart --out $(OUT)
+	@echo "Report: $(abspath $(OUT))/report.html"
+
+test: $(STAMP) browser  ## all tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+# The browser tests skip, with a reason, where Chromium is missing and cannot be installed.
+browser:
+	@if ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null \
+	    && command -v apt-get >/dev/null && [ "$$(id -u)" -eq 0 ]; then \
+	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 \
+	  || echo "Chromium could not be installed: the browser tests will be skipped"; \
+	fi
+
+check: lint types layers  ## lint, types, layers
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+
+types: $(STAMP)
+	$(BIN)/mypy clipmodel probes audit
+
+layers: $(STAMP)
+	$(BIN)/python -m pytest -q tests/test_layers.py
+
+data: $(STAMP)  ## rebuild the embedded emoji from their npm packages
+	mkdir -p $(BUILD)/emoji
+	cp scripts/build_emoji/package.json $(BUILD)/emoji/
+	npm install --prefix $(BUILD)/emoji --no-package-lock --ignore-scripts --no-audit --no-fund
+	$(BIN)/python -m scripts.build_emoji --npm $(BUILD)/emoji/node_modules --out probes/data/emoji
+
+train: $(STAMP)  ## train the bundled model's recipe into runs/train-tiny
+	$(BIN)/clip-audit train tiny --out runs/train-tiny
+
+clean:  ## remove builds and caches; keep .venv and runs
+	rm -rf $(BUILD) dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find clipmodel probes audit tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

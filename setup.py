@@ -1,0 +1,74 @@
+"""Build the three packages of CLIP Audit: clipmodel, probes, audit."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+# Read, not imported: the package's requirements are not installed while it is built.
+INIT = (HERE / "clipmodel/__init__.py").read_text(encoding="utf-8")
+VERSION = re.search(r'^__version__ = "([^"]+)"', INIT, re.MULTILINE)[1]
+
+DATA_PATTERNS = [
+    f"**/*.{suffix}" for suffix in ("yaml", "parquet", "md", "json", "safetensors", "txt", "j2", "css", "js")
+]
+PACKAGES = ("clipmodel", "probes", "audit")
+
+REQUIRES = [
+    "torch>=2.6",
+    "numpy>=2.0",
+    "pandas>=2.2.2",
+    "pyarrow>=17.0",
+    "scipy>=1.13",
+    "matplotlib>=3.9",
+    "seaborn>=0.13.2",
+    "Jinja2>=3.1",
+    "pydantic>=2.8",
+    "PyYAML>=6.0.1",
+    "typer>=0.15",
+    "rich>=13.9",
+    "safetensors>=0.4.5",
+    "tokenizers>=0.20",
+    "ftfy>=6.2",
+    "pillow>=10.4",
+]
+NOTEBOOKS = ["jupyterlab>=4.2", "ipykernel>=6.29"]
+SCALE = ["ray[data]>=2.40", "webdataset>=0.2.100", "fsspec>=2024.6"]
+OPEN_CLIP = ["open_clip_torch>=2.30"]
+DEV = [
+    "pytest>=8.3",
+    "pytest-xdist>=3.6",
+    "hypothesis>=6.110",
+    "nbclient>=0.10",
+    "nbmake>=1.5.4",
+    "ipykernel>=6.29",
+    "playwright>=1.48",
+    "axe-playwright-python>=0.1.4",
+    "fairlearn>=0.12",
+    "statsmodels>=0.14.4",
+    "transformers>=4.46",
+    "resvg-py>=0.2",
+    "ruff>=0.8",
+    "mypy>=1.13",
+    "pandas-stubs>=2.2.2",
+    "scipy-stubs>=1.15",
+    "types-PyYAML>=6.0.12",
+]
+
+setup(
+    name="clip-audit",
+    version=VERSION,
+    description="Audit CLIP-like models for bias, and a complete, trainable CLIP to audit",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    author="CLIP Audit contributors",
+    license="MIT",
+    license_files=["LICENSE", "NOTICE"],
+    packages=find_packages(include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")]),
+    package_data=dict.fromkeys(PACKAGES, DATA_PATTERNS),
+    python_requires=">=3.11",
+    install_requires=REQUIRES,
+    extras_require={"notebooks": NOTEBOOKS, "scale": SCALE, "open_clip": OPEN_CLIP, "dev": DEV},
+    entry_points={"console_scripts": ["clip-audit = audit.cli:main"]},
+)
