@@ -1,0 +1,158 @@
+"""The contract between asking and concluding: what a run of probes hands to `audit`.
+
+Counts are the sufficient statistic. Every rate, interval and contrast derives from one tidy table with a row
+for each finest cell (product of the group attributes that a probe uses) x truth x event.
+
+This module imports no torch: an audit can be read and recomputed without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+SCHEMA_VERSION = 1
+ALL = "(all)"
+"""Value of a group attribute by which a row is not split."""
+MISSING = "(missing)"
+"""Value of an attribute that is not annotated, or not visible, for these images."""
+NO_TRUTH = "(none)"
+"""Truth of the rows of a probe that has none."""
+
+KEYS = ("probe", "design", "template", "rule", "threshold")
+"""Columns that name one specification: one way of asking one question."""
+EVENT_COLUMNS = ("truth", "event_kind", "event", "n", "count")
+RULES = ("argmax", "probability")
+EVENT_KINDS = ("class", "set")
+
+MANIFEST_KEYS = ("schema_version", "suite", "model", "data", "probes", "seed")
+PROBE_KEYS = ("name", "groups", "outcomes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Records:
+    """One run of a suite, before any conclusion.
+
+    Attributes
+    ----------
+    manifest
+        What was asked of which model on which data; JSON-able.
+    counts
+        Columns `KEYS`, one column a group attribute, `EVENT_COLUMNS`. `n` images have this cell and truth;
+        for `count` of them the event happened. Under rule "argmax" the class events are the predictions and
+        sum to `n`; under "probability" an event happens where its class, or one class of its set, reaches the
+        threshold. `threshold` is NaN for "argmax". Zero counts are kept.
+    curves
+        The columns of `counts`, set events only, for every threshold of the curve.
+    excluded
+        Images left out: probe, reason, one column a group attribute, n.
+    images
+        One row an image x probe x design x template, where it was asked for.
+    """
+
+    manifest: dict[str, Any]
+    counts: pd.DataFrame
+    curves: pd.DataFrame
+    excluded: pd.DataFrame
+    images: pd.DataFrame | None = None
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The group attributes, in the order of the columns."""
+        return attribute_columns(self.counts)
+
+
+def attribute_columns(counts: pd.DataFrame) -> tuple[str, ...]:
+    """The columns of a counts table that are group attributes."""
+    fixed = {*KEYS, *EVENT_COLUMNS}
+    return tuple(str(column) for column in counts.columns if column not in fixed)
+
+
+def empty_counts(attributes: Sequence[str]) -> pd.DataFrame:
+    """A counts table without rows, with the dtypes of a full one."""
+    numbers: Mapping[str, str] = {"threshold": "float64", "n": "int64", "count": "int64"}
+    columns = (*KEYS, *attributes, *EVENT_COLUMNS)
+    return pd.DataFrame({name: pd.Series(dtype=numbers.get(name, "str")) for name in columns})
+
+
+def validate(records: Records) -> None:
+    """Check that a run keeps the contract.
+
+    Raises
+    ------
+    ValueError
+        With the table, the rule that is broken and the first offending row. This is a fault of the code or
+        file that made the records, not of a suite, so it is no `UserError`.
+    """
+    _check_manifest(records.manifest)
+    attributes = records.attributes
+    grouped = {name for probe in records.manifest["probes"] for spec in probe["groups"] for name in spec}
+    if unknown := sorted(grouped - set(attributes)):
+        raise ValueError(f"counts: no column for the group attributes {unknown}")
+    for name, table in (("counts", records.counts), ("curves", records.curves)):
+        _check_columns(name, table, attributes)
+        _check_values(name, table)
+        _check_cells(name, table, attributes)
+    expected = ["probe", "reason", *attributes, "n"]
+    if list(records.excluded.columns) != expected:
+        raise ValueError(f"excluded: the columns must be {expected}, not {list(records.excluded.columns)}")
+    known = {probe["name"] for probe in records.manifest["probes"]}
+    if unknown := sorted(set(records.counts["probe"].unique()) - known):
+        raise ValueError(f"counts: the probes {unknown} are not in the manifest")
+
+
+def _check_manifest(manifest: Mapping[str, Any]) -> None:
+    if missing := [key for key in MANIFEST_KEYS if key not in manifest]:
+        raise ValueError(f"manifest: the keys {missing} are missing")
+    if manifest["schema_version"] != SCHEMA_VERSION:
+        raise ValueError(f"manifest: schema_version {manifest['schema_version']!r}, expected {SCHEMA_VERSION}")
+    for probe in manifest["probes"]:
+        if missing := [key for key in PROBE_KEYS if key not in probe]:
+            raise ValueError(f"manifest: the probe {probe.get('name', '?')!r} lacks {missing}")
+
+
+def _check_columns(name: str, table: pd.DataFrame, attributes: tuple[str, ...]) -> None:
+    expected = [*KEYS, *attributes, *EVENT_COLUMNS]
+    if list(table.columns) != expected:
+        raise ValueError(f"{name}: the columns must be {expected}, not {list(table.columns)}")
+    for column in ("n", "count"):
+        if not pd.api.types.is_integer_dtype(table[column]):
+            raise ValueError(f"{name}: {column} must hold integers, not {table[column].dtype}")
+    if not pd.api.types.is_float_dtype(table["threshold"]):
+        raise ValueError(f"{name}: threshold must hold floats, not {table['threshold'].dtype}")
+
+
+def _check_values(name: str, table: pd.DataFrame) -> None:
+    words = [column for column in table.columns if column not in ("threshold", "n", "count")]
+    argmax = (table["rule"] == "argmax").to_numpy()
+    threshold = table["threshold"].to_numpy()
+    _refuse(name, table, table[words].isna().any(axis=1).to_numpy(), f"a missing value is written {MISSING!r}")
+    _refuse(name, table, ~table["rule"].isin(RULES).to_numpy(), f"rule must be one of {RULES}")
+    _refuse(name, table, ~table["event_kind"].isin(EVENT_KINDS).to_numpy(), f"event_kind: one of {EVENT_KINDS}")
+    _refuse(name, table, np.isnan(threshold) != argmax, "threshold is NaN for argmax, and only there")
+    _refuse(name, table, (threshold < 0) | (threshold > 1), "threshold must lie in [0, 1]")
+    outside = ((table["count"] < 0) | (table["count"] > table["n"])).to_numpy()
+    _refuse(name, table, outside, "count must lie in 0 ... n")
+
+
+def _check_cells(name: str, table: pd.DataFrame, attributes: tuple[str, ...]) -> None:
+    cell = [*KEYS, *attributes, "truth"]
+    _refuse(name, table, table.duplicated([*cell, "event_kind", "event"]).to_numpy(), "a cell and event twice")
+    by_cell = table.groupby(cell, dropna=False, observed=True, sort=False)
+    _refuse(name, table, (by_cell["n"].transform("max") != table["n"]).to_numpy(), "n must be one within a cell")
+    classes = table[(table["event_kind"] == "class") & (table["rule"] == "argmax")]
+    predicted = classes.groupby(cell, dropna=False, observed=True, sort=False)["count"].transform("sum")
+    _refuse(name, classes, (predicted != classes["n"]).to_numpy(), "the predictions of a cell must sum to n")
+    specification = table.groupby(list(KEYS), dropna=False, observed=True, sort=False)
+    events = specification["event"].transform("nunique")
+    _refuse(name, table, (by_cell["event"].transform("nunique") != events).to_numpy(), "zero counts must be kept")
+
+
+def _refuse(name: str, table: pd.DataFrame, broken: np.ndarray, rule: str) -> None:
+    if broken.any():
+        row = table.iloc[int(np.argmax(broken))].to_dict()
+        raise ValueError(f"{name}: {rule}; {int(broken.sum())} rows break this, first {row}")
