@@ -51,7 +51,7 @@ SCHEMA = pa.schema(
 
 
 def build(npm: Path, out: Path, *, vendors: tuple[Vendor, ...] = VENDORS) -> pd.DataFrame:
-    """Write one parquet file a vendor into `out` and return the whole table.
+    """Write one parquet file a vendor into `out` and return the whole table (columns: ``SCHEMA``).
 
     Parameters
     ----------

@@ -13,6 +13,7 @@ from scripts.build_emoji.vocabulary import (
     AGE_WORDS,
     ANIMAL_SMILEYS,
     BODY_WORDS,
+    CONCEPTS,
     FANTASY_CONCEPTS,
     FANTASY_SMILEYS,
     GENDERED_CONCEPTS,
@@ -28,6 +29,7 @@ from scripts.build_emoji.vocabulary import (
 )
 
 TONES = ("light", "medium-light", "medium", "medium-dark", "dark")
+GENDERS = ("woman", "man", "person")
 NONE = "none"
 
 _TONE_OF_MODIFIER = dict(zip("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff", TONES, strict=True))
@@ -102,15 +104,17 @@ def _category(base: str, *, group: str) -> str:
     if group == "Animals & Nature":
         return "plant" if base in PLANTS else "object" if base in NON_ANIMALS else "animal"
     if group == "Smileys & Emotion":
-        if base in ANIMAL_SMILEYS or "cat" in base.split():
-            return "animal"
-        return "fantasy being" if base in FANTASY_SMILEYS else _smiley_category(base)
+        return _smiley_category(base)
     if base in SPECIAL_CATEGORIES:
         return SPECIAL_CATEGORIES[base]
     return GROUP_CATEGORIES[group]
 
 
 def _smiley_category(base: str) -> str:
+    if base in ANIMAL_SMILEYS or "cat" in base.split():
+        return "animal"
+    if base in FANTASY_SMILEYS:
+        return "fantasy being"
     words = set(base.split())
     return "face" if words & {"face", "frowning", "smiling"} or base == "star-struck" else "symbol"
 
@@ -136,24 +140,16 @@ def _gender(base: str, characters: str) -> str:
     if base in GENDERED_CONCEPTS:
         return GENDERED_CONCEPTS[base]
     words = set(re.split(r"[ :,]+", base))
-    for word, gender in (("woman", "woman"), ("man", "man"), ("person", "person")):
+    for word in GENDERS:
         if word in words:
-            return gender
+            return word
     return next((_GENDER_OF_SIGN[c] for c in characters if c in _GENDER_OF_SIGN), NONE)
 
 
 def _concept(base: str) -> str:
     """Return the name without its gender word; a bare ``man`` is the concept ``person``."""
-    bare = {"man": "person", "woman": "person", "person": "person", "old man": "older person"}
-    bare |= {"old woman": "older person", "boy": "child", "girl": "child", "merman": "merperson"}
-    bare |= {"mermaid": "merperson", "prince": "royalty", "princess": "royalty"}
-    bare |= {"person with crown": "royalty", "Santa Claus": "Claus", "Mrs. Claus": "Claus", "Mx Claus": "Claus"}
-    if base in bare:
-        return bare[base]
-    for word in ("woman", "man", "person"):
-        for text, put in ((f"pregnant {word}", "pregnant person"), (f"deaf {word}", "deaf person")):
-            if base == text:
-                return put
+    if base in CONCEPTS:
+        return CONCEPTS[base]
     stripped = re.sub(r"^(?:woman|man|person)(?=[ :,])[:,]? ?", "", base)
     return stripped.replace(": facing right", ", facing right")
 

@@ -75,7 +75,9 @@ def check_sources(npm: Path, *, table: Path) -> None:
         expected, path = line.split(maxsplit=1)
         source = npm / path
         if not source.is_file():
-            raise SourceError(f"{source}: missing; run 'npm ci' or 'npm install' with scripts/build_emoji")
+            raise SourceError(
+                f"{source}: missing; 'make data' installs the packages of scripts/build_emoji/package.json"
+            )
         found = hashlib.sha256(source.read_bytes()).hexdigest()
         if found != expected:
             raise SourceError(f"{source}: sha256 {found}, expected {expected}: not the pinned version")
@@ -132,24 +134,25 @@ def slugify(name: str) -> str:
 
 
 def _slug_table(npm: Path, vendor: Vendor, *, annotations: dict[str, Annotation]) -> dict[str, str]:
+    """Return characters by slug: from the set's own table, else from CLDR names and related sets."""
     if vendor.chars_from is not None:
-        tables = [(vendor.chars_from, False)]
-    else:
-        tables = [("noto", True), ("twemoji", True)]
-    found: dict[str, str] = {}
-    for name, with_aliases in tables:
-        folder = npm / f"@iconify-json/{name}"
-        slugs: dict[str, str] = {}
-        for characters, slug in sorted(_read_chars(folder).items()):
-            if characters in annotations:
-                slugs.setdefault(slug, characters)
-        if with_aliases:
-            aliases = _read(folder / "icons.json")["aliases"]
-            slugs |= {a: slugs[e["parent"]] for a, e in aliases.items() if e["parent"] in slugs and a not in slugs}
-        found = slugs | found
-    if vendor.chars_from is None:
-        found = {slugify(entry.name): characters for characters, entry in annotations.items()} | found
+        return _slugs(npm, vendor.chars_from, annotations=annotations)
+    found = {slugify(entry.name): characters for characters, entry in annotations.items()}
+    for name in ("twemoji", "noto"):
+        slugs = _slugs(npm, name, annotations=annotations)
+        aliases = _read(npm / f"@iconify-json/{name}" / "icons.json")["aliases"].items()
+        old = {slug: slugs[entry["parent"]] for slug, entry in aliases if entry["parent"] in slugs}
+        found |= old | slugs
     return found
+
+
+def _slugs(npm: Path, name: str, *, annotations: dict[str, Annotation]) -> dict[str, str]:
+    """Return the smallest named characters by slug in the table that comes with one icon set."""
+    slugs: dict[str, str] = {}
+    for characters, slug in sorted(_read_chars(npm / f"@iconify-json/{name}").items()):
+        if characters in annotations:
+            slugs.setdefault(slug, characters)
+    return slugs
 
 
 def _read_chars(folder: Path) -> dict[str, str]:
@@ -162,7 +165,8 @@ def _characters(points: str) -> str:
 
 
 def _svg(entry: dict[str, Any], *, width: int, height: int) -> str:
-    box = f"{entry.get('left', 0)} {entry.get('top', 0)} {entry.get('width', width)} {entry.get('height', height)}"
+    corner = f"{entry.get('left', 0)} {entry.get('top', 0)}"
+    box = f"{corner} {entry.get('width', width)} {entry.get('height', height)}"
     names = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
     return f'<svg {names} viewBox="{box}">{entry["body"]}</svg>'
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from itertools import combinations
 
 import pandas as pd
 
-from scripts.build_emoji.names import NONE, TONES
+from scripts.build_emoji.names import GENDERS, TONES
 from scripts.build_emoji.vocabulary import OCCUPATIONS
 
 SEED = 0
 HELD_OUT_FAMILIES = ("twemoji", "emojione")
 VALIDATION_SHARE = 0.05
-GENDERS = ("woman", "man", "person")
 SHARED_SILHOUETTES = {"fluent-emoji": "fluent", "fluent-emoji-flat": "fluent"}
 _SKIPPED_CELLS = 12
 
@@ -46,20 +46,16 @@ def add_drawing_ids(rows: pd.DataFrame, same_art: Callable[[int, int], bool]) ->
     same_art : callable
         Whether the pictures of two rows are the same to the eye.
     """
-    result = rows.copy()
-    space = rows["vendor"].map(lambda vendor: SHARED_SILHOUETTES.get(vendor, vendor))
-    result["drawing_id"] = space + "/" + rows["concept"] + "/" + rows["gender"]
-    parent = {drawing: drawing for drawing in result["drawing_id"]}
-    for _, block in result.groupby(["design_family", "concept", "skin_tone"], sort=True):
-        places = list(block.index)
-        for k, first in enumerate(places):
-            for second in places[k + 1 :]:
-                one, two = result.at[first, "drawing_id"], result.at[second, "drawing_id"]
-                if _root(parent, one) != _root(parent, two) and same_art(first, second):
-                    low, high = sorted((_root(parent, one), _root(parent, two)))
-                    parent[high] = low
-    result["drawing_id"] = [_root(parent, drawing) for drawing in result["drawing_id"]]
-    return result
+    space = [SHARED_SILHOUETTES.get(vendor, vendor) for vendor in rows["vendor"]]
+    named = zip(space, rows["concept"], rows["gender"], strict=True)
+    drawings = ["/".join(parts) for parts in named]
+    parent = {drawing: drawing for drawing in drawings}
+    for block in rows.groupby(["design_family", "concept", "skin_tone"], sort=True).groups.values():
+        for first, second in combinations(block, 2):
+            one, two = _root(parent, drawings[first]), _root(parent, drawings[second])
+            if one != two and same_art(first, second):
+                parent[max(one, two)] = min(one, two)
+    return rows.assign(drawing_id=[_root(parent, drawing) for drawing in drawings])
 
 
 def _root(parent: dict[str, str], drawing: str) -> str:
@@ -75,21 +71,17 @@ def add_splits(rows: pd.DataFrame) -> pd.DataFrame:
     go the same way. A picture that shares drawing and tone with a held-out combination (the art of
     woman and man is the same, say) would give it away in training: it goes to validation too.
     """
-    result = rows.copy()
     cells = held_out_combinations()
-    columns = ("design_family", "occupation", "skin_tone", "gender", "drawing_id")
-    result["split"] = [_split(*values, cells=cells) for values in zip(*(rows[c] for c in columns), strict=True)]
-    art = result["drawing_id"] + "/" + result["skin_tone"]
-    shown = set(art[result["split"] == "held_out_combination"])
-    result.loc[(result["split"] == "train") & art.isin(shown), "split"] = "validation"
-    return result
-
-
-def _split(
-    family: str, job: str, tone: str, gender: str, drawing: str, *, cells: frozenset[tuple[str, str, str]]
-) -> str:
-    if family in HELD_OUT_FAMILIES:
-        return "held_out_family"
-    if job != NONE and (job, tone, gender) in cells:
-        return "held_out_combination"
-    return "validation" if rank("validation", drawing, tone) < VALIDATION_SHARE else "train"
+    combination = pd.Series(
+        [cell in cells for cell in zip(rows["occupation"], rows["skin_tone"], rows["gender"], strict=True)],
+        index=rows.index,
+    )
+    family = rows["design_family"].isin(HELD_OUT_FAMILIES)
+    colouring = rows["drawing_id"] + "/" + rows["skin_tone"]
+    given_away = colouring.isin(colouring[combination & ~family])
+    chosen = colouring.map(lambda key: rank("validation", *key.rsplit("/", 1)) < VALIDATION_SHARE)
+    split = pd.Series("train", index=rows.index)
+    split[chosen | given_away] = "validation"
+    split[combination] = "held_out_combination"
+    split[family] = "held_out_family"
+    return rows.assign(split=split)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,15 +13,13 @@ import pandas as pd
 import resvg_py
 from PIL import Image
 
-from scripts.build_emoji.names import NONE, TONES
+from scripts.build_emoji.names import GENDERS, NONE, TONES
 
 SIDE = 64
 CHANNEL_STEP = 16
 MIN_CHANGED = 0.01
 
 Pixels = npt.NDArray[np.uint8]
-_PERSONAL = ("person", "fantasy being")
-_ALL_TONES = (NONE, *TONES)
 
 
 def render(svg: str, *, side: int = SIDE) -> Pixels:
@@ -46,88 +46,82 @@ def differs(first: Pixels, second: Pixels) -> bool:
     return changed_share(first, second) >= MIN_CHANGED
 
 
-def add_visibility(rows: pd.DataFrame, pixels: list[Pixels]) -> pd.DataFrame:
+class Labels(NamedTuple):
+    """The labels of one picture that decide what it is compared with."""
+
+    vendor: str
+    concept: str
+    gender: str
+    skin_tone: str
+    age: str
+    occupation: str
+
+
+def add_visibility(rows: pd.DataFrame, pixels: Sequence[Pixels]) -> pd.DataFrame:
     """Return `rows` with the four ``visible_*`` columns; row i belongs to ``pixels[i]``.
 
     An attribute that is ``"none"`` is never visible.
     """
-    table = _Lookup(rows, pixels)
-    keys = list(rows[["vendor", "concept", "gender", "skin_tone", "category"]].itertuples(index=False))
-    result = rows.copy()
-    result["visible_skin_tone"] = [_tone_visible(table, i, *key) for i, key in enumerate(keys)]
-    result["visible_gender"] = [_gender_visible(table, i, *key) for i, key in enumerate(keys)]
-    ages = zip(rows["age"], keys, strict=True)
-    result["visible_age"] = [_age_visible(table, i, age, *key) for i, (age, key) in enumerate(ages)]
-    jobs = zip(rows["occupation"], keys, strict=True)
-    result["visible_occupation"] = [_job_visible(table, i, job, *key) for i, (job, key) in enumerate(jobs)]
-    return result
+    labels = [Labels(*values) for values in zip(*(rows[name] for name in Labels._fields), strict=True)]
+    gallery = Gallery(labels, pixels)
+    return rows.assign(
+        visible_skin_tone=[gallery.shows_tone(label) for label in labels],
+        visible_gender=[gallery.shows_gender(label) for label in labels],
+        visible_age=[gallery.shows_age(label) for label in labels],
+        visible_occupation=[gallery.shows_occupation(label) for label in labels],
+    )
 
 
-class _Lookup:
-    """Pictures by vendor, concept, gender and tone."""
+class Gallery:
+    """Pictures by their labels, to be compared with their siblings of the same vendor."""
 
-    def __init__(self, rows: pd.DataFrame, pixels: list[Pixels]) -> None:
-        self.pixels = pixels
-        columns = ("vendor", "concept", "gender", "skin_tone")
-        self.index = {key: i for i, key in enumerate(zip(*(rows[c] for c in columns), strict=True))}
+    def __init__(self, labels: Sequence[Labels], pixels: Sequence[Pixels]) -> None:
+        self._pixels = {label[:4]: picture for label, picture in zip(labels, pixels, strict=True)}
 
-    def find(self, *key: str) -> Pixels | None:
-        place = self.index.get(key)
-        return None if place is None else self.pixels[place]
+    def shows_tone(self, own: Labels) -> bool:
+        """Whether the picture differs from every other tone of the same drawing."""
+        if own.skin_tone == NONE:
+            return False
+        others = [own._replace(skin_tone=tone) for tone in TONES if tone != own.skin_tone]
+        return self._differs_from_all(own, others)
 
-    def typical_change(self, vendor: str, concept: str, first: str, second: str) -> float:
-        """Return the median share of changed pixels over the tones both genders have; NaN without any."""
-        pairs = ((self.find(vendor, concept, first, t), self.find(vendor, concept, second, t)) for t in _ALL_TONES)
-        shares = [changed_share(a, b) for a, b in pairs if a is not None and b is not None]
-        return float(np.median(shares)) if shares else float("nan")
+    def shows_gender(self, own: Labels) -> bool:
+        """Whether woman's and man's art differ; for ``person``, both must exist and differ from it.
 
+        One answer for all tones: the median change counts. A woman or man whose counterpart was not
+        drawn counts as visible.
+        """
+        if own.gender == NONE:
+            return False
+        rivals = [form for form in ("woman", "man") if form != own.gender]
+        changes = [self._typical_change(own, own._replace(gender=rival)) for rival in rivals]
+        if own.gender == "person":
+            return all(change >= MIN_CHANGED for change in changes)
+        return math.isnan(changes[0]) or changes[0] >= MIN_CHANGED
 
-def _all_differ(own: Pixels, others: Iterable[Pixels | None]) -> bool:
-    present = [other for other in others if other is not None]
-    return bool(present) and all(differs(own, other) for other in present)
+    def shows_age(self, own: Labels) -> bool:
+        """Whether the picture differs from every plain adult of its tone (an adult: every child)."""
+        if own.age == NONE:
+            return False
+        reference = own._replace(concept="child" if own.age == "adult" else "person")
+        return self._differs_from_all(own, [reference._replace(gender=form) for form in GENDERS])
 
+    def shows_occupation(self, own: Labels) -> bool:
+        """Whether the picture differs from the plain person of the same gender and tone."""
+        return own.occupation != NONE and self._differs_from_all(own, [own._replace(concept="person")])
 
-def _tone_visible(
-    table: _Lookup, i: int, vendor: str, concept: str, gender: str, tone: str, category: str
-) -> bool:
-    """Visible if the picture differs from every other tone of the same drawing."""
-    if tone == NONE:
-        return False
-    others = (table.find(vendor, concept, gender, other) for other in TONES if other != tone)
-    return _all_differ(table.pixels[i], others)
+    def _differs_from_all(self, own: Labels, others: Sequence[Labels]) -> bool:
+        """Whether at least one of `others` was drawn, and `own` differs from each that was."""
+        drawn = [self._pixels[other[:4]] for other in others if other[:4] in self._pixels]
+        return bool(drawn) and all(differs(self._pixels[own[:4]], picture) for picture in drawn)
 
-
-def _gender_visible(
-    table: _Lookup, i: int, vendor: str, concept: str, gender: str, tone: str, category: str
-) -> bool:
-    """Visible if woman's and man's art differ; for ``person``, if both exist and neither is used.
-
-    One answer for all tones of a drawing. A woman or man whose counterpart was not drawn counts as visible.
-    """
-    if gender == NONE:
-        return False
-    rivals = [form for form in ("woman", "man") if form != gender]
-    shares = [table.typical_change(vendor, concept, gender, rival) for rival in rivals]
-    if gender == "person":
-        return all(share >= MIN_CHANGED for share in shares)
-    return not shares[0] < MIN_CHANGED
-
-
-def _age_visible(
-    table: _Lookup, i: int, age: str, vendor: str, concept: str, gender: str, tone: str, category: str
-) -> bool:
-    """Visible if the picture differs from every plain adult of its tone (an adult: from every child)."""
-    if age == NONE or category not in _PERSONAL:
-        return False
-    reference = "child" if age == "adult" else "person"
-    forms = (table.find(vendor, reference, form, tone) for form in ("woman", "man", "person"))
-    return _all_differ(table.pixels[i], forms)
-
-
-def _job_visible(
-    table: _Lookup, i: int, job: str, vendor: str, concept: str, gender: str, tone: str, category: str
-) -> bool:
-    """Visible if the picture differs from the plain person of the same vendor, gender and tone."""
-    if job == NONE:
-        return False
-    return _all_differ(table.pixels[i], [table.find(vendor, "person", gender, tone)])
+    def _typical_change(self, first: Labels, second: Labels) -> float:
+        """Return the median share of changed pixels over the tones that both have; NaN without any."""
+        pairs = [
+            (first._replace(skin_tone=tone)[:4], second._replace(skin_tone=tone)[:4])
+            for tone in (NONE, *TONES)
+        ]
+        drawn = [pair for pair in pairs if pair[0] in self._pixels and pair[1] in self._pixels]
+        if not drawn:
+            return math.nan
+        return float(np.median([changed_share(self._pixels[one], self._pixels[two]) for one, two in drawn]))

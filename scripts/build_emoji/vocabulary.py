@@ -56,16 +56,41 @@ AGE_WORDS = {
     "old woman": "older",
 }
 
+CONCEPTS = {
+    **dict.fromkeys(("man", "woman"), "person"),
+    **dict.fromkeys(("pregnant man", "pregnant woman"), "pregnant person"),
+    **dict.fromkeys(("deaf man", "deaf woman"), "deaf person"),
+    **dict.fromkeys(("old man", "old woman"), "older person"),
+    **dict.fromkeys(("boy", "girl"), "child"),
+    **dict.fromkeys(("merman", "mermaid"), "merperson"),
+    **dict.fromkeys(("prince", "princess", "person with crown"), "royalty"),
+    **dict.fromkeys(("Santa Claus", "Mrs. Claus", "Mx Claus"), "Claus"),
+}
+"""Concept of the names whose gender is not a leading word."""
+
 HAIR_WORDS = ("red hair", "curly hair", "white hair", "blond hair", "bald", "beard")
 
 FANTASY_CONCEPTS = frozenset(
-    "superhero,supervillain,mage,fairy,vampire,merperson,elf,genie,zombie,troll,Claus,baby angel,"
-    "hairy creature".split(",")
+    [
+        "superhero",
+        "supervillain",
+        "mage",
+        "fairy",
+        "vampire",
+        "merperson",
+        "elf",
+        "genie",
+        "zombie",
+        "troll",
+        "Claus",
+        "baby angel",
+        "hairy creature",
+    ]
 )
 FANTASY_SMILEYS = frozenset(
-    "alien,alien monster,ghost,goblin,ogre,robot,skull,skull and crossbones".split(",")
+    ["alien", "alien monster", "ghost", "goblin", "ogre", "robot", "skull", "skull and crossbones"]
 )
-ANIMAL_SMILEYS = frozenset("hear-no-evil monkey,see-no-evil monkey,speak-no-evil monkey".split(","))
+ANIMAL_SMILEYS = frozenset(["hear-no-evil monkey", "see-no-evil monkey", "speak-no-evil monkey"])
 
 NAMED_ACTIVITIES = frozenset(("snowboarder", "skier", "in bed", "in lotus position", "in steamy room"))
 NOT_ACTIVITIES = frozenset(("wearing turban",))
@@ -96,17 +121,83 @@ SPECIAL_CATEGORIES = {
 """Names of the group "People & Body" (and beyond) that show no whole person."""
 
 BODY_WORDS = frozenset(
-    "hand hands finger fingers fist thumbs ear ears eye eyes nose mouth lip tongue tooth foot leg arm brain "
-    "heart lungs bone biceps index backhand palm palms gesture salute horns".split()
+    [
+        "hand",
+        "hands",
+        "finger",
+        "fingers",
+        "fist",
+        "thumbs",
+        "ear",
+        "ears",
+        "eye",
+        "eyes",
+        "nose",
+        "mouth",
+        "lip",
+        "tongue",
+        "tooth",
+        "foot",
+        "leg",
+        "arm",
+        "brain",
+        "heart",
+        "lungs",
+        "bone",
+        "biceps",
+        "index",
+        "backhand",
+        "palm",
+        "palms",
+        "gesture",
+        "salute",
+        "horns",
+    ]
 )
 
 PLANTS = frozenset(
-    "blossom,bouquet,cactus,cherry blossom,deciduous tree,evergreen tree,fallen leaf,four leaf clover,herb,"
-    "hibiscus,hyacinth,leaf fluttering in wind,leafless tree,lotus,maple leaf,mushroom,palm tree,potted plant,"
-    "rose,seedling,shamrock,sheaf of rice,sunflower,tulip,white flower,wilted flower".split(",")
+    [
+        "blossom",
+        "bouquet",
+        "cactus",
+        "cherry blossom",
+        "deciduous tree",
+        "evergreen tree",
+        "fallen leaf",
+        "four leaf clover",
+        "herb",
+        "hibiscus",
+        "hyacinth",
+        "leaf fluttering in wind",
+        "leafless tree",
+        "lotus",
+        "maple leaf",
+        "mushroom",
+        "palm tree",
+        "potted plant",
+        "rose",
+        "seedling",
+        "shamrock",
+        "sheaf of rice",
+        "sunflower",
+        "tulip",
+        "white flower",
+        "wilted flower",
+    ]
 )
 NON_ANIMALS = frozenset(
-    "rosette,spiral shell,spider web,feather,wing,paw prints,empty nest,nest with eggs,coral,pig nose".split(",")
+    [
+        "rosette",
+        "spiral shell",
+        "spider web",
+        "feather",
+        "wing",
+        "paw prints",
+        "empty nest",
+        "nest with eggs",
+        "coral",
+        "pig nose",
+    ]
 )
 
 GROUP_CATEGORIES = {
