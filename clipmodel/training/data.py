@@ -77,7 +77,7 @@ def decode_pictures(encoded: Sequence[bytes], preprocess: Preprocess) -> Tensor:
 
 
 def augment(pixels: Tensor, recipe: AugmentRecipe, generator: torch.Generator) -> Tensor:
-    """Random affine geometry of uint8 [B, 3, H, W]; float in the same 0-255 range comes back."""
+    """Random affine geometry and light of uint8 [B, 3, H, W]; float in the same 0-255 range comes back."""
     n = len(pixels)
 
     def uniform(low: float, high: float) -> Tensor:
@@ -90,7 +90,8 @@ def augment(pixels: Tensor, recipe: AugmentRecipe, generator: torch.Generator) -
     shift = [2 * uniform(-recipe.shift, recipe.shift) for _ in "xy"]  # the grid spans -1 to 1
     theta = torch.stack([cos * mirror, -sin, shift[0], sin * mirror, cos, shift[1]], dim=1).view(n, 2, 3)
     grid = F.affine_grid(theta, list(pixels.shape), align_corners=False)
-    return F.grid_sample(pixels.float(), grid, padding_mode="border", align_corners=False)
+    moved = F.grid_sample(pixels.float(), grid, padding_mode="border", align_corners=False)
+    return moved * (1 - recipe.tint * torch.rand(n, 3, 1, 1, generator=generator))
 
 
 class TrainingData:

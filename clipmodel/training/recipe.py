@@ -50,15 +50,15 @@ class CaptionRecipe(_Part):
 
 
 class AugmentRecipe(_Part):
-    """Random geometry a picture, uniform in the ranges; the border's colour fills what comes in.
-
-    Colours are left alone: skin tone is one of the things to learn.
-    """
+    """Random geometry and light a picture, uniform in the ranges; the border's colour fills what comes in."""
 
     scale: tuple[float, float] = (1.0, 1.0)
     shift: float = Field(0.0, ge=0, le=0.5, description="of the side, in each direction")
     rotate_degrees: float = Field(0.0, ge=0, le=180)
     flip: bool = Field(False, description="mirror half of the pictures")
+    tint: float = Field(
+        0.0, ge=0, lt=1, description="each colour channel is dimmed by up to this share, as by coloured light"
+    )
 
 
 class DataRecipe(_Part):
