@@ -38,7 +38,9 @@ def _parse(name: str, characters: str = "", group: str = PEOPLE) -> Attributes:
         ("man running: facing right", "running, facing right", "man", "adult"),
     ],
 )
-def test_words_of_the_name_give_concept_gender_and_age(name: str, concept: str, gender: str, age: str) -> None:
+def test_words_of_the_name_give_concept_gender_and_age(
+    name: str, concept: str, gender: str, age: str
+) -> None:
     found = _parse(name)
     assert (found.category, found.concept, found.gender, found.age) == ("person", concept, gender, age)
 
@@ -59,7 +61,9 @@ def test_several_persons_are_a_group_without_gender_and_age(name: str) -> None:
     assert (found.category, found.gender, found.age) == ("people group", "none", "none")
 
 
-@pytest.mark.parametrize("name", ["raised hand", "ear with hearing aid", "flexed biceps", "selfie", "thumbs up"])
+@pytest.mark.parametrize(
+    "name", ["raised hand", "ear with hearing aid", "flexed biceps", "selfie", "thumbs up"]
+)
 def test_parts_of_the_body_are_not_persons(name: str) -> None:
     assert _parse(name).category == "body part"
 
@@ -102,7 +106,9 @@ def test_tone_comes_from_the_modifier_and_mixed_tones_have_none() -> None:
     assert skin_tones("\U0001f469" + MEDIUM) == ("medium",)
     assert _parse("woman: medium skin tone", "\U0001f469" + MEDIUM).skin_tone == "medium"
     couple = f"\U0001f469{LIGHT}\u200d\u2764\u200d\U0001f468{DARK}"
-    assert _parse("couple with heart: woman, man, light skin tone, dark skin tone", couple).skin_tone == "none"
+    assert (
+        _parse("couple with heart: woman, man, light skin tone, dark skin tone", couple).skin_tone == "none"
+    )
 
 
 def test_the_tone_is_taken_out_of_the_name() -> None:

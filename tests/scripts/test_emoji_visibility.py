@@ -76,7 +76,11 @@ def test_gender_has_one_answer_for_all_tones() -> None:
 
 
 def test_an_occupation_drawn_as_the_plain_person_is_not_visible() -> None:
-    labels = [_label(), _label(concept="person", occupation="none"), _label(concept="cook", occupation="cook")]
+    labels = [
+        _label(),
+        _label(concept="person", occupation="none"),
+        _label(concept="cook", occupation="cook"),
+    ]
     visible = _visible(labels, [_patch(50), _patch(50), _patch(200)])["visible_occupation"]
     assert list(visible) == [False, False, True]
 
