@@ -5,6 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 OUT    ?= runs/quickstart
 BUILD  := build
+PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
 .PHONY: help install audit test check lint types layers browser data train clean
@@ -19,13 +20,16 @@ $(BIN)/python:
 	  { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# The lock is complete, so it is installed without resolving and every file is checked against its hash. The
-# second line adds only what the lock leaves to the platform: the accelerator libraries that a CUDA build of
-# torch pins for itself. On a machine whose pip finds a CPU build it downloads nothing.
+# torch comes first and without a hash: which build it is (CPU, CUDA, macOS) is the choice of this machine's pip
+# configuration, and with hashes pip would prefer the registry's CUDA build to a local CPU wheel. Everything else is
+# in the lock, which is complete: installed without resolving, every file checked. The last line adds what only this
+# platform needs, such as the CUDA libraries that torch pins for itself; with a CPU build it downloads nothing.
 $(STAMP): requirements.lock setup.py clipmodel/__init__.py | $(BIN)/python
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --editable '.[dev]' torch==2.13.0
-	$(BIN)/python -m pip check
+	@echo "Installing the pinned dependencies into $(VENV): some minutes the first time"
+	$(PIP) install --no-deps torch==2.13.0
+	$(PIP) install --no-deps --require-hashes -r requirements.lock
+	$(PIP) install --no-build-isolation --editable '.[dev]' torch==2.13.0
+	$(PIP) check
 	@touch $@
 
 audit: $(STAMP)  ## the default audit; says where its report is
