@@ -1,0 +1,88 @@
+"""How a number of the audit is written, the same in the report, its figures and the terminal."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+
+MISSING = "–"
+MINUS = "\N{MINUS SIGN}"
+
+# Groups with an order that the alphabet does not know; bands such as "20-29" are ordered by their number.
+_ORDINAL = (
+    "baby", "child", "adult", "older",
+    "light", "medium-light", "medium", "medium-dark", "dark",
+    "train", "validation", "held_out_combination", "held_out_family",
+)  # fmt: skip
+
+
+def percent(value: float | None) -> str:
+    """Return a share in [0, 1] as a percentage with one decimal, an en dash for NaN or None."""
+    return MISSING if _absent(value) else f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
+
+
+def points(value: float | None) -> str:
+    """Return a difference of shares in percentage points, always with its sign."""
+    if _absent(value):
+        return MISSING
+    rounded = round(100 * value, 1)
+    sign = "+" if rounded > 0 else MINUS if rounded < 0 else "\N{PLUS-MINUS SIGN}"
+    return f"{sign}{abs(rounded):.1f}"
+
+
+def percent_interval(low: float | None, high: float | None) -> str:
+    """Return an interval of shares, in percent."""
+    if _absent(low) or _absent(high):
+        return MISSING
+    return f"{100 * low:.1f} to {100 * high:.1f}\N{NO-BREAK SPACE}%"
+
+
+def points_interval(low: float | None, high: float | None) -> str:
+    """Return an interval of differences, in percentage points."""
+    return MISSING if _absent(low) or _absent(high) else f"{points(low)} to {points(high)}"
+
+
+def ratio(value: float | None) -> str:
+    """Return a ratio of shares with two decimals."""
+    if _absent(value):
+        return MISSING
+    return "\N{INFINITY}" if math.isinf(value) else f"{value:.2f}"
+
+
+def ratio_interval(low: float | None, high: float | None) -> str:
+    """Return an interval of ratios."""
+    return MISSING if _absent(low) or _absent(high) else f"{ratio(low)} to {ratio(high)}"
+
+
+def p_value(value: float | None) -> str:
+    """Return a p-value with three decimals, or its bound below .001."""
+    if _absent(value):
+        return MISSING
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def integer(value: float | None) -> str:
+    """Return a count with thousands separated."""
+    return MISSING if _absent(value) else f"{int(value):,}"
+
+
+def words(name: str) -> str:
+    """Return a column or class name as words: "skin_tone x gender" -> "skin tone × gender"."""
+    return str(name).replace("_", " ").replace(" x ", " \N{MULTIPLICATION SIGN} ")
+
+
+def in_order(groups: Iterable[str]) -> list[str]:
+    """Return distinct group names in their natural order: ordinal ones by rank, bands by number, others by name."""
+    return sorted(dict.fromkeys(groups), key=lambda name: [_rank(part) for part in str(name).split(" x ")])
+
+
+def _rank(name: str) -> tuple[int, int, str]:
+    if name in _ORDINAL:
+        return 0, _ORDINAL.index(name), name
+    number = re.match(r"\d+", name)
+    return (1, int(number[0]), name) if number else (2, 0, name)
+
+
+def _absent(value: float | None) -> bool:
+    return value is None or math.isnan(value)

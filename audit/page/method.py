@@ -1,0 +1,113 @@
+"""The sections that say how: the questions, exclusions, multiplicity, limits and the method card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import pandas as pd
+
+from audit import formatting as fmt
+from audit.page import parts
+
+CODE_TERMS: Final = frozenset(
+    {"Fingerprint", "SHA-256 of the data", "SHA-256 of the suite", "SHA-256 of the prompts", "Command", "Preprocessing"}
+)
+
+LIMITS: Final = (
+    "A difference is a property of this model on these pictures with these words. Another model, picture source, "
+    "prompt or label set can give another answer.",
+    "Groups are labels that somebody gave to pictures, not what a person is or says of themselves.",
+    "The intervals cover the choice of pictures only: neither another training run of the model nor another wording "
+    "of the question is in them.",
+    "No difference found is not the same as no difference: read it with the smallest detectable one.",
+    "Nothing here is a legal test. A figure such as four fifths is a rule of thumb of engineering on this page, "
+    "wherever a suite uses it as a gate.",
+    "The same pictures are asked under every class design and threshold. Their rates belong together, so two "
+    "intervals that overlap do not show that two designs agree.",
+)
+
+
+def question(probe: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the page says about one probe: the question, the words, the prompts."""
+    sets = {name: list(classes) for name, classes in probe["sets"].items()}
+    return {
+        "title": probe["title"],
+        "question": probe["question"],
+        "where": probe.get("where_text") or "all",
+        "truth": fmt.words(probe["truth"]) if probe["truth"] else "none: the question has no right answer",
+        "groups": "; ".join(fmt.words(" x ".join(group)) for group in probe["groups"]),
+        "label_set": probe["label_set"],
+        "source": probe["label_set_source"],
+        "note": probe["note"],
+        "sets": list(sets.items()),
+        "harmful": any(outcome["harmful"] for outcome in probe["outcomes"]),
+        "classes": probe["classes"],
+        "templates": probe["templates"],
+        "designs": [
+            {"label": fmt.words(d["name"]), "description": d["description"], "size": len(d["classes"])}
+            for d in probe["designs"]
+        ],
+    }
+
+
+def exclusions(excluded: pd.DataFrame, *, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was left out, by probe, reason and group."""
+    names = parts.attribute_columns(manifest)
+    if not len(excluded):
+        return {"lead": "Nothing was left out: every picture was read, every attribute was there.", "table": None}
+    rows = [
+        [fmt.words(row["probe"]), row["reason"], _where(row, names), fmt.integer(row["n"])]
+        for row in excluded.to_dict("records")
+    ]
+    columns = [*parts.text_columns("Probe", "Reason", "Group"), *parts.number_columns("Pictures")]
+    lead = (
+        "Pictures whose attribute is missing or not visible stay in the rates over all pictures and are left out of "
+        "the groups of that attribute. Pictures that could not be read are in no rate."
+    )
+    return {"lead": lead, "table": parts.Table(caption="Left out, by reason and group", columns=columns, rows=rows)}
+
+
+def _where(row: Mapping[str, Any], names: Sequence[str]) -> str:
+    known = [f"{fmt.words(a)} {fmt.words(row[a])}" for a in names if row.get(a, parts.ALL) != parts.ALL]
+    return ", ".join(known) or "all pictures"
+
+
+def multiplicity(gaps: pd.DataFrame, findings: pd.DataFrame, *, n_specifications: int) -> str:
+    """Return the statement on how many contrasts were looked at and how that was corrected."""
+    compared = int(gaps["p"].notna().sum())
+    families = gaps.loc[gaps["p"].notna(), [*parts.KEYS, "outcome", "by"]].drop_duplicates()
+    return (
+        f"This page rests on {fmt.integer(compared)} contrasts in {fmt.integer(len(families))} families over "
+        f"{fmt.integer(n_specifications)} ways of asking. One family is all groups compared for one outcome, attribute "
+        "and way of asking; p-values are corrected within it by Holm’s method, and a finding also needs an omnibus "
+        f"test of its family. {fmt.integer(len(findings))} contrasts are findings. Nothing is corrected across "
+        "families: of many families some will show a finding by chance alone, about one in twenty where no group "
+        "differs. The largest of many differences is overstated on average."
+    )
+
+
+def card(manifest: Mapping[str, Any], run_info: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the method card: headings with terms and values, terms without a value left out."""
+    model, data, suite = manifest["model"], manifest["data"], manifest["suite"]
+    bias = "none (softmax over the classes)" if model["logit_bias"] is None else f"{model['logit_bias']:.4g} (sigmoid)"
+    sections = [
+        ("Model", [("Name", model["name"]), ("Fingerprint", model["fingerprint"]),
+                   ("Preprocessing", model["preprocessing"]), ("Logit scale", f"{model['logit_scale']:.4g}"),
+                   ("Logit bias", bias)]),
+        ("Data", [("Name", f"{data['title']} ({data['name']}), version {data['version']}"),
+                  ("Pictures", f"{fmt.integer(data['n_images'])}, unreadable {fmt.integer(data['n_unreadable'])}"),
+                  ("SHA-256 of the data", data["sha256"]), ("Licence", data["licence"]),
+                  ("Labels", data["label_provenance"]), ("Cluster", data["cluster"])]),
+        ("Question", [("Suite", f"{suite['title']} ({suite['name']})"), ("SHA-256 of the suite", suite["sha256"]),
+                      ("SHA-256 of the prompts", manifest["prompts_sha256"]),
+                      ("Smallest group", f"{manifest['min_group']} pictures")]),
+        ("Run", [("Command", run_info.get("command")), ("Started", run_info.get("started")),
+                 ("Duration", _seconds(run_info.get("seconds"))), ("Seed", manifest["seed"]),
+                 ("Versions", ", ".join(f"{fmt.words(k)} {v}" for k, v in manifest["versions"].items()))]),
+    ]  # fmt: skip
+    return [(head, [(t, str(v)) for t, v in pairs if v not in (None, "")]) for head, pairs in sections]
+
+
+def _seconds(seconds: float | None) -> str | None:
+    return None if seconds is None else f"{seconds:.0f} s"

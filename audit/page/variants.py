@@ -1,0 +1,148 @@
+"""The sections on what the class design and the threshold change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from audit import figures
+from audit import formatting as fmt
+from audit.page import parts
+from audit.page.outcomes import outcome_title
+
+TABLE_THRESHOLDS = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Designs:
+    """The class designs of one probe side by side."""
+
+    id: str
+    title: str
+    descriptions: str
+    figures: Sequence[parts.Drawing]
+    table: parts.Table
+
+
+def designs_section(rates: pd.DataFrame, *, probes: Sequence[Mapping[str, Any]]) -> list[Designs]:
+    """Return one part for every probe that is asked under more than one class design."""
+    return [_designs(rates, probe=probe) for probe in probes if len(probe["designs"]) > 1]
+
+
+def _designs(rates: pd.DataFrame, *, probe: Mapping[str, Any]) -> Designs:
+    shown = across_designs(rates, probe=probe)
+    identity = parts.slug("designs", probe["name"])
+    described = [f"{fmt.words(d['name'])}: {d['description']}" for d in probe["designs"] if d["description"]]
+    drawings = []
+    for outcome in probe["outcomes"]:
+        title = f"{probe['title']}: {fmt.words(outcome['title'])}, by class design"
+        svg = figures.design_dumbbell(
+            shown[shown["outcome"] == outcome["name"]], attributes=parts.single_attributes(probe, of_people=True),
+            name=f"{identity}-{parts.slug(outcome['name'])}", title=title, axis="% of the group's pictures",
+        )  # fmt: skip
+        drawings.append(parts.Drawing(svg=svg, caption=f"{title}.", table=identity))
+    return Designs(
+        id=identity, title=probe["title"], descriptions="; ".join(described), figures=drawings,
+        table=_design_table(shown, probe=probe),
+    )  # fmt: skip
+
+
+def across_designs(rates: pd.DataFrame, *, probe: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the rates of a probe that differ from its primary specification in class design only."""
+    primary = parts.primary_specification(rates, probe=probe)
+    if primary is None:
+        return rates.iloc[:0]
+    designs = [design["name"] for design in probe["designs"]]
+    found = [parts.of_specification(rates, primary | {"design": design}) for design in designs]
+    return pd.concat(found, ignore_index=True)
+
+
+def _design_table(rates: pd.DataFrame, *, probe: Mapping[str, Any]) -> parts.Table:
+    names = parts.attribute_columns({"probes": [probe]})
+    designs = list(dict.fromkeys(rates["design"]))
+    rows = []
+    for key, cell in rates.groupby(["outcome", *names], sort=False):
+        by_design = cell.set_index("design")
+        group = parts.group_name(dict(zip(["outcome", *names], key, strict=True)), names)
+        cells = [f(by_design.loc[d]) for d in designs for f in (_rate, _interval)]
+        rows.append([group, fmt.words(str(key[0])), fmt.integer(cell["n"].iloc[0]), *cells])
+    labels = [text for d in designs for text in (f"Rate, {fmt.words(d)}", "95 % interval")]
+    columns = [*parts.text_columns("Group", "Outcome"), *parts.number_columns("n", *labels)]
+    return parts.Table(caption=f"{probe['title']}: rates by class design", columns=columns, rows=rows)
+
+
+def _rate(row: pd.Series) -> str:
+    return fmt.percent(row["rate"])
+
+
+def _interval(row: pd.Series) -> str:
+    return fmt.percent_interval(row["low"], row["high"])
+
+
+def curves_section(
+    curves: pd.DataFrame, *, probes: Sequence[Mapping[str, Any]], thresholds: Mapping[str, Sequence[float]]
+) -> tuple[list[parts.Drawing], parts.Table]:
+    """Return the threshold curves of every outcome that the counts of a curve can tell, and their table.
+
+    Drawn for the first class design and template, by the first attribute of the people shown. An outcome of
+    several sets is drawn only where its own event was counted: a picture can reach the threshold in two sets.
+
+    Parameters
+    ----------
+    thresholds
+        By probe, the thresholds of the tables of rates.
+    """
+    drawings: list[parts.Drawing] = []
+    rows: list[list[str]] = []
+    for probe in probes:
+        first = parts.primary_specification(curves.assign(threshold=0.0), probe=probe)
+        people = parts.single_attributes(probe, of_people=True)
+        if first is None or not people:
+            continue
+        same = (curves["design"] == first["design"]) & (curves["template"] == first["template"])
+        own = curves[(curves["probe"] == probe["name"]) & same]
+        for outcome in probe["outcomes"]:
+            chosen = own[own["event"] == _event(outcome, known=set(own["event"]))]
+            if len(chosen):
+                marks = thresholds.get(probe["name"], ())
+                drawings.append(_curve(chosen, probe=probe, outcome=outcome, attribute=people[0], marks=marks))
+                rows += _curve_rows(chosen, probe=probe, outcome=outcome, attribute=people[0])
+    labels = [f"\N{GREATER-THAN OR EQUAL TO} {t:g}" for t in TABLE_THRESHOLDS]
+    columns = [*parts.text_columns("Group", "Outcome"), *parts.number_columns("n", *labels)]
+    return drawings, parts.Table(caption="Rates at some thresholds", columns=columns, rows=rows)
+
+
+def _event(outcome: Mapping[str, Any], *, known: set[str]) -> str | None:
+    if outcome["name"] in known:
+        return str(outcome["name"])
+    return outcome["sets"][0] if len(outcome["sets"]) == 1 else None
+
+
+def _curve(
+    curves: pd.DataFrame, *, probe: Mapping[str, Any], outcome: Mapping[str, Any], attribute: str,
+    marks: Sequence[float],
+) -> parts.Drawing:  # fmt: skip
+    title = f"{probe['title']}: {outcome_title(outcome)}, by threshold and {fmt.words(attribute)}"
+    svg = figures.threshold_curves(
+        curves, attribute=attribute, name=parts.slug("curve", probe["name"], outcome["name"]), title=title,
+        axis="% of the group's pictures", thresholds=marks,
+    )  # fmt: skip
+    return parts.Drawing(svg=svg, caption=f"{title}.", table="thresholds-t")
+
+
+def _curve_rows(
+    curves: pd.DataFrame, *, probe: Mapping[str, Any], outcome: Mapping[str, Any], attribute: str
+) -> list[list[str]]:
+    shown = curves[curves[attribute] != figures.MISSING_GROUP]
+    totals = shown.groupby([attribute, "threshold"])[["n", "count"]].sum()
+    label = f"{probe['title']}: {outcome_title(outcome)}"
+    rows = []
+    for group in fmt.in_order(shown[attribute]):
+        own = totals.loc[group]
+        nearest = [own.iloc[abs(own.index - t).argmin()] for t in TABLE_THRESHOLDS]
+        cells = [fmt.percent(one["count"] / one["n"]) for one in nearest]
+        rows.append([fmt.words(group), label, fmt.integer(own["n"].iloc[0]), *cells])
+    return rows

@@ -1,0 +1,171 @@
+"""The report: an `AuditResult` as one HTML file that asks no other place for anything."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shlex
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any, Final
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from audit import formatting as fmt
+from audit.page import method, parts
+from audit.page.accuracy import accuracy_section
+from audit.page.outcomes import SMALL_CELL, outcomes_section
+from audit.page.variants import curves_section, designs_section
+from audit.page.verdict import findings_section, summary, verdict, worst_contrast
+from audit.result import AuditResult
+
+TABLES_INSIDE: Final = ("accuracy", "rates", "gaps", "findings", "excluded", "gates")
+
+
+def render_report(result: AuditResult, run_info: Mapping[str, Any] | None = None) -> str:
+    """Return the report of an audit as one self-contained HTML page.
+
+    Parameters
+    ----------
+    result
+        The audit; every number on the page is one of its frames.
+    run_info
+        What run.json holds: command, started, seconds. None leaves them out of the method card.
+
+    Returns
+    -------
+    str
+        HTML. The same result and run_info give the same bytes.
+    """
+    environment = Environment(
+        loader=PackageLoader("audit"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.globals["zip"] = zip
+    script = _resource("report.js")
+    return environment.get_template("report.html.j2").render(
+        page=_page(result, run_info or {}),
+        css=Markup(_resource("report.css")),
+        script=Markup(script),
+        policy=_policy(script),
+        data=Markup(tables_as_json(result)),
+    )
+
+
+def tables_as_json(result: AuditResult) -> str:
+    r"""Return the tables that the page carries, as JSON that may stand inside HTML (`<` is written \u003c)."""
+    tables = {name: _columns_and_rows(getattr(result, name)) for name in TABLES_INSIDE}
+    text = json.dumps(tables, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _columns_and_rows(frame: pd.DataFrame) -> dict[str, list[Any]]:
+    plain = frame.astype(object).where(frame.notna(), None)
+    return {"columns": list(frame.columns), "rows": plain.to_numpy(dtype=object).tolist()}
+
+
+def _page(result: AuditResult, run_info: Mapping[str, Any]) -> dict[str, Any]:
+    manifest = result.manifest
+    probes = manifest["probes"]
+    curves, curve_table = curves_section(result.curves, probes=probes, thresholds=_thresholds(result.rates))
+    content = {
+        "accuracy": accuracy_section(result.accuracy, probes=probes),
+        "outcomes": outcomes_section(result.rates, result.gaps, probes=probes),
+        "designs": designs_section(result.rates, probes=probes),
+        "curves": curves,
+        "curve_table": curve_table,
+        "findings": findings_section(result.findings, probes=probes),
+        "exclusions": method.exclusions(result.excluded, manifest=manifest),
+    }
+    return {
+        **content,
+        **_heading(result, run_info),
+        "contents": _contents(content),
+        "summary": summary(result, probes=probes),
+        "gates": _gates(result.gates),
+        "probes": [method.question(probe) for probe in probes],
+        "primary": _primary(result.rates, probes),
+        "small": SMALL_CELL,
+        "min_group": manifest["min_group"],
+        "multiplicity": method.multiplicity(
+            result.gaps, result.findings, n_specifications=len(result.rates[parts.KEYS].drop_duplicates())
+        ),
+        "limits": method.LIMITS,
+        "card": method.card(manifest, {**run_info, "command": _command(run_info.get("command"))}),
+        "code_terms": method.CODE_TERMS,
+    }
+
+
+def _heading(result: AuditResult, run_info: Mapping[str, Any]) -> dict[str, Any]:
+    manifest = result.manifest
+    return {
+        "title": manifest["suite"]["title"],
+        "suite": manifest["suite"],
+        "model": manifest["model"],
+        "data": manifest["data"],
+        "n_images": fmt.integer(manifest["data"]["n_images"]),
+        "versions": manifest["versions"],
+        "run": {"started": run_info.get("started")},
+        "verdict": verdict(result.verdict),
+        "worst": worst_contrast(result.findings, result.gaps, probes=manifest["probes"]),
+    }
+
+
+def _contents(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    entries = [
+        ("summary", "Summary", True),
+        ("questions", "What was asked", True),
+        ("accuracy", "Accuracy", content["accuracy"]),
+        ("outcomes", "Rates and differences", True),
+        ("designs", "Class designs", content["designs"]),
+        ("thresholds", "Thresholds", content["curves"]),
+        ("findings", "Findings", True),
+        ("exclusions", "Left out", True),
+        ("reading", "How to read this", True),
+        ("limits", "What not to claim", True),
+        ("method", "Method card", True),
+    ]
+    return [(anchor, label) for anchor, label, shown in entries if shown]
+
+
+def _primary(rates: pd.DataFrame, probes: list[dict[str, Any]]) -> str:
+    found = [parts.primary_specification(rates, probe=probe) for probe in probes]
+    asked = list(dict.fromkeys(parts.asking(one) for one in found if one is not None))
+    return f"{'; '.join(asked)}."
+
+
+def _thresholds(rates: pd.DataFrame) -> dict[str, list[float]]:
+    used = rates[rates["rule"] == "probability"]
+    return {str(probe): sorted(set(own["threshold"])) for probe, own in used.groupby("probe")}
+
+
+def _gates(gates: pd.DataFrame) -> parts.Table | None:
+    if not len(gates):
+        return None
+    columns = parts.text_columns(*(fmt.words(column) for column in gates.columns))
+    rows = [[_plain(value) for value in row] for row in gates.itertuples(index=False)]
+    return parts.Table(caption="The gates of the suite", columns=columns, rows=rows)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, float):
+        return fmt.MISSING if pd.isna(value) else f"{value:.4g}"
+    return str(value)
+
+
+def _command(command: str | list[str] | None) -> str | None:
+    return shlex.join(command) if isinstance(command, list) else command
+
+
+def _resource(name: str) -> str:
+    return (files("audit") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _policy(script: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
