@@ -109,7 +109,9 @@ def _check_manifest(manifest: Mapping[str, Any]) -> None:
     if missing := [key for key in MANIFEST_KEYS if key not in manifest]:
         raise ValueError(f"manifest: the keys {missing} are missing")
     if manifest["schema_version"] != SCHEMA_VERSION:
-        raise ValueError(f"manifest: schema_version {manifest['schema_version']!r}, expected {SCHEMA_VERSION}")
+        raise ValueError(
+            f"manifest: schema_version {manifest['schema_version']!r}, expected {SCHEMA_VERSION}"
+        )
     for probe in manifest["probes"]:
         if missing := [key for key in PROBE_KEYS if key not in probe]:
             raise ValueError(f"manifest: the probe {probe.get('name', '?')!r} lacks {missing}")
@@ -130,9 +132,13 @@ def _check_values(name: str, table: pd.DataFrame) -> None:
     words = [column for column in table.columns if column not in ("threshold", "n", "count")]
     argmax = (table["rule"] == "argmax").to_numpy()
     threshold = table["threshold"].to_numpy()
-    _refuse(name, table, table[words].isna().any(axis=1).to_numpy(), f"a missing value is written {MISSING!r}")
+    _refuse(
+        name, table, table[words].isna().any(axis=1).to_numpy(), f"a missing value is written {MISSING!r}"
+    )
     _refuse(name, table, ~table["rule"].isin(RULES).to_numpy(), f"rule must be one of {RULES}")
-    _refuse(name, table, ~table["event_kind"].isin(EVENT_KINDS).to_numpy(), f"event_kind: one of {EVENT_KINDS}")
+    _refuse(
+        name, table, ~table["event_kind"].isin(EVENT_KINDS).to_numpy(), f"event_kind: one of {EVENT_KINDS}"
+    )
     _refuse(name, table, np.isnan(threshold) != argmax, "threshold is NaN for argmax, and only there")
     _refuse(name, table, (threshold < 0) | (threshold > 1), "threshold must lie in [0, 1]")
     outside = ((table["count"] < 0) | (table["count"] > table["n"])).to_numpy()
@@ -141,15 +147,21 @@ def _check_values(name: str, table: pd.DataFrame) -> None:
 
 def _check_cells(name: str, table: pd.DataFrame, attributes: tuple[str, ...]) -> None:
     cell = [*KEYS, *attributes, "truth"]
-    _refuse(name, table, table.duplicated([*cell, "event_kind", "event"]).to_numpy(), "a cell and event twice")
+    _refuse(
+        name, table, table.duplicated([*cell, "event_kind", "event"]).to_numpy(), "a cell and event twice"
+    )
     by_cell = table.groupby(cell, dropna=False, observed=True, sort=False)
-    _refuse(name, table, (by_cell["n"].transform("max") != table["n"]).to_numpy(), "n must be one within a cell")
+    _refuse(
+        name, table, (by_cell["n"].transform("max") != table["n"]).to_numpy(), "n must be one within a cell"
+    )
     classes = table[(table["event_kind"] == "class") & (table["rule"] == "argmax")]
     predicted = classes.groupby(cell, dropna=False, observed=True, sort=False)["count"].transform("sum")
     _refuse(name, classes, (predicted != classes["n"]).to_numpy(), "the predictions of a cell must sum to n")
     specification = table.groupby(list(KEYS), dropna=False, observed=True, sort=False)
     events = specification["event"].transform("nunique")
-    _refuse(name, table, (by_cell["event"].transform("nunique") != events).to_numpy(), "zero counts must be kept")
+    _refuse(
+        name, table, (by_cell["event"].transform("nunique") != events).to_numpy(), "zero counts must be kept"
+    )
 
 
 def _refuse(name: str, table: pd.DataFrame, broken: np.ndarray, rule: str) -> None:

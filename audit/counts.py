@@ -1,0 +1,187 @@
+"""From the finest cells to the groups of a probe: sums of counts, and nothing estimated yet.
+
+S specifications (design, template, rule, threshold, outcome), G groups, T truths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from probes.records import ALL, KEYS, MISSING, NO_TRUTH
+
+SPECIFICATION = (*KEYS, "outcome")
+"""Columns that name one question with one outcome; `rates` has a row for each of them and each group."""
+JOINT = " x "
+"""Joins the values of crossed attributes, and their names."""
+
+Probe = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupCounts:
+    """Counts of one probe, split by one specification of groups.
+
+    Attributes
+    ----------
+    specifications
+        S rows, columns `SPECIFICATION`.
+    by
+        The attributes that are crossed; empty for the counts over all images.
+    groups
+        G rows, one column an attribute of `by`: every combination of values that occur. A combination without
+        images stays, with n of 0. Images that miss one of the attributes are in no group.
+    truths
+        Names of the T truths; one name, "(none)", where the outcome has nothing to do with the truth.
+    n, count
+        Images and events, integers of shape [S, G, T].
+    """
+
+    specifications: pd.DataFrame
+    by: tuple[str, ...]
+    groups: pd.DataFrame
+    truths: tuple[str, ...]
+    n: NDArray[np.int64]
+    count: NDArray[np.int64]
+
+    @property
+    def names(self) -> list[str]:
+        """G names: the values joined, "dark x woman"."""
+        return [JOINT.join(map(str, values)) for values in self.groups.itertuples(index=False)]
+
+    def frame(self, attributes: Sequence[str]) -> pd.DataFrame:
+        """Keys, attributes, n and count: S * G rows, groups fastest, summed over truths."""
+        groups = len(self.groups)
+        table = self.specifications.loc[self.specifications.index.repeat(groups)].reset_index(drop=True)
+        for name in attributes:
+            values = self.groups[name].to_numpy() if name in self.by else np.full(groups, ALL, dtype=object)
+            table[name] = pd.Series(np.tile(values, len(self.specifications)), dtype="str")
+        return table.assign(n=self.n.sum(axis=2).ravel(), count=self.count.sum(axis=2).ravel())
+
+
+def outcome_counts(counts: pd.DataFrame, probe: Probe) -> Iterator[GroupCounts]:
+    """Counts of every outcome of a probe: over all images, then for each specification of groups.
+
+    An outcome that joins several sets is their sum under "argmax", where an image is in one set at most.
+    Under "probability" the sum could count an image twice: there an outcome of several sets has rows only
+    where the records hold a set event with the outcome's own name.
+
+    Parameters
+    ----------
+    counts
+        `Records.counts` or `Records.curves`.
+    probe
+        The probe's entry in the manifest.
+    """
+    own = counts[counts["probe"] == probe["name"]]
+    parts = [
+        _misclassified_cells(own, probe) if outcome["kind"] == "misclassified" else _set_cells(own, outcome)
+        for outcome in probe["outcomes"]
+    ]
+    cells = [
+        part.assign(outcome=outcome["name"]) for part, outcome in zip(parts, probe["outcomes"], strict=True)
+    ]
+    yield from _split(pd.concat(cells, ignore_index=True), probe)
+
+
+def correct_counts(counts: pd.DataFrame, probe: Probe) -> Iterator[GroupCounts]:
+    """Counts of right predictions by truth, for a probe that has one; groups as in `outcome_counts`.
+
+    `specifications` has the outcome "correct". Images without a truth take no part.
+    """
+    own = counts[counts["probe"] == probe["name"]]
+    cells = _misclassified_cells(own, probe)
+    right = cells.assign(count=cells["n"] - cells["count"], outcome="correct")
+    yield from _split(right, probe, by_truth=True)
+
+
+def truth_of_class(probe: Probe) -> dict[str, str]:
+    """The truth that each class stands for: its `truth` in the manifest, or else its own name."""
+    return {entry["name"]: entry.get("truth") or entry["name"] for entry in probe.get("classes", ())}
+
+
+def _misclassified_cells(rows: pd.DataFrame, probe: Probe) -> pd.DataFrame:
+    """One row a predicted class: its images as n, and as count those of another truth."""
+    predicted = rows[
+        (rows["event_kind"] == "class")
+        & (rows["rule"] == "argmax")
+        & ~rows["truth"].isin([MISSING, NO_TRUTH])
+    ]
+    stands_for = truth_of_class(probe)
+    meant = predicted["event"].astype("str").map(lambda name: stands_for.get(name, name))
+    wrong = meant.to_numpy() != predicted["truth"].astype("str").to_numpy()
+    return predicted.assign(n=predicted["count"], count=np.where(wrong, predicted["count"], 0))
+
+
+def _set_cells(rows: pd.DataFrame, outcome: Mapping[str, Any]) -> pd.DataFrame:
+    """One row a set event of the outcome; n is kept on one of them, so that sums count an image once."""
+    sets = rows[rows["event_kind"] == "set"]
+    own, members = sets[sets["event"] == outcome["name"]], list(outcome["sets"])
+    if len(own):
+        return own
+    joined = sets[sets["event"].isin(members)]
+    if len(members) > 1:
+        joined = joined[joined["rule"] == "argmax"]
+    return joined.assign(n=np.where(joined["event"] == members[0], joined["n"], 0))
+
+
+def _split(cells: pd.DataFrame, probe: Probe, *, by_truth: bool = False) -> Iterator[GroupCounts]:
+    """Sum the cells for all images, then for each specification of groups."""
+    cells = cells.reset_index(drop=True)
+    specification, specifications = _number_rows(cells[list(SPECIFICATION)])
+    truth, truths = _codes(cells["truth"]) if by_truth else (np.zeros(len(cells), dtype=np.intp), [NO_TRUTH])
+    for by in [(), *map(tuple, probe["groups"])]:
+        group, groups = _cross(cells, by)
+        shape = (len(specifications), len(groups), len(truths))
+        inside = group >= 0
+        index = (specification, group, truth)
+        flat = np.zeros(0, dtype=np.intp)
+        if inside.any():
+            flat = np.ravel_multi_index(tuple(part[inside] for part in index), shape)
+        n, count = (
+            np.bincount(flat, weights=cells[name].to_numpy()[inside], minlength=int(np.prod(shape)))
+            .astype(np.int64)
+            .reshape(shape)
+            for name in ("n", "count")
+        )
+        yield GroupCounts(
+            specifications=specifications, by=by, groups=groups, truths=tuple(truths), n=n, count=count
+        )
+
+
+def _number_rows(keys: pd.DataFrame) -> tuple[NDArray[np.intp], pd.DataFrame]:
+    """A number from 0 for each distinct row, in order of appearance, and the distinct rows."""
+    number = keys.groupby(list(keys.columns), dropna=False, observed=True, sort=False).ngroup().to_numpy()
+    distinct = keys.drop_duplicates().reset_index(drop=True)
+    words = {name: "str" for name in distinct.columns if name != "threshold"}
+    return number, distinct.astype(words)
+
+
+def _cross(cells: pd.DataFrame, by: tuple[str, ...]) -> tuple[NDArray[np.intp], pd.DataFrame]:
+    """The group of each cell, -1 where an attribute is missing, and all combinations of the values."""
+    group = np.zeros(len(cells), dtype=np.intp)
+    values = []
+    for name in by:
+        code, words = _codes(cells[name])
+        group = np.where((group < 0) | (code < 0), -1, group * len(words) + code)
+        values.append(words)
+    grid = (
+        pd.MultiIndex.from_product(values, names=by).to_frame(index=False) if by else pd.DataFrame(index=[0])
+    )
+    return group, grid.astype("str")
+
+
+def _codes(column: pd.Series) -> tuple[NDArray[np.intp], list[str]]:
+    """Codes and values, "(missing)" as -1; in the order of the categories, or else of appearance."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        present = set(column)
+        words = [str(value) for value in column.cat.categories if value in present]
+    else:
+        words = [str(value) for value in column.unique()]
+    words = [word for word in words if word != MISSING]
+    return pd.Index(words, dtype="str").get_indexer(column.astype("str")), words

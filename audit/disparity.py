@@ -1,0 +1,147 @@
+"""Rates by group, accuracy by group, and the gaps between groups, each with its interval.
+
+A rate is P(event | group): of the images of a group, the share to which the event happened. It is never
+P(group | event), the make-up of those to which it happened.
+
+The intervals take images as independent draws. Several images of one drawing or person are not: the caution
+of a finding says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from audit.contrasts import CONTRAST_COLUMNS, contrasts
+from audit.counts import SPECIFICATION, GroupCounts, Probe, correct_counts, outcome_counts
+from audit.intervals import wilson
+
+MIN_GROUP = 3
+"""Images below which a group gets no rate, unless the suite says otherwise."""
+
+
+def rate_table(counts: pd.DataFrame, manifest: Mapping[str, Any], attributes: Sequence[str]) -> pd.DataFrame:
+    """Rates of every outcome over all images and by group, with 95 % Wilson intervals.
+
+    Parameters
+    ----------
+    counts
+        `Records.counts`, or `Records.curves` for the rates at every threshold.
+    manifest
+        Of the records.
+    attributes
+        All group attributes: one column each.
+
+    Returns
+    -------
+    Columns `SPECIFICATION`, the attributes, n, count, rate, low, high, note. Rate and interval are NaN, with
+    the reason in `note`, where a group has fewer images than the probe's `min_group`.
+    """
+    tables = [
+        _with_rates(group_counts.frame(attributes), min_group=min_group(probe, manifest))
+        for probe in manifest["probes"]
+        for group_counts in outcome_counts(counts, probe)
+    ]
+    empty = {"rate": "float64", "low": "float64", "high": "float64", "note": "str"}
+    return _in_suite_order(tables, [*SPECIFICATION, *attributes, "n", "count"], empty)
+
+
+def accuracy_table(
+    counts: pd.DataFrame, manifest: Mapping[str, Any], attributes: Sequence[str]
+) -> pd.DataFrame:
+    """Share of right predictions for the probes that have a truth, over all images and by group.
+
+    Returns
+    -------
+    As `rate_table`, without the outcome, and with `balanced`: the mean of the recalls of the classes, NaN
+    where a class that has images elsewhere has none in the group.
+    """
+    tables = []
+    for probe in manifest["probes"]:
+        if not probe.get("truth"):
+            continue
+        for right in correct_counts(counts, probe):
+            least = min_group(probe, manifest)
+            table = _with_rates(right.frame(attributes), min_group=least)
+            balanced = np.where(table["n"] < least, np.nan, balanced_accuracy(right).ravel())
+            table.insert(table.columns.get_loc("note"), "balanced", balanced)
+            tables.append(table)
+    numbers = {"rate": "float64", "low": "float64", "high": "float64", "balanced": "float64", "note": "str"}
+    return _in_suite_order(tables, [*SPECIFICATION, *attributes, "n", "count"], numbers).drop(
+        columns="outcome"
+    )
+
+
+def balanced_accuracy(right: GroupCounts) -> NDArray[np.float64]:
+    """Mean recall over the truths that occur, [S, G]; NaN where a group lacks one of them."""
+    occurring = right.n.sum(axis=1, keepdims=True) > 0
+    with np.errstate(invalid="ignore"):
+        recall = right.count / right.n
+        return np.where(occurring, recall, 0.0).sum(axis=2) / occurring.sum(axis=2)
+
+
+def gap_table(counts: pd.DataFrame, manifest: Mapping[str, Any], attributes: Sequence[str]) -> pd.DataFrame:
+    """Each group against its reference, for every outcome and specification of groups.
+
+    The reference is the group that the probe's `references` name, where they name every attribute that is
+    crossed; otherwise the rest: all images of the other groups. Where only two groups have images, the rest
+    of each is the other: their two rows are one contrast, and Holm's adjustment counts it once.
+
+    Returns
+    -------
+    Columns `SPECIFICATION`, the attributes, then `CONTRAST_COLUMNS`. Differences are of proportions, with
+    Newcombe's 95 % interval; ratios have Katz's, or Koopman's where a cell of the 2 x 2 table is 0, and an
+    upper limit that is infinite is NaN with a note. `p` is two-sided; `p_adjusted` is Holm's within the rows
+    of one specification and `by`; `smallest_detectable` has 80 % power at a level of 0.05, for one test. All
+    are NaN, with the reason in `note`, where either side has fewer images than `min_group`.
+    """
+    tables = [
+        contrasts(
+            groups,
+            attributes=attributes,
+            references=probe.get("references") or {},
+            least=min_group(probe, manifest),
+        )
+        for probe in manifest["probes"]
+        for groups in outcome_counts(counts, probe)
+        if groups.by
+    ]
+    words, sizes = ("group", "by", "reference", "note"), ("n_group", "n_reference")
+    dtypes = {
+        name: "str" if name in words else "int64" if name in sizes else "float64" for name in CONTRAST_COLUMNS
+    }
+    return _in_suite_order(tables, [*SPECIFICATION, *attributes], dtypes)
+
+
+def min_group(probe: Probe, manifest: Mapping[str, Any]) -> int:
+    """Images that a group of this probe needs for a rate."""
+    return int(probe.get("min_group") or manifest.get("min_group") or MIN_GROUP)
+
+
+def _with_rates(table: pd.DataFrame, *, min_group: int) -> pd.DataFrame:
+    n, count = table["n"].to_numpy(), table["count"].to_numpy()
+    enough = n >= min_group
+    size = np.where(enough, n, 0)
+    low, high = wilson(np.where(enough, count, 0), size)
+    with np.errstate(invalid="ignore"):
+        rate = np.where(enough, count, 0) / size
+    reasons = ["no images", f"fewer than {min_group} images"]
+    note = np.select([n == 0, ~enough], reasons, default="")
+    return table.assign(rate=rate, low=low, high=high, note=pd.Series(note, dtype="str"))
+
+
+def _in_suite_order(tables: list[pd.DataFrame], keys: list[str], last: Mapping[str, str]) -> pd.DataFrame:
+    """One table with all parts of a specification together; the right dtypes where there is no row."""
+    whole = [table for table in tables if len(table)]
+    if not whole:
+        numbers = {"threshold": "float64", "n": "int64", "count": "int64", **last}
+        return pd.DataFrame({name: pd.Series(dtype=numbers.get(name, "str")) for name in [*keys, *last]})
+    table = pd.concat(whole, ignore_index=True)
+    words = [name for name in table.columns if not pd.api.types.is_numeric_dtype(table[name])]
+    table = table.astype(dict.fromkeys(words, "str"))
+    position = table.groupby(list(SPECIFICATION), dropna=False, sort=False).ngroup()
+    return table.iloc[np.argsort(position.to_numpy(), kind="stable")].reset_index(drop=True)

@@ -1,0 +1,50 @@
+"""Adjusted p-values for many tests at once. NaN is a test not made: it stays NaN and counts for none."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def holm(p: ArrayLike) -> NDArray[np.float64]:
+    """Holm's step-down adjustment (Holm 1979): controls the chance of any false rejection.
+
+    Parameters
+    ----------
+    p
+        p-values, shape [..., M]: each row along the last axis is one family.
+
+    Returns
+    -------
+    Adjusted p-values of the same shape, at most 1.
+    """
+    ordered, order, rank, tested = _sort_families(p)
+    return _restore(np.maximum.accumulate(ordered * (tested - rank), axis=-1), order)
+
+
+def benjamini_hochberg(p: ArrayLike) -> NDArray[np.float64]:
+    """Step-up adjustment of Benjamini & Hochberg 1995: controls the false discovery rate.
+
+    Shapes and NaN as in `holm`.
+    """
+    ordered, order, rank, tested = _sort_families(p)
+    scaled = ordered * tested / (rank + 1)
+    smallest_from_here = np.fmin.accumulate(scaled[..., ::-1], axis=-1)[..., ::-1]
+    return _restore(np.where(np.isnan(ordered), np.nan, smallest_from_here), order)
+
+
+def _sort_families(
+    p: ArrayLike,
+) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Sorted values (NaN last), their order, ranks from 0, and the tests made in each family."""
+    values = np.asarray(p, dtype=float)
+    order = np.argsort(values, axis=-1)
+    rank = np.arange(values.shape[-1])
+    tested = np.count_nonzero(~np.isnan(values), axis=-1, keepdims=True)
+    return np.take_along_axis(values, order, axis=-1), order, rank, np.asarray(tested)
+
+
+def _restore(ordered: NDArray[np.float64], order: NDArray[np.intp]) -> NDArray[np.float64]:
+    adjusted = np.empty_like(ordered)
+    np.put_along_axis(adjusted, order, np.minimum(ordered, 1.0), axis=-1)
+    return adjusted

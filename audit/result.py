@@ -1,0 +1,238 @@
+"""The result of an audit: tidy frames, made from records, written to and read from a folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+import pandas as pd
+
+from audit.counts import SPECIFICATION
+from audit.disparity import accuracy_table, gap_table, rate_table
+from audit.findings import finding_table
+from audit.gates import gate_table, overall_verdict
+from audit.storage import dump, read_json, replace_folder
+from clipmodel.errors import UserError
+from probes.records import KEYS, SCHEMA_VERSION, Records, empty_counts, validate
+
+AUDIT_FILE, RUN_FILE, REPORT_FILE = "audit.json", "run.json", "report.html"
+JSON_TABLES = ("accuracy", "rates", "gaps", "findings", "excluded", "gates")
+OPTIONAL_TABLES = ("counts", "curves", "images")
+TABLES = (*JSON_TABLES, *OPTIONAL_TABLES)
+INTEGER_COLUMNS = {"n", "count", "n_group", "n_reference", "contrasts"}
+FLOAT_COLUMNS = {
+    "threshold", "rate", "low", "high", "balanced", "rate_group", "rate_reference", "difference",
+    "difference_low", "difference_high", "ratio", "ratio_low", "ratio_high", "p", "p_adjusted",
+    "omnibus_p_adjusted", "smallest_detectable", "margin", "confidence",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AuditResult:
+    """What an audit concluded.
+
+    Attributes
+    ----------
+    manifest
+        What was asked of which model on which data.
+    accuracy, rates, gaps
+        See `audit.disparity`.
+    findings, gates, verdict
+        See `audit.findings` and `audit.gates`.
+    excluded
+        Images left out, with the reason.
+    curves
+        Rates at every threshold of the curve; columns of `rates`.
+    counts
+        The counts that everything derives from; empty where the folder that was read holds none.
+    images
+        One row an image, where it was asked for.
+    """
+
+    manifest: dict[str, Any]
+    accuracy: pd.DataFrame
+    rates: pd.DataFrame
+    gaps: pd.DataFrame
+    findings: pd.DataFrame
+    excluded: pd.DataFrame
+    gates: pd.DataFrame
+    verdict: str
+    curves: pd.DataFrame
+    counts: pd.DataFrame
+    images: pd.DataFrame | None = None
+
+    @classmethod
+    def from_records(cls, records: Records) -> Self:
+        """Conclude from the counts of a run.
+
+        Raises
+        ------
+        ValueError
+            The records break their contract (`probes.records.validate`).
+        """
+        validate(records)
+        # Through JSON, so that a result in memory equals the one read back.
+        manifest = json.loads(json.dumps(records.manifest, allow_nan=False))
+        attributes = records.attributes
+        gaps = gap_table(records.counts, manifest, attributes)
+        gates = gate_table(gaps, manifest.get("gates") or ())
+        return cls(
+            manifest=manifest,
+            accuracy=accuracy_table(records.counts, manifest, attributes),
+            rates=rate_table(records.counts, manifest, attributes),
+            gaps=gaps,
+            findings=finding_table(records.counts, manifest, gaps),
+            excluded=_with_dtypes(records.excluded),
+            gates=gates,
+            verdict=overall_verdict(gates),
+            curves=rate_table(records.curves, manifest, attributes),
+            counts=_with_dtypes(records.counts),
+            images=None if records.images is None else records.images.reset_index(drop=True),
+        )
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Self:
+        """Read an audit from its folder.
+
+        Everything but counts, curves and images comes from audit.json, so that file alone is enough.
+
+        Raises
+        ------
+        UserError
+            There is no audit.json, it is damaged, or of another schema version.
+        """
+        path = Path(folder) / AUDIT_FILE
+        if not path.is_file():
+            raise UserError(f"{folder}: no {AUDIT_FILE}", remedy="give the folder that clip-audit run wrote")
+        document = read_json(path)
+        _check_version(path, document)
+        try:
+            tables = {name: _table(document["columns"][name], document[name]) for name in JSON_TABLES}
+            manifest, verdict = document["manifest"], str(document["verdict"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{path}: damaged, {error!r}", remedy="run the audit again") from error
+        return cls(
+            manifest=manifest, verdict=verdict, **tables, **_read_optional(Path(folder), tables["rates"])
+        )
+
+    @property
+    def n_specifications(self) -> int:
+        """Ways of asking that were looked at: probe x design x template x rule x threshold."""
+        return len(self.rates[list(KEYS)].drop_duplicates())
+
+    def to_json(self) -> str:
+        """The text of audit.json: the same bytes from the same records."""
+        tables = {name: getattr(self, name) for name in JSON_TABLES}
+        document = {
+            "schema_version": SCHEMA_VERSION,
+            "manifest": self.manifest,
+            "verdict": self.verdict,
+            "n_specifications": self.n_specifications,
+            "columns": {name: list(table.columns) for name, table in tables.items()},
+        }
+        return dump(document, tables)
+
+    def write(
+        self,
+        folder: str | Path,
+        *,
+        report: Callable[[AuditResult], str] | None = None,
+        run_info: Mapping[str, Any] | None = None,
+    ) -> Path:
+        """Write audit.json and the tables as parquet and CSV; whole, or not at all.
+
+        Files of an earlier audit in the folder are replaced, all others are kept.
+
+        Parameters
+        ----------
+        report
+            Renders report.html; left out, no report is written.
+        run_info
+            Command, time and machine, for run.json: what differs between two runs of the same suite.
+
+        Raises
+        ------
+        UserError
+            The folder cannot be written.
+        """
+
+        def fill(content: Path) -> None:
+            (content / AUDIT_FILE).write_text(self.to_json(), encoding="utf-8")
+            for name, table in self._present_tables().items():
+                table.to_parquet(content / f"{name}.parquet", index=False)
+                table.to_csv(content / f"{name}.csv", index=False, lineterminator="\n")
+            if run_info is not None:
+                (content / RUN_FILE).write_text(dump(run_info, {}), encoding="utf-8")
+            if report is not None:
+                (content / REPORT_FILE).write_text(report(self), encoding="utf-8")
+
+        replace_folder(Path(folder), fill, owned=_is_ours)
+        return Path(folder)
+
+    def __eq__(self, other: object) -> bool:
+        """Equal manifests, verdicts and tables; NaN equals NaN."""
+        if not isinstance(other, AuditResult):
+            return NotImplemented
+        pairs = [(getattr(self, field.name), getattr(other, field.name)) for field in fields(self)]
+        return all(_equal(mine, theirs) for mine, theirs in pairs)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _present_tables(self) -> dict[str, pd.DataFrame]:
+        tables = {name: getattr(self, name) for name in TABLES}
+        return {name: table for name, table in tables.items() if table is not None}
+
+
+def _check_version(path: Path, document: Mapping[str, Any]) -> None:
+    version = document.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise UserError(
+            f"{path}: schema version {version!r}, this program reads {SCHEMA_VERSION}",
+            remedy="run the audit again with this version",
+        )
+
+
+def _table(columns: list[str], rows: list[dict[str, Any]]) -> pd.DataFrame:
+    for row in rows:
+        if missing := set(columns) - set(row):
+            raise ValueError(f"a row lacks {sorted(missing)}")
+    return _with_dtypes(pd.DataFrame(rows, columns=columns))
+
+
+def _with_dtypes(table: pd.DataFrame) -> pd.DataFrame:
+    dtypes = {
+        name: "int64" if name in INTEGER_COLUMNS else "float64" if name in FLOAT_COLUMNS else "str"
+        for name in table.columns
+    }
+    return table.astype(dtypes).reset_index(drop=True)
+
+
+def _read_optional(folder: Path, rates: pd.DataFrame) -> dict[str, pd.DataFrame | None]:
+    attributes = [
+        name
+        for name in rates.columns
+        if name not in {*SPECIFICATION, *INTEGER_COLUMNS, *FLOAT_COLUMNS, "note"}
+    ]
+    found: dict[str, pd.DataFrame | None] = {}
+    for name in OPTIONAL_TABLES:
+        path = folder / f"{name}.parquet"
+        try:
+            found[name] = pd.read_parquet(path) if path.is_file() else None
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path}: damaged, {error}", remedy="run the audit again") from error
+    empty = {"counts": empty_counts(attributes), "curves": rates.iloc[:0]}
+    return found | {name: table for name, table in empty.items() if found[name] is None}
+
+
+def _is_ours(name: str) -> bool:
+    tables = {f"{table}.{suffix}" for table in TABLES for suffix in ("parquet", "csv")}
+    return name in {AUDIT_FILE, RUN_FILE, REPORT_FILE} | tables
+
+
+def _equal(mine: object, theirs: object) -> bool:
+    if isinstance(mine, pd.DataFrame) and isinstance(theirs, pd.DataFrame):
+        return mine.equals(theirs)
+    return type(mine) is type(theirs) and bool(mine == theirs)
