@@ -5,14 +5,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from clipmodel.errors import UserError
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+UNKNOWN_KEY = "unknown_key"
 
 
 def closest(word: str, known: Sequence[str]) -> str:
@@ -20,6 +22,29 @@ def closest(word: str, known: Sequence[str]) -> str:
     if match := difflib.get_close_matches(word, known, n=1):
         return f"did you mean {match[0]!r}?"
     return f"one of: {', '.join(known)}"
+
+
+class StrictModel(BaseModel):
+    """Immutable; an unknown key is refused with the key that was probably meant."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_keys(cls, values: Any) -> Any:
+        known = [field.alias or name for name, field in cls.model_fields.items()]
+        unknown = [str(key) for key in values if key not in known] if isinstance(values, dict) else []
+        if not unknown:
+            return values
+        details = [
+            InitErrorDetails(
+                type=PydanticCustomError(UNKNOWN_KEY, "unknown key", {"remedy": closest(key, known)}),
+                loc=(key,),
+                input=None,
+            )
+            for key in unknown
+        ]
+        raise ValidationError.from_exception_data(cls.__name__, details)
 
 
 def read_yaml_model(path: Path, model: type[ModelT], *, what: str, shipped: Sequence[str] = ()) -> ModelT:
@@ -30,7 +55,7 @@ def read_yaml_model(path: Path, model: type[ModelT], *, what: str, shipped: Sequ
     path
         The YAML file.
     model
-        A pydantic model that forbids extra keys.
+        Built on `StrictModel`.
     what
         The kind of file, for messages.
     shipped
@@ -47,43 +72,28 @@ def read_yaml_model(path: Path, model: type[ModelT], *, what: str, shipped: Sequ
     try:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}", remedy="mend the line") from error
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path}: not valid YAML: {reason}", remedy="mend the line") from error
     if not isinstance(values, dict):
         raise UserError(f"{path}: a {what} is a mapping of keys to values", remedy="see the shipped examples")
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise _explain(path, text, model, error) from error
+        raise _explain(path, text, error) from error
 
 
-def _explain(path: Path, text: str, model: type[BaseModel], error: ValidationError) -> UserError:
-    first = error.errors()[0]
-    location = [str(part) for part in first["loc"]]
+def _explain(path: Path, text: str, error: ValidationError) -> UserError:
+    # An unknown key first: it is the likely cause of a missing one.
+    first, *others = sorted(error.errors(), key=lambda item: item["type"] != UNKNOWN_KEY)
     line = _line_of(text, first["loc"])
     where = f"{path}, line {line}" if line else str(path)
-    if first["type"] == "extra_forbidden":
-        known = _keys_at(model, first["loc"][:-1])
-        return UserError(f"{where}: unknown key {'.'.join(location)!r}", remedy=closest(location[-1], known))
+    key = "".join(f"{part}." for part in first["loc"]).removesuffix(".")
     message = first["msg"].removeprefix("Value error, ")
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    key = f"{'.'.join(location)}: " if location else ""
-    return UserError(f"{where}: {key}{message}{more}", remedy="correct the value and run again")
-
-
-def _keys_at(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:
-    """The keys that the model at a location accepts; empty where it is no model."""
-    current: Any = model
-    for part in location:
-        if isinstance(current, type) and issubclass(current, BaseModel):
-            current = current.model_fields[str(part)].annotation if str(part) in current.model_fields else None
-        models = [arg for arg in _flatten(current) if isinstance(arg, type) and issubclass(arg, BaseModel)]
-        current = models[0] if models else current
-    return sorted(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
-
-
-def _flatten(annotation: Any) -> list[Any]:
-    arguments = get_args(annotation)
-    return [annotation] if not arguments else [leaf for argument in arguments for leaf in _flatten(argument)]
+    more = f" (and {len(others)} more)" if others else ""
+    return UserError(
+        f"{where}: {key}: {message}{more}" if key else f"{where}: {message}{more}",
+        remedy=first.get("ctx", {}).get("remedy", "correct the value and run again"),
+    )
 
 
 def _line_of(text: str, location: Sequence[int | str]) -> int | None:

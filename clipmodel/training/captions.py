@@ -109,7 +109,7 @@ class CaptionTable:
 
     @staticmethod
     def _draw(values: Sequence[str], rng: np.random.Generator) -> str:
-        return values[0] if len(values) == 1 else values[rng.integers(len(values))]
+        return values[0] if len(values) == 1 else values[int(rng.integers(len(values)))]
 
     def also_described(self, rows: np.ndarray, captions: Sequence[Caption]) -> np.ndarray:
         """[B, B] bool: picture i, other than j's own, has all the facts that caption j states."""

@@ -56,7 +56,9 @@ def load_checkpoint(out: Path, clip: CLIP, optimizer: Optimizer, *, identity: st
     try:
         content: dict[str, Any] = torch.load(path, weights_only=True)
     except (RuntimeError, EOFError, OSError, LookupError, ValueError, pickle.UnpicklingError) as error:
-        raise UserError(f"{path}: unreadable checkpoint ({error})", remedy="delete it, or use another --out") from error
+        raise UserError(
+            f"{path}: unreadable checkpoint ({error})", remedy="delete it, or use another --out"
+        ) from error
     if content["identity"] != identity:
         raise UserError(
             f"{out} holds a run of another recipe or seed", remedy="use another --out, or delete the folder"

@@ -46,9 +46,8 @@ def read_table(paths: Sequence[Path], recipe: DataRecipe) -> pd.DataFrame:
     frame = pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
     for column, values in recipe.where.items():
         if column not in frame:
-            raise UserError(
-                f"{paths[0]}: no column {column!r} (data.where)", remedy=f"columns: {', '.join(frame.columns)}"
-            )
+            remedy = f"columns: {', '.join(frame.columns)}"
+            raise UserError(f"{paths[0]}: no column {column!r} (data.where)", remedy=remedy)
         frame = frame[frame[column].isin(values)]
     if frame.empty:
         raise UserError(f"no rows are left of {recipe.source!r} after data.where", remedy="loosen data.where")

@@ -7,39 +7,35 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from clipmodel.config import CLIPConfig
-from clipmodel.yamlfile import read_yaml_model
+from clipmodel.yamlfile import StrictModel, read_yaml_model
 
 RECIPES = Path(__file__).parent / "recipes"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TokenizerRecipe(_Part):
+class TokenizerRecipe(StrictModel):
     """A byte-pair vocabulary learned from the training captions."""
 
     vocab_size: int = Field(ge=300, description="tokens, the start and end of text included")
     passes: int = Field(5, ge=1, description="captions drawn from each row to learn from")
 
 
-class TemplateRecipe(_Part):
+class TemplateRecipe(StrictModel):
     """One way to caption a row; see clipmodel/training/captions.py."""
 
     text: str
-    when: dict[str, str] = {}
+    when: dict[str, str] = Field({}, description="values the row must have")
     weight: float = Field(1.0, gt=0)
 
 
-class DerivedValue(_Part):
+class DerivedValue(StrictModel):
     value: str
     when: dict[str, str]
 
 
-class CaptionRecipe(_Part):
+class CaptionRecipe(StrictModel):
     templates: list[TemplateRecipe] = Field(min_length=1)
     derive: dict[str, list[DerivedValue]] = Field(
         {}, description="new columns: the value of the first rule whose conditions a row meets"
@@ -49,7 +45,7 @@ class CaptionRecipe(_Part):
     )
 
 
-class AugmentRecipe(_Part):
+class AugmentRecipe(StrictModel):
     """Random geometry and light a picture, uniform in the ranges; the border's colour fills what comes in."""
 
     scale: tuple[float, float] = (1.0, 1.0)
@@ -61,14 +57,14 @@ class AugmentRecipe(_Part):
     )
 
 
-class DataRecipe(_Part):
+class DataRecipe(StrictModel):
     source: str = Field(description="a name the caller resolves, such as 'emoji', or a parquet file")
     where: dict[str, list[str]] = Field({}, description="column: values kept")
     captions: CaptionRecipe
     augment: AugmentRecipe = AugmentRecipe()
 
 
-class OptimRecipe(_Part):
+class OptimRecipe(StrictModel):
     """AdamW with decoupled decay (not on gains and biases), warm-up, then a cosine to zero."""
 
     peak_learning_rate: float = Field(gt=0)
@@ -79,7 +75,7 @@ class OptimRecipe(_Part):
     clip_gradient_norm: float | None = Field(None, gt=0)
 
 
-class Recipe(_Part):
+class Recipe(StrictModel):
     """A training run. `launch` and `expect` are for people."""
 
     recipe: str

@@ -17,7 +17,8 @@ def _pairs(n: int, d: int = 8, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
     images, texts = (
         F.normalize(torch.randn(n, d, dtype=torch.float64, generator=generator), dim=-1) for _ in range(2)
     )
-    return images.requires_grad_(), texts.requires_grad_(), torch.tensor(9.0, dtype=torch.float64).requires_grad_()
+    scale = torch.tensor(9.0, dtype=torch.float64)
+    return images.requires_grad_(), texts.requires_grad_(), scale.requires_grad_()
 
 
 def _naive(images: Tensor, texts: Tensor, scale: Tensor, ignore: Tensor | None = None) -> Tensor:
@@ -48,7 +49,7 @@ def test_matches_the_definition(chunk: int | None, masked: bool) -> None:
         ignore.fill_diagonal_(False)
     expected = _naive(*inputs, ignore)
     found = contrastive_loss(*inputs, chunk, ignore=ignore)
-    assert float(found) == pytest.approx(float(expected), abs=1e-12)
+    assert found.item() == pytest.approx(expected.item(), abs=1e-12)
     for a, b in zip(torch.autograd.grad(found, inputs), torch.autograd.grad(expected, inputs), strict=True):
         assert (a - b).abs().max() < 1e-12
 

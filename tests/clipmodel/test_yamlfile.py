@@ -1,0 +1,57 @@
+"""A wrong file gives one message with its place and the closest right word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from clipmodel.errors import UserError
+from clipmodel.yamlfile import StrictModel, closest, read_yaml_model
+
+
+class _Inner(StrictModel):
+    weight: float
+
+
+class _Outer(StrictModel):
+    title: str
+    parts: list[_Inner]
+
+
+def _read(tmp_path: Path, text: str) -> _Outer:
+    path = tmp_path / "thing.yaml"
+    path.write_text(text)
+    return read_yaml_model(path, _Outer, what="thing")
+
+
+def test_a_right_file_is_read(tmp_path: Path) -> None:
+    assert _read(tmp_path, "title: x\nparts:\n  - weight: 2\n").parts[0].weight == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "remedy"),
+    [
+        ("title: x\nparts:\n  - wieght: 2\n", "line 3", "did you mean 'weight'?"),
+        ("titel: x\nparts: []\n", "line 1", "did you mean 'title'?"),
+        ("title: x\nparts:\n  - weight: 1\n  - weight: heavy\n", "line 4: parts.1.weight", None),
+        ("- a\n- b\n", "mapping", None),
+        ("title: [unclosed\n", "not valid YAML", None),
+    ],
+)
+def test_a_wrong_file_is_explained(tmp_path: Path, text: str, place: str, remedy: str | None) -> None:
+    with pytest.raises(UserError, match=place) as caught:
+        _read(tmp_path, text)
+    assert "thing.yaml" in caught.value.message
+    if remedy:
+        assert caught.value.remedy == remedy
+
+
+def test_a_missing_file_suggests_a_shipped_name(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        read_yaml_model(Path("quikstart"), _Outer, what="suite", shipped=["quickstart", "ranking"])
+    assert caught.value.remedy == "did you mean 'quickstart'?"
+
+
+def test_nothing_close_lists_all() -> None:
+    assert closest("zzz", ["one", "two"]) == "one of: one, two"

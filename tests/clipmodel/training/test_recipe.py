@@ -1,0 +1,71 @@
+"""The shipped recipes, the optimiser they describe, and recipes that cannot be."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from clipmodel.errors import UserError
+from clipmodel.model import CLIP
+from clipmodel.training.optim import build_optimizer, learning_rate
+from clipmodel.training.recipe import RECIPES, OptimRecipe, Recipe, load_recipe
+from tests.clipmodel.training.conftest import RECIPE
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_shipped_recipes_build_their_model(path: Path) -> None:
+    recipe = load_recipe(path.stem)
+    assert recipe.recipe == path.stem
+    with torch.device("meta"):
+        clip = CLIP(recipe.model_configuration)
+    assert sum(parameter.numel() for parameter in clip.parameters()) > 0
+
+
+def test_decay_spares_gains_and_biases(recipe: Recipe) -> None:
+    clip = CLIP(recipe.model_configuration)
+    optimizer = build_optimizer(clip, recipe.optim)
+    decayed = {id(p) for p in optimizer.param_groups[0]["params"]}
+    assert optimizer.param_groups[0]["weight_decay"] == 0.2
+    assert optimizer.param_groups[1]["weight_decay"] == 0
+    for name, parameter in clip.named_parameters():
+        spared = name.endswith("bias") or ".ln_" in name or name in ("log_scale", "visual.class_embedding")
+        spared = spared or name == "visual.stem.1.weight"  # batch norm's gain
+        assert (id(parameter) not in decayed) == spared, name
+
+
+def test_schedule_by_hand() -> None:
+    optim = OptimRecipe(peak_learning_rate=1.0, warmup_steps=4)
+    rates = [learning_rate(step, steps=12, recipe=optim) for step in range(12)]
+    assert rates[:4] == [0.25, 0.5, 0.75, 1.0]
+    assert rates[4] == 1.0  # the cosine begins at its top
+    assert rates[8] == pytest.approx(0.5)  # half way through eight steps
+    assert rates[11] == pytest.approx(0.5 * (1 + math.cos(math.pi * 7 / 8)))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"stpes": 5}, "stpes: unknown key"),
+        ({"warm": 5}, "unknown key"),
+        ({"batch_size": 1}, "batch_size"),
+        ({"tokenizer": {"vocab_size": 301}}, "differ"),
+        ({"steps": 2}, "warmup_steps 2 must be below steps 2"),
+        ({"model": {**RECIPE["model"], "activation": "relu"}}, "activation"),  # type: ignore[dict-item]
+    ],
+)
+def test_recipes_that_cannot_be(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(yaml.safe_dump({**RECIPE, **change}))
+    with pytest.raises(UserError, match=message) as caught:
+        load_recipe(str(path))
+    assert "own.yaml" in caught.value.message
+
+
+def test_unknown_name_suggests_the_shipped_one() -> None:
+    with pytest.raises(UserError) as caught:
+        load_recipe("tinny")
+    assert caught.value.remedy == "did you mean 'tiny'?"
