@@ -1,0 +1,40 @@
+"""Demographic data sets, by name: `load_dataset("emoji")`, `load_dataset("table:FILE")`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from clipmodel.errors import UserError
+from clipmodel.yamlfile import closest
+from probes.datasets.base import DataCard, DemographicDataset, UnreadableImageError
+from probes.datasets.emoji import EmojiDataset
+from probes.datasets.table import TableDataset
+
+__all__ = ["DataCard", "DemographicDataset", "UnreadableImageError", "load_dataset"]
+
+EMBEDDED: dict[str, Callable[[], DemographicDataset]] = {"emoji": EmojiDataset}
+AT_PATH: dict[str, Callable[[Path], DemographicDataset]] = {"table": TableDataset}
+
+
+def load_dataset(spec: str) -> DemographicDataset:
+    """A data set by what the command line calls it.
+
+    Parameters
+    ----------
+    spec
+        "emoji", the embedded one, or KIND:PATH, such as "table:people.csv".
+
+    Raises
+    ------
+    UserError
+        There is no such kind, the path is missing, or the data are damaged.
+    """
+    kind, _, path = spec.partition(":")
+    if kind in EMBEDDED and not path:
+        return EMBEDDED[kind]()
+    if kind in AT_PATH:
+        if not path:
+            raise UserError(f"the data set {spec!r} needs a path", remedy=f"write {kind}:PATH")
+        return AT_PATH[kind](Path(path))
+    raise UserError(f"unknown data set {spec!r}", remedy=closest(kind, [*EMBEDDED, *AT_PATH]))

@@ -1,0 +1,147 @@
+"""The annotation contract: what every demographic data set gives, whatever its layout on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+ID = "image_id"
+VISIBLE_PREFIX = "visible_"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataCard:
+    """What a reader of a report must know of the data."""
+
+    name: str
+    title: str
+    version: str
+    licence: str
+    consent: str
+    label_provenance: Literal["perceived", "self-reported", "by design", "not stated"]
+    caution: str
+    cluster: str | None = None  # the column whose equal values are no independent images
+
+
+class UnreadableImageError(ValueError):
+    """An image that is missing or damaged: counted, not fatal. The message is the reason."""
+
+
+class DemographicDataset(ABC):
+    """Images of known attributes.
+
+    Parameters
+    ----------
+    frame
+        One row an image: image_id (unique), the attributes as strings (NaN where there is no label), the
+        cluster key of the card, and for some attributes a boolean column visible_<attribute>.
+    attributes
+        The columns that are attributes.
+    card
+        What a reader must know of the data.
+    orders
+        The natural order of the values of an attribute, where it is not the alphabet's or the numbers'.
+
+    Raises
+    ------
+    ValueError
+        A column is missing, or image ids repeat.
+    """
+
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        *,
+        attributes: Sequence[str],
+        card: DataCard,
+        orders: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        needed = [ID, *attributes, *([card.cluster] if card.cluster else [])]
+        if absent := [name for name in needed if name not in frame]:
+            raise ValueError(f"the data set {card.name!r} lacks the columns {', '.join(absent)}")
+        if not frame[ID].is_unique:
+            raise ValueError(f"the data set {card.name!r} has image ids that repeat")
+        self.frame = frame.reset_index(drop=True)
+        self.attributes = list(attributes)
+        self.card = card
+        self.orders = dict(orders or {})
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @abstractmethod
+    def read_bytes(self, row: int) -> bytes:
+        """The encoded image of a row; raises UnreadableImageError where there is none."""
+
+    def open_image(self, row: int) -> Image.Image:
+        """The decoded image of a row, RGB; raises UnreadableImageError where it is damaged."""
+        return decode(self.read_bytes(row))
+
+    def content_hash(self, row: int) -> str:
+        """SHA-256 of the encoded image: equal files share one embedding."""
+        return hashlib.sha256(self.read_bytes(row)).hexdigest()
+
+    def visible(self, attribute: str) -> np.ndarray:
+        """[N] bool: whether the image shows the attribute; all true where the data do not say."""
+        column = VISIBLE_PREFIX + attribute
+        return self.frame[column].to_numpy(bool) if column in self.frame else np.ones(len(self), bool)
+
+    def values(self, attribute: str) -> pd.Series:
+        """[N] the values of an attribute; NaN where there is no label or the image does not show it."""
+        return self.frame[attribute].where(self.visible(attribute))
+
+    def levels(self, attribute: str) -> list[str]:
+        """The values of an attribute in their natural order, which tables and figures keep."""
+        present = self.frame[attribute].dropna().unique().tolist()
+        known = [value for value in self.orders.get(attribute, ()) if value in present]
+        return known + sorted((value for value in present if value not in known), key=_natural)
+
+    @property
+    def clusters(self) -> pd.Series:
+        """[N] the cluster of each image; its own id where the data know no clusters."""
+        return self.frame[self.card.cluster or ID].astype(str)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Over the annotations, row by row; the images are identified by their own hashes."""
+        digest = hashlib.sha256("\x1f".join(self.frame.columns).encode())
+        for values in self.frame.astype(str).itertuples(index=False):
+            digest.update("\x1f".join(values).encode() + b"\x1e")
+        return digest.hexdigest()
+
+
+def decode(data: bytes) -> Image.Image:
+    """Encoded bytes to an RGB image; transparent pixels are laid on white.
+
+    Raises
+    ------
+    UnreadableImageError
+        The bytes are no image, or a damaged one.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+            if not image.has_transparency_data:
+                return image.convert("RGB")
+            layer = image.convert("RGBA")
+            return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    # Pillow's decoders report damage as any of these.
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        raise UnreadableImageError("the image cannot be decoded") from error
+
+
+def _natural(value: str) -> list[tuple[int, int, str]]:
+    """A sort key that puts "3-9" before "10-19"."""
+    return [
+        (0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", value) if part
+    ]

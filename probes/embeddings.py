@@ -1,0 +1,306 @@
+"""A store of embeddings on disk: each image and each prompt is embedded once by each model.
+
+An embedding is found by the model's weights, its preprocessing and the content of the image, so runs,
+suites and data sets share it. Shards are written under another name and renamed when complete: a run that
+is killed leaves whole shards behind, and the next one goes on from there.
+
+Shapes: N images or texts, D joint embedding.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from clipmodel.errors import UserError
+from clipmodel.zoo import EmbeddingModel
+from probes.datasets.base import DemographicDataset, UnreadableImageError
+
+CACHE_VARIABLE = "CLIP_AUDIT_CACHE"
+BATCH_IMAGES = 64
+BATCHES_PER_SHARD = 16  # at most 1,024 images are lost when a run is killed
+BATCH_TEXTS = 256
+READERS = 2  # threads that decode the next batch while the model embeds this one
+HASH_BYTES = 32
+
+Progress = Callable[[str, int, int], None]  # what is being done, how many are done, how many in all
+
+
+def cache_folder() -> Path:
+    """The folder in CLIP_AUDIT_CACHE, or "clip-audit" in the platform's cache folder."""
+    if chosen := os.environ.get(CACHE_VARIABLE):
+        return Path(chosen).expanduser()
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "clip-audit"
+
+
+class EmbeddingStore:
+    """Embeddings in a folder, by space (what made them) and content hash.
+
+    Parameters
+    ----------
+    root
+        The folder; by default `cache_folder()`. It is made when the first embedding is stored.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = root or cache_folder()
+
+    def fetch(self, space: str, hashes: Sequence[str], *, dim: int) -> tuple[np.ndarray, np.ndarray]:
+        """Look embeddings up.
+
+        Parameters
+        ----------
+        space
+            As `image_space` or `text_space` name it.
+        hashes
+            N SHA-256 sums in hexadecimal; one may repeat.
+        dim
+            D.
+
+        Returns
+        -------
+        embeddings
+            [N, D] float32; rows that are not stored are zero.
+        found
+            [N] bool.
+
+        Warns
+        -----
+        UserWarning
+            A shard is damaged. It is removed, and its embeddings count as not stored.
+        """
+        embeddings = np.zeros((len(hashes), dim), np.float32)
+        found = np.zeros(len(hashes), bool)
+        rows_of: dict[str, list[int]] = {}
+        for row, key in enumerate(hashes):
+            rows_of.setdefault(key, []).append(row)
+        for keys, stored in self._shards(space, dim):
+            for position, key in enumerate(keys):
+                if rows := rows_of.get(key):
+                    embeddings[rows] = stored[position]
+                    found[rows] = True
+        return embeddings, found
+
+    def add(self, space: str, hashes: Sequence[str], embeddings: np.ndarray) -> None:
+        """Store a shard: N hashes and their [N, D] embeddings. Either all of it is there afterwards, or none.
+
+        Raises
+        ------
+        UserError
+            The folder cannot be written.
+        """
+        keys = np.frombuffer(bytes.fromhex("".join(hashes)), np.uint8).reshape(-1, HASH_BYTES)
+        folder = self._folder(space)
+        name = hashlib.sha256(keys.tobytes()).hexdigest()[:24]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as scratch:
+                path = Path(scratch) / f"{name}.npz"
+                with path.open("wb") as file:
+                    np.savez(file, keys=keys, embeddings=embeddings.astype(np.float32))
+                    file.flush()
+                    os.fsync(file.fileno())
+                path.replace(folder / path.name)
+        except OSError as error:
+            raise UserError(
+                f"the store of embeddings {self.root} cannot be written: {error.strerror}",
+                remedy=f"set {CACHE_VARIABLE} to a folder that can",
+            ) from error
+
+    def _folder(self, space: str) -> Path:
+        return self.root / "embeddings" / hashlib.sha256(space.encode()).hexdigest()[:24]
+
+    def _shards(self, space: str, dim: int) -> Iterator[tuple[list[str], np.ndarray]]:
+        for path in sorted(self._folder(space).glob("*.npz")):
+            try:
+                yield _read_shard(path, dim)
+            except FileNotFoundError:
+                continue  # another run found it damaged first
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+                warnings.warn(f"{path} is damaged; its embeddings are made again", stacklevel=4)
+                path.unlink(missing_ok=True)
+
+
+def _read_shard(path: Path, dim: int) -> tuple[list[str], np.ndarray]:
+    """Hashes and embeddings of a shard; zip's own checksums tell a changed byte."""
+    with np.load(path) as shard:
+        keys, embeddings = shard["keys"], shard["embeddings"]
+    if embeddings.shape != (len(keys), dim) or not np.isfinite(embeddings).all():
+        raise ValueError(f"{path}: {len(keys)} keys for embeddings of shape {embeddings.shape}")
+    return [key.tobytes().hex() for key in keys], embeddings
+
+
+def image_space(model: EmbeddingModel) -> str:
+    """What an image embedding depends on besides the image."""
+    return f"image {model.fingerprint} {model.preprocess_id}"
+
+
+def text_space(model: EmbeddingModel) -> str:
+    """What a text embedding depends on besides the text."""
+    return f"text {model.fingerprint}"
+
+
+@dataclass(frozen=True)
+class EmbeddedImages:
+    """Embeddings of chosen rows of a data set.
+
+    Attributes
+    ----------
+    rows
+        [N] the rows that could be read, in the order asked for.
+    embeddings
+        [N, D] float32, unit-norm.
+    unreadable
+        Row and reason of each image that could not be read.
+    n_new
+        How many images were embedded now, not found in the store.
+    """
+
+    rows: np.ndarray
+    embeddings: np.ndarray
+    unreadable: dict[int, str]
+    n_new: int
+
+
+def embed_dataset(
+    model: EmbeddingModel,
+    dataset: DemographicDataset,
+    rows: Sequence[int] | np.ndarray,
+    *,
+    store: EmbeddingStore,
+    progress: Progress | None = None,
+) -> EmbeddedImages:
+    """Embed rows of a data set, those in the store excepted.
+
+    Images with the same content are embedded once. An image that cannot be read is returned with its
+    reason; it is not fatal.
+    """
+    rows = [int(row) for row in rows]
+    hashes, unreadable = _hash_rows(dataset, rows)
+    space = image_space(model)
+    known = [row for row in rows if row in hashes]
+    embeddings, found = store.fetch(space, [hashes[row] for row in known], dim=model.embed_dim)
+    places: dict[str, list[int]] = {}
+    for place in np.flatnonzero(~found).tolist():
+        places.setdefault(hashes[known[place]], []).append(place)
+    tasks = [(key, known[at[0]]) for key, at in places.items()]
+    n_new = 0
+    for keys, new, damaged in _embed_shards(model, dataset, tasks, progress=progress):
+        if keys:
+            store.add(space, keys, new)
+        for key, embedding in zip(keys, new, strict=True):
+            embeddings[places[key]] = embedding
+            found[places[key]] = True
+        for key, reason in damaged.items():
+            unreadable |= {known[place]: reason for place in places[key]}
+        n_new += len(keys)
+    return EmbeddedImages(np.array(known, int)[found], embeddings[found], unreadable, n_new)
+
+
+def _hash_rows(dataset: DemographicDataset, rows: Sequence[int]) -> tuple[dict[int, str], dict[int, str]]:
+    hashes: dict[int, str] = {}
+    unreadable: dict[int, str] = {}
+    for row in rows:
+        try:
+            hashes[row] = dataset.content_hash(row)
+        except UnreadableImageError as error:
+            unreadable[row] = str(error)
+    return hashes, unreadable
+
+
+Shard = tuple[list[str], np.ndarray, dict[str, str]]
+
+
+def _embed_shards(
+    model: EmbeddingModel,
+    dataset: DemographicDataset,
+    tasks: Sequence[tuple[str, int]],
+    *,
+    progress: Progress | None,
+) -> Iterator[Shard]:
+    """Hashes, embeddings and unreadable hashes, a shard at a time.
+
+    Shards end where batches end, so a run that goes on after a kill forms the same batches, and with them
+    the same last bits, as one that was never interrupted.
+    """
+    batches = [tasks[i : i + BATCH_IMAGES] for i in range(0, len(tasks), BATCH_IMAGES)]
+    keys: list[str] = []
+    parts: list[np.ndarray] = [np.zeros((0, model.embed_dim), np.float32)]
+    damaged: dict[str, str] = {}
+    done = 0
+    for number, (batch, pixels) in enumerate(_prefetched(model, dataset, batches), start=1):
+        good = [
+            (key, value) for (key, _), value in zip(batch, pixels, strict=True) if not isinstance(value, str)
+        ]
+        damaged |= {
+            key: value for (key, _), value in zip(batch, pixels, strict=True) if isinstance(value, str)
+        }
+        if good:
+            keys += [key for key, _ in good]
+            parts.append(_as_numpy(model.encode_image(torch.stack([value for _, value in good]))))
+        done += len(batch)
+        if progress:
+            progress("images", done, len(tasks))
+        if number % BATCHES_PER_SHARD == 0 or number == len(batches):
+            yield keys, np.concatenate(parts), damaged
+            keys, parts, damaged = [], [np.zeros((0, model.embed_dim), np.float32)], {}
+
+
+def _prefetched(
+    model: EmbeddingModel, dataset: DemographicDataset, batches: Sequence[Sequence[tuple[str, int]]]
+) -> Iterator[tuple[Sequence[tuple[str, int]], list[torch.Tensor | str]]]:
+    """Each batch with the pixels, or the reason why there are none, of its images; read one batch ahead."""
+
+    def load(task: tuple[str, int]) -> torch.Tensor | str:
+        try:
+            return model.preprocess(dataset.open_image(task[1]))
+        except UnreadableImageError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(READERS) as pool:
+        ahead = [pool.submit(load, task) for task in batches[0]] if batches else []
+        for number, batch in enumerate(batches):
+            current = ahead
+            ahead = (
+                [pool.submit(load, task) for task in batches[number + 1]] if number + 1 < len(batches) else []
+            )
+            yield batch, [future.result() for future in current]
+
+
+def embed_texts(model: EmbeddingModel, texts: Sequence[str], *, store: EmbeddingStore) -> np.ndarray:
+    """[N, D] float32, unit-norm embeddings of N texts; those in the store are not made again."""
+    space = text_space(model)
+    hashes = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
+    embeddings, found = store.fetch(space, hashes, dim=model.embed_dim)
+    places: dict[str, list[int]] = {}
+    for place in np.flatnonzero(~found).tolist():
+        places.setdefault(texts[place], []).append(int(place))
+    missing = sorted(places)
+    for start in range(0, len(missing), BATCH_TEXTS):
+        batch = missing[start : start + BATCH_TEXTS]
+        new = _as_numpy(model.encode_text(batch))
+        store.add(space, [hashes[places[text][0]] for text in batch], new)
+        for text, embedding in zip(batch, new, strict=True):
+            embeddings[places[text]] = embedding
+    return embeddings
+
+
+def _as_numpy(embeddings: torch.Tensor) -> np.ndarray:
+    return embeddings.detach().float().cpu().numpy()

@@ -1,0 +1,182 @@
+"""Label sets: classes with names, held in named sets, and the edits that turn one into a class design."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from clipmodel.yamlfile import closest
+from probes.yaml_model import StrictModel, check_known, misplaced
+
+PLAIN_SETS = ("identity", "distractor")
+HARM_PREFIX = "harm: "
+
+# The article follows the sound, not the letter: "an hour", but "a unicorn", "a European", "a one-way street".
+SILENT_H = re.compile(r"(hour|honest|honou?r|heir)", re.IGNORECASE)
+CONSONANT_SOUND = re.compile(
+    r"(uni[cfoqstv]|unan|us[aeu]|ut[aeiou]|ur[aio]|uk|ubi|ufo|eu|ewe|one\b|once\b)", re.IGNORECASE
+)
+
+
+def article(word: str) -> str:
+    """ "a" or "an", by the sound a word begins with."""
+    if SILENT_H.match(word):
+        return "an"
+    return "an" if word[:1].lower() in "aeiou" and not CONSONANT_SOUND.match(word) else "a"
+
+
+class LabelClass(StrictModel):
+    """One class: its name, the words the model is shown, and the attribute values it stands for."""
+
+    name: str = Field(min_length=1, description="Unique in the label set; the name in every table.")
+    text: str = Field(default="", description="What a template's {label} becomes; the name if left out.")
+    is_: dict[str, str] = Field(
+        default={}, alias="is", description="Attribute values this class is right for."
+    )
+    article: Literal["auto", "a", "an", "none"] = "auto"
+
+    @field_validator("name", "text")
+    @classmethod
+    def _tidy(cls, value: str) -> str:
+        return " ".join(value.split())
+
+    @property
+    def words(self) -> str:
+        return self.text or self.name
+
+    @property
+    def phrase(self) -> str:
+        """The words with their article: "an artist"; without one where the class says so."""
+        chosen = article(self.words) if self.article == "auto" else self.article
+        return self.words if chosen == "none" else f"{chosen} {self.words}"
+
+
+def _expand(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+# In YAML, a class that needs no more than its name is a plain string.
+WrittenClass = Annotated[LabelClass, BeforeValidator(_expand, json_schema_input_type=str | LabelClass)]
+
+
+class DesignEdit(StrictModel):
+    """How a class design differs from its label set. Drops come first, then renames, then additions."""
+
+    drop: list[str] = Field(default=[], description="Names of classes, or of whole sets.")
+    rename: dict[str, str] = Field(
+        default={}, description="Old class name: new name, which is also its text."
+    )
+    add: dict[str, list[WrittenClass]] = Field(default={}, description="Classes to add, by set.")
+
+    @property
+    def description(self) -> str:
+        """The edit in words, for the report."""
+        parts = [f"drops {', '.join(self.drop)}"] if self.drop else []
+        parts += [f"renames {old} to {new}" for old, new in self.rename.items()]
+        parts += [
+            f"adds {', '.join(c.name for c in classes)} to {name}" for name, classes in self.add.items()
+        ]
+        return "; ".join(parts) or "the label set as it is"
+
+
+class LabelSet(StrictModel):
+    """Classes in named sets. What a class means lies in its set and its name, never in its position.
+
+    Raises
+    ------
+    ValueError
+        A class occurs twice or in two sets, a set has an unknown name or no class, or there are fewer
+        than two classes.
+    """
+
+    name: str
+    title: str = ""
+    source: str = Field(default="", description="Where the classes come from.")
+    note: str = Field(default="", description="Why the words are there; shown in the report.")
+    sets: dict[str, list[WrittenClass]]
+
+    @model_validator(mode="after")
+    def _check(self) -> LabelSet:
+        home: dict[str, str] = {}
+        for set_name, classes in self.sets.items():
+            _check_set_name(set_name)
+            if not classes:
+                raise misplaced(["sets", set_name], f"the set {set_name!r} has no class")
+            for position, item in enumerate(classes):
+                if item.name in home:
+                    both = f"in {home[item.name]!r} and {set_name!r}"
+                    where = f"twice in {set_name!r}" if home[item.name] == set_name else both
+                    raise misplaced(["sets", set_name, position], f"the class {item.name!r} is {where}")
+                home[item.name] = set_name
+        if len(home) < 2:
+            raise misplaced(
+                ["sets"], f"a label set needs at least two classes, {self.name!r} has {len(home)}"
+            )
+        return self
+
+    @property
+    def classes(self) -> list[LabelClass]:
+        return [item for classes in self.sets.values() for item in classes]
+
+    @property
+    def names(self) -> list[str]:
+        return [item.name for item in self.classes]
+
+    def members(self) -> dict[str, list[str]]:
+        """Class names by set."""
+        return {name: [item.name for item in classes] for name, classes in self.sets.items()}
+
+    def covered(self, attribute: str) -> set[str]:
+        """The values of an attribute that some class stands for."""
+        return {item.is_[attribute] for item in self.classes if attribute in item.is_}
+
+    def edited(self, edit: DesignEdit) -> LabelSet:
+        """The label set after an edit.
+
+        Raises
+        ------
+        ValueError
+            The edit drops or renames what is not there, or the result is no valid label set.
+        """
+        sets = self._without(edit.drop)
+        remaining = [item.name for classes in sets.values() for item in classes]
+        for old in edit.rename:
+            check_known(old, remaining, what="class", location=["rename", old])
+        sets = {name: [_renamed(item, edit.rename) for item in classes] for name, classes in sets.items()}
+        for name, classes in edit.add.items():
+            sets[name] = [*sets.get(name, []), *classes]
+        return self.model_validate({**self.model_dump(exclude={"sets"}), "sets": sets})
+
+    def _without(self, dropped: list[str]) -> dict[str, list[LabelClass]]:
+        for position, name in enumerate(dropped):
+            check_known(name, [*self.sets, *self.names], what="class or set", location=["drop", position])
+        kept = {
+            set_name: [item for item in classes if item.name not in dropped]
+            for set_name, classes in self.sets.items()
+            if set_name not in dropped
+        }
+        return {name: classes for name, classes in kept.items() if classes}
+
+
+def _renamed(item: LabelClass, names: Mapping[str, str]) -> LabelClass:
+    if item.name not in names:
+        return item
+    new = names[item.name]
+    return LabelClass.model_validate({"name": new, "is": item.is_})
+
+
+def _check_set_name(name: str) -> None:
+    if name in PLAIN_SETS or name.removeprefix(HARM_PREFIX).strip() not in ("", name):
+        return
+    known = [*PLAIN_SETS, f"{HARM_PREFIX}crime", f"{HARM_PREFIX}non-human"]
+    raise misplaced(
+        ["sets", name], f"unknown set {name!r}: {closest(name, known)}; harms are named 'harm: ...'"
+    )
+
+
+def is_harm(set_name: str) -> bool:
+    """Whether a set holds harmful classes."""
+    return set_name.startswith(HARM_PREFIX)

@@ -1,0 +1,210 @@
+"""The data's side of a probe: which images it asks about, their truth, their groups, and who is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from clipmodel.errors import UserError
+from clipmodel.yamlfile import closest
+from probes.datasets.base import DemographicDataset
+from probes.label_sets import LabelSet
+from probes.records import ALL, MISSING, NO_TRUTH
+from probes.schema import Exclusion, Filter, Probe
+
+TRUTH = "truth"
+NO_TRUTH_REASON = "truth: "  # how the reason begins where an image is left out for want of a truth
+LONGEST_REMEDY = 300  # characters; an attribute may have thousands of values
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The images of a probe, divided into cells.
+
+    Attributes
+    ----------
+    rows
+        [N] rows of the data set that are asked about and have a truth, where the probe needs one.
+    cell
+        [N] the cell of each row, 0 ... G-1.
+    cells
+        G rows: the group attributes of the probe and "truth". Only cells with images.
+    excluded
+        Columns: reason, the group attributes, n: images that are left out, or left out of the groups of an
+        attribute that is missing.
+    """
+
+    rows: np.ndarray
+    cell: np.ndarray
+    cells: pd.DataFrame
+    excluded: pd.DataFrame
+
+    @property
+    def n_without_truth(self) -> int:
+        """Images left out because their truth has no label or does not show."""
+        rows = self.excluded["reason"].str.startswith(NO_TRUTH_REASON)
+        return int(self.excluded.loc[rows, "n"].sum())
+
+    def without(self, unreadable: Mapping[int, str]) -> Selection:
+        """The selection less the images that cannot be read, which are counted by cell and reason."""
+        readable = np.array([int(row) not in unreadable for row in self.rows], bool)
+        lost = self.cells.drop(columns=TRUTH).iloc[self.cell[~readable]].reset_index(drop=True)
+        reasons = [f"unreadable image: {unreadable[int(row)]}" for row in self.rows[~readable]]
+        lost.insert(0, "reason", pd.Series(reasons, dtype="str"))
+        kept, cell = np.unique(self.cell[readable], return_inverse=True)
+        return Selection(
+            rows=self.rows[readable],
+            cell=cell,
+            cells=self.cells.iloc[kept].reset_index(drop=True),
+            excluded=pd.concat([self.excluded, _count(lost)], ignore_index=True),
+        )
+
+
+def select(probe: Probe, dataset: DemographicDataset, designs: Mapping[str, LabelSet]) -> Selection:
+    """Apply a probe to a data set.
+
+    An image whose truth has no label, or does not show, is left out. An image without a group attribute
+    stays, and counts as "(missing)" in it.
+
+    Raises
+    ------
+    UserError
+        An attribute or value is not in the data, no image is selected, a reference group has no image, or
+        a truth is covered by no class of a design.
+    """
+    for attribute in [*probe.where, *probe.attributes, *([probe.truth] if probe.truth else [])]:
+        if attribute not in dataset.attributes:
+            raise UserError(
+                f"probe {probe.name!r}: the data {dataset.card.name!r} have no attribute {attribute!r}",
+                remedy=closest(attribute, dataset.attributes),
+            )
+    chosen = np.ones(len(dataset), bool)
+    for attribute, condition in probe.where.items():
+        chosen &= _matches(probe, dataset, attribute, condition)
+    rows = np.flatnonzero(chosen)
+    if not len(rows):
+        raise UserError(f"probe {probe.name!r} selects no image: {where_text(probe)}", remedy="relax 'where'")
+    excluded = []
+    if probe.truth:
+        excluded.append(_without_truth(dataset, rows, probe))
+        rows = rows[dataset.values(probe.truth).iloc[rows].notna().to_numpy()]
+        _check_truth(probe, dataset, rows, designs)
+    _check_groups(probe, dataset, rows)
+    excluded.append(_missing_groups(dataset, rows, probe.attributes))
+    labels = _labels(dataset, rows, probe.attributes)
+    labels[TRUTH] = dataset.values(probe.truth).iloc[rows].to_numpy() if probe.truth else NO_TRUTH
+    cells, cell = _divide(labels, dataset, probe)
+    return Selection(rows=rows, cell=cell, cells=cells, excluded=pd.concat(excluded, ignore_index=True))
+
+
+def where_text(probe: Probe) -> str:
+    """The filters of a probe in words."""
+    parts = [f"{attribute} is {_condition_text(condition)}" for attribute, condition in probe.where.items()]
+    return " and ".join(parts) or "all images"
+
+
+def _condition_text(condition: Filter) -> str:
+    if isinstance(condition, Exclusion):
+        return f"not {' or '.join(condition.not_)}"
+    return " or ".join([condition] if isinstance(condition, str) else condition)
+
+
+def _matches(probe: Probe, dataset: DemographicDataset, attribute: str, condition: Filter) -> np.ndarray:
+    """[N] bool. A filter reads the labels; whether the image shows them is counted later."""
+    negated = isinstance(condition, Exclusion)
+    wanted = condition.not_ if isinstance(condition, Exclusion) else condition
+    wanted = [wanted] if isinstance(wanted, str) else wanted
+    known = [*dataset.levels(attribute), MISSING]
+    for value in wanted:
+        if value not in known:
+            remedy = closest(value, known)
+            raise UserError(
+                f"probe {probe.name!r}: no image has {attribute} {value!r}",
+                remedy=remedy if len(remedy) <= LONGEST_REMEDY else f"{attribute} has {len(known)} values",
+            )
+    listed = dataset.frame[attribute].fillna(MISSING).isin(wanted).to_numpy()
+    return ~listed if negated else listed
+
+
+def _labels(dataset: DemographicDataset, rows: np.ndarray, attributes: Sequence[str]) -> pd.DataFrame:
+    columns = {name: dataset.values(name).iloc[rows].fillna(MISSING).to_numpy() for name in attributes}
+    return pd.DataFrame(columns, index=range(len(rows)))
+
+
+def _reasons(dataset: DemographicDataset, rows: np.ndarray, attribute: str) -> pd.Series:
+    """[N] why an attribute is missing, NaN where it is not."""
+    labelled = dataset.frame[attribute].iloc[rows].notna().to_numpy()
+    shown = dataset.visible(attribute)[rows]
+    reasons = np.where(labelled, f"{attribute} not visible", f"{attribute} not labelled").astype(object)
+    return pd.Series(reasons).mask(pd.Series(labelled & shown))
+
+
+def _missing_groups(dataset: DemographicDataset, rows: np.ndarray, attributes: Sequence[str]) -> pd.DataFrame:
+    parts = []
+    for attribute in attributes:
+        table = pd.DataFrame({"reason": _reasons(dataset, rows, attribute).dropna()})
+        parts.append(table.assign(**{name: MISSING if name == attribute else ALL for name in attributes}))
+    return _count(pd.concat(parts)) if parts else _count(pd.DataFrame({"reason": pd.Series(dtype="str")}))
+
+
+def _without_truth(dataset: DemographicDataset, rows: np.ndarray, probe: Probe) -> pd.DataFrame:
+    assert probe.truth is not None
+    reasons = NO_TRUTH_REASON + _reasons(dataset, rows, probe.truth)
+    labels = _labels(dataset, rows, probe.attributes)
+    labels.insert(0, "reason", reasons)
+    return _count(labels[reasons.notna()])
+
+
+def _count(table: pd.DataFrame) -> pd.DataFrame:
+    """Distinct rows and how often each occurs, in the order they occur."""
+    return table.groupby(list(table.columns), sort=False, observed=True).size().reset_index(name="n")
+
+
+def _check_truth(
+    probe: Probe, dataset: DemographicDataset, rows: np.ndarray, designs: Mapping[str, LabelSet]
+) -> None:
+    assert probe.truth is not None
+    if not len(rows):
+        raise UserError(
+            f"probe {probe.name!r}: none of the selected images shows its {probe.truth}",
+            remedy="choose another truth, or relax 'where'",
+        )
+    values = set(dataset.values(probe.truth).iloc[rows])
+    for name, design in designs.items():
+        if uncovered := sorted(values - design.covered(probe.truth)):
+            raise UserError(
+                f"probe {probe.name!r}, design {name!r}: no class for {probe.truth} {', '.join(uncovered)}",
+                remedy=f"give a class 'is: {{{probe.truth}: {uncovered[0]}}}', or narrow 'where'",
+            )
+
+
+def _check_groups(probe: Probe, dataset: DemographicDataset, rows: np.ndarray) -> None:
+    for attribute in probe.attributes:
+        present = set(dataset.values(attribute).iloc[rows].dropna())
+        if not present:
+            raise UserError(
+                f"probe {probe.name!r}: none of the {len(rows)} selected images shows its {attribute}",
+                remedy=f"take {attribute!r} out of 'groups', or relax 'where'",
+            )
+        reference = probe.references.get(attribute)
+        if reference is not None and reference not in present:
+            raise UserError(
+                f"probe {probe.name!r}: the reference group {attribute} {reference!r} has no image",
+                remedy=closest(reference, [level for level in dataset.levels(attribute) if level in present]),
+            )
+
+
+def _divide(
+    labels: pd.DataFrame, dataset: DemographicDataset, probe: Probe
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Cells in the natural order of their attributes, and the cell of each row."""
+    for name in probe.attributes:
+        labels[name] = pd.Categorical(labels[name], [*dataset.levels(name), MISSING])
+    truths = dataset.levels(probe.truth) if probe.truth else [NO_TRUTH]
+    labels[TRUTH] = pd.Categorical(labels[TRUTH], truths)
+    groups = labels.groupby([*probe.attributes, TRUTH], observed=True, sort=True)
+    cells = groups.size().index.to_frame(index=False)
+    return cells.astype("str"), groups.ngroup().to_numpy()
