@@ -17,7 +17,7 @@ Activation = Literal["quick_gelu", "gelu"]
 def _require_positive(config: object) -> None:
     for field in fields(config):  # type: ignore[arg-type]
         value = getattr(config, field.name)
-        if isinstance(value, int) and value < 1:
+        if isinstance(value, int) and not isinstance(value, bool) and value < 1:
             raise ValueError(f"{type(config).__name__}.{field.name} must be at least 1, got {value}")
 
 
@@ -35,8 +35,8 @@ class ViTConfig:
     width: int  # residual stream
     layers: int
     heads: int
-    # Channels of 3x3 convolutions with stride 2 before the patches, as Xiao et al. 2021 (arXiv 2106.14881)
-    # found to help small vision transformers. None in the published CLIPs.
+    # Channels of 3x3 convolutions with stride 2 before the patches; none in the published CLIPs. They help
+    # small vision transformers (Xiao et al. 2021, arXiv 2106.14881).
     stem_channels: tuple[int, ...] = ()
 
     @property
@@ -49,10 +49,13 @@ class ViTConfig:
         _require_divisible("ViTConfig", self.width, self.heads)
         if self.patch_size % 2 ** len(self.stem_channels):
             raise ValueError(
-                f"patch_size {self.patch_size} is not a multiple of 2^{len(self.stem_channels)}, the stem's stride"
+                f"patch_size {self.patch_size} is not a multiple of the stem's stride, "
+                f"2^{len(self.stem_channels)}"
             )
         if self.image_size % self.patch_size:
-            raise ValueError(f"image_size {self.image_size} is not a multiple of patch_size {self.patch_size}")
+            raise ValueError(
+                f"image_size {self.image_size} is not a multiple of patch_size {self.patch_size}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +97,7 @@ class CLIPConfig:
     vision: ViTConfig | ResNetConfig
     text: TextConfig
     activation: Activation  # in both transformers; a wrong one costs accuracy without an error
+    logit_bias: bool = False  # a learned bias on the logits, where the model was trained with the sigmoid loss
 
     def __post_init__(self) -> None:
         _require_positive(self)
@@ -119,9 +123,11 @@ class CLIPConfig:
             vision = dict(values["vision"])
             kind = vision.pop("kind")
             if kind == "resnet":
-                tower: ViTConfig | ResNetConfig = ResNetConfig(**{**vision, "layers": tuple(vision["layers"])})
+                vision["layers"] = tuple(vision["layers"])
+                tower: ViTConfig | ResNetConfig = ResNetConfig(**vision)
             elif kind == "vit":
-                tower = ViTConfig(**{**vision, "stem_channels": tuple(vision.get("stem_channels", ()))})
+                vision["stem_channels"] = tuple(vision.get("stem_channels", ()))
+                tower = ViTConfig(**vision)
             else:
                 raise ValueError(f"vision.kind must be 'vit' or 'resnet', got {kind!r}")
             rest = {key: value for key, value in values.items() if key not in ("vision", "text")}

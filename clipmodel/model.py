@@ -7,16 +7,28 @@ from __future__ import annotations
 
 import math
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clipmodel.config import CLIPConfig, ViTConfig
+from clipmodel.resnet import ModifiedResNet
 from clipmodel.text import TextTransformer
+from clipmodel.transformer import Attention
 from clipmodel.vit import VisionTransformer
 
 INITIAL_LOG_SCALE = math.log(1 / 0.07)  # paper, section 2.5
 MAX_LOG_SCALE = math.log(100)  # the paper keeps the multiplier at most 100
+INITIAL_LOGIT_BIAS = -10.0  # Zhai et al. 2023 (arXiv 2303.15343), section 3.2
+
+Precision = Literal["fp32", "bf16", "fp16"]
+DTYPES: dict[Precision, torch.dtype] = {
+    "fp32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+}
 
 
 class CLIP(nn.Module):
@@ -24,12 +36,17 @@ class CLIP(nn.Module):
 
     def __init__(self, config: CLIPConfig) -> None:
         super().__init__()
-        if not isinstance(config.vision, ViTConfig):
-            raise ValueError("only vision transformers can be built yet; config.vision is a ResNet")
         self.config = config
-        self.visual = VisionTransformer(config.vision, config.embed_dim, activation=config.activation)
+        if isinstance(config.vision, ViTConfig):
+            self.visual: VisionTransformer | ModifiedResNet = VisionTransformer(
+                config.vision, config.embed_dim, activation=config.activation
+            )
+        else:
+            self.visual = ModifiedResNet(config.vision, config.embed_dim)
         self.text = TextTransformer(config.text, config.embed_dim, activation=config.activation)
         self.log_scale = nn.Parameter(torch.tensor(INITIAL_LOG_SCALE))
+        bias = nn.Parameter(torch.tensor(INITIAL_LOGIT_BIAS)) if config.logit_bias else None
+        self.register_parameter("logit_bias", bias)
 
     @property
     def logit_scale(self) -> Tensor:
@@ -38,11 +55,37 @@ class CLIP(nn.Module):
 
     def encode_image(self, pixels: Tensor) -> Tensor:
         """[N, 3, H, W] preprocessed pixels -> unit-norm [N, D]."""
-        return F.normalize(self.visual(pixels), dim=-1)
+        return F.normalize(self.visual(pixels).float(), dim=-1)
 
     def encode_text(self, tokens: Tensor) -> Tensor:
         """[C, L] token ids -> unit-norm [C, D]."""
-        return F.normalize(self.text(tokens), dim=-1)
+        return F.normalize(self.text(tokens).float(), dim=-1)
+
+    def set_precision(self, precision: Precision) -> None:
+        """Convert for inference as the original does, in place.
+
+        Convolutions, linear layers, attention and the two projections change; embeddings, layer and
+        batch norms and the temperature stay fp32, and so do the embeddings handed out.
+        """
+        dtype = DTYPES[precision]
+        self.float()
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                module.to(dtype)
+            elif isinstance(module, Attention):
+                module.in_proj_weight.data = module.in_proj_weight.data.to(dtype)
+                module.in_proj_bias.data = module.in_proj_bias.data.to(dtype)
+        self.text.text_projection.data = self.text.text_projection.data.to(dtype)
+        if isinstance(self.visual, VisionTransformer):
+            self.visual.proj.data = self.visual.proj.data.to(dtype)
+
+    def set_gradient_checkpointing(self, enabled: bool) -> None:
+        """Recompute blocks in the backward pass instead of keeping their activations, in both towers."""
+        self.text.transformer.gradient_checkpointing = enabled
+        if isinstance(self.visual, VisionTransformer):
+            self.visual.transformer.gradient_checkpointing = enabled
+        else:
+            self.visual.gradient_checkpointing = enabled
 
     @torch.no_grad()
     def clamp_logit_scale(self) -> None:

@@ -33,7 +33,8 @@ class VisionTransformer(nn.Module):
 
     def features(self, pixels: Tensor) -> Tensor:
         """[N, 3, H, W] -> [N, W]: the class token before the projection, as linear probes use it."""
-        x = self.conv1(self.stem(pixels)).flatten(2).transpose(1, 2)  # [N, grid^2, W]
+        x = self.conv1(self.stem(pixels.to(self.conv1.weight.dtype)))
+        x = x.flatten(2).transpose(1, 2)  # [N, grid^2, W]
         cls = self.class_embedding.to(x.dtype).expand(len(x), 1, -1)
         x = torch.cat([cls, x], dim=1) + self.positional_embedding.to(x.dtype)
         x = self.transformer(self.ln_pre(x))
@@ -45,7 +46,7 @@ class VisionTransformer(nn.Module):
 
 
 def _stem(channels: tuple[int, ...]) -> nn.Sequential:
-    """3x3 convolutions with stride 2, batch norm, ReLU; the identity, without parameters, where there are none."""
+    """3x3 convolutions with stride 2, batch norm, ReLU; without channels the identity."""
     layers: list[nn.Module] = []
     for before, after in zip((3, *channels), channels, strict=False):
         conv = nn.Conv2d(before, after, kernel_size=3, stride=2, padding=1, bias=False)

@@ -1,0 +1,167 @@
+"""Modified ResNet tower (paper, section 2.4). Parameter names are those of OpenAI's files.
+
+Shapes: N images, C channels, H x W feature map, L = H * W + 1 tokens of the pooling, D joint embedding.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from clipmodel.config import ResNetConfig
+
+EXPANSION = 4  # channels a bottleneck puts out, over those inside it
+
+
+def _normalized_conv(conv: nn.Conv2d, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
+    """norm(conv(x)); in fp32 inference the norm's scale and shift go into the convolution.
+
+    Folding on each call costs one pass over the weights and saves one over the feature map, and there
+    is no second copy of the weights that could be out of date. Half precision keeps the original's
+    order, convolution rounded to half and norm in fp32.
+    """
+    if norm.training or conv.weight.dtype != norm.weight.dtype:
+        return norm(conv(x))
+    assert norm.running_mean is not None and norm.running_var is not None
+    scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+    shift = norm.bias - norm.running_mean * scale
+    weight = conv.weight * scale[:, None, None, None]
+    return F.conv2d(x, weight, shift, stride=conv.stride, padding=conv.padding)
+
+
+def _conv(channels_in: int, channels_out: int, size: int, *, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(channels_in, channels_out, size, stride=stride, padding=size // 2, bias=False)
+
+
+class Bottleneck(nn.Module):
+    """1x1, 3x3, 1x1 convolutions; a stride is an average pool before the last one, on both branches."""
+
+    def __init__(self, channels_in: int, channels: int, *, stride: int) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = _conv(channels_in, channels, 1), nn.BatchNorm2d(channels)
+        self.conv2, self.bn2 = _conv(channels, channels, 3), nn.BatchNorm2d(channels)
+        self.avgpool = nn.AvgPool2d(stride) if stride > 1 else nn.Identity()
+        channels_out = channels * EXPANSION
+        self.conv3, self.bn3 = _conv(channels, channels_out, 1), nn.BatchNorm2d(channels_out)
+        nn.init.zeros_(self.bn3.weight)  # a new block is the identity
+        self.downsample: nn.Sequential | None = None
+        if stride > 1 or channels_in != channels_out:
+            parts = [
+                ("-1", nn.AvgPool2d(stride)),
+                ("0", _conv(channels_in, channels_out, 1)),
+                ("1", nn.BatchNorm2d(channels_out)),
+            ]
+            self.downsample = nn.Sequential(OrderedDict(parts))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = F.relu(_normalized_conv(self.conv1, self.bn1, x), inplace=True)
+        out = F.relu(_normalized_conv(self.conv2, self.bn2, out), inplace=True)
+        out = _normalized_conv(self.conv3, self.bn3, self.avgpool(out))
+        if self.downsample is not None:
+            pool, conv, norm = self.downsample
+            assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+            x = _normalized_conv(conv, norm, pool(x))
+        return F.relu(out + x, inplace=True)
+
+
+class AttentionPool(nn.Module):
+    """One query, the mean of the feature map, attends over the mean and every position."""
+
+    def __init__(self, grid: int, width: int, heads: int, embed_dim: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.positional_embedding = nn.Parameter(torch.randn(grid * grid + 1, width) * width**-0.5)
+        self.k_proj = nn.Linear(width, width)
+        self.q_proj = nn.Linear(width, width)
+        self.v_proj = nn.Linear(width, width)
+        self.c_proj = nn.Linear(width, embed_dim)
+        for projection in (self.q_proj, self.k_proj, self.v_proj, self.c_proj):
+            nn.init.normal_(projection.weight, std=width**-0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, C, H, W] -> [N, D]."""
+        x = x.flatten(2).transpose(1, 2)
+        x = torch.cat([x.mean(dim=1, keepdim=True), x], dim=1)  # [N, L, C]
+        x = x + self.positional_embedding.to(x.dtype)
+        q, k, v = (
+            tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for tokens in (self.q_proj(x[:, :1]), self.k_proj(x), self.v_proj(x))
+        )
+        pooled = F.scaled_dot_product_attention(q, k, v)  # [N, heads, 1, C / heads]
+        return self.c_proj(pooled.flatten(1))
+
+
+class ModifiedResNet(nn.Module):
+    """Three-convolution stem, four stages of bottlenecks, attention pooling.
+
+    `gradient_checkpointing` recomputes each bottleneck in the backward pass; running statistics are
+    updated once all the same.
+    """
+
+    def __init__(self, config: ResNetConfig, embed_dim: int) -> None:
+        super().__init__()
+        width = config.width
+        self.gradient_checkpointing = False
+        self.conv1, self.bn1 = _conv(3, width // 2, 3, stride=2), nn.BatchNorm2d(width // 2)
+        self.conv2, self.bn2 = _conv(width // 2, width // 2, 3), nn.BatchNorm2d(width // 2)
+        self.conv3, self.bn3 = _conv(width // 2, width, 3), nn.BatchNorm2d(width)
+        self.layer1 = _stage(width, width, config.layers[0], stride=1)
+        self.layer2 = _stage(4 * width, 2 * width, config.layers[1], stride=2)
+        self.layer3 = _stage(8 * width, 4 * width, config.layers[2], stride=2)
+        self.layer4 = _stage(16 * width, 8 * width, config.layers[3], stride=2)
+        self.attnpool = AttentionPool(config.image_size // 32, 32 * width, config.heads, embed_dim)
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """[N, 3, H, W] -> [N, D]: the same as `forward`.
+
+        The pooling's output projection is part of the attention, so the layer before the joint
+        embedding that linear probes use in a vision transformer has no counterpart here (paper,
+        appendix A.3, probes the pooled embedding).
+        """
+        return self(pixels)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """[N, 3, H, W] -> [N, D], not normalised."""
+        x = pixels.to(self.conv1.weight.dtype, memory_format=torch.channels_last)
+        for conv, norm in ((self.conv1, self.bn1), (self.conv2, self.bn2), (self.conv3, self.bn3)):
+            x = F.relu(_normalized_conv(conv, norm, x), inplace=True)
+        x = F.avg_pool2d(x, 2)
+        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
+            for block in stage:
+                x = self._block(block, x)
+        return self.attnpool(x)
+
+    def _block(self, block: nn.Module, x: Tensor) -> Tensor:
+        if not (self.gradient_checkpointing and torch.is_grad_enabled()):
+            return block(x)
+
+        def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+            return nullcontext(), _statistics_kept(block)
+
+        return checkpoint(block, x, use_reentrant=False, context_fn=contexts)
+
+
+def _stage(channels_in: int, channels: int, blocks: int, *, stride: int) -> nn.Sequential:
+    first = Bottleneck(channels_in, channels, stride=stride)
+    return nn.Sequential(
+        first, *(Bottleneck(channels * EXPANSION, channels, stride=1) for _ in range(blocks - 1))
+    )
+
+
+@contextmanager
+def _statistics_kept(block: nn.Module) -> Iterator[None]:
+    """While a checkpointed block is recomputed its batch norms normalise by the batch and record nothing."""
+    norms = [module for module in block.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True
