@@ -1,0 +1,81 @@
+"""The command line. The commands are in `audit/commands/`; here they meet, with what they do about errors.
+
+Commands import what they need when they run: `clip-audit --help` must not wait for torch.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from audit.commands import data, model, probe, report, run, terminal, train
+from clipmodel import __version__
+from clipmodel.errors import UserError
+
+USER_ERROR, INTERRUPTED = 2, 130
+KEPT = {
+    "run": "the embeddings computed so far are kept; run the same command to go on",
+    "train": "the training state is kept; run the same command to go on",
+}
+
+
+class Commands(TyperGroup):
+    """Turns a user's mistake into two lines and exit code 2, and Ctrl-C into exit code 130."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            terminal.explain(error)
+            raise typer.Exit(USER_ERROR) from error
+        except KeyboardInterrupt as error:
+            kept = KEPT.get(ctx.invoked_subcommand or "")
+            terminal.ERR.print(f"interrupted; {kept}" if kept else "interrupted", soft_wrap=True)
+            raise typer.Exit(INTERRUPTED) from error
+
+
+app = typer.Typer(
+    cls=Commands,
+    name="clip-audit",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run", epilog=run.EPILOG)(run.run)
+app.command("train", epilog=train.EPILOG)(train.train)
+app.command("report", epilog=report.EPILOG)(report.report)
+app.add_typer(probe.app, name="probe")
+app.add_typer(data.app, name="data")
+app.add_typer(model.app, name="model")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"clip-audit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Audit CLIP-like models for bias.
+
+    Example: [bold]clip-audit run[/bold] audits the bundled model with the suite quickstart on the
+    embedded emoji.
+    """
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

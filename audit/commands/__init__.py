@@ -1,0 +1,1 @@
+"""The commands, one module a noun. Each parses its options, calls the packages, and prints."""

@@ -1,0 +1,41 @@
+"""The folder of an audit, checked before the work starts."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from clipmodel.errors import UserError
+
+
+def check_output_folder(folder: Path) -> None:
+    """Refuse a folder that could not be written, or that holds something other than an audit.
+
+    Raises
+    ------
+    UserError
+        It, or what it would be in, is a file or cannot be written; or it holds files and no audit.json.
+    """
+    from audit.result import AUDIT_FILE
+
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder}: a file, not a folder", remedy="choose another folder with --out")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / AUDIT_FILE).is_file():
+        raise UserError(
+            f"{folder}: holds files, but no {AUDIT_FILE}: it is not the folder of an audit",
+            remedy="choose an empty or a new folder with --out",
+        )
+    # The audit is written beside the folder, then put in its place: both must be writable.
+    for place in (folder, folder.absolute().parent):
+        _try_to_write(folder, next(path for path in (place, *place.absolute().parents) if path.exists()))
+
+
+def _try_to_write(folder: Path, place: Path) -> None:
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        reason = "a file, not a folder" if place.is_file() else error.strerror
+        raise UserError(
+            f"{folder}: cannot be written ({place}: {reason})", remedy="choose another folder with --out"
+        ) from error

@@ -1,0 +1,133 @@
+"""`clip-audit probe`: write, check and read probe suites."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from audit.commands import probe_new, terminal
+
+if TYPE_CHECKING:
+    from probes.runner import Plan, ProbePlan
+    from probes.schema import Probe, Suite
+
+app = typer.Typer(no_args_is_help=True, help="Write, check and read probe suites.")
+app.command(epilog=probe_new.EPILOG)(probe_new.new)
+
+SuiteArgument = Annotated[
+    str, typer.Argument(metavar="SUITE", help="A shipped suite by name, or a YAML file.")
+]
+
+
+@app.command(epilog="Examples:  clip-audit probe check quickstart  ·  clip-audit probe check my-suite.yaml")
+def check(
+    suite: SuiteArgument,
+    *,
+    data: Annotated[
+        str | None, typer.Option(metavar="KIND:PATH", help="The data set.", show_default="the suite's")
+    ] = None,
+) -> None:
+    """Check a suite against its data, without a model, and list what would run.
+
+    Checked: keys and values; that every label set, template, set, class and probe it names exists; that
+    designs fit their label sets; that the data have the attributes and values it names, images for every
+    probe, group attribute and reference, and a class for every truth.
+    """
+    from probes.datasets import load_dataset
+    from probes.runner import plan
+    from probes.schema import load_suite
+
+    questions = load_suite(suite)
+    dataset = load_dataset(data or questions.data)
+    planned = plan(questions, dataset)
+    console = terminal.out()
+    _print_plan(planned, console)
+    for probe in planned.probes:
+        for group, n in small_groups(probe):
+            least = probe.probe.min_group
+            note = f"{probe.probe.name}: no rate for {group}, {n} images where min_group is {least}"
+            console.print(escape(note), soft_wrap=True)
+    size = f"{len(planned.rows):,} images and {len(planned.texts):,} prompts to embed"
+    console.print(f"\nThe suite can run: {size}.", soft_wrap=True)
+
+
+def _print_plan(planned: Plan, console: Console) -> None:
+    rows = planned.table()
+    title = f"{planned.suite.suite} on {planned.dataset.card.name}"
+    made = terminal.table(escape(title), *rows.columns, numbers=list(rows.columns[1:]))
+    for values in rows.itertuples(index=False):
+        made.add_row(escape(values[0]), *(f"{value:,}" for value in values[1:]))
+    console.print(made)
+
+
+def small_groups(planned: ProbePlan) -> Iterator[tuple[str, int]]:
+    """The groups of a probe that are too small for a rate, and how many images they have."""
+    from probes.records import MISSING
+
+    cells = planned.selection.cells
+    cells = cells.assign(n=[int((planned.selection.cell == i).sum()) for i in range(len(cells))])
+    for spec in planned.probe.groups:
+        known = cells[(cells[spec] != MISSING).all(axis=1)]
+        sizes = known.groupby(spec, sort=False)["n"].sum()
+        for group, n in sizes[sizes < planned.probe.min_group].items():
+            yield f"{' x '.join(spec)} {' x '.join(group) if isinstance(group, tuple) else group}", int(n)
+
+
+@app.command(epilog="Example:  clip-audit probe show quickstart")
+def show(suite: SuiteArgument) -> None:
+    """Print what a suite asks: every class, prompt, design and group."""
+    from probes.schema import load_suite
+
+    questions = load_suite(suite)
+    console = terminal.out()
+    console.print(f"[bold]{escape(questions.title or questions.suite)}[/]", soft_wrap=True)
+    console.print(escape(questions.description.strip()), soft_wrap=True)
+    console.print(
+        escape(f"data {questions.data}, thresholds {questions.thresholds or 'none'}"), soft_wrap=True
+    )
+    for probe in questions.probes:
+        console.print()
+        console.print(
+            f"[bold]{escape(probe.title or probe.name)}[/]  {escape(probe.question)}", soft_wrap=True
+        )
+        for name, value in _described(questions, probe):
+            console.print(escape(f"  {name:<11} {value}"), soft_wrap=True)
+
+
+def _described(suite: Suite, probe: Probe) -> Iterator[tuple[str, str]]:
+    from probes.selection import where_text
+    from probes.templates import render
+
+    labels = suite.label_set(probe.label_set)
+    yield "images", where_text(probe)
+    yield "truth", probe.truth or "none"
+    yield "label set", f"{labels.name}: {labels.title or 'untitled'}"
+    for name, classes in labels.members().items():
+        yield f"  {name}", ", ".join(classes)
+    for name in probe.templates:
+        examples = [render(text, labels.classes[0]) for text in suite.template_texts[name]]
+        yield "template", f"{name}: {_some(examples)}"
+    for name, edit in probe.designs.items():
+        yield "design", f"{name}: {edit.description}"
+    yield "rules", ", ".join(probe.rules)
+    yield "groups", ", ".join(" x ".join(spec) for spec in probe.groups)
+    for name, outcome in probe.outcomes.items():
+        yield "outcome", name + (f": {', '.join(outcome.sets)}" if outcome.sets else "")
+
+
+def _some(texts: Sequence[str], most: int = 3) -> str:
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return ", ".join(f'"{text}"' for text in texts[:most]) + more
+
+
+@app.command(epilog="Example:  clip-audit probe schema > suite.schema.json")
+def schema() -> None:
+    """Print the JSON Schema of suites, for editors."""
+    from probes.schema import suite_json_schema
+
+    typer.echo(json.dumps(suite_json_schema(), indent=2))

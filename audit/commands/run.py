@@ -1,0 +1,100 @@
+"""`clip-audit run`: a suite, a model and a data set to an audit in a folder."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import time
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from audit.commands import terminal
+from audit.commands.output import check_output_folder
+
+EPILOG = (
+    "Examples:  clip-audit run  ·  "
+    "clip-audit run my-suite.yaml --model runs/train-tiny/model --out runs/mine  ·  "
+    "clip-audit run quickstart --data table:people.csv"
+)
+
+
+def run(
+    suite: Annotated[str, typer.Argument(help="A shipped suite by name, or a YAML file.")] = "quickstart",
+    *,
+    model: Annotated[str, typer.Option(help="A bundled model by name, or a model folder.")] = "tiny",
+    data: Annotated[
+        str | None, typer.Option(metavar="KIND:PATH", help="The data set.", show_default="the suite's")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the audit.", show_default="runs/SUITE")] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder of the embeddings.", show_default="the user's cache folder")
+    ] = None,
+    images: Annotated[
+        bool, typer.Option("--images", help="Keep a table of every image's prediction.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="Torch device of the model: cpu, cuda, cuda:1, mps.")] = "cpu",
+) -> None:
+    """Audit a model: ask it every question of a suite, and write tables and a report."""
+    started, clock = datetime.now(UTC), time.perf_counter()
+    from probes.schema import load_suite
+
+    questions = load_suite(suite)
+    folder = out or Path("runs") / questions.suite
+    check_output_folder(folder)
+    options = {"--model": model, "--data": data or questions.data, "--out": str(folder)}
+    records = _ask(
+        questions, model=model, data=options["--data"], cache=cache, keep_images=images, device=device
+    )
+
+    from audit.commands.summary import print_summary
+    from audit.report import render_report
+    from audit.result import REPORT_FILE, AuditResult
+
+    with terminal.ERR.status("computing intervals"):
+        result = AuditResult.from_records(records)
+    info = _run_info(
+        ["clip-audit", "run", suite, *(word for pair in options.items() for word in pair)],
+        started=started, seconds=time.perf_counter() - clock, folder=folder,
+    )  # fmt: skip
+    with terminal.ERR.status("writing the report"):
+        result.write(folder, report=partial(render_report, run_info=info), run_info=info)
+    console = terminal.out()
+    print_summary(result, console)
+    console.print(f"\nReport: {folder / REPORT_FILE}", soft_wrap=True, markup=False)
+
+
+def _ask(questions: Any, *, model: str, data: str, cache: Path | None, keep_images: bool, device: str) -> Any:
+    from probes.datasets import load_dataset
+
+    dataset = load_dataset(data)
+    from clipmodel.device import usable_device
+    from clipmodel.zoo import load_model
+    from probes.embeddings import EmbeddingStore
+    from probes.runner import run_suite
+
+    loaded = load_model(model, device=usable_device(device))
+    with terminal.progress_bars() as progress:
+        return run_suite(
+            questions,
+            loaded,
+            dataset,
+            store=EmbeddingStore(cache),
+            keep_images=keep_images,
+            progress=progress,
+        )
+
+
+def _run_info(command: list[str], *, started: datetime, seconds: float, folder: Path) -> dict[str, Any]:
+    """What differs between two runs of one suite, and therefore stays out of audit.json."""
+    return {
+        "command": shlex.join(command),
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round(seconds, 1),
+        "machine": {"system": platform.platform(), "cores": os.cpu_count()},
+        "out": str(folder),
+    }

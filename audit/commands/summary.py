@@ -1,0 +1,138 @@
+"""The closing summary in the terminal: what was found, with intervals and n."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+
+from audit import formatting as fmt
+from audit.commands.terminal import table
+from audit.findings import distinct_contrasts
+from audit.page import parts
+from audit.page.verdict import primary_rows
+from audit.result import AuditResult
+
+GAPS_SHOWN, REASONS_SHOWN = 6, 8
+SPLIT = "split"
+VERDICT_STYLES = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
+Rows = Iterator[tuple[str, ...]]
+
+
+def print_summary(result: AuditResult, console: Console) -> None:
+    """Print accuracy, harmful predictions, the widest gaps, exclusions and the verdict of an audit.
+
+    Of the ways of asking a probe only the first is shown (first design and template, highest-scoring class); the
+    report has all.
+    """
+    data, suite = result.manifest["data"], result.manifest["suite"]
+    console.print(f"\n[bold]{escape(suite['title'] or suite['name'])}[/]", soft_wrap=True)
+    what = f"model {result.manifest['model']['name']}, data {data['name']}, {fmt.integer(data['n_images'])} images"
+    console.print(escape(what), soft_wrap=True)
+    _print_table(
+        console,
+        "Zero-shot accuracy",
+        ("probe", "images", "n", "accuracy", "95 % interval", "balanced"),
+        _accuracy(result),
+    )
+    _print_table(
+        console, "Harmful predictions", ("probe", "outcome", "n", "rate", "95 % interval"), _harm(result)
+    )
+    _print_table(
+        console,
+        "Widest differences between groups of people, in percentage points",
+        ("probe", "outcome", "group", "against", "n", "difference", "95 % interval", "adjusted p"),
+        _gaps(result),
+    )
+    _print_table(console, "Left out", ("probe", "reason", "n"), _excluded(result))
+    ways = f"over {result.n_specifications} ways of asking"
+    console.print(
+        f"\nFindings after correction for multiplicity: {len(result.findings)}, {ways}", soft_wrap=True
+    )
+    console.print(f"Verdict: [{VERDICT_STYLES.get(result.verdict, 'bold')}]{result.verdict}[/]")
+    if data["caution"]:
+        console.print(escape(f"Caution: {data['caution']}"), soft_wrap=True)
+
+
+def _print_table(console: Console, title: str, columns: tuple[str, ...], rows: Rows) -> None:
+    words = ("probe", "images", "outcome", "group", "against", "reason")
+    made = table(title, *columns, numbers=[name for name in columns if name not in words])
+    for row in rows:
+        made.add_row(*map(escape, row))
+    if made.row_count:
+        console.print()
+        console.print(made)
+
+
+def _primary(frame: pd.DataFrame, probe: Mapping[str, Any]) -> pd.DataFrame:
+    primary = parts.primary_specification(frame, probe=probe)
+    return frame.iloc[:0] if primary is None else parts.of_specification(frame, primary)
+
+
+def _split_by(frame: pd.DataFrame, probe: Mapping[str, Any], *attributes: str) -> pd.DataFrame:
+    """The rows that are split by these attributes and no other."""
+    wanted = pd.Series(True, index=frame.index)
+    for name in parts.attribute_columns({"probes": [probe]}):
+        wanted &= (frame[name] != parts.ALL) == (name in attributes)
+    return frame[wanted]
+
+
+def _title(probe: Mapping[str, Any]) -> str:
+    return str(probe["title"] or fmt.words(probe["name"]))
+
+
+def _accuracy(result: AuditResult) -> Rows:
+    for probe in result.manifest["probes"]:
+        rows = _primary(result.accuracy, probe)
+        shown = [_split_by(rows, probe)]
+        if [SPLIT] in probe["groups"]:
+            shown.append(_split_by(rows, probe, SPLIT))
+        for row in _records(pd.concat(shown)):
+            images = "all" if row.get(SPLIT, parts.ALL) == parts.ALL else fmt.words(row[SPLIT])
+            interval = fmt.percent_interval(row["low"], row["high"])
+            n, accuracy = fmt.integer(row["n"]), fmt.percent(row["rate"])
+            yield _title(probe), images, n, accuracy, interval, fmt.percent(row["balanced"])
+
+
+def _harm(result: AuditResult) -> Rows:
+    for probe in result.manifest["probes"]:
+        harmful = {outcome["name"]: outcome["title"] for outcome in probe["outcomes"] if outcome["harmful"]}
+        for row in _records(_split_by(_primary(result.rates, probe), probe)):
+            if row["outcome"] in harmful:
+                interval = fmt.percent_interval(row["low"], row["high"])
+                title = fmt.words(harmful[row["outcome"]])
+                yield _title(probe), title, fmt.integer(row["n"]), fmt.percent(row["rate"]), interval
+
+
+def _gaps(result: AuditResult) -> Rows:
+    titles = {probe["name"]: _title(probe) for probe in result.manifest["probes"]}
+    gaps = primary_rows(result.gaps, result.rates, probes=result.manifest["probes"])
+    gaps = gaps[distinct_contrasts(gaps)].dropna(subset=["difference"])
+    widest = gaps.sort_values("difference", key=lambda gap: -gap.abs(), kind="stable").head(GAPS_SHOWN)
+    for row in _records(widest):
+        yield (
+            titles[row["probe"]],
+            fmt.words(row["outcome"]),
+            fmt.words(row["group"]),
+            fmt.words(row["reference"]),
+            f"{fmt.integer(row['n_group'])} / {fmt.integer(row['n_reference'])}",
+            fmt.points(row["difference"]),
+            fmt.points_interval(row["difference_low"], row["difference_high"]),
+            fmt.p_value(row["p_adjusted"]),
+        )
+
+
+def _excluded(result: AuditResult) -> Rows:
+    totals = result.excluded.groupby(["probe", "reason"], sort=False, as_index=False)["n"].sum()
+    totals = totals.sort_values("n", ascending=False, kind="stable")
+    for row in _records(totals.head(REASONS_SHOWN)):
+        yield fmt.words(row["probe"]), row["reason"], fmt.integer(row["n"])
+    if len(totals) > REASONS_SHOWN:
+        yield "", f"and {len(totals) - REASONS_SHOWN} more reasons, in the report", ""
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]

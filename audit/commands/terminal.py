@@ -1,0 +1,56 @@
+"""What the commands share of the terminal: consoles, progress bars, tables, the form of an error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from clipmodel.errors import UserError
+
+PIPE_WIDTH = 120  # columns where the output is no terminal and nobody has said
+
+ERR = Console(stderr=True, highlight=False)
+Report = Callable[[str, int, int], None]  # what is being done, how many are done, how many in all
+
+
+def out() -> Console:
+    """The console of standard output."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+
+
+def explain(error: UserError) -> None:
+    """Print a user's mistake and what to do about it, on standard error."""
+    ERR.print(f"[bold red]Error:[/] {escape(error.message)}", soft_wrap=True)
+    if error.remedy:
+        ERR.print(f"[bold]Remedy:[/] {escape(error.remedy)}", soft_wrap=True)
+
+
+@contextmanager
+def progress_bars() -> Iterator[Report]:
+    """Progress on standard error, a bar for each thing that is done; nothing where it is no terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=ERR, disable=not ERR.is_terminal, transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done, total=total)
+
+        yield show
+
+
+def table(title: str, *columns: str, numbers: Sequence[str] = ()) -> Table:
+    """An empty table; the columns in `numbers` are set flush right."""
+    made = Table(
+        title=title, title_justify="left", title_style="bold", header_style="", box=None, pad_edge=False
+    )
+    for name in columns:
+        made.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
+    return made

@@ -1,0 +1,24 @@
+"""Whether torch can use a device, said before any work is done on it."""
+
+from __future__ import annotations
+
+import torch
+
+from clipmodel.errors import UserError
+
+
+def usable_device(name: str) -> str:
+    """The name of a torch device, if this machine has it.
+
+    Raises
+    ------
+    UserError
+        Torch does not know the device, was built without it, or finds no hardware for it.
+    """
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        # A build without CUDA answers with an AssertionError. The first line is the reason.
+        reason = str(error).splitlines()[0]
+        raise UserError(f"the device {name!r} cannot be used: {reason}", remedy="use --device cpu") from error
+    return name
