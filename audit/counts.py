@@ -101,8 +101,9 @@ def correct_counts(counts: pd.DataFrame, probe: Probe) -> Iterator[GroupCounts]:
 
 
 def truth_of_class(probe: Probe) -> dict[str, str]:
-    """The truth that each class stands for: its `truth` in the manifest, or else its own name."""
-    return {entry["name"]: entry.get("truth") or entry["name"] for entry in probe.get("classes", ())}
+    """The truth that each class stands for: what its `is` says of the probe's truth, or else its own name."""
+    named = {entry["name"]: entry.get("is") or {} for entry in probe.get("classes", ())}
+    return {name: str(stands_for.get(probe.get("truth"), name)) for name, stands_for in named.items()}
 
 
 def _misclassified_cells(rows: pd.DataFrame, probe: Probe) -> pd.DataFrame:
@@ -156,7 +157,8 @@ def _split(cells: pd.DataFrame, probe: Probe, *, by_truth: bool = False) -> Iter
 
 def _number_rows(keys: pd.DataFrame) -> tuple[NDArray[np.intp], pd.DataFrame]:
     """A number from 0 for each distinct row, in order of appearance, and the distinct rows."""
-    number = keys.groupby(list(keys.columns), dropna=False, observed=True, sort=False).ngroup().to_numpy()
+    groups = keys.groupby(list(keys.columns), dropna=False, observed=True, sort=False)
+    number: NDArray[np.intp] = np.asarray(groups.ngroup(), dtype=np.intp)
     distinct = keys.drop_duplicates().reset_index(drop=True)
     words = {name: "str" for name in distinct.columns if name != "threshold"}
     return number, distinct.astype(words)
@@ -184,4 +186,4 @@ def _codes(column: pd.Series) -> tuple[NDArray[np.intp], list[str]]:
     else:
         words = [str(value) for value in column.unique()]
     words = [word for word in words if word != MISSING]
-    return pd.Index(words, dtype="str").get_indexer(column.astype("str")), words
+    return pd.Index(words, dtype="str").get_indexer(pd.Index(column.astype("str"))), words
