@@ -171,12 +171,15 @@ class EmbeddedImages:
         Row and reason of each image that could not be read.
     n_new
         How many images were embedded now, not found in the store.
+    content_sha256
+        Over the content of these images, in their order.
     """
 
     rows: np.ndarray
     embeddings: np.ndarray
     unreadable: dict[int, str]
     n_new: int
+    content_sha256: str
 
 
 def embed_dataset(
@@ -211,7 +214,9 @@ def embed_dataset(
         for key, reason in damaged.items():
             unreadable |= {known[place]: reason for place in places[key]}
         n_new += len(keys)
-    return EmbeddedImages(np.array(known, int)[found], embeddings[found], unreadable, n_new)
+    readable = np.array(known, int)[found]
+    content = hashlib.sha256("".join(hashes[int(row)] for row in readable).encode()).hexdigest()
+    return EmbeddedImages(readable, embeddings[found], unreadable, n_new, content)
 
 
 def _hash_rows(dataset: DemographicDataset, rows: Sequence[int]) -> tuple[dict[int, str], dict[int, str]]:

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from clipmodel.yamlfile import closest
-from probes.yaml_model import StrictModel, check_known, misplaced
+from clipmodel.yamlfile import StrictModel, closest
+from probes.errors import check_known, misplaced
 
 PLAIN_SETS = ("identity", "distractor")
 HARM_PREFIX = "harm: "
@@ -104,17 +104,23 @@ class LabelSet(StrictModel):
         for set_name, classes in self.sets.items():
             _check_set_name(set_name)
             if not classes:
-                raise misplaced(["sets", set_name], f"the set {set_name!r} has no class")
+                place = ["sets", set_name]
+                raise misplaced(
+                    place, f"the set {set_name!r} has no class", remedy="add one, or drop the set"
+                )
             for position, item in enumerate(classes):
                 if item.name in home:
                     both = f"in {home[item.name]!r} and {set_name!r}"
                     where = f"twice in {set_name!r}" if home[item.name] == set_name else both
-                    raise misplaced(["sets", set_name, position], f"the class {item.name!r} is {where}")
+                    raise misplaced(
+                        ["sets", set_name, position],
+                        f"the class {item.name!r} is {where}",
+                        remedy="a class is in one set, once: rename or drop one of the two",
+                    )
                 home[item.name] = set_name
         if len(home) < 2:
-            raise misplaced(
-                ["sets"], f"a label set needs at least two classes, {self.name!r} has {len(home)}"
-            )
+            message = f"a label set needs at least two classes, {self.name!r} has {len(home)}"
+            raise misplaced(["sets"], message, remedy="add a class")
         return self
 
     @property
@@ -173,7 +179,7 @@ def _check_set_name(name: str) -> None:
         return
     known = [*PLAIN_SETS, f"{HARM_PREFIX}crime", f"{HARM_PREFIX}non-human"]
     raise misplaced(
-        ["sets", name], f"unknown set {name!r}: {closest(name, known)}; harms are named 'harm: ...'"
+        ["sets", name], f"unknown set {name!r}", remedy=f"{closest(name, known)} ('harm: ...' for harms)"
     )
 
 

@@ -14,6 +14,7 @@ import torch
 import clipmodel
 from clipmodel.zoo import EmbeddingModel
 from probes.datasets.base import DemographicDataset
+from probes.embeddings import EmbeddedImages
 from probes.label_sets import LabelSet
 from probes.records import SCHEMA_VERSION
 from probes.schema import MISCLASSIFIED, Probe, Suite, is_harmful
@@ -27,8 +28,7 @@ def manifest(
     dataset: DemographicDataset,
     *,
     prompts: Sequence[str],
-    n_images: int,
-    n_unreadable: int,
+    images: EmbeddedImages,
 ) -> dict[str, Any]:
     """What `Records.manifest` holds.
 
@@ -38,10 +38,8 @@ def manifest(
         The run.
     prompts
         Every text that was embedded.
-    n_images
-        Images that some probe selected and that could be read.
-    n_unreadable
-        Images that some probe selected and that could not be read.
+    images
+        The images that some probe selected.
     """
     card = dataset.card
     return {
@@ -63,8 +61,9 @@ def manifest(
             "consent": card.consent,
             "label_provenance": card.label_provenance,
             "cluster": card.cluster,
-            "n_images": n_images,
-            "n_unreadable": n_unreadable,
+            "n_images": len(images.rows),
+            "n_unreadable": len(images.unreadable),
+            "images_sha256": images.content_sha256,
             "caution": card.caution,
         },
         "probes": [_probe_entry(suite, probe) for probe in suite.probes],

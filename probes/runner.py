@@ -159,14 +159,7 @@ def run_suite(
             progress("probes", number, len(planned.probes))
     levels = {name: dataset.levels(name) for name in suite.attributes}
     return Records(
-        manifest=manifest(
-            suite,
-            model,
-            dataset,
-            prompts=texts,
-            n_images=len(images.rows),
-            n_unreadable=len(images.unreadable),
-        ),
+        manifest=manifest(suite, model, dataset, prompts=texts, images=images),
         counts=join_counts([table for result in results for table in result.counts], levels),
         curves=join_counts([table for result in results for table in result.curves], levels),
         excluded=join_excluded([result.excluded for result in results], levels),

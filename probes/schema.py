@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
-from clipmodel.yamlfile import read_yaml_model
+from clipmodel.yamlfile import StrictModel, read_yaml_model
+from probes.errors import check_known, misplaced
 from probes.label_sets import DesignEdit, LabelSet, is_harm
 from probes.templates import Ensemble, TemplateFile
-from probes.yaml_model import StrictModel, check_known, misplaced
 
 DATA = Path(__file__).parent / "data"
 MISCLASSIFIED = "misclassified"
@@ -108,13 +108,14 @@ class Probe(StrictModel):
         for name, outcome in self.outcomes.items():
             if name == MISCLASSIFIED:
                 if self.truth is None:
-                    raise misplaced(
-                        ["outcomes"], "'misclassified' needs a truth: name the attribute in 'truth'"
-                    )
+                    message = "'misclassified' needs a truth"
+                    raise misplaced(["outcomes"], message, remedy="name the attribute in 'truth'")
             elif not outcome.sets:
-                raise misplaced(["outcomes", name], f"the outcome {name!r} names no set")
+                message = f"the outcome {name!r} names no set"
+                raise misplaced(["outcomes", name], message, remedy="list the sets it counts")
         if not self.outcomes:
-            raise misplaced(["outcomes"], f"the probe {self.name!r} counts nothing: give it outcomes")
+            message = f"the probe {self.name!r} counts nothing"
+            raise misplaced(["outcomes"], message, remedy="give it outcomes: [misclassified]")
         return self
 
 
@@ -205,7 +206,8 @@ def _check_names(suite: Suite) -> None:
     names = [probe.name for probe in suite.probes]
     for position, name in enumerate(names):
         if name in names[:position]:
-            raise misplaced(["probes", position, "name"], f"two probes are named {name!r}")
+            message = f"two probes are named {name!r}"
+            raise misplaced(["probes", position, "name"], message, remedy="rename one of them")
     if isinstance(suite.templates, str):
         check_known(suite.templates, shipped("templates"), what="template file", location=["templates"])
 
@@ -220,19 +222,19 @@ def _check_probe(suite: Suite, probe: Probe, place: list[int | str]) -> None:
     if probe.truth and not any(design.covered(probe.truth) for design in designs):
         raise misplaced(
             [*place, "truth"],
-            f"no class of the label set {probe.label_set!r} says which {probe.truth} it stands for: "
-            f"give its classes 'is: {{{probe.truth}: ...}}'",
+            f"no class of the label set {probe.label_set!r} says which {probe.truth} it stands for",
+            remedy=f"give its classes 'is: {{{probe.truth}: ...}}'",
         )
     sets = sorted({name for design in designs for name in design.sets})
     for name, outcome in probe.outcomes.items():
         if name in sets and outcome.sets != [name]:
-            raise misplaced(
-                [*place, "outcomes", name], f"the outcome {name!r} has the name of another set: rename it"
-            )
+            message = f"the outcome {name!r} has the name of another set"
+            raise misplaced([*place, "outcomes", name], message, remedy="rename it")
         for i, set_name in enumerate(outcome.sets):
             check_known(set_name, sets, what="set", location=[*place, "outcomes", name, i])
     if "probability" in probe.rules and not suite.thresholds:
-        raise misplaced([*place, "rules"], "the rule 'probability' needs thresholds: add 'thresholds: [0.5]'")
+        message = "the rule 'probability' needs thresholds"
+        raise misplaced([*place, "rules"], message, remedy="add 'thresholds: [0.5]' to the suite")
 
 
 def _edited_designs(suite: Suite, probe: Probe, place: Sequence[int | str]) -> list[LabelSet]:
@@ -244,7 +246,8 @@ def _edited_designs(suite: Suite, probe: Probe, place: Sequence[int | str]) -> l
         except ValidationError as error:
             first = error.errors()[0]
             message = f"the design {name!r} does not fit the label set {base.name!r}: {first['msg']}"
-            raise misplaced([*place, "designs", name, *first["loc"]], message) from error
+            remedy = first.get("ctx", {}).get("remedy", "correct the design")
+            raise misplaced([*place, "designs", name, *first["loc"]], message, remedy=remedy) from error
     return designs
 
 
@@ -255,7 +258,8 @@ def _check_gate(suite: Suite, gate: Gate, place: list[int | str]) -> None:
     check_known(gate.outcome, list(probe.outcomes), what="outcome", location=[*place, "outcome"])
     if gate.groups not in probe.groups:
         known = ", ".join(str(spec) for spec in probe.groups)
-        raise misplaced([*place, "groups"], f"the probe {gate.probe!r} has no groups {gate.groups}: {known}")
+        message = f"the probe {gate.probe!r} has no groups {gate.groups}"
+        raise misplaced([*place, "groups"], message, remedy=f"one of: {known}")
 
 
 def is_harmful(outcome: Outcome) -> bool:
@@ -276,6 +280,7 @@ def _read_shipped(
     return read_yaml_model(path if path.is_file() else Path(name), model, what=what, shipped=shipped(kind))
 
 
+@cache
 def load_label_set(name: str) -> LabelSet:
     """A shipped label set by name."""
     return _read_shipped("label_sets", name, LabelSet)

@@ -5,7 +5,7 @@ Shapes: G cells, C classes, S set events, T thresholds, K points of the curve, N
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -46,11 +46,12 @@ def counts_table(
         in_set = np.zeros((len(spec.classes), len(spec.sets)), np.int64)
         for column, name in enumerate(spec.sets):
             in_set[spec.members(name), column] = 1
-        parts.append(_rows(spec, "argmax", np.nan, cells, n, counts.predictions, counts.predictions @ in_set))
+        predicted = np.concatenate([counts.predictions, counts.predictions @ in_set], axis=1)
+        events = _events(spec.classes, spec.sets)
+        parts.append(_rows(spec, np.array([np.nan]), cells, n, events, predicted[None]))
     if "probability" in rules:
-        for t, threshold in enumerate(thresholds.named):
-            hits, set_hits = counts.class_hits[t], counts.set_hits[t]
-            parts.append(_rows(spec, "probability", threshold, cells, n, hits, set_hits))
+        hits = np.concatenate([counts.class_hits, counts.set_hits], axis=2)
+        parts.append(_rows(spec, thresholds.named, cells, n, _events(spec.classes, spec.sets), hits))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -58,39 +59,37 @@ def curve_table(
     spec: Specification, counts: Counts, *, cells: pd.DataFrame, n: np.ndarray, thresholds: Thresholds
 ) -> pd.DataFrame:
     """The rows of `Records.curves` of one specification; arguments as for `counts_table`."""
-    no_classes = np.zeros((len(cells), 0), np.int64)
-    parts = [
-        _rows(spec, "probability", threshold, cells, n, no_classes, counts.curve[k])
-        for k, threshold in enumerate(thresholds.curve)
-    ]
-    return pd.concat(parts, ignore_index=True)
+    return _rows(spec, thresholds.curve, cells, n, _events((), spec.sets), counts.curve)
+
+
+def _events(classes: Iterable[str], sets: Iterable[str]) -> pd.DataFrame:
+    pairs = [("class", name) for name in classes] + [("set", name) for name in sets]
+    return pd.DataFrame(pairs, columns=["event_kind", "event"], dtype="str")
 
 
 def _rows(
     spec: Specification,
-    rule: str,
-    threshold: float,
+    thresholds: np.ndarray,
     cells: pd.DataFrame,
     n: np.ndarray,
-    classes: np.ndarray,
-    sets: np.ndarray,
+    events: pd.DataFrame,
+    counts: np.ndarray,
 ) -> pd.DataFrame:
-    """One row a cell and event, zero counts kept; classes [G, C or none] and sets [G, S]."""
-    names = [*spec.classes[: classes.shape[1]], *spec.sets]
-    kinds = ["class"] * classes.shape[1] + ["set"] * len(spec.sets)
-    table = cells.loc[cells.index.repeat(len(names))].reset_index(drop=True)
+    """One row a threshold, cell and event, zero counts kept; counts are [T, G, events]."""
+    t, g, e = (axis.ravel() for axis in np.indices(counts.shape))
     probe, design, template = spec.key
-    return table.assign(
-        probe=probe,
-        design=design,
-        template=template,
-        rule=rule,
-        threshold=float(threshold),
-        event_kind=np.tile(kinds, len(cells)),
-        event=np.tile(names, len(cells)),
-        n=np.repeat(n, len(names)),
-        count=np.concatenate([classes, sets], axis=1).ravel(),
-    )
+    columns = {
+        "probe": probe,
+        "design": design,
+        "template": template,
+        "rule": "argmax" if np.isnan(thresholds).all() else "probability",
+        "threshold": thresholds[t],
+        **{name: cells[name].array.take(g) for name in cells},
+        **{name: events[name].array.take(e) for name in events},
+        "n": n[g],
+        "count": counts.ravel(),
+    }
+    return pd.DataFrame(columns)
 
 
 def images_table(spec: Specification, scores: Sequence[ImageScores], *, labels: pd.DataFrame) -> pd.DataFrame:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from clipmodel.yamlfile import StrictModel
 from probes.label_sets import LabelClass
-from probes.yaml_model import StrictModel
 
 ARTICLE_AND_LABEL, LABEL = "{a} {label}", "{label}"
 

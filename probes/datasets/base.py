@@ -113,10 +113,10 @@ class DemographicDataset(ABC):
 
     @cached_property
     def sha256(self) -> str:
-        """Over the annotations, row by row; the images are identified by their own hashes."""
+        """Over the annotations, row by row; a run's manifest adds the hashes of its images."""
         digest = hashlib.sha256("\x1f".join(self.frame.columns).encode())
-        for values in self.frame.astype(str).itertuples(index=False):
-            digest.update("\x1f".join(values).encode() + b"\x1e")
+        for values in self.frame.itertuples(index=False):
+            digest.update("\x1f".join(map(str, values)).encode() + b"\x1e")
         return digest.hexdigest()
 
 

@@ -83,6 +83,8 @@ def read_table(file: Path) -> pd.DataFrame:
     if file.suffix.lower() not in SUFFIXES:
         raise UserError(f"{file}: not a table by its name", remedy=f"use one of {', '.join(SUFFIXES)}")
     table = _read_parquet(file) if file.suffix.lower() == ".parquet" else _read_text(file)
+    if repeated := sorted(set(table.columns[table.columns.duplicated()])):
+        raise UserError(f"{file}: the column {repeated[0]!r} is there twice", remedy="rename or drop one")
     if table.empty:
         raise UserError(f"{file}: the table has no rows", remedy="write one row an image")
     return table
@@ -103,22 +105,21 @@ def _read_text(file: Path) -> pd.DataFrame:
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{file}: not UTF-8 text", remedy="save it as UTF-8") from error
-    header = text.partition("\n")[0]
-    separator = max(SEPARATORS, key=header.count)
-    try:
-        # Only the empty field is missing: "NA" and "None" may be values.
-        return pd.read_csv(
-            io.StringIO(text),
-            sep=separator,
-            dtype=object,
-            keep_default_na=False,
-            na_values=[""],
-            quoting=csv.QUOTE_MINIMAL,
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise UserError(
-            f"{file}: {str(error).strip()}", remedy="every row needs as many fields as the header"
-        ) from error
+    separator = max(SEPARATORS, key=text.partition("\n")[0].count)
+    reader = csv.reader(io.StringIO(text), delimiter=separator)
+    header = next(reader, [])
+    rows = []
+    for fields in reader:
+        if fields and len(fields) != len(header):
+            raise UserError(
+                f"{file}, line {reader.line_num}: {len(fields)} fields, the header has {len(header)}",
+                remedy="put a field that holds the separator in quotes",
+            )
+        if fields:
+            rows.append(fields)
+    table = pd.DataFrame(rows, columns=header, dtype=object)
+    # Only the empty field is missing: "NA" and "None" may be values.
+    return table.where(table != "")
 
 
 def _first_of(names: Sequence[str], table: pd.DataFrame) -> str | None:
