@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from clipmodel.yamlfile import StrictModel, read_yaml_model
 from probes.errors import check_known, misplaced
@@ -45,7 +54,19 @@ class Exclusion(StrictModel):
     not_: list[Value] = Field(alias="not", min_length=1)
 
 
-Filter = Value | Annotated[list[Value], Field(min_length=1)] | Exclusion
+def _kind_of_filter(value: Any) -> str:
+    if isinstance(value, dict | Exclusion):
+        return "exclusion"
+    return "values" if isinstance(value, list) else "value"
+
+
+# Told apart by a function, so that an error speaks of the form that was written and not of all three.
+Filter = Annotated[
+    Annotated[Value, Tag("value")]
+    | Annotated[list[Value], Field(min_length=1), Tag("values")]
+    | Annotated[Exclusion, Tag("exclusion")],
+    Discriminator(_kind_of_filter),
+]
 
 
 class Outcome(StrictModel):

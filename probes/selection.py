@@ -10,13 +10,14 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from clipmodel.yamlfile import closest
-from probes.datasets.base import DemographicDataset
+from probes.datasets.base import ID, DemographicDataset
 from probes.label_sets import LabelSet
-from probes.records import ALL, MISSING, NO_TRUTH
+from probes.records import ALL, EVENT_COLUMNS, KEYS, MISSING, NO_TRUTH
 from probes.schema import Exclusion, Filter, Probe
 
 TRUTH = "truth"
 NO_TRUTH_REASON = "truth: "  # how the reason begins where an image is left out for want of a truth
+RESERVED = {*KEYS, *EVENT_COLUMNS, ID, "cluster", "reason", "prediction", "probability", "outcome", "by"}
 LONGEST_REMEDY = 300  # characters; an attribute may have thousands of values
 
 
@@ -81,6 +82,11 @@ def select(probe: Probe, dataset: DemographicDataset, designs: Mapping[str, Labe
                 f"probe {probe.name!r}: the data {dataset.card.name!r} have no attribute {attribute!r}",
                 remedy=closest(attribute, dataset.attributes),
             )
+    if taken := sorted(RESERVED & set(probe.attributes)):
+        raise UserError(
+            f"probe {probe.name!r}: the group attribute {taken[0]!r} is a column of the tables",
+            remedy="rename the column in the data",
+        )
     chosen = np.ones(len(dataset), bool)
     for attribute, condition in probe.where.items():
         chosen &= _matches(probe, dataset, attribute, condition)
