@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.proportion import (
@@ -74,7 +74,9 @@ def test_coverage_is_exact_arithmetic_over_the_binomial(ours, least: float) -> N
 
 def test_newcombe_equals_statsmodels() -> None:
     x1, n1, x2, n2 = two_samples()
-    expected = [confint_proportions_2indep(*row, method="newcomb") for row in zip(x1, n1, x2, n2, strict=True)]
+    expected = [
+        confint_proportions_2indep(*row, method="newcomb") for row in zip(x1, n1, x2, n2, strict=True)
+    ]
     np.testing.assert_allclose(np.transpose(newcombe(x1, n1, x2, n2)), expected, rtol=0, atol=1e-10)
 
 
@@ -142,6 +144,7 @@ def test_koopman_by_hand_where_all_have_the_event() -> None:
     assert float(low) == pytest.approx(1 / (1 + 1.959963984540054**2 / 10), rel=1e-10)
 
 
+@settings(deadline=None)
 @given(proportions())
 def test_an_interval_of_a_proportion_contains_it_and_stays_inside(pair: tuple[int, int]) -> None:
     count, n = pair
@@ -150,6 +153,7 @@ def test_an_interval_of_a_proportion_contains_it_and_stays_inside(pair: tuple[in
         assert low < high
 
 
+@settings(deadline=None, max_examples=50)
 @given(proportions(), proportions())
 def test_difference_and_ratio_turn_round_with_the_groups(one: tuple[int, int], two: tuple[int, int]) -> None:
     low, high = newcombe(*one, *two)

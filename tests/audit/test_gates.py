@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from audit.disparity import gap_table
+from audit.gates import GATE_COLUMNS, gate_table, overall_verdict
+from audit.intervals import newcombe
+from clipmodel.errors import UserError
+from tests.audit.naive import ATTRIBUTES, manifest_of, naive_counts, probe_entry
+
+
+def gate(**changes: object) -> dict[str, object]:
+    return {
+        "name": "tones", "probe": "work", "outcome": "misclassified", "groups": ["skin_tone"],
+        "margin": 0.1, "metric": "difference",
+    } | changes  # fmt: skip
+
+
+def gaps_of(errors: dict[str, tuple[int, int]], **probe: object) -> pd.DataFrame:
+    """Gaps of judges taken for cooks: for each tone, so many of so many."""
+    tones = [tone for tone, (_, n) in errors.items() for _ in range(n)]
+    predicted = [name for x, n in errors.values() for name in ["cook"] * x + ["judge"] * (n - x)]
+    images = pd.DataFrame({"skin_tone": tones, "gender": "man", "truth": "judge", "prediction": predicted})
+    return gap_table(naive_counts(images), manifest_of(probe_entry(**probe)), ATTRIBUTES)
+
+
+LEVEL = {"light": (100, 1000), "medium": (100, 1000), "dark": (100, 1000)}
+WORSE = LEVEL | {"dark": (300, 1000)}
+
+
+def test_by_hand_with_three_contrasts() -> None:
+    row = gate_table(gaps_of(WORSE), [gate()]).iloc[0]
+    # dark 300/1000 against the rest 200/2000, at 1 - 0.05/3.
+    low, high = newcombe(300, 1000, 200, 2000, confidence=1 - 0.05 / 3)
+    assert (row["verdict"], row["group"], row["reference"], row["contrasts"]) == (
+        "FAIL",
+        "dark",
+        "the rest",
+        3,
+    )
+    assert (row["low"], row["high"]) == pytest.approx((float(low), float(high)))
+    assert row["low"] > 0.1
+    assert row["sentence"].startswith("A difference lies beyond ±10.0 percentage points; furthest out: dark")
+
+
+@pytest.mark.parametrize(
+    ("errors", "margin", "verdict"),
+    [
+        (LEVEL, 0.1, "PASS"),
+        (WORSE, 0.1, "FAIL"),
+        (WORSE, 0.2, "INCONCLUSIVE"),  # the difference itself is 0.2: its interval straddles the margin
+        (WORSE, 0.3, "PASS"),
+        ({"light": (300, 1000), "medium": (300, 1000), "dark": (100, 1000)}, 0.1, "FAIL"),
+        ({"light": (1, 10), "medium": (1, 10), "dark": (1, 10)}, 0.1, "INCONCLUSIVE"),
+        (LEVEL | {"dark": (0, 2)}, 0.1, "INCONCLUSIVE"),  # too few images to judge
+        (WORSE | {"medium": (0, 2)}, 0.1, "FAIL"),
+    ],
+)
+def test_the_three_verdicts(errors: dict[str, tuple[int, int]], margin: float, verdict: str) -> None:
+    gates = gate_table(gaps_of(errors), [gate(margin=margin)])
+    assert gates["verdict"].tolist() == [verdict]
+    assert overall_verdict(gates) == verdict
+
+
+def test_the_sentence_counts_what_could_not_be_judged() -> None:
+    row = gate_table(gaps_of(LEVEL | {"dark": (0, 2)}), [gate()]).iloc[0]
+    assert row["sentence"].endswith("1 contrasts have too few images to judge.")
+
+
+def test_two_groups_are_one_contrast() -> None:
+    row = gate_table(gaps_of({"light": (100, 1000), "dark": (300, 1000)}), [gate()]).iloc[0]
+    assert (row["contrasts"], row["confidence"]) == (1, pytest.approx(0.95))
+
+
+@pytest.mark.parametrize("groups", [["gender"], ["skin_tone", "gender", "age"]])
+def test_a_gate_without_a_contrast_is_inconclusive(groups: list[str]) -> None:
+    row = gate_table(gaps_of(WORSE), [gate(groups=groups)]).iloc[0]
+    assert row["verdict"] == "INCONCLUSIVE"
+    assert row["sentence"].startswith("No contrast could be judged")
+    assert np.isnan(row["difference"])
+
+
+def test_one_failing_gate_decides_and_none_is_no_gate() -> None:
+    gaps = gaps_of(WORSE)
+    gates = gate_table(gaps, [gate(name="a", margin=0.3), gate(name="b", margin=0.2), gate(name="c")])
+    assert gates["verdict"].tolist() == ["PASS", "INCONCLUSIVE", "FAIL"]
+    assert overall_verdict(gates) == "FAIL"
+    assert overall_verdict(gates.iloc[:2]) == "INCONCLUSIVE"
+    none = gate_table(gaps, [])
+    assert tuple(none.columns) == GATE_COLUMNS
+    assert overall_verdict(none) == "NO GATE"
+
+
+def test_an_unknown_metric_is_refused() -> None:
+    with pytest.raises(UserError, match="unknown metric 'ratio'"):
+        gate_table(gaps_of(WORSE), [gate(metric="ratio")])
+
+
+def test_a_gate_seldom_fails_without_disparity() -> None:
+    rng = np.random.default_rng(9)
+    n1, n2, audits, contrasts = 60, 420, 100, 8
+    x1, x2 = (rng.binomial(n, 0.3, audits * contrasts) for n in (n1, n2))
+    rows = pd.DataFrame({"n_group": n1, "n_reference": n2, "rate_group": x1 / n1, "rate_reference": x2 / n2})
+    rows["difference"] = rows["rate_group"] - rows["rate_reference"]
+    rows["group"] = [f"g{i}" for i in range(contrasts)] * audits
+    constants = {"probe": "work", "outcome": "misclassified", "by": "skin_tone", "reference": "the rest"}
+    constants |= {"design": "default", "template": "plain", "rule": "argmax", "threshold": np.nan}
+    gaps = rows.assign(**constants)
+    verdicts = [
+        gate_table(gaps.iloc[start : start + contrasts], [gate(margin=0.0)])["verdict"].item()
+        for start in range(0, len(gaps), contrasts)
+    ]
+    # Even at a margin of 0, where FAIL is a test of any difference.
+    assert verdicts.count("FAIL") / audits <= 0.05
+    assert verdicts.count("PASS") == 0

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from audit import AuditResult
+from audit.result import JSON_TABLES
+from clipmodel.errors import UserError
+from probes.records import MISSING, Records
+from tests.audit.naive import ATTRIBUTES, draw_images, records_of, with_holes
+
+GATE = {
+    "name": "tones", "probe": "work", "outcome": "misclassified", "groups": ["skin_tone"],
+    "margin": 0.1, "metric": "difference",
+}  # fmt: skip
+IMAGES = with_holes(draw_images(600, seed=7, extra={"dark": 0.3}))
+
+
+def curve_of(counts: pd.DataFrame) -> pd.DataFrame:
+    sets = counts[counts["event_kind"] == "set"]
+    return pd.concat(
+        [sets.assign(rule="probability", threshold=t) for t in (0.0, 0.5, 1.0)], ignore_index=True
+    )
+
+
+def full_records() -> Records:
+    records = records_of(IMAGES, gates=[GATE])
+    excluded = pd.DataFrame(
+        [["work", "unreadable image", "dark", "(all)", 2]], columns=records.excluded.columns
+    )
+    per_image = pd.DataFrame({"probe": "work", "image_id": ["a", "b"], "probability": [0.5, 0.25]})
+    return dataclasses.replace(records, curves=curve_of(records.counts), excluded=excluded, images=per_image)
+
+
+@pytest.fixture(scope="module")
+def result() -> AuditResult:
+    return AuditResult.from_records(full_records())
+
+
+def test_reading_what_was_written_gives_the_same_result(result: AuditResult, tmp_path: Path) -> None:
+    result.write(tmp_path / "run")
+    assert AuditResult.read(tmp_path / "run") == result
+
+
+def test_a_changed_cell_makes_results_unequal(result: AuditResult) -> None:
+    rates = result.rates.copy()
+    rates.loc[0, "count"] += 1
+    assert result != dataclasses.replace(result, rates=rates)
+    assert result != dataclasses.replace(result, images=None)
+    assert result != "a result"
+
+
+def test_the_same_records_give_the_same_bytes(result: AuditResult, tmp_path: Path) -> None:
+    again = AuditResult.from_records(full_records())
+    result.write(tmp_path / "a", run_info={"seconds": 1.0})
+    again.write(tmp_path / "b", run_info={"seconds": 2.0})
+    one, two = ((tmp_path / name / "audit.json").read_bytes() for name in "ab")
+    assert hashlib.sha256(one).hexdigest() == hashlib.sha256(two).hexdigest()
+    AuditResult.read(tmp_path / "a").write(tmp_path / "c")
+    assert (tmp_path / "c" / "audit.json").read_bytes() == one
+
+
+def test_audit_json_holds_every_table_and_nan_as_null(result: AuditResult) -> None:
+    document = json.loads(result.to_json())
+    assert set(document) == {
+        *JSON_TABLES, "manifest", "verdict", "schema_version", "n_specifications", "columns",
+    }  # fmt: skip
+    assert document["verdict"] == result.verdict == "FAIL"
+    assert document["n_specifications"] == 1
+    for name in JSON_TABLES:
+        table = getattr(result, name)
+        assert document["columns"][name] == list(table.columns)
+        rebuilt = pd.DataFrame(document[name], columns=list(table.columns))
+        for column in table.columns:
+            pd.testing.assert_series_equal(rebuilt[column].astype(table[column].dtype), table[column])
+    assert document["rates"][0]["threshold"] is None
+
+
+def test_counts_in_audit_json_equal_plain_masks(result: AuditResult) -> None:
+    known = IMAGES[IMAGES["truth"] != MISSING]
+    for row in json.loads(result.to_json())["accuracy"]:
+        inside = known
+        for name in ATTRIBUTES:
+            inside = inside if row[name] == "(all)" else inside[inside[name] == row[name]]
+        assert (row["n"], row["count"]) == (len(inside), (inside["prediction"] == inside["truth"]).sum())
+
+
+def test_tables_lie_beside_as_parquet_and_csv(result: AuditResult, tmp_path: Path) -> None:
+    result.write(
+        tmp_path / "run", run_info={"command": "clip-audit run"}, report=lambda r: f"<p>{r.verdict}</p>"
+    )
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    tables = {"accuracy", "rates", "gaps", "findings", "excluded", "gates", "counts", "curves", "images"}
+    expected = {f"{table}.{suffix}" for table in tables for suffix in ("parquet", "csv")}
+    assert names == expected | {"audit.json", "run.json", "report.html"}
+    assert (tmp_path / "run" / "report.html").read_text() == "<p>FAIL</p>"
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "run" / "gaps.parquet"), result.gaps)
+    from_csv = pd.read_csv(tmp_path / "run" / "rates.csv")
+    np.testing.assert_allclose(from_csv["rate"], result.rates["rate"], rtol=1e-15)
+
+
+def test_an_interrupted_write_leaves_the_earlier_audit(result: AuditResult, tmp_path: Path) -> None:
+    result.write(tmp_path / "run")
+
+    def interrupted(_: AuditResult) -> str:
+        raise KeyboardInterrupt
+
+    changed = dataclasses.replace(result, verdict="PASS")
+    with pytest.raises(KeyboardInterrupt):
+        changed.write(tmp_path / "run", report=interrupted)
+    assert AuditResult.read(tmp_path / "run") == result
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_second_write_drops_a_stale_report_and_keeps_notes(result: AuditResult, tmp_path: Path) -> None:
+    result.write(tmp_path, report=lambda _: "old")
+    (tmp_path / "notes.txt").write_text("mine")
+    result.write(tmp_path)
+    assert not (tmp_path / "report.html").exists()
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_audit_json_alone_is_enough_to_read(result: AuditResult, tmp_path: Path) -> None:
+    (tmp_path / "audit.json").write_text(result.to_json())
+    read = AuditResult.read(tmp_path)
+    pd.testing.assert_frame_equal(read.gaps, result.gaps)
+    assert len(read.counts) == len(read.curves) == 0
+    assert list(read.counts.columns) == list(result.counts.columns)
+    assert list(read.curves.columns) == list(result.curves.columns)
+    assert read.images is None
+
+
+def test_a_folder_without_an_audit_is_a_user_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no audit\.json"):
+        AuditResult.read(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.update(schema_version=2), "schema version 2, this program reads 1"),
+        (lambda d: d.pop("schema_version"), "schema version None"),
+        (lambda d: d.pop("gaps"), "damaged, KeyError"),
+        (lambda d: d["rates"][3].pop("rate"), "damaged, .*lacks"),
+        (lambda d: d["rates"][3].update(n="many"), "damaged"),
+        (lambda d: d.update(rates=7), "damaged"),
+    ],
+)
+def test_damaged_audits_are_user_errors(result: AuditResult, tmp_path: Path, change, message: str) -> None:
+    document = json.loads(result.to_json())
+    change(document)
+    (tmp_path / "audit.json").write_text(json.dumps(document))
+    with pytest.raises(UserError, match=message):
+        AuditResult.read(tmp_path)
+
+
+def test_a_damaged_table_is_a_user_error(result: AuditResult, tmp_path: Path) -> None:
+    result.write(tmp_path)
+    (tmp_path / "counts.parquet").write_bytes(b"PAR1")
+    with pytest.raises(UserError, match=r"counts\.parquet: damaged"):
+        AuditResult.read(tmp_path)
+
+
+def test_a_result_without_gates_or_groups() -> None:
+    images = IMAGES.assign(skin_tone=None, gender=None)
+    result = AuditResult.from_records(records_of(images))
+    assert result.verdict == "NO GATE"
+    assert len(result.gaps) == len(result.findings) == len(result.gates) == 0
+    assert set(result.rates["outcome"]) == {"misclassified", "harm", "crime"}
+    assert len(result.rates) == 3
+    json.loads(result.to_json())
+
+
+def test_reading_an_audit_imports_no_torch(result: AuditResult, tmp_path: Path) -> None:
+    result.write(tmp_path)
+    code = "import sys, audit; audit.AuditResult.read(sys.argv[1]); print('torch' in sys.modules)"
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"
