@@ -1,0 +1,135 @@
+"""`clip-audit data`, `model`, `report` and `train`."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import yaml
+from PIL import Image
+
+from clipmodel.zoo import load_model
+from tests.audit.commands.conftest import MODEL, Invoke
+
+RECIPE = {
+    "recipe": "squares",
+    "description": "coloured squares",
+    "launch": "in tests",
+    "expect": "nothing",
+    "steps": 6,
+    "batch_size": 4,
+    "save_every": 2,
+    "model": MODEL,
+    "tokenizer": {"vocab_size": 300, "passes": 4},
+    "data": {
+        "source": "squares.parquet",
+        "captions": {
+            "templates": [{"text": "{a} {colour} square with {a} {tone} border of the usual width"}]
+        },
+    },
+    "optim": {"peak_learning_rate": 1e-3, "warmup_steps": 2},
+}
+
+
+def write_squares(path: Path) -> None:
+    rows = []
+    for i in range(24):
+        buffer = io.BytesIO()
+        Image.new("RGB", (64, 64), (10 * i, 255 - 10 * i, 80)).save(buffer, "PNG")
+        tone = ["light", "dark", "medium", "transparent"][i % 4]
+        rows.append(
+            {"image": buffer.getvalue(), "colour": ["orange", "turquoise", "violet"][i % 3], "tone": tone}
+        )
+    pd.DataFrame(rows).to_parquet(path)
+
+
+def test_data_list_names_the_embedded_set_and_the_kinds(invoke: Invoke) -> None:
+    result = invoke("data", "list")
+    assert result.exit_code == 0
+    assert "emoji" in result.stdout
+    assert "table:PATH" in result.stdout
+
+
+def test_data_check_counts_values_missing_and_unreadable(invoke: Invoke, workplace: Path) -> None:
+    table = pd.read_csv("people.csv")
+    table.loc[[0, 1], "gender"] = None
+    table["visible_tone"] = [i != 5 for i in range(len(table))]
+    table.to_csv("people.csv", index=False)
+    (workplace / "7.png").write_bytes(b"no image")
+    result = invoke("data", "check", "table:people.csv")
+    assert result.exit_code == 0
+    rows = {line.split()[0]: line.split() for line in result.stdout.splitlines() if line.strip()}
+    # 24 of each tone; image 5 is dark and does not show it. Images 0 and 1 are women without a label.
+    assert rows["tone"] == ["tone", "light", "24,", "dark", "23", "0", "1"]
+    assert rows["gender"] == ["gender", "man", "24,", "woman", "22", "2", "0"]
+    assert "unreadable images: 1 of 48" in result.stdout
+    assert "1: the image cannot be decoded, first 7.png" in result.stdout
+
+
+def test_data_check_of_an_unknown_set(invoke: Invoke) -> None:
+    result = invoke("data", "check", "tabel:people.csv")
+    assert result.exit_code == 2
+    assert "did you mean 'table'?" in result.stderr
+
+
+def test_model_show_prints_sizes_and_fingerprint(invoke: Invoke, small_model: Path) -> None:
+    result = invoke("model", "show", small_model)
+    assert result.exit_code == 0
+    loaded = load_model(small_model)
+    assert loaded.fingerprint in result.stdout
+    assert "8 dimensions" in result.stdout
+    assert "64 px" in result.stdout
+    n_text = sum(parameter.numel() for parameter in loaded.clip.text.parameters())
+    assert f"{n_text:,} parameters" in result.stdout
+
+
+def test_report_writes_the_page_again_without_torch(
+    invoke: Invoke, workplace: Path, small_model: Path
+) -> None:
+    assert invoke("run", "small.yaml", "--model", small_model, "--out", "out").exit_code == 0
+    page, audit = (workplace / "out/report.html").read_bytes(), (workplace / "out/audit.json").read_bytes()
+    (workplace / "out/report.html").unlink()
+    code = (
+        "import sys; from audit.cli import app; app(['report', 'out'], standalone_mode=False); "
+        "assert 'torch' not in sys.modules"
+    )
+    root = Path(__file__).parents[3]
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={"PYTHONPATH": str(root)}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Report: out/report.html" in done.stdout
+    assert (workplace / "out/report.html").read_bytes() == page
+    assert (workplace / "out/audit.json").read_bytes() == audit
+
+
+def test_report_of_a_folder_that_is_no_audit(invoke: Invoke, workplace: Path) -> None:
+    result = invoke("report", ".")
+    assert result.exit_code == 2
+    assert "no audit.json" in result.stderr
+
+
+def test_training_goes_on_where_the_folder_left_off(invoke: Invoke, workplace: Path) -> None:
+    write_squares(workplace / "squares.parquet")
+    (workplace / "squares.yaml").write_text(yaml.safe_dump(RECIPE), encoding="utf-8")
+    first = invoke("train", "squares.yaml", "--out", "run", "--steps", "2")
+    assert first.exit_code == 0
+    assert "2 of 6 steps" in first.stdout
+    second = invoke("train", "squares.yaml", "--out", "run")
+    assert second.exit_code == 0
+    assert "6 of 6 steps" in second.stdout
+    assert "Model: run/model" in second.stdout
+    third = invoke("train", "squares.yaml", "--out", "run")
+    assert "nothing to do" in third.stdout
+    assert load_model("run/model").embed_dim == 8
+
+
+def test_training_refuses_a_recipe_with_a_misspelt_key(invoke: Invoke, workplace: Path) -> None:
+    (workplace / "squares.yaml").write_text(yaml.safe_dump({**RECIPE, "sead": 1}), encoding="utf-8")
+    result = invoke("train", "squares.yaml", "--out", "run")
+    assert result.exit_code == 2
+    assert "did you mean 'seed'?" in result.stderr
+    assert not (workplace / "run").exists()

@@ -1,0 +1,124 @@
+"""`clip-audit probe`: suites that are written, checked and shown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from probes.schema import load_suite
+from tests.audit.commands.conftest import SUITE, Invoke
+
+
+def test_a_new_suite_is_accepted_by_check(invoke: Invoke, workplace: Path) -> None:
+    result = invoke(
+        "probe", "new", "mine.yaml", "--data", "table:people.csv", "--truth", "colour", "--groups",
+        "tone, gender, tone x gender", "--harmful", "thief", "--defaults",
+    )  # fmt: skip
+    assert result.exit_code == 0
+    assert "clip-audit probe check mine.yaml" in result.stdout
+    suite = load_suite("mine.yaml")
+    (probe,) = suite.probes
+    assert (suite.suite, suite.title, suite.data) == ("mine", "mine", "table:people.csv")
+    assert probe.groups == [["tone"], ["gender"], ["tone", "gender"]]
+    assert probe.rules == ["argmax", "probability"]
+    assert set(probe.outcomes) == {"misclassified", "harm"}
+    members = suite.label_set(probe.label_set).members()
+    assert members == {"identity": ["blue", "green", "red"], "harm: offered": ["thief"]}
+    checked = invoke("probe", "check", "mine.yaml")
+    assert checked.exit_code == 0
+    # Four words under two templates: eight prompts. All 48 images have a colour.
+    assert "The suite can run: 48 images and 8 prompts to embed." in checked.stdout
+
+
+def test_a_new_suite_asks_for_what_is_not_given(invoke: Invoke, workplace: Path) -> None:
+    answers = ["What they wear", "table:people.csv", "gender", "", "woman, man", "", "tone"]
+    result = invoke("probe", "new", "asked.yaml", input="\n".join(answers) + "\n")
+    assert result.exit_code == 0
+    suite = load_suite("asked.yaml")
+    (probe,) = suite.probes
+    assert suite.title == "What they wear"
+    assert probe.question == "Which gender does the picture show?"
+    assert probe.truth == "gender"
+    assert probe.groups == [["tone"]]
+    assert suite.label_set(probe.label_set).names == ["woman", "man"]
+
+
+def test_a_new_suite_on_the_emoji_uses_a_shipped_label_set(invoke: Invoke, workplace: Path) -> None:
+    options = ["--truth", "skin_tone", "--classes", "emoji_skin_tone", "--groups", "gender", "--defaults"]
+    assert invoke("probe", "new", "tones.yaml", *options).exit_code == 0
+    (probe,) = load_suite("tones.yaml").probes
+    assert probe.label_set == "emoji_skin_tone"
+    # Most emoji have no skin tone: the suite asks about those that do.
+    checked = invoke("probe", "check", "tones.yaml")
+    assert checked.exit_code == 0
+
+
+NEW_MISTAKES = {
+    "there already": (["small.yaml"], "already there"),
+    "unknown truth": (["new.yaml", "--truth", "colur"], "did you mean 'colour'?"),
+    "unknown group": (["new.yaml", "--truth", "colour", "--groups", "tones"], "did you mean 'tone'?"),
+    "value without class": (["new.yaml", "--truth", "colour", "--classes", "red, green"], "blue"),
+    "no folder": (["nowhere/new.yaml", "--truth", "colour"], "cannot be written"),
+}
+
+
+@pytest.mark.parametrize(("words", "said"), NEW_MISTAKES.values(), ids=NEW_MISTAKES)
+def test_a_new_suite_that_cannot_run_is_not_written(
+    invoke: Invoke, workplace: Path, words: list[str], said: str
+) -> None:
+    before = sorted(workplace.iterdir())
+    result = invoke("probe", "new", *words, "--data", "table:people.csv", "--defaults")
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert sorted(workplace.iterdir()) == before
+    assert (workplace / "small.yaml").read_text(encoding="utf-8") == SUITE
+
+
+def test_without_an_answer_a_new_suite_is_not_written(invoke: Invoke, workplace: Path) -> None:
+    result = invoke("probe", "new", "silent.yaml", input="")
+    assert result.exit_code == 2
+    assert "--defaults" in result.stderr
+    assert not (workplace / "silent.yaml").exists()
+
+
+def test_check_lists_groups_that_are_too_small(invoke: Invoke, workplace: Path) -> None:
+    # 12 images of each tone and gender, of 24 of each tone and 24 of each gender.
+    suite = SUITE.replace("[gender]]", "[gender], [tone, gender]]\n    min_group: 13")
+    (workplace / "small.yaml").write_text(suite, encoding="utf-8")
+    result = invoke("probe", "check", "small.yaml")
+    assert result.exit_code == 0
+    notes = [line for line in result.stdout.splitlines() if "no rate for" in line]
+    assert len(notes) == 4
+    assert "colour: no rate for tone x gender dark x man, 12 images where min_group is 13" in notes
+
+
+def test_check_names_what_is_wrong(invoke: Invoke, workplace: Path) -> None:
+    (workplace / "small.yaml").write_text(
+        SUITE.replace("label_set: colours", "label_set: colors"), encoding="utf-8"
+    )
+    result = invoke("probe", "check", "small.yaml")
+    assert result.exit_code == 2
+    assert "did you mean 'colours'?" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_show_prints_classes_prompts_and_groups(invoke: Invoke, workplace: Path) -> None:
+    result = invoke("probe", "show", "small.yaml")
+    assert result.exit_code == 0
+    for words in (
+        "Colours of squares",
+        "red, green, blue",
+        "harm: crime",
+        "thief",
+        '"a red"',
+        "tone, gender",
+    ):
+        assert words in result.stdout
+
+
+def test_schema_is_a_json_schema_of_suites(invoke: Invoke) -> None:
+    schema = json.loads(invoke("probe", "schema").stdout)
+    assert {"suite", "probes"} <= set(schema["required"])
+    assert "label_sets" in schema["properties"]
