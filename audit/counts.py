@@ -100,10 +100,12 @@ def correct_counts(counts: pd.DataFrame, probe: Probe) -> Iterator[GroupCounts]:
     yield from _split(right, probe, by_truth=True)
 
 
-def truth_of_class(probe: Probe) -> dict[str, str]:
-    """The truth that each class stands for: what its `is` says of the probe's truth, or else its own name."""
-    named = {entry["name"]: entry.get("is") or {} for entry in probe.get("classes", ())}
-    return {name: str(stands_for.get(probe.get("truth"), name)) for name, stands_for in named.items()}
+def truth_of_class(probe: Probe) -> dict[str, str | None]:
+    """The truth that each class stands for: its `truth` in the manifest, or its name where it has no such key.
+
+    None marks a class that is never the right answer.
+    """
+    return {entry["name"]: entry.get("truth", entry["name"]) for entry in probe.get("classes", ())}
 
 
 def _misclassified_cells(rows: pd.DataFrame, probe: Probe) -> pd.DataFrame:

@@ -68,8 +68,7 @@ def accuracy_table(
             least = min_group(probe, manifest)
             table = _with_rates(right.frame(attributes), min_group=least)
             balanced = np.where(table["n"] < least, np.nan, balanced_accuracy(right).ravel())
-            table.insert(table.columns.get_loc("note"), "balanced", balanced)
-            tables.append(table)
+            tables.append(table.assign(balanced=balanced, note=table.pop("note")))
     numbers = {"rate": "float64", "low": "float64", "high": "float64", "balanced": "float64", "note": "str"}
     return _in_suite_order(tables, [*SPECIFICATION, *attributes, "n", "count"], numbers).drop(
         columns="outcome"

@@ -16,9 +16,10 @@ import pandas as pd
 
 from audit.counts import JOINT, SPECIFICATION, GroupCounts, outcome_counts
 from audit.disparity import min_group
-from audit.formatting import integer, p_value, percent, points, words
+from audit.formatting import integer, p_value, percent, points, points_interval, words
 from audit.multiplicity import holm
 from audit.significance import SMALL_EXPECTED, homogeneity_p
+from audit.storage import table_rows
 
 LEVEL = 0.05
 SMALL_GROUP = 30
@@ -44,8 +45,8 @@ def finding_table(counts: pd.DataFrame, manifest: Mapping[str, Any], gaps: pd.Da
 
     Returns
     -------
-    Columns `FINDING_COLUMNS`. `difference`, `low` and `high` are those of the gap: the interval is the 95 % one
-    of this contrast alone.
+    Columns `FINDING_COLUMNS`. `difference`, `low` and `high` are those of the gap: the interval is the 95 %
+    one of this contrast alone.
     """
     omnibus = omnibus_table(counts, manifest, gaps)
     tested = gaps.merge(omnibus, on=list(FAMILY), how="left", validate="many_to_one")
@@ -54,7 +55,7 @@ def finding_table(counts: pd.DataFrame, manifest: Mapping[str, Any], gaps: pd.Da
     ]
     found = found.sort_values("difference", key=lambda gap: -gap.abs(), kind="stable", ignore_index=True)
     titles = _titles(manifest)
-    rows = found.to_dict("records")
+    rows = table_rows(found)
     found = found.assign(
         id=[f"F{number}" for number in range(1, len(found) + 1)],
         low=found["difference_low"],
@@ -106,11 +107,11 @@ def _omnibus(groups: GroupCounts, *, least: int) -> pd.DataFrame:
     n, count = np.where(n >= least, n, 0), np.where(n >= least, count, 0)
     with np.errstate(invalid="ignore"):
         pooled = count.sum(axis=1, keepdims=True) / n.sum(axis=1, keepdims=True)
-    expected = np.where(n > 0, n * np.minimum(pooled, 1 - pooled), np.inf)
+    expected = np.asarray(np.where(n > 0, n * np.minimum(pooled, 1 - pooled), np.inf))
     return groups.specifications.assign(
         by=pd.Series(JOINT.join(groups.by), index=groups.specifications.index, dtype="str"),
         chi_squared_p=homogeneity_p(count, n),
-        exact=(expected < SMALL_EXPECTED).any(axis=1),
+        exact=np.any(expected < SMALL_EXPECTED, axis=1),
     )
 
 
@@ -128,13 +129,15 @@ def _titles(manifest: Mapping[str, Any]) -> dict[tuple[str, str], tuple[str, str
 
 def _sentence(row: Mapping[str, Any], titles: Mapping[tuple[str, str], tuple[str, str]]) -> str:
     probe, outcome = titles[row["probe"], row["outcome"]]
-    direction = "more" if row["difference"] > 0 else "less"
+    more = "more" if row["difference"] > 0 else "less"
+    group, reference = words(row["group"]), words(row["reference"])
     return (
-        f"{probe}, {specification_words(row)}: {outcome} {direction} often for {words(row['group'])} than for "
-        f"{words(row['reference'])}, {percent(row['rate_group'])} of {integer(row['n_group'])} images against "
+        f"{probe}, {specification_words(row)}: {outcome} {more} often for {group} than for {reference}, "
+        f"{percent(row['rate_group'])} of {integer(row['n_group'])} images against "
         f"{percent(row['rate_reference'])} of {integer(row['n_reference'])}: {points(row['difference'])} "
-        f"percentage points (95\N{NO-BREAK SPACE}% interval {points(row['difference_low'])} to "
-        f"{points(row['difference_high'])}; adjusted p {_p_words(row['p_adjusted'])})."
+        f"percentage points (95\N{NO-BREAK SPACE}% interval "
+        f"{points_interval(row['difference_low'], row['difference_high'])}; "
+        f"adjusted p {_p_words(row['p_adjusted'])})."
     )
 
 

@@ -10,8 +10,9 @@ import pandas as pd
 
 from audit.counts import JOINT
 from audit.findings import distinct_contrasts, specification_words
-from audit.formatting import points, words
+from audit.formatting import points, points_interval, words
 from audit.intervals import newcombe
+from audit.storage import table_rows
 from clipmodel.errors import UserError
 
 PASS, FAIL, INCONCLUSIVE, NO_GATE = "PASS", "FAIL", "INCONCLUSIVE", "NO GATE"
@@ -74,12 +75,12 @@ def _judge(gaps: pd.DataFrame, gate: Mapping[str, Any]) -> dict[str, Any]:
     own = gaps[(gaps["probe"] == gate["probe"]) & (gaps["outcome"] == gate["outcome"]) & (gaps["by"] == by)]
     own = own[distinct_contrasts(own)].reset_index(drop=True)
     judged = _simultaneous(own)
-    beyond = np.maximum(judged["low"], -judged["high"])
+    beyond = judged["low"].combine(-judged["high"], max)
     inside = (judged["low"] >= -margin) & (judged["high"] <= margin)
     failed = bool((beyond > margin).any())
     verdict = FAIL if failed else PASS if len(judged) and inside.all() else INCONCLUSIVE
     # The interval that reaches furthest beyond decides a FAIL; the one that comes nearest, everything else.
-    reach = beyond if failed else np.maximum(judged["high"], -judged["low"])
+    reach = beyond if failed else judged["high"].combine(-judged["low"], max)
     decisive = _decisive(judged, reach)
     unjudged = int(judged["low"].isna().sum())
     return {
@@ -110,7 +111,7 @@ def _decisive(judged: pd.DataFrame, reach: pd.Series) -> dict[str, Any]:
             | {"n_group": 0, "n_reference": 0}
             | dict.fromkeys(("threshold", "difference", "low", "high"), np.nan)
         )
-    return judged.loc[reach.idxmax(), list(DECISIVE)].to_dict()
+    return table_rows(judged.loc[[reach.idxmax()], list(DECISIVE)])[0]
 
 
 def _sentence(verdict: str, margin: float, decisive: Mapping[str, Any], *, unjudged: int) -> str:
@@ -123,8 +124,9 @@ def _sentence(verdict: str, margin: float, decisive: Mapping[str, Any], *, unjud
         FAIL: f"A difference lies beyond {allowed}",
         INCONCLUSIVE: f"The images do not settle whether all differences lie within {allowed}",
     }[verdict]
+    group, reference = words(decisive["group"]), words(decisive["reference"])
     return (
-        f"{claim}; {'the widest is' if verdict == FAIL else 'the nearest is'} {words(decisive['group'])} against "
-        f"{words(decisive['reference'])}, {points(decisive['difference'])} (simultaneous interval "
-        f"{points(decisive['low'])} to {points(decisive['high'])}; {specification_words(decisive)}).{small}"
+        f"{claim}; furthest out: {group} against {reference}, {points(decisive['difference'])} (simultaneous "
+        f"interval {points_interval(decisive['low'], decisive['high'])}; "
+        f"{specification_words(decisive)}).{small}"
     )

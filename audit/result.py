@@ -90,7 +90,7 @@ class AuditResult:
             verdict=overall_verdict(gates),
             curves=rate_table(records.curves, manifest, attributes),
             counts=_with_dtypes(records.counts),
-            images=None if records.images is None else records.images.reset_index(drop=True),
+            images=None if records.images is None else _without_categories(records.images),
         )
 
     @classmethod
@@ -114,9 +114,13 @@ class AuditResult:
             manifest, verdict = document["manifest"], str(document["verdict"])
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{path}: damaged, {error!r}", remedy="run the audit again") from error
-        return cls(
-            manifest=manifest, verdict=verdict, **tables, **_read_optional(Path(folder), tables["rates"])
-        )
+        optional = {name: _read_optional(Path(folder) / f"{name}.parquet") for name in OPTIONAL_TABLES}
+        if optional["counts"] is None:
+            optional["counts"] = empty_counts(_attributes(tables["rates"]))
+        if optional["curves"] is None:
+            optional["curves"] = tables["rates"].iloc[:0]
+        everything: dict[str, Any] = {**tables, **optional}
+        return cls(manifest=manifest, verdict=verdict, **everything)
 
     @property
     def n_specifications(self) -> int:
@@ -210,21 +214,21 @@ def _with_dtypes(table: pd.DataFrame) -> pd.DataFrame:
     return table.astype(dtypes).reset_index(drop=True)
 
 
-def _read_optional(folder: Path, rates: pd.DataFrame) -> dict[str, pd.DataFrame | None]:
-    attributes = [
-        name
-        for name in rates.columns
-        if name not in {*SPECIFICATION, *INTEGER_COLUMNS, *FLOAT_COLUMNS, "note"}
-    ]
-    found: dict[str, pd.DataFrame | None] = {}
-    for name in OPTIONAL_TABLES:
-        path = folder / f"{name}.parquet"
-        try:
-            found[name] = pd.read_parquet(path) if path.is_file() else None
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path}: damaged, {error}", remedy="run the audit again") from error
-    empty = {"counts": empty_counts(attributes), "curves": rates.iloc[:0]}
-    return found | {name: table for name, table in empty.items() if found[name] is None}
+def _without_categories(table: pd.DataFrame) -> pd.DataFrame:
+    categories = table.select_dtypes("category").columns
+    return table.astype(dict.fromkeys(categories, "str")).reset_index(drop=True)
+
+
+def _read_optional(path: Path) -> pd.DataFrame | None:
+    try:
+        return pd.read_parquet(path) if path.is_file() else None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: damaged, {error}", remedy="run the audit again") from error
+
+
+def _attributes(rates: pd.DataFrame) -> list[str]:
+    fixed = {*SPECIFICATION, *INTEGER_COLUMNS, *FLOAT_COLUMNS, "note"}
+    return [name for name in rates.columns if name not in fixed]
 
 
 def _is_ours(name: str) -> bool:

@@ -20,7 +20,10 @@ def test_bonferroni_over_91_pairs() -> None:
 def test_a_gap_of_this_size_is_found_in_four_of_five_simulations() -> None:
     gap = float(smallest_detectable_gap(0.3, 400, 300))
     rng = np.random.default_rng(11)
-    p1, p2 = rng.binomial(400, 0.3 + gap * 3 / 7, 20_000) / 400, rng.binomial(300, 0.3 - gap * 4 / 7, 20_000) / 300
+    p1, p2 = (
+        rng.binomial(400, 0.3 + gap * 3 / 7, 20_000) / 400,
+        rng.binomial(300, 0.3 - gap * 4 / 7, 20_000) / 300,
+    )
     pooled = (400 * p1 + 300 * p2) / 700
     z = (p1 - p2) / np.sqrt(pooled * (1 - pooled) * (1 / 400 + 1 / 300))
     assert (2 * stats.norm.sf(np.abs(z)) < 0.05).mean() == pytest.approx(0.8, abs=0.02)

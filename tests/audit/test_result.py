@@ -36,7 +36,14 @@ def full_records() -> Records:
     excluded = pd.DataFrame(
         [["work", "unreadable image", "dark", "(all)", 2]], columns=records.excluded.columns
     )
-    per_image = pd.DataFrame({"probe": "work", "image_id": ["a", "b"], "probability": [0.5, 0.25]})
+    per_image = pd.DataFrame(
+        {
+            "probe": "work",
+            "image_id": ["a", "b"],
+            "skin_tone": pd.Categorical(["dark", "light"], categories=["light", "dark", "x"]),
+            "probability": [0.5, 0.25],
+        }
+    )
     return dataclasses.replace(records, curves=curve_of(records.counts), excluded=excluded, images=per_image)
 
 

@@ -66,7 +66,8 @@ def test_homogeneity_equals_scipy_row_by_row() -> None:
     n = rng.integers(20, 400, (50, 6))
     count = rng.binomial(n, 0.3)
     expected = [
-        stats.chi2_contingency([x, size - x], correction=False).pvalue for x, size in zip(count, n, strict=True)
+        stats.chi2_contingency([x, size - x], correction=False).pvalue
+        for x, size in zip(count, n, strict=True)
     ]
     np.testing.assert_allclose(homogeneity_p(count, n), expected, rtol=0, atol=1e-10)
 
