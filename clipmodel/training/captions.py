@@ -26,6 +26,7 @@ class CaptionTemplate:
     text: str  # slots are columns; {a} is the article of the word after it
     when: Mapping[str, str]  # the row must have these values; they are facts of the caption too
     weight: float = 1.0  # relative to the other templates that fit the row
+    any_colour: bool = False  # says nothing of colour, so the picture may be recoloured at will
 
     @property
     def columns(self) -> list[str]:
@@ -37,6 +38,7 @@ class CaptionTemplate:
 class Caption:
     text: str
     facts: tuple[int, ...]
+    any_colour: bool = False
 
 
 def add_articles(text: str) -> str:
@@ -105,17 +107,24 @@ class CaptionTable:
         chosen = {name: self._draw(self._values[name][row], rng) for name in template.columns}
         stated = {**template.when, **chosen}
         text = add_articles(template.text.format_map({"a": "{a}", **chosen}))
-        return Caption(text, tuple(self._fact_ids[item] for item in stated.items()))
+        facts = tuple(self._fact_ids[item] for item in stated.items())
+        return Caption(text, facts, template.any_colour)
 
     @staticmethod
     def _draw(values: Sequence[str], rng: np.random.Generator) -> str:
         return values[0] if len(values) == 1 else values[int(rng.integers(len(values)))]
 
-    def also_described(self, rows: np.ndarray, captions: Sequence[Caption]) -> np.ndarray:
-        """[B, B] bool: picture i, other than j's own, has all the facts that caption j states."""
-        has = self._has[rows]
+    def also_described(
+        self, rows: np.ndarray, captions: Sequence[Caption], part: slice = slice(None)
+    ) -> np.ndarray:
+        """[B, B] bool: picture i, other than j's own, has all the facts that caption j states.
+
+        With `part` only those of its pictures, against all captions.
+        """
+        pictures = np.arange(len(rows))[part]
+        has = self._has[rows[pictures]]
         described = np.stack([has[:, caption.facts].all(axis=1) for caption in captions], axis=1)
-        np.fill_diagonal(described, False)
+        described[np.arange(len(pictures)), pictures] = False
         return described
 
 

@@ -1,6 +1,6 @@
 """Training pictures and captions, held in memory; every batch is a function of the seed and the step.
 
-Shapes: N rows, B rows of a batch, H = W image side in pixels, L tokens.
+Shapes: N rows, B rows of a batch, M of them in this process, H = W image side in pixels, L tokens.
 """
 
 from __future__ import annotations
@@ -23,14 +23,17 @@ from clipmodel.preprocess import Preprocess
 from clipmodel.text import trim_padding
 from clipmodel.tokenizer import BPETokenizer
 from clipmodel.training.captions import CaptionTable, CaptionTemplate
-from clipmodel.training.recipe import AugmentRecipe, CaptionRecipe, DataRecipe
+from clipmodel.training.recipe import AugmentRecipe, CaptionRecipe, DataRecipe, Recipe
 
 
 @dataclass(frozen=True)
 class Batch:
-    pixels: Tensor  # [B, 3, H, W], augmented and normalised
-    tokens: Tensor  # [B, L]
-    ignore: Tensor  # [B, B] bool, pairs that are no negatives
+    pixels: Tensor  # [M, 3, H, W], augmented and normalised
+    tokens: Tensor  # [M, L]
+    ignore: Tensor  # [M, B] bool, pairs that are no negatives
+
+    def to(self, device: torch.device) -> Batch:
+        return Batch(self.pixels.to(device), self.tokens.to(device), self.ignore.to(device))
 
 
 def read_table(paths: Sequence[Path], recipe: DataRecipe) -> pd.DataFrame:
@@ -65,7 +68,7 @@ def caption_table(frame: pd.DataFrame, recipe: CaptionRecipe) -> CaptionTable:
             fits = np.logical_and.reduce([frame[name] == value for name, value in rule.when.items()])
             derived[fits] = rule.value
         frame[column] = derived
-    templates = [CaptionTemplate(text=t.text, when=t.when, weight=t.weight) for t in recipe.templates]
+    templates = [CaptionTemplate(**template.model_dump()) for template in recipe.templates]
     return CaptionTable(frame, templates)
 
 
@@ -75,8 +78,28 @@ def decode_pictures(encoded: Sequence[bytes], preprocess: Preprocess) -> Tensor:
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
 
 
-def augment(pixels: Tensor, recipe: AugmentRecipe, generator: torch.Generator) -> Tensor:
-    """Random affine geometry and light of uint8 [B, 3, H, W]; float in the same 0-255 range comes back."""
+def augment(
+    pixels: Tensor, recipe: AugmentRecipe, generator: torch.Generator, *, any_colour: Tensor | None = None
+) -> Tensor:
+    """Random geometry, resolution and colour of uint8 [B, 3, H, W]; floats in the same 0-255 range come back.
+
+    `any_colour` [B] bool marks the pictures whose caption says nothing of colour; by default none.
+    """
+    moved = _moved(pixels.float(), recipe, generator)
+    n = len(pixels)
+    coarse = torch.rand(n, generator=generator) < recipe.coarse
+    moved[coarse] = F.interpolate(F.avg_pool2d(moved[coarse], 2), scale_factor=2, mode="bilinear")
+    tinted = moved * (1 - recipe.tint * torch.rand(n, 3, 1, 1, generator=generator))
+    if any_colour is None or not recipe.recolour:
+        return tinted
+    noise = torch.randn(n, 3, 3, generator=generator)
+    matrix = torch.eye(3) + recipe.recolour * noise * any_colour.view(n, 1, 1)
+    # About white, so that a white ground stays white.
+    recoloured = 255 + torch.einsum("nij,njhw->nihw", matrix, tinted - 255)
+    return recoloured.clamp_(0, 255)
+
+
+def _moved(pixels: Tensor, recipe: AugmentRecipe, generator: torch.Generator) -> Tensor:
     n = len(pixels)
 
     def uniform(low: float, high: float) -> Tensor:
@@ -89,8 +112,7 @@ def augment(pixels: Tensor, recipe: AugmentRecipe, generator: torch.Generator) -
     shift = [2 * uniform(-recipe.shift, recipe.shift) for _ in "xy"]  # the grid spans -1 to 1
     theta = torch.stack([cos * mirror, -sin, shift[0], sin * mirror, cos, shift[1]], dim=1).view(n, 2, 3)
     grid = F.affine_grid(theta, list(pixels.shape), align_corners=False)
-    moved = F.grid_sample(pixels.float(), grid, padding_mode="border", align_corners=False)
-    return moved * (1 - recipe.tint * torch.rand(n, 3, 1, 1, generator=generator))
+    return F.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
 
 
 class TrainingData:
@@ -132,14 +154,50 @@ class TrainingData:
         start = first - epochs[0] * len(self)
         return order[start : start + self.batch_size]
 
-    def batch(self, step: int) -> Batch:
+    def batch(self, step: int, part: slice = slice(None)) -> Batch:
+        """The rows `part` of a step's batch; they are the same however the batch is divided."""
         rows = self.rows(step)
         rng = np.random.default_rng((self._seed, 1, step))
         captions = [self._captions.sample(row, rng) for row in rows]
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        pixels = augment(self._pixels[torch.from_numpy(rows)], self._augment, generator)
+        pixels = augment(self._pixels[torch.from_numpy(rows)], self._augment, generator, part)
+        texts = [caption.text for caption in captions[part]]
         return Batch(
             pixels=self._preprocess.normalize(pixels),
-            tokens=trim_padding(self._tokenizer([caption.text for caption in captions], truncate=True)),
-            ignore=torch.from_numpy(self._captions.also_described(rows, captions)),
+            tokens=trim_padding(self._tokenizer(texts, truncate=True)),
+            ignore=torch.from_numpy(self._captions.also_described(rows, captions, part)),
         )
+
+
+def prepare_data(recipe: Recipe, paths: Sequence[Path], *, seed: int) -> tuple[TrainingData, BPETokenizer]:
+    """Read, decode and caption the training rows; learn the vocabulary from their captions alone."""
+    frame = read_table(paths, recipe.data)
+    captions = caption_table(frame, recipe.data.captions)
+    config = recipe.model_configuration
+    tokenizer = BPETokenizer.train(
+        _captions_to_learn_from(captions, len(frame), passes=recipe.tokenizer.passes, seed=seed),
+        vocab_size=config.text.vocab_size,
+        context_length=config.text.context_length,
+    )
+    if tokenizer.vocab_size != config.text.vocab_size:
+        raise UserError(
+            f"the captions give only {tokenizer.vocab_size} tokens, tokenizer.vocab_size asks for "
+            f"{config.text.vocab_size}",
+            remedy="lower tokenizer.vocab_size and model.text.vocab_size",
+        )
+    preprocess = Preprocess(image_size=config.vision.image_size)
+    data = TrainingData(
+        decode_pictures(frame["image"].tolist(), preprocess),
+        captions,
+        tokenizer=tokenizer,
+        preprocess=preprocess,
+        augment_recipe=recipe.data.augment,
+        batch_size=recipe.batch_size,
+        seed=seed,
+    )
+    return data, tokenizer
+
+
+def _captions_to_learn_from(captions: CaptionTable, n_rows: int, *, passes: int, seed: int) -> list[str]:
+    rng = np.random.default_rng((seed, 2))
+    return [captions.sample(row, rng).text for _ in range(passes) for row in range(n_rows)]

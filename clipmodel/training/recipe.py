@@ -13,6 +13,8 @@ from clipmodel.config import CLIPConfig
 from clipmodel.yamlfile import StrictModel, read_yaml_model
 
 RECIPES = Path(__file__).parent / "recipes"
+# How the numbers are computed, not which: a run may go on with others. `loss` follows from model.logit_bias.
+MEANS = {"loss", "loss_split", "accumulate", "gradient_checkpointing", "compile_blocks", "sharded"}
 
 
 class TokenizerRecipe(StrictModel):
@@ -28,6 +30,7 @@ class TemplateRecipe(StrictModel):
     text: str
     when: dict[str, str] = Field({}, description="values the row must have")
     weight: float = Field(1.0, gt=0)
+    any_colour: bool = Field(False, description="says nothing of colour: see augment.recolour")
 
 
 class DerivedValue(StrictModel):
@@ -55,6 +58,12 @@ class AugmentRecipe(StrictModel):
     tint: float = Field(
         0.0, ge=0, lt=1, description="each colour channel is dimmed by up to this share, as by coloured light"
     )
+    recolour: float = Field(
+        0.0,
+        ge=0,
+        description="for captions of templates with any_colour: standard deviation of the random colour matrix",
+    )
+    coarse: float = Field(0.0, ge=0, le=1, description="share of pictures shrunk to half and enlarged again")
 
 
 class DataRecipe(StrictModel):
@@ -85,8 +94,23 @@ class Recipe(StrictModel):
     seed: int = 0
     steps: int = Field(ge=1)
     batch_size: int = Field(ge=2)
+    loss: Literal["softmax", "sigmoid"] = Field("softmax", description="sigmoid needs model.logit_bias")
     loss_chunk: int | None = Field(None, ge=1, description="rows of the loss at a time; None: all")
-    precision: Literal["fp32", "bf16"] = "fp32"
+    loss_split: Literal["local", "global"] = Field(
+        "local", description="what each process computes of the loss of all pairs: its images' rows, or all"
+    )
+    precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="of the towers; weights and loss stay fp32")
+    accumulate: int = Field(
+        1,
+        ge=1,
+        description="parts in which a process embeds its pairs, for batches that do not fit; exact but for "
+        "batch norm, whose statistics are those of a part (and of a process)",
+    )
+    gradient_checkpointing: bool = Field(False, description="recompute blocks in the backward pass")
+    compile_blocks: bool = Field(False, description="torch.compile every block of both towers")
+    sharded: bool = Field(
+        False, description="split weights and optimiser over the processes (FSDP2); else a copy each (DDP)"
+    )
     save_every: int = Field(200, ge=1, description="steps between checkpoints")
     model: dict[str, Any]
     tokenizer: TokenizerRecipe
@@ -101,6 +125,11 @@ class Recipe(StrictModel):
                 f"model.text.vocab_size {config.text.vocab_size} and tokenizer.vocab_size "
                 f"{self.tokenizer.vocab_size} differ"
             )
+        if (self.loss == "sigmoid") != config.logit_bias:
+            needed = "true" if self.loss == "sigmoid" else "false"
+            raise ValueError(f"loss {self.loss} needs model.logit_bias: {needed}")
+        if self.batch_size % self.accumulate:
+            raise ValueError(f"batch_size {self.batch_size} does not divide by accumulate {self.accumulate}")
         if self.optim.warmup_steps >= self.steps:
             raise ValueError(f"optim.warmup_steps {self.optim.warmup_steps} must be below steps {self.steps}")
         return self
@@ -111,8 +140,9 @@ class Recipe(StrictModel):
 
     @property
     def sha256(self) -> str:
-        """Of all values, so that a run is only continued under the recipe that began it."""
-        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()
+        """Of all values but `MEANS`, so that a run is only continued under the recipe that began it."""
+        values = self.model_dump(exclude=MEANS)
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def load_recipe(name_or_path: str) -> Recipe:
