@@ -101,7 +101,7 @@ def correct_counts(counts: pd.DataFrame, probe: Probe) -> Iterator[GroupCounts]:
 
 
 def truth_of_class(probe: Probe) -> dict[str, str | None]:
-    """The truth that each class stands for: its `truth` in the manifest, or its name where it has no such key.
+    """The truth each class stands for: its `truth` in the manifest, or its name where it has no such key.
 
     None marks a class that is never the right answer.
     """
