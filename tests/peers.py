@@ -1,8 +1,8 @@
 """Other implementations of CLIP, for tests of parity and for benchmarks; the package never imports them.
 
-open_clip needs torchvision, of which there is no build for a CPU-only torch. Its CUDA build works for what is
-needed here (transforms of pictures, models without detection) once the operators it lacks are passed over. It is
-looked for in build/peers too, where it is out of the way of transformers, which would trip over it:
+open_clip needs torchvision, of which there is no build for a CPU-only torch. Its CUDA build works for what
+is needed here (transforms of pictures, models without detection) once the operators it lacks are passed over.
+It is looked for in build/peers too, where it is out of the way of transformers, which would trip over it:
 
     pip install --no-deps --target build/peers torchvision==0.28.0
 """
@@ -36,7 +36,10 @@ def import_peer(name: str) -> ModuleType:
         sys.path.append(str(FOLDER))
         importlib.invalidate_caches()
     # open_clip switches the threads of the tokenizers library off for the whole process.
-    with mock.patch.dict(os.environ), mock.patch.object(torch.library, "register_fake", _register_what_is_there):
+    with (
+        mock.patch.dict(os.environ),
+        mock.patch.object(torch.library, "register_fake", _register_what_is_there),
+    ):
         for needed in ("torchvision", name):
             try:
                 module = importlib.import_module(needed)
