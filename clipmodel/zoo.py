@@ -33,8 +33,8 @@ CONFIG_FILE, WEIGHTS_FILE, TOKENIZER_FILE = "config.json", "model.safetensors", 
 class EmbeddingModel(Protocol):
     """What an audit needs of a model; a user's own model needs these names and no base class."""
 
-    name: str
-
+    @property
+    def name(self) -> str: ...
     @property
     def embed_dim(self) -> int: ...
     @property

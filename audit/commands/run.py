@@ -9,12 +9,16 @@ import time
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from audit.commands import terminal
 from audit.commands.output import check_output_folder
+
+if TYPE_CHECKING:
+    from probes.records import Records
+    from probes.schema import Suite
 
 EPILOG = (
     "Examples:  clip-audit run  ·  "
@@ -46,10 +50,8 @@ def run(
     questions = load_suite(suite)
     folder = out or Path("runs") / questions.suite
     check_output_folder(folder)
-    options = {"--model": model, "--data": data or questions.data, "--out": str(folder)}
-    records = _ask(
-        questions, model=model, data=options["--data"], cache=cache, keep_images=images, device=device
-    )
+    source = data or questions.data
+    records = _ask(questions, model=model, data=source, cache=cache, keep_images=images, device=device)
 
     from audit.commands.summary import print_summary
     from audit.report import render_report
@@ -57,10 +59,16 @@ def run(
 
     with terminal.ERR.status("computing intervals"):
         result = AuditResult.from_records(records)
-    info = _run_info(
-        ["clip-audit", "run", suite, *(word for pair in options.items() for word in pair)],
-        started=started, seconds=time.perf_counter() - clock, folder=folder,
-    )  # fmt: skip
+    info = {
+        "command": shlex.join(
+            ["clip-audit", "run", suite, "--model", model, "--data", source, "--out", str(folder)]
+            + ["--images"] * images
+        ),
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round(time.perf_counter() - clock, 1),
+        "machine": {"system": platform.platform(), "cores": os.cpu_count(), "device": device},
+        "out": str(folder),
+    }
     with terminal.ERR.status("writing the report"):
         result.write(folder, report=partial(render_report, run_info=info), run_info=info)
     console = terminal.out()
@@ -68,7 +76,9 @@ def run(
     console.print(f"\nReport: {folder / REPORT_FILE}", soft_wrap=True, markup=False)
 
 
-def _ask(questions: Any, *, model: str, data: str, cache: Path | None, keep_images: bool, device: str) -> Any:
+def _ask(
+    questions: Suite, *, model: str, data: str, cache: Path | None, keep_images: bool, device: str
+) -> Records:
     from probes.datasets import load_dataset
 
     dataset = load_dataset(data)
@@ -87,14 +97,3 @@ def _ask(questions: Any, *, model: str, data: str, cache: Path | None, keep_imag
             keep_images=keep_images,
             progress=progress,
         )
-
-
-def _run_info(command: list[str], *, started: datetime, seconds: float, folder: Path) -> dict[str, Any]:
-    """What differs between two runs of one suite, and therefore stays out of audit.json."""
-    return {
-        "command": shlex.join(command),
-        "started": started.isoformat(timespec="seconds"),
-        "seconds": round(seconds, 1),
-        "machine": {"system": platform.platform(), "cores": os.cpu_count()},
-        "out": str(folder),
-    }

@@ -25,13 +25,13 @@ Rows = Iterator[tuple[str, ...]]
 def print_summary(result: AuditResult, console: Console) -> None:
     """Print accuracy, harmful predictions, the widest gaps, exclusions and the verdict of an audit.
 
-    Of the ways of asking a probe only the first is shown (first design and template, highest-scoring class); the
-    report has all.
+    Of the ways of asking a probe only the first is shown (first design and template, highest-scoring class);
+    the report has all.
     """
     data, suite = result.manifest["data"], result.manifest["suite"]
     console.print(f"\n[bold]{escape(suite['title'] or suite['name'])}[/]", soft_wrap=True)
-    what = f"model {result.manifest['model']['name']}, data {data['name']}, {fmt.integer(data['n_images'])} images"
-    console.print(escape(what), soft_wrap=True)
+    model, n_images = result.manifest["model"]["name"], fmt.integer(data["n_images"])
+    console.print(escape(f"model {model}, data {data['name']}, {n_images} images"), soft_wrap=True)
     _print_table(
         console,
         "Zero-shot accuracy",
@@ -126,7 +126,7 @@ def _gaps(result: AuditResult) -> Rows:
 
 
 def _excluded(result: AuditResult) -> Rows:
-    totals = result.excluded.groupby(["probe", "reason"], sort=False, as_index=False)["n"].sum()
+    totals = result.excluded.groupby(["probe", "reason"], sort=False)["n"].sum().reset_index()
     totals = totals.sort_values("n", ascending=False, kind="stable")
     for row in _records(totals.head(REASONS_SHOWN)):
         yield fmt.words(row["probe"]), row["reason"], fmt.integer(row["n"])
