@@ -79,29 +79,36 @@ def decode_pictures(encoded: Sequence[bytes], preprocess: Preprocess) -> Tensor:
 
 
 def augment(
-    pixels: Tensor, recipe: AugmentRecipe, generator: torch.Generator, *, any_colour: Tensor | None = None
+    pixels: Tensor,
+    recipe: AugmentRecipe,
+    generator: torch.Generator,
+    *,
+    any_colour: Tensor | None = None,
+    part: slice = slice(None),
 ) -> Tensor:
     """Random geometry, resolution and colour of uint8 [B, 3, H, W]; floats in the same 0-255 range come back.
 
-    `any_colour` [B] bool marks the pictures whose caption says nothing of colour; by default none.
+    `any_colour` [B] bool marks the pictures whose caption says nothing of colour; by default none. With
+    `part` only those rows come back, as they would be among all.
     """
-    moved = _moved(pixels.float(), recipe, generator)
     n = len(pixels)
+    theta = _geometry(n, recipe, generator)
     coarse = torch.rand(n, generator=generator) < recipe.coarse
-    moved[coarse] = F.interpolate(F.avg_pool2d(moved[coarse], 2), scale_factor=2, mode="bilinear")
-    tinted = moved * (1 - recipe.tint * torch.rand(n, 3, 1, 1, generator=generator))
+    light = 1 - recipe.tint * torch.rand(n, 3, 1, 1, generator=generator)
+    moved = _moved(pixels[part].float(), theta[part])
+    shrunk = coarse[part]
+    moved[shrunk] = F.interpolate(F.avg_pool2d(moved[shrunk], 2), scale_factor=2, mode="bilinear")
+    tinted = moved * light[part]
     if any_colour is None or not recipe.recolour:
         return tinted
     noise = torch.randn(n, 3, 3, generator=generator)
     matrix = torch.eye(3) + recipe.recolour * noise * any_colour.view(n, 1, 1)
     # About white, so that a white ground stays white.
-    recoloured = 255 + torch.einsum("nij,njhw->nihw", matrix, tinted - 255)
+    recoloured = 255 + torch.einsum("nij,njhw->nihw", matrix[part], tinted - 255)
     return recoloured.clamp_(0, 255)
 
 
-def _moved(pixels: Tensor, recipe: AugmentRecipe, generator: torch.Generator) -> Tensor:
-    n = len(pixels)
-
+def _geometry(n: int, recipe: AugmentRecipe, generator: torch.Generator) -> Tensor:
     def uniform(low: float, high: float) -> Tensor:
         return low + (high - low) * torch.rand(n, generator=generator)
 
@@ -110,7 +117,10 @@ def _moved(pixels: Tensor, recipe: AugmentRecipe, generator: torch.Generator) ->
     mirror = torch.where(uniform(0, 1) < 0.5, -1.0, 1.0) if recipe.flip else torch.ones(n)
     cos, sin = scale * angle.cos(), scale * angle.sin()
     shift = [2 * uniform(-recipe.shift, recipe.shift) for _ in "xy"]  # the grid spans -1 to 1
-    theta = torch.stack([cos * mirror, -sin, shift[0], sin * mirror, cos, shift[1]], dim=1).view(n, 2, 3)
+    return torch.stack([cos * mirror, -sin, shift[0], sin * mirror, cos, shift[1]], dim=1).view(n, 2, 3)
+
+
+def _moved(pixels: Tensor, theta: Tensor) -> Tensor:
     grid = F.affine_grid(theta, list(pixels.shape), align_corners=False)
     return F.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
 
@@ -160,7 +170,9 @@ class TrainingData:
         rng = np.random.default_rng((self._seed, 1, step))
         captions = [self._captions.sample(row, rng) for row in rows]
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        pixels = augment(self._pixels[torch.from_numpy(rows)], self._augment, generator, part)
+        any_colour = torch.tensor([caption.any_colour for caption in captions])
+        pixels = self._pixels[torch.from_numpy(rows)]
+        pixels = augment(pixels, self._augment, generator, any_colour=any_colour, part=part)
         texts = [caption.text for caption in captions[part]]
         return Batch(
             pixels=self._preprocess.normalize(pixels),
