@@ -8,7 +8,7 @@ BUILD  := build
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help install audit test check lint types layers browser data train clean
+.PHONY: help install audit test check lint types layers browser peers data train clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -57,6 +57,9 @@ types: $(STAMP)
 
 layers: $(STAMP)
 	$(BIN)/python -m pytest -q tests/test_layers.py
+
+peers: $(STAMP)  ## other implementations, for tests of parity
+	$(PIP) install --no-deps --require-hashes --target $(BUILD)/peers -r requirements-peers.txt
 
 data: $(STAMP)  ## rebuild the embedded emoji from their npm packages
 	mkdir -p $(BUILD)/emoji

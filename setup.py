@@ -32,6 +32,7 @@ REQUIRES = [
     "tokenizers>=0.20",
     "ftfy>=6.2",
     "pillow>=10.4",
+    "ahocorasick-rs>=1.0",
 ]
 NOTEBOOKS = ["jupyterlab>=4.2", "ipykernel>=6.29"]
 SCALE = ["ray[data]>=2.40", "webdataset>=0.2.100", "fsspec>=2024.6"]
@@ -46,6 +47,7 @@ DEV = [
     "playwright>=1.48",
     "axe-playwright-python>=0.1.4",
     "fairlearn>=0.12",
+    "scikit-learn>=1.5",
     "statsmodels>=0.14.4",
     "transformers>=4.46",
     "resvg-py>=0.2",
