@@ -97,7 +97,7 @@ class CLIPConfig:
     vision: ViTConfig | ResNetConfig
     text: TextConfig
     activation: Activation  # in both transformers; a wrong one costs accuracy without an error
-    logit_bias: bool = False  # a learned bias on the logits, where the model was trained with the sigmoid loss
+    logit_bias: bool = False  # a learned bias on the logits, for a model trained with the sigmoid loss
 
     def __post_init__(self) -> None:
         _require_positive(self)

@@ -6,12 +6,13 @@ Shapes: N images, C texts, L tokens, D joint embedding.
 from __future__ import annotations
 
 import math
-
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from clipmodel.config import CLIPConfig, ViTConfig
 from clipmodel.resnet import ModifiedResNet
@@ -31,6 +32,17 @@ DTYPES: dict[Precision, torch.dtype] = {
 }
 
 
+class _NoInitialization(TorchFunctionMode):
+    """Passes over torch.nn.init, which on the meta device only imports torch's compiler, for a second."""
+
+    def __torch_function__(
+        self, func: Callable, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return None
+        return func(*args, **(kwargs or {}))
+
+
 class CLIP(nn.Module):
     """The trainable model. `clipmodel.zoo.load_model` wraps it with its tokenizer and preprocessing."""
 
@@ -47,6 +59,12 @@ class CLIP(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(INITIAL_LOG_SCALE))
         bias = nn.Parameter(torch.tensor(INITIAL_LOGIT_BIAS)) if config.logit_bias else None
         self.register_parameter("logit_bias", bias)
+
+    @classmethod
+    def without_weights(cls, config: CLIPConfig) -> CLIP:
+        """The model on torch's meta device: names and shapes, no memory, for weights that exist already."""
+        with torch.device("meta"), _NoInitialization():
+            return cls(config)
 
     @property
     def logit_scale(self) -> Tensor:

@@ -76,7 +76,8 @@ class AttentionPool(nn.Module):
     def __init__(self, grid: int, width: int, heads: int, embed_dim: int) -> None:
         super().__init__()
         self.heads = heads
-        self.positional_embedding = nn.Parameter(torch.randn(grid * grid + 1, width) * width**-0.5)
+        self.positional_embedding = nn.Parameter(torch.empty(grid * grid + 1, width))
+        nn.init.normal_(self.positional_embedding, std=width**-0.5)
         self.k_proj = nn.Linear(width, width)
         self.q_proj = nn.Linear(width, width)
         self.v_proj = nn.Linear(width, width)
@@ -142,7 +143,7 @@ class ModifiedResNet(nn.Module):
             return block(x)
 
         def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-            return nullcontext(), _statistics_kept(block)
+            return nullcontext(), statistics_kept(block)
 
         return checkpoint(block, x, use_reentrant=False, context_fn=contexts)
 
@@ -155,9 +156,9 @@ def _stage(channels_in: int, channels: int, blocks: int, *, stride: int) -> nn.S
 
 
 @contextmanager
-def _statistics_kept(block: nn.Module) -> Iterator[None]:
-    """While a checkpointed block is recomputed its batch norms normalise by the batch and record nothing."""
-    norms = [module for module in block.modules() if isinstance(module, nn.BatchNorm2d)]
+def statistics_kept(module: nn.Module) -> Iterator[None]:
+    """Batch norms in training normalise by the batch and record nothing: for a pass that is done again."""
+    norms = [part for part in module.modules() if isinstance(part, nn.BatchNorm2d)]
     for norm in norms:
         norm.track_running_stats = False
     try:

@@ -16,20 +16,21 @@ class VisionTransformer(nn.Module):
         super().__init__()
         width = config.width
         grid = config.image_size // config.patch_size
-        scale = width**-0.5
         self.stem = _stem(config.stem_channels)
         stride = config.patch_stride
         self.conv1 = nn.Conv2d(
             (3, *config.stem_channels)[-1], width, kernel_size=stride, stride=stride, bias=False
         )
-        self.class_embedding = nn.Parameter(scale * torch.randn(width))
-        self.positional_embedding = nn.Parameter(scale * torch.randn(grid * grid + 1, width))
+        self.class_embedding = nn.Parameter(torch.empty(width))
+        self.positional_embedding = nn.Parameter(torch.empty(grid * grid + 1, width))
         self.ln_pre = LayerNorm(width)
         self.transformer = Transformer(
             width, config.layers, config.heads, activation=activation, causal=False
         )
         self.ln_post = LayerNorm(width)
-        self.proj = nn.Parameter(scale * torch.randn(width, embed_dim))
+        self.proj = nn.Parameter(torch.empty(width, embed_dim))
+        for parameter in (self.class_embedding, self.positional_embedding, self.proj):
+            nn.init.normal_(parameter, std=width**-0.5)
 
     def features(self, pixels: Tensor) -> Tensor:
         """[N, 3, H, W] -> [N, W]: the class token before the projection, as linear probes use it."""
