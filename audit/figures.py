@@ -1,34 +1,41 @@
 """The drawings of the report, each from one tidy frame of an `AuditResult` and each an SVG string.
 
 Every drawing is 324 points wide, so that its lettering stays legible on a phone and two stand side by side
-on a desk. Meaning is carried by shape, position or dash as well as by colour.
+on a desk. Meaning is carried by shape, position or dash as well as by colour. The ids of a drawing start with
+its `name`, which is to be unique on its page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from itertools import cycle, islice
+from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.transforms import blended_transform_factory
 
+from audit.canvas import (
+    DASHED_LINE,
+    DASHES,
+    MARKERS,
+    canvas,
+    draw_intervals,
+    label_rows,
+    marked,
+    percent_limits,
+    series_colour,
+    series_mark,
+    stack,
+)
 from audit.formatting import in_order, integer, percent, points, words
 from audit.svg import ROLES, to_svg
+from probes.records import ALL, KEYS
 
-WIDTH_INCHES = 4.5
-ROW_INCHES = 0.205
-ALL = "(all)"
-MISSING_GROUP = "(missing)"
-SIGNIFICANT = 0.05
-MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
-DASHES = ("", (4, 1.5), (1, 1.2), (5, 1.2, 1, 1.2), (7, 2), (2, 1), (3, 1, 1, 1, 1, 1), (9, 1.5))
 HEAT_STEPS = 7
+_NO_ATTRIBUTE = {*KEYS, "outcome", "n", "count", "rate", "low", "high", "balanced", "note"}
 
 
 def rate_forest(rates: pd.DataFrame, *, attributes: Sequence[str], name: str, title: str, axis: str) -> str:
@@ -46,16 +53,17 @@ def rate_forest(rates: pd.DataFrame, *, attributes: Sequence[str], name: str, ti
     title, axis
         The accessible title and the label under the axis.
     """
+    rows = _group_rows(rates, attributes=attributes)
     overall = rates[_split_by(rates) == 0]
-    blocks = [(words(a), _groups_of(rates, attribute=a)) for a in attributes]
-    rows = _stack([("", overall.assign(label="all images")), *blocks])
-    with _figure(rows=len(rows)) as (figure, ax):
-        if len(overall):
-            ax.axvline(100 * overall["rate"].iloc[0], color=ROLES["muted"], linewidth=0.8, linestyle=(0, (3, 2)))
-        _draw_rows(ax, rows, centre="rate", low="low", high="high", n="n")
-        _percent_limits(ax, rows, high="high")
+    with canvas(rows=len(rows)) as (figure, ax):
+        for rate in overall["rate"]:
+            ax.axvline(100 * rate, **DASHED_LINE)
+        draw_intervals(ax, rows, centre="rate", low="low", high="high")
+        label_rows(ax, rows, n="n")
+        percent_limits(ax, rows["high"])
         ax.set_xlabel(axis)
-    return to_svg(figure, name=name, title=title, description=_describe_rates(rows, axis=axis))
+    shares = [f"{row['label']} {percent(row['rate'])}, n {integer(row['n'])}" for _, row in marked(rows)]
+    return to_svg(figure, name=name, title=title, description=f"{axis}: {'; '.join(shares)}.")
 
 
 def difference_forest(gaps: pd.DataFrame, *, name: str, title: str) -> str:
@@ -70,15 +78,18 @@ def difference_forest(gaps: pd.DataFrame, *, name: str, title: str) -> str:
         As for `rate_forest`.
     """
     blocks = [
-        (f"{words(by)}, against {words(reference)}", part.assign(label=part["group"].map(words)))
-        for (by, reference), part in _in_group_order(gaps).groupby(["by", "reference"], sort=False)
+        (f"{words(by)}, against {words(reference)}", _ordered(part, by="group"))
+        for (by, reference), part in gaps.groupby(["by", "reference"], sort=False)
     ]
-    rows = _stack(blocks)
-    with _figure(rows=len(rows)) as (figure, ax):
+    rows = stack(blocks)
+    with canvas(rows=len(rows)) as (figure, ax):
         ax.axvline(0, color=ROLES["ink"], linewidth=0.9)
-        _draw_rows(ax, rows, centre="difference", low="difference_low", high="difference_high", n="n_group")
+        draw_intervals(ax, rows, centre="difference", low="difference_low", high="difference_high")
+        label_rows(ax, rows, n="n_group")
         ax.set_xlabel("difference, percentage points")
-    return to_svg(figure, name=name, title=title, description=_describe_gaps(rows))
+    gap_words = [f"{row['label']} {points(row['difference'])}" for _, row in marked(rows)]
+    description = f"Difference from the reference in percentage points: {'; '.join(gap_words)}."
+    return to_svg(figure, name=name, title=title, description=description)
 
 
 def design_dumbbell(
@@ -94,59 +105,61 @@ def design_dumbbell(
         As for `rate_forest`.
     """
     designs = list(dict.fromkeys(rates["design"]))
-    first = rates[rates["design"] == designs[0]]
-    blocks = [(words(a), _groups_of(first, attribute=a)) for a in attributes]
-    rows = _stack([("", first[_split_by(first) == 0].assign(label="all images")), *blocks])
-    keys = attribute_columns(rates)
-    wide = rates.set_index(keys + ["design"])["rate"].unstack("design")
-    with _figure(rows=len(rows) + 1.5) as (figure, ax):
-        for position, row in _marked(rows):
-            values = 100 * wide.loc[tuple(row[keys])]
-            ax.plot([values.min(), values.max()], [position] * 2, color=ROLES["muted"], linewidth=1.4, zorder=1)
-            for series, design in enumerate(designs):
-                ax.plot(values[design], position, **_mark(series))
-        _label_rows(ax, rows, n="n")
-        _percent_limits(ax, rates[_split_by(rates) <= 1], high="rate")
+    rows = _group_rows(rates[rates["design"] == designs[0]], attributes=attributes)
+    keys = _attribute_columns(rates)
+    by_design = {design: part.set_index(keys)["rate"] for design, part in rates.groupby("design")}
+    with canvas(rows=len(rows) + 1.5) as (figure, ax):
+        for place, row in marked(rows):
+            cell = tuple(row[key] for key in keys)
+            values = [100 * by_design[design].loc[cell] for design in designs]
+            ax.plot([min(values), max(values)], [place] * 2, color=ROLES["muted"], linewidth=1.4, zorder=1,
+                    clip_on=False)  # fmt: skip
+            for index, value in enumerate(values):
+                ax.plot(value, place, **series_mark(index))
+        label_rows(ax, rows, n="n")
+        percent_limits(ax, rates.loc[_split_by(rates) <= 1, "rate"])
         ax.set_xlabel(axis)
-        handles = [ax.plot([], [], label=words(d), **_mark(i))[0] for i, d in enumerate(designs)]
+        handles = [ax.plot([], [], label=words(d), **series_mark(i))[0] for i, d in enumerate(designs)]
         figure.legend(handles=handles, loc="outside lower center", ncols=2)
-    return to_svg(figure, name=name, title=title, description=_describe_designs(wide, designs=designs))
+    spans = [f"{words(d)} {percent(by_design[d].min())} to {percent(by_design[d].max())}" for d in designs]
+    description = f"Range of the groups' rates by class design: {'; '.join(spans)}."
+    return to_svg(figure, name=name, title=title, description=description)
 
 
 def threshold_curves(
-    curves: pd.DataFrame, *, attribute: str, name: str, title: str, axis: str, thresholds: Sequence[float] = ()
+    rates: pd.DataFrame, *, attribute: str, name: str, title: str, axis: str, thresholds: Sequence[float] = ()
 ) -> str:
     """Draw the rate of each group against the threshold.
 
     Parameters
     ----------
-    curves
-        Columns threshold, n, count and `attribute`: one probe, design and outcome. Rows of one group and
-        threshold are added up; "(missing)" is left out, as it is in every table of groups.
+    rates
+        Rows of `AuditResult.curves` of one probe, class design, template and outcome.
     thresholds
-        Thresholds of the tables, drawn as vertical lines.
+        Thresholds to mark with a vertical line; on it every group has its Wilson interval, side by side.
     attribute, name, title, axis
         As for `rate_forest`.
     """
-    totals = curves[curves[attribute] != MISSING_GROUP].groupby([attribute, "threshold"], as_index=False)
-    totals = totals[["n", "count"]].sum().assign(percent=lambda t: 100 * t["count"] / t["n"])
-    groups = in_order(totals[attribute])
-    every = max(1, totals["threshold"].nunique() // 10)
-    with _figure(rows=14) as (figure, ax):
-        for threshold in thresholds:
-            ax.axvline(threshold, color=ROLES["muted"], linewidth=0.8, linestyle=(0, (3, 2)))
+    shown = rates[(_split_by(rates) == 1) & (rates[attribute] != ALL)]
+    shown = shown.assign(percent=100 * shown["rate"])
+    groups = in_order(shown[attribute])
+    every = max(1, shown["threshold"].nunique() // 10)
+    with canvas(rows=14) as (figure, ax):
+        _mark_thresholds(ax, shown, attribute=attribute, groups=groups, thresholds=thresholds)
         sns.lineplot(
-            data=totals, x="threshold", y="percent", ax=ax, estimator=None, markevery=every, markersize=5,
-            hue=attribute, hue_order=groups, palette=[_series(i) for i in range(len(groups))],
-            style=attribute, style_order=groups, markers=[MARKERS[i % 8] for i in range(len(groups))],
-            dashes=[DASHES[i % 8] for i in range(len(groups))], markeredgecolor=ROLES["paper"], legend="full",
+            data=shown, x="threshold", y="percent", ax=ax, estimator=None, markevery=every, markersize=5,
+            hue=attribute, hue_order=groups, palette=[series_colour(i) for i in range(len(groups))],
+            style=attribute, style_order=groups, markers=list(islice(cycle(MARKERS), len(groups))),
+            dashes=list(islice(cycle(DASHES), len(groups))), markeredgecolor=ROLES["paper"],
         )  # fmt: skip
         handles, labels = ax.get_legend_handles_labels()
         ax.get_legend().remove()
-        figure.legend(handles, [words(x) for x in labels], loc="outside lower center", ncols=3, handlelength=3)
+        labels = [words(label) for label in labels]
+        figure.legend(handles, labels, loc="outside lower center", ncols=3, handlelength=3)
         ax.set(xlabel="threshold on the probability", ylabel=axis, xlim=(0, 1), ylim=(0, None))
-        ax.grid(axis="both", color=ROLES["grid"], linewidth=0.6)
-    return to_svg(figure, name=name, title=title, description=_describe_curves(totals, attribute=attribute))
+        ax.grid(axis="both", color=ROLES["grid"], linewidth=0.6, clip_on=False)
+    description = _describe_curves(shown, attribute=attribute, groups=groups)
+    return to_svg(figure, name=name, title=title, description=description)
 
 
 def intersection_map(
@@ -165,152 +178,82 @@ def intersection_map(
     name, title
         As for `rate_forest`.
     """
-    cells = rates[(rates[rows] != ALL) & (rates[columns] != ALL)]
+    cells = rates[(_split_by(rates) == 2) & (rates[rows] != ALL) & (rates[columns] != ALL)]
     down, across = in_order(cells[rows]), in_order(cells[columns])
-    top = max(float(cells["rate"].max()), 1e-9)
-    with _figure(rows=1.9 * len(down)) as (figure, ax):
+    top = float(np.nanmax(cells["rate"], initial=1e-9))
+    with canvas(rows=1.9 * len(down)) as (figure, ax):
         for cell in cells.to_dict("records"):
-            x, y = across.index(cell[columns]), down.index(cell[rows])
-            _draw_cell(ax, cell, x=x, y=y, top=top, small=small)
+            place = across.index(cell[columns]), down.index(cell[rows])
+            _draw_cell(ax, cell, place=place, top=top, small=small)
         ax.set(xlim=(0, len(across)), ylim=(len(down), 0))
-        ax.set_xticks(np.arange(len(across)) + 0.5, [words(a) for a in across])
-        ax.set_yticks(np.arange(len(down)) + 0.5, [words(a) for a in down])
-        ax.xaxis.tick_top()
+        ax.set_xticks(np.arange(len(across)) + 0.5, [words(group) for group in across])
+        ax.set_yticks(np.arange(len(down)) + 0.5, [words(group) for group in down])
+        ax.tick_params(top=False, labeltop=True, labelbottom=False)
         ax.grid(visible=False)
-    worst = cells.loc[cells["rate"].idxmax()] if cells["rate"].notna().any() else None
-    shown = f" Highest: {worst[rows]}, {worst[columns]}, {percent(worst['rate'])}." if worst is not None else ""
-    return to_svg(figure, name=name, title=title, description=f"{len(cells)} cells.{shown} Hatched: few images.")
+    shares = [
+        f"{words(c[rows])} and {words(c[columns])} {percent(c['rate'])}, n {integer(c['n'])}"
+        for c in cells.to_dict("records")
+    ]
+    return to_svg(figure, name=name, title=title, description=f"Rates: {'; '.join(shares)}.")
 
 
-def attribute_columns(frame: pd.DataFrame) -> list[str]:
-    """Return the group attributes among the columns of a frame of rates or accuracy, in their order."""
-    known = {"probe", "design", "template", "rule", "threshold", "outcome", "n", "count", "rate", "low", "high"}
-    return [c for c in frame.columns if c not in known | {"note", "balanced"}]
+def _attribute_columns(frame: pd.DataFrame) -> list[str]:
+    return [str(column) for column in frame.columns if column not in _NO_ATTRIBUTE]
 
 
 def _split_by(frame: pd.DataFrame) -> pd.Series:
     """Number of attributes that each row is split by."""
-    return (frame[attribute_columns(frame)] != ALL).sum(axis=1)
+    return (frame[_attribute_columns(frame)] != ALL).sum(axis=1)
 
 
-def _groups_of(frame: pd.DataFrame, *, attribute: str) -> pd.DataFrame:
-    part = frame[(_split_by(frame) == 1) & (frame[attribute] != ALL)]
-    order = {group: rank for rank, group in enumerate(in_order(part[attribute]))}
-    part = part.assign(label=part[attribute].map(words), order=part[attribute].map(order))
-    return part.sort_values("order").drop(columns="order")
+def _group_rows(frame: pd.DataFrame, *, attributes: Sequence[str]) -> pd.DataFrame:
+    """The row over all images, then a block of rows for each attribute alone."""
+    split_by = _split_by(frame)
+    blocks = [("", frame[split_by == 0].assign(label="all images"))]
+    for attribute in attributes:
+        part = frame[(split_by == 1) & (frame[attribute] != ALL)]
+        blocks.append((words(attribute), _ordered(part, by=attribute)))
+    return stack(blocks)
 
 
-def _in_group_order(gaps: pd.DataFrame) -> pd.DataFrame:
-    order = {group: rank for rank, group in enumerate(in_order(gaps["group"]))}
-    width = gaps["by"].str.count(" x ")
-    return gaps.assign(width=width, order=gaps["group"].map(order)).sort_values(["width", "by", "order"])
+def _ordered(part: pd.DataFrame, *, by: str) -> pd.DataFrame:
+    """The rows in the natural order of the groups of a column, with their labels."""
+    rank = {group: place for place, group in enumerate(in_order(part[by]))}
+    return part.assign(label=part[by].map(words)).loc[part[by].map(rank).sort_values(kind="stable").index]
 
 
-def _stack(blocks: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
-    """Put blocks under one another, each below a heading row (label set, everything else NaN)."""
-    parts: list[pd.DataFrame] = []
-    for heading, block in blocks:
-        if heading and len(block):
-            parts.append(pd.DataFrame([{"label": heading, "heading": True}]))
-        if len(block):
-            parts.append(block.assign(heading=False))
-    return pd.concat(parts, ignore_index=True)
+def _mark_thresholds(
+    ax: Axes, shown: pd.DataFrame, *, attribute: str, groups: Sequence[str], thresholds: Sequence[float]
+) -> None:
+    for threshold in thresholds:
+        ax.axvline(threshold, **DASHED_LINE)
+        at = shown[np.isclose(shown["threshold"], threshold)].set_index(attribute)
+        for index, group in enumerate(group for group in groups if group in at.index):
+            place = threshold + 0.012 * (index - (len(groups) - 1) / 2)
+            ends = [100 * at.loc[group, "low"], 100 * at.loc[group, "high"]]
+            ax.plot([place, place], ends, color=series_colour(index), linewidth=2.2, alpha=0.55)
 
 
-@contextmanager
-def _figure(*, rows: float) -> Iterator[tuple[Figure, Axes]]:
-    style = sns.axes_style("white") | {
-        "text.color": ROLES["ink"], "axes.labelcolor": ROLES["ink"], "axes.edgecolor": ROLES["muted"],
-        "xtick.color": ROLES["ink"], "ytick.color": ROLES["ink"], "font.size": 9.5, "axes.labelsize": 9.5,
-        "xtick.labelsize": 9.5, "ytick.labelsize": 9.5, "legend.fontsize": 9.5, "legend.frameon": False,
-        "axes.spines.left": False, "axes.spines.right": False, "axes.spines.top": False,
-        "axes.spines.bottom": False, "xtick.bottom": False, "ytick.left": False, "hatch.linewidth": 0.6,
-    }  # fmt: skip
-    with mpl.rc_context(style):
-        figure = Figure(figsize=(WIDTH_INCHES, ROW_INCHES * (rows + 3)), layout="constrained")
-        ax = figure.subplots()
-        ax.grid(axis="x", color=ROLES["grid"], linewidth=0.6)
-        ax.set_axisbelow(True)
-        yield figure, ax
-
-
-def _marked(rows: pd.DataFrame) -> Iterator[tuple[int, pd.Series]]:
-    """The rows that stand for a group, with their place."""
-    return ((position, row) for position, row in rows.iterrows() if not row["heading"])
-
-
-def _draw_rows(ax: Axes, rows: pd.DataFrame, *, centre: str, low: str, high: str, n: str) -> None:
-    for position, row in _marked(rows):
-        if np.isnan(row[centre]):
-            continue
-        strong = row.get("p_adjusted", 1.0) < SIGNIFICANT
-        colour = ROLES["warn"] if strong else ROLES["accent"]
-        ax.plot([100 * row[low], 100 * row[high]], [position] * 2, color=colour, linewidth=1.6)
-        open_mark = "p_adjusted" in rows and not strong
-        ax.plot(
-            100 * row[centre], position, marker="D" if strong else "o", markersize=5, color=colour,
-            markerfacecolor=ROLES["paper"] if open_mark else colour, markeredgewidth=1.3,
-        )  # fmt: skip
-    _label_rows(ax, rows, n=n)
-
-
-def _label_rows(ax: Axes, rows: pd.DataFrame, *, n: str) -> None:
-    ax.set_ylim(len(rows) - 0.4, -0.6)
-    ax.set_yticks(range(len(rows)), rows["label"].where(~rows["heading"].astype(bool), ""))
-    # Headings start at the left edge and run over the plot, so that a long one takes no room from it.
-    edge = blended_transform_factory(ax.figure.transFigure, ax.transData)
-    for position, row in rows[rows["heading"].astype(bool)].iterrows():
-        ax.text(0.01, position, row["label"], transform=edge, va="center", weight="bold", in_layout=False)
-    for position, row in _marked(rows):
-        ax.text(1.02, position, f"n {integer(row[n])}", transform=ax.get_yaxis_transform(), va="center",
-                color=ROLES["muted"], fontsize=9)  # fmt: skip
-
-
-def _percent_limits(ax: Axes, rows: pd.DataFrame, *, high: str) -> None:
-    top = 100 * float(np.nanmax(rows[high].to_numpy(dtype=float), initial=0.01))
-    ax.set_xlim(-0.02 * top, min(102.0, 1.08 * top))
-
-
-def _series(index: int) -> str:
-    return ROLES[f"series-{index % 8 + 1}"]
-
-
-def _mark(series: int) -> dict[str, object]:
-    return {"marker": MARKERS[series % 8], "color": _series(series), "markersize": 6, "linestyle": "none",
-            "markeredgecolor": ROLES["paper"], "markeredgewidth": 0.6}  # fmt: skip
-
-
-def _draw_cell(ax: Axes, cell: dict[str, float], *, x: int, y: int, top: float, small: int) -> None:
-    empty = np.isnan(cell["rate"])
+def _draw_cell(ax: Axes, cell: Mapping[Any, Any], *, place: tuple[int, int], top: float, small: int) -> None:
+    x, y = place
+    empty = bool(np.isnan(cell["rate"]))
     step = 0 if empty else min(HEAT_STEPS - 1, int(HEAT_STEPS * cell["rate"] / top))
     face = ROLES["paper"] if empty else ROLES[f"heat-{step}"]
-    box = {"edgecolor": ROLES["paper"], "linewidth": 1.5}
-    ax.add_patch(Rectangle((x, y), 1, 1, facecolor=face, **box))
-    if empty or cell["n"] < small:
-        ax.add_patch(Rectangle((x, y), 1, 1, facecolor="none", hatch="////", edgecolor=ROLES["muted"], linewidth=0))
+    ax.add_patch(Rectangle(place, 1, 1, facecolor=face, edgecolor=ROLES["paper"], linewidth=1.5))
     ink = ROLES["ink"] if empty else ROLES[f"heat-ink-{step}"]
-    ax.text(x + 0.5, y + 0.36, "too few" if empty else percent(cell["rate"]), ha="center", va="center", color=ink)
-    ax.text(x + 0.5, y + 0.7, f"n {integer(cell['n'])}", ha="center", va="center", color=ink, fontsize=8)
+    few = empty or cell["n"] < small
+    if few:
+        hatched = {"hatch": "////", "edgecolor": ROLES["muted"], "facecolor": "none", "linewidth": 0}
+        ax.add_patch(Rectangle(place, 1, 1, **hatched))
+    ground = {"facecolor": face, "edgecolor": "none", "pad": 1} if few else None
+    rate = "too few" if empty else percent(cell["rate"])
+    for height, text, size in ((0.36, rate, 9.5), (0.7, f"n {integer(cell['n'])}", 8.5)):
+        ax.text(x + 0.5, y + height, text, ha="center", va="center", color=ink, fontsize=size, bbox=ground)
 
 
-def _describe_rates(rows: pd.DataFrame, *, axis: str) -> str:
-    shown = rows[~rows["heading"]].dropna(subset=["rate"])
-    parts = [f"{r.label} {percent(r.rate)}, n {integer(r.n)}" for r in shown.itertuples()]
-    return f"{axis}: " + "; ".join(parts) + "."
-
-
-def _describe_gaps(rows: pd.DataFrame) -> str:
-    shown = rows[~rows["heading"]].dropna(subset=["difference"])
-    parts = [f"{r.label} {points(r.difference)} points" for r in shown.itertuples()]
-    return "Difference from the reference: " + "; ".join(parts) + "."
-
-
-def _describe_designs(wide: pd.DataFrame, *, designs: Sequence[str]) -> str:
-    means = [f"{words(d)}: {percent(wide[d].min())} to {percent(wide[d].max())}" for d in designs]
-    return "Range of the groups' rates by class design: " + "; ".join(means) + "."
-
-
-def _describe_curves(totals: pd.DataFrame, *, attribute: str) -> str:
-    half = totals.iloc[(totals["threshold"] - 0.5).abs().argsort(kind="stable")]
-    parts = [f"{g} {half[half[attribute] == g]['percent'].iloc[0]:.1f} %" for g in in_order(totals[attribute])]
-    return "Rate at the threshold nearest 0.5: " + "; ".join(parts) + "."
+def _describe_curves(shown: pd.DataFrame, *, attribute: str, groups: Sequence[str]) -> str:
+    nearest = (shown["threshold"] - 0.5).abs().sort_values(kind="stable").index
+    near = shown.loc[nearest].drop_duplicates(attribute)
+    rates = near.set_index(attribute)["rate"]
+    threshold = near["threshold"].iloc[0]
+    return f"Rate at threshold {threshold:g}: {'; '.join(f'{words(g)} {percent(rates[g])}' for g in groups)}."

@@ -73,7 +73,7 @@ def words(name: str) -> str:
 
 
 def in_order(groups: Iterable[str]) -> list[str]:
-    """Return distinct group names in their natural order: ordinal ones by rank, bands by number, others by name."""
+    """Return distinct group names in natural order: ordinal ones by rank, bands by number, others by name."""
     return sorted(dict.fromkeys(groups), key=lambda name: [_rank(part) for part in str(name).split(" x ")])
 
 

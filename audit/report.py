@@ -8,7 +8,7 @@ import json
 import shlex
 from collections.abc import Mapping
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -16,13 +16,12 @@ from markupsafe import Markup
 
 from audit import formatting as fmt
 from audit.page import method, parts
-from audit.page.accuracy import accuracy_section
+from audit.page.accuracy import accuracy_section, overview
 from audit.page.outcomes import SMALL_CELL, outcomes_section
 from audit.page.variants import curves_section, designs_section
 from audit.page.verdict import findings_section, summary, verdict, worst_contrast
-from audit.result import AuditResult
-
-TABLES_INSIDE: Final = ("accuracy", "rates", "gaps", "findings", "excluded", "gates")
+from audit.result import JSON_TABLES, AuditResult
+from audit.svg import for_page
 
 
 def render_report(result: AuditResult, run_info: Mapping[str, Any] | None = None) -> str:
@@ -41,9 +40,14 @@ def render_report(result: AuditResult, run_info: Mapping[str, Any] | None = None
         HTML. The same result and run_info give the same bytes.
     """
     environment = Environment(
-        loader=PackageLoader("audit"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("audit"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.globals["zip"] = zip
+    environment.filters["drawing"] = lambda svg: Markup(for_page(svg))
     script = _resource("report.js")
     return environment.get_template("report.html.j2").render(
         page=_page(result, run_info or {}),
@@ -55,15 +59,27 @@ def render_report(result: AuditResult, run_info: Mapping[str, Any] | None = None
 
 
 def tables_as_json(result: AuditResult) -> str:
-    r"""Return the tables that the page carries, as JSON that may stand inside HTML (`<` is written \u003c)."""
-    tables = {name: _columns_and_rows(getattr(result, name)) for name in TABLES_INSIDE}
-    text = json.dumps(tables, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    """Return the tables that the page carries, as JSON that may stand inside HTML.
+
+    Each table is an object of columns. A column of numbers is a list, NaN written null; a column of words is
+    {"words": distinct words, "places": where in them each row points}, which takes a quarter of the room.
+    `<`, `>` and `&` are written as escapes. The sentences of the findings repeat other columns and stay out.
+    """
+    frames = {name: getattr(result, name).drop(columns="sentence", errors="ignore") for name in JSON_TABLES}
+    tables = {name: _columns(frame) for name, frame in frames.items()}
+    text = json.dumps(tables, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _columns_and_rows(frame: pd.DataFrame) -> dict[str, list[Any]]:
-    plain = frame.astype(object).where(frame.notna(), None)
-    return {"columns": list(frame.columns), "rows": plain.to_numpy(dtype=object).tolist()}
+def _columns(frame: pd.DataFrame) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for name, column in frame.items():
+        if pd.api.types.is_numeric_dtype(column):
+            columns[str(name)] = [None if pd.isna(value) else value for value in column.tolist()]
+        else:
+            places, distinct = pd.factorize(column)
+            columns[str(name)] = {"words": distinct.tolist(), "places": places.tolist()}
+    return columns
 
 
 def _page(result: AuditResult, run_info: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,11 +88,12 @@ def _page(result: AuditResult, run_info: Mapping[str, Any]) -> dict[str, Any]:
     curves, curve_table = curves_section(result.curves, probes=probes, thresholds=_thresholds(result.rates))
     content = {
         "accuracy": accuracy_section(result.accuracy, probes=probes),
+        "accuracy_overview": overview(result.accuracy, probes=probes),
         "outcomes": outcomes_section(result.rates, result.gaps, probes=probes),
         "designs": designs_section(result.rates, probes=probes),
         "curves": curves,
         "curve_table": curve_table,
-        "findings": findings_section(result.findings, probes=probes),
+        "findings": findings_section(result, probes=probes),
         "exclusions": method.exclusions(result.excluded, manifest=manifest),
     }
     return {
@@ -90,7 +107,7 @@ def _page(result: AuditResult, run_info: Mapping[str, Any]) -> dict[str, Any]:
         "small": SMALL_CELL,
         "min_group": manifest["min_group"],
         "multiplicity": method.multiplicity(
-            result.gaps, result.findings, n_specifications=len(result.rates[parts.KEYS].drop_duplicates())
+            result.gaps, result.findings, n_specifications=result.n_specifications
         ),
         "limits": method.LIMITS,
         "card": method.card(manifest, {**run_info, "command": _command(run_info.get("command"))}),
@@ -107,10 +124,14 @@ def _heading(result: AuditResult, run_info: Mapping[str, Any]) -> dict[str, Any]
         "data": manifest["data"],
         "n_images": fmt.integer(manifest["data"]["n_images"]),
         "versions": manifest["versions"],
-        "run": {"started": run_info.get("started")},
+        "run": {"started": _started(run_info.get("started"))},
         "verdict": verdict(result.verdict),
-        "worst": worst_contrast(result.findings, result.gaps, probes=manifest["probes"]),
+        "worst": worst_contrast(result, probes=manifest["probes"]),
     }
+
+
+def _started(iso: str | None) -> str:
+    return (iso or "").replace("T", " ").replace("+00:00", " UTC")
 
 
 def _contents(content: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -133,7 +154,8 @@ def _contents(content: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _primary(rates: pd.DataFrame, probes: list[dict[str, Any]]) -> str:
     found = [parts.primary_specification(rates, probe=probe) for probe in probes]
     asked = list(dict.fromkeys(parts.asking(one) for one in found if one is not None))
-    return f"{'; '.join(asked)}."
+    first = "the first class design and template of every probe, by its highest-scoring class"
+    return f"{first} ({'; '.join(asked)})."
 
 
 def _thresholds(rates: pd.DataFrame) -> dict[str, list[float]]:
@@ -144,15 +166,17 @@ def _thresholds(rates: pd.DataFrame) -> dict[str, list[float]]:
 def _gates(gates: pd.DataFrame) -> parts.Table | None:
     if not len(gates):
         return None
-    columns = parts.text_columns(*(fmt.words(column) for column in gates.columns))
-    rows = [[_plain(value) for value in row] for row in gates.itertuples(index=False)]
+    rows = [
+        [gate["name"], gate["verdict"], fmt.points(gate["margin"]).lstrip("+"),
+         fmt.integer(gate["contrasts"]), gate["sentence"]]
+        for gate in gates.to_dict("records")
+    ]  # fmt: skip
+    columns = [
+        *parts.text_columns("Gate", "Verdict"),
+        *parts.number_columns("Margin, points", "Contrasts"),
+        *parts.text_columns("Why"),
+    ]
     return parts.Table(caption="The gates of the suite", columns=columns, rows=rows)
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, float):
-        return fmt.MISSING if pd.isna(value) else f"{value:.4g}"
-    return str(value)
 
 
 def _command(command: str | list[str] | None) -> str | None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
 from audit import figures
 from audit import formatting as fmt
 from audit.page import parts
+
+_NUMBERS: Final = parts.number_columns("n", "Right", "Accuracy", "95 % interval", "Balanced")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +28,7 @@ class Accuracy:
 def accuracy_section(accuracy: pd.DataFrame, *, probes: Sequence[Mapping[str, Any]]) -> list[Accuracy]:
     """Return one part for every probe that has a truth.
 
-    The drawing shows the attributes of the pictures (split, design family) where a probe splits by one: who is
+    The drawing shows the attributes of the images (split, design family) where a probe splits by one: who is
     misclassified is drawn with the outcomes.
     """
     return [_part(accuracy, probe=probe) for probe in probes if (accuracy["probe"] == probe["name"]).any()]
@@ -37,41 +39,49 @@ def _part(accuracy: pd.DataFrame, *, probe: Mapping[str, Any]) -> Accuracy:
     assert primary is not None, "the caller keeps probes with rows only"
     identity = parts.slug("accuracy", probe["name"])
     title = f"Accuracy of {probe['title']}"
-    attributes = parts.single_attributes(probe, of_people=False) or parts.single_attributes(probe, of_people=True)
+    of_images, of_people = (parts.single_attributes(probe, of_people=people) for people in (False, True))
     svg = figures.rate_forest(
-        parts.of_specification(accuracy, primary), attributes=attributes, name=f"fig-{identity}", title=title,
-        axis="accuracy, % of pictures",
+        parts.of_specification(accuracy, primary), attributes=of_images or of_people, name=f"fig-{identity}",
+        title=title, axis="accuracy, % of images",
     )  # fmt: skip
-    caption = f"{title} ({parts.asking(primary)}). The dashed line is the accuracy over all pictures."
+    caption = f"{title} ({parts.asking(primary)}). The dashed line is the accuracy over all images."
     figure = parts.Drawing(svg=svg, caption=caption, table=identity)
     return Accuracy(id=identity, title=probe["title"], figure=figure, table=_table(accuracy, probe=probe))
+
+
+def overview(accuracy: pd.DataFrame, *, probes: Sequence[Mapping[str, Any]]) -> parts.Table:
+    """Return accuracy over all images: one row for every probe and way of asking."""
+    names = parts.attribute_columns({"probes": probes})
+    overall = accuracy[(accuracy[names] == parts.ALL).all(axis=1)]
+    titles = {probe["name"]: probe["title"] for probe in probes}
+    rows = [[titles[row["probe"]], parts.asking(row), *_numbers(row)] for row in overall.to_dict("records")]
+    columns = [*parts.text_columns("Probe", "Way of asking"), *_NUMBERS]
+    return parts.Table(caption="Accuracy over all images", columns=columns, rows=rows)
 
 
 def _table(accuracy: pd.DataFrame, *, probe: Mapping[str, Any]) -> parts.Table:
     own = accuracy[accuracy["probe"] == probe["name"]]
     names = parts.attribute_columns({"probes": [probe]})
     rows = [
-        (
-            group, by, parts.asking(row), fmt.integer(row["n"]), fmt.integer(row["count"]), fmt.percent(row["rate"]),
-            fmt.percent_interval(row["low"], row["high"]), fmt.percent(row["balanced"]), row["note"] or "",
-        )
+        [parts.group_name(row, names), _by(row, names), parts.asking(row), *_numbers(row), row["note"] or ""]
         for row in own.to_dict("records")
-        for group, by in [(parts.group_name(row, names), _by(row, names))]
-    ]  # fmt: skip
-    columns = [
-        *parts.text_columns("Group", "By", "Way of asking"),
-        *parts.number_columns("n", "Right", "Accuracy", "95 % interval", "Balanced"),
-        *parts.text_columns("Note"),
     ]
+    columns = [*parts.text_columns("Group", "By", "Way of asking"), *_NUMBERS, *parts.text_columns("Note")]
     return parts.Table(caption=f"Accuracy of {probe['title']} by group", columns=columns, rows=rows)
 
 
-def _by(row: Mapping[str, Any], names: Sequence[str]) -> str:
+def _numbers(row: Mapping[Any, Any]) -> list[str]:
+    interval = fmt.percent_interval(row["low"], row["high"])
+    counts = [fmt.integer(row["n"]), fmt.integer(row["count"])]
+    return [*counts, fmt.percent(row["rate"]), interval, fmt.percent(row["balanced"])]
+
+
+def _by(row: Mapping[Any, Any], names: Sequence[str]) -> str:
     return fmt.words(" x ".join(a for a in names if row[a] != parts.ALL)) or fmt.MISSING
 
 
 def overall_sentence(accuracy: pd.DataFrame, *, probe: Mapping[str, Any]) -> str | None:
-    """Return a probe's accuracy over all pictures and by split, in words; None if it has no truth."""
+    """Return a probe's accuracy over all images and by split, in words; None if it has no truth."""
     primary = parts.primary_specification(accuracy, probe=probe)
     if primary is None:
         return None
@@ -80,7 +90,7 @@ def overall_sentence(accuracy: pd.DataFrame, *, probe: Mapping[str, Any]) -> str
     split_by = (rows[names] != parts.ALL).sum(axis=1)
     overall = rows[split_by == 0].iloc[0]
     interval = fmt.percent_interval(overall["low"], overall["high"])
-    sentence = f"{fmt.percent(overall['rate'])} ({interval}) of {fmt.integer(overall['n'])} pictures"
+    sentence = f"{fmt.percent(overall['rate'])} ({interval}) of {fmt.integer(overall['n'])} images"
     if "split" in names:
         alone = rows[(split_by == 1) & (rows["split"] != parts.ALL)].set_index("split")
         shares = [f"{fmt.words(s)} {fmt.percent(alone['rate'][s])}" for s in fmt.in_order(alone.index)]

@@ -11,19 +11,26 @@ from audit import formatting as fmt
 from audit.page import parts
 
 CODE_TERMS: Final = frozenset(
-    {"Fingerprint", "SHA-256 of the data", "SHA-256 of the suite", "SHA-256 of the prompts", "Command", "Preprocessing"}
+    {
+        "Fingerprint",
+        "Preprocessing",
+        "SHA-256 of the data",
+        "SHA-256 of the suite",
+        "SHA-256 of the prompts",
+        "Command",
+    }
 )
 
 LIMITS: Final = (
-    "A difference is a property of this model on these pictures with these words. Another model, picture source, "
+    "A difference is a property of this model on these images with these words. Another model, image source, "
     "prompt or label set can give another answer.",
-    "Groups are labels that somebody gave to pictures, not what a person is or says of themselves.",
-    "The intervals cover the choice of pictures only: neither another training run of the model nor another wording "
-    "of the question is in them.",
+    "Groups are labels that somebody gave to images, not what a person is or says of themselves.",
+    "The intervals cover the choice of images only: neither another training run of the model nor another "
+    "wording of the question is in them.",
     "No difference found is not the same as no difference: read it with the smallest detectable one.",
-    "Nothing here is a legal test. A figure such as four fifths is a rule of thumb of engineering on this page, "
-    "wherever a suite uses it as a gate.",
-    "The same pictures are asked under every class design and threshold. Their rates belong together, so two "
+    "Nothing here is a legal test. A figure such as four fifths is a rule of thumb, also where a suite makes "
+    "a gate of it.",
+    "The same images are asked under every class design and threshold. Their rates belong together, so two "
     "intervals that overlap do not show that two designs agree.",
 )
 
@@ -38,7 +45,7 @@ def question(probe: Mapping[str, Any]) -> dict[str, Any]:
         "truth": fmt.words(probe["truth"]) if probe["truth"] else "none: the question has no right answer",
         "groups": "; ".join(fmt.words(" x ".join(group)) for group in probe["groups"]),
         "label_set": probe["label_set"],
-        "source": probe["label_set_source"],
+        "source": (probe["label_set_source"] or "").strip(),
         "note": probe["note"],
         "sets": list(sets.items()),
         "harmful": any(outcome["harmful"] for outcome in probe["outcomes"]),
@@ -55,22 +62,23 @@ def exclusions(excluded: pd.DataFrame, *, manifest: Mapping[str, Any]) -> dict[s
     """Return what was left out, by probe, reason and group."""
     names = parts.attribute_columns(manifest)
     if not len(excluded):
-        return {"lead": "Nothing was left out: every picture was read, every attribute was there.", "table": None}
+        return {"lead": "Nothing was left out: every image was read and had every attribute.", "table": None}
     rows = [
         [fmt.words(row["probe"]), row["reason"], _where(row, names), fmt.integer(row["n"])]
         for row in excluded.to_dict("records")
     ]
-    columns = [*parts.text_columns("Probe", "Reason", "Group"), *parts.number_columns("Pictures")]
+    columns = [*parts.text_columns("Probe", "Reason", "Group"), *parts.number_columns("Images")]
     lead = (
-        "Pictures whose attribute is missing or not visible stay in the rates over all pictures and are left out of "
-        "the groups of that attribute. Pictures that could not be read are in no rate."
+        "Images whose attribute is missing or not visible stay in the rates over all images and are left out "
+        "of the groups of that attribute. Images that could not be read are in no rate."
     )
-    return {"lead": lead, "table": parts.Table(caption="Left out, by reason and group", columns=columns, rows=rows)}
+    table = parts.Table(caption="Left out, by reason and group", columns=columns, rows=rows)
+    return {"lead": lead, "table": table}
 
 
 def _where(row: Mapping[str, Any], names: Sequence[str]) -> str:
     known = [f"{fmt.words(a)} {fmt.words(row[a])}" for a in names if row.get(a, parts.ALL) != parts.ALL]
-    return ", ".join(known) or "all pictures"
+    return ", ".join(known) or "all images"
 
 
 def multiplicity(gaps: pd.DataFrame, findings: pd.DataFrame, *, n_specifications: int) -> str:
@@ -79,29 +87,34 @@ def multiplicity(gaps: pd.DataFrame, findings: pd.DataFrame, *, n_specifications
     families = gaps.loc[gaps["p"].notna(), [*parts.KEYS, "outcome", "by"]].drop_duplicates()
     return (
         f"This page rests on {fmt.integer(compared)} contrasts in {fmt.integer(len(families))} families over "
-        f"{fmt.integer(n_specifications)} ways of asking. One family is all groups compared for one outcome, attribute "
-        "and way of asking; p-values are corrected within it by Holm’s method, and a finding also needs an omnibus "
-        f"test of its family. {fmt.integer(len(findings))} contrasts are findings. Nothing is corrected across "
-        "families: of many families some will show a finding by chance alone, about one in twenty where no group "
-        "differs. The largest of many differences is overstated on average."
+        f"{fmt.integer(n_specifications)} ways of asking. One family is all groups compared for one outcome, "
+        "attribute and way of asking. Two steps correct for looking so often: an omnibus test asks of each "
+        "family whether its groups differ at all, with Holm’s correction over all families of the audit; in "
+        "a family that passes, Holm’s correction over its groups says which of them do. "
+        f"{fmt.integer(len(findings))} contrasts are findings. The intervals are 95 % each, for one contrast "
+        "alone, and the largest of many differences is overstated on average."
     )
 
 
 def card(manifest: Mapping[str, Any], run_info: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the method card: headings with terms and values, terms without a value left out."""
     model, data, suite = manifest["model"], manifest["data"], manifest["suite"]
-    bias = "none (softmax over the classes)" if model["logit_bias"] is None else f"{model['logit_bias']:.4g} (sigmoid)"
+    softmax = model["logit_bias"] is None
+    bias = "none (softmax over the classes)" if softmax else f"{model['logit_bias']:.4g} (sigmoid)"
+    unreadable = fmt.integer(data["n_unreadable"])
     sections = [
         ("Model", [("Name", model["name"]), ("Fingerprint", model["fingerprint"]),
                    ("Preprocessing", model["preprocessing"]), ("Logit scale", f"{model['logit_scale']:.4g}"),
                    ("Logit bias", bias)]),
         ("Data", [("Name", f"{data['title']} ({data['name']}), version {data['version']}"),
-                  ("Pictures", f"{fmt.integer(data['n_images'])}, unreadable {fmt.integer(data['n_unreadable'])}"),
+                  ("Images", f"{fmt.integer(data['n_images'])}, unreadable {unreadable}"),
                   ("SHA-256 of the data", data["sha256"]), ("Licence", data["licence"]),
-                  ("Labels", data["label_provenance"]), ("Cluster", data["cluster"])]),
-        ("Question", [("Suite", f"{suite['title']} ({suite['name']})"), ("SHA-256 of the suite", suite["sha256"]),
+                  ("Labels", data["label_provenance"]), ("Consent", data.get("consent")),
+                  ("Cluster", data["cluster"])]),
+        ("Question", [("Suite", f"{suite['title']} ({suite['name']})"),
+                      ("SHA-256 of the suite", suite["sha256"]),
                       ("SHA-256 of the prompts", manifest["prompts_sha256"]),
-                      ("Smallest group", f"{manifest['min_group']} pictures")]),
+                      ("Smallest group", f"{manifest['min_group']} images")]),
         ("Run", [("Command", run_info.get("command")), ("Started", run_info.get("started")),
                  ("Duration", _seconds(run_info.get("seconds"))), ("Seed", manifest["seed"]),
                  ("Versions", ", ".join(f"{fmt.words(k)} {v}" for k, v in manifest["versions"].items()))]),

@@ -16,16 +16,25 @@ SMALL_CELL = 20
 """Cells of fewer images are hatched: with 19 images the 95 % interval spans up to 42 points."""
 
 _MERGE = [*parts.KEYS, "outcome"]
+_OF_GAPS = [
+    "reference", "difference", "difference_low", "difference_high", "ratio", "ratio_low", "ratio_high",
+    "p_adjusted", "smallest_detectable", "note",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """One outcome of one probe: the lead, drawings, the table shown first and that of the other ways of asking."""
+    """One outcome of one probe: lead, drawings, the table shown first and that of the other ways of asking.
+
+    The intersections of a harmful outcome stand open on the page; those of the others wait to be opened.
+    """
 
     id: str
     title: str
     lead: str
     figures: Sequence[parts.Drawing]
+    intersections: Sequence[parts.Drawing]
+    intersections_open: bool
     table: parts.Table
     others: parts.Table | None
     n_others: int
@@ -58,7 +67,9 @@ def outcomes_section(
     for probe in probes:
         primary = parts.primary_specification(rates, probe=probe)
         if primary is not None:
-            outcomes = [_outcome(rates, gaps, probe=probe, outcome=o, primary=primary) for o in probe["outcomes"]]
+            outcomes = [
+                _outcome(rates, gaps, probe=probe, outcome=o, primary=primary) for o in probe["outcomes"]
+            ]
             sections.append(ProbeOutcomes(title=probe["title"], outcomes=outcomes))
     return sections
 
@@ -78,7 +89,9 @@ def _outcome(
     others = group_table(rest, of_gaps, probe=probe, caption=f"{title}, other ways of asking", ways=True)
     return Outcome(
         id=identity, title=outcome_title(outcome), lead=_lead(shown, shown_gaps, probe=probe),
-        figures=_drawings(shown, shown_gaps, probe=probe, identity=identity, title=title), table=table,
+        figures=_drawings(shown, shown_gaps, probe=probe, identity=identity, title=title),
+        intersections=_intersections(shown, shown_gaps, probe=probe, identity=identity, title=title),
+        intersections_open=bool(outcome["harmful"]), table=table,
         others=others if len(rest) else None, n_others=len(rest[parts.KEYS].drop_duplicates()),
     )  # fmt: skip
 
@@ -86,10 +99,9 @@ def _outcome(
 def _lead(rates: pd.DataFrame, gaps: pd.DataFrame, *, probe: Mapping[str, Any]) -> str:
     names = parts.attribute_columns({"probes": [probe]})
     overall = rates[(rates[names] == parts.ALL).all(axis=1)].iloc[0]
-    sentence = (
-        f"Over all pictures: {fmt.percent(overall['rate'])} ({fmt.percent_interval(overall['low'], overall['high'])}), "
-        f"{fmt.integer(overall['count'])} of {fmt.integer(overall['n'])}."
-    )
+    interval = fmt.percent_interval(overall["low"], overall["high"])
+    counted = f"{fmt.integer(overall['count'])} of {fmt.integer(overall['n'])}"
+    sentence = f"Over all images: {fmt.percent(overall['rate'])} ({interval}), {counted}."
     largest = largest_gap(gaps[gaps["by"].isin(parts.single_attributes(probe, of_people=True))])
     if largest is None:
         return sentence
@@ -108,33 +120,43 @@ def largest_gap(gaps: pd.DataFrame) -> dict[str, Any] | None:
 def _drawings(
     rates: pd.DataFrame, gaps: pd.DataFrame, *, probe: Mapping[str, Any], identity: str, title: str
 ) -> list[parts.Drawing]:
-    table = f"{identity}-t"
     people = parts.single_attributes(probe, of_people=True)
-    drawings: list[parts.Drawing] = []
+    if not people:
+        return []
+    heading = f"{title}, rate by group"
+    svg = figures.rate_forest(
+        rates, attributes=people, name=f"{identity}-rates", title=heading, axis="% of the group's images"
+    )
+    caption = f"{heading}, with Wilson 95 % intervals. The dashed line is the rate over all images."
+    by = _differences(gaps, by=people, name=f"{identity}-gaps", title=title, table=f"{identity}-t")
+    return [parts.Drawing(svg=svg, caption=caption, table=f"{identity}-t"), *by]
 
-    def draw(svg: str, caption: str) -> None:
-        drawings.append(parts.Drawing(svg=svg, caption=caption, table=table))
 
-    if people:
-        heading = f"{title}, rate by group"
-        svg = figures.rate_forest(
-            rates, attributes=people, name=f"{identity}-rates", title=heading, axis="% of the group's pictures"
-        )
-        draw(svg, f"{heading}, with Wilson 95 % intervals. The dashed line is the rate over all pictures.")
-    for suffix, wanted in (("one", people), ("two", [" x ".join(p) for p in parts.pairs_of_attributes(probe)])):
-        chosen = gaps[gaps["by"].isin(wanted)]
-        if len(chosen):
-            heading = f"{title}, difference by {' and '.join(fmt.words(w) for w in wanted)}"
-            svg = figures.difference_forest(chosen, name=f"{identity}-gaps-{suffix}", title=heading)
-            draw(svg, f"{heading}, with Newcombe 95 % intervals.")
-    for rows, columns in parts.pairs_of_attributes(probe):
-        heading = f"{title}, rate by {fmt.words(rows)} and {fmt.words(columns)}"
+def _intersections(
+    rates: pd.DataFrame, gaps: pd.DataFrame, *, probe: Mapping[str, Any], identity: str, title: str
+) -> list[parts.Drawing]:
+    drawings = []
+    for pair in parts.pairs_of_attributes(probe):
+        name, table = parts.slug(identity, *pair), f"{identity}-t"
+        heading = f"{title}, rate by {fmt.words(pair[0])} and {fmt.words(pair[1])}"
         svg = figures.intersection_map(
-            rates, rows=rows, columns=columns, small=SMALL_CELL, name=f"{identity}-map-{parts.slug(rows, columns)}",
-            title=heading,
-        )  # fmt: skip
-        draw(svg, f"{heading}. Hatched: fewer than {SMALL_CELL} pictures.")
+            rates, rows=pair[0], columns=pair[1], small=SMALL_CELL, name=f"{name}-map", title=heading
+        )
+        caption = f"{heading}. Hatched: fewer than {SMALL_CELL} images."
+        drawings.append(parts.Drawing(svg=svg, caption=caption, table=table))
+        drawings += _differences(gaps, by=[" x ".join(pair)], name=f"{name}-gaps", title=title, table=table)
     return drawings
+
+
+def _differences(
+    gaps: pd.DataFrame, *, by: Sequence[str], name: str, title: str, table: str
+) -> list[parts.Drawing]:
+    chosen = gaps[gaps["by"].isin(by)]
+    if not len(chosen):
+        return []
+    heading = f"{title}, difference by {' and '.join(fmt.words(one) for one in by)}"
+    svg = figures.difference_forest(chosen, name=name, title=heading)
+    return [parts.Drawing(svg=svg, caption=f"{heading}, with Newcombe 95 % intervals.", table=table)]
 
 
 def group_table(
@@ -151,9 +173,7 @@ def group_table(
     """
     names = parts.attribute_columns({"probes": [probe]})
     keys = [*_MERGE, *names]
-    wanted = ["reference", "difference", "difference_low", "difference_high", "ratio", "ratio_low", "ratio_high",
-              "p_adjusted", "smallest_detectable"]  # fmt: skip
-    merged = rates.merge(gaps[[*keys, *wanted, "note"]], on=keys, how="left", suffixes=("", "_gap"))
+    merged = rates.merge(gaps[[*keys, *_OF_GAPS]], on=keys, how="left", suffixes=("", "_gap"))
     rows = [_row(row, names=names, ways=ways) for row in merged.to_dict("records")]
     columns = [
         *parts.text_columns("Group", *(["Way of asking"] if ways else [])),

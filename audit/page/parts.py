@@ -14,8 +14,8 @@ from audit import formatting as fmt
 KEYS: Final = ["probe", "design", "template", "rule", "threshold"]
 ALL: Final = "(all)"
 
-# Attributes of a picture and not of whom it shows: they belong to accuracy, not to a contrast of people.
-PICTURE_ATTRIBUTES: Final = frozenset({"split", "vendor", "design_family"})
+# Attributes of an image and not of whom it shows: they belong to accuracy, not to a contrast of people.
+IMAGE_ATTRIBUTES: Final = frozenset({"split", "vendor", "design_family"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,14 +65,20 @@ def attribute_columns(manifest: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(a for p in manifest["probes"] for spec in p["groups"] for a in spec))
 
 
+def group_columns(frame: pd.DataFrame) -> list[str]:
+    """Return the group attributes among the columns of rates."""
+    fixed = {*KEYS, "outcome", "n", "count", "rate", "low", "high", "balanced", "note"}
+    return [str(column) for column in frame.columns if column not in fixed]
+
+
 def single_attributes(probe: Mapping[str, Any], *, of_people: bool) -> list[str]:
-    """Return the attributes by which a probe splits alone, of the people shown or of the picture."""
-    return [g[0] for g in probe["groups"] if len(g) == 1 and (g[0] in PICTURE_ATTRIBUTES) != of_people]
+    """Return the attributes by which a probe splits alone, of the people shown or of the image."""
+    return [g[0] for g in probe["groups"] if len(g) == 1 and (g[0] in IMAGE_ATTRIBUTES) != of_people]
 
 
 def pairs_of_attributes(probe: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the intersections of two attributes of the people shown."""
-    return [(g[0], g[1]) for g in probe["groups"] if len(g) == 2 and not PICTURE_ATTRIBUTES & set(g)]
+    return [(g[0], g[1]) for g in probe["groups"] if len(g) == 2 and not IMAGE_ATTRIBUTES & set(g)]
 
 
 def specifications(frame: pd.DataFrame, *, probe: str) -> list[dict[str, Any]]:
@@ -120,9 +126,9 @@ def asking(specification: Mapping[str, Any], *, design: bool = True) -> str:
 
 
 def group_name(row: Mapping[str, Any], attributes: Sequence[str]) -> str:
-    """Return a row's group in words: "dark × woman", or "all pictures" where it is not split."""
+    """Return a row's group in words: "dark × woman", or "all images" where it is not split."""
     split = [str(row[a]) for a in attributes if row.get(a, ALL) != ALL]
-    return fmt.words(" x ".join(split)) if split else "all pictures"
+    return fmt.words(" x ".join(split)) if split else "all images"
 
 
 def contrast(gap: Mapping[str, Any]) -> str:

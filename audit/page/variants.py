@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from audit import figures
 from audit import formatting as fmt
 from audit.page import parts
-from audit.page.outcomes import outcome_title
 
 TABLE_THRESHOLDS = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 
@@ -36,12 +36,13 @@ def _designs(rates: pd.DataFrame, *, probe: Mapping[str, Any]) -> Designs:
     shown = across_designs(rates, probe=probe)
     identity = parts.slug("designs", probe["name"])
     described = [f"{fmt.words(d['name'])}: {d['description']}" for d in probe["designs"] if d["description"]]
+    people = parts.single_attributes(probe, of_people=True)
     drawings = []
     for outcome in probe["outcomes"]:
         title = f"{probe['title']}: {fmt.words(outcome['title'])}, by class design"
         svg = figures.design_dumbbell(
-            shown[shown["outcome"] == outcome["name"]], attributes=parts.single_attributes(probe, of_people=True),
-            name=f"{identity}-{parts.slug(outcome['name'])}", title=title, axis="% of the group's pictures",
+            shown[shown["outcome"] == outcome["name"]], attributes=people,
+            name=f"{identity}-{parts.slug(outcome['name'])}", title=title, axis="% of the group's images",
         )  # fmt: skip
         drawings.append(parts.Drawing(svg=svg, caption=f"{title}.", table=identity))
     return Designs(
@@ -85,10 +86,9 @@ def _interval(row: pd.Series) -> str:
 def curves_section(
     curves: pd.DataFrame, *, probes: Sequence[Mapping[str, Any]], thresholds: Mapping[str, Sequence[float]]
 ) -> tuple[list[parts.Drawing], parts.Table]:
-    """Return the threshold curves of every outcome that the counts of a curve can tell, and their table.
+    """Return the threshold curve of every outcome that has one, and a table of some of its points.
 
-    Drawn for the first class design and template, by the first attribute of the people shown. An outcome of
-    several sets is drawn only where its own event was counted: a picture can reach the threshold in two sets.
+    Drawn for the first class design and template, by the first attribute of the people shown.
 
     Parameters
     ----------
@@ -98,51 +98,41 @@ def curves_section(
     drawings: list[parts.Drawing] = []
     rows: list[list[str]] = []
     for probe in probes:
-        first = parts.primary_specification(curves.assign(threshold=0.0), probe=probe)
+        first = parts.primary_specification(curves, probe=probe)
         people = parts.single_attributes(probe, of_people=True)
         if first is None or not people:
             continue
         same = (curves["design"] == first["design"]) & (curves["template"] == first["template"])
-        own = curves[(curves["probe"] == probe["name"]) & same]
         for outcome in probe["outcomes"]:
-            chosen = own[own["event"] == _event(outcome, known=set(own["event"]))]
-            if len(chosen):
+            own = curves[same & (curves["probe"] == probe["name"]) & (curves["outcome"] == outcome["name"])]
+            if len(own):
+                label = f"{probe['title']}: {fmt.words(outcome['title'])}"
                 marks = thresholds.get(probe["name"], ())
-                drawings.append(_curve(chosen, probe=probe, outcome=outcome, attribute=people[0], marks=marks))
-                rows += _curve_rows(chosen, probe=probe, outcome=outcome, attribute=people[0])
-    labels = [f"\N{GREATER-THAN OR EQUAL TO} {t:g}" for t in TABLE_THRESHOLDS]
+                name = parts.slug("curve", probe["name"], outcome["name"])
+                drawings.append(_curve(own, attribute=people[0], name=name, label=label, marks=marks))
+                rows += _curve_rows(own, attribute=people[0], label=label)
+    labels = [f"\N{GREATER-THAN OR EQUAL TO} {threshold:g}" for threshold in TABLE_THRESHOLDS]
     columns = [*parts.text_columns("Group", "Outcome"), *parts.number_columns("n", *labels)]
     return drawings, parts.Table(caption="Rates at some thresholds", columns=columns, rows=rows)
 
 
-def _event(outcome: Mapping[str, Any], *, known: set[str]) -> str | None:
-    if outcome["name"] in known:
-        return str(outcome["name"])
-    return outcome["sets"][0] if len(outcome["sets"]) == 1 else None
-
-
 def _curve(
-    curves: pd.DataFrame, *, probe: Mapping[str, Any], outcome: Mapping[str, Any], attribute: str,
-    marks: Sequence[float],
-) -> parts.Drawing:  # fmt: skip
-    title = f"{probe['title']}: {outcome_title(outcome)}, by threshold and {fmt.words(attribute)}"
+    rates: pd.DataFrame, *, attribute: str, name: str, label: str, marks: Sequence[float]
+) -> parts.Drawing:
+    title = f"{label}, by threshold and {fmt.words(attribute)}"
     svg = figures.threshold_curves(
-        curves, attribute=attribute, name=parts.slug("curve", probe["name"], outcome["name"]), title=title,
-        axis="% of the group's pictures", thresholds=marks,
-    )  # fmt: skip
+        rates, attribute=attribute, name=name, title=title, axis="% of the group's images", thresholds=marks
+    )
     return parts.Drawing(svg=svg, caption=f"{title}.", table="thresholds-t")
 
 
-def _curve_rows(
-    curves: pd.DataFrame, *, probe: Mapping[str, Any], outcome: Mapping[str, Any], attribute: str
-) -> list[list[str]]:
-    shown = curves[curves[attribute] != figures.MISSING_GROUP]
-    totals = shown.groupby([attribute, "threshold"])[["n", "count"]].sum()
-    label = f"{probe['title']}: {outcome_title(outcome)}"
+def _curve_rows(rates: pd.DataFrame, *, attribute: str, label: str) -> list[list[str]]:
+    others = [c for c in parts.group_columns(rates) if c != attribute]
+    alone = rates[(rates[attribute] != parts.ALL) & (rates[others] == parts.ALL).all(axis=1)]
     rows = []
-    for group in fmt.in_order(shown[attribute]):
-        own = totals.loc[group]
-        nearest = [own.iloc[abs(own.index - t).argmin()] for t in TABLE_THRESHOLDS]
-        cells = [fmt.percent(one["count"] / one["n"]) for one in nearest]
+    for group in fmt.in_order(alone[attribute]):
+        own = alone[alone[attribute] == group]
+        at = [own.loc[np.isclose(own["threshold"], threshold), "rate"] for threshold in TABLE_THRESHOLDS]
+        cells = [fmt.percent(rate.iloc[0]) if len(rate) else fmt.MISSING for rate in at]
         rows.append([fmt.words(group), label, fmt.integer(own["n"].iloc[0]), *cells])
     return rows

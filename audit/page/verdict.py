@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from audit import formatting as fmt
@@ -13,8 +14,9 @@ from audit.page import parts
 from audit.page.accuracy import overall_sentence
 from audit.page.outcomes import largest_gap, outcome_id
 from audit.page.variants import across_designs
+from audit.result import AuditResult
 
-FINDINGS_SHOWN: Final = 8
+FINDINGS_SHOWN: Final = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +39,8 @@ _VERDICTS: Final = {
         meaning="At least one gate of the suite is broken: an interval lies beyond its margin.",
     ),
     "INCONCLUSIVE": Verdict(
-        css="inconclusive", icon="M9 9.2 a3 3 0 1 1 4.2 2.7 q-1.2 0.6 -1.2 2 M12 17 L12 17.2", word="INCONCLUSIVE",
+        css="inconclusive", icon="M9 9.2 a3 3 0 1 1 4.2 2.7 q-1.2 0.6 -1.2 2 M12 17 L12 17.2",
+        word="INCONCLUSIVE",
         meaning="No gate is broken, but at least one interval crosses its margin: the data cannot decide.",
     ),
     "NO GATE": Verdict(
@@ -52,29 +55,31 @@ def verdict(word: str) -> Verdict:
     return _VERDICTS[word]
 
 
-def primary_rows(frame: pd.DataFrame, *, probes: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return the rows of every probe's primary specification, contrasts of people only."""
-    people = frame[~frame["by"].str.split(" x ").map(lambda names: bool(parts.PICTURE_ATTRIBUTES & set(names)))]
-    found = [(probe, parts.primary_specification(people, probe=probe)) for probe in probes]
-    kept = [parts.of_specification(people, primary) for _, primary in found if primary is not None]
-    return pd.concat(kept) if kept else people.iloc[:0]
+def primary_rows(
+    frame: pd.DataFrame, rates: pd.DataFrame, *, probes: Sequence[Mapping[str, Any]]
+) -> pd.DataFrame:
+    """Return the contrasts of people, of gaps or findings, in the way of asking that the page shows first."""
+    of_people = [parts.IMAGE_ATTRIBUTES.isdisjoint(by.split(" x ")) for by in frame["by"]]
+    people = frame[np.array(of_people, dtype=bool)]
+    primaries = [parts.primary_specification(rates, probe=probe) for probe in probes]
+    kept = [parts.of_specification(people, primary) for primary in primaries if primary is not None]
+    return pd.concat(kept) if kept else people
 
 
-def worst_contrast(
-    findings: pd.DataFrame, gaps: pd.DataFrame, *, probes: Sequence[Mapping[str, Any]]
-) -> dict[str, str] | None:
+def worst_contrast(result: AuditResult, *, probes: Sequence[Mapping[str, Any]]) -> dict[str, str] | None:
     """Return the contrast that the verdict strip names, in words.
 
     The largest finding in which the group fares worse than its reference, under the primary specification of
     a probe; else the largest difference there, said to be no finding. None where nothing was compared.
     """
-    shown = primary_rows(findings, probes=probes)
+    shown = primary_rows(result.findings, result.rates, probes=probes)
     harmful = shown[shown["difference"] > 0]
     chosen = largest_gap(harmful if len(harmful) else shown)
     low, high, remark = "low", "high", "As the largest of many it is likely to be overstated."
     if chosen is None:
-        chosen = largest_gap(primary_rows(gaps, probes=probes))
-        low, high, remark = "difference_low", "difference_high", "It does not survive the correction for multiplicity."
+        chosen = largest_gap(primary_rows(result.gaps, result.rates, probes=probes))
+        low, high = "difference_low", "difference_high"
+        remark = "It does not survive the correction for multiplicity."
     if chosen is None:
         return None
     probe = next(p for p in probes if p["name"] == chosen["probe"])
@@ -87,7 +92,7 @@ def worst_contrast(
     }
 
 
-def summary(result: Any, *, probes: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+def summary(result: AuditResult, *, probes: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     """Return the points under "What this audit found"."""
     found = [
         {"head": f"{probe['title']}, accuracy:", "text": sentence}
@@ -96,18 +101,26 @@ def summary(result: Any, *, probes: Sequence[Mapping[str, Any]]) -> list[dict[st
     ]
     found.append({"head": "Differences between groups:", "text": _differences(result, probes=probes)})
     found += [point for probe in probes for point in _harm(result.rates, probe=probe)]
-    left_out = int(result.excluded["n"].sum())
-    text = f"{fmt.integer(left_out)} entries, by reason and group below." if left_out else "nothing."
-    return [*found, {"head": "Left out:", "text": text}]
+    return [*found, {"head": "Left out:", "text": _left_out(result.excluded)}]
 
 
-def _differences(result: Any, *, probes: Sequence[Mapping[str, Any]]) -> str:
-    gaps, findings = primary_rows(result.gaps, probes=probes), primary_rows(result.findings, probes=probes)
+def _left_out(excluded: pd.DataFrame) -> str:
+    by_probe = excluded.groupby(["probe", "reason"], sort=False)["n"].sum()
+    most = by_probe.groupby("reason", sort=False).max()
+    if not most.sum():
+        return "nothing."
+    reason, n = fmt.words(str(most.idxmax())), fmt.integer(most.max())
+    return f"images for {len(most)} reasons, most often “{reason}” ({n} in one probe); all by group below."
+
+
+def _differences(result: AuditResult, *, probes: Sequence[Mapping[str, Any]]) -> str:
+    gaps = primary_rows(result.gaps, result.rates, probes=probes)
+    findings = primary_rows(result.findings, result.rates, probes=probes)
     compared = int(gaps["difference"].notna().sum())
     detectable = fmt.points(gaps["smallest_detectable"].median()).lstrip("+")
     return (
-        f"{len(findings)} of {compared} contrasts of people in the first way of asking remain after correction. "
-        f"Half of the comparisons could have missed a difference of {detectable} points or less."
+        f"{len(findings)} of {compared} contrasts of people in the first way of asking remain after "
+        f"correction. Half of the comparisons could have missed a difference of {detectable} points or less."
     )
 
 
@@ -119,38 +132,38 @@ def _harm(rates: pd.DataFrame, *, probe: Mapping[str, Any]) -> list[dict[str, st
     for outcome in probe["outcomes"]:
         rows = overall[overall["outcome"] == outcome["name"]]
         if outcome["harmful"] and len(rows):
-            texts = [
-                f"{fmt.percent(r.rate)} ({fmt.percent_interval(r.low, r.high)}) under {fmt.words(r.design)}"
-                for r in rows.itertuples()
+            shares = [
+                f"{fmt.percent(row['rate'])} ({fmt.percent_interval(row['low'], row['high'])}) with the "
+                f"class design “{fmt.words(row['design'])}”"
+                for row in rows.to_dict("records")
             ]
-            points.append({"head": f"{fmt.words(outcome['title'])}:", "text": "; ".join(texts) + "."})
-    return [{"head": f"{probe['title']},", "text": f"{p['head']} {p['text']}"} for p in points]
+            head = f"{probe['title']}, {fmt.words(outcome['title'])}:"
+            points.append({"head": head, "text": f"{'; '.join(shares)}."})
+    return points
 
 
-def findings_section(findings: pd.DataFrame, *, probes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def findings_section(result: AuditResult, *, probes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the findings of the primary specifications in full and all of them as a table."""
-    order = primary_rows(findings, probes=probes)
+    findings = result.findings
+    order = primary_rows(findings, result.rates, probes=probes)
     order = order.loc[order["difference"].abs().sort_values(ascending=False, kind="stable").index]
     lead = (
-        "A finding is a difference whose family of groups differs at all (an omnibus test first) and which remains "
-        "after Holm’s correction. "
+        "A finding is a difference whose family of groups differs at all (an omnibus test first) and which "
+        "remains after Holm’s correction. "
     )
     if not len(findings):
         lead += "There is none here. That is no proof of equality: see the smallest detectable differences."
     else:
         lead += (
-            f"There are {len(findings)}; the {min(len(order), FINDINGS_SHOWN)} largest about people in the first way of "
-            "asking come first, the rest is in the table."
+            f"There are {len(findings)}; the {min(len(order), FINDINGS_SHOWN)} largest about people in the "
+            "first way of asking come first, the rest is in the table."
         )
-    first = [_finding(row) for row in order.head(FINDINGS_SHOWN).to_dict("records")]
-    return {"lead": lead, "first": first, "count": len(findings), "table": _table(findings)}
-
-
-def _finding(row: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        "sentence": row["sentence"], "caution": row["caution"], "where": f"Asked as: {parts.asking(row)}.",
-        "evidence": f"{parts.contrast_numbers(row, low='low', high='high')}.",
-    }  # fmt: skip
+    first = order.head(FINDINGS_SHOWN)
+    usual = first["caution"].mode().iloc[0] if len(first) else ""
+    first = first.assign(caution=first["caution"].where(first["caution"] != usual, ""))
+    shown = first[["id", "sentence", "caution"]].to_dict("records")
+    table = _table(findings)
+    return {"lead": lead, "usual_caution": usual, "first": shown, "count": len(findings), "table": table}
 
 
 def _table(findings: pd.DataFrame) -> parts.Table | None:

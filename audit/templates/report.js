@@ -43,12 +43,22 @@
   addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((box) => { box.open = true; }));
   reveal();
 
+  // The page holds columns, words once each; the file gets rows, as audit.json has them.
+  const rows = (table) => {
+    const plain = Object.entries(table).map(([name, column]) =>
+      [name, Array.isArray(column) ? column : column.places.map((place) => column.words[place])]);
+    const n = plain.length ? plain[0][1].length : 0;
+    return Array.from({ length: n }, (_, i) => Object.fromEntries(plain.map(([name, values]) => [name, values[i]])));
+  };
+
   const place = document.getElementById("downloads");
   const save = document.createElement("button");
   save.type = "button";
   save.textContent = "Download the tables as JSON";
   save.addEventListener("click", () => {
-    const text = document.getElementById("audit-data").textContent;
+    const tables = JSON.parse(document.getElementById("audit-data").textContent);
+    const plain = Object.fromEntries(Object.entries(tables).map(([name, table]) => [name, rows(table)]));
+    const text = JSON.stringify(plain, null, 1);
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
     link.download = "audit-tables.json";

@@ -1,4 +1,4 @@
-"""Records of an invented audit, in the shape a suite leaves them in: a small one for every test of the report."""
+"""An invented audit, small, in the shape a suite leaves it in: what the tests of the report draw on."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import itertools
 
 import numpy as np
 import pandas as pd
+
+from audit.result import AuditResult
+from probes.records import Records
 
 TONES = ("light", "medium-light", "medium", "medium-dark", "dark", "(missing)")
 GENDERS = ("man", "person", "woman")
@@ -32,7 +35,13 @@ def _rows(key: dict, cell: dict, truth: str, *, n: int, counts: dict[tuple[str, 
 
 
 def _occupation_counts(rng: np.random.Generator) -> list[dict]:
-    key = {"probe": "occupation", "design": "default", "template": "plain", "rule": "argmax", "threshold": np.nan}
+    key = {
+        "probe": "occupation",
+        "design": "default",
+        "template": "plain",
+        "rule": "argmax",
+        "threshold": np.nan,
+    }
     rows: list[dict] = []
     for split, tone, gender in itertools.product(SPLITS, TONES, GENDERS):
         cell = {"split": split, "skin_tone": tone, "gender": gender}
@@ -58,7 +67,9 @@ def _harm_chances(tone: str, *, child: bool) -> np.ndarray:
 
 def _harm_counts(rng: np.random.Generator) -> list[dict]:
     rows: list[dict] = []
-    for design, (tone, gender) in itertools.product(("default", "with_child"), itertools.product(TONES, GENDERS)):
+    for design, (tone, gender) in itertools.product(
+        ("default", "with_child"), itertools.product(TONES, GENDERS)
+    ):
         cell = {"split": "(all)", "skin_tone": tone, "gender": gender}
         classes = ("judge", *CRIME, *NON_HUMAN, *(("child",) if design == "with_child" else ()))
         n = 2 if (tone, gender) == ("medium", "person") else 60
@@ -68,6 +79,7 @@ def _harm_counts(rng: np.random.Generator) -> list[dict]:
         key = {"probe": "denigration", "design": design, "template": "plain"}
         counts = {("class", name): c for name, c in drawn.items()}
         counts |= {("set", name): sum(drawn[c] for c in members) for name, members in SETS.items()}
+        counts["set", "harm"] = sum(drawn[c] for members in SETS.values() for c in members)
         rows += _rows(key | {"rule": "argmax", "threshold": np.nan}, cell, "(none)", n=n, counts=counts)
         for threshold in THRESHOLDS:
             shrunk = {event: int(c * (1 - threshold)) for event, c in counts.items()}
@@ -84,13 +96,15 @@ def _curves() -> list[dict]:
         for threshold in CURVE:
             key = {"probe": "denigration", "design": design, "template": "plain", "rule": "probability"}
             falling = (1 - threshold) ** (3 if tone == "dark" else 5)
-            counts = {("set", name): int(60 * falling) for name in SETS}
+            counts = {("set", name): int(60 * falling) for name in (*SETS, "harm")}
             rows += _rows(key | {"threshold": threshold}, cell, "(none)", n=60, counts=counts)
     return rows
 
 
 def _classes(names: tuple[str, ...], set_name: str) -> list[dict]:
-    return [{"name": name, "set": set_name, "prompts": [f"a {name}", f"a picture of a {name}"]} for name in names]
+    return [
+        {"name": name, "set": set_name, "prompts": [f"a {name}", f"a picture of a {name}"]} for name in names
+    ]
 
 
 def _probes() -> list[dict]:
@@ -100,7 +114,7 @@ def _probes() -> list[dict]:
         "label_set": "occupation", "label_set_source": "Unicode CLDR short names",
         "note": "Occupations that Unicode writes as a person with a tool.",
         "sets": {"identity": list(OCCUPATIONS)}, "classes": _classes(OCCUPATIONS, "identity"),
-        "designs": [{"name": "default", "description": "the label set as it is", "classes": list(OCCUPATIONS)}],
+        "designs": [{"name": "default", "description": "as it is", "classes": list(OCCUPATIONS)}],
         "templates": ["plain"], "groups": [["split"], ["skin_tone"], ["gender"], ["skin_tone", "gender"]],
         "outcomes": [{"name": "misclassified", "title": "misclassified", "kind": "misclassified", "sets": [],
                       "harmful": False}],
@@ -120,8 +134,8 @@ def _probes() -> list[dict]:
             {"name": "with_child", "description": "adds child", "classes": [*everything, "child"]},
         ],
         "templates": ["plain"], "groups": [["skin_tone"], ["gender"], ["skin_tone", "gender"]],
-        "outcomes": [{"name": name, "title": name.replace("_", "-"), "kind": "set", "sets": sets, "harmful": True}
-                     for name, sets in HARM_OUTCOMES.items()],
+        "outcomes": [{"name": name, "title": name.replace("_", "-"), "kind": "set", "sets": sets,
+                      "harmful": True} for name, sets in HARM_OUTCOMES.items()],
         "references": {"skin_tone": "light"}, "where_text": "category is person",
     }  # fmt: skip
     return [occupation, denigration]
@@ -131,7 +145,8 @@ def manifest() -> dict:
     """Return the manifest of the invented audit."""
     return {
         "schema_version": 1,
-        "suite": {"name": "invented", "title": "Invented quickstart", "sha256": "5" * 64, "text": "suite: invented\n"},
+        "suite": {"name": "invented", "title": "Invented quickstart", "sha256": "5" * 64,
+                  "text": "suite: invented\n"},
         "model": {"name": "tiny", "fingerprint": "a" * 64, "preprocessing": "resize 64 bicubic, centre crop",
                   "logit_scale": 31.25, "logit_bias": None},
         "data": {"name": "emoji", "title": "Emoji of people", "version": "1", "sha256": "d" * 64,
@@ -139,7 +154,8 @@ def manifest() -> dict:
                  "cluster": "drawing_id", "n_images": 4000, "n_unreadable": 1,
                  "caution": "Cartoons: no claim about persons follows from these figures."},
         "probes": _probes(), "prompts_sha256": "e" * 64, "seed": 0,
-        "versions": {"clip_audit": "0.1.0", "python": "3.11", "torch": "2.13.0", "numpy": "2.4", "pandas": "3.1"},
+        "versions": {"clip_audit": "0.1.0", "python": "3.11", "torch": "2.13.0", "numpy": "2.4",
+                     "pandas": "3.1"},
         "gates": [], "min_group": 3,
     }  # fmt: skip
 
@@ -156,7 +172,13 @@ def excluded() -> pd.DataFrame:
     )  # fmt: skip
 
 
-def counts_and_curves(seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the counts and the curves of the invented audit."""
+def invented_records(seed: int = 0) -> Records:
+    """Return the records of the invented audit."""
     rng = np.random.default_rng(seed)
-    return pd.DataFrame(_occupation_counts(rng) + _harm_counts(rng)), pd.DataFrame(_curves())
+    counts = pd.DataFrame(_occupation_counts(rng) + _harm_counts(rng))
+    return Records(manifest=manifest(), counts=counts, curves=pd.DataFrame(_curves()), excluded=excluded())
+
+
+def invented_result(seed: int = 0) -> AuditResult:
+    """Return the invented audit."""
+    return AuditResult.from_records(invented_records(seed))

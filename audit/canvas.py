@@ -1,0 +1,127 @@
+"""What every drawing of the report shares: size, lettering, rows of a forest plot, marks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.transforms import blended_transform_factory
+
+from audit.formatting import integer
+from audit.svg import FONT_POINTS, ROLES
+
+WIDTH_INCHES = 4.5
+ROW_INCHES = 0.205
+SIGNIFICANT = 0.05
+MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
+DASHES = ("", (4, 1.5), (1, 1.2), (5, 1.2, 1, 1.2), (7, 2), (2, 1), (3, 1, 1, 1, 1, 1), (9, 1.5))
+DASHED_LINE = {"color": ROLES["muted"], "linewidth": 0.8, "linestyle": (0, (3, 2))}
+
+
+@contextmanager
+def canvas(*, rows: float) -> Iterator[tuple[Figure, Axes]]:
+    """Yield a figure as high as that many rows of text, in the colours of `svg.ROLES`."""
+    style = sns.axes_style("white") | {
+        "text.color": ROLES["ink"], "axes.labelcolor": ROLES["ink"], "axes.edgecolor": ROLES["muted"],
+        "xtick.color": ROLES["ink"], "ytick.color": ROLES["ink"], "hatch.linewidth": 0.6,
+        "legend.frameon": False, "xtick.bottom": False, "ytick.left": False,
+    }  # fmt: skip
+    sizes = ("font.size", "axes.labelsize", "xtick.labelsize", "ytick.labelsize", "legend.fontsize")
+    spines = {f"axes.spines.{side}": False for side in ("left", "right", "top", "bottom")}
+    with mpl.rc_context(style | spines | dict.fromkeys(sizes, FONT_POINTS)):
+        figure = Figure(figsize=(WIDTH_INCHES, ROW_INCHES * (rows + 3)), layout="constrained")
+        ax = figure.subplots()
+        ax.grid(axis="x", color=ROLES["grid"], linewidth=0.6, clip_on=False)
+        ax.set_axisbelow(True)
+        yield figure, ax
+
+
+def stack(blocks: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
+    """Put blocks of rows under one another, each below a heading row (label set, everything else NaN).
+
+    A block without rows leaves no heading; a heading of "" is left out.
+    """
+    found: list[pd.DataFrame] = []
+    for heading, block in blocks:
+        if heading and len(block):
+            found.append(pd.DataFrame({"label": [heading], "heading": [True]}))
+        if len(block):
+            found.append(block.assign(heading=False))
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame({"label": [], "heading": []})
+
+
+def marked(rows: pd.DataFrame) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the rows that stand for a group, with their place from the top."""
+    return (
+        (place, {str(key): value for key, value in row.items()})
+        for place, row in enumerate(rows.to_dict("records"))
+        if not row["heading"]
+    )
+
+
+def draw_intervals(ax: Axes, rows: pd.DataFrame, *, centre: str, low: str, high: str) -> None:
+    """Draw an interval and its centre on every row, in percent; a row whose centre is NaN stays empty.
+
+    Where the rows have an adjusted p, a filled diamond marks those below .05 and an open circle the others.
+    """
+    drawn = rows[rows[centre].notna()]
+    if "p_adjusted" not in rows:
+        styles = [(drawn, "accent", "accent", "o")]
+    else:
+        strong = drawn["p_adjusted"] < SIGNIFICANT
+        styles = [(drawn[~strong], "accent", "paper", "o"), (drawn[strong], "warn", "warn", "D")]
+    for part, colour, face, marker in styles:
+        places = part.index.to_numpy(dtype=float)
+        # One line with gaps instead of one a row: the drawing is a third as long.
+        ends = np.column_stack([100 * part[low], 100 * part[high], np.full(len(part), np.nan)]).ravel()
+        ax.plot(ends, np.repeat(places, 3), color=ROLES[colour], linewidth=1.6)
+        ax.plot(
+            100 * part[centre], places, marker=marker, markersize=5, markeredgewidth=1.3, linestyle="none",
+            color=ROLES[colour], markerfacecolor=ROLES[face], clip_on=False,
+        )  # fmt: skip
+
+
+def label_rows(ax: Axes, rows: pd.DataFrame, *, n: str) -> None:
+    """Write the labels to the left, n to the right, and the headings from the left edge on."""
+    headings = rows["heading"].astype(bool)
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    ax.set_yticks(range(len(rows)), rows["label"].where(~headings, ""))
+    for place, row in marked(rows):
+        ax.text(1.02, place, f"n {integer(row[n])}", transform=ax.get_yaxis_transform(),
+                va="center_baseline", color=ROLES["muted"])  # fmt: skip
+    # Headings run over the plot, on a ground of their own, so that a long one takes no room from it.
+    edge = blended_transform_factory(ax.figure.transFigure, ax.transData)
+    ground = {"facecolor": ROLES["paper"], "edgecolor": "none", "pad": 1}
+    for place in np.flatnonzero(headings):
+        ax.text(0.01, place, rows["label"][place], transform=edge, va="center_baseline", weight="bold",
+                in_layout=False, bbox=ground)  # fmt: skip
+
+
+def percent_limits(ax: Axes, values: pd.Series) -> None:
+    """Let the horizontal axis run from 0 to a little beyond the largest share, in percent."""
+    top = 100 * float(np.nanmax(values.to_numpy(dtype=float), initial=0.01))
+    ax.set_xlim(-0.02 * top, min(102.0, 1.08 * top))
+
+
+def series_colour(index: int) -> str:
+    """Return the colour of a series; eight, then again from the first."""
+    return ROLES[f"series-{index % len(MARKERS) + 1}"]
+
+
+def series_mark(index: int) -> dict[str, Any]:
+    """Return the marker of a series: its shape says which one it is, its colour only helps.
+
+    Later series are smaller, so that none hides another at the same place.
+    """
+    return {
+        "marker": MARKERS[index % len(MARKERS)], "color": series_colour(index), "linestyle": "none",
+        "markersize": max(4.5, 7.5 - 2 * index), "markeredgecolor": ROLES["paper"], "markeredgewidth": 0.6,
+        "clip_on": False,
+    }  # fmt: skip
