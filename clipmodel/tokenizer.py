@@ -2,8 +2,8 @@
 
 `clip_tokenizer` is the vocabulary of the published models. Its ids are those of transformers' CLIPTokenizer
 for the cleaned text, whatever the text is. They are those of the original code as well, which composes no
-combining marks written as HTML entities (here NFC does), takes U+017F after an apostrophe for an "s" and U+0345
-for a letter, and may know the letters of another version of Unicode.
+combining marks written as HTML entities (here NFC does), takes U+017F after an apostrophe for an "s" and
+U+0345 for a letter, and may know the letters of another version of Unicode.
 
 Shapes: C texts, L tokens (the context length).
 """
@@ -11,20 +11,18 @@ Shapes: C texts, L tokens (the context length).
 from __future__ import annotations
 
 import hashlib
-import html
 import json
-import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
 
-import ftfy
 import numpy as np
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor
 
+from clipmodel.cleaning import clean
 from clipmodel.errors import UserError
 
 START, END = "<|startoftext|>", "<|endoftext|>"
@@ -33,15 +31,6 @@ _WORDS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N
 _PROBE = "two  dogs' 3rd"
 WORDS_REMEMBERED = 1 << 17  # some 30 MB
 CLIP_MERGES = Path(__file__).parent / "data" / "clip_bpe" / "merges.txt"
-# Printable ASCII without entities: all that unescaping and ftfy, which costs 50 times the rest, leave alone.
-_PLAIN = re.compile(r"[ -%'-~\t\n\r\f]*")
-
-
-def clean(text: str) -> str:
-    """The paper's cleaning: mend mojibake, unescape HTML twice, collapse white space, lower case."""
-    if not _PLAIN.fullmatch(text):
-        text = html.unescape(html.unescape(ftfy.fix_text(text)))
-    return " ".join(text.split()).lower()
 
 
 class BPETokenizer:
