@@ -57,8 +57,9 @@ class CLIP(nn.Module):
             self.visual = ModifiedResNet(config.vision, config.embed_dim)
         self.text = TextTransformer(config.text, config.embed_dim, activation=config.activation)
         self.log_scale = nn.Parameter(torch.tensor(INITIAL_LOG_SCALE))
-        bias = nn.Parameter(torch.tensor(INITIAL_LOGIT_BIAS)) if config.logit_bias else None
-        self.register_parameter("logit_bias", bias)
+        self.logit_bias: nn.Parameter | None = None
+        if config.logit_bias:
+            self.logit_bias = nn.Parameter(torch.tensor(INITIAL_LOGIT_BIAS))
 
     @classmethod
     def without_weights(cls, config: CLIPConfig) -> CLIP:

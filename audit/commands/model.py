@@ -1,42 +1,68 @@
-"""`clip-audit model`: what a model is."""
+"""`clip-audit model`: what a model is, and its weights in another format."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from audit.commands import terminal
+from clipmodel.config import Activation
+from clipmodel.formats import Format
 
-app = typer.Typer(no_args_is_help=True, help="What a model is.")
+app = typer.Typer(no_args_is_help=True, help="What a model is; its weights in another format.")
+ACTIVATION = typer.Option(
+    help="Which one the model was trained with, for open_clip's files, which do not say.", show_default=False
+)
 
 
 @app.command(epilog="Example:  clip-audit model show tiny")
 def show(
-    model: Annotated[str, typer.Argument(help="A bundled model by name, or a model folder.")] = "tiny",
+    model: Annotated[
+        str, typer.Argument(help="A bundled model, a path, hf:NAME, or open_clip:ARCHITECTURE/TAG.")
+    ] = "tiny",
+    activation: Annotated[Activation | None, ACTIVATION] = None,
 ) -> None:
     """Print a model's sizes, preprocessing and fingerprint."""
-    from clipmodel.zoo import load_model
+    from clipmodel.zoo import LoadedModel, load_model
 
-    loaded = load_model(model)
-    config = loaded.clip.config
-    towers = {"image tower": loaded.clip.visual, "text tower": loaded.clip.text}
+    loaded = load_model(model, activation=activation)
     rows = {
         "name": loaded.name,
         "fingerprint": loaded.fingerprint,
         "preprocessing": loaded.preprocess_id,
         "embedding": f"{loaded.embed_dim} dimensions",
-        "image size": f"{config.vision.image_size} px",
-        "context": f"{config.text.context_length} tokens of {config.text.vocab_size}",
         "logit scale": f"{loaded.logit_scale:.2f}",
         "logit bias": "none (softmax)" if loaded.logit_bias is None else f"{loaded.logit_bias:.2f} (sigmoid)",
-        **{
-            name: f"{sum(p.numel() for p in tower.parameters()):,} parameters"
-            for name, tower in towers.items()
-        },
     }
-    made = terminal.table("", "", "")
-    made.show_header = False
+    if isinstance(loaded, LoadedModel):
+        config = loaded.clip.config
+        rows["image size"] = f"{config.vision.image_size} px"
+        rows["context"] = f"{config.text.context_length} tokens of {config.text.vocab_size}"
+        rows["activation"] = config.activation
+        for name, tower in (("image tower", loaded.clip.visual), ("text tower", loaded.clip.text)):
+            rows[name] = f"{sum(p.numel() for p in tower.parameters()):,} parameters"
+    console = terminal.out()
     for name, value in rows.items():
-        made.add_row(name, value)
-    terminal.out().print(made)
+        console.print(f"{name:<13}  {value}", soft_wrap=True, markup=False)
+
+
+@app.command(epilog="Example:  clip-audit model convert ViT-B-32.pt vit-b-32 --to transformers")
+def convert(
+    source: Annotated[
+        Path, typer.Argument(help="A model folder, or a file of OpenAI's or open_clip's.", show_default=False)
+    ],
+    target: Annotated[
+        Path, typer.Argument(help="A new file (openai, open_clip) or folder.", show_default=False)
+    ],
+    to: Annotated[Format, typer.Option(help="The format to write.", show_default=False)],
+    activation: Annotated[Activation | None, ACTIVATION] = None,
+) -> None:
+    """Write a model's weights in another format; the values stay exactly the same."""
+    from clipmodel.formats.writing import convert_checkpoint
+
+    checkpoint = convert_checkpoint(source, target, to=to, activation=activation)
+    count = sum(tensor.numel() for tensor in checkpoint.weights.values())
+    text = f"{target}: {count:,} values, {checkpoint.format} -> {to}"
+    terminal.out().print(text, soft_wrap=True, markup=False)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from torch import Tensor
 
 from clipmodel.config import CLIPConfig
+from clipmodel.formats import Format
 from clipmodel.model import CLIP, Precision
 from clipmodel.preprocess import Preprocess
 from clipmodel.tokenizer import BPETokenizer
-
-Format = Literal["native", "openai", "open_clip", "transformers"]
 
 # Our own folder; transformers names its first two files the same.
 CONFIG_FILE, WEIGHTS_FILE, TOKENIZER_FILE = "config.json", "model.safetensors", "tokenizer.json"

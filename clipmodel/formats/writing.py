@@ -13,13 +13,13 @@ from torch import Tensor
 from clipmodel.config import Activation, ViTConfig
 from clipmodel.convert import SIZES, TensorSource, from_ours
 from clipmodel.errors import UserError
+from clipmodel.formats import Format
 from clipmodel.formats.checkpoint import (
     CONFIG_FILE,
     PREPROCESS_FILE,
     TOKENIZER_FILE,
     WEIGHTS_FILE,
     Checkpoint,
-    Format,
 )
 from clipmodel.formats.reading import read_checkpoint
 from clipmodel.formats.shapes import infer_config
