@@ -24,13 +24,16 @@ def list_() -> None:
     """List what --data can name."""
     from probes.datasets import AT_PATH, EMBEDDED
 
-    made = terminal.table("Data sets", "--data", "what it is", "images", "licence", numbers=["images"])
+    rows = []
     for name, load in EMBEDDED.items():
         dataset = load()
-        made.add_row(name, dataset.card.title, f"{len(dataset):,}", dataset.card.licence)
+        rows.append((name, dataset.card.title, f"{len(dataset):,}", dataset.card.licence))
     for kind, reader in AT_PATH.items():
-        made.add_row(f"{kind}:PATH", (reader.__doc__ or "").strip().splitlines()[0], "", "yours to know")
-    terminal.out().print(made)
+        rows.append((f"{kind}:PATH", (reader.__doc__ or "").strip().splitlines()[0], "", "yours to know"))
+    columns = ("--data", "what it is", "images", "licence")
+    terminal.print_table(
+        terminal.out(), "Data sets", columns, rows, words={"--data", "what it is", "licence"}
+    )
 
 
 @app.command(epilog="Examples:  clip-audit data check emoji  ·  clip-audit data check table:people.csv")
@@ -44,24 +47,22 @@ def check(data: Annotated[str, typer.Argument(metavar="KIND:PATH", help="The dat
     console.print(escape(f"{card.title}: {len(dataset):,} images, version {card.version}"), soft_wrap=True)
     console.print(escape(f"licence: {card.licence}"), soft_wrap=True)
     console.print(escape(f"labels: {card.label_provenance}; consent: {card.consent}"), soft_wrap=True)
-    console.print(escape(f"caution: {card.caution}\n"), soft_wrap=True)
+    console.print(escape(f"caution: {card.caution}"), soft_wrap=True)
     _print_attributes(dataset, console)
     _print_unreadable(dataset, console)
 
 
 def _print_attributes(dataset: DemographicDataset, console: Console) -> None:
-    made = terminal.table(
-        "Attributes", "attribute", "values (images that show them)", "no label", "not visible",
-        numbers=["no label", "not visible"],
-    )  # fmt: skip
+    columns = ("attribute", "values (images that show them)", "no label", "not visible")
+    rows = []
     for name in dataset.attributes:
         labelled = dataset.frame[name].notna()
         counts = dataset.values(name).value_counts()
         shown = ", ".join(f"{value} {n:,}" for value, n in counts.head(VALUES_SHOWN).items())
         more = f", and {len(counts) - VALUES_SHOWN} more" if len(counts) > VALUES_SHOWN else ""
         invisible = int((labelled & ~dataset.visible(name)).sum())
-        made.add_row(escape(name), escape(shown + more), f"{int((~labelled).sum()):,}", f"{invisible:,}")
-    console.print(made)
+        rows.append((name, shown + more, f"{int((~labelled).sum()):,}", f"{invisible:,}"))
+    terminal.print_table(console, "Attributes", columns, rows, words=columns[:2])
 
 
 def _print_unreadable(dataset: DemographicDataset, console: Console) -> None:

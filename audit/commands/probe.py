@@ -57,12 +57,12 @@ def check(
 
 
 def _print_plan(planned: Plan, console: Console) -> None:
-    rows = planned.table()
+    table = planned.table()
     title = f"{planned.suite.suite} on {planned.dataset.card.name}"
-    made = terminal.table(escape(title), *rows.columns, numbers=list(rows.columns[1:]))
-    for values in rows.itertuples(index=False):
-        made.add_row(escape(values[0]), *(f"{value:,}" for value in values[1:]))
-    console.print(made)
+    rows = [(probe, *(f"{value:,}" for value in values)) for probe, *values in table.itertuples(index=False)]
+    terminal.print_table(
+        console, title, [str(name).replace("_", " ") for name in table], rows, words={"probe"}
+    )
 
 
 def small_groups(planned: ProbePlan) -> Iterator[tuple[str, int]]:

@@ -10,15 +10,20 @@ from rich.console import Console
 from rich.markup import escape
 
 from audit import formatting as fmt
-from audit.commands.terminal import table
+from audit.commands.terminal import print_table
 from audit.findings import distinct_contrasts
 from audit.page import parts
 from audit.page.verdict import primary_rows
 from audit.result import AuditResult
 
-GAPS_SHOWN, REASONS_SHOWN = 6, 8
+GAPS_SHOWN, REASONS_SHOWN = 2, 8  # gaps of each outcome of a probe; reasons in all
 SPLIT = "split"
 VERDICT_STYLES = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
+WORDS = {"probe", "images", "outcome", "group", "against", "reason"}
+ACCURACY_COLUMNS = ("probe", "images", "n", "accuracy", "95 % interval", "balanced")
+HARM_COLUMNS = ("probe", "outcome", "n", "rate", "95 % interval")
+GAP_COLUMNS = ("probe", "outcome", "group", "against", "n", "difference", "95 % interval", "adjusted p")
+EXCLUDED_COLUMNS = ("probe", "reason", "n")
 Rows = Iterator[tuple[str, ...]]
 
 
@@ -32,22 +37,14 @@ def print_summary(result: AuditResult, console: Console) -> None:
     console.print(f"\n[bold]{escape(suite['title'] or suite['name'])}[/]", soft_wrap=True)
     model, n_images = result.manifest["model"]["name"], fmt.integer(data["n_images"])
     console.print(escape(f"model {model}, data {data['name']}, {n_images} images"), soft_wrap=True)
-    _print_table(
-        console,
-        "Zero-shot accuracy",
-        ("probe", "images", "n", "accuracy", "95 % interval", "balanced"),
-        _accuracy(result),
-    )
-    _print_table(
-        console, "Harmful predictions", ("probe", "outcome", "n", "rate", "95 % interval"), _harm(result)
-    )
-    _print_table(
-        console,
-        "Widest differences between groups of people, in percentage points",
-        ("probe", "outcome", "group", "against", "n", "difference", "95 % interval", "adjusted p"),
-        _gaps(result),
-    )
-    _print_table(console, "Left out", ("probe", "reason", "n"), _excluded(result))
+    tables: list[tuple[str, tuple[str, ...], Rows]] = [
+        ("Zero-shot accuracy", ACCURACY_COLUMNS, _accuracy(result)),
+        ("Harmful predictions", HARM_COLUMNS, _harm(result)),
+        ("Widest differences between groups of people, in percentage points", GAP_COLUMNS, _gaps(result)),
+        ("Left out of a probe, or of the groups of an attribute", EXCLUDED_COLUMNS, _excluded(result)),
+    ]
+    for title, columns, rows in tables:
+        print_table(console, title, columns, rows, words=WORDS)
     ways = f"over {result.n_specifications} ways of asking"
     console.print(
         f"\nFindings after correction for multiplicity: {len(result.findings)}, {ways}", soft_wrap=True
@@ -55,16 +52,6 @@ def print_summary(result: AuditResult, console: Console) -> None:
     console.print(f"Verdict: [{VERDICT_STYLES.get(result.verdict, 'bold')}]{result.verdict}[/]")
     if data["caution"]:
         console.print(escape(f"Caution: {data['caution']}"), soft_wrap=True)
-
-
-def _print_table(console: Console, title: str, columns: tuple[str, ...], rows: Rows) -> None:
-    words = ("probe", "images", "outcome", "group", "against", "reason")
-    made = table(title, *columns, numbers=[name for name in columns if name not in words])
-    for row in rows:
-        made.add_row(*map(escape, row))
-    if made.row_count:
-        console.print()
-        console.print(made)
 
 
 def _primary(frame: pd.DataFrame, probe: Mapping[str, Any]) -> pd.DataFrame:
@@ -111,8 +98,9 @@ def _gaps(result: AuditResult) -> Rows:
     titles = {probe["name"]: _title(probe) for probe in result.manifest["probes"]}
     gaps = primary_rows(result.gaps, result.rates, probes=result.manifest["probes"])
     gaps = gaps[distinct_contrasts(gaps)].dropna(subset=["difference"])
-    widest = gaps.sort_values("difference", key=lambda gap: -gap.abs(), kind="stable").head(GAPS_SHOWN)
-    for row in _records(widest):
+    widest_first = gaps.sort_values("difference", key=lambda gap: -gap.abs(), kind="stable")
+    shown = widest_first.groupby(["probe", "outcome"], sort=False).head(GAPS_SHOWN)
+    for row in _records(shown):
         yield (
             titles[row["probe"]],
             fmt.words(row["outcome"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -46,11 +46,21 @@ def progress_bars() -> Iterator[Report]:
         yield show
 
 
-def table(title: str, *columns: str, numbers: Sequence[str] = ()) -> Table:
-    """An empty table; the columns in `numbers` are set flush right."""
-    made = Table(
-        title=title, title_justify="left", title_style="bold", header_style="", box=None, pad_edge=False
-    )
+def print_table(
+    console: Console,
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    words: Collection[str] = (),
+) -> None:
+    """Print a title and a table, or nothing if it has no rows; all columns but `words` are flush right."""
+    made = Table(header_style="", box=None, pad_edge=False)
     for name in columns:
-        made.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
-    return made
+        made.add_column(escape(name), justify="left" if name in words else "right", overflow="fold")
+    for row in rows:
+        made.add_row(*map(escape, row))
+    if made.row_count:
+        # Not the table's own title, which would be folded to the width of the table.
+        console.print(f"\n[bold]{escape(title)}[/]", soft_wrap=True)
+        console.print(made)
