@@ -36,8 +36,10 @@ REQUIRES = [
 ]
 NOTEBOOKS = ["jupyterlab>=4.2", "ipykernel>=6.29"]
 SCALE = ["ray[data]>=2.40", "webdataset>=0.2.100", "fsspec>=2024.6"]
+FAST = ["simplejpeg>=1.7"]
 OPEN_CLIP = ["open_clip_torch>=2.30"]
 DEV = [
+    *FAST,
     "pytest>=8.3",
     "pytest-xdist>=3.6",
     "hypothesis>=6.110",
@@ -71,6 +73,12 @@ setup(
     package_data=dict.fromkeys(PACKAGES, DATA_PATTERNS),
     python_requires=">=3.11",
     install_requires=REQUIRES,
-    extras_require={"notebooks": NOTEBOOKS, "scale": SCALE, "open_clip": OPEN_CLIP, "dev": DEV},
+    extras_require={
+        "notebooks": NOTEBOOKS,
+        "scale": SCALE,
+        "fast": FAST,
+        "open_clip": OPEN_CLIP,
+        "dev": DEV,
+    },
     entry_points={"console_scripts": ["clip-audit = audit.cli:main"]},
 )

@@ -1,6 +1,11 @@
 """Pictures to pixels: resize the short side, centre crop, scale and normalise, as in the original.
 
-Shapes: N images, H = W = the model's input side in pixels.
+`Preprocess` is the reference, bit for bit what open_clip and torchvision compute with Pillow from an RGB or
+grey image. `FastPreprocess` is some two times faster, for training and bulk embedding: it decodes JPEG files
+with simplejpeg, which gives Pillow's pixels, and resizes in torch, which is within 2 of the 255 levels of
+Pillow's bicubic filter (0.003 on average; both round intermediate sums, in another order).
+
+Shapes: N images, H = W = the model's input side in pixels, h x w = a picture's own size.
 """
 
 from __future__ import annotations
@@ -9,8 +14,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
+
+from clipmodel.errors import UserError
+from clipmodel.images import MAX_PIXELS, ORIENTATION, load_rgb, open_checked, open_image, to_rgb
+
+try:
+    import simplejpeg
+except ImportError:  # optional: Pillow gives the same pixels more slowly
+    simplejpeg = None
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -20,7 +34,8 @@ CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 class Preprocess:
     """Reference preprocessing: Pillow's bicubic resize, then a centre crop.
 
-    Calling it turns a picture into a float32 tensor [3, H, W].
+    Calling it turns a picture into a float32 tensor [3, H, W]. Pictures that are neither RGB nor grey are
+    converted before they are resized, as `clipmodel.images` says.
     """
 
     image_size: int  # pixels
@@ -35,19 +50,83 @@ class Preprocess:
     def __call__(self, image: Image.Image) -> Tensor:
         return self.normalize(torch.from_numpy(self.crop(image)).permute(2, 0, 1))
 
+    def decode(self, data: bytes) -> Tensor:
+        """An encoded picture to uint8 [3, H, W], resized and cropped.
+
+        Raises
+        ------
+        UserError
+            As `clipmodel.images.open_image`.
+        """
+        return torch.from_numpy(self.crop(open_image(data))).permute(2, 0, 1)
+
     def crop(self, image: Image.Image) -> np.ndarray:
-        """Resized and cropped uint8 pixels [H, W, 3]."""
-        size = self.image_size
-        short = min(image.size)
-        if short != size:
-            # int() of the scaled long side, as torchvision's Resize counts it.
-            width, height = (int(size * side / short) for side in image.size)
+        """Resized and cropped uint8 pixels [H, W, 3].
+
+        Raises
+        ------
+        UserError
+            The picture is so narrow that it would take more than `clipmodel.images.MAX_PIXELS` to resize.
+        """
+        image = to_rgb(image)
+        width, height = self._resized(*image.size)
+        if (width, height) != image.size:
             image = image.resize((width, height), Image.Resampling.BICUBIC)
-        left, top = (round((side - size) / 2) for side in image.size)
-        return np.array(image.crop((left, top, left + size, top + size)).convert("RGB"))
+        left, top = self._corner(width, height)
+        return np.array(image.crop((left, top, left + self.image_size, top + self.image_size)))
 
     def normalize(self, pixels: Tensor) -> Tensor:
         """uint8 [..., 3, H, W] -> float32, scaled to [0, 1] and normalised by channel."""
         mean = torch.tensor(self.mean, device=pixels.device).view(3, 1, 1)
         std = torch.tensor(self.std, device=pixels.device).view(3, 1, 1)
         return (pixels.float() / 255 - mean) / std
+
+    def _resized(self, width: int, height: int) -> tuple[int, int]:
+        """Size with the short side as the model needs it; the long side is cut off, as torchvision does."""
+        short = min(width, height)
+        resized = int(self.image_size * width / short), int(self.image_size * height / short)
+        if resized[0] * resized[1] > MAX_PIXELS:
+            raise UserError(f"{width} x {height} pixels are too narrow a picture", remedy="crop it")
+        return resized
+
+    def _corner(self, width: int, height: int) -> tuple[int, int]:
+        """Left and top of the centre crop."""
+        return round((width - self.image_size) / 2), round((height - self.image_size) / 2)
+
+
+class FastPreprocess(Preprocess):
+    """As `Preprocess`, resized by torch's antialiased bicubic filter on 8-bit pixels."""
+
+    @property
+    def identity(self) -> str:
+        return f"torch-bicubic-short-side-{self.image_size} centre-crop mean={self.mean} std={self.std}"
+
+    def decode(self, data: bytes) -> Tensor:
+        with open_checked(data) as image:
+            pixels = _decode_jpeg(data, image)
+            if pixels is None:
+                pixels = np.array(load_rgb(image))
+        return self._crop_pixels(pixels)
+
+    def crop(self, image: Image.Image) -> np.ndarray:
+        return self._crop_pixels(np.array(to_rgb(image))).permute(1, 2, 0).numpy()
+
+    def _crop_pixels(self, pixels: np.ndarray) -> Tensor:
+        """uint8 [h, w, 3] -> [3, H, W]."""
+        planes = torch.from_numpy(pixels).permute(2, 0, 1)[None]
+        width, height = self._resized(pixels.shape[1], pixels.shape[0])
+        if planes.shape[2:] != (height, width):
+            planes = F.interpolate(planes, (height, width), mode="bicubic", antialias=True)
+        left, top = self._corner(width, height)
+        return planes[0, :, top : top + self.image_size, left : left + self.image_size]
+
+
+def _decode_jpeg(data: bytes, header: Image.Image) -> np.ndarray | None:
+    """uint8 [h, w, 3] of a sound, upright RGB or grey JPEG; None for all others, which Pillow judges."""
+    plain = header.format == "JPEG" and header.mode in ("RGB", "L")
+    if simplejpeg is None or not plain or header.getexif().get(ORIENTATION, 1) != 1:
+        return None
+    try:
+        return simplejpeg.decode_jpeg(data, colorspace="RGB")
+    except ValueError:
+        return None

@@ -2,8 +2,8 @@
 
     python -m scripts.build_clip_bpe path/to/open_clip/bpe_simple_vocab_16e6.txt.gz
 
-The source is the file of OpenAI's CLIP (MIT) as the open_clip_torch package holds it. It lists 262,144 merges,
-of which the first 48,894 are used: 49,408 tokens = 256 bytes + 256 bytes that end a word + merges + 2 special.
+The source is the file of OpenAI's CLIP (MIT) as the open_clip_torch package holds it. Of its 262,144 merges
+the first 48,894 are used: 49,408 tokens = 256 bytes + 256 bytes that end a word + merges + 2 special.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import random
 import shutil
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tokenizers
@@ -54,13 +55,13 @@ def tokenizer() -> BPETokenizer:
     return clip_tokenizer()
 
 
-def transformers_tokenizer() -> object:
+def transformers_tokenizer() -> Any:
     """transformers' CLIPTokenizer with OpenAI's vocabulary, numbered by the rule in its original code."""
     peer_or_skip("transformers")
     from transformers import CLIPTokenizer
     from transformers.convert_slow_tokenizer import bytes_to_unicode
 
-    merges = [tuple(line.split()) for line in CLIP_MERGES.read_text(encoding="utf-8").splitlines()[1:]]
+    merges: Any = [tuple(line.split()) for line in CLIP_MERGES.read_text(encoding="utf-8").splitlines()[1:]]
     letters = list(bytes_to_unicode().values())
     symbols = [*letters, *(f"{x}</w>" for x in letters), *("".join(pair) for pair in merges), START, END]
     return CLIPTokenizer(vocab={symbol: i for i, symbol in enumerate(symbols)}, merges=merges)

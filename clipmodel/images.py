@@ -1,0 +1,122 @@
+"""Encoded pictures of every kind to 8-bit RGB, or the reason why not.
+
+What the formats leave open is decided here: the EXIF orientation is applied, what is transparent is laid on
+white, of an animation the first frame is taken, 16-bit grey is scaled to 8 bits, CMYK is converted as Pillow
+does it (without a colour profile). Refused are damaged files, pixels without a stated range (32-bit integers
+and floats), files of other formats, and pictures of so many pixels that they are an attack on the memory.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from clipmodel.errors import UserError
+
+MAX_PIXELS = 89_478_485  # a quarter of a gigabyte in RGB; Pillow warns from here on
+Image.init()
+# Not all that Pillow opens: EPS, for one, would start another program. Some need a library it may lack.
+_KNOWN = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG2000", "AVIF", "PPM")
+FORMATS = tuple(name for name in _KNOWN if name in Image.OPEN)
+ORIENTATION = 0x0112  # EXIF tag
+
+
+def open_image(source: bytes | str | os.PathLike[str], *, name: str | None = None) -> Image.Image:
+    """Decode a picture.
+
+    Parameters
+    ----------
+    source
+        An encoded picture, or the path of one.
+    name
+        What to call it in an error; by default its path.
+
+    Returns
+    -------
+    Image.Image
+        Mode RGB, upright.
+
+    Raises
+    ------
+    UserError
+        The file is missing, is no picture, is damaged or truncated, has too many pixels, or has pixels that
+        have no defined brightness.
+    """
+    name = name or ("the image" if isinstance(source, bytes) else str(source))
+    try:
+        data = source if isinstance(source, bytes) else Path(source).read_bytes()
+    except OSError as error:
+        raise UserError(f"{name}: {error.strerror}", remedy="check the path") from error
+    with open_checked(data, name=name) as image:
+        return load_rgb(image, name=name)
+
+
+def open_checked(data: bytes, *, name: str = "the image") -> Image.Image:
+    """Read the header only; refuse what is no picture or too large a one before any pixel is decoded."""
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError as error:
+        reason = "is empty" if not data else f"is none of {', '.join(FORMATS)}"
+        raise UserError(f"{name}: {reason}", remedy="restore or convert the file") from error
+    except Image.DecompressionBombError as error:
+        raise _too_large(name) from error
+    except (OSError, ValueError, SyntaxError, EOFError) as error:  # a damaged header, by format
+        raise _damaged(name, error) from error
+    if image.width * image.height > MAX_PIXELS:
+        image.close()
+        raise _too_large(name)
+    return image
+
+
+def load_rgb(image: Image.Image, *, name: str = "the image") -> Image.Image:
+    """Decode an opened picture: upright, RGB.
+
+    Raises
+    ------
+    UserError
+        As for `open_image`.
+    """
+    try:
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)
+        return to_rgb(image)
+    except UserError as error:
+        raise UserError(f"{name}: {error.message}", remedy=error.remedy) from error
+    except (OSError, ValueError, SyntaxError, EOFError) as error:  # what Pillow's decoders raise on damage
+        raise _damaged(name, error) from error
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """A decoded picture of any mode in RGB, transparent pixels on white.
+
+    Raises
+    ------
+    UserError
+        The pixels are 32-bit integers or floats, whose range no format states.
+    """
+    if image.mode == "RGB" and not image.has_transparency_data:
+        return image
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    if image.mode.startswith("I;16"):
+        levels = np.asarray(image).astype(np.uint32)
+        image = Image.fromarray(((levels + 128) // 257).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise UserError(
+            f"32-bit pixels (mode {image.mode}) have no defined brightness",
+            remedy="convert it to 8 or 16 bits",
+        )
+    return image.convert("RGB")
+
+
+def _too_large(name: str) -> UserError:
+    return UserError(f"{name}: more than {MAX_PIXELS:,} pixels", remedy="make it smaller")
+
+
+def _damaged(name: str, error: Exception) -> UserError:
+    return UserError(f"{name}: damaged or truncated ({error})", remedy="restore the file")
