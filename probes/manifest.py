@@ -63,6 +63,8 @@ def manifest(
             "cluster": card.cluster,
             "n_images": len(images.rows),
             "n_unreadable": len(images.unreadable),
+            "n_not_loaded": len(dataset.dropped),
+            "notes": list(card.notes),
             "images_sha256": images.content_sha256,
             "caution": card.caution,
         },

@@ -93,7 +93,7 @@ def select(probe: Probe, dataset: DemographicDataset, designs: Mapping[str, Labe
     rows = np.flatnonzero(chosen)
     if not len(rows):
         raise UserError(f"probe {probe.name!r} selects no image: {where_text(probe)}", remedy="relax 'where'")
-    excluded = []
+    excluded = [_not_loaded(probe, dataset)]
     if probe.truth:
         excluded.append(_without_truth(dataset, rows, probe))
         rows = rows[dataset.values(probe.truth).iloc[rows].notna().to_numpy()]
@@ -120,7 +120,6 @@ def _condition_text(condition: Filter) -> str:
 
 def _matches(probe: Probe, dataset: DemographicDataset, attribute: str, condition: Filter) -> np.ndarray:
     """[N] bool. A filter reads the labels; whether the image shows them is counted later."""
-    negated = isinstance(condition, Exclusion)
     wanted = condition.not_ if isinstance(condition, Exclusion) else condition
     wanted = [wanted] if isinstance(wanted, str) else wanted
     known = [*dataset.levels(attribute), MISSING]
@@ -131,8 +130,21 @@ def _matches(probe: Probe, dataset: DemographicDataset, attribute: str, conditio
                 f"probe {probe.name!r}: no image has {attribute} {value!r}",
                 remedy=remedy if len(remedy) <= LONGEST_REMEDY else f"{attribute} has {len(known)} values",
             )
-    listed = dataset.frame[attribute].fillna(MISSING).isin(wanted).to_numpy()
-    return ~listed if negated else listed
+    return _listed(dataset.frame[attribute], condition)
+
+
+def _listed(values: pd.Series, condition: Filter) -> np.ndarray:
+    wanted = condition.not_ if isinstance(condition, Exclusion) else condition
+    listed = values.fillna(MISSING).isin([wanted] if isinstance(wanted, str) else wanted).to_numpy()
+    return ~listed if isinstance(condition, Exclusion) else listed
+
+
+def _not_loaded(probe: Probe, dataset: DemographicDataset) -> pd.DataFrame:
+    """Annotated images that the loader had to leave out, unless a filter is known to exclude them."""
+    table = dataset.dropped
+    for attribute, condition in probe.where.items():
+        table = table[table[attribute].isna().to_numpy() | _listed(table[attribute], condition)]
+    return _count(table[["reason", *probe.attributes]].fillna(MISSING))
 
 
 def _labels(dataset: DemographicDataset, rows: np.ndarray, attributes: Sequence[str]) -> pd.DataFrame:

@@ -8,13 +8,23 @@ from pathlib import Path
 from clipmodel.errors import UserError
 from clipmodel.yamlfile import closest
 from probes.datasets.base import DataCard, DemographicDataset, UnreadableImageError
+from probes.datasets.celeba import load_celeba
+from probes.datasets.congress import load_congress
 from probes.datasets.emoji import EmojiDataset
+from probes.datasets.fairface import load_fairface
 from probes.datasets.table import TableDataset
+from probes.datasets.utkface import load_utkface
 
 __all__ = ["DataCard", "DemographicDataset", "UnreadableImageError", "load_dataset"]
 
 EMBEDDED: dict[str, Callable[[], DemographicDataset]] = {"emoji": EmojiDataset}
-AT_PATH: dict[str, Callable[[Path], DemographicDataset]] = {"table": TableDataset}
+AT_PATH: dict[str, Callable[[Path], DemographicDataset]] = {
+    "table": TableDataset,
+    "fairface": load_fairface,
+    "utkface": load_utkface,
+    "celeba": load_celeba,
+    "congress": load_congress,
+}
 
 
 def load_dataset(spec: str) -> DemographicDataset:

@@ -9,13 +9,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
-ID = "image_id"
+ID, REASON = "image_id", "reason"
 VISIBLE_PREFIX = "visible_"
 
 
@@ -31,6 +32,7 @@ class DataCard:
     label_provenance: Literal["perceived", "self-reported", "by design", "not stated"]
     caution: str
     cluster: str | None = None  # the column whose equal values are no independent images
+    notes: tuple[str, ...] = ()  # what the loader repaired, cut or assumed, a sentence each
 
 
 class UnreadableImageError(ValueError):
@@ -51,6 +53,11 @@ class DemographicDataset(ABC):
         What a reader must know of the data.
     orders
         The natural order of the values of an attribute, where it is not the alphabet's or the numbers'.
+    dropped
+        One row an annotated image that is no row of the frame: the reason, and the attributes that are
+        known all the same. An audit counts them as excluded.
+    derived
+        Attribute -> the attribute it is made from: the two go together by construction.
 
     Raises
     ------
@@ -65,6 +72,8 @@ class DemographicDataset(ABC):
         attributes: Sequence[str],
         card: DataCard,
         orders: Mapping[str, Sequence[str]] | None = None,
+        dropped: pd.DataFrame | None = None,
+        derived: Mapping[str, str] | None = None,
     ) -> None:
         needed = [ID, *attributes, *([card.cluster] if card.cluster else [])]
         if absent := [name for name in needed if name not in frame]:
@@ -75,6 +84,9 @@ class DemographicDataset(ABC):
         self.attributes = list(attributes)
         self.card = card
         self.orders = dict(orders or {})
+        unread = pd.DataFrame({REASON: []}) if dropped is None else dropped
+        self.dropped = unread.reindex(columns=[REASON, *self.attributes]).astype(object)
+        self.derived = dict(derived or {})
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -118,6 +130,16 @@ class DemographicDataset(ABC):
         for values in self.frame.itertuples(index=False):
             digest.update("\x1f".join(map(str, values)).encode() + b"\x1e")
         return digest.hexdigest()
+
+
+def read_image_file(path: Path) -> bytes:
+    """The bytes of an image file; raises UnreadableImageError where there is none."""
+    if not path.is_file():
+        raise UnreadableImageError("there is no such file")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UnreadableImageError("the file cannot be read") from error
 
 
 def decode(data: bytes) -> Image.Image:

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from clipmodel.errors import UserError
-from probes.datasets.base import ID, VISIBLE_PREFIX, DataCard, DemographicDataset, UnreadableImageError
+from probes.datasets.base import ID, VISIBLE_PREFIX, DataCard, DemographicDataset, read_image_file
 
 PATH_COLUMNS = ("path", "file", "filename", "file_name", "image", "image_path", "filepath", "file_path")
 CLUSTER_COLUMNS = ("cluster", "subject_id", "person_id")
@@ -61,13 +61,7 @@ class TableDataset(DemographicDataset):
         super().__init__(frame, attributes=attributes, card=card)
 
     def read_bytes(self, row: int) -> bytes:
-        path = self._paths[row]
-        if not path.is_file():
-            raise UnreadableImageError("there is no such file")
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise UnreadableImageError("the file cannot be read") from error
+        return read_image_file(self._paths[row])
 
 
 def read_table(file: Path) -> pd.DataFrame:
@@ -79,7 +73,7 @@ def read_table(file: Path) -> pd.DataFrame:
         The file is missing, empty, of another kind, or damaged.
     """
     if not file.is_file():
-        raise UserError(f"no table at {str(file)!r}", remedy="check the path after 'table:'")
+        raise UserError(f"no table at {str(file)!r}", remedy="check the path after the colon")
     if file.suffix.lower() not in SUFFIXES:
         raise UserError(f"{file}: not a table by its name", remedy=f"use one of {', '.join(SUFFIXES)}")
     table = _read_parquet(file) if file.suffix.lower() == ".parquet" else _read_text(file)

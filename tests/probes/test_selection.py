@@ -162,3 +162,23 @@ def test_an_attribute_may_not_have_the_name_of_a_column(data: Small) -> None:
     data.attributes.append("rule")
     with pytest.raises(UserError, match="'rule' is a column of the tables"):
         choose(data, groups=[["rule"]])
+
+
+def test_images_that_were_not_loaded_are_counted_by_what_is_known_of_them() -> None:
+    """Of four, one is an animal, which the filter excludes; of another the kind is unknown: it stays."""
+    frame = pd.DataFrame(ROWS, columns=["image_id", "kind", "tone", "gender", "visible_gender"])
+    dropped = pd.DataFrame(
+        [
+            ("bad name", "person", "dark"),
+            ("bad name", "person", "dark"),
+            ("bad name", "animal", "dark"),
+            ("no file", None, None),
+        ],
+        columns=["reason", "kind", "tone"],
+    )
+    data = Small(frame, attributes=["kind", "tone", "gender"], card=CARD, dropped=dropped)
+    chosen = choose(data, where={"kind": "person", "tone": ["dark"]}, groups=[["tone"], ["gender"]])
+    assert excluded(chosen)[:2] == [
+        ("bad name", "dark", "(missing)", 2),
+        ("no file", "(missing)", "(missing)", 1),
+    ]

@@ -1,0 +1,99 @@
+"""FairFace (Karkkainen & Joo 2021): faces balanced over seven races, with perceived race, gender and age."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+
+import pandas as pd
+
+from clipmodel.errors import UserError
+from probes.datasets.ages import AGE_BANDS
+from probes.datasets.base import ID, DataCard
+from probes.datasets.files import FileDataset, checked_values, find, read_annotations
+
+LABEL_FILES = ("fairface_label_train.csv", "fairface_label_val.csv")
+COLUMNS = ("file", "age", "gender", "race", "service_test")
+ATTRIBUTES = ("race", "race_white", "gender", "age", "split", "service_test")
+# The order of the columns of Table 5 of the CLIP paper.
+RACES = ("Black", "White", "Indian", "Latino_Hispanic", "Middle Eastern", "Southeast Asian", "East Asian")
+GENDERS = ("Female", "Male")
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+DATE = re.compile(r"(?:(?P<before>\d+)-(?P<month>[A-Za-z]{3})|(?P<month_first>[A-Za-z]{3})-(?P<after>\d+))")
+ORDERS = {"race": RACES, "race_white": ("White", "Non-White"), "gender": GENDERS, "age": AGE_BANDS}
+
+
+def load_fairface(root: Path) -> FileDataset:
+    """FairFace: the folder of fairface_label_{train,val}.csv, train/ and val/.
+
+    Adds race_white (White, Non-White), as Tables 3 and 4 of the CLIP paper divide it, and split.
+
+    Raises
+    ------
+    UserError
+        There is no label file, a column is missing, or a value is none of FairFace's.
+
+    Warns
+    -----
+    UserWarning
+        Age bands that a spreadsheet has turned into dates were repaired.
+    """
+    find(root, *LABEL_FILES, what="FairFace")
+    tables = [_read(root / name) for name in LABEL_FILES if (root / name).is_file()]
+    n_repaired = sum(n for _, n in tables)
+    frame = pd.concat([table for table, _ in tables], ignore_index=True)
+    notes: tuple[str, ...] = ()
+    if n_repaired:
+        sentence = (
+            f"{n_repaired:,} age bands that a spreadsheet had turned into dates (3-9 to 9-Mar or 03-Sep, "
+            "10-19 to 19-Oct) were repaired."
+        )
+        warnings.warn(f"{root}: {sentence}", stacklevel=2)
+        notes = (sentence,)
+    card = DataCard(
+        name="fairface",
+        title="FairFace",
+        version="2021",
+        licence="CC BY 4.0",
+        consent="not asked: public Flickr photos under Creative Commons licences, from YFCC-100M",
+        label_provenance="perceived",
+        caution="Race, gender and age are what annotators perceived, not what the persons say of themselves.",
+        notes=notes,
+    )
+    return FileDataset(
+        frame, root=root, attributes=ATTRIBUTES, card=card, orders=ORDERS, derived={"race_white": "race"}
+    )
+
+
+def _read(file: Path) -> tuple[pd.DataFrame, int]:
+    """The rows of one label file, and how many age bands were repaired."""
+    table = read_annotations(file, COLUMNS)
+    if table["file"].isna().any():
+        raise UserError(f"{file}: a row names no file", remedy="give every row its image, such as val/1.jpg")
+    repaired = table["age"].map(_repaired, na_action="ignore")
+    n_repaired = int((table["age"].notna() & (repaired != table["age"])).sum())
+    race = checked_values(file, table["race"], RACES)
+    frame = pd.DataFrame(
+        {
+            ID: table["file"],
+            "race": race,
+            "race_white": race.where(race.isna() | (race == "White"), "Non-White"),
+            "gender": checked_values(file, table["gender"], GENDERS),
+            "age": checked_values(file, repaired, AGE_BANDS),
+            "split": "train" if "train" in file.stem else "val",
+            "service_test": table["service_test"].str.lower(),
+        }
+    )
+    return frame, n_repaired
+
+
+def _repaired(age: str) -> str:
+    """The band a date was made from: 3-9 becomes 9-Mar or 03-Sep, by the language of the spreadsheet."""
+    if not (match := DATE.fullmatch(age.strip())):
+        return age
+    month = (match["month"] or match["month_first"]).lower()
+    if month not in MONTHS:
+        return age
+    first, last = sorted((int(match["before"] or match["after"]), MONTHS.index(month) + 1))
+    return f"{first}-{last}"

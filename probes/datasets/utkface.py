@@ -1,0 +1,76 @@
+"""UTKFace (Zhang, Song & Qi 2017): faces whose age, gender and race stand in the file name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from clipmodel.errors import UserError
+from probes.datasets.ages import AGE_BANDS, age_band
+from probes.datasets.base import ID, REASON, DataCard
+from probes.datasets.files import FileDataset, find
+
+GENDERS = {"0": "Male", "1": "Female"}
+RACES = {"0": "White", "1": "Black", "2": "Asian", "3": "Indian", "4": "Others"}
+OLDEST_YEARS = 116
+SUFFIXES = (".jpg", ".chip")  # aligned copies are named ... .jpg.chip.jpg
+CARD = DataCard(
+    name="utkface",
+    title="UTKFace",
+    version="2017",
+    licence="non-commercial research only",
+    consent="not asked: images collected on the web",
+    label_provenance="perceived",
+    caution="Age, gender and race were estimated by a model and checked by annotators, not reported.",
+)
+
+
+def load_utkface(root: Path) -> FileDataset:
+    """UTKFace: a folder of [age]_[gender]_[race]_[date].jpg, in subfolders or not.
+
+    Attributes: race (five), gender, age (years) and age_band (FairFace's bands). Images whose name lacks a
+    field, or holds a value that does not exist, are dropped and counted.
+
+    Raises
+    ------
+    UserError
+        The folder is missing, or no file in it is named so.
+    """
+    find(root, ".", what="UTKFace")
+    rows, dropped = [], []
+    for path in sorted(root.rglob("*.jpg")):
+        labels = _labels(path.name)
+        if REASON in labels:
+            dropped.append(labels)
+        else:
+            rows.append({ID: path.relative_to(root).as_posix(), **labels})
+    if not rows:
+        raise UserError(
+            f"{root}: no image is named as UTKFace names them",
+            remedy="a name is [age]_[gender]_[race]_[date].jpg, such as 25_1_0_20170116174525125.jpg",
+        )
+    return FileDataset(
+        pd.DataFrame(rows),
+        root=root,
+        attributes=("race", "gender", "age", "age_band"),
+        card=CARD,
+        orders={"race": tuple(RACES.values()), "gender": ("Female", "Male"), "age_band": AGE_BANDS},
+        dropped=pd.DataFrame(dropped, columns=[REASON, "age", "age_band"]),
+        derived={"age_band": "age"},
+    )
+
+
+def _labels(name: str) -> dict[str, str]:
+    """The attributes in a file name; with the reason why it cannot be used, where it cannot."""
+    for suffix in (*SUFFIXES, *SUFFIXES):
+        name = name.removesuffix(suffix)
+    age, *others = name.split("_")
+    years = age.isdigit() and int(age) <= OLDEST_YEARS
+    known = {"age": str(int(age)), "age_band": age_band(int(age))} if years else {}
+    if len(others) != 3:
+        return known | {REASON: "the file name lacks a field"}
+    gender, race, _ = others
+    if not years or gender not in GENDERS or race not in RACES:
+        return known | {REASON: "the file name holds a value that does not exist"}
+    return known | {"gender": GENDERS[gender], "race": RACES[race]}
