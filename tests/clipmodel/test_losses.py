@@ -1,7 +1,8 @@
-"""The loss against torch's own cross entropy, whole and chunked, values and gradients."""
+"""The losses against their definitions, whole and chunked, values and gradients."""
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clipmodel.losses import contrastive_loss
+from clipmodel.losses import contrastive_loss, sigmoid_loss
 
 
 def _pairs(n: int, d: int = 8, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
@@ -33,6 +34,11 @@ def _naive(images: Tensor, texts: Tensor, scale: Tensor, ignore: Tensor | None =
     return total / (2 * n)
 
 
+def _some_pairs(n: int) -> Tensor:
+    """A mask of pairs to ignore, never the matching ones."""
+    return (torch.rand(n, n, generator=torch.Generator().manual_seed(1)) < 0.3).fill_diagonal_(False)
+
+
 def test_two_orthogonal_pairs_by_hand() -> None:
     # Logits are s on the diagonal and 0 off it: each cross entropy is log(e^s + 1) - s.
     loss = contrastive_loss(torch.eye(2), torch.eye(2), 3.0)
@@ -43,10 +49,7 @@ def test_two_orthogonal_pairs_by_hand() -> None:
 @pytest.mark.parametrize("masked", [False, True])
 def test_matches_the_definition(chunk: int | None, masked: bool) -> None:
     inputs = _pairs(7)
-    ignore = None
-    if masked:
-        ignore = torch.rand(7, 7, generator=torch.Generator().manual_seed(1)) < 0.3
-        ignore.fill_diagonal_(False)
+    ignore = _some_pairs(7) if masked else None
     expected = _naive(*inputs, ignore)
     found = contrastive_loss(*inputs, chunk, ignore=ignore)
     assert found.item() == pytest.approx(expected.item(), abs=1e-12)
@@ -61,8 +64,40 @@ def test_ignored_pair_changes_the_loss() -> None:
     assert contrastive_loss(images, texts, scale, ignore=ignore) < contrastive_loss(images, texts, scale)
 
 
+def _naive_sigmoid(
+    images: Tensor, texts: Tensor, scale: Tensor, bias: Tensor, ignore: Tensor | None
+) -> Tensor:
+    """Pair by pair, as the definition reads."""
+    total = torch.zeros((), dtype=images.dtype)
+    for i, j in itertools.product(range(len(images)), repeat=2):
+        if ignore is None or not ignore[i, j]:
+            sign = 1 if i == j else -1
+            total = total - torch.sigmoid(sign * (scale * images[i] @ texts[j] + bias)).log()
+    return total / len(images)
+
+
+@pytest.mark.parametrize("chunk", [None, 1, 3, 100])
+@pytest.mark.parametrize("masked", [False, True])
+def test_sigmoid_matches_its_definition(chunk: int | None, masked: bool) -> None:
+    inputs = (*_pairs(7), torch.tensor(-2.0, dtype=torch.float64, requires_grad=True))
+    ignore = _some_pairs(7) if masked else None
+    expected = _naive_sigmoid(*inputs, ignore)
+    found = sigmoid_loss(*inputs, chunk, ignore=ignore)
+    assert found.item() == pytest.approx(expected.item(), abs=1e-12)
+    for a, b in zip(torch.autograd.grad(found, inputs), torch.autograd.grad(expected, inputs), strict=True):
+        assert (a - b).abs().max() < 1e-12
+
+
+def test_sigmoid_of_two_orthogonal_pairs_by_hand() -> None:
+    # Logits are 3 - 1 on the diagonal and 0 - 1 off it; each image has one of either.
+    expected = math.log(1 + math.exp(-2)) + math.log(1 + math.exp(-1))
+    assert float(sigmoid_loss(torch.eye(2), torch.eye(2), 3.0, -1.0)) == pytest.approx(expected, abs=1e-6)
+
+
 def test_refuses_what_cannot_be_paired() -> None:
     with pytest.raises(ValueError, match="pairs must match"):
         contrastive_loss(torch.eye(3), torch.eye(3)[:2], 1.0)
     with pytest.raises(ValueError, match="chunk"):
         contrastive_loss(torch.eye(3), torch.eye(3), 1.0, 0)
+    with pytest.raises(ValueError, match="pairs must match"):
+        sigmoid_loss(torch.eye(3), torch.eye(3)[:2], 1.0, 0.0)
