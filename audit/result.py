@@ -74,8 +74,8 @@ class AuditResult:
             The records break their contract (`probes.records.validate`).
         """
         validate(records)
-        # Through JSON, so that a result in memory equals the one read back.
-        manifest = json.loads(json.dumps(records.manifest, allow_nan=False))
+        # Through JSON, so that a result in memory equals the one read back, the order of keys included.
+        manifest = json.loads(json.dumps(records.manifest, sort_keys=True, allow_nan=False))
         attributes = records.attributes
         gaps = gap_table(records.counts, manifest, attributes)
         gates = gate_table(gaps, manifest.get("gates") or ())

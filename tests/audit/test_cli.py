@@ -58,10 +58,10 @@ def test_usage_errors_exit_with_2(words: list[str]) -> None:
 
 
 def raising(error: BaseException) -> object:
-    def show(model: str = "tiny") -> None:
+    def load(*_: object, **__: object) -> None:
         raise error
 
-    return show
+    return load
 
 
 @pytest.mark.parametrize(
