@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import matplotlib as mpl
 import numpy as np
@@ -17,17 +17,32 @@ from matplotlib.transforms import blended_transform_factory
 from audit.formatting import integer
 from audit.svg import FONT_POINTS, ROLES
 
-WIDTH_INCHES = 4.5
-ROW_INCHES = 0.205
+WIDTH_POINTS = 324
+ROW_POINTS = 14.8
+LETTER_POINTS = 5.4
+LEGEND_ROW_POINTS = 15
 SIGNIFICANT = 0.05
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
 DASHES = ("", (4, 1.5), (1, 1.2), (5, 1.2, 1, 1.2), (7, 2), (2, 1), (3, 1, 1, 1, 1, 1), (9, 1.5))
-DASHED_LINE = {"color": ROLES["muted"], "linewidth": 0.8, "linestyle": (0, (3, 2))}
+DASHED_LINE: Final[dict[str, Any]] = {"color": ROLES["muted"], "linewidth": 0.8, "linestyle": (0, (3, 2))}
 
 
 @contextmanager
-def canvas(*, rows: float) -> Iterator[tuple[Figure, Axes]]:
-    """Yield a figure as high as that many rows of text, in the colours of `svg.ROLES`."""
+def canvas(
+    *, rows: float, left: Iterable[str], right: Iterable[str] = (), above: float = 3, below: float = 33
+) -> Iterator[tuple[Figure, Axes]]:
+    """Yield a figure as high as that many rows of text, in the colours of `svg.ROLES`.
+
+    Parameters
+    ----------
+    rows
+        Height of the plot.
+    left, right
+        Lettering beside the plot; the longest decides how much room it gets. Measuring every text instead, as
+        matplotlib's layouts do, takes twice the time.
+    above, below
+        Room for lettering above and below the plot, in points.
+    """
     style = sns.axes_style("white") | {
         "text.color": ROLES["ink"], "axes.labelcolor": ROLES["ink"], "axes.edgecolor": ROLES["muted"],
         "xtick.color": ROLES["ink"], "ytick.color": ROLES["ink"], "hatch.linewidth": 0.6,
@@ -35,12 +50,31 @@ def canvas(*, rows: float) -> Iterator[tuple[Figure, Axes]]:
     }  # fmt: skip
     sizes = ("font.size", "axes.labelsize", "xtick.labelsize", "ytick.labelsize", "legend.fontsize")
     spines = {f"axes.spines.{side}": False for side in ("left", "right", "top", "bottom")}
+    height = above + rows * ROW_POINTS + below
+    edges = [8 + LETTER_POINTS * max(map(len, texts), default=0) for texts in (list(left), list(right))]
     with mpl.rc_context(style | spines | dict.fromkeys(sizes, FONT_POINTS)):
-        figure = Figure(figsize=(WIDTH_INCHES, ROW_INCHES * (rows + 3)), layout="constrained")
+        figure = Figure(figsize=(WIDTH_POINTS / 72, height / 72))
         ax = figure.subplots()
+        figure.subplots_adjust(
+            left=edges[0] / WIDTH_POINTS, right=1 - edges[1] / WIDTH_POINTS,
+            bottom=below / height, top=1 - above / height,
+        )  # fmt: skip
         ax.grid(axis="x", color=ROLES["grid"], linewidth=0.6, clip_on=False)
         ax.set_axisbelow(True)
         yield figure, ax
+
+
+@contextmanager
+def forest_canvas(rows: pd.DataFrame, *, n: str, below: float = 33) -> Iterator[tuple[Figure, Axes]]:
+    """Yield a canvas for the rows of a forest plot, their labels to the left and n to the right."""
+    groups = [row for _, row in marked(rows)]
+    numbers = [_n_words(row[n]) for row in groups]
+    with canvas(rows=len(rows), left=[r["label"] for r in groups], right=numbers, below=below) as (
+        figure,
+        ax,
+    ):
+        yield figure, ax
+        _label_rows(ax, rows, n=n)
 
 
 def stack(blocks: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
@@ -88,20 +122,24 @@ def draw_intervals(ax: Axes, rows: pd.DataFrame, *, centre: str, low: str, high:
         )  # fmt: skip
 
 
-def label_rows(ax: Axes, rows: pd.DataFrame, *, n: str) -> None:
+def _label_rows(ax: Axes, rows: pd.DataFrame, *, n: str) -> None:
     """Write the labels to the left, n to the right, and the headings from the left edge on."""
     headings = rows["heading"].astype(bool)
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.set_yticks(range(len(rows)), rows["label"].where(~headings, ""))
     for place, row in marked(rows):
-        ax.text(1.02, place, f"n {integer(row[n])}", transform=ax.get_yaxis_transform(),
+        ax.text(1.02, place, _n_words(row[n]), transform=ax.get_yaxis_transform(),
                 va="center_baseline", color=ROLES["muted"])  # fmt: skip
     # Headings run over the plot, on a ground of their own, so that a long one takes no room from it.
     edge = blended_transform_factory(ax.figure.transFigure, ax.transData)
-    ground = {"facecolor": ROLES["paper"], "edgecolor": "none", "pad": 1}
-    for place in np.flatnonzero(headings):
+    ground: dict[str, Any] = {"facecolor": ROLES["paper"], "edgecolor": "none", "pad": 1}
+    for place in np.flatnonzero(headings).tolist():
         ax.text(0.01, place, rows["label"][place], transform=edge, va="center_baseline", weight="bold",
                 in_layout=False, bbox=ground)  # fmt: skip
+
+
+def _n_words(n: float) -> str:
+    return f"n {integer(n)}"
 
 
 def percent_limits(ax: Axes, values: pd.Series) -> None:

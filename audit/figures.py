@@ -20,10 +20,11 @@ from matplotlib.patches import Rectangle
 from audit.canvas import (
     DASHED_LINE,
     DASHES,
+    LEGEND_ROW_POINTS,
     MARKERS,
     canvas,
     draw_intervals,
-    label_rows,
+    forest_canvas,
     marked,
     percent_limits,
     series_colour,
@@ -55,11 +56,10 @@ def rate_forest(rates: pd.DataFrame, *, attributes: Sequence[str], name: str, ti
     """
     rows = _group_rows(rates, attributes=attributes)
     overall = rates[_split_by(rates) == 0]
-    with canvas(rows=len(rows)) as (figure, ax):
+    with forest_canvas(rows, n="n") as (figure, ax):
         for rate in overall["rate"]:
             ax.axvline(100 * rate, **DASHED_LINE)
         draw_intervals(ax, rows, centre="rate", low="low", high="high")
-        label_rows(ax, rows, n="n")
         percent_limits(ax, rows["high"])
         ax.set_xlabel(axis)
     shares = [f"{row['label']} {percent(row['rate'])}, n {integer(row['n'])}" for _, row in marked(rows)]
@@ -82,10 +82,9 @@ def difference_forest(gaps: pd.DataFrame, *, name: str, title: str) -> str:
         for (by, reference), part in gaps.groupby(["by", "reference"], sort=False)
     ]
     rows = stack(blocks)
-    with canvas(rows=len(rows)) as (figure, ax):
+    with forest_canvas(rows, n="n_group") as (figure, ax):
         ax.axvline(0, color=ROLES["ink"], linewidth=0.9)
         draw_intervals(ax, rows, centre="difference", low="difference_low", high="difference_high")
-        label_rows(ax, rows, n="n_group")
         ax.set_xlabel("difference, percentage points")
     gap_words = [f"{row['label']} {points(row['difference'])}" for _, row in marked(rows)]
     description = f"Difference from the reference in percentage points: {'; '.join(gap_words)}."
@@ -108,7 +107,8 @@ def design_dumbbell(
     rows = _group_rows(rates[rates["design"] == designs[0]], attributes=attributes)
     keys = _attribute_columns(rates)
     by_design = {design: part.set_index(keys)["rate"] for design, part in rates.groupby("design")}
-    with canvas(rows=len(rows) + 1.5) as (figure, ax):
+    below = 40 + LEGEND_ROW_POINTS * -(-len(designs) // 2)
+    with forest_canvas(rows, n="n", below=below) as (figure, ax):
         for place, row in marked(rows):
             cell = tuple(row[key] for key in keys)
             values = [100 * by_design[design].loc[cell] for design in designs]
@@ -116,11 +116,10 @@ def design_dumbbell(
                     clip_on=False)  # fmt: skip
             for index, value in enumerate(values):
                 ax.plot(value, place, **series_mark(index))
-        label_rows(ax, rows, n="n")
         percent_limits(ax, rates.loc[_split_by(rates) <= 1, "rate"])
         ax.set_xlabel(axis)
         handles = [ax.plot([], [], label=words(d), **series_mark(i))[0] for i, d in enumerate(designs)]
-        figure.legend(handles=handles, loc="outside lower center", ncols=2)
+        figure.legend(handles=handles, loc="lower center", ncols=2)
     spans = [f"{words(d)} {percent(by_design[d].min())} to {percent(by_design[d].max())}" for d in designs]
     description = f"Range of the groups' rates by class design: {'; '.join(spans)}."
     return to_svg(figure, name=name, title=title, description=description)
@@ -144,7 +143,8 @@ def threshold_curves(
     shown = shown.assign(percent=100 * shown["rate"])
     groups = in_order(shown[attribute])
     every = max(1, shown["threshold"].nunique() // 10)
-    with canvas(rows=14) as (figure, ax):
+    below = 40 + LEGEND_ROW_POINTS * -(-len(groups) // 3)
+    with canvas(rows=12, left=["100000"], right=["0"], below=below) as (figure, ax):
         _mark_thresholds(ax, shown, attribute=attribute, groups=groups, thresholds=thresholds)
         sns.lineplot(
             data=shown, x="threshold", y="percent", ax=ax, estimator=None, markevery=every, markersize=5,
@@ -153,9 +153,10 @@ def threshold_curves(
             dashes=list(islice(cycle(DASHES), len(groups))), markeredgecolor=ROLES["paper"],
         )  # fmt: skip
         handles, labels = ax.get_legend_handles_labels()
-        ax.get_legend().remove()
+        if (inner := ax.get_legend()) is not None:
+            inner.remove()
         labels = [words(label) for label in labels]
-        figure.legend(handles, labels, loc="outside lower center", ncols=3, handlelength=3)
+        figure.legend(handles, labels, loc="lower center", ncols=3, handlelength=3)
         ax.set(xlabel="threshold on the probability", ylabel=axis, xlim=(0, 1), ylim=(0, None))
         ax.grid(axis="both", color=ROLES["grid"], linewidth=0.6, clip_on=False)
     description = _describe_curves(shown, attribute=attribute, groups=groups)
@@ -181,7 +182,7 @@ def intersection_map(
     cells = rates[(_split_by(rates) == 2) & (rates[rows] != ALL) & (rates[columns] != ALL)]
     down, across = in_order(cells[rows]), in_order(cells[columns])
     top = float(np.nanmax(cells["rate"], initial=1e-9))
-    with canvas(rows=1.9 * len(down)) as (figure, ax):
+    with canvas(rows=1.9 * len(down), left=map(words, down), above=20, below=3) as (figure, ax):
         for cell in cells.to_dict("records"):
             place = across.index(cell[columns]), down.index(cell[rows])
             _draw_cell(ax, cell, place=place, top=top, small=small)
@@ -227,11 +228,13 @@ def _mark_thresholds(
 ) -> None:
     for threshold in thresholds:
         ax.axvline(threshold, **DASHED_LINE)
-        at = shown[np.isclose(shown["threshold"], threshold)].set_index(attribute)
-        for index, group in enumerate(group for group in groups if group in at.index):
+        at = {
+            row[attribute]: row for row in shown[np.isclose(shown["threshold"], threshold)].to_dict("records")
+        }
+        for index, group in enumerate(groups):
             place = threshold + 0.012 * (index - (len(groups) - 1) / 2)
-            ends = [100 * at.loc[group, "low"], 100 * at.loc[group, "high"]]
-            ax.plot([place, place], ends, color=series_colour(index), linewidth=2.2, alpha=0.55)
+            ends = [100 * at[group][end] for end in ("low", "high")] if group in at else []
+            ax.plot([place] * len(ends), ends, color=series_colour(index), linewidth=2.2, alpha=0.55)
 
 
 def _draw_cell(ax: Axes, cell: Mapping[Any, Any], *, place: tuple[int, int], top: float, small: int) -> None:
@@ -243,9 +246,14 @@ def _draw_cell(ax: Axes, cell: Mapping[Any, Any], *, place: tuple[int, int], top
     ink = ROLES["ink"] if empty else ROLES[f"heat-ink-{step}"]
     few = empty or cell["n"] < small
     if few:
-        hatched = {"hatch": "////", "edgecolor": ROLES["muted"], "facecolor": "none", "linewidth": 0}
+        hatched: dict[str, Any] = {
+            "hatch": "////",
+            "edgecolor": ROLES["muted"],
+            "facecolor": "none",
+            "linewidth": 0,
+        }
         ax.add_patch(Rectangle(place, 1, 1, **hatched))
-    ground = {"facecolor": face, "edgecolor": "none", "pad": 1} if few else None
+    ground: dict[str, Any] | None = {"facecolor": face, "edgecolor": "none", "pad": 1} if few else None
     rate = "too few" if empty else percent(cell["rate"])
     for height, text, size in ((0.36, rate, 9.5), (0.7, f"n {integer(cell['n'])}", 8.5)):
         ax.text(x + 0.5, y + height, text, ha="center", va="center", color=ink, fontsize=size, bbox=ground)

@@ -19,12 +19,12 @@ _ORDINAL = (
 
 def percent(value: float | None) -> str:
     """Return a share in [0, 1] as a percentage with one decimal, an en dash for NaN or None."""
-    return MISSING if _absent(value) else f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
+    return MISSING if value is None or math.isnan(value) else f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
 
 
 def points(value: float | None) -> str:
     """Return a difference of shares in percentage points, always with its sign."""
-    if _absent(value):
+    if value is None or math.isnan(value):
         return MISSING
     rounded = round(100 * value, 1)
     sign = "+" if rounded > 0 else MINUS if rounded < 0 else "\N{PLUS-MINUS SIGN}"
@@ -33,41 +33,45 @@ def points(value: float | None) -> str:
 
 def percent_interval(low: float | None, high: float | None) -> str:
     """Return an interval of shares, in percent."""
-    if _absent(low) or _absent(high):
+    if low is None or high is None or math.isnan(low + high):
         return MISSING
     return f"{100 * low:.1f} to {100 * high:.1f}\N{NO-BREAK SPACE}%"
 
 
 def points_interval(low: float | None, high: float | None) -> str:
     """Return an interval of differences, in percentage points."""
-    return MISSING if _absent(low) or _absent(high) else f"{points(low)} to {points(high)}"
+    if low is None or high is None or math.isnan(low + high):
+        return MISSING
+    return f"{points(low)} to {points(high)}"
 
 
 def ratio(value: float | None) -> str:
     """Return a ratio of shares with two decimals."""
-    if _absent(value):
+    if value is None or math.isnan(value):
         return MISSING
     return "\N{INFINITY}" if math.isinf(value) else f"{value:.2f}"
 
 
 def ratio_interval(low: float | None, high: float | None) -> str:
-    """Return an interval of ratios."""
-    return MISSING if _absent(low) or _absent(high) else f"{ratio(low)} to {ratio(high)}"
+    """Return an interval of ratios; a bound that is not finite is written as a dash."""
+    if low is None or math.isnan(low):
+        return MISSING
+    return f"{ratio(low)} to {ratio(high)}"
 
 
 def p_value(value: float | None) -> str:
     """Return a p-value with three decimals, or its bound below .001."""
-    if _absent(value):
+    if value is None or math.isnan(value):
         return MISSING
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def integer(value: float | None) -> str:
     """Return a count with thousands separated."""
-    return MISSING if _absent(value) else f"{int(value):,}"
+    return MISSING if value is None or math.isnan(value) else f"{int(value):,}"
 
 
-def words(name: str) -> str:
+def words(name: object) -> str:
     """Return a column or class name as words: "skin_tone x gender" -> "skin tone × gender"."""
     return str(name).replace("_", " ").replace(" x ", " \N{MULTIPLICATION SIGN} ")
 
@@ -82,7 +86,3 @@ def _rank(name: str) -> tuple[int, int, str]:
         return 0, _ORDINAL.index(name), name
     number = re.match(r"\d+", name)
     return (1, int(number[0]), name) if number else (2, 0, name)
-
-
-def _absent(value: float | None) -> bool:
-    return value is None or math.isnan(value)

@@ -76,7 +76,7 @@ def exclusions(excluded: pd.DataFrame, *, manifest: Mapping[str, Any]) -> dict[s
     return {"lead": lead, "table": table}
 
 
-def _where(row: Mapping[str, Any], names: Sequence[str]) -> str:
+def _where(row: Mapping[Any, Any], names: Sequence[str]) -> str:
     known = [f"{fmt.words(a)} {fmt.words(row[a])}" for a in names if row.get(a, parts.ALL) != parts.ALL]
     return ", ".join(known) or "all images"
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from audit import figures
@@ -114,7 +115,7 @@ def largest_gap(gaps: pd.DataFrame) -> dict[str, Any] | None:
     size = gaps["difference"].abs()
     if size.notna().sum() == 0:
         return None
-    return {str(key): value for key, value in gaps.loc[size.idxmax()].items()}
+    return {str(key): value for key, value in gaps.iloc[int(np.nanargmax(size))].items()}
 
 
 def _drawings(
@@ -186,7 +187,7 @@ def group_table(
     return parts.Table(caption=caption, columns=columns, rows=rows)
 
 
-def _row(row: Mapping[str, Any], *, names: Sequence[str], ways: bool) -> list[str]:
+def _row(row: Mapping[Any, Any], *, names: Sequence[str], ways: bool) -> list[str]:
     compared = isinstance(row["reference"], str)
     notes = [note for note in (row["note"], row["note_gap"]) if isinstance(note, str) and note]
     return [

@@ -116,7 +116,7 @@ def of_specification(frame: pd.DataFrame, specification: Mapping[str, Any]) -> p
     return frame[mask]
 
 
-def asking(specification: Mapping[str, Any], *, design: bool = True) -> str:
+def asking(specification: Mapping[Any, Any], *, design: bool = True) -> str:
     """Return a way of asking in words: "default, plain, probability ≥ 0.2"."""
     rule = "highest-scoring class"
     if specification["rule"] == "probability":
@@ -125,18 +125,18 @@ def asking(specification: Mapping[str, Any], *, design: bool = True) -> str:
     return f"{start}{fmt.words(specification['template'])}, {rule}"
 
 
-def group_name(row: Mapping[str, Any], attributes: Sequence[str]) -> str:
+def group_name(row: Mapping[Any, Any], attributes: Sequence[str]) -> str:
     """Return a row's group in words: "dark × woman", or "all images" where it is not split."""
     split = [str(row[a]) for a in attributes if row.get(a, ALL) != ALL]
     return fmt.words(" x ".join(split)) if split else "all images"
 
 
-def contrast(gap: Mapping[str, Any]) -> str:
+def contrast(gap: Mapping[Any, Any]) -> str:
     """Return a contrast in words, without its numbers: "skin tone dark against light"."""
     return f"{fmt.words(gap['by'])} {fmt.words(gap['group'])} against {fmt.words(gap['reference'])}"
 
 
-def contrast_numbers(gap: Mapping[str, Any], *, low: str, high: str) -> str:
+def contrast_numbers(gap: Mapping[Any, Any], *, low: str, high: str) -> str:
     """Return the effect of a contrast with its interval, n and adjusted p."""
     interval = fmt.points_interval(gap[low], gap[high])
     return (
