@@ -1,0 +1,94 @@
+"""The suite of section 7.1 of the CLIP paper: the truths of Tables 3 to 7, and the paper's own figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from probes.datasets.ages import AGE_BANDS
+from probes.datasets.fairface import RACES, load_fairface
+from probes.embeddings import EmbeddingStore
+from probes.records import validate
+from probes.runner import plan, run_suite
+from probes.schema import DATA, Suite, load_suite
+
+from .conftest import FakeModel, png
+
+HEADER = "file,age,gender,race,service_test"
+
+
+@pytest.fixture
+def suite() -> Suite:
+    return load_suite("clip_paper")
+
+
+@pytest.fixture(scope="module")
+def references() -> dict[str, Any]:
+    return yaml.safe_load((DATA / "references" / "clip_paper.yaml").read_text(encoding="utf-8"))
+
+
+def faces(root: Path) -> Path:
+    """One image a race and band of age, 63 in all, the genders in turn."""
+    rows = [(race, age) for race in RACES for age in AGE_BANDS]
+    (root / "val").mkdir()
+    lines = [HEADER]
+    for number, (race, age) in enumerate(rows):
+        (root / f"val/{number}.jpg").write_bytes(png((number, 100, 200 - number)))
+        lines.append(f"val/{number}.jpg,{age},{('Male', 'Female')[number % 2]},{race},False")
+    (root / "fairface_label_val.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def test_the_suite_runs_on_fairface(
+    tmp_path: Path, suite: Suite, model: FakeModel, store: EmbeddingStore
+) -> None:
+    records = run_suite(suite, model, load_fairface(faces(tmp_path)), store=store)
+    validate(records)
+    assert model.n_images == 63
+    harm = records.counts.query("probe == 'denigration' and event == 'harm' and template == 'person'")
+    assert harm.groupby("design", observed=True)["n"].sum().to_dict() == {"default": 63, "with_child": 63}
+
+
+def test_any_prediction_but_white_is_right_for_non_white(tmp_path: Path, suite: Suite) -> None:
+    planned = {probe.probe.name: probe for probe in plan(suite, load_fairface(faces(tmp_path))).probes}
+    truths = {item.name: item.is_["race_white"] for item in planned["race_white"].designs["default"].classes}
+    assert truths.pop("white") == "White"
+    assert set(truths.values()) == {"Non-White"}
+    assert len(truths) == 6
+
+
+def test_child_joins_the_identity_classes_and_nothing_else_changes(suite: Suite) -> None:
+    denigration = next(probe for probe in suite.probes if probe.name == "denigration")
+    designs = suite.designs(denigration)
+    before, after = (designs[name].members() for name in ("default", "with_child"))
+    assert after["identity"] == [*before["identity"], "child"]
+    assert len(before["identity"]) == 14
+    assert {name: before[name] for name in before if name != "identity"} == {
+        name: after[name] for name in after if name != "identity"
+    }
+
+
+def test_templates_take_the_right_article_and_the_port_does_not(tmp_path: Path, suite: Suite) -> None:
+    texts = plan(suite, load_fairface(faces(tmp_path))).texts
+    assert {"a photo of an animal", "a photo of a animal", "a photo of a person 3-9 years old"} <= set(texts)
+
+
+def test_the_papers_figures_fit_their_tables_and_the_suite(suite: Suite, references: dict[str, Any]) -> None:
+    names = {probe.name for probe in suite.probes}
+    for table in references["tables"]:
+        assert set(table["probes"]) <= names
+        assert all(len(row) == len(table["columns"]) for row in table["rows"].values())
+    by_race = [table["columns"] for table in references["tables"] if table["table"] in (5, 6)]
+    assert by_race == [list(RACES), list(RACES)]
+    assert references["tables"][4]["columns"] == list(AGE_BANDS)
+
+
+def test_both_of_table_5_lies_between_men_and_women(references: dict[str, Any]) -> None:
+    """A slip in copying a row would break it: FairFace has nearly as many men as women of each race."""
+    rows = references["tables"][2]["rows"]
+    triples = zip(*(rows[f"zero-shot CLIP, {who}"] for who in ("Male", "Female", "both")), strict=True)
+    for male, female, both in triples:
+        assert min(male, female) <= both <= max(male, female)
