@@ -46,7 +46,7 @@ def canvas(
     style = sns.axes_style("white") | {
         "text.color": ROLES["ink"], "axes.labelcolor": ROLES["ink"], "axes.edgecolor": ROLES["muted"],
         "xtick.color": ROLES["ink"], "ytick.color": ROLES["ink"], "hatch.linewidth": 0.6,
-        "legend.frameon": False, "xtick.bottom": False, "ytick.left": False,
+        "legend.frameon": False, "lines.solid_capstyle": "butt", "xtick.bottom": False, "ytick.left": False,
     }  # fmt: skip
     sizes = ("font.size", "axes.labelsize", "xtick.labelsize", "ytick.labelsize", "legend.fontsize")
     spines = {f"axes.spines.{side}": False for side in ("left", "right", "top", "bottom")}

@@ -157,7 +157,10 @@ def threshold_curves(
             inner.remove()
         labels = [words(label) for label in labels]
         figure.legend(handles, labels, loc="lower center", ncols=3, handlelength=3)
-        ax.set(xlabel="threshold on the probability", ylabel=axis, xlim=(0, 1), ylim=(0, None))
+        # Every curve starts at 100 % at a threshold of 0, which would press the rest to the ground.
+        beyond = shown.loc[shown["threshold"] >= min(thresholds, default=0.0) / 2, "percent"]
+        top = min(102.0, 1.1 * beyond.max() + 1)
+        ax.set(xlabel="threshold on the probability", ylabel=axis, xlim=(0, 1), ylim=(0, top))
         ax.grid(axis="both", color=ROLES["grid"], linewidth=0.6, clip_on=False)
     description = _describe_curves(shown, attribute=attribute, groups=groups)
     return to_svg(figure, name=name, title=title, description=description)

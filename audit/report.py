@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import shlex
 from collections.abc import Mapping
 from importlib.resources import files
@@ -63,7 +64,8 @@ def tables_as_json(result: AuditResult) -> str:
 
     Each table is an object of columns. A column of numbers is a list, NaN written null; a column of words is
     {"words": distinct words, "places": where in them each row points}, which takes a quarter of the room.
-    `<`, `>` and `&` are written as escapes. The sentences of the findings repeat other columns and stay out.
+    Numbers have nine significant digits, and the sentences of the findings, which repeat other columns, stay
+    out: audit.json has all. `<`, `>` and `&` are written as escapes.
     """
     frames = {name: getattr(result, name).drop(columns="sentence", errors="ignore") for name in JSON_TABLES}
     tables = {name: _columns(frame) for name, frame in frames.items()}
@@ -75,11 +77,17 @@ def _columns(frame: pd.DataFrame) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for name, column in frame.items():
         if pd.api.types.is_numeric_dtype(column):
-            columns[str(name)] = [None if pd.isna(value) else value for value in column.tolist()]
+            columns[str(name)] = [_digits(value) for value in column.tolist()]
         else:
             places, distinct = pd.factorize(column)
             columns[str(name)] = {"words": distinct.tolist(), "places": places.tolist()}
     return columns
+
+
+def _digits(value: float) -> float | None:
+    if isinstance(value, int):
+        return value
+    return None if math.isnan(value) else float(f"{value:.9g}")
 
 
 def _page(result: AuditResult, run_info: Mapping[str, Any]) -> dict[str, Any]:

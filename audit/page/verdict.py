@@ -16,8 +16,6 @@ from audit.page.outcomes import largest_gap, outcome_id
 from audit.page.variants import across_designs
 from audit.result import AuditResult
 
-FINDINGS_SHOWN: Final = 6
-
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
@@ -87,6 +85,7 @@ def worst_contrast(result: AuditResult, *, probes: Sequence[Mapping[str, Any]]) 
     numbers = parts.contrast_numbers(chosen, low=low, high=high)
     label = f"{probe['title']}, {fmt.words(outcome['title'])}"
     return {
+        "head": "Largest disadvantage" if chosen["difference"] > 0 else "Largest difference",
         "sentence": f"{label}: {parts.contrast(chosen)}, {numbers}. {remark}",
         "anchor": outcome_id(probe=probe["name"], outcome=outcome["name"]),
     }
@@ -155,10 +154,10 @@ def findings_section(result: AuditResult, *, probes: Sequence[Mapping[str, Any]]
         lead += "There is none here. That is no proof of equality: see the smallest detectable differences."
     else:
         lead += (
-            f"There are {len(findings)}; the {min(len(order), FINDINGS_SHOWN)} largest about people in the "
-            "first way of asking come first, the rest is in the table."
+            f"There are {len(findings)}. First the largest about people of every probe and outcome, in the "
+            "first way of asking; all are in the table."
         )
-    first = order.head(FINDINGS_SHOWN)
+    first = order.drop_duplicates(["probe", "outcome"])
     usual = first["caution"].mode().iloc[0] if len(first) else ""
     first = first.assign(caution=first["caution"].where(first["caution"] != usual, ""))
     shown = first[["id", "sentence", "caution"]].to_dict("records")
