@@ -1,0 +1,238 @@
+"""Captions in, balanced captions out: match every shard, set the limits, select from every shard.
+
+The steps share nothing between shards: tallies merge by addition, smallest draws by their `merge`, and the
+draws are hashes, so the same rows are selected however they are cut into shards.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import reduce
+from operator import add
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clipmodel import __version__
+from clipmodel.curation.balancing import (
+    RULES,
+    Balancer,
+    Limits,
+    Rule,
+    check_cap,
+    exact_limits,
+    probabilistic_limits,
+)
+from clipmodel.curation.draws import SmallestDraws, query_salts
+from clipmodel.curation.matched import Advance, Tally, match_shard, smallest_draws
+from clipmodel.curation.matching import Matcher
+from clipmodel.curation.queries import QueryList
+from clipmodel.curation.report import CurationReport
+from clipmodel.curation.selection import KeptWriter, select_shard
+from clipmodel.curation.shards import Shard
+from clipmodel.errors import UserError
+
+KEPT_FILE = "kept.parquet"
+
+Progress = Callable[[str, int, int], None]  # what is being done, how many are done, how many in all
+
+
+def curate(
+    shards: Sequence[Shard],
+    queries: QueryList,
+    *,
+    out: Path,
+    t: int = 20_000,
+    rule: Rule = "probabilistic",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> CurationReport:
+    """Keep captions so that each query is assigned at most t, and write them with a report.
+
+    Captions are streamed twice, to count and to select. Memory holds the queries and, for the exact rule, t
+    draws of each query that has more; the disk of `out` holds the matches in the meantime.
+
+    Parameters
+    ----------
+    shards
+        From `find_shards`. Without a key column captions are drawn by their text alone: equal ones share
+        their draws, and the key written is the name of the file and the row, from 0.
+    queries
+        What the captions are balanced over.
+    out
+        A folder that does not exist yet, and appears when all is done: kept.parquet (key, caption, matched,
+        assigned), and the files of `CurationReport`.
+    t
+        Captions a query; 20,000 in the paper.
+    rule
+        "probabilistic" (t in expectation) or "exact".
+    seed
+        Of the draws.
+    progress
+        Told what is being done, how much of it is done and how much there is, an estimate at first.
+
+    Raises
+    ------
+    UserError
+        t is below 1, the folder exists or cannot be written, a shard is unreadable, no query, or no caption
+        that contains one.
+    """
+    check_cap(t)
+    if rule not in RULES:
+        raise UserError(f"no rule {rule!r}", remedy=f"one of: {', '.join(RULES)}")
+    if not shards or not len(queries):
+        raise UserError("nothing to match" if shards else "no shards", remedy="give captions and queries")
+    with _draft_folder(out) as draft:
+        files = [draft / f"{number}.matches" for number in range(len(shards))]
+        run = _Run(shards, files, queries, query_salts(queries.texts, seed), progress or _silent)
+        tallies = run.match()
+        merged = reduce(add, tallies)
+        _check(merged, shards, queries)
+        limits = run.limits(merged.contained, t=t, rule=rule)
+        kept, contained, assigned = run.select(Balancer(limits), draft / KEPT_FILE, rows=merged.rows)
+        for file in files:
+            file.unlink()
+        counts = queries.frame[["query", "source"]].assign(
+            contained_before=merged.contained, contained_after=contained, assigned_after=assigned
+        )
+        named = [(shard.path.name, tally, n) for shard, tally, n in zip(shards, tallies, kept, strict=True)]
+        summary = {
+            "rule": rule,
+            "t": t,
+            "seed": seed,
+            "queries": {"n": len(queries), "sha256": queries.fingerprint},
+            "shards": [_shard_summary(*shard) for shard in named],
+            "totals": _totals(merged, tallies, n_kept=sum(kept), n_assigned=int(assigned.sum())),
+            "version": __version__,
+        }
+        report = CurationReport(counts, summary)
+        report.write(draft)
+    return report
+
+
+class _Run:
+    """The three steps over the shards of this machine."""
+
+    def __init__(
+        self,
+        shards: Sequence[Shard],
+        files: Sequence[Path],
+        queries: QueryList,
+        salts: np.ndarray,
+        progress: Progress,
+    ) -> None:
+        self._shards, self._files = shards, files
+        self._texts, self._salts, self._progress = queries.texts, salts, progress
+
+    def match(self) -> list[Tally]:
+        matcher = Matcher(self._texts)
+        advances = _advances("match captions", self._shards, self._progress)
+        return [
+            match_shard(shard, matcher, to=file, advance=advance)
+            for shard, file, advance in zip(self._shards, self._files, advances, strict=True)
+        ]
+
+    def limits(self, contained: np.ndarray, *, t: int, rule: Rule) -> Limits:
+        if rule == "probabilistic":
+            return probabilistic_limits(contained, t)
+        smallest = SmallestDraws(len(contained), t)
+        for done, file in enumerate(self._files, start=1):
+            smallest.merge(smallest_draws(file, contained=contained, salts=self._salts, t=t))
+            self._progress("rank draws, shards", done, len(self._files))
+        return exact_limits(smallest)
+
+    def select(
+        self, balancer: Balancer, kept_file: Path, *, rows: int
+    ) -> tuple[list[int], np.ndarray, np.ndarray]:
+        """Kept captions of each shard, and how many contain and are assigned to each query."""
+        n_queries = len(self._texts)
+        contained, assigned = np.zeros(n_queries, dtype=np.int64), np.zeros(n_queries, dtype=np.int64)
+        kept = []
+        advances = _advances("select captions", self._shards, self._progress, rows=rows)
+        with KeptWriter(kept_file, self._texts) as writer:
+            for shard, file, advance in zip(self._shards, self._files, advances, strict=True):
+                n_kept = 0
+                for part in select_shard(shard, file, balancer=balancer, salts=self._salts, advance=advance):
+                    writer.write(part)
+                    n_kept += len(part.keys)
+                    contained += np.bincount(part.matched.queries, minlength=n_queries)
+                    assigned += np.bincount(part.assigned.queries, minlength=n_queries)
+                kept.append(n_kept)
+        return kept, contained, assigned
+
+
+def _check(merged: Tally, shards: Sequence[Shard], queries: QueryList) -> None:
+    where = str(shards[0].path) + (f" and {len(shards) - 1} other shards" if len(shards) > 1 else "")
+    if merged.rows == merged.missing:
+        raise UserError(
+            f"{where}: no captions in {merged.rows:,} rows", remedy="give at least one shard with captions"
+        )
+    if not merged.matched:
+        raise UserError(
+            f"{where}: none of {merged.rows:,} captions contains one of the {len(queries):,} queries",
+            remedy="check --caption and the query list",
+        )
+
+
+def _shard_summary(name: str, tally: Tally, kept: int) -> dict[str, Any]:
+    numbers = {"rows": tally.rows, "missing": tally.missing, "matched": tally.matched, "kept": kept}
+    return {"name": name, **numbers}
+
+
+def _totals(merged: Tally, tallies: Sequence[Tally], *, n_kept: int, n_assigned: int) -> dict[str, int]:
+    return {
+        "shards": len(tallies),
+        "empty_shards": sum(not tally.rows for tally in tallies),
+        "rows": merged.rows,
+        "missing": merged.missing,
+        "matched": merged.matched,
+        "kept": n_kept,
+        "pairs_matched": int(merged.contained.sum()),
+        "pairs_assigned": n_assigned,
+    }
+
+
+def _advances(
+    what: str, shards: Sequence[Shard], progress: Progress, *, rows: int | None = None
+) -> Iterator[Advance]:
+    """For each shard in turn, what it calls to say how far it is; all rows are extrapolated by bytes."""
+    sizes = [shard.size_bytes for shard in shards]
+    done = 0
+    for number, size in enumerate(sizes):
+        before = sum(sizes[:number])
+
+        def advance(new: int, share: float, *, before: int = before, size: int = size) -> None:
+            nonlocal done
+            done += new
+            bytes_read = max(before + share * size, 1)
+            progress(what, done, rows or max(done, round(done * sum(sizes) / bytes_read)))
+
+        yield advance
+
+
+@contextmanager
+def _draft_folder(out: Path) -> Iterator[Path]:
+    """A folder beside the output that takes its place when all has gone well, and is gone otherwise."""
+    if out.exists():
+        raise UserError(f"{out}: exists already", remedy="choose a new folder with --out, or delete it")
+    draft = out.with_name(f".{out.name}.{os.getpid()}.draft")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        draft.mkdir()
+        yield draft
+        draft.rename(out)
+    except OSError as error:
+        raise UserError(
+            f"{out}: cannot be written ({error.strerror or error})",
+            remedy="free space, or choose another folder",
+        ) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """Report no progress."""
