@@ -1,0 +1,119 @@
+"""Images and texts a second of ViT-B/32 and RN50, against open_clip and transformers on the same weights.
+
+    python -m benchmarks.clip_speed            # about ten minutes on two cores
+    python -m benchmarks.clip_speed --quick    # one round of small batches: does it run?
+
+fp32 on the CPU, no gradients. Peers as `make peers` installs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.races import HEADER, OURS, Race, asked_for_quick, matmul_peak, race, report, rows
+from benchmarks.twins import largest_difference, open_clip_twin, ours, transformers_twin
+from clipmodel.model import CLIP
+from clipmodel.text import trim_padding
+from clipmodel.tokenizer import clip_tokenizer
+
+COMPILED = f"{OURS}, torch.compile"
+CAPTION = "a photo of a dog that runs over the wet grass"  # 12 tokens with start and end
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    images: int
+    texts: int
+    rounds: int
+
+
+def image_race(name: str, size: Size, *, goal: float) -> tuple[Race, list[str]]:
+    """Images a second, and notes on what binds."""
+    clip = ours(name)
+    pixels = torch.randn(size.images, 3, 224, 224)
+    contenders: dict[str, Callable[[], Tensor]] = {OURS: lambda: clip.encode_image(pixels)}
+    peer = open_clip_twin(clip, name)
+    contenders["open_clip"] = lambda: peer.encode_image(pixels, normalize=True)
+    if name.startswith("ViT"):
+        other = transformers_twin(clip)
+        contenders["transformers"] = lambda: other.get_image_features(pixels).pooler_output
+    _require_same(contenders)
+    compiled = torch.compile(clip.visual)
+    contenders[COMPILED] = lambda: torch.nn.functional.normalize(compiled(pixels), dim=-1)
+    result = race(
+        f"{name} images", contenders, unit="images", items=size.images, rounds=size.rounds, goal=goal
+    )
+    return result, [_what_binds(clip, pixels, result)]
+
+
+def text_race(size: Size, *, goal: float) -> Race:
+    """Texts a second, from strings; the peers always compute all 77 positions."""
+    clip = ours("ViT-B/32")
+    peer = open_clip_twin(clip, "ViT-B/32")
+    other = transformers_twin(clip)
+    tokenizer = clip_tokenizer()
+    tokens = tokenizer([f"{CAPTION} {number}" for number in range(size.texts)])
+    contenders: dict[str, Callable[[], Tensor]] = {
+        OURS: lambda: clip.encode_text(trim_padding(tokens)),
+        "open_clip": lambda: peer.encode_text(tokens, normalize=True),
+        "transformers": lambda: other.get_text_features(tokens).pooler_output,
+    }
+    _require_same(contenders)
+    length = trim_padding(tokens).shape[1]
+    work = f"ViT-B/32 texts of {length} tokens"
+    return race(work, contenders, unit="texts", items=size.texts, rounds=size.rounds, goal=goal)
+
+
+def _require_same(contenders: dict[str, Callable[[], Tensor]]) -> None:
+    reference = contenders[OURS]()
+    for name, contender in contenders.items():
+        difference = largest_difference(reference, contender())
+        if difference > 1e-5:
+            raise RuntimeError(f"{name} computes something else: embeddings differ by {difference:.1e}")
+
+
+def _what_binds(clip: CLIP, pixels: Tensor, result: Race) -> str:
+    """Fraction of the machine's matrix multiply, and which operators take the time."""
+    with FlopCounterMode(display=False) as counter:
+        clip.encode_image(pixels[:1])
+    operations = counter.get_total_flops()
+    peak = matmul_peak()
+    fraction = operations * result.speed(OURS) / peak
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        clip.encode_image(pixels)
+    times = sorted(((e.self_cpu_time_total, e.key) for e in profiler.key_averages()), reverse=True)
+    total = sum(time for time, _ in times)
+    shares = ", ".join(f"{key.removeprefix('aten::')} {time / total:.0%}" for time, key in times[:4])
+    return (
+        f"{result.work}: {operations / 1e9:.1f} GFLOP an image, {fraction:.0%} of the {peak / 1e9:.0f} "
+        f"GFLOP/s that a matrix multiply of 2048 x 2048 reaches; time goes to {shares}."
+    )
+
+
+def main() -> None:
+    quick = asked_for_quick(__doc__)
+    size = Size(images=2, texts=4, rounds=1) if quick else Size(images=16, texts=64, rounds=9)
+    with torch.inference_mode():
+        vit, vit_notes = image_race("ViT-B/32", size, goal=1.0)
+        resnet, resnet_notes = image_race("RN50", size, goal=1.2)
+        texts = text_race(size, goal=4.0)
+    compiled = [f"torch.compile adds {1 / r.ratio(COMPILED):.2f} x to {r.work}." for r in (vit, resnet)]
+    notes = [
+        *vit_notes,
+        *resnet_notes,
+        *compiled,
+        "Texts: under a causal mask the positions after the longest of a batch change nothing; left out.",
+        f"Medians of {size.rounds} rounds in turns; batches of {size.images} images, {size.texts} texts.",
+    ]
+    name = None if quick else "clip_speed"
+    report(name, "Speed of the towers", header=HEADER, lines=rows([vit, resnet, texts]), notes=notes)
+
+
+if __name__ == "__main__":
+    main()
