@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from PIL import Image
+
+from clipmodel.errors import UserError
+from clipmodel.images import open_image
 
 ID, REASON = "image_id", "reason"
 VISIBLE_PREFIX = "visible_"
@@ -143,22 +145,16 @@ def read_image_file(path: Path) -> bytes:
 
 
 def decode(data: bytes) -> Image.Image:
-    """Encoded bytes to an RGB image; transparent pixels are laid on white.
+    """Encoded bytes to an upright RGB image, as `clipmodel.images.open_image` reads every kind of picture.
 
     Raises
     ------
     UnreadableImageError
-        The bytes are no image, or a damaged one.
+        The bytes are no image, a damaged one, or one of too many pixels.
     """
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            image.load()
-            if not image.has_transparency_data:
-                return image.convert("RGB")
-            layer = image.convert("RGBA")
-            return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
-    # Pillow's decoders report damage as any of these.
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        return open_image(data)
+    except UserError as error:
         raise UnreadableImageError("the image cannot be decoded") from error
 
 
