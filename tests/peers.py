@@ -2,9 +2,7 @@
 
 open_clip needs torchvision, of which there is no build for a CPU-only torch. Its CUDA build works for what
 is needed here (transforms of pictures, models without detection) once the operators it lacks are passed over.
-It is looked for in build/peers too, where it is out of the way of transformers, which would trip over it:
-
-    pip install --no-deps --target build/peers torchvision==0.28.0
+`make peers` puts it into build/peers, out of the way of transformers, which would trip over it.
 """
 
 from __future__ import annotations

@@ -16,8 +16,9 @@ import tokenizers
 import torch
 
 import clipmodel.tokenizer as tokenizer_module
+from clipmodel.cleaning import clean
 from clipmodel.errors import UserError
-from clipmodel.tokenizer import CLIP_MERGES, END, START, BPETokenizer, clean, clip_tokenizer
+from clipmodel.tokenizer import CLIP_MERGES, END, START, BPETokenizer, clip_tokenizer
 from tests.peers import peer_or_skip
 
 WORDS = """a photo of the dog woman's Judge 3 2,000 isn't naïve café 東京 Привет ΟΔΟΣ नमस्ते مرحبا ﬁne
@@ -72,10 +73,10 @@ def test_ids_equal_transformers_on_20_000_strange_texts(
     tokenizer: BPETokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     theirs = transformers_tokenizer()
-    clean = functools.cache(tokenizer_module.clean)  # ftfy takes most of the time
-    monkeypatch.setattr(tokenizer_module, "clean", clean)
+    clean_once = functools.cache(clean)  # ftfy takes most of the time
+    monkeypatch.setattr(tokenizer_module, "clean", clean_once)
     texts = strange_texts(20_000, seed=0)
-    reference = theirs([clean(text) for text in texts], truncation=True, max_length=77)["input_ids"]
+    reference = theirs([clean_once(text) for text in texts], truncation=True, max_length=77)["input_ids"]
     padded = [ids + [0] * (77 - len(ids)) for ids in reference]
     assert tokenizer(texts, truncate=True).tolist() == padded
 
