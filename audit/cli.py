@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from audit.commands import data, model, probe, report, run, terminal, train
+from audit.commands import curate, data, model, probe, report, run, terminal, train
 from clipmodel import __version__
 from clipmodel.errors import UserError
 
@@ -51,6 +51,7 @@ app.command("report", epilog=report.EPILOG)(report.report)
 app.add_typer(probe.app, name="probe")
 app.add_typer(data.app, name="data")
 app.add_typer(model.app, name="model")
+app.add_typer(curate.app, name="curate")
 
 
 def _version(wanted: bool) -> None:
