@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -177,6 +178,12 @@ def invented_records(seed: int = 0) -> Records:
     rng = np.random.default_rng(seed)
     counts = pd.DataFrame(_occupation_counts(rng) + _harm_counts(rng))
     return Records(manifest=manifest(), counts=counts, curves=pd.DataFrame(_curves()), excluded=excluded())
+
+
+def nine_digits(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of audit.json as the report carries it: nine significant digits, no sentence."""
+    kept = {name: value for name, value in row.items() if name != "sentence"}
+    return {name: float(f"{v:.9g}") if isinstance(v, float) else v for name, v in kept.items()}
 
 
 def invented_result(seed: int = 0) -> AuditResult:

@@ -12,7 +12,7 @@ import pytest
 
 from audit.report import render_report
 from audit.result import AuditResult
-from tests.audit.report_fixture import invented_result
+from tests.audit.report_fixture import invented_result, nine_digits
 
 pytestmark = pytest.mark.browser
 
@@ -21,6 +21,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 VIEWS = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
 SERIOUS = {"serious", "critical"}
 TIMEOUT_MS = 120_000
+ONE_OF_EACH = "#questions details, #accuracy details, #outcome-denigration-crime-t, #method details"
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,8 @@ def test_it_opens_quietly_and_nothing_sticks_out(browser: Any, report: Path, wid
 def test_axe_finds_no_serious_violation(browser: Any, report: Path, width: int, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
     page, _ = _open(browser, report, width=width, scheme=scheme)
-    page.evaluate("document.querySelectorAll('details').forEach((box) => { box.open = true; })")
+    # One closed box of each kind; axe looks at every visible cell, and the tables are all alike.
+    page.evaluate(f"document.querySelectorAll('{ONE_OF_EACH}').forEach((box) => {{ box.open = true; }})")
     violations = axe.Axe().run(page).response["violations"]
     serious = [(v["id"], v["nodes"][0]["html"]) for v in violations if v["impact"] in SERIOUS]
     assert serious == []
@@ -136,9 +138,7 @@ def test_the_download_holds_the_rows_of_audit_json(
         page.locator("#downloads button").click()
     download.value.save_as(tmp_path / "tables.json")
     tables = json.loads((tmp_path / "tables.json").read_text(encoding="utf-8"))
-    expected = json.loads(result.to_json())["rates"]
-    for row, wanted in zip(tables["rates"], expected, strict=True):
-        assert row == pytest.approx(wanted, rel=1e-8)
+    assert tables["rates"] == [nine_digits(row) for row in json.loads(result.to_json())["rates"]]
     page.close()
 
 
