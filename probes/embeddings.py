@@ -26,6 +26,7 @@ import torch
 from clipmodel.errors import UserError
 from clipmodel.zoo import EmbeddingModel
 from probes.datasets.base import DemographicDataset, UnreadableImageError
+from probes.datasets.embedded import EmbeddedDataset
 
 CACHE_VARIABLE = "CLIP_AUDIT_CACHE"
 BATCH_IMAGES = 64
@@ -193,9 +194,12 @@ def embed_dataset(
     """Embed rows of a data set, those in the store excepted.
 
     Images with the same content are embedded once. An image that cannot be read is returned with its
-    reason; it is not fatal.
+    reason; it is not fatal. Embeddings that the data set brings along are taken as they are.
     """
     rows = [int(row) for row in rows]
+    if isinstance(dataset, EmbeddedDataset):
+        given = dataset.embeddings[rows]
+        return EmbeddedImages(np.array(rows, int), given, {}, 0, hashlib.sha256(given.tobytes()).hexdigest())
     hashes, unreadable = _hash_rows(dataset, rows)
     space = image_space(model)
     known = [row for row in rows if row in hashes]

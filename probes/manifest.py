@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,8 @@ from probes.label_sets import LabelSet
 from probes.records import SCHEMA_VERSION
 from probes.schema import MISCLASSIFIED, Probe, Suite, is_harmful
 from probes.selection import where_text
-from probes.templates import render
+
+Prompts = Mapping[tuple[str, str], Mapping[str, Sequence[str]]]  # (design, template) -> class -> prompts
 
 
 def manifest(
@@ -27,8 +28,9 @@ def manifest(
     model: EmbeddingModel,
     dataset: DemographicDataset,
     *,
-    prompts: Sequence[str],
+    prompts: Mapping[str, Prompts],
     images: EmbeddedImages,
+    confounding: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What `Records.manifest` holds.
 
@@ -37,11 +39,20 @@ def manifest(
     suite, model, dataset
         The run.
     prompts
-        Every text that was embedded.
+        Probe -> what its classes were shown as.
     images
         The images that some probe selected.
+    confounding
+        Attributes that go together in the data, a sentence each; they join the caution of the data.
     """
     card = dataset.card
+    texts = {
+        text
+        for by_design in prompts.values()
+        for classes in by_design.values()
+        for shown in classes.values()
+        for text in shown
+    }
     return {
         "schema_version": SCHEMA_VERSION,
         "suite": {"name": suite.suite, "title": suite.title, "sha256": suite.sha256, "text": suite.text},
@@ -66,10 +77,11 @@ def manifest(
             "n_not_loaded": len(dataset.dropped),
             "notes": list(card.notes),
             "images_sha256": images.content_sha256,
-            "caution": card.caution,
+            "caution": " ".join([card.caution, *confounding]).strip(),
+            "confounding": list(confounding),
         },
-        "probes": [_probe_entry(suite, probe) for probe in suite.probes],
-        "prompts_sha256": hashlib.sha256("\n".join(sorted(set(prompts))).encode()).hexdigest(),
+        "probes": [_probe_entry(suite, probe, prompts[probe.name]) for probe in suite.probes],
+        "prompts_sha256": hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest(),
         "seed": suite.seed,
         "min_group": max(probe.min_group for probe in suite.probes),
         "gates": [gate.model_dump() for gate in suite.gates],
@@ -83,7 +95,7 @@ def manifest(
     }
 
 
-def _probe_entry(suite: Suite, probe: Probe) -> dict[str, Any]:
+def _probe_entry(suite: Suite, probe: Probe, prompts: Prompts) -> dict[str, Any]:
     base, designs = suite.label_set(probe.label_set), suite.designs(probe)
     return {
         "name": probe.name,
@@ -95,12 +107,12 @@ def _probe_entry(suite: Suite, probe: Probe) -> dict[str, Any]:
         "label_set_source": base.source,
         "note": base.note,
         "sets": _sets(designs),
-        "classes": _classes(suite, probe, designs),
+        "classes": _classes(probe, designs, prompts),
         "designs": [
             {"name": name, "description": probe.designs[name].description, "classes": design.names}
             for name, design in designs.items()
         ],
-        "templates": probe.templates,
+        "templates": list(dict.fromkeys(template for _, template in prompts)),
         "groups": probe.groups,
         "outcomes": [
             {
@@ -127,16 +139,20 @@ def _sets(designs: dict[str, LabelSet]) -> dict[str, list[str]]:
     return sets
 
 
-def _classes(suite: Suite, probe: Probe, designs: dict[str, LabelSet]) -> list[dict[str, Any]]:
+def _classes(probe: Probe, designs: dict[str, LabelSet], prompts: Prompts) -> list[dict[str, Any]]:
     """Every class of some design, with the prompts it is shown as."""
-    texts = [text for name in probe.templates for text in suite.template_texts[name]]
+    shown: dict[str, dict[str, None]] = {}
+    for classes in prompts.values():
+        for name, texts in classes.items():
+            shown[name] = shown.get(name, {}) | dict.fromkeys(texts)
     entries: dict[str, dict[str, Any]] = {}
     for design in designs.values():
-        for set_name, classes in design.sets.items():
-            for item in classes:
-                prompts = list(dict.fromkeys(render(text, item) for text in texts))
+        for set_name, classes_of_set in design.sets.items():
+            for item in classes_of_set:
                 truth = item.is_.get(probe.truth) if probe.truth else None
+                prompts_of_class = list(shown[item.name])
                 entries.setdefault(
-                    item.name, {"name": item.name, "set": set_name, "truth": truth, "prompts": prompts}
+                    item.name,
+                    {"name": item.name, "set": set_name, "truth": truth, "prompts": prompts_of_class},
                 )
     return list(entries.values())

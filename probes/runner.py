@@ -10,8 +10,11 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from clipmodel.zoo import EmbeddingModel
+from probes.confounding import PROTECTED, confounding
 from probes.datasets.base import ID, DemographicDataset
+from probes.datasets.embedded import EmbeddedDataset
 from probes.embeddings import EmbeddedImages, EmbeddingStore, Progress, embed_dataset, embed_texts
+from probes.given import given_prompts
 from probes.label_sets import LabelSet
 from probes.manifest import manifest
 from probes.records import Records
@@ -85,7 +88,7 @@ class Plan:
                 "probe": plan.probe.name,
                 "images": len(plan.selection.rows),
                 "designs": len(plan.designs),
-                "templates": len(plan.probe.templates),
+                "templates": len({template for _, template in plan.prompts}),
                 "classes": max(len(design.names) for design in plan.designs.values()),
                 "prompts": len(plan.texts),
                 "cells": len(plan.selection.cells),
@@ -108,7 +111,7 @@ def plan(suite: Suite, dataset: DemographicDataset) -> Plan:
 
 def _plan_probe(suite: Suite, probe: Probe, dataset: DemographicDataset) -> ProbePlan:
     designs = suite.designs(probe)
-    prompts = {
+    prompts: Mapping[tuple[str, str], Mapping[str, Prompts]] = {
         (design, template): {
             item.name: tuple(render(text, item) for text in suite.template_texts[template])
             for item in label_set.classes
@@ -116,7 +119,22 @@ def _plan_probe(suite: Suite, probe: Probe, dataset: DemographicDataset) -> Prob
         for design, label_set in designs.items()
         for template in probe.templates
     }
+    if isinstance(dataset, EmbeddedDataset):
+        prompts = given_prompts(probe, designs, prompts, dataset=dataset)
     return ProbePlan(probe, designs, select(probe, dataset, designs), prompts)
+
+
+def _confounding(planned: Plan) -> list[str]:
+    """What some probe compares by and what goes together with it in its images, a sentence each."""
+    suite, dataset = planned.suite, planned.dataset
+    of_interest = {*suite.attributes, *PROTECTED}
+    names = [name for name in dataset.attributes if name in of_interest]
+    sentences: dict[tuple[str, str], str] = {}
+    for probe in planned.probes:
+        rows = probe.selection.rows
+        labels = pd.DataFrame({name: dataset.values(name).iloc[rows] for name in names})
+        sentences = confounding(labels, probe.probe.attributes, derived=dataset.derived) | sentences
+    return list(sentences.values())
 
 
 def run_suite(
@@ -159,7 +177,14 @@ def run_suite(
             progress("probes", number, len(planned.probes))
     levels = {name: dataset.levels(name) for name in suite.attributes}
     return Records(
-        manifest=manifest(suite, model, dataset, prompts=texts, images=images),
+        manifest=manifest(
+            suite,
+            model,
+            dataset,
+            prompts={probe.probe.name: probe.prompts for probe in planned.probes},
+            images=images,
+            confounding=_confounding(planned),
+        ),
         counts=join_counts([table for result in results for table in result.counts], levels),
         curves=join_counts([table for result in results for table in result.curves], levels),
         excluded=join_excluded([result.excluded for result in results], levels),

@@ -249,6 +249,11 @@ def _nothing(spec: Specification, n_cells: int, thresholds: Thresholds) -> Count
 
 
 def ensemble(embeddings: Sequence[np.ndarray]) -> np.ndarray:
-    """One embedding [D] of several unit-norm ones [D]: their mean, renormalised (CLIP paper, 3.1.4)."""
+    """One embedding [D] of several unit-norm ones [D]: their mean, renormalised (CLIP paper, 3.1.4).
+
+    One alone is taken as it is.
+    """
+    if len(embeddings) == 1:
+        return np.asarray(embeddings[0], np.float32)
     mean = np.mean(embeddings, axis=0)
     return (mean / np.linalg.norm(mean)).astype(np.float32)

@@ -85,9 +85,10 @@ def _ask(
     from clipmodel.device import usable_device
     from clipmodel.zoo import load_model
     from probes.embeddings import EmbeddingStore
+    from probes.given import given_model
     from probes.runner import run_suite
 
-    loaded = load_model(model, device=usable_device(device))
+    loaded = given_model(dataset) or load_model(model, device=usable_device(device))
     with terminal.progress_bars() as progress:
         return run_suite(
             questions,

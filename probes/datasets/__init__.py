@@ -10,12 +10,14 @@ from clipmodel.yamlfile import closest
 from probes.datasets.base import DataCard, DemographicDataset, UnreadableImageError
 from probes.datasets.celeba import load_celeba
 from probes.datasets.congress import load_congress
+from probes.datasets.embedded import EmbeddedDataset, load_embeddings
 from probes.datasets.emoji import EmojiDataset
 from probes.datasets.fairface import load_fairface
+from probes.datasets.predictions import load_predictions
 from probes.datasets.table import TableDataset
 from probes.datasets.utkface import load_utkface
 
-__all__ = ["DataCard", "DemographicDataset", "UnreadableImageError", "load_dataset"]
+__all__ = ["DataCard", "DemographicDataset", "EmbeddedDataset", "UnreadableImageError", "load_dataset"]
 
 EMBEDDED: dict[str, Callable[[], DemographicDataset]] = {"emoji": EmojiDataset}
 AT_PATH: dict[str, Callable[[Path], DemographicDataset]] = {
@@ -24,6 +26,8 @@ AT_PATH: dict[str, Callable[[Path], DemographicDataset]] = {
     "utkface": load_utkface,
     "celeba": load_celeba,
     "congress": load_congress,
+    "embeddings": load_embeddings,
+    "predictions": load_predictions,
 }
 
 

@@ -23,6 +23,8 @@ ORDERS = {
     "age": ("baby", "child", "adult", "older"),
     "split": ("train", "validation", "held_out_combination", "held_out_family"),
 }
+# A family of designs is a vendor's, and one is held out as a whole.
+DERIVED = {"split": "design_family", "vendor": "design_family"}
 CARD = DataCard(
     name="emoji",
     title="Emoji of people",
@@ -60,7 +62,7 @@ class EmojiDataset(DemographicDataset):
         frame = table.rename(columns={"id": ID})
         names = list(ATTRIBUTES)
         frame[names] = frame[names].mask(frame[names] == ABSENT)
-        super().__init__(frame, attributes=names, card=CARD, orders=ORDERS)
+        super().__init__(frame, attributes=names, card=CARD, orders=ORDERS, derived=DERIVED)
 
     def read_bytes(self, row: int) -> bytes:
         return self._images[row]

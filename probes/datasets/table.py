@@ -36,13 +36,13 @@ class TableDataset(DemographicDataset):
 
     def __init__(self, file: Path) -> None:
         table = read_table(file)
-        path_column = _first_of(PATH_COLUMNS, table)
+        path_column = first_of(PATH_COLUMNS, table)
         if path_column is None:
             found = ", ".join(map(str, table.columns))
             raise UserError(
                 f"{file}: no column of image paths among: {found}", remedy=f"name it {PATH_COLUMNS[0]!r}"
             )
-        cluster = _first_of(CLUSTER_COLUMNS, table)
+        cluster = first_of(CLUSTER_COLUMNS, table)
         special = {path_column, cluster}
         attributes = [c for c in map(str, table) if c not in special and not c.startswith(VISIBLE_PREFIX)]
         if not attributes:
@@ -89,6 +89,11 @@ def _read_parquet(file: Path) -> pd.DataFrame:
         table = pd.read_parquet(file)
     except (OSError, pa.ArrowInvalid) as error:
         raise UserError(f"{file}: not a parquet file, or damaged", remedy="write it again") from error
+    return as_strings(table)
+
+
+def as_strings(table: pd.DataFrame) -> pd.DataFrame:
+    """Every value as a string, whole numbers without a point; NaN where it is missing or empty."""
     text = table.convert_dtypes().astype("string").astype(object)
     return text.where(text.notna() & (text != ""))
 
@@ -116,7 +121,8 @@ def _read_text(file: Path) -> pd.DataFrame:
     return table.where(table != "")
 
 
-def _first_of(names: Sequence[str], table: pd.DataFrame) -> str | None:
+def first_of(names: Sequence[str], table: pd.DataFrame) -> str | None:
+    """The first of some names that is a column."""
     return next((name for name in names if name in table), None)
 
 

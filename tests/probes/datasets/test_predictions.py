@@ -1,0 +1,73 @@
+"""Predictions and scores from a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clipmodel.errors import UserError
+from probes.datasets import load_dataset
+from probes.datasets.predictions import load_predictions
+from probes.scoring import Head
+
+
+def write(folder: Path, text: str) -> Path:
+    (folder / "p.csv").write_text(text)
+    return folder / "p.csv"
+
+
+def test_predictions_become_unit_vectors(tmp_path: Path) -> None:
+    """The last axis is of the classes that are never predicted; row c has no prediction."""
+    file = write(tmp_path, "path,gender,prediction\na,w,man\nb,m,woman\nc,m,\nd,,man\n")
+    data = load_dataset(f"predictions:{file}")
+    loaded = load_predictions(file)
+    assert loaded.embeddings.tolist() == [[1, 0, 0], [0, 1, 0], [1, 0, 0]]
+    assert loaded.texts.rows == {"man": 0, "woman": 1}
+    assert loaded.texts.unknown == 2
+    assert data.values("gender").isna().tolist() == [False, False, True]
+    assert data.dropped[["reason", "gender"]].to_numpy().tolist() == [["no prediction", "m"]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "note"),
+    [
+        ([[0.7, 0.2, 0.1], [0.0, 0.5, 0.5]], "add up to 1"),
+        ([[0.7, 0.7, 0.1], [0.2, 0.5, 0.0]], "class alone"),
+    ],
+)
+def test_probabilities_come_out_as_they_went_in(tmp_path: Path, rows: list[list[float]], note: str) -> None:
+    lines = [f"{i},x,{','.join(map(str, row))}" for i, row in enumerate(rows)]
+    header = "path,gender,score_a,score_b,score_c"
+    data = load_predictions(write(tmp_path, "\n".join([header, *lines])))
+    cosines = data.texts.vectors @ data.embeddings.T
+    head = Head(scale=data.texts.scale, bias=data.texts.bias)
+    np.testing.assert_allclose(head.probabilities(cosines).T, rows, atol=1e-6)
+    assert note in data.card.notes[0]
+    assert list(data.texts.rows) == ["a", "b", "c"]
+    assert data.attributes == ["gender"]
+
+
+def test_logits_are_read_as_logits(tmp_path: Path) -> None:
+    """Softmax of 2 and 0: 1 / (1 + exp(-2)) = 0.8808."""
+    data = load_predictions(write(tmp_path, "gender,score_a,score_b\nm,2,0\nw,-3,\n"))
+    probabilities = Head(scale=data.texts.scale).probabilities(data.texts.vectors @ data.embeddings.T)
+    assert probabilities[0] == pytest.approx(0.8808, abs=1e-4)
+    assert "logits" in data.card.notes[0]
+    assert data.dropped["reason"].tolist() == ["no score for some class"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,gender\na,m\n", "no prediction among: path, gender"),
+        ("path,gender,prediction\na,m,\n", "'prediction' is empty"),
+        ("path,gender,score_a,score_b\na,m,1,2\nb,m,0.5,high\n", "line 3: score_b is 'high'"),
+        ("path,prediction\na,man\n", "no attribute"),
+        ("path,gender,prediction\na,m,man\na,m,man\n", "'a' is there twice"),
+    ],
+)
+def test_a_wrong_table_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        load_predictions(write(tmp_path, text))
