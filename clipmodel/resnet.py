@@ -157,12 +157,17 @@ def _stage(channels_in: int, channels: int, blocks: int, *, stride: int) -> nn.S
 
 @contextmanager
 def statistics_kept(module: nn.Module) -> Iterator[None]:
-    """Batch norms in training normalise by the batch and record nothing: for a pass that is done again."""
+    """Batch norms in training normalise by the batch and record nothing: for a pass that is done again.
+
+    Without running statistics at all they would save fewer tensors than in the first pass, which
+    checkpointing refuses.
+    """
     norms = [part for part in module.modules() if isinstance(part, nn.BatchNorm2d)]
+    before = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm in norms:
-        norm.track_running_stats = False
+        norm.momentum, norm.num_batches_tracked = 0.0, None
     try:
         yield
     finally:
-        for norm in norms:
-            norm.track_running_stats = True
+        for norm, (momentum, count) in zip(norms, before, strict=True):
+            norm.momentum, norm.num_batches_tracked = momentum, count
