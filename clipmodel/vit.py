@@ -23,14 +23,16 @@ class VisionTransformer(nn.Module):
         )
         self.class_embedding = nn.Parameter(torch.empty(width))
         self.positional_embedding = nn.Parameter(torch.empty(grid * grid + 1, width))
+        # Before the blocks: the order of the draws is part of what a recipe and a seed give.
+        nn.init.normal_(self.class_embedding, std=width**-0.5)
+        nn.init.normal_(self.positional_embedding, std=width**-0.5)
         self.ln_pre = LayerNorm(width)
         self.transformer = Transformer(
             width, config.layers, config.heads, activation=activation, causal=False
         )
         self.ln_post = LayerNorm(width)
         self.proj = nn.Parameter(torch.empty(width, embed_dim))
-        for parameter in (self.class_embedding, self.positional_embedding, self.proj):
-            nn.init.normal_(parameter, std=width**-0.5)
+        nn.init.normal_(self.proj, std=width**-0.5)
 
     def features(self, pixels: Tensor) -> Tensor:
         """[N, 3, H, W] -> [N, W]: the class token before the projection, as linear probes use it."""
