@@ -20,21 +20,6 @@ from clipmodel.tokenizer import CLIP_MERGES, END, START, clip_tokenizer
 from tests.peers import import_peer
 
 WORDS = ("a", "the", "of", "on", "in", "with", "man", "woman", "dog", "two", "red", "street", "large")
-    "a",
-    "the",
-    "of",
-    "on",
-    "in",
-    "with",
-    "man",
-    "woman",
-    "dog",
-    "two",
-    "red",
-    "street",
-    "large",
-    "young",
-)
 
 
 def captions() -> tuple[list[str], str]:
