@@ -64,7 +64,7 @@ def exclusions(excluded: pd.DataFrame, *, manifest: Mapping[str, Any]) -> dict[s
     if not len(excluded):
         return {"lead": "Nothing was left out: every image was read and had every attribute.", "table": None}
     rows = [
-        [fmt.words(row["probe"]), row["reason"], _where(row, names), fmt.integer(row["n"])]
+        [fmt.words(row["probe"]), fmt.words(row["reason"]), _where(row, names), fmt.integer(row["n"])]
         for row in excluded.to_dict("records")
     ]
     columns = [*parts.text_columns("Probe", "Reason", "Group"), *parts.number_columns("Images")]

@@ -155,7 +155,8 @@ def _differences(
     chosen = gaps[gaps["by"].isin(by)]
     if not len(chosen):
         return []
-    heading = f"{title}, difference by {' and '.join(fmt.words(one) for one in by)}"
+    *first, last = map(fmt.words, by)
+    heading = f"{title}, difference by {' and '.join(filter(None, [', '.join(first), last]))}"
     svg = figures.difference_forest(chosen, name=name, title=heading)
     return [parts.Drawing(svg=svg, caption=f"{heading}, with Newcombe 95 % intervals.", table=table)]
 
