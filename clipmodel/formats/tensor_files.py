@@ -55,7 +55,7 @@ def load_tensors_only(path: Path) -> Any:
             # torch's format before 1.6 cannot be mapped; a damaged file fails here once more.
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        found = re.search(r"Unsupported (?:global|class|operand)[: ]+(?:GLOBAL )?(\S+)", str(error))
+        found = re.search(r"GLOBAL (\S+)", str(error))
         reason = f"it holds {found[1]}" if found else "it is damaged, or no file of weights"
         raise UserError(
             f"{path}: refused, {reason}", remedy="only tensors are read; use a safetensors file"
