@@ -25,7 +25,9 @@ def _config(activation: Activation) -> CLIPConfig:
 def _tokens() -> Tensor:
     tokens = torch.zeros(5, 12, dtype=torch.long)
     for row, length in enumerate([3, 12, 5, 7, 4]):
-        tokens[row, :length] = torch.randint(1, VOCAB - 2, (length,), generator=torch.Generator().manual_seed(row))
+        tokens[row, :length] = torch.randint(
+            1, VOCAB - 2, (length,), generator=torch.Generator().manual_seed(row)
+        )
         tokens[row, length - 1] = VOCAB - 1
     return tokens
 
@@ -84,7 +86,12 @@ def _transformers_twin(clip: CLIP, config: CLIPConfig) -> torch.nn.Module:
             prefix = f"{tower}.encoder.layers.{i}"
             for part in ("weight", "bias"):
                 q, k, v = getattr(block.attn, f"in_proj_{part}").chunk(3)
-                named = {"q_proj": q, "k_proj": k, "v_proj": v, "out_proj": getattr(block.attn.out_proj, part)}
+                named = {
+                    "q_proj": q,
+                    "k_proj": k,
+                    "v_proj": v,
+                    "out_proj": getattr(block.attn.out_proj, part),
+                }
                 weights |= {f"{prefix}.self_attn.{name}.{part}": value for name, value in named.items()}
                 weights[f"{prefix}.layer_norm1.{part}"] = getattr(block.ln_1, part)
                 weights[f"{prefix}.layer_norm2.{part}"] = getattr(block.ln_2, part)
@@ -117,7 +124,9 @@ def test_embeddings_and_gradients_equal_transformers(activation: Activation) -> 
     assert (clip.visual.conv1.weight.grad - twin_gradient).abs().max() < 1e-4 * scale
     token_gradient = twin.get_submodule("text_model.embeddings.token_embedding").weight.grad
     assert clip.text.token_embedding.weight.grad is not None
-    assert (clip.text.token_embedding.weight.grad - token_gradient).abs().max() < 1e-4 * token_gradient.abs().max()
+    assert (
+        clip.text.token_embedding.weight.grad - token_gradient
+    ).abs().max() < 1e-4 * token_gradient.abs().max()
 
 
 def test_positions_after_the_longest_text_change_nothing() -> None:
@@ -142,7 +151,9 @@ def test_gradient_checkpointing_changes_no_gradient() -> None:
         torch.manual_seed(3)
         clip = CLIP(_config("gelu"))
         clip.visual.transformer.gradient_checkpointing = checkpointing
-        clip.encode_image(torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)))[:, 0].sum().backward()
+        clip.encode_image(torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)))[
+            :, 0
+        ].sum().backward()
         assert clip.visual.conv1.weight.grad is not None
         gradients.append(clip.visual.conv1.weight.grad)
     assert torch.equal(*gradients)
