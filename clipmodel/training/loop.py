@@ -1,4 +1,7 @@
-"""The training loop: recipe in, model folder out; the same command goes on where a run left off."""
+"""The training loop: recipe in, model folder out; the same command goes on where a run left off.
+
+It is the only loop: one process, or many that torchrun started (clipmodel/training/distributed.py).
+"""
 
 from __future__ import annotations
 
@@ -7,23 +10,36 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from clipmodel.embedding_model import LoadedModel
 from clipmodel.errors import UserError
-from clipmodel.losses import contrastive_loss
+from clipmodel.losses import contrastive_loss, sigmoid_loss
 from clipmodel.model import CLIP
 from clipmodel.preprocess import Preprocess
-from clipmodel.tokenizer import BPETokenizer
-from clipmodel.training.captions import CaptionTable
-from clipmodel.training.checkpoint import RunState, load_checkpoint, save_checkpoint
-from clipmodel.training.data import Batch, TrainingData, caption_table, decode_pictures, read_table
+from clipmodel.training.checkpoint import (
+    Trainee,
+    load_checkpoint,
+    save_checkpoint,
+    whole_clip,
+)
+from clipmodel.training.data import prepare_data
+from clipmodel.training.distributed import (
+    World,
+    averaging,
+    compile_blocks,
+    distribute,
+    is_sharded,
+    joined_world,
+    temperature,
+)
+from clipmodel.training.gradients import Encoders, add_gradients
 from clipmodel.training.optim import build_optimizer, learning_rate
 from clipmodel.training.recipe import Recipe
-from clipmodel.zoo import LoadedModel
 
 MODEL_FOLDER = "model"
 LOG_FILE = "log.csv"
@@ -40,8 +56,8 @@ class StepReport:
     loss: float
     learning_rate: float
     logit_scale: float
-    images_per_second: float  # of this step, waiting for data included
-    model: LoadedModel
+    images_per_second: float  # of this step, all processes, waiting for data included
+    model: LoadedModel | None  # None while the weights are sharded
 
 
 Hook = Callable[[StepReport], None]
@@ -75,120 +91,139 @@ def train(
     seed
         Instead of the recipe's.
     hooks
-        Called after each step.
+        Called after each step, by the first process.
     resolve
         From data.source to parquet files.
 
     Raises
     ------
     UserError
-        The data or the folder cannot be used, another run is in the folder, or the loss is not finite.
+        The data or the folder cannot be used, another run is in the folder, the batch does not divide
+        by the processes, or the loss is not finite.
     """
     seed = recipe.seed if seed is None else seed
-    _make_folder(out)
-    torch.manual_seed(seed)
-    data, tokenizer = prepare_data(recipe, resolve(recipe.data.source), seed=seed)
-    clip = CLIP(recipe.model_configuration)
-    model = LoadedModel(recipe.recipe, clip, tokenizer, Preprocess(image_size=clip.config.vision.image_size))
-    optimizer = build_optimizer(clip, recipe.optim)
-    identity = hashlib.sha256(f"{recipe.sha256} {seed} {tokenizer.fingerprint}".encode()).hexdigest()
-    state = load_checkpoint(out, clip, optimizer, identity=identity)
-    stop = min(recipe.steps, steps if steps is not None else recipe.steps)
-    clip.train()
-    try:
-        while state.step < stop:
-            report = _step(recipe, data, model, optimizer, state)
-            for hook in hooks:
-                hook(report)
-            if state.step % recipe.save_every == 0:
-                save_checkpoint(out, clip, optimizer, state, identity=identity)
-    except KeyboardInterrupt:
-        save_checkpoint(out, clip, optimizer, state, identity=identity)
-        raise
-    save_checkpoint(out, clip, optimizer, state, identity=identity)
-    clip.eval()
-    model.save(out / MODEL_FOLDER)
-    _write_log(out / LOG_FILE, state.history)
-    return model
+    with joined_world() as world:
+        run = _Run(recipe, out, world=world, seed=seed, resolve=resolve)
+        return run.until(min(recipe.steps, recipe.steps if steps is None else steps), hooks)
 
 
-def prepare_data(recipe: Recipe, paths: Sequence[Path], *, seed: int) -> tuple[TrainingData, BPETokenizer]:
-    """Read, decode and caption the training rows; learn the vocabulary from their captions alone."""
-    frame = read_table(paths, recipe.data)
-    captions = caption_table(frame, recipe.data.captions)
-    config = recipe.model_configuration
-    tokenizer = BPETokenizer.train(
-        _captions_to_learn_from(captions, len(frame), passes=recipe.tokenizer.passes, seed=seed),
-        vocab_size=config.text.vocab_size,
-        context_length=config.text.context_length,
-    )
-    if tokenizer.vocab_size != config.text.vocab_size:
-        raise UserError(
-            f"the captions give only {tokenizer.vocab_size} tokens, tokenizer.vocab_size asks for "
-            f"{config.text.vocab_size}",
-            remedy="lower tokenizer.vocab_size and model.text.vocab_size",
+class _Run:
+    """A run in one of its processes, from its first step or from its last checkpoint."""
+
+    def __init__(self, recipe: Recipe, out: Path, *, world: World, seed: int, resolve: Resolve) -> None:
+        self.recipe, self.out, self.world = recipe, out, world
+        self.part = world.share(recipe.batch_size)
+        if (self.part.stop - self.part.start) % recipe.accumulate:
+            raise UserError(
+                f"a process's {self.part.stop - self.part.start} pairs do not divide by accumulate "
+                f"{recipe.accumulate}",
+                remedy="change batch_size, accumulate or the number of processes",
+            )
+        _make_folder(out)
+        torch.manual_seed(seed)
+        self.data, self.tokenizer = prepare_data(recipe, resolve(recipe.data.source), seed=seed)
+        clip = CLIP(recipe.model_configuration).to(world.device)
+        encoders = _encoders(clip, recipe, world)
+        identity = f"{recipe.sha256} {seed} {self.tokenizer.fingerprint}"
+        self.trainee = Trainee(
+            clip=clip,
+            encoders=encoders,
+            optimizer=build_optimizer(clip, recipe.optim),
+            scaler=torch.amp.GradScaler(world.device.type, enabled=recipe.precision == "fp16"),
+            world=world,
+            identity=hashlib.sha256(identity.encode()).hexdigest(),
         )
-    preprocess = Preprocess(image_size=config.vision.image_size)
-    data = TrainingData(
-        decode_pictures(frame["image"].tolist(), preprocess),
-        captions,
-        tokenizer=tokenizer,
-        preprocess=preprocess,
-        augment_recipe=recipe.data.augment,
-        batch_size=recipe.batch_size,
-        seed=seed,
-    )
-    return data, tokenizer
+        self.model = self._loaded(clip)
+        self.state = load_checkpoint(out, self.trainee)
+        self.loss_of = _loss_of(recipe, world)
 
+    def until(self, stop: int, hooks: Sequence[Hook]) -> LoadedModel:
+        """Train up to step `stop`, write everything and return the whole model, in each process."""
+        self.trainee.encoders.train()
+        try:
+            while self.state.step < stop:
+                report = self._step()
+                for hook in hooks if self.world.is_first else ():
+                    hook(report)
+                if self.state.step % self.recipe.save_every == 0:
+                    save_checkpoint(self.out, self.trainee, self.state)
+        except KeyboardInterrupt:
+            # Several processes are rarely interrupted at the same step: theirs is the last checkpoint.
+            if self.world.size == 1:
+                save_checkpoint(self.out, self.trainee, self.state)
+            raise
+        save_checkpoint(self.out, self.trainee, self.state)
+        model = self._loaded(whole_clip(self.trainee).eval())
+        if self.world.is_first:
+            model.save(self.out / MODEL_FOLDER)
+            _write_log(self.out / LOG_FILE, self.state.history)
+        self.world.wait()
+        return model
 
-def _captions_to_learn_from(captions: CaptionTable, n_rows: int, *, passes: int, seed: int) -> list[str]:
-    rng = np.random.default_rng((seed, 2))
-    return [captions.sample(row, rng).text for _ in range(passes) for row in range(n_rows)]
-
-
-def _step(
-    recipe: Recipe, data: TrainingData, model: LoadedModel, optimizer: torch.optim.Optimizer, state: RunState
-) -> StepReport:
-    started = time.perf_counter()
-    rate = learning_rate(state.step, steps=recipe.steps, recipe=recipe.optim)
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    optimizer.zero_grad(set_to_none=True)
-    loss = _loss(recipe, model.clip, data.batch(state.step))
-    if not torch.isfinite(loss):
-        raise UserError(
-            f"the loss is {float(loss.detach())} at step {state.step}",
-            remedy="lower optim.peak_learning_rate or lengthen the warm-up; the last checkpoint is kept",
+    def _step(self) -> StepReport:
+        started = time.perf_counter()
+        recipe, trainee, state = self.recipe, self.trainee, self.state
+        rate = learning_rate(state.step, steps=recipe.steps, recipe=recipe.optim)
+        loss = self._gradients()
+        if recipe.optim.clip_gradient_norm is not None:
+            trainee.scaler.unscale_(trainee.optimizer)
+            nn.utils.clip_grad_norm_(trainee.clip.parameters(), recipe.optim.clip_gradient_norm)
+        for group in trainee.optimizer.param_groups:
+            group["lr"] = rate
+        trainee.scaler.step(trainee.optimizer)
+        trainee.scaler.update()
+        trainee.clip.clamp_logit_scale()
+        state.step += 1
+        scale = temperature(trainee.clip)
+        state.history.append({"step": state.step, "loss": loss, "learning_rate": rate, "logit_scale": scale})
+        return StepReport(
+            step=state.step,
+            steps=recipe.steps,
+            epoch=state.step * recipe.batch_size / len(self.data),
+            loss=loss,
+            learning_rate=rate,
+            logit_scale=scale,
+            images_per_second=recipe.batch_size / (time.perf_counter() - started),
+            model=None if is_sharded(trainee.encoders) else self.model,
         )
-    loss.backward()
-    if recipe.optim.clip_gradient_norm is not None:
-        torch.nn.utils.clip_grad_norm_(model.clip.parameters(), recipe.optim.clip_gradient_norm)
-    optimizer.step()
-    model.clip.clamp_logit_scale()
-    state.step += 1
-    report = StepReport(
-        step=state.step,
-        steps=recipe.steps,
-        epoch=state.step * data.batch_size / len(data),
-        loss=float(loss.detach()),
-        learning_rate=rate,
-        logit_scale=model.logit_scale,
-        images_per_second=data.batch_size / (time.perf_counter() - started),
-        model=model,
-    )
-    state.history.append(
-        {"step": report.step, "loss": report.loss, "learning_rate": rate, "logit_scale": report.logit_scale}
-    )
-    return report
+
+    def _gradients(self) -> float:
+        trainee = self.trainee
+        trainee.optimizer.zero_grad(set_to_none=True)
+        batch = self.data.batch(self.state.step, self.part).to(self.world.device)
+        loss = add_gradients(
+            trainee.encoders,
+            batch.pixels,
+            batch.tokens,
+            loss_of=partial(self.loss_of, ignore=batch.ignore),
+            chunks=self.recipe.accumulate,
+            scaler=trainee.scaler,
+            averaging=lambda enabled: averaging(trainee.encoders, enabled=enabled),
+        )
+        loss = self.world.mean(loss)
+        if not torch.isfinite(loss):
+            raise UserError(
+                f"the loss is {float(loss)} at step {self.state.step}",
+                remedy="lower optim.peak_learning_rate or lengthen the warm-up; the last checkpoint is kept",
+            )
+        return float(loss)
+
+    def _loaded(self, clip: CLIP) -> LoadedModel:
+        preprocess = Preprocess(image_size=clip.config.vision.image_size)
+        return LoadedModel(self.recipe.recipe, clip, self.tokenizer, preprocess)
 
 
-def _loss(recipe: Recipe, clip: CLIP, batch: Batch) -> Tensor:
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.precision == "bf16"):
-        images = clip.encode_image(batch.pixels)
-        texts = clip.encode_text(batch.tokens)
-    return contrastive_loss(
-        images.float(), texts.float(), clip.logit_scale, recipe.loss_chunk, ignore=batch.ignore
-    )
+def _encoders(clip: CLIP, recipe: Recipe, world: World) -> nn.Module:
+    clip.set_gradient_checkpointing(recipe.gradient_checkpointing)
+    if recipe.compile_blocks:
+        compile_blocks(clip)
+    return distribute(Encoders(clip, precision=recipe.precision), world, sharded=recipe.sharded)
+
+
+def _loss_of(recipe: Recipe, world: World) -> Callable[..., Tensor]:
+    loss = sigmoid_loss if recipe.loss == "sigmoid" else contrastive_loss
+    split = recipe.loss_split if world.size > 1 else None
+    return partial(loss, chunk=recipe.loss_chunk, split=split)
 
 
 def _make_folder(out: Path) -> None:

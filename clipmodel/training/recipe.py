@@ -61,7 +61,7 @@ class AugmentRecipe(StrictModel):
     recolour: float = Field(
         0.0,
         ge=0,
-        description="for captions of templates with any_colour: standard deviation of the random colour matrix",
+        description="standard deviation of the random colour matrix, for captions with any_colour",
     )
     coarse: float = Field(0.0, ge=0, le=1, description="share of pictures shrunk to half and enlarged again")
 
@@ -99,7 +99,9 @@ class Recipe(StrictModel):
     loss_split: Literal["local", "global"] = Field(
         "local", description="what each process computes of the loss of all pairs: its images' rows, or all"
     )
-    precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="of the towers; weights and loss stay fp32")
+    precision: Literal["fp32", "bf16", "fp16"] = Field(
+        "fp32", description="of the towers; weights and loss stay fp32"
+    )
     accumulate: int = Field(
         1,
         ge=1,

@@ -23,7 +23,12 @@ RECIPE = {
     "model": {
         "embed_dim": 16,
         "vision": {
-            "kind": "vit", "image_size": 32, "patch_size": 16, "stem_channels": [4], "width": 16, "layers": 1,
+            "kind": "vit",
+            "image_size": 32,
+            "patch_size": 16,
+            "stem_channels": [4],
+            "width": 16,
+            "layers": 1,
             "heads": 2,
         },
         "text": {"context_length": 12, "vocab_size": 300, "width": 16, "layers": 1, "heads": 2},

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from clipmodel.errors import UserError
-from clipmodel.training.loop import StepReport, prepare_data, train
-from clipmodel.training.recipe import Recipe
+from clipmodel.training.data import prepare_data
+from clipmodel.training.loop import StepReport, train
+from clipmodel.training.recipe import AugmentRecipe, Recipe
 from clipmodel.zoo import LoadedModel, load_model
 
 
@@ -29,7 +31,9 @@ def test_the_model_written_is_the_model_trained(recipe: Recipe, pictures: Path, 
 
 
 def test_the_loss_falls_on_pictures_it_can_memorise(recipe: Recipe, pictures: Path, tmp_path: Path) -> None:
-    longer = recipe.model_copy(update={"steps": 60})
+    faster = recipe.optim.model_copy(update={"peak_learning_rate": 4e-3})
+    still = recipe.data.model_copy(update={"augment": AugmentRecipe()})
+    longer = recipe.model_copy(update={"steps": 60, "optim": faster, "data": still})
     losses: list[float] = []
     _train(longer, pictures, tmp_path, hooks=[lambda report: losses.append(report.loss)])
     assert np.mean(losses[-5:]) < np.mean(losses[:5]) - 0.3
@@ -70,6 +74,17 @@ def test_each_epoch_sees_every_row_once(recipe: Recipe, pictures: Path) -> None:
     assert sorted(rows[:36]) == list(range(36))
     assert sorted(rows[36:]) == list(range(36))
     assert list(rows[:36]) != list(rows[36:])
+
+
+def test_the_shares_of_processes_make_up_the_batch(recipe: Recipe, pictures: Path) -> None:
+    data, _ = prepare_data(recipe, [pictures], seed=0)
+    whole, shares = data.batch(3), [data.batch(3, slice(start, start + 2)) for start in range(0, 8, 2)]
+    assert torch.equal(torch.cat([share.pixels for share in shares]), whole.pixels)
+    assert torch.equal(torch.cat([share.ignore for share in shares]), whole.ignore)
+    assert whole.ignore.any()
+    for i, share in enumerate(shares):
+        length = share.tokens.shape[1]  # up to the longest caption of the share
+        assert torch.equal(share.tokens, whole.tokens[2 * i : 2 * i + 2, :length])
 
 
 def test_damaged_checkpoint_is_named(recipe: Recipe, pictures: Path, tmp_path: Path) -> None:

@@ -55,6 +55,9 @@ def test_schedule_by_hand() -> None:
         ({"tokenizer": {"vocab_size": 301}}, "differ"),
         ({"steps": 2}, "warmup_steps 2 must be below steps 2"),
         ({"model": {**RECIPE["model"], "activation": "relu"}}, "activation"),  # type: ignore[dict-item]
+        ({"loss": "sigmoid"}, "loss sigmoid needs model.logit_bias: true"),
+        ({"model": {**RECIPE["model"], "logit_bias": True}}, "loss softmax needs"),  # type: ignore[dict-item]
+        ({"accumulate": 3}, "batch_size 8 does not divide by accumulate 3"),
     ],
 )
 def test_recipes_that_cannot_be(tmp_path: Path, change: dict[str, object], message: str) -> None:

@@ -1,0 +1,74 @@
+"""Options of a recipe that decide how a run computes: the numbers stay, or change as they say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from clipmodel.training.loop import train
+from clipmodel.training.recipe import Recipe
+from clipmodel.zoo import LoadedModel
+
+
+def _train(
+    recipe: Recipe, pictures: Path, out: Path, *, steps: int, **change: object
+) -> tuple[LoadedModel, list[float]]:
+    losses: list[float] = []
+    changed = Recipe.model_validate({**recipe.model_dump(), **change})
+    hooks = [lambda report: losses.append(report.loss)]
+    return train(changed, out=out, steps=steps, hooks=hooks, resolve=lambda _: [pictures]), losses
+
+
+@pytest.mark.parametrize("vision", [{}, {"stem_channels": []}], ids=["batch norm", "no batch norm"])
+def test_gradient_checkpointing_changes_no_number(
+    recipe: Recipe, pictures: Path, tmp_path: Path, vision: dict[str, object]
+) -> None:
+    model = {**recipe.model, "vision": {**recipe.model["vision"], **vision}}
+    plain, _ = _train(recipe, pictures, tmp_path / "a", steps=3, model=model)
+    again, _ = _train(recipe, pictures, tmp_path / "b", steps=3, model=model, gradient_checkpointing=True)
+    assert again.fingerprint == plain.fingerprint
+
+
+def test_accumulation_gives_the_same_losses(recipe: Recipe, pictures: Path, tmp_path: Path) -> None:
+    model = {**recipe.model, "vision": {**recipe.model["vision"], "stem_channels": []}}
+    _, whole = _train(recipe, pictures, tmp_path / "a", steps=6, model=model)
+    _, parts = _train(recipe, pictures, tmp_path / "b", steps=6, model=model, accumulate=4, loss_chunk=3)
+    assert parts == pytest.approx(whole, abs=1e-5)
+
+
+def test_a_run_goes_on_with_other_means(recipe: Recipe, pictures: Path, tmp_path: Path) -> None:
+    _train(recipe, pictures, tmp_path, steps=2)
+    _, losses = _train(recipe, pictures, tmp_path, steps=4, accumulate=2, gradient_checkpointing=True)
+    assert len(losses) == 2
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision_stays_close_and_resumes(
+    recipe: Recipe, pictures: Path, tmp_path: Path, precision: str
+) -> None:
+    _, full = _train(recipe, pictures, tmp_path / "full", steps=4)
+    model, half = _train(recipe, pictures, tmp_path / "half", steps=4, precision=precision)
+    # Only the first: fp16 skips steps until the scale fits, and the runs part.
+    assert half[0] == pytest.approx(full[0], abs=0.01)
+    assert half != full
+    _train(recipe, pictures, tmp_path / "parts", steps=2, precision=precision)
+    again, _ = _train(recipe, pictures, tmp_path / "parts", steps=4, precision=precision)
+    assert again.fingerprint == model.fingerprint
+
+
+def test_the_sigmoid_trains_its_bias(recipe: Recipe, pictures: Path, tmp_path: Path) -> None:
+    model, losses = _train(
+        recipe, pictures, tmp_path, steps=12, loss="sigmoid", model={**recipe.model, "logit_bias": True}
+    )
+    assert sum(losses[-3:]) < sum(losses[:3])
+    assert model.clip.logit_bias is not None
+    assert abs(float(model.clip.logit_bias.detach()) + 10) > 0.001  # it starts at -10
+
+
+@pytest.mark.slow()
+def test_compiled_blocks_give_the_same_losses(recipe: Recipe, pictures: Path, tmp_path: Path) -> None:
+    plain, expected = _train(recipe, pictures, tmp_path / "a", steps=3)
+    compiled, losses = _train(recipe, pictures, tmp_path / "b", steps=3, compile_blocks=True)
+    assert losses == pytest.approx(expected, abs=1e-4)
+    assert list(compiled.clip.state_dict()) == list(plain.clip.state_dict())
