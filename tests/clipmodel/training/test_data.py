@@ -62,3 +62,34 @@ def test_the_same_generator_gives_the_same_pictures() -> None:
     options = {"scale": (0.8, 1.2), "shift": 0.1, "rotate_degrees": 20, "flip": True, "tint": 0.2}
     assert torch.equal(_augment(_pictures(), 1, **options), _augment(_pictures(), 1, **options))
     assert not torch.equal(_augment(_pictures(), 1, **options), _augment(_pictures(), 2, **options))
+
+
+def test_recolouring_spares_white_and_captions_that_speak_of_colour() -> None:
+    pixels = _pictures(8)
+    pixels[..., :4, :4] = 255
+    any_colour = torch.arange(8) < 4
+    recipe = AugmentRecipe(recolour=0.4)
+    found = augment(pixels, recipe, torch.Generator().manual_seed(0), any_colour=any_colour)
+    assert (found[4:] - pixels[4:]).abs().max() < 0.01
+    assert (found[..., :3, :3] - 255).abs().max() < 0.01
+    assert ((found[:4] - pixels[:4]).abs().mean(dim=(1, 2, 3)) > 5).all()
+
+
+def test_recolouring_is_one_matrix_a_picture() -> None:
+    pixels = torch.randint(
+        200, 256, (1, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
+    found = augment(
+        pixels, AugmentRecipe(recolour=0.1), torch.Generator().manual_seed(1), any_colour=torch.tensor([True])
+    )
+    before, after = (255 - x.float().flatten(2)[0] for x in (pixels, found))
+    unclamped = ((after > 0.5) & (after < 254)).all(dim=0)
+    solved = torch.linalg.lstsq(before[:, unclamped].T, after[:, unclamped].T).solution
+    assert (before[:, unclamped].T @ solved - after[:, unclamped].T).abs().max() < 0.1
+
+
+def test_coarse_pictures_keep_their_means_and_lose_detail() -> None:
+    pixels = _pictures(4).float().mean(dim=1, keepdim=True).expand(4, 3, 16, 16).to(torch.uint8)
+    found = _augment(pixels, coarse=1.0)
+    assert (found.mean(dim=(2, 3)) - pixels.float().mean(dim=(2, 3))).abs().max() < 3
+    assert (found.std(dim=(2, 3)) < 0.7 * pixels.float().std(dim=(2, 3))).all()
