@@ -12,7 +12,10 @@ from probes.datasets.celeba import load_celeba
 from probes.datasets.congress import load_congress
 from probes.datasets.embedded import EmbeddedDataset, load_embeddings
 from probes.datasets.emoji import EmojiDataset
+from probes.datasets.facet import load_facet
 from probes.datasets.fairface import load_fairface
+from probes.datasets.geography import load_dollar_street, load_geode
+from probes.datasets.miap import load_miap
 from probes.datasets.predictions import load_predictions
 from probes.datasets.table import TableDataset
 from probes.datasets.utkface import load_utkface
@@ -26,6 +29,10 @@ AT_PATH: dict[str, Callable[[Path], DemographicDataset]] = {
     "utkface": load_utkface,
     "celeba": load_celeba,
     "congress": load_congress,
+    "facet": load_facet,
+    "miap": load_miap,
+    "geode": load_geode,
+    "dollar_street": load_dollar_street,
     "embeddings": load_embeddings,
     "predictions": load_predictions,
 }
