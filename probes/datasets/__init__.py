@@ -14,9 +14,11 @@ from probes.datasets.embedded import EmbeddedDataset, load_embeddings
 from probes.datasets.emoji import EmojiDataset
 from probes.datasets.facet import load_facet
 from probes.datasets.fairface import load_fairface
+from probes.datasets.folder import load_image_folder, load_webdataset
 from probes.datasets.geography import load_dollar_street, load_geode
 from probes.datasets.miap import load_miap
 from probes.datasets.predictions import load_predictions
+from probes.datasets.social_counterfactuals import SocialCounterfactuals
 from probes.datasets.table import TableDataset
 from probes.datasets.utkface import load_utkface
 
@@ -33,6 +35,9 @@ AT_PATH: dict[str, Callable[[Path], DemographicDataset]] = {
     "miap": load_miap,
     "geode": load_geode,
     "dollar_street": load_dollar_street,
+    "social_counterfactuals": SocialCounterfactuals,
+    "folder": load_image_folder,
+    "webdataset": load_webdataset,
     "embeddings": load_embeddings,
     "predictions": load_predictions,
 }

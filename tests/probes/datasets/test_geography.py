@@ -11,7 +11,10 @@ from probes.datasets.geography import load_dollar_street, load_geode
 
 from .conftest import WriteImages
 
-STREET = "id,country.id,country.name,region.id,type,topics,place,income,imageRelPath,imagenet_synonyms,imagenet_sysnet_id"
+STREET = (
+    "id,country.id,country.name,region.id,type,topics,place,income,imageRelPath,imagenet_synonyms,"
+    "imagenet_sysnet_id"
+)
 
 
 @pytest.mark.parametrize(
