@@ -16,7 +16,7 @@ from clipmodel.formats.tensor_files import read_json
 from clipmodel.hub import hub_folder
 from clipmodel.model import Precision
 
-__all__ = ["BUNDLED", "EmbeddingModel", "LoadedModel", "load_model"]
+__all__ = ["BUNDLED", "EmbeddingModel", "LoadedModel", "load_model", "model_path"]
 
 BUNDLED = {"tiny": Path(__file__).parent / "data" / "tiny"}
 HUB, OPEN_CLIP = "hf:", "open_clip:"
@@ -68,18 +68,30 @@ def load_model(
             raise UserError(f"{name}: expected {OPEN_CLIP}ARCHITECTURE/TAG", remedy=WHAT_CAN_BE_LOADED)
         _refuse_activation(activation, name)
         return load_open_clip(architecture, tag, device=device, precision=precision)
-    if name.startswith(HUB):
-        path = hub_folder(name.removeprefix(HUB))
-    else:
-        path = BUNDLED.get(name, Path(spec))
-        if not path.exists():
-            raise UserError(f"unknown model {name!r}", remedy=WHAT_CAN_BE_LOADED)
+    path = model_path(spec)
     if _is_siglip(path):
         _refuse_activation(activation, name)
         return load_siglip(path, name=name, device=device, precision=precision)
     checkpoint = read_checkpoint(path, activation=activation)
     clip = checkpoint.build(precision).to(device)
     return LoadedModel(name, clip, checkpoint.tokenizer, checkpoint.preprocess)
+
+
+def model_path(spec: str | Path) -> Path:
+    """Where a model's files are: of a bundled model, a path, or "hf:NAME", which is downloaded if need be.
+
+    Raises
+    ------
+    UserError
+        There is no such model.
+    """
+    name = str(spec)
+    if name.startswith(HUB):
+        return hub_folder(name.removeprefix(HUB))
+    path = BUNDLED.get(name, Path(spec))
+    if not path.exists():
+        raise UserError(f"unknown model {name!r}", remedy=WHAT_CAN_BE_LOADED)
+    return path
 
 
 def _is_siglip(path: Path) -> bool:

@@ -51,7 +51,8 @@ def show(
 @app.command(epilog="Example:  clip-audit model convert ViT-B-32.pt vit-b-32 --to transformers")
 def convert(
     source: Annotated[
-        Path, typer.Argument(help="A model folder, or a file of OpenAI's or open_clip's.", show_default=False)
+        str,
+        typer.Argument(help="A folder, a file of OpenAI's or open_clip's, or hf:NAME.", show_default=False),
     ],
     target: Annotated[
         Path, typer.Argument(help="A new file (openai, open_clip) or folder.", show_default=False)
@@ -61,8 +62,9 @@ def convert(
 ) -> None:
     """Write a model's weights in another format; the values stay exactly the same."""
     from clipmodel.formats.writing import convert_checkpoint
+    from clipmodel.zoo import model_path
 
-    checkpoint = convert_checkpoint(source, target, to=to, activation=activation)
+    checkpoint = convert_checkpoint(model_path(source), target, to=to, activation=activation)
     count = sum(tensor.numel() for tensor in checkpoint.weights.values())
     text = f"{target}: {count:,} values, {checkpoint.format} -> {to}"
     terminal.out().print(text, soft_wrap=True, markup=False)

@@ -1,0 +1,66 @@
+"""`clip-audit model convert` and what `model show` says of the result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from clipmodel.zoo import load_model
+from tests.audit.commands.conftest import Invoke
+from tests.clipmodel.small import STEM, VIT, checkpoint_of, random_clip
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    from clipmodel.formats.writing import write_checkpoint
+
+    write_checkpoint(checkpoint_of(random_clip(VIT)), tmp_path / "native", to="native")
+    return tmp_path / "native"
+
+
+def test_convert_through_all_formats_and_back_keeps_the_fingerprint(
+    invoke: Invoke, model: Path, tmp_path: Path
+) -> None:
+    steps = [("openai", "a.pt"), ("open_clip", "b.safetensors"), ("transformers", "c"), ("native", "d")]
+    source = model
+    for to, name in steps:
+        result = invoke("model", "convert", source, tmp_path / name, "--to", to)
+        assert result.exit_code == 0, result.stderr
+        assert f"-> {to}" in result.stdout
+        source = tmp_path / name
+    shown = invoke("model", "show", tmp_path / "d")
+    assert load_model(model).fingerprint in shown.stdout
+    assert "quick_gelu" in shown.stdout
+
+
+def test_an_unstated_activation_is_asked_for(invoke: Invoke, model: Path, tmp_path: Path) -> None:
+    assert invoke("model", "convert", model, tmp_path / "m.pt", "--to", "open_clip").exit_code == 0
+    weights = torch.load(tmp_path / "m.pt")["state_dict"]
+    torch.save(weights, tmp_path / "plain.pt")
+    refused = invoke("model", "convert", tmp_path / "plain.pt", tmp_path / "n", "--to", "native")
+    assert refused.exit_code == 2
+    assert "plain.pt does not say which activation" in refused.stderr
+    assert "--activation" in refused.stderr
+    options = ("--to", "native", "--activation", "quick_gelu")
+    assert invoke("model", "convert", tmp_path / "plain.pt", tmp_path / "n", *options).exit_code == 0
+    assert load_model(tmp_path / "n").fingerprint == load_model(model).fingerprint
+
+
+def test_what_a_format_cannot_hold_is_refused(invoke: Invoke, tmp_path: Path) -> None:
+    from clipmodel.formats.writing import write_checkpoint
+
+    write_checkpoint(checkpoint_of(random_clip(STEM)), tmp_path / "stem", to="native")
+    result = invoke("model", "convert", tmp_path / "stem", tmp_path / "m.pt", "--to", "openai")
+    assert result.exit_code == 2
+    assert "no place for a convolutional stem" in result.stderr
+    assert not (tmp_path / "m.pt").exists()
+    assert invoke("model", "convert", tmp_path / "stem", tmp_path / "m", "--to", "onnx").exit_code == 2
+
+
+def test_an_unknown_source_lists_what_there_is(invoke: Invoke, tmp_path: Path) -> None:
+    result = invoke("model", "convert", "nothing", tmp_path / "m", "--to", "native")
+    assert result.exit_code == 2
+    assert "unknown model 'nothing'" in result.stderr
+    assert "hf:NAME" in result.stderr
