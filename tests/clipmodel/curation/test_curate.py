@@ -20,6 +20,12 @@ AsShards = Callable[[pd.DataFrame, int], list[Shard]]
 T = 30
 
 
+@pytest.fixture(autouse=True)
+def no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes most of the time of a small selection; test_report.py draws."""
+    monkeypatch.setattr(CurationReport, "plot", lambda report, path: path.touch())
+
+
 def kept(out: Path) -> list[tuple[str, str, list[str], list[str]]]:
     frame = pd.read_parquet(out / "kept.parquet")
     columns = (frame[name] for name in ("key", "caption", "matched", "assigned"))

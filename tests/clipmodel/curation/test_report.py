@@ -50,7 +50,10 @@ def test_written_and_read_again(tmp_path: Path, report: CurationReport) -> None:
         "curation.json",
         "queries.parquet",
     ]
-    assert (tmp_path / "counts.png").read_bytes().startswith(b"\x89PNG")
+    drawn = (tmp_path / "counts.png").read_bytes()
+    assert drawn.startswith(b"\x89PNG")
+    report.plot(tmp_path / "again.png")
+    assert (tmp_path / "again.png").read_bytes() == drawn
     read = CurationReport.read(tmp_path)
     pd.testing.assert_frame_equal(read.queries, report.queries, check_dtype=False)
     assert read.summary == report.summary
