@@ -8,6 +8,7 @@ from pathlib import Path
 from clipmodel.errors import UserError
 from clipmodel.yamlfile import closest
 from probes.datasets.base import DataCard, DemographicDataset, UnreadableImageError
+from probes.datasets.casual_conversations import load_casual_conversations_v1
 from probes.datasets.celeba import load_celeba
 from probes.datasets.congress import load_congress
 from probes.datasets.embedded import EmbeddedDataset, load_embeddings
@@ -31,6 +32,7 @@ AT_PATH: dict[str, Callable[[Path], DemographicDataset]] = {
     "utkface": load_utkface,
     "celeba": load_celeba,
     "congress": load_congress,
+    "casual_conversations_v1": load_casual_conversations_v1,
     "facet": load_facet,
     "miap": load_miap,
     "geode": load_geode,
