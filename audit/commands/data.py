@@ -39,7 +39,7 @@ def list_() -> None:
 @app.command(epilog="Examples:  clip-audit data check emoji  ·  clip-audit data check table:people.csv")
 def check(data: Annotated[str, typer.Argument(metavar="KIND:PATH", help="The data set.")]) -> None:
     """Read every image, and count the values of every attribute, missing and invisible ones included."""
-    from probes.datasets import load_dataset
+    from probes.datasets import EmbeddedDataset, load_dataset
 
     dataset = load_dataset(data)
     console = terminal.out()
@@ -47,9 +47,17 @@ def check(data: Annotated[str, typer.Argument(metavar="KIND:PATH", help="The dat
     console.print(escape(f"{card.title}: {len(dataset):,} images, version {card.version}"), soft_wrap=True)
     console.print(escape(f"licence: {card.licence}"), soft_wrap=True)
     console.print(escape(f"labels: {card.label_provenance}; consent: {card.consent}"), soft_wrap=True)
+    for note in card.notes:
+        console.print(escape(f"note: {note}"), soft_wrap=True)
     console.print(escape(f"caution: {card.caution}"), soft_wrap=True)
     _print_attributes(dataset, console)
-    _print_unreadable(dataset, console)
+    for reason, n in dataset.dropped["reason"].value_counts().items():
+        console.print(escape(f"left out, {n:,}: {reason}"), soft_wrap=True)
+    if isinstance(dataset, EmbeddedDataset):
+        n_images, dim = dataset.embeddings.shape
+        console.print(f"embeddings: {n_images:,} of {dim:,} dimensions; texts: {len(dataset.texts.rows):,}")
+    else:
+        _print_unreadable(dataset, console)
 
 
 def _print_attributes(dataset: DemographicDataset, console: Console) -> None:

@@ -133,3 +133,14 @@ def test_training_refuses_a_recipe_with_a_misspelt_key(invoke: Invoke, workplace
     assert result.exit_code == 2
     assert "did you mean 'seed'?" in result.stderr
     assert not (workplace / "run").exists()
+
+
+def test_check_of_a_file_of_scores_says_what_it_holds_and_leaves_out(invoke: Invoke, workplace: Path) -> None:
+    """Two images of three have both scores."""
+    text = "path,gender,score_man,score_woman\na,m,.9,.1\nb,w,.2,.8\nc,w,.5,\n"
+    (workplace / "scores.csv").write_text(text)
+    shown = invoke("data", "check", "predictions:scores.csv").stdout
+    assert "note: The scores of an image add up to 1" in shown
+    assert "left out, 1: no score for some class" in shown
+    assert "embeddings: 2 of 2 dimensions; texts: 2" in shown
+    assert "unreadable" not in shown
