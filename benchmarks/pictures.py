@@ -13,11 +13,11 @@ SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 def jpeg_files(folder: Path, n: int) -> tuple[list[Path], str]:
     """Paths of n JPEG files and what they are; drawn ones are written to `folder`."""
-    photos = sorted((SHARED / "flickr8k" / "images").glob("*.jpg"))[:n]
+    photos = sorted((SHARED / "imagenet100").glob("*.JPEG"))[:n]
     if len(photos) == n:
         sizes = [Image.open(path).size for path in photos]
         pixels = np.median([width * height for width, height in sizes])
-        return photos, f"{n} photos of Flickr8k, median {pixels / 1e3:.0f},000 pixels"
+        return photos, f"{n} photos of ImageNet, median {pixels / 1e3:.0f},000 pixels"
     paths = [folder / f"{number}.jpg" for number in range(n)]
     for number, path in enumerate(paths):
         path.write_bytes(_drawn(number))
