@@ -171,8 +171,6 @@ def _explained(path: Path) -> Iterator[None]:
     """What can be wrong with a file, as an error that names it."""
     try:
         yield
-    except UserError:
-        raise
     except (OSError, EOFError, UnicodeDecodeError, pa.ArrowException) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: unreadable ({reason[:200]})", remedy=_MEND) from error
