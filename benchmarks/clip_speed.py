@@ -44,8 +44,6 @@ def image_race(name: str, size: Size, *, goal: float) -> tuple[Race, list[str]]:
         other = transformers_twin(clip)
         contenders["transformers"] = lambda: other.get_image_features(pixels).pooler_output
     _require_same(contenders)
-    compiled = torch.compile(clip.visual)
-    contenders[COMPILED] = lambda: torch.nn.functional.normalize(compiled(pixels), dim=-1)
     result = race(
         f"{name} images", contenders, unit="images", items=size.images, rounds=size.rounds, goal=goal
     )
