@@ -256,7 +256,8 @@ def main() -> None:
         notes=[
             *verdicts(found),
             f"Captions of 6 to 16 words, {pairs:.1f} different queries in each; parquet in and out.",
-            "Matching includes building the automaton. Cleaning captions that are not ASCII is slower: ftfy.",
+            "Matching includes building the automaton.",
+            "Captions that are not ASCII take longer to clean (ftfy).",
         ],
     )
 
