@@ -36,11 +36,20 @@ REQUIRES = [
     "ahocorasick-rs>=1.0",
 ]
 NOTEBOOKS = ["jupyterlab>=4.2", "ipykernel>=6.29"]
-SCALE = ["ray[data]>=2.40", "webdataset>=0.2.100", "fsspec>=2024.6"]
+SCALE = ["ray[data]>=2.40"]
+STREAMS = ["webdataset>=0.2.100", "fsspec>=2024.6"]
+TENSORBOARD = ["tensorboard>=2.17"]
+WANDB = ["wandb>=0.18"]
+DATASETS = ["datasets>=3.0"]
+FAIRLEARN = ["fairlearn>=0.12"]
 FAST = ["simplejpeg>=1.7"]
 OPEN_CLIP = ["open_clip_torch>=2.30"]
 DEV = [
     *FAST,
+    *STREAMS,
+    *TENSORBOARD,
+    *DATASETS,
+    *FAIRLEARN,
     "pytest>=8.3",
     "pytest-xdist>=3.6",
     "hypothesis>=6.110",
@@ -49,7 +58,6 @@ DEV = [
     "ipykernel>=6.29",
     "playwright>=1.48",
     "axe-playwright-python>=0.1.4",
-    "fairlearn>=0.12",
     "scikit-learn>=1.5",
     "statsmodels>=0.14.4",
     "resvg-py>=0.2",
@@ -76,6 +84,11 @@ setup(
     extras_require={
         "notebooks": NOTEBOOKS,
         "scale": SCALE,
+        "streams": STREAMS,
+        "tensorboard": TENSORBOARD,
+        "wandb": WANDB,
+        "datasets": DATASETS,
+        "fairlearn": FAIRLEARN,
         "fast": FAST,
         "open_clip": OPEN_CLIP,
         "dev": DEV,
