@@ -7,39 +7,16 @@ zero or one. `confidence` is two-sided.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special
 
-Floats = NDArray[np.float64]
-Interval = tuple[Floats, Floats]
+from probes.proportions import Floats, Interval, as_counts, nan_where, newcombe, normal_quantile, wilson
+
+__all__ = ["clopper_pearson", "katz", "koopman", "newcombe", "normal_quantile", "wilson"]
 
 # Beyond e^40 no ratio of two counts is told apart from infinity; 90 halvings leave less than 1e-25 of it.
 _LOG_RATIO_BOUND = 40.0
 _HALVINGS = 90
-
-
-def wilson(count: ArrayLike, n: ArrayLike, *, confidence: float = 0.95) -> Interval:
-    """Score interval of a proportion (Wilson 1927, equation 4).
-
-    Parameters
-    ----------
-    count, n
-        Events and images, broadcast against each other.
-
-    Returns
-    -------
-    low, high
-        Within [0, 1], around count / n; NaN where n is 0.
-    """
-    x, size = _as_counts(count, n)
-    z = normal_quantile(confidence)
-    share, z2n = x / size, z**2 / size
-    centre = (share + z2n / 2) / (1 + z2n)
-    half = z / (1 + z2n) * np.sqrt(share * (1 - share) / size + z2n / (4 * size))
-    # Exact at the ends, where rounding would leave 1e-17 beside the estimate.
-    low = np.where(x == 0, 0.0, np.clip(centre - half, 0, 1))
-    high = np.where(x == size, 1.0, np.clip(centre + half, 0, 1))
-    return _nan_where(np.isnan(size), low, high)
 
 
 def clopper_pearson(count: ArrayLike, n: ArrayLike, *, confidence: float = 0.95) -> Interval:
@@ -47,30 +24,12 @@ def clopper_pearson(count: ArrayLike, n: ArrayLike, *, confidence: float = 0.95)
 
     Its coverage is never below `confidence`. NaN where n is 0.
     """
-    x, size = _as_counts(count, n)
+    x, size = as_counts(count, n)
     tail = (1 - confidence) / 2
     low = np.where(x == 0, 0.0, special.betaincinv(np.maximum(x, 1), size - np.maximum(x, 1) + 1, tail))
     most = np.minimum(x, size - 1)
     high = np.where(x == size, 1.0, special.betaincinv(most + 1, size - most, 1 - tail))
-    return _nan_where(np.isnan(size), low, high)
-
-
-def newcombe(
-    count_1: ArrayLike, n_1: ArrayLike, count_2: ArrayLike, n_2: ArrayLike, *, confidence: float = 0.95
-) -> Interval:
-    """Interval of the difference p1 - p2 of independent proportions (Newcombe 1998, method 10).
-
-    Built from the two Wilson intervals; within [-1, 1]; NaN where either n is 0.
-    """
-    x1, size1 = _as_counts(count_1, n_1)
-    x2, size2 = _as_counts(count_2, n_2)
-    p1, p2 = x1 / size1, x2 / size2
-    low1, high1 = wilson(x1, size1, confidence=confidence)
-    low2, high2 = wilson(x2, size2, confidence=confidence)
-    difference = p1 - p2
-    low = difference - np.hypot(p1 - low1, high2 - p2)
-    high = difference + np.hypot(high1 - p1, p2 - low2)
-    return np.maximum(low, -1.0), np.minimum(high, 1.0)
+    return nan_where(np.isnan(size), low, high)
 
 
 def katz(
@@ -81,14 +40,14 @@ def katz(
     NaN where either n is 0, and where a count is 0 or both groups consist of events only: there the standard
     error is infinite or zero. `koopman` answers in those cases.
     """
-    x1, size1 = _as_counts(count_1, n_1)
-    x2, size2 = _as_counts(count_2, n_2)
+    x1, size1 = as_counts(count_1, n_1)
+    x2, size2 = as_counts(count_2, n_2)
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = 1 / x1 - 1 / size1 + 1 / x2 - 1 / size2
         ratio = (x1 / size1) / (x2 / size2)
         factor = np.exp(normal_quantile(confidence) * np.sqrt(variance))
         usable = (x1 > 0) & (x2 > 0) & ~((x1 == size1) & (x2 == size2))
-        return _nan_where(~usable, ratio / factor, ratio * factor)
+        return nan_where(~usable, ratio / factor, ratio * factor)
 
 
 def koopman(
@@ -99,26 +58,13 @@ def koopman(
     Defined at zero cells: low is 0 where group 1 has no event, high is infinite where group 2 has none, and
     without any event the interval is [0, inf]. NaN where either n is 0.
     """
-    x1, size1, x2, size2 = np.broadcast_arrays(*_as_counts(count_1, n_1), *_as_counts(count_2, n_2))
+    x1, size1, x2, size2 = np.broadcast_arrays(*as_counts(count_1, n_1), *as_counts(count_2, n_2))
     z = normal_quantile(confidence)
     low = np.exp(_root_of_score(x1, size1, x2, size2, target=z))
     high = np.exp(_root_of_score(x1, size1, x2, size2, target=-z))
     low = np.where(x1 == 0, 0.0, low)
     high = np.where(x2 == 0, np.inf, high)
-    return _nan_where(np.isnan(size1) | np.isnan(size2), low, high)
-
-
-def normal_quantile(confidence: float) -> float:
-    """The z of a two-sided confidence: 1.96 for 0.95.
-
-    Raises
-    ------
-    ValueError
-        `confidence` does not lie strictly between 0 and 1.
-    """
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, not {confidence!r}")
-    return float(special.ndtri(0.5 + confidence / 2))
+    return nan_where(np.isnan(size1) | np.isnan(size2), low, high)
 
 
 def _root_of_score(x1: Floats, n1: Floats, x2: Floats, n2: Floats, *, target: float) -> Floats:
@@ -143,21 +89,3 @@ def _score(ratio: Floats, x1: Floats, n1: Floats, x2: Floats, n2: Floats) -> Flo
     distance = x1 / n1 - ratio * x2 / n2
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(distance == 0, 0.0, distance / np.sqrt(variance))
-
-
-def _as_counts(count: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
-    """Floats, n of 0 as NaN.
-
-    Raises
-    ------
-    ValueError
-        A count lies outside 0 ... n.
-    """
-    x, size = np.asarray(count, dtype=float), np.asarray(n, dtype=float)
-    if np.any((x < 0) | (x > size)):
-        raise ValueError("a count must lie between 0 and its n")
-    return x, np.where(size == 0, np.nan, size)
-
-
-def _nan_where(unusable: NDArray[np.bool_], low: Floats, high: Floats) -> Interval:
-    return np.where(unusable, np.nan, low), np.where(unusable, np.nan, high)
