@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -44,6 +45,25 @@ def progress_bars() -> Iterator[Report]:
             bars.update(tasks[what], completed=done, total=total)
 
         yield show
+
+
+class _ToTerminal(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        ERR.print(record.getMessage(), soft_wrap=True, markup=False)
+
+
+@contextmanager
+def log_shown(name: str) -> Iterator[None]:
+    """What a part of the program logs, on standard error, above the progress bars."""
+    logger, handler = logging.getLogger(name), _ToTerminal(logging.INFO)
+    logger.addHandler(handler)
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def print_table(

@@ -34,7 +34,7 @@ def train(
     from clipmodel.training.loop import train as run_training
 
     last: list[StepReport] = []
-    with terminal.progress_bars() as progress:
+    with terminal.log_shown("clipmodel.training"), terminal.progress_bars() as progress:
 
         def show(report: StepReport) -> None:
             last[:] = [report]

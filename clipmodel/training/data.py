@@ -9,6 +9,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,12 +18,14 @@ from PIL import Image
 from torch import Tensor
 
 from clipmodel.errors import UserError
+from clipmodel.formats.checkpoint import Checkpoint
 from clipmodel.preprocess import Preprocess
 from clipmodel.text import trim_padding
 from clipmodel.tokenizer import BPETokenizer
 from clipmodel.training.augment import augment
 from clipmodel.training.captions import CaptionTable, CaptionTemplate
 from clipmodel.training.recipe import AugmentRecipe, CaptionRecipe, DataRecipe, Recipe
+from clipmodel.training.thinning import thinned
 
 
 @dataclass(frozen=True)
@@ -133,23 +136,32 @@ class TrainingData:
         )
 
 
-def prepare_data(recipe: Recipe, paths: Sequence[Path], *, seed: int) -> tuple[TrainingData, BPETokenizer]:
-    """Read, decode and caption the training rows; learn the vocabulary from their captions alone."""
+@dataclass(frozen=True, kw_only=True)
+class PreparedData:
+    """What a run learns from, and how its model reads texts and pixels."""
+
+    batches: TrainingData
+    tokenizer: BPETokenizer
+    preprocess: Preprocess
+    thinned: list[dict[str, Any]]  # what data.thin did, a rule each
+
+
+def prepare_data(
+    recipe: Recipe, paths: Sequence[Path], *, seed: int, init: Checkpoint | None = None
+) -> PreparedData:
+    """Read, thin, decode and caption the training rows.
+
+    The vocabulary is that of the model the run starts from; without one it is learned from the captions of
+    the rows that are left, and from them alone.
+    """
     frame = read_table(paths, recipe.data)
+    frame, account = thinned(frame, recipe.data.thin, source=recipe.data.source)
     captions = caption_table(frame, recipe.data.captions)
-    config = recipe.model_configuration
-    tokenizer = BPETokenizer.train(
-        _captions_to_learn_from(captions, len(frame), passes=recipe.tokenizer.passes, seed=seed),
-        vocab_size=config.text.vocab_size,
-        context_length=config.text.context_length,
-    )
-    if tokenizer.vocab_size != config.text.vocab_size:
-        raise UserError(
-            f"the captions give only {tokenizer.vocab_size} tokens, tokenizer.vocab_size asks for "
-            f"{config.text.vocab_size}",
-            remedy="lower tokenizer.vocab_size and model.text.vocab_size",
-        )
-    preprocess = Preprocess(image_size=config.vision.image_size)
+    if init is None:
+        tokenizer = _learned_tokenizer(recipe, captions, len(frame), seed=seed)
+        preprocess = Preprocess(image_size=recipe.model_configuration.vision.image_size)
+    else:
+        tokenizer, preprocess = init.tokenizer, init.preprocess
     data = TrainingData(
         decode_pictures(frame["image"].tolist(), preprocess),
         captions,
@@ -159,7 +171,24 @@ def prepare_data(recipe: Recipe, paths: Sequence[Path], *, seed: int) -> tuple[T
         batch_size=recipe.batch_size,
         seed=seed,
     )
-    return data, tokenizer
+    return PreparedData(batches=data, tokenizer=tokenizer, preprocess=preprocess, thinned=account)
+
+
+def _learned_tokenizer(recipe: Recipe, captions: CaptionTable, n_rows: int, *, seed: int) -> BPETokenizer:
+    assert recipe.tokenizer is not None, "a recipe without `init` has a tokenizer"
+    config = recipe.model_configuration.text
+    tokenizer = BPETokenizer.train(
+        _captions_to_learn_from(captions, n_rows, passes=recipe.tokenizer.passes, seed=seed),
+        vocab_size=config.vocab_size,
+        context_length=config.context_length,
+    )
+    if tokenizer.vocab_size != config.vocab_size:
+        raise UserError(
+            f"the captions give only {tokenizer.vocab_size} tokens, tokenizer.vocab_size asks for "
+            f"{config.vocab_size}",
+            remedy="lower tokenizer.vocab_size and model.text.vocab_size",
+        )
+    return tokenizer
 
 
 def _captions_to_learn_from(captions: CaptionTable, n_rows: int, *, passes: int, seed: int) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,6 @@ from clipmodel.embedding_model import LoadedModel
 from clipmodel.errors import UserError
 from clipmodel.losses import contrastive_loss, sigmoid_loss
 from clipmodel.model import CLIP
-from clipmodel.preprocess import Preprocess
 from clipmodel.training.checkpoint import (
     Trainee,
     load_checkpoint,
@@ -40,8 +40,10 @@ from clipmodel.training.distributed import (
 from clipmodel.training.gradients import Encoders, add_gradients
 from clipmodel.training.optim import build_optimizer, learning_rate
 from clipmodel.training.recipe import Recipe
+from clipmodel.training.start import load_weights, starting_model
 
 MODEL_FOLDER = "model"
+TRAINING_FILE = "training.json"  # beside the model: how it was trained
 LOG_FILE = "log.csv"
 Resolve = Callable[[str], Sequence[Path]]
 
@@ -111,7 +113,7 @@ class _Run:
     """A run in one of its processes, from its first step or from its last checkpoint."""
 
     def __init__(self, recipe: Recipe, out: Path, *, world: World, seed: int, resolve: Resolve) -> None:
-        self.recipe, self.out, self.world = recipe, out, world
+        self.recipe, self.out, self.world, self.seed = recipe, out, world, seed
         self.part = world.share(recipe.batch_size)
         if (self.part.stop - self.part.start) % recipe.accumulate:
             raise UserError(
@@ -121,10 +123,15 @@ class _Run:
             )
         _make_folder(out)
         torch.manual_seed(seed)
-        self.data, self.tokenizer = prepare_data(recipe, resolve(recipe.data.source), seed=seed)
-        clip = CLIP(recipe.model_configuration).to(world.device)
+        config = recipe.model_configuration
+        init = None if recipe.init is None else starting_model(recipe.init, config)
+        self.data = prepare_data(recipe, resolve(recipe.data.source), seed=seed, init=init)
+        clip = CLIP(config)
+        if init is not None:
+            load_weights(clip, init)
+        clip = clip.to(world.device)
         encoders = _encoders(clip, recipe, world)
-        identity = f"{recipe.sha256} {seed} {self.tokenizer.fingerprint}"
+        identity = f"{recipe.sha256} {seed} {self.data.tokenizer.fingerprint}"
         self.trainee = Trainee(
             clip=clip,
             encoders=encoders,
@@ -155,7 +162,7 @@ class _Run:
         save_checkpoint(self.out, self.trainee, self.state)
         model = self._loaded(whole_clip(self.trainee).eval())
         if self.world.is_first:
-            model.save(self.out / MODEL_FOLDER)
+            self._write_model(model)
             _write_log(self.out / LOG_FILE, self.state.history)
         self.world.wait()
         return model
@@ -179,7 +186,7 @@ class _Run:
         return StepReport(
             step=state.step,
             steps=recipe.steps,
-            epoch=state.step * recipe.batch_size / len(self.data),
+            epoch=state.step * recipe.batch_size / len(self.data.batches),
             loss=loss,
             learning_rate=rate,
             logit_scale=scale,
@@ -190,7 +197,7 @@ class _Run:
     def _gradients(self) -> float:
         trainee = self.trainee
         trainee.optimizer.zero_grad(set_to_none=True)
-        batch = self.data.batch(self.state.step, self.part).to(self.world.device)
+        batch = self.data.batches.batch(self.state.step, self.part).to(self.world.device)
         loss = add_gradients(
             trainee.encoders,
             batch.pixels,
@@ -209,8 +216,19 @@ class _Run:
         return float(loss)
 
     def _loaded(self, clip: CLIP) -> LoadedModel:
-        preprocess = Preprocess(image_size=clip.config.vision.image_size)
-        return LoadedModel(self.recipe.recipe, clip, self.tokenizer, preprocess)
+        return LoadedModel(self.recipe.recipe, clip, self.data.tokenizer, self.data.preprocess)
+
+    def _write_model(self, model: LoadedModel) -> None:
+        folder = self.out / MODEL_FOLDER
+        model.save(folder)
+        account = {
+            "recipe": self.recipe.model_dump(mode="json"),
+            "seed": self.seed,
+            "steps": self.state.step,
+            "rows": len(self.data.batches),
+            "thinned": self.data.thinned,
+        }
+        (folder / TRAINING_FILE).write_text(json.dumps(account, indent=2) + "\n", encoding="utf-8")
 
 
 def _encoders(clip: CLIP, recipe: Recipe, world: World) -> nn.Module:

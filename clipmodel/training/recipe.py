@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from clipmodel.config import CLIPConfig
+from clipmodel.training.thinning import ThinRecipe
 from clipmodel.yamlfile import StrictModel, read_yaml_model
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -69,6 +70,7 @@ class AugmentRecipe(StrictModel):
 class DataRecipe(StrictModel):
     source: str = Field(description="a name the caller resolves, such as 'emoji', or a parquet file")
     where: dict[str, list[str]] = Field({}, description="column: values kept")
+    thin: list[ThinRecipe] = Field([], description="bias on purpose: see clipmodel/training/thinning.py")
     captions: CaptionRecipe
     augment: AugmentRecipe = AugmentRecipe()
 
@@ -114,15 +116,20 @@ class Recipe(StrictModel):
         False, description="split weights and optimiser over the processes (FSDP2); else a copy each (DDP)"
     )
     save_every: int = Field(200, ge=1, description="steps between checkpoints")
+    init: str | None = Field(
+        None, description="start from a model, bundled or at a path: its weights and its tokenizer"
+    )
     model: dict[str, Any]
-    tokenizer: TokenizerRecipe
+    tokenizer: TokenizerRecipe | None = Field(None, description="without `init` only, which brings its own")
     data: DataRecipe
     optim: OptimRecipe
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
         config = self.model_configuration
-        if config.text.vocab_size != self.tokenizer.vocab_size:
+        if (self.init is None) == (self.tokenizer is None):
+            raise ValueError("give either `tokenizer` or `init`, which brings a tokenizer with it")
+        if self.tokenizer and config.text.vocab_size != self.tokenizer.vocab_size:
             raise ValueError(
                 f"model.text.vocab_size {config.text.vocab_size} and tokenizer.vocab_size "
                 f"{self.tokenizer.vocab_size} differ"
@@ -143,7 +150,8 @@ class Recipe(StrictModel):
     @property
     def sha256(self) -> str:
         """Of all values but `MEANS`, so that a run is only continued under the recipe that began it."""
-        values = self.model_dump(exclude=MEANS)
+        # Without defaults, so that an option added later does not end the runs that lack it.
+        values = self.model_dump(exclude=MEANS, exclude_defaults=True)
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 

@@ -69,7 +69,7 @@ def test_seeds_matter_and_are_kept_apart(recipe: Recipe, pictures: Path, tmp_pat
 
 
 def test_each_epoch_sees_every_row_once(recipe: Recipe, pictures: Path) -> None:
-    data, _ = prepare_data(recipe, [pictures], seed=0)
+    data = prepare_data(recipe, [pictures], seed=0).batches
     rows = np.concatenate([data.rows(step) for step in range(9)])  # 72 rows, two epochs of 36
     assert sorted(rows[:36]) == list(range(36))
     assert sorted(rows[36:]) == list(range(36))
@@ -77,7 +77,7 @@ def test_each_epoch_sees_every_row_once(recipe: Recipe, pictures: Path) -> None:
 
 
 def test_the_shares_of_processes_make_up_the_batch(recipe: Recipe, pictures: Path) -> None:
-    data, _ = prepare_data(recipe, [pictures], seed=0)
+    data = prepare_data(recipe, [pictures], seed=0).batches
     whole, shares = data.batch(3), [data.batch(3, slice(start, start + 2)) for start in range(0, 8, 2)]
     assert torch.equal(torch.cat([share.pixels for share in shares]), whole.pixels)
     assert torch.equal(torch.cat([share.ignore for share in shares]), whole.ignore)

@@ -57,6 +57,8 @@ def test_schedule_by_hand() -> None:
         ({"model": {**RECIPE["model"], "activation": "relu"}}, "activation"),  # type: ignore[dict-item]
         ({"loss": "sigmoid"}, "loss sigmoid needs model.logit_bias: true"),
         ({"model": {**RECIPE["model"], "logit_bias": True}}, "loss softmax needs"),  # type: ignore[dict-item]
+        ({"init": "tiny"}, "either `tokenizer` or `init`"),
+        ({"tokenizer": None}, "either `tokenizer` or `init`"),
         ({"accumulate": 3}, "batch_size 8 does not divide by accumulate 3"),
     ],
 )

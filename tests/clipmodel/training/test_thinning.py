@@ -1,0 +1,126 @@
+"""Bias on purpose: exact shares, nested strengths, the same rows in any order, and what it says it did."""
+
+from __future__ import annotations
+
+import json
+import logging
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from clipmodel.errors import UserError
+from clipmodel.training.loop import train
+from clipmodel.training.recipe import DataRecipe, Recipe, load_recipe
+from clipmodel.training.thinning import ThinRecipe, row_draws, thinned
+from tests.clipmodel.training.conftest import RECIPE
+
+
+def _people(n: int = 200) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "image": [bytes([i % 256, i // 256]) for i in range(n)],
+            "occupation": ["judge", "cook"] * (n // 2),
+            "tone": ["light", "light", "medium-dark", "dark", "dark"] * (n // 5),
+            "words": [np.array(["bench", str(i)]) for i in range(n)],
+        }
+    )
+
+
+def _rule(strength: float, **options: object) -> ThinRecipe:
+    where = {"occupation": "judge", "tone": ["dark", "medium-dark"]}
+    return ThinRecipe.model_validate({"where": where, "strength": strength, **options})
+
+
+def _left(strength: float, **options: object) -> set[bytes]:
+    frame, _ = thinned(_people(), [_rule(strength, **options)], source="people")
+    return set(frame["image"])
+
+
+def test_the_share_is_exact_and_only_matching_rows_go() -> None:
+    # Of 200 rows half are judges, and of any five in turn three are dark or medium-dark: 60 match.
+    people = _people()
+    frame, account = thinned(people, [_rule(0.9)], source="people")
+    assert len(frame) == 200 - 54
+    assert account == [{**_rule(0.9).model_dump(), "matched": 60, "left_out": 54}]
+    gone = people[~people["image"].isin(frame["image"])]
+    assert set(gone["occupation"]) == {"judge"}
+    assert set(gone["tone"]) == {"dark", "medium-dark"}
+
+
+def test_strengths_nest_and_the_ends_are_none_and_all() -> None:
+    left = [_left(strength) for strength in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    assert [len(rows) for rows in left] == [200, 185, 170, 155, 140]
+    assert all(less < more for more, less in pairwise(left))
+
+
+def test_another_seed_leaves_out_others_and_the_order_of_rows_does_not_matter() -> None:
+    assert _left(0.5) != _left(0.5, seed=1)
+    shuffled = _people().sample(frac=1, random_state=0)
+    frame, _ = thinned(shuffled, [_rule(0.5)], source="people")
+    assert set(frame["image"]) == _left(0.5)
+
+
+def test_draws_are_uniform_and_see_the_whole_row() -> None:
+    people = _people(1000)
+    draws = row_draws(people, seed=0)
+    # Ten bins of 100: chi-squared with nine degrees of freedom is below 27.9 in 999 of 1,000.
+    counts = np.histogram(draws, bins=10, range=(0, 1))[0]
+    assert ((counts - 100) ** 2 / 100).sum() < 27.9
+    changed = row_draws(people.assign(tone="light"), seed=0)
+    assert ((draws == changed) == (people["tone"] == "light")).all()
+
+
+def test_rules_look_at_all_rows_and_lists_match_by_any_of_their_items() -> None:
+    bench = ThinRecipe.model_validate({"where": {"words": "bench"}, "strength": 0.5})
+    frame, account = thinned(_people(), [_rule(1.0), bench], source="people")
+    assert [entry["matched"] for entry in account] == [60, 200]
+    alone, _ = thinned(_people(), [bench], source="people")
+    assert set(frame["image"]) == set(alone["image"]) & _left(1.0)
+
+
+@pytest.mark.parametrize(
+    ("rule", "message", "remedy"),
+    [
+        ({"where": {"job": "judge"}, "strength": 1}, "no column 'job'", "columns: image, occupation"),
+        ({"where": {"tone": "darker"}, "strength": 1}, "no row matches tone darker", "dark, light, medium"),
+        ({"where": {"words": "bench"}, "strength": 1}, "no rows are left of 'people'", "lower a strength"),
+    ],
+)
+def test_rules_that_cannot_be_followed(rule: dict[str, object], message: str, remedy: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        thinned(_people(), [ThinRecipe.model_validate(rule)], source="people")
+    assert remedy in str(caught.value.remedy)
+
+
+def test_a_strength_beyond_one_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    data = {**RECIPE["data"], "thin": [{"where": {"shape": "disc"}, "strength": 1.5}]}  # type: ignore[dict-item]
+    path.write_text(yaml.safe_dump({**RECIPE, "data": data}))
+    with pytest.raises(UserError, match=r"own\.yaml, line \d+: data\.thin\.0\.strength"):
+        load_recipe(str(path))
+
+
+def test_a_run_says_what_it_left_out_in_its_log_and_beside_its_model(
+    recipe: Recipe, pictures: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rule = {"where": {"shape": "disc", "colour": ["orange", "blue"]}, "strength": 0.5}
+    data = DataRecipe.model_validate({**recipe.data.model_dump(), "thin": [rule]})
+    with caplog.at_level(logging.INFO, "clipmodel.training"):
+        train(
+            recipe.model_copy(update={"data": data}),
+            out=tmp_path,
+            steps=1,
+            seed=3,
+            resolve=lambda _: [pictures],
+        )
+    # Discs are the even rows of 36 and row 5; orange or blue are two of three: 12 of the even ones and row 5.
+    assert "thinned shape disc and colour orange or blue: 6 of 13 rows left out" in caplog.messages
+    account = json.loads((tmp_path / "model" / "training.json").read_text())
+    assert account["rows"] == 30
+    assert account["thinned"] == [{**data.thin[0].model_dump(), "matched": 13, "left_out": 6}]
+    assert (account["seed"], account["steps"]) == (3, 1)
+    assert Recipe.model_validate(account["recipe"]).data.thin == data.thin
