@@ -12,24 +12,46 @@ from scipy import special
 
 from probes.proportions import Floats, Interval, as_counts, nan_where, newcombe, normal_quantile, wilson
 
-__all__ = ["clopper_pearson", "katz", "koopman", "newcombe", "normal_quantile", "wilson"]
+__all__ = ["adjusted_wilson", "clopper_pearson", "katz", "koopman", "newcombe", "normal_quantile", "wilson"]
 
-# Beyond e^40 no ratio of two counts is told apart from infinity; 90 halvings leave less than 1e-25 of it.
+# Beyond e^40 no ratio of two counts is told apart from infinity; 70 halvings leave less than 1e-19 of it.
 _LOG_RATIO_BOUND = 40.0
-_HALVINGS = 90
+_HALVINGS = 70
+# Beyond ten events the Poisson limit is no lower than Wilson's.
+_FEW_EVENTS = 10
 
 
-def clopper_pearson(count: ArrayLike, n: ArrayLike, *, confidence: float = 0.95) -> Interval:
-    """Exact interval of a proportion, by beta quantiles (Clopper & Pearson 1934).
+def adjusted_wilson(count: ArrayLike, n: ArrayLike, *, confidence: float = 0.95) -> Interval:
+    """Wilson's interval, made longer where events, or their absence, are few: what stands beside a rate.
 
-    Its coverage is never below `confidence`. NaN where n is 0.
+    Wilson's coverage falls to .84 where few events are expected. With up to ten events the lower limit is that
+    of the Poisson law, the quantile 1 - `confidence` of chi-squared with 2 x degrees over 2 n, where that is
+    lower, as Brown, Cai & DasGupta 2001 do for up to three; with up to ten images without the event, the upper
+    limit likewise. `clip-audit calibrate` shows the coverage. Shapes and NaN as in `wilson`.
     """
     x, size = as_counts(count, n)
-    tail = (1 - confidence) / 2
-    low = np.where(x == 0, 0.0, special.betaincinv(np.maximum(x, 1), size - np.maximum(x, 1) + 1, tail))
-    most = np.minimum(x, size - 1)
-    high = np.where(x == size, 1.0, special.betaincinv(most + 1, size - most, 1 - tail))
-    return nan_where(np.isnan(size), low, high)
+    low, high = wilson(x, size, confidence=confidence)
+    fewest = _poisson_limit(x, confidence=confidence) / size
+    fewest_without = _poisson_limit(size - x, confidence=confidence) / size
+    return np.fmin(low, fewest), np.fmax(high, 1 - fewest_without)
+
+
+def _poisson_limit(events: Floats, *, confidence: float) -> Floats:
+    """Lower limit of the expected events, NaN where there are more than a few or none."""
+    few = np.where((events > 0) & (events <= _FEW_EVENTS), events, np.nan)
+    return np.asarray(special.gammaincinv(few, 1 - confidence), dtype=float)
+
+
+def clopper_pearson(count: ArrayLike, n: ArrayLike, *, confidence: ArrayLike = 0.95) -> Interval:
+    """Exact interval of a proportion, by beta quantiles (Clopper & Pearson 1934).
+
+    Its coverage is never below `confidence`, which may be an array. NaN where n is 0.
+    """
+    x, size = as_counts(count, n)
+    tail = (1 - np.asarray(confidence, dtype=float)) / 2
+    low = special.betaincinv(np.where(x > 0, x, 1.0), np.where(x > 0, size - x + 1, size), tail)
+    high = special.betaincinv(np.where(x < size, x + 1, size), np.where(x < size, size - x, 1.0), 1 - tail)
+    return nan_where(np.isnan(size), np.where(x == 0, 0.0, low), np.where(x == size, 1.0, high))
 
 
 def katz(

@@ -13,7 +13,7 @@ from statsmodels.stats.proportion import (
     score_test_proportions_2indep,
 )
 
-from audit.intervals import clopper_pearson, katz, koopman, newcombe, normal_quantile, wilson
+from audit.intervals import adjusted_wilson, clopper_pearson, katz, koopman, newcombe, normal_quantile, wilson
 
 COUNTS = np.array([0, 1, 2, 5, 20, 20, 1, 3, 499, 0])
 SIZES = np.array([1, 1, 3, 20, 20, 200, 1000, 7, 1000, 10_000])
@@ -189,3 +189,25 @@ def test_a_count_outside_its_n_is_refused(count: int) -> None:
 def test_a_confidence_outside_0_1_is_refused(confidence: float) -> None:
     with pytest.raises(ValueError, match="confidence must lie between 0 and 1"):
         wilson(1, 2, confidence=confidence)
+
+
+def test_few_events_get_the_poisson_limit_and_nothing_else_changes() -> None:
+    # The 5 % quantile of the waiting time for the second event is 0.35536 (chi-squared, 4 degrees: 0.71072).
+    low, high = adjusted_wilson([2, 28, 0, 30, 15], 30)
+    plain_low, plain_high = wilson([2, 28, 0, 30, 15], 30)
+    assert low[0] == pytest.approx(0.71072302 / 2 / 30, rel=1e-7)
+    assert high[1] == pytest.approx(1 - low[0], rel=1e-12)
+    np.testing.assert_array_equal(low[1:], plain_low[1:])
+    np.testing.assert_array_equal(np.delete(high, 1), np.delete(plain_high, 1))
+
+
+def test_the_adjusted_interval_holds_where_wilsons_does_not() -> None:
+    # Wilson's interval of a single event among 50 starts just above .0035, that of no event is .84.
+    rates = np.geomspace(0.0005, 0.5, 400)[:, None]
+    for n in (20, 50):
+        chances = stats.binom.pmf(np.arange(n + 1), n, rates)
+        worst = []
+        for interval in (wilson, adjusted_wilson):
+            low, high = interval(np.arange(n + 1), n)
+            worst.append((chances * ((low <= rates) & (rates <= high))).sum(axis=1).min())
+        assert worst[0] < 0.85 < 0.92 < worst[1]
