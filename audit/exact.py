@@ -1,9 +1,10 @@
 """Intervals of a difference and a ratio whose coverage is never below their claim: they stand behind gates.
 
-Each limit joins one exact limit of either proportion (Clopper & Pearson 1934). The samples are independent, so
-a limit joined from two that err with chances a1 and a2 holds with at least (1 - a1)(1 - a2), whatever the
-rates, the sizes and the confidence. The price is width, 1.3 to 1.6 times that of Newcombe's interval. That one
-holds on average, but not at every pair of rates, and falls far below the confidence that many contrasts need.
+Each limit joins one exact limit of either proportion (Clopper & Pearson 1934). The samples are independent,
+so a limit joined from two that err with chances a1 and a2 holds with at least (1 - a1)(1 - a2), whatever the
+rates, the sizes and the confidence. The price is width, 1.3 to 1.6 times that of Newcombe's interval. That
+one holds on average, but not at every pair of rates, and falls far below the confidence that many contrasts
+need.
 """
 
 from __future__ import annotations

@@ -24,10 +24,10 @@ _FEW_EVENTS = 10
 def adjusted_wilson(count: ArrayLike, n: ArrayLike, *, confidence: float = 0.95) -> Interval:
     """Wilson's interval, made longer where events, or their absence, are few: what stands beside a rate.
 
-    Wilson's coverage falls to .84 where few events are expected. With up to ten events the lower limit is that
-    of the Poisson law, the quantile 1 - `confidence` of chi-squared with 2 x degrees over 2 n, where that is
-    lower, as Brown, Cai & DasGupta 2001 do for up to three; with up to ten images without the event, the upper
-    limit likewise. `clip-audit calibrate` shows the coverage. Shapes and NaN as in `wilson`.
+    Wilson's coverage falls to .84 where few events are expected. With up to ten events the lower limit is
+    that of the Poisson law, the quantile 1 - `confidence` of chi-squared with 2 x degrees over 2 n, where
+    that is lower, as Brown, Cai & DasGupta 2001 do for up to three; with up to ten images without the
+    event, the upper limit likewise. `clip-audit calibrate` shows the coverage. Shapes and NaN as in `wilson`.
     """
     x, size = as_counts(count, n)
     low, high = wilson(x, size, confidence=confidence)
