@@ -78,6 +78,8 @@ def outcome_counts(counts: pd.DataFrame, probe: Probe) -> Iterator[GroupCounts]:
     probe
         The probe's entry in the manifest.
     """
+    if not probe["outcomes"]:
+        return  # a probe that is no classification: its results are measures
     own = counts[counts["probe"] == probe["name"]]
     parts = [
         _misclassified_cells(own, probe) if outcome["kind"] == "misclassified" else _set_cells(own, outcome)

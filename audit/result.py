@@ -16,17 +16,17 @@ from audit.findings import finding_table
 from audit.gates import gate_table, overall_verdict
 from audit.storage import dump, read_json, replace_folder
 from clipmodel.errors import UserError
-from probes.records import KEYS, SCHEMA_VERSION, Records, empty_counts, validate
+from probes.records import KEYS, SCHEMA_VERSION, Records, empty_counts, empty_table, validate
 
 AUDIT_FILE, RUN_FILE, REPORT_FILE = "audit.json", "run.json", "report.html"
-JSON_TABLES = ("accuracy", "rates", "gaps", "findings", "excluded", "gates")
-OPTIONAL_TABLES = ("counts", "curves", "images")
+JSON_TABLES = ("accuracy", "rates", "gaps", "findings", "excluded", "gates", "measures")
+OPTIONAL_TABLES = ("counts", "curves", "images", "pairs", "clusters")
 TABLES = (*JSON_TABLES, *OPTIONAL_TABLES)
 INTEGER_COLUMNS = {"n", "count", "n_group", "n_reference", "contrasts"}
 FLOAT_COLUMNS = {
     "threshold", "rate", "low", "high", "balanced", "rate_group", "rate_reference", "difference",
     "difference_low", "difference_high", "ratio", "ratio_low", "ratio_high", "p", "p_adjusted",
-    "omnibus_p_adjusted", "smallest_detectable", "margin", "confidence",
+    "omnibus_p_adjusted", "smallest_detectable", "margin", "confidence", "k", "value",
 }  # fmt: skip
 
 
@@ -50,6 +50,8 @@ class AuditResult:
         The counts that everything derives from; empty where the folder that was read holds none.
     images
         One row an image, where it was asked for.
+    measures, pairs, clusters
+        See `probes.records.Records`; pairs and clusters are None where there are none.
     """
 
     manifest: dict[str, Any]
@@ -62,7 +64,10 @@ class AuditResult:
     verdict: str
     curves: pd.DataFrame
     counts: pd.DataFrame
+    measures: pd.DataFrame
     images: pd.DataFrame | None = None
+    pairs: pd.DataFrame | None = None
+    clusters: pd.DataFrame | None = None
 
     @classmethod
     def from_records(cls, records: Records) -> Self:
@@ -90,7 +95,14 @@ class AuditResult:
             verdict=overall_verdict(gates),
             curves=rate_table(records.curves, manifest, attributes),
             counts=_with_dtypes(records.counts),
-            images=None if records.images is None else _without_categories(records.images),
+            measures=_with_dtypes(
+                empty_table("measures", attributes) if records.measures is None else records.measures
+            ),
+            **{
+                name: None if table is None else _without_categories(table)
+                for name in ("images", "pairs", "clusters")
+                for table in [getattr(records, name)]
+            },
         )
 
     @classmethod

@@ -17,7 +17,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -181,6 +181,10 @@ class EmbeddedImages:
     unreadable: dict[int, str]
     n_new: int
     content_sha256: str
+
+    def of(self, rows: np.ndarray) -> EmbeddedImages:
+        """Those of some of the rows, each of which could be read; for which `n_new` and the hash stay."""
+        return replace(self, rows=rows, embeddings=self.embeddings[np.searchsorted(self.rows, rows)])
 
 
 def embed_dataset(

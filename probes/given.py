@@ -11,10 +11,10 @@ from PIL import Image
 from torch import Tensor
 
 from clipmodel.errors import UserError
+from probes.classification import Probe
 from probes.datasets.base import DemographicDataset
 from probes.datasets.embedded import EmbeddedDataset, Texts
 from probes.label_sets import LabelClass, LabelSet
-from probes.schema import Probe
 
 AS_GIVEN = "as given"
 """The template of a class whose text in the file is its name; how it was worded is not known."""

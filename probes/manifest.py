@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,13 @@ import torch
 
 import clipmodel
 from clipmodel.zoo import EmbeddingModel
+from probes.classification import MISCLASSIFIED, Probe, is_harmful
 from probes.datasets.base import DemographicDataset
 from probes.embeddings import EmbeddedImages
 from probes.label_sets import LabelSet
+from probes.probe_base import ProbeBase
 from probes.records import SCHEMA_VERSION
-from probes.schema import MISCLASSIFIED, Probe, Suite, is_harmful
+from probes.schema import Suite
 from probes.selection import where_text
 
 Prompts = Mapping[tuple[str, str], Mapping[str, Sequence[str]]]  # (design, template) -> class -> prompts
@@ -29,6 +31,7 @@ def manifest(
     dataset: DemographicDataset,
     *,
     prompts: Mapping[str, Prompts],
+    measured: Mapping[str, Collection[str]],
     images: EmbeddedImages,
     confounding: Sequence[str] = (),
 ) -> dict[str, Any]:
@@ -39,7 +42,9 @@ def manifest(
     suite, model, dataset
         The run.
     prompts
-        Probe -> what its classes were shown as.
+        Probe that classifies -> what its classes were shown as.
+    measured
+        Probe of another kind -> the prompts it used.
     images
         The images that some probe selected.
     confounding
@@ -52,7 +57,7 @@ def manifest(
         for classes in by_design.values()
         for shown in classes.values()
         for text in shown
-    }
+    } | set().union(*measured.values())
     return {
         "schema_version": SCHEMA_VERSION,
         "suite": {"name": suite.suite, "title": suite.title, "sha256": suite.sha256, "text": suite.text},
@@ -80,7 +85,12 @@ def manifest(
             "caution": " ".join([card.caution, *confounding]).strip(),
             "confounding": list(confounding),
         },
-        "probes": [_probe_entry(suite, probe, prompts[probe.name]) for probe in suite.probes],
+        "probes": [
+            _probe_entry(suite, probe, prompts[probe.name])
+            if isinstance(probe, Probe)
+            else _measure_entry(probe, measured[probe.name])
+            for probe in suite.probes
+        ],
         "prompts_sha256": hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest(),
         "seed": suite.seed,
         "min_group": max(probe.min_group for probe in suite.probes),
@@ -127,6 +137,31 @@ def _probe_entry(suite: Suite, probe: Probe, prompts: Prompts) -> dict[str, Any]
         "references": probe.references,
         "where_text": where_text(probe),
         "min_group": probe.min_group,
+    }
+
+
+def _measure_entry(probe: ProbeBase, texts: Collection[str]) -> dict[str, Any]:
+    """The entry of a probe that is no classification: the keys of one that is, and what it asked."""
+    return {
+        "name": probe.name,
+        "title": probe.title or probe.name.replace("_", " "),
+        "question": probe.question,
+        "kind": probe.kind,
+        "truth": None,
+        "label_set": "",
+        "label_set_source": "",
+        "note": "",
+        "sets": {},
+        "classes": [],
+        "designs": [],
+        "templates": [],
+        "outcomes": [],
+        "groups": probe.groups,
+        "references": probe.references,
+        "where_text": where_text(probe),
+        "min_group": probe.min_group,
+        "prompts": sorted(texts),
+        "settings": probe.model_dump(by_alias=True, mode="json", exclude=set(ProbeBase.model_fields)),
     }
 
 

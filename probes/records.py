@@ -28,6 +28,20 @@ KEYS = ("probe", "design", "template", "rule", "threshold")
 EVENT_COLUMNS = ("truth", "event_kind", "event", "n", "count")
 RULES = ("argmax", "probability")
 EVENT_KINDS = ("class", "set")
+FIXED_COLUMNS = {
+    "measures": (
+        ("probe", "kind", "metric", "design", "template", "item", "k"),
+        ("n", "value", "low", "high", "p", "p_adjusted", "note"),
+    ),
+    "pairs": (
+        ("probe", "rule", "threshold", "outcome", "design", "template", "other_design", "other_template"),
+        ("n", "both", "only_first", "only_second", "neither"),
+    ),
+    "clusters": ((*KEYS, "outcome"), ("cluster", "n", "count")),
+}
+"""Columns before and after the group attributes, of the tables that a run may have besides its counts."""
+INTEGERS = frozenset({"n", "count", "both", "only_first", "only_second", "neither"})
+FLOATS = frozenset({"threshold", "k", "value", "low", "high", "p", "p_adjusted"})
 
 MANIFEST_KEYS = ("schema_version", "suite", "model", "data", "probes", "seed")
 PROBE_KEYS = ("name", "groups", "outcomes")
@@ -52,6 +66,17 @@ class Records:
         Images left out: probe, reason, one column a group attribute, n.
     images
         One row an image x probe x design x template, where it was asked for.
+    measures
+        Results of probes that are no classification: probe, kind, metric, design, template, item (the query,
+        word, label or pair it is about), k, one column a group attribute, n, value, low, high, p, p_adjusted,
+        note (what the number rests on, or why it is NaN).
+    pairs
+        Joint counts of two specifications on the same images, the first of the probe against each other one:
+        probe, rule, threshold, outcome, design, template, other_design, other_template, one column a group
+        attribute, n, both, only_first, only_second, neither.
+    clusters
+        Counts by cluster under rule "argmax", where clusters hold several images: probe, design, template,
+        rule, threshold, outcome, one column a group attribute, cluster, n, count.
     """
 
     manifest: dict[str, Any]
@@ -59,6 +84,9 @@ class Records:
     curves: pd.DataFrame
     excluded: pd.DataFrame
     images: pd.DataFrame | None = None
+    measures: pd.DataFrame | None = None
+    pairs: pd.DataFrame | None = None
+    clusters: pd.DataFrame | None = None
 
     @property
     def attributes(self) -> tuple[str, ...]:
@@ -74,9 +102,21 @@ def attribute_columns(counts: pd.DataFrame) -> tuple[str, ...]:
 
 def empty_counts(attributes: Sequence[str]) -> pd.DataFrame:
     """A counts table without rows, with the dtypes of a full one."""
-    numbers: Mapping[str, str] = {"threshold": "float64", "n": "int64", "count": "int64"}
-    columns = (*KEYS, *attributes, *EVENT_COLUMNS)
-    return pd.DataFrame({name: pd.Series(dtype=numbers.get(name, "str")) for name in columns})
+    return _empty((*KEYS, *attributes, *EVENT_COLUMNS))
+
+
+def empty_table(name: str, attributes: Sequence[str]) -> pd.DataFrame:
+    """A table of `FIXED_COLUMNS` without rows, with the dtypes of a full one."""
+    before, after = FIXED_COLUMNS[name]
+    return _empty((*before, *attributes, *after))
+
+
+def _empty(columns: Sequence[str]) -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(dtype=_dtype(name)) for name in columns})
+
+
+def _dtype(column: str) -> str:
+    return "int64" if column in INTEGERS else "float64" if column in FLOATS else "str"
 
 
 def validate(records: Records) -> None:
@@ -100,9 +140,14 @@ def validate(records: Records) -> None:
     expected = ["probe", "reason", *attributes, "n"]
     if list(records.excluded.columns) != expected:
         raise ValueError(f"excluded: the columns must be {expected}, not {list(records.excluded.columns)}")
+    optional = {name: getattr(records, name) for name in FIXED_COLUMNS}
+    present = {name: table for name, table in optional.items() if table is not None}
+    for name, table in present.items():
+        _check_optional(name, table, attributes)
     known = {probe["name"] for probe in records.manifest["probes"]}
-    if unknown := sorted(set(records.counts["probe"].unique()) - known):
-        raise ValueError(f"counts: the probes {unknown} are not in the manifest")
+    for name, table in {"counts": records.counts, **present}.items():
+        if unknown := sorted(set(table["probe"].unique()) - known):
+            raise ValueError(f"{name}: the probes {unknown} are not in the manifest")
 
 
 def _check_manifest(manifest: Mapping[str, Any]) -> None:
@@ -126,6 +171,28 @@ def _check_columns(name: str, table: pd.DataFrame, attributes: tuple[str, ...]) 
             raise ValueError(f"{name}: {column} must hold integers, not {table[column].dtype}")
     if not pd.api.types.is_float_dtype(table["threshold"]):
         raise ValueError(f"{name}: threshold must hold floats, not {table['threshold'].dtype}")
+
+
+def _check_optional(name: str, table: pd.DataFrame, attributes: tuple[str, ...]) -> None:
+    expected = empty_table(name, attributes).dtypes
+    if list(table.columns) != list(expected.index):
+        raise ValueError(f"{name}: the columns must be {list(expected.index)}, not {list(table.columns)}")
+    for column, dtype in expected.items():
+        if str(column) in INTEGERS | FLOATS and table[column].dtype != dtype:
+            raise ValueError(f"{name}: {column} must hold {dtype}, not {table[column].dtype}")
+    words = [column for column in table.columns if column not in INTEGERS | FLOATS]
+    missing = table[words].isna().any(axis=1).to_numpy()
+    _refuse(name, table, missing, f"a missing value is written {MISSING!r}")
+    key = [name for name in words if name != "note"] + [name for name in ("threshold", "k") if name in table]
+    _refuse(name, table, table.duplicated(key).to_numpy(), "a row twice")
+    _refuse(name, table, (table["n"] < 0).to_numpy(), "n must not be negative")
+    if name == "pairs":
+        joint = ["both", "only_first", "only_second", "neither"]
+        wrong = (table[joint].sum(axis=1) != table["n"]) | (table[joint] < 0).any(axis=1)
+        _refuse(name, table, wrong.to_numpy(), "the four joint counts must sum to n")
+    if name == "clusters":
+        outside = ((table["count"] < 0) | (table["count"] > table["n"])).to_numpy()
+        _refuse(name, table, outside, "count must lie in 0 ... n")
 
 
 def _check_values(name: str, table: pd.DataFrame) -> None:

@@ -1,127 +1,36 @@
-"""Suite in, records out: select images, embed what is new, score every probe, gather the tables."""
+"""Suite in, records out: embed what is new, score every probe, gather the tables."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from clipmodel.errors import UserError
 from clipmodel.zoo import EmbeddingModel
+from probes.classification import Probe
 from probes.confounding import PROTECTED, confounding
 from probes.datasets.base import ID, DemographicDataset
-from probes.datasets.embedded import EmbeddedDataset
 from probes.embeddings import EmbeddedImages, EmbeddingStore, Progress, embed_dataset, embed_texts
-from probes.given import given_prompts
-from probes.label_sets import LabelSet
+from probes.kinds import KINDS
 from probes.manifest import manifest
+from probes.planning import MeasurePlan, Plan, ProbePlan, plan
 from probes.records import Records
-from probes.schema import Probe, Suite
+from probes.schema import Suite
 from probes.scoring import Head, Specification, Thresholds, ensemble, score, score_images
-from probes.selection import TRUTH, Selection, select
-from probes.tables import counts_table, curve_table, images_table, join_counts, join_excluded, join_images
-from probes.templates import render
-
-Prompts = tuple[str, ...]  # what one class is shown as under one template; several are ensembled
-
-
-@dataclass(frozen=True)
-class ProbePlan:
-    """One probe, resolved against the data.
-
-    Attributes
-    ----------
-    probe
-        As written.
-    designs
-        The label set under each class design.
-    selection
-        The images, their truth and their cells.
-    prompts
-        (design, template) -> class name -> prompts.
-    """
-
-    probe: Probe
-    designs: Mapping[str, LabelSet]
-    selection: Selection
-    prompts: Mapping[tuple[str, str], Mapping[str, Prompts]]
-
-    @property
-    def texts(self) -> set[str]:
-        return {text for classes in self.prompts.values() for prompts in classes.values() for text in prompts}
-
-    def events(self, design: str) -> dict[str, list[str]]:
-        """Set events: every named set of some design, and every outcome that joins several sets."""
-        members = self.designs[design].members()
-        names = dict.fromkeys(name for other in self.designs.values() for name in other.sets)
-        events = {name: members.get(name, []) for name in names}
-        for name, outcome in self.probe.outcomes.items():
-            if len(outcome.sets) > 1:
-                events[name] = [member for set_name in outcome.sets for member in members.get(set_name, [])]
-        return events
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a suite would do with a data set: what `clip-audit probe check` prints."""
-
-    suite: Suite
-    dataset: DemographicDataset
-    probes: list[ProbePlan]
-
-    @property
-    def rows(self) -> np.ndarray:
-        """Rows of the data set that some probe asks about, each once."""
-        return np.unique(np.concatenate([probe.selection.rows for probe in self.probes]))
-
-    @property
-    def texts(self) -> list[str]:
-        """Prompts to embed, each once, in alphabetical order."""
-        return sorted(set().union(*(probe.texts for probe in self.probes)))
-
-    def table(self) -> pd.DataFrame:
-        """One row a probe: images, designs, templates, classes, prompts, cells, images without a truth."""
-        return pd.DataFrame(
-            {
-                "probe": plan.probe.name,
-                "images": len(plan.selection.rows),
-                "designs": len(plan.designs),
-                "templates": len({template for _, template in plan.prompts}),
-                "classes": max(len(design.names) for design in plan.designs.values()),
-                "prompts": len(plan.texts),
-                "cells": len(plan.selection.cells),
-                "without_truth": plan.selection.n_without_truth,
-            }
-            for plan in self.probes
-        )
-
-
-def plan(suite: Suite, dataset: DemographicDataset) -> Plan:
-    """Resolve a suite against a data set without a model.
-
-    Raises
-    ------
-    UserError
-        The suite and the data do not fit: see `probes.selection.select`.
-    """
-    return Plan(suite, dataset, [_plan_probe(suite, probe, dataset) for probe in suite.probes])
-
-
-def _plan_probe(suite: Suite, probe: Probe, dataset: DemographicDataset) -> ProbePlan:
-    designs = suite.designs(probe)
-    prompts: Mapping[tuple[str, str], Mapping[str, Prompts]] = {
-        (design, template): {
-            item.name: tuple(render(text, item) for text in suite.template_texts[template])
-            for item in label_set.classes
-        }
-        for design, label_set in designs.items()
-        for template in probe.templates
-    }
-    if isinstance(dataset, EmbeddedDataset):
-        prompts = given_prompts(probe, designs, prompts, dataset=dataset)
-    return ProbePlan(probe, designs, select(probe, dataset, designs), prompts)
+from probes.selection import TRUTH, Selection
+from probes.tables import (
+    counts_table,
+    curve_table,
+    images_table,
+    join_counts,
+    join_excluded,
+    join_images,
+    join_optional,
+    measures_table,
+)
 
 
 def _confounding(planned: Plan) -> list[str]:
@@ -130,7 +39,7 @@ def _confounding(planned: Plan) -> list[str]:
     of_interest = {*suite.attributes, *PROTECTED}
     names = [name for name in dataset.attributes if name in of_interest]
     sentences: dict[tuple[str, str], str] = {}
-    for probe in planned.probes:
+    for probe in planned.everything:
         rows = probe.selection.rows
         labels = pd.DataFrame({name: dataset.values(name).iloc[rows] for name in names})
         sentences = confounding(labels, probe.probe.attributes, derived=dataset.derived) | sentences
@@ -171,35 +80,69 @@ def run_suite(
     embedded = dict(zip(texts, embed_texts(model, texts, store=store), strict=True))
     head = Head(scale=model.logit_scale, bias=model.logit_bias)
     results = []
-    for number, probe in enumerate(planned.probes, start=1):
-        results.append(_run_probe(probe, images, embedded, head=head, plan=planned, keep_images=keep_images))
+    for number, probe in enumerate(planned.everything, start=1):
+        if isinstance(probe, ProbePlan):
+            result = _run_probe(probe, images, embedded, head=head, plan=planned, keep_images=keep_images)
+        else:
+            result = _run_measure(probe, images, embedded, head=head, plan=planned)
+        results.append(result)
         if progress:
-            progress("probes", number, len(planned.probes))
+            progress("probes", number, len(planned.everything))
     levels = {name: dataset.levels(name) for name in suite.attributes}
+    measured = [table for result in results for table in result.measures]
+    per_image = [table for result in results for table in result.images]
     return Records(
         manifest=manifest(
             suite,
             model,
             dataset,
             prompts={probe.probe.name: probe.prompts for probe in planned.probes},
+            measured={probe.probe.name: probe.texts for probe in planned.measures},
             images=images,
             confounding=_confounding(planned),
         ),
         counts=join_counts([table for result in results for table in result.counts], levels),
         curves=join_counts([table for result in results for table in result.curves], levels),
         excluded=join_excluded([result.excluded for result in results], levels),
-        images=join_images([table for result in results for table in result.images], levels)
-        if keep_images
-        else None,
+        images=join_images(per_image, levels) if per_image else None,
+        measures=join_optional("measures", measured, levels),
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _ProbeResult:
-    counts: list[pd.DataFrame]
-    curves: list[pd.DataFrame]
     excluded: pd.DataFrame
-    images: list[pd.DataFrame]
+    counts: list[pd.DataFrame] = field(default_factory=list)
+    curves: list[pd.DataFrame] = field(default_factory=list)
+    images: list[pd.DataFrame] = field(default_factory=list)
+    measures: list[pd.DataFrame] = field(default_factory=list)
+
+
+def _readable(planned: ProbePlan | MeasurePlan, images: EmbeddedImages) -> Selection:
+    """The images of a probe that could be read; UserError where none could."""
+    selection = planned.selection.without(images.unreadable)
+    if not len(selection.rows):
+        raise UserError(
+            f"probe {planned.probe.name!r}: none of its images can be read", remedy="check the image files"
+        )
+    return selection
+
+
+def _run_measure(
+    planned: MeasurePlan,
+    images: EmbeddedImages,
+    embedded: Mapping[str, np.ndarray],
+    *,
+    head: Head,
+    plan: Plan,
+) -> _ProbeResult:
+    probe, selection = planned.probe, _readable(planned, images)
+    own = images.of(selection.rows)
+    table = KINDS[probe.kind].run(probe, plan.suite, plan.dataset, own, embedded, head)
+    return _ProbeResult(
+        excluded=selection.excluded.assign(probe=probe.name),
+        measures=[measures_table(table, probe=probe.name, kind=probe.kind)],
+    )
 
 
 def _run_probe(
@@ -211,13 +154,8 @@ def _run_probe(
     plan: Plan,
     keep_images: bool,
 ) -> _ProbeResult:
-    probe = planned.probe
-    selection = planned.selection.without(images.unreadable)
-    if not len(selection.rows):
-        raise UserError(
-            f"probe {probe.name!r}: none of its images can be read", remedy="check the image files"
-        )
-    vectors = images.embeddings[np.searchsorted(images.rows, selection.rows)]
+    probe, selection = planned.probe, _readable(planned, images)
+    vectors = images.of(selection.rows).embeddings
     specifications, class_embeddings = _specifications(planned, embedded)
     thresholds = _thresholds(plan.suite, probe)
     totals = score(
@@ -240,7 +178,8 @@ def _run_probe(
         images_table(spec, list(score_images(vectors, class_embeddings, spec, head=head)), labels=labels)
         for spec in (specifications if keep_images else [])
     ]
-    return _ProbeResult(counts, curves, selection.excluded.assign(probe=probe.name), records)
+    excluded = selection.excluded.assign(probe=probe.name)
+    return _ProbeResult(counts=counts, curves=curves, excluded=excluded, images=records)
 
 
 def _thresholds(suite: Suite, probe: Probe) -> Thresholds:

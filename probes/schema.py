@@ -7,137 +7,51 @@ import json
 from collections.abc import Sequence
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args
 
 import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
-    Discriminator,
     Field,
-    Tag,
+    PlainValidator,
+    SerializeAsAny,
     ValidationError,
     model_validator,
 )
 
 from clipmodel.yamlfile import StrictModel, read_yaml_model
+from probes.classification import Probe
 from probes.errors import check_known, misplaced
-from probes.label_sets import DesignEdit, LabelSet, is_harm
+from probes.label_sets import LabelSet
+from probes.measures import MEASURE_PROBES
+from probes.probe_base import ProbeBase, unique
 from probes.templates import Ensemble, TemplateFile
 
 DATA = Path(__file__).parent / "data"
-MISCLASSIFIED = "misclassified"
+MODELS: tuple[type[ProbeBase], ...] = (Probe, *MEASURE_PROBES)
+PROBE_KINDS: dict[str, type[ProbeBase]] = {
+    str(get_args(model.model_fields["kind"].annotation)[0]): model for model in MODELS
+}
+DEFAULT_KIND: str = Probe.model_fields["kind"].default
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
-
-def _as_text(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError(f"YAML reads this as {value}; put the word in quotes")
-    return str(value) if isinstance(value, int | float) else value
-
-
-Value = Annotated[str, BeforeValidator(_as_text, json_schema_input_type=str | int | float)]
 Threshold = Annotated[float, Field(ge=0, le=1)]
-Rule = Literal["argmax", "probability"]
 
 
-def _unique(values: list[Any]) -> list[Any]:
-    if repeated := [value for i, value in enumerate(values) if value in values[:i]]:
-        raise ValueError(f"{repeated[0]!r} is there twice")
-    return values
+def _of_its_kind(value: Any) -> ProbeBase:
+    """A probe, read by the model of its kind alone, so that an error speaks of that kind and no other."""
+    if isinstance(value, ProbeBase):
+        return value
+    kind = str(value.get("kind", DEFAULT_KIND)) if isinstance(value, dict) else DEFAULT_KIND
+    check_known(kind, list(PROBE_KINDS), what="kind of probe", location=["kind"])
+    return PROBE_KINDS[kind].model_validate(value)
 
 
-class Exclusion(StrictModel):
-    """A filter that keeps what is not listed."""
-
-    not_: list[Value] = Field(alias="not", min_length=1)
-
-
-def _kind_of_filter(value: Any) -> str:
-    if isinstance(value, dict | Exclusion):
-        return "exclusion"
-    return "values" if isinstance(value, list) else "value"
-
-
-# Told apart by a function, so that an error speaks of the form that was written and not of all three.
-Filter = Annotated[
-    Annotated[Value, Tag("value")]
-    | Annotated[list[Value], Field(min_length=1), Tag("values")]
-    | Annotated[Exclusion, Tag("exclusion")],
-    Discriminator(_kind_of_filter),
+AnyProbe = Annotated[
+    SerializeAsAny[ProbeBase],
+    PlainValidator(_of_its_kind, json_schema_input_type=Union[MODELS]),  # noqa: UP007
 ]
-
-
-class Outcome(StrictModel):
-    """An event to count: a misclassification, or a prediction in one of some named sets."""
-
-    sets: list[str] = Field(default=[], description="Names of sets of the label set.")
-    title: str = ""
-
-
-def _expand_outcomes(value: Any) -> Any:
-    if isinstance(value, list):
-        if wrong := [name for name in value if name != MISCLASSIFIED]:
-            raise ValueError(f"{wrong[0]!r} needs the sets it counts: write {{{wrong[0]}: [set, ...]}}")
-        return {name: {} for name in value}
-    if isinstance(value, dict):
-        return {name: {"sets": sets} if isinstance(sets, list) else sets for name, sets in value.items()}
-    return value
-
-
-WrittenOutcomes = dict[str, Outcome | list[str]] | list[Literal["misclassified"]]
-
-
-class Probe(StrictModel):
-    """One question: a label set, its class designs and templates, and the groups to compare."""
-
-    name: str = Field(min_length=1)
-    title: str = ""
-    question: str = Field(default="", description="One sentence, shown in the report.")
-    kind: Literal["classification"] = "classification"
-    where: dict[str, Filter] = Field(
-        default={}, description="Which images: a value, values, or {not: [...]}."
-    )
-    truth: str | None = Field(default=None, description="The attribute that holds the right answer.")
-    label_set: str
-    templates: Annotated[list[str], Field(min_length=1), AfterValidator(_unique)] = Field(default=["plain"])
-    designs: Annotated[dict[str, DesignEdit], Field(min_length=1)] = Field(
-        default={"default": DesignEdit()}, description="Edits of the label set, by name."
-    )
-    rules: Annotated[list[Rule], Field(min_length=1), AfterValidator(_unique)] = Field(default=["argmax"])
-    groups: Annotated[list[Annotated[list[str], Field(min_length=1)]], AfterValidator(_unique)] = Field(
-        default=[], description="What to compare by: attributes, or crossings of attributes."
-    )
-    references: dict[str, Value] = Field(default={}, description="Group to compare with; otherwise the rest.")
-    outcomes: Annotated[
-        dict[str, Outcome], BeforeValidator(_expand_outcomes, json_schema_input_type=WrittenOutcomes)
-    ] = Field(default={}, description="'misclassified', or the sets to count, by name.")
-    min_group: int = Field(default=3, ge=1, description="Groups with fewer images get no rate.")
-
-    @property
-    def attributes(self) -> list[str]:
-        """The group attributes, in the order the suite names them."""
-        return list(dict.fromkeys(name for spec in self.groups for name in spec))
-
-    @model_validator(mode="after")
-    def _check(self) -> Probe:
-        for attribute in self.references:
-            check_known(
-                attribute, self.attributes, what="group attribute", location=["references", attribute]
-            )
-        for name, outcome in self.outcomes.items():
-            if name == MISCLASSIFIED:
-                if self.truth is None:
-                    message = "'misclassified' needs a truth"
-                    raise misplaced(["outcomes"], message, remedy="name the attribute in 'truth'")
-            elif not outcome.sets:
-                message = f"the outcome {name!r} names no set"
-                raise misplaced(["outcomes", name], message, remedy="list the sets it counts")
-        if not self.outcomes:
-            message = f"the probe {self.name!r} counts nothing"
-            raise misplaced(["outcomes"], message, remedy="give it outcomes: [misclassified]")
-        return self
 
 
 class Gate(StrictModel):
@@ -163,11 +77,11 @@ class Suite(StrictModel):
         default={"plain": ["{a} {label}"]}, description="Named templates, or the name of a shipped file."
     )
     label_sets: dict[str, LabelSet] = Field(default={}, description="Label sets of this suite's own.")
-    thresholds: Annotated[list[Threshold], AfterValidator(_unique)] = Field(
+    thresholds: Annotated[list[Threshold], AfterValidator(unique)] = Field(
         default=[], description="Where the rule 'probability' cuts."
     )
     curve: int = Field(default=101, ge=2, le=10_001, description="Points of the threshold curve on [0, 1].")
-    probes: list[Probe] = Field(min_length=1)
+    probes: list[AnyProbe] = Field(min_length=1)
     gates: list[Gate] = Field(default=[])
 
     @model_validator(mode="before")
@@ -184,7 +98,9 @@ class Suite(StrictModel):
     def _check(self) -> Suite:
         _check_names(self)
         for position, probe in enumerate(self.probes):
-            _check_probe(self, probe, ["probes", position])
+            if isinstance(probe, Probe):
+                _check_probe(self, probe, ["probes", position])
+            probe.check(self, ["probes", position])
         for position, gate in enumerate(self.gates):
             _check_gate(self, gate, ["gates", position])
         return self
@@ -204,6 +120,11 @@ class Suite(StrictModel):
         """The label set of a probe under each of its class designs."""
         base = self.label_set(probe.label_set)
         return {name: base.edited(edit) for name, edit in probe.designs.items()}
+
+    @property
+    def classification(self) -> list[Probe]:
+        """The probes that classify."""
+        return [probe for probe in self.probes if isinstance(probe, Probe)]
 
     @property
     def attributes(self) -> list[str]:
@@ -273,7 +194,7 @@ def _edited_designs(suite: Suite, probe: Probe, place: Sequence[int | str]) -> l
 
 
 def _check_gate(suite: Suite, gate: Gate, place: list[int | str]) -> None:
-    probes = {probe.name: probe for probe in suite.probes}
+    probes = {probe.name: probe for probe in suite.classification}
     check_known(gate.probe, list(probes), what="probe", location=[*place, "probe"])
     probe = probes[gate.probe]
     check_known(gate.outcome, list(probe.outcomes), what="outcome", location=[*place, "outcome"])
@@ -281,11 +202,6 @@ def _check_gate(suite: Suite, gate: Gate, place: list[int | str]) -> None:
         known = ", ".join(str(spec) for spec in probe.groups)
         message = f"the probe {gate.probe!r} has no groups {gate.groups}"
         raise misplaced([*place, "groups"], message, remedy=f"one of: {known}")
-
-
-def is_harmful(outcome: Outcome) -> bool:
-    """Whether an outcome counts harmful classes only."""
-    return bool(outcome.sets) and all(is_harm(name) for name in outcome.sets)
 
 
 def shipped(kind: Literal["suites", "label_sets", "templates"]) -> list[str]:

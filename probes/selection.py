@@ -10,10 +10,11 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from clipmodel.yamlfile import closest
+from probes.classification import Probe
 from probes.datasets.base import ID, DemographicDataset
 from probes.label_sets import LabelSet
+from probes.probe_base import Exclusion, Filter, ProbeBase
 from probes.records import ALL, EVENT_COLUMNS, KEYS, MISSING, NO_TRUTH
-from probes.schema import Exclusion, Filter, Probe
 
 TRUTH = "truth"
 NO_TRUTH_REASON = "truth: "  # how the reason begins where an image is left out for want of a truth
@@ -64,8 +65,10 @@ class Selection:
         )
 
 
-def select(probe: Probe, dataset: DemographicDataset, designs: Mapping[str, LabelSet]) -> Selection:
-    """Apply a probe to a data set.
+def select(
+    probe: ProbeBase, dataset: DemographicDataset, designs: Mapping[str, LabelSet] | None = None
+) -> Selection:
+    """Apply a probe to a data set; `designs` is needed where the probe has a truth.
 
     An image whose truth has no label, or does not show, is left out. An image without a group attribute
     stays, and counts as "(missing)" in it.
@@ -76,7 +79,8 @@ def select(probe: Probe, dataset: DemographicDataset, designs: Mapping[str, Labe
         An attribute or value is not in the data, no image is selected, a reference group has no image, or
         a truth is covered by no class of a design.
     """
-    for attribute in [*probe.where, *probe.attributes, *([probe.truth] if probe.truth else [])]:
+    truth = probe.truth if isinstance(probe, Probe) else None
+    for attribute in [*probe.where, *probe.attributes, *([truth] if truth else [])]:
         if attribute not in dataset.attributes:
             raise UserError(
                 f"probe {probe.name!r}: the data {dataset.card.name!r} have no attribute {attribute!r}",
@@ -94,19 +98,19 @@ def select(probe: Probe, dataset: DemographicDataset, designs: Mapping[str, Labe
     if not len(rows):
         raise UserError(f"probe {probe.name!r} selects no image: {where_text(probe)}", remedy="relax 'where'")
     excluded = [_not_loaded(probe, dataset)]
-    if probe.truth:
-        excluded.append(_without_truth(dataset, rows, probe))
-        rows = rows[dataset.values(probe.truth).iloc[rows].notna().to_numpy()]
-        _check_truth(probe, dataset, rows, designs)
+    if truth:
+        excluded.append(_without_truth(dataset, rows, probe, truth=truth))
+        rows = rows[dataset.values(truth).iloc[rows].notna().to_numpy()]
+        _check_truth(probe, dataset, rows, designs or {}, truth=truth)
     _check_groups(probe, dataset, rows)
     excluded.append(_missing_groups(dataset, rows, probe.attributes))
     labels = _labels(dataset, rows, probe.attributes)
-    labels[TRUTH] = dataset.values(probe.truth).iloc[rows].to_numpy() if probe.truth else NO_TRUTH
-    cells, cell = _divide(labels, dataset, probe)
+    labels[TRUTH] = dataset.values(truth).iloc[rows].to_numpy() if truth else NO_TRUTH
+    cells, cell = _divide(labels, dataset, probe, truth=truth)
     return Selection(rows=rows, cell=cell, cells=cells, excluded=pd.concat(excluded, ignore_index=True))
 
 
-def where_text(probe: Probe) -> str:
+def where_text(probe: ProbeBase) -> str:
     """The filters of a probe in words."""
     parts = [f"{attribute} is {_condition_text(condition)}" for attribute, condition in probe.where.items()]
     return " and ".join(parts) or "all images"
@@ -118,7 +122,7 @@ def _condition_text(condition: Filter) -> str:
     return " or ".join([condition] if isinstance(condition, str) else condition)
 
 
-def _matches(probe: Probe, dataset: DemographicDataset, attribute: str, condition: Filter) -> np.ndarray:
+def _matches(probe: ProbeBase, dataset: DemographicDataset, attribute: str, condition: Filter) -> np.ndarray:
     """[N] bool. A filter reads the labels; whether the image shows them is counted later."""
     wanted = condition.not_ if isinstance(condition, Exclusion) else condition
     wanted = [wanted] if isinstance(wanted, str) else wanted
@@ -139,7 +143,7 @@ def _listed(values: pd.Series, condition: Filter) -> np.ndarray:
     return ~listed if isinstance(condition, Exclusion) else listed
 
 
-def _not_loaded(probe: Probe, dataset: DemographicDataset) -> pd.DataFrame:
+def _not_loaded(probe: ProbeBase, dataset: DemographicDataset) -> pd.DataFrame:
     """Annotated images that the loader had to leave out, unless a filter is known to exclude them."""
     table = dataset.dropped
     for attribute, condition in probe.where.items():
@@ -168,9 +172,10 @@ def _missing_groups(dataset: DemographicDataset, rows: np.ndarray, attributes: S
     return _count(pd.concat(parts)) if parts else _count(pd.DataFrame({"reason": pd.Series(dtype="str")}))
 
 
-def _without_truth(dataset: DemographicDataset, rows: np.ndarray, probe: Probe) -> pd.DataFrame:
-    assert probe.truth is not None
-    reasons = NO_TRUTH_REASON + _reasons(dataset, rows, probe.truth)
+def _without_truth(
+    dataset: DemographicDataset, rows: np.ndarray, probe: ProbeBase, *, truth: str
+) -> pd.DataFrame:
+    reasons = NO_TRUTH_REASON + _reasons(dataset, rows, truth)
     labels = _labels(dataset, rows, probe.attributes)
     labels.insert(0, "reason", reasons)
     return _count(labels[reasons.notna()])
@@ -182,24 +187,28 @@ def _count(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _check_truth(
-    probe: Probe, dataset: DemographicDataset, rows: np.ndarray, designs: Mapping[str, LabelSet]
+    probe: ProbeBase,
+    dataset: DemographicDataset,
+    rows: np.ndarray,
+    designs: Mapping[str, LabelSet],
+    *,
+    truth: str,
 ) -> None:
-    assert probe.truth is not None
     if not len(rows):
         raise UserError(
-            f"probe {probe.name!r}: none of the selected images shows its {probe.truth}",
+            f"probe {probe.name!r}: none of the selected images shows its {truth}",
             remedy="choose another truth, or relax 'where'",
         )
-    values = set(dataset.values(probe.truth).iloc[rows])
+    values = set(dataset.values(truth).iloc[rows])
     for name, design in designs.items():
-        if uncovered := sorted(values - design.covered(probe.truth)):
+        if uncovered := sorted(values - design.covered(truth)):
             raise UserError(
-                f"probe {probe.name!r}, design {name!r}: no class for {probe.truth} {', '.join(uncovered)}",
-                remedy=f"give a class 'is: {{{probe.truth}: {uncovered[0]}}}', or narrow 'where'",
+                f"probe {probe.name!r}, design {name!r}: no class for {truth} {', '.join(uncovered)}",
+                remedy=f"give a class 'is: {{{truth}: {uncovered[0]}}}', or narrow 'where'",
             )
 
 
-def _check_groups(probe: Probe, dataset: DemographicDataset, rows: np.ndarray) -> None:
+def _check_groups(probe: ProbeBase, dataset: DemographicDataset, rows: np.ndarray) -> None:
     for attribute in probe.attributes:
         present = set(dataset.values(attribute).iloc[rows].dropna())
         if not present:
@@ -216,12 +225,12 @@ def _check_groups(probe: Probe, dataset: DemographicDataset, rows: np.ndarray) -
 
 
 def _divide(
-    labels: pd.DataFrame, dataset: DemographicDataset, probe: Probe
+    labels: pd.DataFrame, dataset: DemographicDataset, probe: ProbeBase, *, truth: str | None
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Cells in the natural order of their attributes, and the cell of each row."""
     for name in probe.attributes:
         labels[name] = pd.Categorical(labels[name], [*dataset.levels(name), MISSING])
-    truths = dataset.levels(probe.truth) if probe.truth else [NO_TRUTH]
+    truths = dataset.levels(truth) if truth else [NO_TRUTH]
     labels[TRUTH] = pd.Categorical(labels[TRUTH], truths)
     groups = labels.groupby([*probe.attributes, TRUTH], observed=True, sort=True)
     cells = groups.size().index.to_frame(index=False)

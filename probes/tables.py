@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from probes.records import ALL, MISSING, empty_counts
+from probes.records import ALL, MISSING, empty_counts, empty_table
 from probes.scoring import Counts, ImageScores, Specification, Thresholds
 from probes.selection import TRUTH
 
@@ -135,6 +135,21 @@ def join_excluded(parts: Sequence[pd.DataFrame], levels: Levels) -> pd.DataFrame
     """Tables of exclusions under each other: probe, reason, the group attributes, n."""
     columns = {name: pd.Series(dtype="str") for name in ("probe", "reason", *levels)}
     return _join(parts, pd.DataFrame(columns | {"n": pd.Series(dtype="int64")}), levels)
+
+
+def join_optional(name: str, parts: Sequence[pd.DataFrame], levels: Levels) -> pd.DataFrame:
+    """Tables of measures, pairs or clusters under each other, in the columns of the contract."""
+    return _join(parts, empty_table(name, list(levels)), levels)
+
+
+def measures_table(table: pd.DataFrame, *, probe: str, kind: str) -> pd.DataFrame:
+    """What a kind of probe returned, with its name, and empty what it left out."""
+    whole = table.assign(probe=probe, kind=kind)
+    for name in ("design", "template", "item", "note"):
+        whole[name] = whole.get(name, "")
+    for name in ("k", "low", "high", "p", "p_adjusted"):
+        whole[name] = whole.get(name, np.nan)
+    return whole
 
 
 def join_images(parts: Sequence[pd.DataFrame], levels: Levels) -> pd.DataFrame:

@@ -13,8 +13,10 @@ from rich.markup import escape
 from audit.commands import probe_new, terminal
 
 if TYPE_CHECKING:
-    from probes.runner import Plan, ProbePlan
-    from probes.schema import Probe, Suite
+    from probes.classification import Probe
+    from probes.planning import MeasurePlan, Plan, ProbePlan
+    from probes.probe_base import ProbeBase
+    from probes.schema import Suite
 
 app = typer.Typer(no_args_is_help=True, help="Write, check and read probe suites.")
 app.command(epilog=probe_new.EPILOG)(probe_new.new)
@@ -39,7 +41,7 @@ def check(
     probe, group attribute and reference, and a class for every truth.
     """
     from probes.datasets import load_dataset
-    from probes.runner import plan
+    from probes.planning import plan
     from probes.schema import load_suite
 
     questions = load_suite(suite)
@@ -47,7 +49,7 @@ def check(
     planned = plan(questions, dataset)
     console = terminal.out()
     _print_plan(planned, console)
-    for probe in planned.probes:
+    for probe in planned.everything:
         for group, n in small_groups(probe):
             least = probe.probe.min_group
             note = f"{probe.probe.name}: no rate for {group}, {n} images where min_group is {least}"
@@ -65,7 +67,7 @@ def _print_plan(planned: Plan, console: Console) -> None:
     )
 
 
-def small_groups(planned: ProbePlan) -> Iterator[tuple[str, int]]:
+def small_groups(planned: ProbePlan | MeasurePlan) -> Iterator[tuple[str, int]]:
     """The groups of a probe that are too small for a rate, and how many images they have."""
     from probes.records import MISSING
 
@@ -99,12 +101,25 @@ def show(suite: SuiteArgument) -> None:
             console.print(escape(f"  {name:<11} {value}"), soft_wrap=True)
 
 
-def _described(suite: Suite, probe: Probe) -> Iterator[tuple[str, str]]:
+def _described(suite: Suite, probe: ProbeBase) -> Iterator[tuple[str, str]]:
+    from probes.classification import Probe
+    from probes.probe_base import ProbeBase
     from probes.selection import where_text
+
+    yield "images", where_text(probe)
+    if isinstance(probe, Probe):
+        yield from _described_classes(suite, probe)
+    else:
+        yield "kind", probe.kind
+        settings = probe.model_dump(by_alias=True, exclude=set(ProbeBase.model_fields))
+        yield from ((name, str(value)) for name, value in settings.items())
+    yield "groups", ", ".join(" x ".join(spec) for spec in probe.groups)
+
+
+def _described_classes(suite: Suite, probe: Probe) -> Iterator[tuple[str, str]]:
     from probes.templates import render
 
     labels = suite.label_set(probe.label_set)
-    yield "images", where_text(probe)
     yield "truth", probe.truth or "none"
     yield "label set", f"{labels.name}: {labels.title or 'untitled'}"
     for name, classes in labels.members().items():
@@ -115,7 +130,6 @@ def _described(suite: Suite, probe: Probe) -> Iterator[tuple[str, str]]:
     for name, edit in probe.designs.items():
         yield "design", f"{name}: {edit.description}"
     yield "rules", ", ".join(probe.rules)
-    yield "groups", ", ".join(" x ".join(spec) for spec in probe.groups)
     for name, outcome in probe.outcomes.items():
         yield "outcome", name + (f": {', '.join(outcome.sets)}" if outcome.sets else "")
 

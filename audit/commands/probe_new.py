@@ -130,7 +130,7 @@ def _classes(ask: Ask, given: str | None, values: list[str]) -> tuple[str | None
 
 def _write_checked(path: Path, text: str, dataset: DemographicDataset) -> None:
     """Write the suite if it can run on the data; leave nothing behind if it cannot."""
-    from probes.runner import plan
+    from probes.planning import plan
     from probes.schema import load_suite
 
     try:

@@ -105,7 +105,7 @@ def test_tables_lie_beside_as_parquet_and_csv(result: AuditResult, tmp_path: Pat
         tmp_path / "run", run_info={"command": "clip-audit run"}, report=lambda r: f"<p>{r.verdict}</p>"
     )
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    tables = {"accuracy", "rates", "gaps", "findings", "excluded", "gates", "counts", "curves", "images"}
+    tables = {*JSON_TABLES, "counts", "curves", "images"}
     expected = {f"{table}.{suffix}" for table in tables for suffix in ("parquet", "csv")}
     assert names == expected | {"audit.json", "run.json", "report.html"}
     assert (tmp_path / "run" / "report.html").read_text() == "<p>FAIL</p>"

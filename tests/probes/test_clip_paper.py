@@ -11,8 +11,9 @@ import yaml
 from probes.datasets.ages import AGE_BANDS
 from probes.datasets.fairface import RACES, load_fairface
 from probes.embeddings import EmbeddingStore
+from probes.planning import plan
 from probes.records import validate
-from probes.runner import plan, run_suite
+from probes.runner import run_suite
 from probes.schema import DATA, Suite, load_suite
 
 from .conftest import FakeModel, png

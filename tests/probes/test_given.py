@@ -13,8 +13,9 @@ from clipmodel.errors import UserError
 from probes.datasets import EmbeddedDataset, load_dataset
 from probes.embeddings import EmbeddingStore, embed_dataset, embed_texts
 from probes.given import AS_GIVEN, GivenModel, given_model
+from probes.planning import plan
 from probes.records import Records, validate
-from probes.runner import plan, run_suite
+from probes.runner import run_suite
 from probes.schema import Suite
 
 from .conftest import FakeModel

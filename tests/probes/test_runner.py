@@ -16,8 +16,9 @@ from clipmodel.errors import UserError
 from probes.datasets import load_dataset
 from probes.datasets.table import TableDataset
 from probes.embeddings import EmbeddingStore
+from probes.planning import plan
 from probes.records import KEYS, Records, validate
-from probes.runner import plan, run_suite
+from probes.runner import run_suite
 from probes.schema import Suite, load_suite
 
 from .conftest import FakeModel

@@ -9,7 +9,9 @@ import pytest
 import yaml
 
 from clipmodel.errors import UserError
-from probes.schema import Exclusion, Outcome, Suite, load_label_set, load_suite, shipped, suite_json_schema
+from probes.classification import Outcome
+from probes.probe_base import Exclusion
+from probes.schema import Suite, load_label_set, load_suite, shipped, suite_json_schema
 
 SUITE = """\
 suite: small

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from clipmodel.errors import UserError
+from probes.classification import Probe
 from probes.datasets.base import DataCard, DemographicDataset
 from probes.label_sets import LabelSet
-from probes.schema import Probe
 from probes.selection import Selection, select, where_text
 
 CARD = DataCard(

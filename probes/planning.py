@@ -1,0 +1,158 @@
+"""A suite resolved against a data set, without a model: what would be asked, of which images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from probes.classification import Probe
+from probes.datasets.base import DemographicDataset
+from probes.datasets.embedded import EmbeddedDataset
+from probes.given import given_prompts
+from probes.kinds import KINDS
+from probes.label_sets import LabelSet
+from probes.probe_base import ProbeBase
+from probes.schema import Suite
+from probes.selection import Selection, select
+from probes.templates import render
+
+Prompts = tuple[str, ...]  # what one class is shown as under one template; several are ensembled
+
+
+@dataclass(frozen=True)
+class ProbePlan:
+    """One probe that classifies, resolved against the data.
+
+    Attributes
+    ----------
+    probe
+        As written.
+    designs
+        The label set under each class design.
+    selection
+        The images, their truth and their cells.
+    prompts
+        (design, template) -> class name -> prompts.
+    """
+
+    probe: Probe
+    designs: Mapping[str, LabelSet]
+    selection: Selection
+    prompts: Mapping[tuple[str, str], Mapping[str, Prompts]]
+
+    @property
+    def texts(self) -> set[str]:
+        return {text for classes in self.prompts.values() for prompts in classes.values() for text in prompts}
+
+    def events(self, design: str) -> dict[str, list[str]]:
+        """Set events: every named set of some design, and every outcome that joins several sets."""
+        members = self.designs[design].members()
+        names = dict.fromkeys(name for other in self.designs.values() for name in other.sets)
+        events = {name: members.get(name, []) for name in names}
+        for name, outcome in self.probe.outcomes.items():
+            if len(outcome.sets) > 1:
+                events[name] = [member for set_name in outcome.sets for member in members.get(set_name, [])]
+        return events
+
+
+@dataclass(frozen=True)
+class MeasurePlan:
+    """One probe that is no classification, resolved against the data.
+
+    Attributes
+    ----------
+    probe
+        As written.
+    selection
+        The images it asks about.
+    texts
+        The prompts it needs embedded.
+    """
+
+    probe: ProbeBase
+    selection: Selection
+    texts: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a suite would do with a data set: what `clip-audit probe check` prints."""
+
+    suite: Suite
+    dataset: DemographicDataset
+    probes: list[ProbePlan]
+    measures: list[MeasurePlan]
+
+    @property
+    def everything(self) -> list[ProbePlan | MeasurePlan]:
+        """The probes of every kind, in the order of the suite."""
+        by_name: dict[str, ProbePlan | MeasurePlan] = {planned.probe.name: planned for planned in self.probes}
+        by_name |= {planned.probe.name: planned for planned in self.measures}
+        return [by_name[probe.name] for probe in self.suite.probes]
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Rows of the data set that some probe asks about, each once."""
+        return np.unique(np.concatenate([planned.selection.rows for planned in self.everything]))
+
+    @property
+    def texts(self) -> list[str]:
+        """Prompts to embed, each once, in alphabetical order."""
+        return sorted(set().union(*(planned.texts for planned in self.everything)))
+
+    def table(self) -> pd.DataFrame:
+        """One row a probe: images, designs, templates, classes, prompts, cells, images without a truth."""
+        return pd.DataFrame([_counted(planned) for planned in self.everything])
+
+
+def _counted(planned: ProbePlan | MeasurePlan) -> dict[str, object]:
+    sizes = {"designs": 0, "templates": 0, "classes": 0}
+    if isinstance(planned, ProbePlan):
+        sizes = {
+            "designs": len(planned.designs),
+            "templates": len({template for _, template in planned.prompts}),
+            "classes": max(len(design.names) for design in planned.designs.values()),
+        }
+    return {
+        "probe": planned.probe.name,
+        "images": len(planned.selection.rows),
+        **sizes,
+        "prompts": len(planned.texts),
+        "cells": len(planned.selection.cells),
+        "without_truth": planned.selection.n_without_truth,
+    }
+
+
+def plan(suite: Suite, dataset: DemographicDataset) -> Plan:
+    """Resolve a suite against a data set without a model.
+
+    Raises
+    ------
+    UserError
+        The suite and the data do not fit: see `probes.selection.select`.
+    """
+    classifying = [_plan_probe(suite, probe, dataset) for probe in suite.classification]
+    others = [probe for probe in suite.probes if not isinstance(probe, Probe)]
+    measures = [
+        MeasurePlan(probe, select(probe, dataset), frozenset(KINDS[probe.kind].texts(probe, suite, dataset)))
+        for probe in others
+    ]
+    return Plan(suite, dataset, classifying, measures)
+
+
+def _plan_probe(suite: Suite, probe: Probe, dataset: DemographicDataset) -> ProbePlan:
+    designs = suite.designs(probe)
+    prompts: Mapping[tuple[str, str], Mapping[str, Prompts]] = {
+        (design, template): {
+            item.name: tuple(render(text, item) for text in suite.template_texts[template])
+            for item in label_set.classes
+        }
+        for design, label_set in designs.items()
+        for template in probe.templates
+    }
+    if isinstance(dataset, EmbeddedDataset):
+        prompts = given_prompts(probe, designs, prompts, dataset=dataset)
+    return ProbePlan(probe, designs, select(probe, dataset, designs), prompts)
