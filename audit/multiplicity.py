@@ -33,6 +33,35 @@ def benjamini_hochberg(p: ArrayLike) -> NDArray[np.float64]:
     return _restore(np.where(np.isnan(ordered), np.nan, smallest_from_here), order)
 
 
+def max_t(observed: ArrayLike, permuted: ArrayLike) -> NDArray[np.float64]:
+    """Step-down adjustment by the largest statistic of joint permutations (Westfall & Young 1993, 2.8).
+
+    It knows how far tests depend on each other: where the same images meet many prompts, it finds more than
+    `holm` at the same chance of any false rejection.
+
+    Parameters
+    ----------
+    observed
+        [M] statistics, large in absolute value where they speak against no disparity; NaN is no test.
+    permuted
+        [B, M], the same statistics after each joint permutation.
+
+    Returns
+    -------
+    [M] adjusted p-values, the observed data counted as one of the permutations.
+    """
+    statistic = np.abs(np.asarray(observed, dtype=float))
+    order = np.argsort(-np.where(np.isnan(statistic), -np.inf, statistic), kind="stable")
+    values = np.nan_to_num(np.abs(np.asarray(permuted, dtype=float)))[:, order]
+    # The largest of this and all lesser observed statistics; rounding must not part ties.
+    largest = np.maximum.accumulate(values[:, ::-1], axis=1)[:, ::-1]
+    reached = (largest >= statistic[order] - 1e-9).sum(axis=0)
+    p = np.maximum.accumulate((1 + reached) / (1 + len(values)))
+    adjusted = np.empty_like(statistic)
+    adjusted[order] = p
+    return np.where(np.isnan(statistic), np.nan, adjusted)
+
+
 def _sort_families(
     p: ArrayLike,
 ) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:

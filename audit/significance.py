@@ -79,13 +79,67 @@ def homogeneity_p(count: ArrayLike, n: ArrayLike) -> Floats:
     Shape [...]. NaN with fewer than two groups; 1 where the event happened never or always.
     """
     x, size = np.asarray(count, dtype=float), np.asarray(n, dtype=float)
-    total = size.sum(axis=-1, keepdims=True)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        pooled = x.sum(axis=-1, keepdims=True) / total
-        terms = (x - size * pooled) ** 2 / (size * pooled * (1 - pooled))
-    statistic = np.where(size > 0, np.nan_to_num(terms), 0.0).sum(axis=-1)
     groups = np.count_nonzero(size > 0, axis=-1)
+    statistic = _chi_squared(x, size)
     return np.where(groups >= 2, special.chdtrc(np.maximum(groups - 1, 1), statistic), np.nan)
+
+
+def _chi_squared(count: ArrayLike, n: ArrayLike) -> Floats:
+    """Pearson's statistic of [..., G] groups x {event, none}; 0 where the event happened never or always."""
+    x, size = np.asarray(count, dtype=float), np.asarray(n, dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pooled = x.sum(axis=-1, keepdims=True) / size.sum(axis=-1, keepdims=True)
+        terms = (x - size * pooled) ** 2 / (size * pooled * (1 - pooled))
+    return np.where(size > 0, np.nan_to_num(terms), 0.0).sum(axis=-1)
+
+
+def permutation_homogeneity_p(
+    count: ArrayLike, n: ArrayLike, *, replicates: int = 9999, seed: int = 0
+) -> Floats:
+    """p of the same chi-squared statistic by permutation, for tables too small for its law.
+
+    The events are dealt to the images of all groups anew, which is a multivariate hypergeometric draw. Shapes
+    and NaN as in `homogeneity_p`; the observed table counts as one of the draws.
+    """
+    x, size = np.broadcast_arrays(np.asarray(count, dtype=np.int64), np.asarray(n, dtype=np.int64))
+    rng = np.random.default_rng(seed)
+    flat_x, flat_n = x.reshape(-1, x.shape[-1]), size.reshape(-1, x.shape[-1])
+    p = np.ones(len(flat_x))
+    for row, (events, images) in enumerate(zip(flat_x, flat_n, strict=True)):
+        drawn = rng.multivariate_hypergeometric(
+            images, int(events.sum()), size=replicates, method="marginals"
+        )
+        statistic = _chi_squared(np.vstack([events, drawn]), images)
+        p[row] = np.mean(statistic >= statistic[0] * (1 - _LOG_TIE))
+    groups = np.count_nonzero(size > 0, axis=-1)
+    return np.where(groups >= 2, p.reshape(x.shape[:-1]), np.nan)
+
+
+def cochran_q_p(patterns: ArrayLike, images: ArrayLike | None = None) -> float:
+    """p of equal rates under K ways of asking the same images: the Q of Cochran 1950.
+
+    Parameters
+    ----------
+    patterns
+        [N, K] of 0 and 1: whether the event happened, an image or a distinct pattern of answers a row.
+    images
+        [N] images of each pattern; one each if left out.
+
+    Returns
+    -------
+    1 where no image changes; NaN with fewer than two ways of asking or no image.
+    """
+    happened = np.asarray(patterns, dtype=float)
+    weight = np.ones(len(happened)) if images is None else np.asarray(images, dtype=float)
+    ways = happened.shape[1]
+    if ways < 2 or not weight.sum():
+        return float("nan")
+    by_way, by_image = weight @ happened, happened.sum(axis=1)
+    changes = float(weight @ (by_image * (ways - by_image)))
+    if changes == 0:
+        return 1.0
+    statistic = (ways - 1) * ways * np.sum((by_way - by_way.mean()) ** 2) / changes
+    return float(special.chdtrc(ways - 1, statistic))
 
 
 def _log_choose(n: Floats, k: Floats) -> Floats:

@@ -1,0 +1,74 @@
+"""Images that belong together: several of one person, or recolourings of one drawing.
+
+Such images tell less than as many independent ones. The design effect says how much less: the variance of a
+rate over clusters as a multiple of that of independent images. Counts over their design effect enter the
+usual intervals and tests as effective counts (Rao & Scott 1992), which keeps them inside [0, 1] and off zero
+width.
+
+K clusters, G groups, S specifications.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+Floats = NDArray[np.float64]
+
+
+def rate_design_effect(count: ArrayLike, n: ArrayLike) -> Floats:
+    """Design effect of a rate, at least 1.
+
+    Parameters
+    ----------
+    count, n
+        [K, ...] events and images of each cluster.
+
+    Returns
+    -------
+    [...]. Where the event happened never, always, or in one cluster only, the images of a cluster are taken
+    as one image: sum n^2 / sum n. NaN without images.
+    """
+    x, size = np.asarray(count, dtype=float), np.asarray(n, dtype=float)
+    total, events = size.sum(axis=0), x.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rate = events / total
+        clusters = np.count_nonzero(size > 0, axis=0)
+        robust = ((x - rate * size) ** 2).sum(axis=0) * clusters / (clusters - 1)
+        effect = robust / (total * rate * (1 - rate))
+        whole = (size**2).sum(axis=0) / total
+    known = (rate > 0) & (rate < 1) & (clusters > 1) & (np.count_nonzero(x, axis=0) > 1)
+    return _at_least_one(np.where(known, _for_few_clusters(effect, clusters), whole))
+
+
+def difference_design_effect(x1: ArrayLike, n1: ArrayLike, x2: ArrayLike, n2: ArrayLike) -> Floats:
+    """Design effect of the difference of two rates, at least 1; clusters may have images on both sides.
+
+    The arguments are [K, ...], events and images of each cluster on either side. Where a side has no variance
+    to see (no event, only events), that side's clusters count as one image each.
+    """
+    sides = [(np.asarray(x, dtype=float), np.asarray(n, dtype=float)) for x, n in ((x1, n1), (x2, n2))]
+    linear, independent, whole = [], [], []
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for x, size in sides:
+            total = size.sum(axis=0)
+            rate = x.sum(axis=0) / total
+            linear.append((x - rate * size) / total)
+            independent.append(rate * (1 - rate) / total)
+            whole.append((size**2).sum(axis=0) / total)
+        clusters = np.count_nonzero(sides[0][1] + sides[1][1] > 0, axis=0)
+        robust = ((linear[0] - linear[1]) ** 2).sum(axis=0) * clusters / (clusters - 1)
+        effect = robust / (independent[0] + independent[1])
+    known = (independent[0] > 0) & (independent[1] > 0) & (clusters > 1)
+    return _at_least_one(np.where(known, _for_few_clusters(effect, clusters), np.fmax(whole[0], whole[1])))
+
+
+def _for_few_clusters(effect: Floats, clusters: NDArray[np.int64]) -> Floats:
+    """Enlarged as Student's law enlarges a normal interval: the variance over few clusters is uncertain."""
+    freedom = np.maximum(clusters - 1, 1)
+    return np.asarray(effect * (special.stdtrit(freedom, 0.975) / special.ndtri(0.975)) ** 2)
+
+
+def _at_least_one(effect: Floats) -> Floats:
+    return np.where(np.isnan(effect), np.nan, np.maximum(effect, 1.0))
