@@ -140,3 +140,54 @@ def test_fast_path_turns_and_refuses_as_the_reference_does() -> None:
 def test_each_path_has_its_own_identity() -> None:
     kinds = [Preprocess(image_size=32), FastPreprocess(image_size=32), Preprocess(image_size=48)]
     assert len({kind.identity for kind in kinds}) == 3
+
+
+def test_normalisation_keeps_its_input_and_the_original_formula() -> None:
+    reference = Preprocess(image_size=32)
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (CLIP_MEAN, CLIP_STD))
+    levels = torch.arange(256, dtype=torch.uint8).view(1, 16, 16).expand(3, 16, 16)
+    for pixels in (levels, levels.float(), levels.permute(0, 2, 1)):
+        before = pixels.clone()
+        normalized = reference.normalize(pixels)
+        assert torch.equal(normalized, (pixels.float() / 255 - mean) / std)
+        assert normalized.is_contiguous() and torch.equal(pixels, before)
+
+
+def _segment(marker: int, content: bytes) -> bytes:
+    return bytes([0xFF, marker]) + (len(content) + 2).to_bytes(2) + content
+
+
+def _exif(orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    return exif.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("before", "turned"),
+    [
+        (b"", False),
+        # A comment that looks like the end of the header, then what turns the picture.
+        (_segment(0xFE, b"\xff\xda\xff\xe1") + _segment(0xE1, _exif(6)), True),
+        (_segment(0xE1, _exif(1)), False),
+        (_segment(0xE1, b'http://ns.adobe.com/xap/1.0/\0<x tiff:Orientation="8"/>'), True),
+        (_segment(0xFE, b"a comment that mentions \xff\xe1"), False),
+    ],
+)
+def test_the_orientation_is_found_wherever_it_is(before: bytes, turned: bool) -> None:
+    plain = jpeg(picture((80, 60)))
+    data = plain[:2] + before + plain[2:]
+    assert open_image(data).size == ((60, 80) if turned else (80, 60))
+    exact = open_image(data)
+    assert torch.equal(
+        FastPreprocess(image_size=32).decode(data),
+        torch.from_numpy(FastPreprocess(image_size=32).crop(exact)).permute(2, 0, 1),
+    )
+
+
+def test_the_fast_path_decodes_no_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = jpeg(picture((80, 60)))
+    for module in ("preprocess", "images"):
+        monkeypatch.setattr(f"clipmodel.{module}.MAX_PIXELS", 80 * 60 - 1)
+    with pytest.raises(UserError, match="more than 4,799 pixels"):
+        FastPreprocess(image_size=32).decode(data)
