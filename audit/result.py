@@ -14,8 +14,9 @@ from audit.counts import SPECIFICATION
 from audit.disparity import accuracy_table, gap_table, rate_table
 from audit.findings import finding_table
 from audit.gates import gate_table, overall_verdict
-from audit.storage import dump, read_json, replace_folder
+from audit.storage import dump, read_json
 from clipmodel.errors import UserError
+from clipmodel.files import replace_folder
 from probes.records import KEYS, SCHEMA_VERSION, Records, empty_counts, empty_table, validate
 
 AUDIT_FILE, RUN_FILE, REPORT_FILE = "audit.json", "run.json", "report.html"

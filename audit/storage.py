@@ -1,13 +1,10 @@
-"""Files of an audit: JSON with stable bytes, and a folder that is replaced as a whole or not at all."""
+"""The JSON of an audit: stable bytes, and errors that a user can act on."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,45 +34,6 @@ def dump(document: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> str
     texts |= {name: _lines(map(_encode, table_rows(table))) for name, table in tables.items()}
     body = ",\n".join(f"{_encode(name)}: {texts[name]}" for name in sorted(texts))
     return f"{{\n{body}\n}}\n"
-
-
-def replace_folder(folder: Path, fill: Callable[[Path], None], *, owned: Callable[[str], bool]) -> None:
-    """Fill a temporary sibling, then swap it in: an interruption leaves the earlier folder, or none.
-
-    Parameters
-    ----------
-    folder
-        The folder to replace or make.
-    fill
-        Writes the new content into the folder it is given.
-    owned
-        Tells by its name whether a file of the earlier folder may be dropped; all others are carried over.
-
-    Raises
-    ------
-    UserError
-        The folder cannot be written, or is a file.
-    """
-    folder = folder.resolve()
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder}: a file, not a folder", remedy="choose another output folder")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        if folder.exists() and not os.access(folder, os.W_OK):
-            raise PermissionError(13, "Permission denied")
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-    try:
-        content = temporary / "new"
-        content.mkdir()
-        fill(content)
-        _carry_over(folder, content, owned)
-        _swap(content, folder, earlier=temporary / "earlier")
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -108,39 +66,3 @@ def _lines(rows: Iterable[str]) -> str:
 
 def _null(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def _carry_over(folder: Path, content: Path, owned: Callable[[str], bool]) -> None:
-    for path in sorted(folder.iterdir()) if folder.exists() else ():
-        if owned(path.name) or (content / path.name).exists():
-            continue
-        if path.is_dir() and not path.is_symlink():
-            shutil.copytree(path, content / path.name, symlinks=True)
-        else:
-            shutil.copy2(path, content / path.name, follow_symlinks=False)
-
-
-def _swap(content: Path, folder: Path, *, earlier: Path) -> None:
-    # mkdtemp makes folders that only their owner may enter; an audit is shared like any new folder.
-    content.chmod(0o777 & ~_umask())
-    if not folder.exists():
-        content.rename(folder)
-        return
-    folder.rename(earlier)
-    try:
-        content.rename(folder)
-    except BaseException:
-        earlier.rename(folder)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _unwritable(folder: Path, error: OSError) -> UserError:
-    return UserError(
-        f"{folder}: cannot be written ({error.strerror or error})", remedy="choose another output folder"
-    )

@@ -7,20 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.storage import dump, read_json, replace_folder, table_rows
+from audit.storage import dump, read_json, table_rows
 from clipmodel.errors import UserError
-
-
-def owned(name: str) -> bool:
-    return name.endswith(".ours")
-
-
-def content_of(folder: Path) -> dict[str, str]:
-    return {str(p.relative_to(folder)): p.read_text() for p in sorted(folder.rglob("*")) if p.is_file()}
-
-
-def writes(text: str):
-    return lambda folder: (folder / "a.ours").write_text(text)
 
 
 def test_dump_is_json_with_sorted_keys_and_a_row_a_line() -> None:
@@ -54,81 +42,6 @@ def test_rows_hold_plain_python_values() -> None:
     [row] = table_rows(pd.DataFrame({"n": np.array([3], dtype="int64"), "word": ["x"], "rate": [np.nan]}))
     assert row == {"n": 3, "word": "x", "rate": None}
     assert type(row["n"]) is int
-
-
-def test_a_folder_is_made_with_its_parents_then_replaced(tmp_path: Path) -> None:
-    folder = tmp_path / "runs" / "one"
-    replace_folder(folder, writes("first"), owned=owned)
-    (folder / "stale.ours").write_text("old")
-    replace_folder(folder, writes("second"), owned=owned)
-    assert content_of(folder) == {"a.ours": "second"}
-    assert [p.name for p in folder.parent.iterdir()] == ["one"]
-
-
-def test_files_of_others_are_carried_over(tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    (folder / "notes").mkdir(parents=True)
-    (folder / "notes" / "mine.txt").write_text("keep")
-    replace_folder(folder, writes("new"), owned=owned)
-    assert content_of(folder) == {"a.ours": "new", "notes/mine.txt": "keep"}
-
-
-@pytest.mark.parametrize("interruption", [KeyboardInterrupt, RuntimeError])
-@pytest.mark.parametrize("earlier", [True, False])
-def test_an_interruption_leaves_the_earlier_folder_or_none(
-    tmp_path: Path, interruption: type[BaseException], earlier: bool
-) -> None:
-    folder = tmp_path / "run"
-    if earlier:
-        replace_folder(folder, writes("first"), owned=owned)
-
-    def interrupted(content: Path) -> None:
-        (content / "a.ours").write_text("half")
-        raise interruption
-
-    with pytest.raises(interruption):
-        replace_folder(folder, interrupted, owned=owned)
-    assert (content_of(folder) if earlier else list(tmp_path.iterdir())) == (
-        {"a.ours": "first"} if earlier else []
-    )
-    assert len(list(tmp_path.iterdir())) == int(earlier)
-
-
-def test_a_swap_that_fails_puts_the_earlier_folder_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "run"
-    replace_folder(folder, writes("first"), owned=owned)
-    rename = Path.rename
-
-    def failing(path: Path, target: Path) -> Path:
-        if path.name == "new":
-            raise OSError(28, "No space left on device")
-        return rename(path, target)
-
-    monkeypatch.setattr(Path, "rename", failing)
-    with pytest.raises(UserError, match=r"run: cannot be written \(No space left on device\)"):
-        replace_folder(folder, writes("second"), owned=owned)
-    assert content_of(folder) == {"a.ours": "first"}
-
-
-def test_a_file_in_the_way_is_a_user_error(tmp_path: Path) -> None:
-    file = tmp_path / "run"
-    file.write_text("mine")
-    with pytest.raises(UserError, match="a file, not a folder"):
-        replace_folder(file, writes("new"), owned=owned)
-    with pytest.raises(UserError, match=r"cannot be written \((Not a directory|File exists)\)"):
-        replace_folder(file / "below", writes("new"), owned=owned)
-    assert file.read_text() == "mine"
-
-
-def test_a_folder_that_may_not_be_written_is_a_user_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Tests may run as root, who may write everywhere: the answer of the system is put in.
-    monkeypatch.setattr("os.access", lambda *_: False)
-    with pytest.raises(UserError, match=r"cannot be written \(Permission denied\)"):
-        replace_folder(tmp_path, writes("new"), owned=owned)
 
 
 @pytest.mark.parametrize(("text", "message"), [("{", "damaged"), ("[]", "expected a JSON object")])

@@ -1,0 +1,123 @@
+"""Files and folders that are whole or absent, whatever interrupts the writing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from clipmodel.errors import UserError
+
+
+def replace_file(path: Path, fill: Callable[[BinaryIO], object]) -> None:
+    """Write a draft beside the file and swap it in once it is on the disk.
+
+    A kill, a power cut or a full disk leaves the earlier file. No draft stays behind but a killed process's,
+    which the next call overwrites.
+
+    Raises
+    ------
+    OSError
+        The draft cannot be written; whatever else `fill` raises comes through as well.
+    """
+    draft = path.with_name(f"{path.name}.draft")
+    try:
+        with draft.open("wb") as file:
+            fill(file)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the disk know which files a folder holds; where folders cannot be opened there is no need."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace_folder(folder: Path, fill: Callable[[Path], None], *, owned: Callable[[str], bool]) -> None:
+    """Fill a temporary sibling, then swap it in: an interruption leaves the earlier folder, or none.
+
+    Parameters
+    ----------
+    folder
+        The folder to replace or make.
+    fill
+        Writes the new content into the folder it is given.
+    owned
+        Tells by its name whether a file of the earlier folder may be dropped; all others are carried over.
+
+    Raises
+    ------
+    UserError
+        The folder cannot be written, or is a file.
+    """
+    folder = folder.resolve()
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder}: a file, not a folder", remedy="choose another output folder")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if folder.exists() and not os.access(folder, os.W_OK):
+            raise PermissionError(13, "Permission denied")
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        content = temporary / "new"
+        content.mkdir()
+        fill(content)
+        _carry_over(folder, content, owned)
+        _swap(content, folder, earlier=temporary / "earlier")
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _carry_over(folder: Path, content: Path, owned: Callable[[str], bool]) -> None:
+    for path in sorted(folder.iterdir()) if folder.exists() else ():
+        if owned(path.name) or (content / path.name).exists():
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.copytree(path, content / path.name, symlinks=True)
+        else:
+            shutil.copy2(path, content / path.name, follow_symlinks=False)
+
+
+def _swap(content: Path, folder: Path, *, earlier: Path) -> None:
+    # mkdtemp makes folders that only their owner may enter; an audit is shared like any new folder.
+    content.chmod(0o777 & ~_umask())
+    if not folder.exists():
+        content.rename(folder)
+        return
+    folder.rename(earlier)
+    try:
+        content.rename(folder)
+    except BaseException:
+        earlier.rename(folder)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _unwritable(folder: Path, error: OSError) -> UserError:
+    return UserError(
+        f"{folder}: cannot be written ({error.strerror or error})", remedy="choose another output folder"
+    )
