@@ -11,7 +11,7 @@ import typer
 from audit.commands import terminal
 
 if TYPE_CHECKING:
-    from clipmodel.training.loop import StepReport
+    from clipmodel.training.hooks import StepReport
 
 EPILOG = (
     "Examples:  clip-audit train tiny --out runs/train-tiny  ·  "

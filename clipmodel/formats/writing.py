@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -64,9 +65,9 @@ def write_checkpoint(checkpoint: Checkpoint, path: Path, *, to: Format) -> None:
     }[to]
     try:
         write(checkpoint, path)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise UserError(
-            f"{path}: {error.strerror or error}", remedy="name a path that can be written"
+            f"{path}: {getattr(error, 'strerror', None) or error}", remedy="name a path that can be written"
         ) from error
 
 

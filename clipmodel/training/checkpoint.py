@@ -2,20 +2,24 @@
 
 `checkpoint.pt` holds everything; where the weights are sharded (FSDP2) they lie beside it in a folder of
 torch.distributed.checkpoint, to which each process writes its part, and `checkpoint.pt` names it.
+
+Of random states and the position in the data it holds the step alone: batches, augmentation and dropout are
+functions of the seed and the step.
 """
 
 from __future__ import annotations
 
-import os
 import pickle
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_model_state_dict,
@@ -24,22 +28,16 @@ from torch.distributed.checkpoint.state_dict import (
 )
 from torch.distributed.checkpoint.state_dict_loader import load as load_shards
 from torch.distributed.checkpoint.state_dict_saver import save as save_shards
+from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
 from clipmodel.errors import UserError
+from clipmodel.files import replace_file
 from clipmodel.model import CLIP
 from clipmodel.training.distributed import SCALARS, World, is_sharded
 
 CHECKPOINT_FILE = "checkpoint.pt"
 SHARDS = "shards-{step}"
-
-
-@dataclass
-class RunState:
-    """What a run needs to go on: data and augmentation follow from the seed and the step."""
-
-    step: int  # steps done
-    history: list[dict[str, float]]  # one entry a logged step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,39 +52,71 @@ class Trainee:
     identity: str  # of recipe, seed and vocabulary
 
 
-def save_checkpoint(out: Path, trainee: Trainee, state: RunState) -> None:
-    """Write the checkpoint beside the old one and swap it in, so that a kill leaves one of the two.
+def save_checkpoint(out: Path, trainee: Trainee, *, step: int) -> None:
+    """Write the checkpoint after `step` steps beside the old one and swap it in.
 
-    Every process must call it; the first one writes `checkpoint.pt`.
+    Every process must call it; the first one writes `checkpoint.pt`. A kill or a full disk leaves the old
+    one, whole.
+
+    Raises
+    ------
+    UserError
+        It cannot be written.
     """
-    content: dict[str, Any] = {"identity": trainee.identity, "step": state.step, "history": state.history}
+    content: dict[str, Any] = {"identity": trainee.identity, "step": step}
     if trainee.scaler.is_enabled():
         content["scaler"] = trainee.scaler.state_dict()
-    if is_sharded(trainee.encoders):
-        content["shards"] = SHARDS.format(step=state.step)
-        model, optimizer = get_state_dict(trainee.encoders, trainee.optimizer)
-        save_shards({"model": model, "optimizer": optimizer}, checkpoint_id=out / content["shards"])
-    elif trainee.world.is_first:
-        content |= {"model": trainee.clip.state_dict(), "optimizer": trainee.optimizer.state_dict()}
+    try:
+        if is_sharded(trainee.encoders):
+            content["shards"] = _save_shards(out / SHARDS.format(step=step), trainee)
+        elif trainee.world.is_first:
+            content |= {"model": trainee.clip.state_dict(), "optimizer": trainee.optimizer.state_dict()}
+        if trainee.world.is_first:
+            replace_file(out / CHECKPOINT_FILE, lambda file: _write(content, file))
+    except (OSError, CheckpointException) as error:
+        raise UserError(
+            f"{out}: the checkpoint of step {step} cannot be written ({_reason(error)})",
+            remedy="make room, then run the same command: it goes on from the checkpoint before",
+        ) from error
     if trainee.world.is_first:
-        _swap_in(out / CHECKPOINT_FILE, content)
-        for folder in out.glob(SHARDS.format(step="*")):
-            if folder.name != content.get("shards"):
-                shutil.rmtree(folder)
+        _drop_shards(out, but=content.get("shards"))
     trainee.world.wait()
 
 
-def _swap_in(path: Path, content: dict[str, Any]) -> None:
-    draft = path.with_name(f"{path.name}.draft")
-    with draft.open("wb") as file:
+def _write(content: Mapping[str, Any], file: BinaryIO) -> None:
+    try:
         torch.save(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    except RuntimeError as error:
+        # What torch makes of a write that fails half way; why it failed is in the error's context.
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from error
+        raise
 
 
-def load_checkpoint(out: Path, trainee: Trainee) -> RunState:
-    """Continue the run in a folder, or begin one where there is none.
+def _save_shards(folder: Path, trainee: Trainee) -> str:
+    model, optimizer = get_state_dict(trainee.encoders, trainee.optimizer)
+    try:
+        save_shards({"model": model, "optimizer": optimizer}, checkpoint_id=folder)
+    except CheckpointException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return folder.name
+
+
+def _drop_shards(out: Path, *, but: str | None) -> None:
+    for folder in out.glob(SHARDS.format(step="*")):
+        if folder.name != but:
+            shutil.rmtree(folder)
+
+
+def _reason(error: OSError | CheckpointException) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return "; ".join(sorted({str(failure[0]) for failure in error.failures.values()}))
+
+
+def load_checkpoint(out: Path, trainee: Trainee) -> int:
+    """Continue the run in a folder, or begin one where there is none: the number of steps it has done.
 
     A sharded checkpoint can be continued by any number of processes, sharded or not.
 
@@ -97,7 +127,7 @@ def load_checkpoint(out: Path, trainee: Trainee) -> RunState:
     """
     path = out / CHECKPOINT_FILE
     if not path.exists():
-        return RunState(step=0, history=[])
+        return 0
     try:
         content: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
     except (RuntimeError, EOFError, OSError, LookupError, ValueError, pickle.UnpicklingError) as error:
@@ -117,7 +147,7 @@ def load_checkpoint(out: Path, trainee: Trainee) -> RunState:
         trainee.optimizer.load_state_dict(content["optimizer"])
     if "scaler" in content:
         trainee.scaler.load_state_dict(content["scaler"])
-    return RunState(step=content["step"], history=content["history"])
+    return int(content["step"])
 
 
 def _load_shards(folder: Path, trainee: Trainee) -> None:
@@ -154,3 +184,10 @@ def whole_clip(trainee: Trainee) -> CLIP:
     clip = CLIP(trainee.clip.config).to(trainee.world.device)
     clip.load_state_dict(weights)
     return clip
+
+
+def weights_are_finite(trainee: Trainee) -> bool:
+    """Whether no process has a weight that is infinite or NaN; every process must ask."""
+    local = [w.to_local() if isinstance(w, DTensor) else w for w in trainee.clip.parameters()]
+    finite = torch.stack([torch.isfinite(weight).all() for weight in local]).all()
+    return bool(trainee.world.mean(finite.float()) == 1)

@@ -33,13 +33,14 @@ class Batch:
     pixels: Tensor  # [M, 3, H, W], augmented and normalised
     tokens: Tensor  # [M, L]
     ignore: Tensor  # [M, B] bool, pairs that are no negatives
+    keys: tuple[str, ...]  # [M] what the pictures are called, for messages
 
     def to(self, device: torch.device) -> Batch:
-        return Batch(self.pixels.to(device), self.tokens.to(device), self.ignore.to(device))
+        return Batch(self.pixels.to(device), self.tokens.to(device), self.ignore.to(device), self.keys)
 
 
 def read_table(paths: Sequence[Path], recipe: DataRecipe) -> pd.DataFrame:
-    """Rows of parquet files that the recipe keeps, in file order.
+    """Rows of parquet files that the recipe keeps, in file order; the index names file and row.
 
     Raises
     ------
@@ -48,7 +49,7 @@ def read_table(paths: Sequence[Path], recipe: DataRecipe) -> pd.DataFrame:
     """
     if missing := [path for path in paths if not path.is_file()]:
         raise UserError(f"no training data at {missing[0]}", remedy="check data.source in the recipe")
-    frame = pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
+    frame = pd.concat([_keyed(pd.read_parquet(path), path) for path in paths])
     for column, values in recipe.where.items():
         if column not in frame:
             remedy = f"columns: {', '.join(frame.columns)}"
@@ -56,7 +57,11 @@ def read_table(paths: Sequence[Path], recipe: DataRecipe) -> pd.DataFrame:
         frame = frame[frame[column].isin(values)]
     if frame.empty:
         raise UserError(f"no rows are left of {recipe.source!r} after data.where", remedy="loosen data.where")
-    return frame.reset_index(drop=True)
+    return frame
+
+
+def _keyed(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    return frame.set_axis([f"{path.name}, row {row}" for row in range(len(frame))])
 
 
 def caption_table(frame: pd.DataFrame, recipe: CaptionRecipe) -> CaptionTable:
@@ -91,6 +96,7 @@ class TrainingData:
         pixels: Tensor,
         captions: CaptionTable,
         *,
+        keys: Sequence[str],
         tokenizer: BPETokenizer,
         preprocess: Preprocess,
         augment_recipe: AugmentRecipe,
@@ -102,12 +108,16 @@ class TrainingData:
                 f"batch_size {batch_size} is larger than the {len(pixels)} pictures of the training data",
                 remedy="lower batch_size in the recipe",
             )
-        self._pixels, self._captions = pixels, captions
+        self._pixels, self._captions, self._keys = pixels, captions, keys
         self._tokenizer, self._preprocess, self._augment = tokenizer, preprocess, augment_recipe
         self.batch_size, self._seed = batch_size, seed
 
     def __len__(self) -> int:
         return len(self._pixels)
+
+    def epoch(self, step: int) -> float:
+        """Passes over the data done before a step."""
+        return step * self.batch_size / len(self)
 
     def rows(self, step: int) -> np.ndarray:
         """[B] row numbers of a step."""
@@ -133,6 +143,7 @@ class TrainingData:
             pixels=self._preprocess.normalize(pixels),
             tokens=trim_padding(self._tokenizer(texts, truncate=True)),
             ignore=torch.from_numpy(self._captions.also_described(rows, captions, part)),
+            keys=tuple(self._keys[row] for row in rows[part]),
         )
 
 
@@ -165,6 +176,7 @@ def prepare_data(
     data = TrainingData(
         decode_pictures(frame["image"].tolist(), preprocess),
         captions,
+        keys=frame.index.tolist(),
         tokenizer=tokenizer,
         preprocess=preprocess,
         augment_recipe=recipe.data.augment,

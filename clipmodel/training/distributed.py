@@ -11,6 +11,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar, cast
 
 import torch
 import torch.distributed as dist
@@ -25,6 +27,8 @@ from clipmodel.resnet import Bottleneck
 from clipmodel.training.gradients import Encoders
 from clipmodel.transformer import ResidualAttentionBlock
 
+T = TypeVar("T")
+PATIENCE = timedelta(hours=2)  # the others wait while the first process looks at the model
 SCALARS = ("log_scale", "logit_bias")  # FSDP2 splits no scalars: while sharded these have shape [1]
 
 
@@ -65,6 +69,14 @@ class World:
         dist.all_reduce(value)
         return value / self.size
 
+    def gather(self, value: T) -> list[T]:
+        """What each process has, in the order of their ranks; in every process."""
+        if self.size == 1:
+            return [value]
+        found: list[T | None] = [None] * self.size
+        dist.all_gather_object(found, value)
+        return cast(list[T], found)
+
     def wait(self) -> None:
         """Until every process is here."""
         if self.size > 1:
@@ -83,7 +95,7 @@ def joined_world() -> Iterator[World]:
     device = _own_device()
     begun = dist.is_torchelastic_launched() and not dist.is_initialized()
     if begun:
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
         if dist.is_initialized():
             yield World(rank=dist.get_rank(), size=dist.get_world_size(), device=device)

@@ -5,64 +5,55 @@ It is the only loop: one process, or many that torchrun started (clipmodel/train
 
 from __future__ import annotations
 
-import csv
+import errno
 import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from clipmodel.embedding_model import LoadedModel
 from clipmodel.errors import UserError
+from clipmodel.files import replace_file
 from clipmodel.losses import contrastive_loss, sigmoid_loss
 from clipmodel.model import CLIP
 from clipmodel.training.checkpoint import (
+    CHECKPOINT_FILE,
     Trainee,
     load_checkpoint,
     save_checkpoint,
+    weights_are_finite,
     whole_clip,
 )
-from clipmodel.training.data import prepare_data
+from clipmodel.training.data import Batch, prepare_data
 from clipmodel.training.distributed import (
     World,
     averaging,
     compile_blocks,
     distribute,
-    is_sharded,
     joined_world,
     temperature,
 )
 from clipmodel.training.gradients import Encoders, add_gradients
+from clipmodel.training.hooks import Every, Hook, StepReport, Watcher
+from clipmodel.training.interrupts import uninterrupted
 from clipmodel.training.optim import build_optimizer, learning_rate
 from clipmodel.training.recipe import Recipe
+from clipmodel.training.recorders import Recorder, opened_recorders
 from clipmodel.training.start import load_weights, starting_model
 
 MODEL_FOLDER = "model"
 TRAINING_FILE = "training.json"  # beside the model: how it was trained
-LOG_FILE = "log.csv"
+BATCH_FILE = "not-finite.txt"
+FULL = {errno.ENOSPC, errno.EDQUOT}
+KEYS_SHOWN = 5
 Resolve = Callable[[str], Sequence[Path]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class StepReport:
-    """What a hook is told after each step."""
-
-    step: int  # steps done
-    steps: int  # steps the run will have
-    epoch: float  # passes over the data so far
-    loss: float
-    learning_rate: float
-    logit_scale: float
-    images_per_second: float  # of this step, all processes, waiting for data included
-    model: LoadedModel | None  # None while the weights are sharded
-
-
-Hook = Callable[[StepReport], None]
 
 
 def parquet_file(source: str) -> Sequence[Path]:
@@ -77,9 +68,13 @@ def train(
     steps: int | None = None,
     seed: int | None = None,
     hooks: Sequence[Hook] = (),
+    watchers: Sequence[Watcher] = (),
     resolve: Resolve = parquet_file,
 ) -> LoadedModel:
-    """Train, or go on training, and write OUT/model, OUT/checkpoint.pt and OUT/log.csv.
+    """Train, or go on training, and write OUT/model, OUT/checkpoint.pt, OUT/log.csv and OUT/measures.csv.
+
+    Killed at any moment, the same call goes on from the last checkpoint; what it writes in the end is what
+    an uninterrupted run writes.
 
     Parameters
     ----------
@@ -94,6 +89,8 @@ def train(
         Instead of the recipe's.
     hooks
         Called after each step, by the first process.
+    watchers
+        Look at the model when they are due and after the last step, in the first process.
     resolve
         From data.source to parquet files.
 
@@ -101,12 +98,12 @@ def train(
     ------
     UserError
         The data or the folder cannot be used, another run is in the folder, the batch does not divide
-        by the processes, or the loss is not finite.
+        by the processes, the disk is full, or the loss is not finite.
     """
     seed = recipe.seed if seed is None else seed
     with joined_world() as world:
         run = _Run(recipe, out, world=world, seed=seed, resolve=resolve)
-        return run.until(min(recipe.steps, recipe.steps if steps is None else steps), hooks)
+        return run.until(min(recipe.steps, recipe.steps if steps is None else steps), hooks, watchers)
 
 
 class _Run:
@@ -140,38 +137,100 @@ class _Run:
             world=world,
             identity=hashlib.sha256(identity.encode()).hexdigest(),
         )
-        self.model = self._loaded(clip)
-        self.state = load_checkpoint(out, self.trainee)
+        self.step = self.saved = load_checkpoint(out, self.trainee)  # steps done, steps in the checkpoint
+        self.whole = True  # not in the middle of a step
         self.loss_of = _loss_of(recipe, world)
 
-    def until(self, stop: int, hooks: Sequence[Hook]) -> LoadedModel:
+    def until(self, stop: int, hooks: Sequence[Hook], watchers: Sequence[Watcher]) -> LoadedModel:
         """Train up to step `stop`, write everything and return the whole model, in each process."""
         self.trainee.encoders.train()
         try:
-            while self.state.step < stop:
-                report = self._step()
-                for hook in hooks if self.world.is_first else ():
-                    hook(report)
-                if self.state.step % self.recipe.save_every == 0:
-                    save_checkpoint(self.out, self.trainee, self.state)
-        except KeyboardInterrupt:
-            # Several processes are rarely interrupted at the same step: theirs is the last checkpoint.
-            if self.world.size == 1:
-                save_checkpoint(self.out, self.trainee, self.state)
-            raise
-        save_checkpoint(self.out, self.trainee, self.state)
-        model = self._loaded(whole_clip(self.trainee).eval())
-        if self.world.is_first:
-            self._write_model(model)
-            _write_log(self.out / LOG_FILE, self.state.history)
+            with self._recorders() as recorders:
+                if self.world.is_first:
+                    self._write_account(self.out)
+                    for watcher in watchers:
+                        watcher.begin(self.step)
+                self._train(stop, recorders, hooks, watchers)
+            model = self._loaded(whole_clip(self.trainee).eval())
+            if self.world.is_first:
+                model.save(self.out / MODEL_FOLDER)
+                self._write_account(self.out / MODEL_FOLDER)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            raise UserError(
+                f"{error.filename or self.out}: {error.strerror}, at step {self.step}; {self._last_good()}",
+                remedy="make room, then run the same command: it goes on from there",
+            ) from error
         self.world.wait()
         return model
 
+    def _train(
+        self, stop: int, recorders: Sequence[Recorder], hooks: Sequence[Hook], watchers: Sequence[Watcher]
+    ) -> None:
+        try:
+            while self.step < stop:
+                self._go_on(stop, recorders, hooks, watchers)
+        except KeyboardInterrupt:
+            # Several processes are rarely interrupted at the same step: theirs is the last checkpoint.
+            if self.world.size == 1 and self.whole:
+                self._save(recorders)
+            raise
+
+    def _go_on(
+        self, stop: int, recorders: Sequence[Recorder], hooks: Sequence[Hook], watchers: Sequence[Watcher]
+    ) -> None:
+        """One step, and what follows from it."""
+        with uninterrupted() if self.world.size == 1 else nullcontext():
+            report = self._step()
+        for recorder in recorders:
+            recorder.record_step(report)
+        for hook in hooks if self.world.is_first else ():
+            hook(report)
+        due = [watcher for watcher in watchers if self.step == stop or self._is_due(watcher.every)]
+        if due:
+            # Before the checkpoint: a kill between the two leaves a look to do again, not one missed.
+            self._look(report, due, recorders)
+        if self.step == stop or self.step % self.recipe.save_every == 0:
+            self._save(recorders)
+
+    def _is_due(self, every: Every) -> bool:
+        epoch = self.data.batches.epoch
+        return every.due(self.step, epoch=epoch(self.step), epoch_before=epoch(self.step - 1))
+
+    def _look(self, report: StepReport, due: Sequence[Watcher], recorders: Sequence[Recorder]) -> None:
+        # Made anew, since it remembers its fingerprint; gathered in every process where it is sharded.
+        model = self._loaded(whole_clip(self.trainee).eval())
+        for watcher in due if self.world.is_first else ():
+            measures = watcher.look(report, model)
+            for recorder in recorders:
+                recorder.record_measures(report, measures)
+        self.trainee.encoders.train()
+        self.world.wait()
+
+    def _save(self, recorders: Sequence[Recorder]) -> None:
+        if self.step == self.saved:
+            return
+        if not weights_are_finite(self.trainee):
+            raise self._not_finite(f"the weights are not finite after step {self.step}", self.batch)
+        for recorder in recorders:
+            recorder.sync()
+        save_checkpoint(self.out, self.trainee, step=self.step)
+        self.saved = self.step
+
+    def _recorders(self) -> AbstractContextManager[list[Recorder]]:
+        if not self.world.is_first:
+            return nullcontext([])
+        return opened_recorders(self.recipe, self.out, seed=self.seed, step=self.step)
+
     def _step(self) -> StepReport:
         started = time.perf_counter()
-        recipe, trainee, state = self.recipe, self.trainee, self.state
-        rate = learning_rate(state.step, steps=recipe.steps, recipe=recipe.optim)
-        loss = self._gradients()
+        recipe, trainee = self.recipe, self.trainee
+        rate = learning_rate(self.step, steps=recipe.steps, recipe=recipe.optim)
+        self.whole = False
+        self.batch = self.data.batches.batch(self.step, self.part)
+        waited = time.perf_counter() - started
+        loss = self._gradients(self.batch)
         if recipe.optim.clip_gradient_norm is not None:
             trainee.scaler.unscale_(trainee.optimizer)
             nn.utils.clip_grad_norm_(trainee.clip.parameters(), recipe.optim.clip_gradient_norm)
@@ -180,55 +239,69 @@ class _Run:
         trainee.scaler.step(trainee.optimizer)
         trainee.scaler.update()
         trainee.clip.clamp_logit_scale()
-        state.step += 1
-        scale = temperature(trainee.clip)
-        state.history.append({"step": state.step, "loss": loss, "learning_rate": rate, "logit_scale": scale})
+        self.step += 1
+        self.whole = True
         return StepReport(
-            step=state.step,
+            step=self.step,
             steps=recipe.steps,
-            epoch=state.step * recipe.batch_size / len(self.data.batches),
+            epoch=self.data.batches.epoch(self.step),
+            pairs=recipe.batch_size,
             loss=loss,
             learning_rate=rate,
-            logit_scale=scale,
-            images_per_second=recipe.batch_size / (time.perf_counter() - started),
-            model=None if is_sharded(trainee.encoders) else self.model,
+            logit_scale=temperature(trainee.clip),
+            seconds=time.perf_counter() - started,
+            data_seconds=waited,
         )
 
-    def _gradients(self) -> float:
+    def _gradients(self, batch: Batch) -> float:
         trainee = self.trainee
         trainee.optimizer.zero_grad(set_to_none=True)
-        batch = self.data.batches.batch(self.state.step, self.part).to(self.world.device)
+        # Dropout, if a model has any, is a function of the seed, the step and the process too.
+        torch.manual_seed(_mixed(self.seed, self.step, self.world.rank))
+        moved = batch.to(self.world.device)
         loss = add_gradients(
             trainee.encoders,
-            batch.pixels,
-            batch.tokens,
-            loss_of=partial(self.loss_of, ignore=batch.ignore),
+            moved.pixels,
+            moved.tokens,
+            loss_of=partial(self.loss_of, ignore=moved.ignore),
             chunks=self.recipe.accumulate,
             scaler=trainee.scaler,
             averaging=lambda enabled: averaging(trainee.encoders, enabled=enabled),
         )
         loss = self.world.mean(loss)
         if not torch.isfinite(loss):
-            raise UserError(
-                f"the loss is {float(loss)} at step {self.state.step}",
-                remedy="lower optim.peak_learning_rate or lengthen the warm-up; the last checkpoint is kept",
-            )
+            raise self._not_finite(f"the loss is {float(loss)} at step {self.step + 1}", batch)
         return float(loss)
+
+    def _not_finite(self, what: str, batch: Batch) -> UserError:
+        keys = [key for part in self.world.gather(batch.keys) for key in part]
+        if self.world.is_first:
+            (self.out / BATCH_FILE).write_text("\n".join(keys) + "\n", encoding="utf-8")
+        shown = "; ".join(keys[:KEYS_SHOWN]) + ("; ..." if len(keys) > KEYS_SHOWN else "")
+        return UserError(
+            f"{what}; {self._last_good()}. The batch: {shown} (its {len(keys)} keys are in "
+            f"{self.out / BATCH_FILE})",
+            remedy="look at the batch; lower optim.peak_learning_rate, lengthen the warm-up, clip gradients",
+        )
+
+    def _last_good(self) -> str:
+        if self.saved:
+            return f"the last good checkpoint is {self.out / CHECKPOINT_FILE}, after step {self.saved}"
+        return "there is no checkpoint yet"
 
     def _loaded(self, clip: CLIP) -> LoadedModel:
         return LoadedModel(self.recipe.recipe, clip, self.data.tokenizer, self.data.preprocess)
 
-    def _write_model(self, model: LoadedModel) -> None:
-        folder = self.out / MODEL_FOLDER
-        model.save(folder)
+    def _write_account(self, folder: Path) -> None:
         account = {
             "recipe": self.recipe.model_dump(mode="json"),
             "seed": self.seed,
-            "steps": self.state.step,
+            "steps": self.step,
             "rows": len(self.data.batches),
             "thinned": self.data.thinned,
         }
-        (folder / TRAINING_FILE).write_text(json.dumps(account, indent=2) + "\n", encoding="utf-8")
+        text = json.dumps(account, indent=2) + "\n"
+        replace_file(folder / TRAINING_FILE, lambda file: file.write(text.encode()))
 
 
 def _encoders(clip: CLIP, recipe: Recipe, world: World) -> nn.Module:
@@ -244,15 +317,13 @@ def _loss_of(recipe: Recipe, world: World) -> Callable[..., Tensor]:
     return partial(loss, chunk=recipe.loss_chunk, split=split)
 
 
+def _mixed(*numbers: int) -> int:
+    """One seed of several whole numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
+
+
 def _make_folder(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{out}: {error.strerror}", remedy="name a folder that can be written") from error
-
-
-def _write_log(path: Path, history: Sequence[dict[str, float]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=["step", "loss", "learning_rate", "logit_scale"])
-        writer.writeheader()
-        writer.writerows(history)

@@ -13,9 +13,12 @@ from clipmodel.config import CLIPConfig
 from clipmodel.training.thinning import ThinRecipe
 from clipmodel.yamlfile import StrictModel, read_yaml_model
 
+Tracker = Literal["tensorboard", "wandb"]
 RECIPES = Path(__file__).parent / "recipes"
 # How the numbers are computed, not which: a run may go on with others. `loss` follows from model.logit_bias.
 MEANS = {"loss", "loss_split", "accumulate", "gradient_checkpointing", "compile_blocks", "sharded"}
+# What looks on, and how often; it changes no number either.
+ONLOOKERS = {"save_every", "log"}
 
 
 class TokenizerRecipe(StrictModel):
@@ -116,6 +119,7 @@ class Recipe(StrictModel):
         False, description="split weights and optimiser over the processes (FSDP2); else a copy each (DDP)"
     )
     save_every: int = Field(200, ge=1, description="steps between checkpoints")
+    log: list[Tracker] = Field([], description="where figures go besides the tables in the run's folder")
     init: str | None = Field(
         None, description="start from a model, bundled or at a path: its weights and its tokenizer"
     )
@@ -149,9 +153,9 @@ class Recipe(StrictModel):
 
     @property
     def sha256(self) -> str:
-        """Of all values but `MEANS`, so that a run is only continued under the recipe that began it."""
+        """Of what decides the numbers, so that a run is only continued under the recipe that began it."""
         # Without defaults, so that an option added later does not end the runs that lack it.
-        values = self.model_dump(exclude=MEANS, exclude_defaults=True)
+        values = self.model_dump(exclude=MEANS | ONLOOKERS, exclude_defaults=True)
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 

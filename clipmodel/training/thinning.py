@@ -79,7 +79,7 @@ def thinned(
         LOG.info("thinned %s: %d of %d rows left out", _words(rule.where), len(chosen), len(matching))
     if gone.all():
         raise UserError(f"no rows are left of {source!r} after data.thin", remedy="lower a strength")
-    return frame[~gone].reset_index(drop=True), account
+    return frame[~gone], account
 
 
 def row_draws(frame: pd.DataFrame, *, seed: int) -> np.ndarray:

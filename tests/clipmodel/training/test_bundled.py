@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from clipmodel.training.loop import StepReport, train
+from clipmodel.training.hooks import StepReport
+from clipmodel.training.loop import train
 from clipmodel.training.recipe import load_recipe
 from clipmodel.zoo import BUNDLED
 

@@ -10,7 +10,8 @@ import torch
 
 from clipmodel.errors import UserError
 from clipmodel.training.data import prepare_data
-from clipmodel.training.loop import StepReport, train
+from clipmodel.training.hooks import StepReport
+from clipmodel.training.loop import train
 from clipmodel.training.recipe import AugmentRecipe, Recipe
 from clipmodel.zoo import LoadedModel, load_model
 
@@ -109,12 +110,6 @@ def test_data_that_cannot_be_used(
         change = {"data": recipe.data.model_copy(update=part)}
     with pytest.raises(UserError, match=message):
         _train(recipe.model_copy(update=change), pictures, tmp_path)
-
-
-def test_a_loss_that_is_not_finite_stops_the_run(recipe: Recipe, pictures: Path, tmp_path: Path) -> None:
-    wild = recipe.model_copy(update={"optim": recipe.optim.model_copy(update={"peak_learning_rate": 1e30})})
-    with pytest.raises(UserError, match="the loss is nan at step"):
-        _train(wild, pictures, tmp_path)
 
 
 def test_no_such_data(recipe: Recipe, tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ from clipmodel.losses import Split, contrastive_loss, sigmoid_loss
 from clipmodel.model import CLIP
 from clipmodel.training.distributed import World, averaging, distribute, joined_world
 from clipmodel.training.gradients import Encoders, add_gradients
-from clipmodel.training.loop import StepReport, train
+from clipmodel.training.hooks import StepReport
+from clipmodel.training.loop import train
 from clipmodel.training.recipe import Recipe
 
 PAIRS = 12
