@@ -1,33 +1,37 @@
-"""Findings: gaps that survive the correction for all comparisons of the audit, each said in one sentence.
+"""Findings: gaps that survive the correction for all comparisons of the audit, one finding a gap.
 
 Two steps keep an audit without any disparity quiet in about 95 of 100 cases. An omnibus test asks of each
 family (one specification, outcome and set of groups) whether its groups differ at all; Holm's adjustment runs
 over the omnibus tests of all families of the audit. Only in families that pass are single groups named, those
 with a Holm-adjusted p below 0.05 within the family.
+
+A gap is asked for in many ways. Where it passes in some of them it is one finding, which says in how many it
+holds: merging can only lower the number of findings, so the error control stays what it is for single ways.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from audit.claims import caution, noise_words, sentence, titles_of
 from audit.counts import JOINT, SPECIFICATION, GroupCounts, outcome_counts
 from audit.disparity import min_group
-from audit.formatting import integer, p_value, percent, points, points_interval, words
 from audit.multiplicity import holm
+from audit.noise import wrong_labels, wrong_truths
 from audit.significance import SMALL_EXPECTED, homogeneity_p
+from audit.specification import GAP
 from audit.storage import table_rows
 
 LEVEL = 0.05
-SMALL_GROUP = 30
-"""Images below which a finding carries a caution."""
 FAMILY = (*SPECIFICATION, "by")
 FINDING_COLUMNS = (
     "id", *SPECIFICATION, "by", "group", "reference", "difference", "low", "high",
-    "n_group", "n_reference", "p_adjusted", "omnibus_p_adjusted", "sentence", "caution",
+    "n_group", "n_reference", "p_adjusted", "omnibus_p_adjusted", "holds_in", "specifications",
+    "difference_min", "difference_max", "wrong_labels", "wrong_truths", "sentence", "noise", "caution",
 )  # fmt: skip
 
 
@@ -45,25 +49,63 @@ def finding_table(counts: pd.DataFrame, manifest: Mapping[str, Any], gaps: pd.Da
 
     Returns
     -------
-    Columns `FINDING_COLUMNS`. `difference`, `low` and `high` are those of the gap: the interval is the 95 %
-    one of this contrast alone.
+    Columns `FINDING_COLUMNS`, one row a gap (probe, outcome, group and reference) that holds in some way of
+    asking. The specification, `difference`, its interval, `p_adjusted` and the sentence are those of the
+    first way, in the order of the suite, in which it holds; the interval is the 95 % one of this contrast
+    alone. `holds_in` of the `specifications` ways have it; `difference_min` and `difference_max` are over all
+    of them. `wrong_labels` and `wrong_truths` (misclassification only) are those of `audit.noise`.
     """
-    omnibus = omnibus_table(counts, manifest, gaps)
+    return findings_among(with_omnibus(counts, manifest, gaps), manifest)
+
+
+def with_omnibus(counts: pd.DataFrame, manifest: Mapping[str, Any], gaps: pd.DataFrame) -> pd.DataFrame:
+    """The gaps, and before their note the adjusted p of the omnibus test of their family."""
+    omnibus = omnibus_table(counts, manifest, gaps).drop(columns="omnibus_p")
     tested = gaps.merge(omnibus, on=list(FAMILY), how="left", validate="many_to_one")
-    found = tested[
-        (tested["omnibus_p_adjusted"] < LEVEL) & (tested["p_adjusted"] < LEVEL) & distinct_contrasts(tested)
-    ]
+    return tested[[name for name in tested.columns if name != "note"] + ["note"]]
+
+
+def holds(tested: pd.DataFrame) -> pd.Series:
+    """Whether each gap of `with_omnibus` passes both steps."""
+    return (tested["omnibus_p_adjusted"] < LEVEL) & (tested["p_adjusted"] < LEVEL)
+
+
+def findings_among(tested: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame:
+    """The findings among the gaps of `with_omnibus`; see `finding_table`."""
+    found = tested[holds(tested)]
+    found = found.assign(**_over_ways(tested, found)).drop_duplicates(list(GAP))
+    found = found[distinct_contrasts(found, keys=("probe", "outcome", "by"))]
     found = found.sort_values("difference", key=lambda gap: -gap.abs(), kind="stable", ignore_index=True)
-    titles = _titles(manifest)
-    rows = table_rows(found)
+    found = found.rename(columns={"difference_low": "low", "difference_high": "high"})
+    found = found.assign(id=[f"F{number}" for number in range(1, len(found) + 1)], **_tipping(found))
+    titles, rows = titles_of(manifest), table_rows(found)
     found = found.assign(
-        id=[f"F{number}" for number in range(1, len(found) + 1)],
-        low=found["difference_low"],
-        high=found["difference_high"],
-        sentence=[_sentence(row, titles) for row in rows],
-        caution=[_caution(row, manifest["data"]) for row in rows],
+        sentence=[sentence(row, titles) for row in rows],
+        noise=[noise_words(row) for row in rows],
+        caution=[caution(row, manifest["data"]) for row in rows],
     )[list(FINDING_COLUMNS)]
-    return found.astype(dict.fromkeys(("id", "sentence", "caution"), "str"))
+    whole = dict.fromkeys(("holds_in", "specifications", "wrong_labels"), "int64")
+    return found.astype(whole | dict.fromkeys(("id", "sentence", "noise", "caution"), "str"))
+
+
+def _over_ways(tested: pd.DataFrame, found: pd.DataFrame) -> dict[str, Any]:
+    """How many ways of asking there are for each finding, in how many it holds, and how the gap ranges."""
+    keys = list(GAP)
+    ways = tested[tested["difference"].notna()].groupby(keys, sort=False)["difference"]
+    over = ways.agg(specifications="count", difference_min="min", difference_max="max")
+    over["holds_in"] = found.groupby(keys, sort=False).size()
+    of_rows = over.reindex(pd.MultiIndex.from_frame(found[keys]))
+    return {name: of_rows[name].to_numpy() for name in over.columns}
+
+
+def _tipping(found: pd.DataFrame) -> dict[str, Any]:
+    n1, n2 = (found[name].to_numpy() for name in ("n_group", "n_reference"))
+    x1, x2 = np.rint(found["rate_group"].to_numpy() * n1), np.rint(found["rate_reference"].to_numpy() * n2)
+    judged = found["outcome"].to_numpy() == "misclassified"
+    return {
+        "wrong_labels": wrong_labels(x1, n1, x2, n2),
+        "wrong_truths": np.where(judged, wrong_truths(x1, n1, x2, n2), np.nan),
+    }
 
 
 def omnibus_table(counts: pd.DataFrame, manifest: Mapping[str, Any], gaps: pd.DataFrame) -> pd.DataFrame:
@@ -91,14 +133,20 @@ def omnibus_table(counts: pd.DataFrame, manifest: Mapping[str, Any], gaps: pd.Da
     return table[list(FAMILY)].assign(omnibus_p=p, omnibus_p_adjusted=holm(p))
 
 
-def distinct_contrasts(gaps: pd.DataFrame) -> pd.Series:
-    """True on one row a contrast: where two groups are each other's reference, on that of the higher rate."""
+def distinct_contrasts(gaps: pd.DataFrame, *, keys: Sequence[str] = FAMILY) -> pd.Series:
+    """True on one row a contrast: where two groups are each other's reference, on that of the higher rate.
+
+    Parameters
+    ----------
+    keys
+        Columns within which two groups mirror each other.
+    """
     first, second = gaps["group"].to_numpy(dtype=object), gaps["reference"].to_numpy(dtype=object)
     swapped = first > second
-    keys = gaps[list(FAMILY)].assign(
+    named = gaps[list(keys)].assign(
         low_name=np.where(swapped, second, first), high_name=np.where(swapped, first, second)
     )
-    ordered = keys.loc[gaps["difference"].sort_values(ascending=False, kind="stable").index]
+    ordered = named.loc[gaps["difference"].sort_values(ascending=False, kind="stable").index]
     return ~ordered.duplicated().reindex(gaps.index)
 
 
@@ -113,54 +161,3 @@ def _omnibus(groups: GroupCounts, *, least: int) -> pd.DataFrame:
         chi_squared_p=homogeneity_p(count, n),
         exact=np.any(expected < SMALL_EXPECTED, axis=1),
     )
-
-
-def _titles(manifest: Mapping[str, Any]) -> dict[tuple[str, str], tuple[str, str]]:
-    """Titles of probe and outcome by their names."""
-    return {
-        (probe["name"], outcome["name"]): (
-            probe.get("title") or words(probe["name"]),
-            outcome.get("title") or words(outcome["name"]),
-        )
-        for probe in manifest["probes"]
-        for outcome in probe["outcomes"]
-    }
-
-
-def _sentence(row: Mapping[str, Any], titles: Mapping[tuple[str, str], tuple[str, str]]) -> str:
-    probe, outcome = titles[row["probe"], row["outcome"]]
-    more = "more" if row["difference"] > 0 else "less"
-    group, reference = words(row["group"]), words(row["reference"])
-    return (
-        f"{probe}, {specification_words(row)}: {outcome} {more} often for {group} than for {reference}, "
-        f"{percent(row['rate_group'])} of {integer(row['n_group'])} images against "
-        f"{percent(row['rate_reference'])} of {integer(row['n_reference'])}: {points(row['difference'])} "
-        f"percentage points (95\N{NO-BREAK SPACE}% interval "
-        f"{points_interval(row['difference_low'], row['difference_high'])}; "
-        f"adjusted p {_p_words(row['p_adjusted'])})."
-    )
-
-
-def specification_words(row: Mapping[str, Any]) -> str:
-    """A specification in words: "design default, template plain, threshold 0.2"."""
-    rule = "" if row["rule"] == "argmax" else f", threshold {row['threshold']:g}"
-    return f"design {words(row['design'])}, template {words(row['template'])}{rule}"
-
-
-def _p_words(p: float) -> str:
-    text = p_value(p)
-    return text if text.startswith("<") else f"= {text}"
-
-
-def _caution(row: Mapping[str, Any], data: Mapping[str, Any]) -> str:
-    parts = []
-    if min(row["n_group"], row["n_reference"]) < SMALL_GROUP:
-        parts.append(f"One side has fewer than {SMALL_GROUP} images.")
-    if data.get("cluster"):
-        parts.append(
-            f"Images that share a {words(data['cluster'])} depend on each other; the interval takes them as "
-            "independent and may be too narrow."
-        )
-    if data.get("caution"):
-        parts.append(str(data["caution"]))
-    return " ".join(parts)

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from audit.counts import JOINT
-from audit.findings import distinct_contrasts, specification_words
+from audit.claims import specification_words
+from audit.findings import distinct_contrasts
 from audit.formatting import points, points_interval, words
 from audit.intervals import newcombe
 from audit.storage import table_rows

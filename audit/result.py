@@ -12,22 +12,28 @@ import pandas as pd
 
 from audit.counts import SPECIFICATION
 from audit.disparity import accuracy_table, gap_table, rate_table
-from audit.findings import finding_table
+from audit.findings import findings_among, with_omnibus
 from audit.gates import gate_table, overall_verdict
+from audit.specification import GAP, INTEGERS, SPECIFICATION_COLUMNS, specification_table
 from audit.storage import dump, read_json
 from clipmodel.errors import UserError
 from clipmodel.files import replace_folder
 from probes.records import KEYS, SCHEMA_VERSION, Records, empty_counts, empty_table, validate
 
 AUDIT_FILE, RUN_FILE, REPORT_FILE = "audit.json", "run.json", "report.html"
-JSON_TABLES = ("accuracy", "rates", "gaps", "findings", "excluded", "gates", "measures")
-OPTIONAL_TABLES = ("counts", "curves", "images", "pairs", "clusters")
+JSON_TABLES = (
+    "accuracy", "rates", "gaps", "specifications", "findings", "excluded", "gates", "measures",
+)  # fmt: skip
+OPTIONAL_TABLES = ("counts", "curves", "images", "pairs", "clusters", "outcomes")
 TABLES = (*JSON_TABLES, *OPTIONAL_TABLES)
-INTEGER_COLUMNS = {"n", "count", "n_group", "n_reference", "contrasts"}
+PARQUET_ONLY = {"outcomes"}
+"""One row an image and outcome: as CSV it would be many times larger than everything else."""
+INTEGER_COLUMNS = {"n", "count", "n_group", "n_reference", "contrasts", "holds_in", "wrong_labels", *INTEGERS}
 FLOAT_COLUMNS = {
     "threshold", "rate", "low", "high", "balanced", "rate_group", "rate_reference", "difference",
     "difference_low", "difference_high", "ratio", "ratio_low", "ratio_high", "p", "p_adjusted",
-    "omnibus_p_adjusted", "smallest_detectable", "margin", "confidence", "k", "value",
+    "omnibus_p_adjusted", "smallest_detectable", "margin", "confidence", "k", "value", "wrong_truths",
+    *(set(SPECIFICATION_COLUMNS) - {*INTEGERS, *GAP, "note"}),
 }  # fmt: skip
 
 
@@ -40,7 +46,9 @@ class AuditResult:
     manifest
         What was asked of which model on which data.
     accuracy, rates, gaps
-        See `audit.disparity`.
+        See `audit.disparity`; the gaps also hold the adjusted p of the omnibus test of their family.
+    specifications
+        How each gap moves over the ways of asking: see `audit.specification`.
     findings, gates, verdict
         See `audit.findings` and `audit.gates`.
     excluded
@@ -53,12 +61,15 @@ class AuditResult:
         One row an image, where it was asked for.
     measures, pairs, clusters
         See `probes.records.Records`; pairs and clusters are None where there are none.
+    outcomes
+        What happened to each image in every way of asking; see `Records.outcomes`.
     """
 
     manifest: dict[str, Any]
     accuracy: pd.DataFrame
     rates: pd.DataFrame
     gaps: pd.DataFrame
+    specifications: pd.DataFrame
     findings: pd.DataFrame
     excluded: pd.DataFrame
     gates: pd.DataFrame
@@ -69,6 +80,7 @@ class AuditResult:
     images: pd.DataFrame | None = None
     pairs: pd.DataFrame | None = None
     clusters: pd.DataFrame | None = None
+    outcomes: pd.DataFrame | None = None
 
     @classmethod
     def from_records(cls, records: Records) -> Self:
@@ -83,14 +95,15 @@ class AuditResult:
         # Through JSON, so that a result in memory equals the one read back, the order of keys included.
         manifest = json.loads(json.dumps(records.manifest, sort_keys=True, allow_nan=False))
         attributes = records.attributes
-        gaps = gap_table(records.counts, manifest, attributes)
+        gaps = with_omnibus(records.counts, manifest, gap_table(records.counts, manifest, attributes))
         gates = gate_table(gaps, manifest.get("gates") or ())
         return cls(
             manifest=manifest,
             accuracy=accuracy_table(records.counts, manifest, attributes),
             rates=rate_table(records.counts, manifest, attributes),
             gaps=gaps,
-            findings=finding_table(records.counts, manifest, gaps),
+            specifications=specification_table(gaps, manifest, records.outcomes),
+            findings=findings_among(gaps, manifest),
             excluded=_with_dtypes(records.excluded),
             gates=gates,
             verdict=overall_verdict(gates),
@@ -101,7 +114,7 @@ class AuditResult:
             ),
             **{
                 name: None if table is None else _without_categories(table)
-                for name in ("images", "pairs", "clusters")
+                for name in ("images", "pairs", "clusters", "outcomes")
                 for table in [getattr(records, name)]
             },
         )
@@ -110,7 +123,7 @@ class AuditResult:
     def read(cls, folder: str | Path) -> Self:
         """Read an audit from its folder.
 
-        Everything but counts, curves and images comes from audit.json, so that file alone is enough.
+        Everything but counts, curves, images and outcomes comes from audit.json, so that file alone is enough.
 
         Raises
         ------
@@ -180,6 +193,8 @@ class AuditResult:
             (content / AUDIT_FILE).write_text(self.to_json(), encoding="utf-8")
             for name, table in self._present_tables().items():
                 table.to_parquet(content / f"{name}.parquet", index=False)
+                if name in PARQUET_ONLY:
+                    continue
                 table.to_csv(content / f"{name}.csv", index=False, lineterminator="\n")
             if run_info is not None:
                 (content / RUN_FILE).write_text(dump(run_info, {}), encoding="utf-8")

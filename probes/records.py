@@ -23,6 +23,9 @@ MISSING = "(missing)"
 NO_TRUTH = "(none)"
 """Truth of the rows of a probe that has none."""
 
+HAPPENED, DID_NOT, NOT_ASKED = "1", "0", "-"
+"""Letters of the patterns in `Records.outcomes`."""
+
 KEYS = ("probe", "design", "template", "rule", "threshold")
 """Columns that name one specification: one way of asking one question."""
 EVENT_COLUMNS = ("truth", "event_kind", "event", "n", "count")
@@ -77,6 +80,12 @@ class Records:
     clusters
         Counts by cluster under rule "argmax", where clusters hold several images: probe, design, template,
         rule, threshold, outcome, one column a group attribute, cluster, n, count.
+    outcomes
+        One row an image x probe x outcome: probe, outcome, image, cluster, the group attributes, pattern.
+        `image` and `cluster` are digests of what the data call them, to match the images of two runs without
+        naming them. `pattern` has a letter for each specification of the probe, in the order of its `asked` in
+        the manifest: "1" the event happened, "0" it did not, "-" the outcome is not counted there. None
+        where it was not kept.
     """
 
     manifest: dict[str, Any]
@@ -87,6 +96,7 @@ class Records:
     measures: pd.DataFrame | None = None
     pairs: pd.DataFrame | None = None
     clusters: pd.DataFrame | None = None
+    outcomes: pd.DataFrame | None = None
 
     @property
     def attributes(self) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -32,7 +34,7 @@ def test_a_planted_gap_is_found_and_said_in_a_sentence() -> None:
     )
     assert f"{100 * wrong[dark].mean():.1f} % of {dark.sum()} images" in sentence
     assert f"+{100 * first['difference']:.1f} percentage points (95 % interval +" in sentence
-    assert "adjusted p < 0.001" in sentence
+    assert sentence.endswith("adjusted p < 0.001). Asked in one way.")
     assert first["caution"].startswith("Images that share a drawing id depend on each other")
     assert first["caution"].endswith("Pictures, not persons.")
 
@@ -140,3 +142,57 @@ def test_the_findings_are_those_that_pass_both_steps() -> None:
     assert set(findings[["outcome", "by", "group"]].itertuples(index=False, name=None)) == expected
     # Some contrasts pass the second step alone, or the test would not tell the two apart.
     assert 0 < len(expected) < len(significant)
+
+
+def in_two_ways(first: Mapping[str, float], second: Mapping[str, float]) -> pd.DataFrame:
+    """Findings of 1,000 images a tone asked in two designs; for each, the excess of the error by tone."""
+    parts = []
+    for design, extra in (("default", first), ("with_child", second)):
+        images = draw_images(3000, seed=11, extra=extra)
+        parts.append(naive_counts(images).assign(design=design))
+    counts, manifest = pd.concat(parts, ignore_index=True), manifest_of(probe_entry(groups=[["skin_tone"]]))
+    found = finding_table(counts, manifest, gap_table(counts, manifest, ATTRIBUTES))
+    return found[found["outcome"] == "misclassified"].set_index("group")
+
+
+def test_a_gap_asked_for_in_two_ways_is_one_finding() -> None:
+    found = in_two_ways({"dark": 0.3}, {"dark": 0.2})
+    dark = found.loc["dark"]
+    assert (dark["holds_in"], dark["specifications"], dark["design"]) == (2, 2, "default")
+    assert dark["difference"] == dark["difference_max"] > dark["difference_min"] > 0.1
+    assert "It holds in 2 of 2 ways of asking; over all of them the difference is +" in dark["sentence"]
+
+
+def test_a_finding_speaks_of_the_first_way_in_which_it_holds() -> None:
+    found = in_two_ways({}, {"dark": 0.3})
+    dark = found.loc["dark"]
+    assert (dark["holds_in"], dark["specifications"], dark["design"]) == (1, 2, "with_child")
+    assert dark["difference"] == dark["difference_max"]
+    assert "It holds in 1 of 2 ways of asking" in dark["sentence"]
+
+
+def test_a_finding_says_when_its_direction_turns() -> None:
+    found = in_two_ways({"dark": 0.3}, {"light": 0.3, "medium": 0.3})
+    assert found.loc["dark", "sentence"].endswith("so its direction depends on the way.")
+
+
+def test_a_finding_says_how_wrong_the_labels_would_have_to_be() -> None:
+    images = draw_images(1500, seed=3, extra={"dark": 0.3})
+    findings = findings_of(images)
+    first = findings[(findings["by"] == "skin_tone") & (findings["outcome"] == "misclassified")].iloc[0]
+    wrong, dark = images["prediction"] != images["truth"], images["skin_tone"] == "dark"
+    x1, n1, x2, n2 = wrong[dark].sum(), dark.sum(), wrong[~dark].sum(), (~dark).sum()
+    assert first["wrong_labels"] == np.ceil((x1 * n2 - x2 * n1) / (n1 + n2 - x1 - x2))
+    assert first["wrong_truths"] == np.ceil(x1 - n1 * x2 / n2)
+    assert f"{first['wrong_labels']} of the {n1} images labelled dark" in first["noise"]
+    assert first["noise"].endswith(f"the right answer of {int(first['wrong_truths'])} images of dark is wrong.")
+
+
+def test_only_what_goes_together_with_the_attribute_is_a_caution() -> None:
+    tied = "skin_tone and vendor are confounded in these images: of 90 with skin_tone dark, 90 have vendor x."
+    other = "age and vendor are confounded in these images: of 90 with age old, 90 have vendor x."
+    data = {"confounding": [tied, other], "caution": f"Pictures. {tied} {other}"}
+    findings = findings_of(draw_images(1500, seed=3, extra={"dark": 0.3}), data=data)
+    cautions = findings.set_index("by")["caution"]
+    assert (cautions.loc[["skin_tone"]] == f"{tied} Pictures.").all()
+    assert not cautions.str.contains("age and vendor").any()

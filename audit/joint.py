@@ -1,0 +1,143 @@
+"""The same images under many specifications: joint counts, and what they allow that single rates do not.
+
+S specifications of one probe, K patterns (which of the specifications the event happened in), G groups.
+Rates of one specification say nothing of how its errors go with those of another, since both are of the same
+images. The patterns do: they give the covariance of the gaps, and a permutation of the labels of whole images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from audit.counts import JOINT
+from probes.records import HAPPENED, KEYS, MISSING, NOT_ASKED
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+DRAWS = 999
+
+
+@dataclass(frozen=True, kw_only=True)
+class JointCounts:
+    """How often each pattern of events happened in each group.
+
+    Attributes
+    ----------
+    specifications
+        S rows, columns `KEYS`: those in which the outcome was counted.
+    bits
+        [K, S] 1 where the event happened.
+    counts
+        [G, K] images of the group with the pattern.
+    names
+        G group names, the values joined.
+    """
+
+    specifications: pd.DataFrame
+    bits: Integers
+    counts: Integers
+    names: list[str]
+
+    def sides(self, group: str, reference: str) -> tuple[Integers, Integers]:
+        """[K] counts of a group and of its reference; of all other groups where no group has that name."""
+        own = self.counts[self.names.index(group)]
+        if reference in self.names:
+            return own, self.counts[self.names.index(reference)]
+        return own, self.counts.sum(axis=0) - own
+
+
+def asked_order(probe: Mapping[str, Any]) -> pd.DataFrame:
+    """The specifications of a probe, columns `KEYS`, in the order of the patterns of `Records.outcomes`."""
+    rows = [(probe["name"], *asked) for asked in probe["asked"]]
+    return pd.DataFrame(rows, columns=list(KEYS)).astype({"threshold": "float64"})
+
+
+def joint_counts(outcomes: pd.DataFrame, asked: pd.DataFrame, *, by: Sequence[str]) -> JointCounts:
+    """Count the patterns of one outcome by group.
+
+    Parameters
+    ----------
+    outcomes
+        Rows of `Records.outcomes` of one probe and outcome.
+    asked
+        As `asked_order` gives it.
+    by
+        Attributes that are crossed; images that miss one of them are in no group.
+    """
+    known = outcomes[(outcomes[list(by)] != MISSING).all(axis=1)]
+    group = known[list(by)].astype("str").agg(JOINT.join, axis=1) if len(known) else pd.Series(dtype="str")
+    table = pd.crosstab(group.to_numpy(), known["pattern"].to_numpy())
+    letters = np.array([list(pattern) for pattern in table.columns], dtype="U1").reshape(-1, len(asked))
+    counted = ~(letters == NOT_ASKED).all(axis=0)
+    return JointCounts(
+        specifications=asked.loc[counted, list(KEYS)].reset_index(drop=True),
+        bits=(letters[:, counted] == HAPPENED).astype(np.int64),
+        counts=table.to_numpy(dtype=np.int64),
+        names=[str(name) for name in table.index],
+    )
+
+
+def difference_covariance(bits: Integers, group: Integers, reference: Integers) -> Floats:
+    """Covariance [S, S] of the differences of rates over the sampling of images, from both sides' patterns.
+
+    Unbiased (divided by n - 1); NaN where a side has fewer than two images.
+    """
+    return _rate_covariance(bits, group) + _rate_covariance(bits, reference)
+
+
+def _rate_covariance(bits: Integers, counts: Integers) -> Floats:
+    n = int(counts.sum())
+    if n < 2:
+        return np.full((bits.shape[1],) * 2, np.nan)
+    rates = counts @ bits / n
+    together = (bits * counts[:, None]).T @ bits / n
+    return np.asarray((together - np.outer(rates, rates)) / (n - 1))
+
+
+def curve_p(
+    bits: Integers, group: Integers, reference: Integers, *, rng: np.random.Generator, draws: int = DRAWS
+) -> float:
+    """p of a whole specification curve: are the labels of the two sides exchangeable under every one of them?
+
+    The statistic is the mean over the specifications of the studentised difference, in absolute value
+    (Simonsohn, Simmons & Nelson 2020 average z-values likewise). Its law comes from permuting the labels of
+    whole images, so the dependence of the specifications is in it; a permutation of labels draws the patterns
+    of the group without replacement.
+
+    Parameters
+    ----------
+    bits, group, reference
+        As in `JointCounts`, counts [K] of both sides.
+    draws
+        Permutations; the smallest p is 1 / (draws + 1).
+
+    Returns
+    -------
+    NaN where a side is empty; 1 where the event happens always or never.
+    """
+    n_group, n_reference = int(group.sum()), int(reference.sum())
+    if not (n_group and n_reference):
+        return float("nan")
+    pooled = group + reference
+    occurring = pooled > 0
+    pooled, bits, group = pooled[occurring], bits[occurring], group[occurring]
+    total = n_group + n_reference
+    rate = pooled @ bits / total
+    # Given the pooled counts, this error is the same in every permutation.
+    error = np.sqrt(rate * (1 - rate) * (1 / n_group + 1 / n_reference))
+    varying = error > 0
+    if not varying.any():
+        return 1.0
+    weights = bits[:, varying] @ (1 / error[varying])
+    drawn = rng.multivariate_hypergeometric(pooled, n_group, size=draws)
+    # The sum of z is linear in the group's counts, up to constants: so one number an image is enough.
+    expected = n_group * (pooled @ weights) / total
+    observed = abs(group @ weights - expected)
+    as_extreme = np.abs(drawn @ weights - expected) >= observed * (1 - 1e-9)
+    return float((1 + np.count_nonzero(as_extreme)) / (draws + 1))
