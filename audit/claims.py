@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audit.counts import JOINT
-from audit.formatting import integer, p_value, percent, points, points_interval, words
+from audit.formatting import integer, p_value, percent, points, points_interval, rule_words, words
 
 SMALL_GROUP = 30
 """Images below which a finding carries a caution."""
@@ -52,15 +52,9 @@ def _ways(row: Mapping[str, Any]) -> str:
 
 
 def specification_words(row: Mapping[str, Any]) -> str:
-    """A specification in words: "design default, template plain, threshold 0.2"."""
-    rule = "" if row["rule"] == "argmax" else f", {_RULES.get(row['rule'], words(row['rule']))} "
-    threshold = "" if row["rule"] == "argmax" else f"{row['threshold']:g}"
-    return f"design {words(row['design'])}, template {words(row['template'])}{rule}{threshold}"
-
-
-_RULES = {
-    "probability": "threshold", "cosine": "cosine threshold", "top_k": "top", "calibrated": "target rate",
-}  # fmt: skip
+    """A specification in words: "design default, template plain"; with the rule where it is not argmax."""
+    rule = "" if row["rule"] == "argmax" else f", {rule_words(row['rule'], row['threshold'])}"
+    return f"design {words(row['design'])}, template {words(row['template'])}{rule}"
 
 
 def p_words(p: float) -> str:

@@ -76,6 +76,19 @@ def words(name: object) -> str:
     return str(name).replace("_", " ").replace(" x ", " \N{MULTIPLICATION SIGN} ")
 
 
+def rule_words(rule: str, threshold: float) -> str:
+    """Return a rule of decision in words: "probability >= 0.2", the sign as one character."""
+    at_least = "\N{GREATER-THAN OR EQUAL TO}"
+    texts = {
+        "argmax": "highest-scoring class",
+        "probability": f"probability {at_least} {threshold:g}",
+        "cosine": f"cosine {at_least} {threshold:g}",
+        "top_k": f"among the {threshold:g} highest-scoring",
+        "calibrated": f"threshold set for a rate of {threshold:g}",
+    }
+    return texts.get(rule) or f"{words(rule)} {threshold:g}"
+
+
 def in_order(groups: Iterable[str]) -> list[str]:
     """Return distinct group names in natural order: ordinal ones by rank, bands by number, others by name."""
     return sorted(dict.fromkeys(groups), key=lambda name: [_rank(part) for part in str(name).split(" x ")])

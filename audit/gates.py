@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from audit.counts import JOINT
 from audit.claims import specification_words
+from audit.counts import JOINT
 from audit.findings import distinct_contrasts
 from audit.formatting import points, points_interval, words
 from audit.intervals import newcombe

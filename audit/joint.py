@@ -1,8 +1,8 @@
 """The same images under many specifications: joint counts, and what they allow that single rates do not.
 
 S specifications of one probe, K patterns (which of the specifications the event happened in), G groups.
-Rates of one specification say nothing of how its errors go with those of another, since both are of the same
-images. The patterns do: they give the covariance of the gaps, and a permutation of the labels of whole images.
+Rates of one specification say nothing of how its errors go with those of another, though both are of the
+same images. The patterns do: they give the covariance of the gaps, and a permutation of whole images' labels.
 """
 
 from __future__ import annotations

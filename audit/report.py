@@ -18,11 +18,15 @@ from markupsafe import Markup
 from audit import formatting as fmt
 from audit.page import method, parts
 from audit.page.accuracy import accuracy_section, overview
+from audit.page.findings import findings_section
 from audit.page.outcomes import SMALL_CELL, outcomes_section
+from audit.page.specifications import specifications_section
 from audit.page.variants import curves_section, designs_section
-from audit.page.verdict import findings_section, summary, verdict, worst_contrast
+from audit.page.verdict import summary, verdict, worst_contrast
 from audit.result import JSON_TABLES, AuditResult
 from audit.svg import for_page
+
+SENTENCES = ["sentence", "noise"]
 
 
 def render_report(result: AuditResult, run_info: Mapping[str, Any] | None = None) -> str:
@@ -67,7 +71,7 @@ def tables_as_json(result: AuditResult) -> str:
     Numbers have nine significant digits, and the sentences of the findings, which repeat other columns, stay
     out: audit.json has all. `<`, `>` and `&` are written as escapes.
     """
-    frames = {name: getattr(result, name).drop(columns="sentence", errors="ignore") for name in JSON_TABLES}
+    frames = {name: getattr(result, name).drop(columns=SENTENCES, errors="ignore") for name in JSON_TABLES}
     tables = {name: _columns(frame) for name, frame in frames.items()}
     text = json.dumps(tables, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
@@ -98,10 +102,11 @@ def _page(result: AuditResult, run_info: Mapping[str, Any]) -> dict[str, Any]:
         "accuracy": accuracy_section(result.accuracy, probes=probes),
         "accuracy_overview": overview(result.accuracy, probes=probes),
         "outcomes": outcomes_section(result.rates, result.gaps, probes=probes),
+        "specifications": specifications_section(result, probes=probes),
         "designs": designs_section(result.rates, probes=probes),
         "curves": curves,
         "curve_table": curve_table,
-        "findings": findings_section(result, probes=probes),
+        "findings": findings_section(result),
         "exclusions": method.exclusions(result.excluded, manifest=manifest),
     }
     return {
@@ -148,6 +153,7 @@ def _contents(content: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("questions", "What was asked", True),
         ("accuracy", "Accuracy", content["accuracy"]),
         ("outcomes", "Rates and differences", True),
+        ("specifications", "Ways of asking", content["specifications"]),
         ("designs", "Class designs", content["designs"]),
         ("thresholds", "Thresholds", content["curves"]),
         ("findings", "Findings", True),

@@ -123,7 +123,7 @@ class AuditResult:
     def read(cls, folder: str | Path) -> Self:
         """Read an audit from its folder.
 
-        Everything but counts, curves, images and outcomes comes from audit.json, so that file alone is enough.
+        Everything but counts, curves, images and outcomes comes from audit.json: that file alone is enough.
 
         Raises
         ------

@@ -22,7 +22,13 @@ from probes.records import KEYS
 
 GAP: Final = ("probe", "outcome", "by", "group", "reference")
 """Columns that name one gap, whatever the way of asking."""
-SPREAD: Final = ("difference_median", "difference_min", "difference_max", "share_excludes_zero", "share_above")
+SPREAD: Final = (
+    "difference_median",
+    "difference_min",
+    "difference_max",
+    "share_excludes_zero",
+    "share_above",
+)
 SPECIFICATION_COLUMNS: Final = (
     *GAP, "n_group", "n_reference", "specifications", *SPREAD,
     *(f"variance_{part}" for part in PARTS), "curve_p", "curve_p_adjusted", "note",

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from audit import formatting as fmt
 
@@ -71,6 +73,11 @@ def group_columns(frame: pd.DataFrame) -> list[str]:
     return [str(column) for column in frame.columns if column not in fixed]
 
 
+def of_people(contrasts: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return which contrasts compare people, and not designs, splits or other attributes of an image."""
+    return np.array([IMAGE_ATTRIBUTES.isdisjoint(by.split(" x ")) for by in contrasts["by"]], dtype=bool)
+
+
 def single_attributes(probe: Mapping[str, Any], *, of_people: bool) -> list[str]:
     """Return the attributes by which a probe splits alone, of the people shown or of the image."""
     return [g[0] for g in probe["groups"] if len(g) == 1 and (g[0] in IMAGE_ATTRIBUTES) != of_people]
@@ -118,9 +125,7 @@ def of_specification(frame: pd.DataFrame, specification: Mapping[str, Any]) -> p
 
 def asking(specification: Mapping[Any, Any], *, design: bool = True) -> str:
     """Return a way of asking in words: "default, plain, probability ≥ 0.2"."""
-    rule = "highest-scoring class"
-    if specification["rule"] == "probability":
-        rule = f"probability \N{GREATER-THAN OR EQUAL TO} {specification['threshold']:g}"
+    rule = fmt.rule_words(specification["rule"], specification["threshold"])
     start = f"{fmt.words(specification['design'])}, " if design else ""
     return f"{start}{fmt.words(specification['template'])}, {rule}"
 

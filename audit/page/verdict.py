@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 
 from audit import formatting as fmt
@@ -57,8 +56,7 @@ def primary_rows(
     frame: pd.DataFrame, rates: pd.DataFrame, *, probes: Sequence[Mapping[str, Any]]
 ) -> pd.DataFrame:
     """Return the contrasts of people, of gaps or findings, in the way of asking that the page shows first."""
-    of_people = [parts.IMAGE_ATTRIBUTES.isdisjoint(by.split(" x ")) for by in frame["by"]]
-    people = frame[np.array(of_people, dtype=bool)]
+    people = frame[parts.of_people(frame)]
     primaries = [parts.primary_specification(rates, probe=probe) for probe in probes]
     kept = [parts.of_specification(people, primary) for primary in primaries if primary is not None]
     return pd.concat(kept) if kept else people
@@ -139,45 +137,3 @@ def _harm(rates: pd.DataFrame, *, probe: Mapping[str, Any]) -> list[dict[str, st
             head = f"{probe['title']}, {fmt.words(outcome['title'])}:"
             points.append({"head": head, "text": f"{'; '.join(shares)}."})
     return points
-
-
-def findings_section(result: AuditResult, *, probes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the findings of the primary specifications in full and all of them as a table."""
-    findings = result.findings
-    order = primary_rows(findings, result.rates, probes=probes)
-    order = order.loc[order["difference"].abs().sort_values(ascending=False, kind="stable").index]
-    lead = (
-        "A finding is a difference whose family of groups differs at all (an omnibus test first) and which "
-        "remains after Holm’s correction. "
-    )
-    if not len(findings):
-        lead += "There is none here. That is no proof of equality: see the smallest detectable differences."
-    else:
-        lead += (
-            f"There are {len(findings)}. First the largest about people of every probe and outcome, in the "
-            "first way of asking; all are in the table."
-        )
-    first = order.drop_duplicates(["probe", "outcome"])
-    usual = first["caution"].mode().iloc[0] if len(first) else ""
-    first = first.assign(caution=first["caution"].where(first["caution"] != usual, ""))
-    shown = first[["id", "sentence", "caution"]].to_dict("records")
-    table = _table(findings)
-    return {"lead": lead, "usual_caution": usual, "first": shown, "count": len(findings), "table": table}
-
-
-def _table(findings: pd.DataFrame) -> parts.Table | None:
-    if not len(findings):
-        return None
-    rows = [
-        [
-            str(row["id"]), row["probe"], fmt.words(row["outcome"]), parts.asking(row), parts.contrast(row),
-            fmt.points(row["difference"]), fmt.points_interval(row["low"], row["high"]),
-            fmt.integer(row["n_group"]), fmt.integer(row["n_reference"]), fmt.p_value(row["p_adjusted"]),
-        ]
-        for row in findings.to_dict("records")
-    ]  # fmt: skip
-    columns = [
-        *parts.text_columns("Finding", "Probe", "Outcome", "Way of asking", "Contrast"),
-        *parts.number_columns("Difference, points", "95 % interval", "n", "n of reference", "Adjusted p"),
-    ]
-    return parts.Table(caption="All findings", columns=columns, rows=rows)

@@ -25,7 +25,9 @@ def outcome_rows(
     return pd.DataFrame(columns | {"pattern": list(patterns)})
 
 
-def counts_of(outcomes: pd.DataFrame, asked: Sequence[Sequence[object]], *, by: Sequence[str]) -> pd.DataFrame:
+def counts_of(
+    outcomes: pd.DataFrame, asked: Sequence[Sequence[object]], *, by: Sequence[str]
+) -> pd.DataFrame:
     """The counts that belong to such rows: one set event named like the outcome, by plain masks."""
     rows = []
     for (probe, outcome), own in outcomes.groupby(["probe", "outcome"], sort=False):
@@ -40,7 +42,9 @@ def counts_of(outcomes: pd.DataFrame, asked: Sequence[Sequence[object]], *, by: 
     return table.astype({"threshold": "float64", "n": "int64", "count": "int64"})
 
 
-def probe_of(asked: Sequence[Sequence[object]], *, by: Sequence[str], **changes: object) -> Mapping[str, object]:
+def probe_of(
+    asked: Sequence[Sequence[object]], *, by: Sequence[str], **changes: object
+) -> Mapping[str, object]:
     """A manifest's entry of the probe that `outcome_rows` speaks of."""
     return {
         "name": "work",

@@ -181,8 +181,8 @@ def invented_records(seed: int = 0) -> Records:
 
 
 def nine_digits(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row of audit.json as the report carries it: nine significant digits, no sentence."""
-    kept = {name: value for name, value in row.items() if name != "sentence"}
+    """Return a row of audit.json as the report carries it: nine significant digits, no sentences."""
+    kept = {name: value for name, value in row.items() if name not in {"sentence", "noise"}}
     return {name: float(f"{v:.9g}") if isinstance(v, float) else v for name, v in kept.items()}
 
 

@@ -185,7 +185,9 @@ def test_a_finding_says_how_wrong_the_labels_would_have_to_be() -> None:
     assert first["wrong_labels"] == np.ceil((x1 * n2 - x2 * n1) / (n1 + n2 - x1 - x2))
     assert first["wrong_truths"] == np.ceil(x1 - n1 * x2 / n2)
     assert f"{first['wrong_labels']} of the {n1} images labelled dark" in first["noise"]
-    assert first["noise"].endswith(f"the right answer of {int(first['wrong_truths'])} images of dark is wrong.")
+    assert first["noise"].endswith(
+        f"the right answer of {int(first['wrong_truths'])} images of dark is wrong."
+    )
 
 
 def test_only_what_goes_together_with_the_attribute_is_a_caution() -> None:

@@ -52,9 +52,7 @@ def _exact_p(group: np.ndarray, reference: np.ndarray) -> float:
         return abs(float(np.mean((chosen / n - rest) / error)))
 
     observed = statistic(group @ BITS)
-    every = [
-        statistic(images[list(rows)].sum(axis=0)) for rows in itertools.combinations(range(total), n)
-    ]
+    every = [statistic(images[list(rows)].sum(axis=0)) for rows in itertools.combinations(range(total), n)]
     return float(np.mean(np.array(every) >= observed - 1e-12))
 
 

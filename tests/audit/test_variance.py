@@ -57,7 +57,12 @@ def test_a_factor_with_one_level_has_no_variance() -> None:
 
 def test_argmax_is_a_level_of_the_threshold() -> None:
     ways = pd.DataFrame(
-        {"design": "default", "template": "plain", "rule": ["argmax", "probability"], "threshold": [np.nan, 0.5]}
+        {
+            "design": "default",
+            "template": "plain",
+            "rule": ["argmax", "probability"],
+            "threshold": [np.nan, 0.5],
+        }
     )
     assert variance_parts(np.array([0.1, 0.3]), np.zeros((2, 2)), ways)["threshold"] == pytest.approx(0.1**2)
 

@@ -1,0 +1,83 @@
+"""The section on findings: in full those about people, and all of them as a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from audit import formatting as fmt
+from audit.page import parts
+from audit.result import AuditResult
+
+SHOWN = 12
+"""Findings that the page says in full; the table has all."""
+
+
+def findings_section(result: AuditResult) -> dict[str, Any]:
+    """Return the findings about people, the widest first, and the table of all."""
+    findings = result.findings
+    people = parts.of_people(findings)
+    own = findings[people]
+    crossed = own["by"].str.contains(" x ", regex=False)
+    first = pd.concat([own[~crossed], own[crossed]]).head(SHOWN)
+    usual = _usual(first["caution"])
+    first = first.assign(caution=[_beyond(text, usual) for text in first["caution"]])
+    shown = first[["id", "sentence", "noise", "caution"]].to_dict("records")
+    return {
+        "lead": _lead(result, shown=len(shown)), "usual_caution": usual, "first": shown,
+        "count": len(findings), "table": _table(findings),
+    }  # fmt: skip
+
+
+def _lead(result: AuditResult, *, shown: int) -> str:
+    lead = (
+        "A finding is a difference between groups whose family differs at all (an omnibus test first) and "
+        f"which remains after Holm’s correction, in at least one of {fmt.integer(result.n_specifications)} ways of "
+        "asking; it says in how many. "
+    )
+    n = len(result.findings)
+    if not n:
+        return (
+            f"{lead}There is none here. That proves no equality: see the smallest detectable differences."
+        )
+    if shown == n:
+        return f"{lead}Here are all {n}." if n > 1 else f"{lead}There is one."
+    told = f"Of {n}, the {shown} widest about people are told here, by one attribute first"
+    return f"{lead}{told}; all are in the table."
+
+
+def _usual(cautions: pd.Series) -> str:
+    """The sentences that most of the findings shown share."""
+    if not len(cautions):
+        return ""
+    common = cautions.mode().iloc[0]
+    return str(common) if (cautions == common).sum() > 1 else ""
+
+
+def _beyond(caution: str, usual: str) -> str:
+    """What a caution says that the usual one does not."""
+    return "" if caution == usual else caution.replace(usual, "").strip() if usual else caution
+
+
+def _table(findings: pd.DataFrame) -> parts.Table | None:
+    if not len(findings):
+        return None
+    rows = [
+        [
+            str(row["id"]), row["probe"], fmt.words(row["outcome"]), parts.contrast(row), parts.asking(row),
+            fmt.points(row["difference"]), fmt.points_interval(row["low"], row["high"]),
+            fmt.integer(row["n_group"]), fmt.integer(row["n_reference"]), fmt.p_value(row["p_adjusted"]),
+            f"{row['holds_in']} of {row['specifications']}",
+            fmt.points_interval(row["difference_min"], row["difference_max"]),
+            fmt.integer(row["wrong_labels"]), fmt.integer(row["wrong_truths"]),
+        ]
+        for row in findings.to_dict("records")
+    ]  # fmt: skip
+    columns = [
+        *parts.text_columns("Finding", "Probe", "Outcome", "Contrast", "Way of asking"),
+        *parts.number_columns("Difference, points", "95 % interval", "n", "n of reference", "Adjusted p",
+                              "Holds in", "Over all ways", "Wrong labels that explain it",
+                              "Wrong truths that explain it"),
+    ]  # fmt: skip
+    return parts.Table(caption="All findings", columns=columns, rows=rows)
