@@ -90,14 +90,15 @@ def _curves(
 ) -> Iterator[tuple[tuple[str, ...], pd.DataFrame, JointCounts | None]]:
     """Every gap with its rows, and the joint counts of its family of groups where they help."""
     probes = {probe["name"]: probe for probe in manifest["probes"]}
-    for (probe, outcome, by), family in gaps.groupby(["probe", "outcome", "by"], sort=False):
+    for family_key, family in gaps.groupby(["probe", "outcome", "by"], sort=False):
+        probe, outcome, by = map(str, family_key)
         joint = None
         if outcomes is not None and len(family[list(KEYS)].drop_duplicates()) > 1:
             own = outcomes[(outcomes["probe"] == probe) & (outcomes["outcome"] == outcome)]
             if len(own):
                 joint = joint_counts(own, asked_order(probes[probe]), by=by.split(JOINT))
         for key, rows in family.groupby(["group", "reference"], sort=False):
-            yield (probe, outcome, by, *key), rows, joint
+            yield (probe, outcome, by, *map(str, key)), rows, joint
 
 
 def _spread(rows: pd.DataFrame) -> dict[str, Any]:
