@@ -83,8 +83,8 @@ class Records:
     outcomes
         One row an image x probe x outcome: probe, outcome, image, cluster, the group attributes, pattern.
         `image` and `cluster` are digests of what the data call them, to match the images of two runs without
-        naming them. `pattern` has a letter for each specification of the probe, in the order of its `asked` in
-        the manifest: "1" the event happened, "0" it did not, "-" the outcome is not counted there. None
+        naming them. `pattern` has a letter for each specification of the probe, in the order of its `asked`
+        in the manifest: "1" the event happened, "0" it did not, "-" the outcome is not counted there. None
         where it was not kept.
     """
 

@@ -31,14 +31,15 @@ def findings_section(result: AuditResult) -> dict[str, Any]:
 
 
 def _lead(result: AuditResult, *, shown: int) -> str:
+    ways = fmt.integer(result.n_specifications)
     lead = (
-        "A finding is a difference between groups whose family differs at all (an omnibus test first) "
-        f"and which remains after Holm’s correction, in at least one of {fmt.integer(result.n_specifications)} ways of "
-        "asking; it says in how many. "
+        "A finding is a difference between groups whose family differs at all (an omnibus test first) and "
+        f"which remains after Holm’s correction, in at least one of {ways} ways of asking; it says in how "
+        "many. "
     )
     n = len(result.findings)
     if not n:
-        return f"{lead}There is none here. That proves no equality: see the smallest detectable differences."
+        return f"{lead}There is none here. That is no proof of equality: see the smallest detectable differences."
     if shown == n:
         return f"{lead}Here are all {n}." if n > 1 else f"{lead}There is one."
     told = f"Of {n}, the {shown} widest about people are told here, by one attribute first"
