@@ -39,7 +39,8 @@ def _lead(result: AuditResult, *, shown: int) -> str:
     )
     n = len(result.findings)
     if not n:
-        return f"{lead}There is none here. That is no proof of equality: see the smallest detectable differences."
+        nothing = "There is none here. That is no proof of equality: see the smallest detectable differences."
+        return f"{lead}{nothing}"
     if shown == n:
         return f"{lead}Here are all {n}." if n > 1 else f"{lead}There is one."
     told = f"Of {n}, the {shown} widest about people are told here, by one attribute first"
