@@ -15,9 +15,9 @@ import sys
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -174,6 +174,8 @@ class EmbeddedImages:
         How many images were embedded now, not found in the store.
     content_sha256
         Over the content of these images, in their order.
+    coarse
+        Longer side in pixels -> [N, D] embeddings of the same images shrunk to it, where a probe asks for it.
     """
 
     rows: np.ndarray
@@ -181,6 +183,7 @@ class EmbeddedImages:
     unreadable: dict[int, str]
     n_new: int
     content_sha256: str
+    coarse: Mapping[int, np.ndarray] = field(default_factory=dict)
 
     def of(self, rows: np.ndarray) -> EmbeddedImages:
         """Those of some of the rows, each of which could be read; for which `n_new` and the hash stay."""

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from probes import markedness
 from probes.datasets.base import DemographicDataset
 from probes.embeddings import EmbeddedImages
+from probes.measuring import (
+    accuracy,
+    association,
+    conditionals,
+    counterfactual,
+    markedness,
+    pronouns,
+    ranking,
+)
 from probes.schema import Suite
 from probes.scoring import Head
 
 Texts = Callable[[Any, Suite, DemographicDataset], Collection[str]]
 Run = Callable[[Any, Suite, DemographicDataset, EmbeddedImages, Mapping[str, np.ndarray], Head], pd.DataFrame]
+
+
+def _none(probe: Any) -> Sequence[int]:
+    return ()
+
+
+def _sizes(probe: Any) -> Sequence[int]:
+    sizes: Sequence[int] = probe.sizes
+    return sizes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,15 +43,27 @@ class Kind:
     Attributes
     ----------
     texts
-        (probe, suite, dataset) -> the texts that it needs embedded.
+        (probe, suite, dataset) -> the texts that it needs embedded. UserError where the data do not fit.
     run
         (probe, suite, dataset, images, embedded texts, head) -> rows of `Records.measures`: the columns of
         the contract and the group attributes of the probe. `images` are those the probe asks about that
         could be read; `images.rows` are their rows in the data set.
+    sizes
+        Longer sides, in pixels, to which the pictures are also shrunk and embedded: `images.coarse`.
     """
 
     texts: Texts
     run: Run
+    sizes: Callable[[Any], Sequence[int]] = _none
 
 
-KINDS: dict[str, Kind] = {"markedness": Kind(texts=markedness.texts, run=markedness.run)}
+KINDS: dict[str, Kind] = {
+    "association": Kind(texts=association.texts, run=association.run),
+    "ranking": Kind(texts=ranking.texts, run=ranking.run),
+    "counterfactual": Kind(texts=counterfactual.texts, run=counterfactual.run),
+    "markedness": Kind(texts=markedness.texts, run=markedness.run),
+    "pronouns": Kind(texts=pronouns.texts, run=pronouns.run),
+    "group_accuracy": Kind(texts=accuracy.texts, run=accuracy.run_group_accuracy),
+    "picture_size": Kind(texts=accuracy.texts, run=accuracy.run_picture_size, sizes=_sizes),
+    "conditionals": Kind(texts=conditionals.texts, run=conditionals.run),
+}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from clipmodel.zoo import EmbeddingModel
 from probes.classification import Probe
 from probes.confounding import PROTECTED, confounding
 from probes.datasets.base import ID, DemographicDataset
+from probes.datasets.coarse import CoarseDataset
 from probes.embeddings import EmbeddedImages, EmbeddingStore, Progress, embed_dataset, embed_texts
 from probes.kinds import KINDS
 from probes.manifest import manifest
@@ -79,12 +80,17 @@ def run_suite(
     texts = planned.texts
     embedded = dict(zip(texts, embed_texts(model, texts, store=store), strict=True))
     head = Head(scale=model.logit_scale, bias=model.logit_bias)
+
+    def shrunk(rows: np.ndarray, size: int) -> np.ndarray:
+        coarse = CoarseDataset(dataset, size)
+        return embed_dataset(model, coarse, rows, store=store, progress=progress).embeddings
+
     results = []
     for number, probe in enumerate(planned.everything, start=1):
         if isinstance(probe, ProbePlan):
             result = _run_probe(probe, images, embedded, head=head, plan=planned, keep_images=keep_images)
         else:
-            result = _run_measure(probe, images, embedded, head=head, plan=planned)
+            result = _run_measure(probe, images, embedded, head=head, plan=planned, shrunk=shrunk)
         results.append(result)
         if progress:
             progress("probes", number, len(planned.everything))
@@ -135,9 +141,11 @@ def _run_measure(
     *,
     head: Head,
     plan: Plan,
+    shrunk: Callable[[np.ndarray, int], np.ndarray],
 ) -> _ProbeResult:
     probe, selection = planned.probe, _readable(planned, images)
-    own = images.of(selection.rows)
+    coarse = {size: shrunk(selection.rows, size) for size in KINDS[probe.kind].sizes(probe)}
+    own = replace(images.of(selection.rows), coarse=coarse)
     table = KINDS[probe.kind].run(probe, plan.suite, plan.dataset, own, embedded, head)
     return _ProbeResult(
         excluded=selection.excluded.assign(probe=probe.name),

@@ -116,6 +116,11 @@ class Suite(StrictModel):
         """A label set of the suite's own, or a shipped one."""
         return self.label_sets[name] if name in self.label_sets else load_label_set(name)
 
+    @property
+    def label_set_names(self) -> list[str]:
+        """Names of the suite's own label sets and of the shipped ones."""
+        return [*self.label_sets, *shipped("label_sets")]
+
     def designs(self, probe: Probe) -> dict[str, LabelSet]:
         """The label set of a probe under each of its class designs."""
         base = self.label_set(probe.label_set)
@@ -155,7 +160,7 @@ def _check_names(suite: Suite) -> None:
 
 
 def _check_probe(suite: Suite, probe: Probe, place: list[int | str]) -> None:
-    known = [*suite.label_sets, *shipped("label_sets")]
+    known = suite.label_set_names
     check_known(probe.label_set, known, what="label set", location=[*place, "label_set"])
     for i, name in enumerate(probe.templates):
         known_templates = list(suite.template_texts)

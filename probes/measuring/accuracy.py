@@ -1,0 +1,162 @@
+"""Accuracy probes: top-K by group and bucket, the worst group, and pictures made coarser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from clipmodel.errors import UserError
+from probes.datasets.base import DemographicDataset
+from probes.datasets.embedded import EmbeddedDataset
+from probes.embeddings import EmbeddedImages
+from probes.groupwise import (
+    buckets,
+    group_rates,
+    top_k_hits,
+    worst_group,
+)
+from probes.measures import GroupAccuracyProbe, PictureSizeProbe, WithTruth
+from probes.measuring.frame import (
+    Embedded,
+    Row,
+    attribute_values,
+    class_prompts,
+    texts_of,
+    vectors,
+)
+from probes.measuring.rates import rate_row, rate_rows
+from probes.probe_base import ProbeBase
+from probes.schema import Suite
+from probes.scoring import Head
+
+
+def texts(probe: WithTruth, suite: Suite, dataset: DemographicDataset) -> set[str]:
+    """The prompts of the classes; UserError where the data do not fit the probe.
+
+    An attribute is missing, a bucketed one holds no numbers, or no class stands for a value of the truth.
+    """
+    present = set(attribute_values(probe, dataset, probe.truth).dropna())
+    if not present & probe.classes(suite).covered(probe.truth):
+        raise UserError(
+            f"probe {probe.name!r}: no image has a {probe.truth} that a class stands for",
+            remedy=f"the data have {', '.join(sorted(present)[:10])}",
+        )
+    if isinstance(probe, PictureSizeProbe) and isinstance(dataset, EmbeddedDataset):
+        raise UserError(
+            f"probe {probe.name!r}: the kind 'picture_size' needs pictures, the file holds none",
+            remedy="give a data set of images, or take the probe out",
+        )
+    if isinstance(probe, GroupAccuracyProbe):
+        for attribute in probe.buckets:
+            _numbers(probe, dataset, attribute)
+    return texts_of(class_prompts(probe, suite, dataset))
+
+
+def _numbers(probe: ProbeBase, dataset: DemographicDataset, attribute: str) -> np.ndarray:
+    values = attribute_values(probe, dataset, attribute)
+    numbers = pd.to_numeric(values, errors="coerce")
+    if bool((numbers.isna() & values.notna()).any()):
+        odd = values[numbers.isna() & values.notna()].iloc[0]
+        raise UserError(
+            f"probe {probe.name!r}: {attribute} {odd!r} is no number",
+            remedy=f"take {attribute!r} out of 'buckets', or mend the data",
+        )
+    return numbers.to_numpy(float)
+
+
+def _judged(
+    probe: WithTruth, suite: Suite, dataset: DemographicDataset, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows have a truth that a class stands for, and the place of that class, [N'] each.
+
+    Where several classes stand for one value, the first by name does: one answer is right here.
+    """
+    place: dict[str, int] = {}
+    for i, item in enumerate(sorted(probe.classes(suite).classes, key=lambda item: item.name)):
+        if probe.truth in item.is_:
+            place.setdefault(item.is_[probe.truth], i)
+    truth = dataset.values(probe.truth).iloc[rows].map(place)
+    known = truth.notna().to_numpy()
+    return known, truth[known].to_numpy(int)
+
+
+def run_group_accuracy(
+    probe: GroupAccuracyProbe,
+    suite: Suite,
+    dataset: DemographicDataset,
+    images: EmbeddedImages,
+    embedded: Embedded,
+    head: Head,
+) -> pd.DataFrame:
+    """Top-K accuracy over all, by group and by bucket, and the worst group of each division."""
+    rows: list[Row] = []
+    for template, shown in class_prompts(probe, suite, dataset).items():
+        known, truth = _judged(probe, suite, dataset, images.rows)
+        similarities = images.embeddings[known] @ vectors(shown, embedded).T
+        for k in [k for k in probe.k if k < len(shown)]:
+            hits = top_k_hits(similarities, truth, k)
+            found = list(rate_rows(probe, dataset, images.rows[known], f"top-{k} accuracy", hits))
+            found += list(_bucketed(probe, dataset, images.rows[known], f"top-{k} accuracy", hits))
+            found += list(_worst(probe, found, f"top-{k} accuracy"))
+            rows += [one | {"template": template, "k": k} for one in found]
+    if not rows:
+        raise UserError(
+            f"probe {probe.name!r}: every K reaches all classes, so every image would be right",
+            remedy="lower 'k'",
+        )
+    return pd.DataFrame(rows)
+
+
+def _bucketed(
+    probe: GroupAccuracyProbe, dataset: DemographicDataset, rows: np.ndarray, metric: str, hits: np.ndarray
+) -> Iterator[Row]:
+    for attribute, cuts in probe.buckets.items():
+        codes, names = buckets(_numbers(probe, dataset, attribute)[rows], cuts)
+        inside = codes >= 0
+        rates = group_rates(hits[inside], codes[inside], n_groups=len(names))
+        for i, name in enumerate(names):
+            note = f"cut points {', '.join(f'{cut:g}' for cut in cuts)}"
+            more = {"item": f"{attribute} {name}", "note": note}
+            yield rate_row(probe, metric, tuple(part[i] for part in rates), {}, more)
+
+
+def _worst(probe: ProbeBase, rows: Sequence[Row], metric: str) -> Iterator[Row]:
+    """The worst group of each division: of those with enough images, the one of the lowest accuracy."""
+    divisions: dict[tuple[str, ...], list[Row]] = {}
+    for one in rows:
+        named = tuple(name for name in probe.attributes if one[name] != "(all)")
+        bucket = (str(one["item"]).rpartition(" ")[0].split(" ")[0],) if one.get("item") else ()
+        if named or bucket:
+            divisions.setdefault(named or bucket, []).append(one)
+    for division, members in divisions.items():
+        worst = worst_group(np.array([one["value"] for one in members], float), harm=False)
+        if worst is None:
+            continue
+        chosen = members[worst]
+        n_groups = sum(not np.isnan(float(str(one["value"]))) for one in members)
+        note = f"the lowest of {n_groups} by {' x '.join(division)}; some of it is low by chance"
+        yield {**chosen, "metric": f"worst-group {metric}", "note": note}
+
+
+def run_picture_size(
+    probe: PictureSizeProbe,
+    suite: Suite,
+    dataset: DemographicDataset,
+    images: EmbeddedImages,
+    embedded: Embedded,
+    head: Head,
+) -> pd.DataFrame:
+    """Accuracy on the original pictures and on each coarser version of the same ones."""
+    rows: list[Row] = []
+    for template, shown in class_prompts(probe, suite, dataset).items():
+        known, truth = _judged(probe, suite, dataset, images.rows)
+        classes = vectors(shown, embedded).T
+        for size, pictures in [(np.nan, images.embeddings), *images.coarse.items()]:
+            hits = top_k_hits(pictures[known] @ classes, truth, 1)
+            item = "original" if np.isnan(size) else f"{size:g} px"
+            note = "as they are" if np.isnan(size) else f"shrunk so that the longer side has {size:g} px"
+            more = {"item": item, "k": size, "note": note, "template": template}
+            rows += rate_rows(probe, dataset, images.rows[known], "accuracy", hits, **more)
+    return pd.DataFrame(rows)

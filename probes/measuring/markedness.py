@@ -1,0 +1,40 @@
+"""Markedness: whose pictures are nearer to "a person" than to any prompt that names their group.
+
+Wolfe and Caliskan 2022, "Markedness in visual semantic AI": a picture is unmarked where the bare prompt has
+the greatest similarity.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from probes.counterfactual import marked
+from probes.datasets.base import DemographicDataset
+from probes.embeddings import EmbeddedImages
+from probes.measures import Markedness
+from probes.measuring.frame import Embedded
+from probes.measuring.rates import rate_rows
+from probes.schema import Suite
+from probes.scoring import Head
+
+METRIC = "unmarked share"
+
+
+def texts(probe: Markedness, suite: Suite, dataset: DemographicDataset) -> list[str]:
+    """The bare prompt and those that name groups."""
+    return [probe.neutral, *probe.marked]
+
+
+def run(
+    probe: Markedness,
+    suite: Suite,
+    dataset: DemographicDataset,
+    images: EmbeddedImages,
+    embedded: Embedded,
+    head: Head,
+) -> pd.DataFrame:
+    """The share of unmarked pictures, over all and by each group; a tie counts as marked."""
+    similarities = images.embeddings @ np.stack([embedded[text] for text in texts(probe, suite, dataset)]).T
+    unmarked = marked(similarities[:, 0], similarities[:, 1:])
+    return pd.DataFrame(rate_rows(probe, dataset, images.rows, METRIC, unmarked, item=probe.neutral))
