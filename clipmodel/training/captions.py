@@ -114,6 +114,10 @@ class CaptionTable:
     def _draw(values: Sequence[str], rng: np.random.Generator) -> str:
         return values[0] if len(values) == 1 else values[int(rng.integers(len(values)))]
 
+    def described(self, captions: Sequence[Caption]) -> np.ndarray:
+        """[N, len(captions)] bool: row i has all the facts that caption j states, its own included."""
+        return np.stack([self._has[:, caption.facts].all(axis=1) for caption in captions], axis=1)
+
     def also_described(
         self, rows: np.ndarray, captions: Sequence[Caption], part: slice = slice(None)
     ) -> np.ndarray:

@@ -64,8 +64,8 @@ def _keyed(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     return frame.set_axis([f"{path.name}, row {row}" for row in range(len(frame))])
 
 
-def caption_table(frame: pd.DataFrame, recipe: CaptionRecipe) -> CaptionTable:
-    """The caption sampler of a recipe: invisible values blanked, derived columns added."""
+def stated_columns(frame: pd.DataFrame, recipe: CaptionRecipe) -> pd.DataFrame:
+    """What captions may say of each row: invisible values blanked, derived columns added."""
     frame = frame.copy()
     for column, flag in recipe.only_where.items():
         frame[column] = frame[column].where(frame[flag].astype(bool), "none")
@@ -75,8 +75,13 @@ def caption_table(frame: pd.DataFrame, recipe: CaptionRecipe) -> CaptionTable:
             fits = np.logical_and.reduce([frame[name] == value for name, value in rule.when.items()])
             derived[fits] = rule.value
         frame[column] = derived
+    return frame
+
+
+def caption_table(frame: pd.DataFrame, recipe: CaptionRecipe) -> CaptionTable:
+    """The caption sampler of a recipe."""
     templates = [CaptionTemplate(**template.model_dump()) for template in recipe.templates]
-    return CaptionTable(frame, templates)
+    return CaptionTable(stated_columns(frame, recipe), templates)
 
 
 def decode_pictures(encoded: Sequence[bytes], preprocess: Preprocess) -> Tensor:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import Field, model_validator
 
-from clipmodel.embedding_model import LoadedModel
 from clipmodel.yamlfile import StrictModel
+
+if TYPE_CHECKING:
+    from clipmodel.embedding_model import LoadedModel
 
 _EVERY = re.compile(r"\s*(\d+)\s*(epoch|step)s?\s*")
 

@@ -47,6 +47,7 @@ from clipmodel.training.optim import build_optimizer, learning_rate
 from clipmodel.training.recipe import Recipe
 from clipmodel.training.recorders import Recorder, opened_recorders
 from clipmodel.training.start import load_weights, starting_model
+from clipmodel.training.validation import Validation
 
 MODEL_FOLDER = "model"
 TRAINING_FILE = "training.json"  # beside the model: how it was trained
@@ -103,6 +104,8 @@ def train(
     seed = recipe.seed if seed is None else seed
     with joined_world() as world:
         run = _Run(recipe, out, world=world, seed=seed, resolve=resolve)
+        if recipe.validation is not None:
+            watchers = [Validation(recipe, resolve), *watchers]
         return run.until(min(recipe.steps, recipe.steps if steps is None else steps), hooks, watchers)
 
 

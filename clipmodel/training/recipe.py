@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from clipmodel.config import CLIPConfig
+from clipmodel.training.hooks import Every
 from clipmodel.training.thinning import ThinRecipe
 from clipmodel.yamlfile import StrictModel, read_yaml_model
 
@@ -18,7 +19,7 @@ RECIPES = Path(__file__).parent / "recipes"
 # How the numbers are computed, not which: a run may go on with others. `loss` follows from model.logit_bias.
 MEANS = {"loss", "loss_split", "accumulate", "gradient_checkpointing", "compile_blocks", "sharded"}
 # What looks on, and how often; it changes no number either.
-ONLOOKERS = {"save_every", "log"}
+ONLOOKERS = {"save_every", "log", "validation", "audit"}
 
 
 class TokenizerRecipe(StrictModel):
@@ -78,6 +79,19 @@ class DataRecipe(StrictModel):
     augment: AugmentRecipe = AugmentRecipe()
 
 
+class ValidationRecipe(StrictModel):
+    """Zero-shot accuracy and retrieval on rows kept for it; see clipmodel/training/validation.py."""
+
+    source: str | None = Field(None, description="as data.source; None: the same")
+    where: dict[str, list[str]] = Field({}, description="column: values kept")
+    every: Every = Field(description="such as '1 epoch' or '100 steps'; besides, after the last step")
+    zero_shot: dict[str, list[str]] = Field(
+        {}, description="column: templates with {} for its values, which are the classes"
+    )
+    retrieval: bool = Field(True, description="recall at 1, 5 and 10, in both directions")
+    captions_per_image: int = Field(2, ge=1, description="drawn for retrieval, by the templates of data")
+
+
 class OptimRecipe(StrictModel):
     """AdamW with decoupled decay (not on gains and biases), warm-up, then a cosine to zero."""
 
@@ -119,6 +133,10 @@ class Recipe(StrictModel):
         False, description="split weights and optimiser over the processes (FSDP2); else a copy each (DDP)"
     )
     save_every: int = Field(200, ge=1, description="steps between checkpoints")
+    validation: ValidationRecipe | None = None
+    audit: dict[str, Any] | None = Field(
+        None, description="for the caller, who hands the loop a watcher for it; not looked at here"
+    )
     log: list[Tracker] = Field([], description="where figures go besides the tables in the run's folder")
     init: str | None = Field(
         None, description="start from a model, bundled or at a path: its weights and its tokenizer"
