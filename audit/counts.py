@@ -102,6 +102,12 @@ def correct_counts(counts: pd.DataFrame, probe: Probe) -> Iterator[GroupCounts]:
     yield from _split(right, probe, by_truth=True)
 
 
+def group_attributes(table: pd.DataFrame) -> list[str]:
+    """The columns of rates or accuracies that are group attributes."""
+    fixed = {*SPECIFICATION, "n", "count", "rate", "low", "high", "balanced", "note"}
+    return [str(name) for name in table.columns if name not in fixed]
+
+
 def truth_of_class(probe: Probe) -> dict[str, str | None]:
     """The truth each class stands for: its `truth` in the manifest, or its name where it has no such key.
 

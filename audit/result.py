@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
@@ -96,11 +96,13 @@ class AuditResult:
         manifest = json.loads(json.dumps(records.manifest, sort_keys=True, allow_nan=False))
         attributes = records.attributes
         gaps = with_omnibus(records.counts, manifest, gap_table(records.counts, manifest, attributes))
-        gates = gate_table(gaps, manifest.get("gates") or ())
+        rates = rate_table(records.counts, manifest, attributes)
+        accuracy = accuracy_table(records.counts, manifest, attributes)
+        gates = gate_table(gaps, manifest.get("gates") or (), rates=rates, accuracy=accuracy)
         return cls(
             manifest=manifest,
-            accuracy=accuracy_table(records.counts, manifest, attributes),
-            rates=rate_table(records.counts, manifest, attributes),
+            accuracy=accuracy,
+            rates=rates,
             gaps=gaps,
             specifications=specification_table(gaps, manifest, records.outcomes),
             findings=findings_among(gaps, manifest),
@@ -152,6 +154,10 @@ class AuditResult:
     def n_specifications(self) -> int:
         """Ways of asking that were looked at: probe x design x template x rule x threshold."""
         return len(self.rates[list(KEYS)].drop_duplicates())
+
+    def judge(self, gates: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+        """Judge gates on this audit, those of its own suite or any others; see `audit.gates.gate_table`."""
+        return gate_table(self.gaps, gates, rates=self.rates, accuracy=self.accuracy)
 
     def to_json(self) -> str:
         """The text of audit.json: the same bytes from the same records."""

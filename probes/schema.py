@@ -55,14 +55,48 @@ AnyProbe = Annotated[
 
 
 class Gate(StrictModel):
-    """A limit on a gap, for continuous integration."""
+    """A limit for continuous integration: on the gaps of a probe, its accuracy or a rate of an outcome."""
 
-    name: str
+    name: str = Field(min_length=1)
     probe: str
-    outcome: str
-    groups: list[str] = Field(min_length=1)
-    margin: float = Field(gt=0)
-    metric: Literal["difference", "ratio"] = "difference"
+    outcome: str = Field(default="", description="Of the probe; none for the metric 'accuracy'.")
+    metric: Literal["difference", "ratio", "accuracy", "rate"] = Field(
+        default="difference",
+        description="Difference from or ratio to the reference; accuracy (a floor) or rate (a ceiling).",
+    )
+    margin: float = Field(
+        gt=0, description="The widest difference, the narrowest ratio, the least accuracy, the greatest rate."
+    )
+    groups: list[str] = Field(
+        default=[],
+        description="Attributes, one of the probe's 'groups'. None, for accuracy and rate: all images.",
+    )
+    designs: list[str] = Field(default=[], description="Class designs to judge; all if left out.")
+    templates: list[str] = Field(default=[], description="Templates to judge; all if left out.")
+    rules: list[str] = Field(default=[], description="Rules to judge; all if left out.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Gate:
+        if self.metric == "accuracy" and self.outcome:
+            message = "a gate on accuracy has no outcome"
+            raise misplaced(["outcome"], message, remedy="leave it out, or take the metric 'rate'")
+        if self.metric != "accuracy" and not self.outcome:
+            message = f"a gate on a {self.metric} needs the outcome"
+            raise misplaced(["outcome"], message, remedy="name one of the probe's outcomes")
+        if self.metric in ("difference", "ratio") and not self.groups:
+            message = f"a gate on a {self.metric} needs groups to compare"
+            raise misplaced(["groups"], message, remedy="name attributes, such as [skin_tone]")
+        if self.margin > 1:
+            message = f"the margin {self.margin:g} is above 1"
+            remedy = "write shares: 0.05 for 5 percentage points, 0.8 for four fifths"
+            raise misplaced(["margin"], message, remedy=remedy)
+        return self
+
+
+class GateFile(StrictModel):
+    """Gates of their own, for `clip-audit gate --suite`."""
+
+    gates: list[Gate] = Field(min_length=1)
 
 
 class Suite(StrictModel):
@@ -202,11 +236,22 @@ def _check_gate(suite: Suite, gate: Gate, place: list[int | str]) -> None:
     probes = {probe.name: probe for probe in suite.classification}
     check_known(gate.probe, list(probes), what="probe", location=[*place, "probe"])
     probe = probes[gate.probe]
-    check_known(gate.outcome, list(probe.outcomes), what="outcome", location=[*place, "outcome"])
-    if gate.groups not in probe.groups:
+    if gate.outcome:
+        check_known(gate.outcome, list(probe.outcomes), what="outcome", location=[*place, "outcome"])
+    elif probe.truth is None:
+        message = f"the probe {gate.probe!r} has no truth, so no accuracy"
+        raise misplaced([*place, "metric"], message, remedy="take the metric 'rate' of an outcome")
+    if gate.groups and gate.groups not in probe.groups:
         known = ", ".join(str(spec) for spec in probe.groups)
         message = f"the probe {gate.probe!r} has no groups {gate.groups}"
         raise misplaced([*place, "groups"], message, remedy=f"one of: {known}")
+    for key, what, names in (
+        ("designs", "design", list(probe.designs)),
+        ("templates", "template", list(probe.templates)),
+        ("rules", "rule", list(probe.rules)),
+    ):
+        for i, name in enumerate(getattr(gate, key)):
+            check_known(name, names, what=what, location=[*place, key, i])
 
 
 def shipped(kind: Literal["suites", "label_sets", "templates"]) -> list[str]:
