@@ -6,10 +6,8 @@ import hashlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -17,24 +15,10 @@ from PIL import Image
 
 from clipmodel.errors import UserError
 from clipmodel.images import open_image
+from probes.datasets.cards import DataCard
 
 ID, REASON = "image_id", "reason"
 VISIBLE_PREFIX = "visible_"
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataCard:
-    """What a reader of a report must know of the data."""
-
-    name: str
-    title: str
-    version: str
-    licence: str
-    consent: str
-    label_provenance: Literal["perceived", "self-reported", "by design", "not stated"]
-    caution: str
-    cluster: str | None = None  # the column whose equal values are no independent images
-    notes: tuple[str, ...] = ()  # what the loader repaired, cut or assumed, a sentence each
 
 
 class UnreadableImageError(ValueError):
@@ -87,7 +71,8 @@ class DemographicDataset(ABC):
         self.card = card
         self.orders = dict(orders or {})
         unread = pd.DataFrame({REASON: []}) if dropped is None else dropped
-        self.dropped = unread.reindex(columns=[REASON, *self.attributes]).astype(object)
+        dropped_columns = [REASON, *self.attributes]
+        self.dropped = unread.reindex(columns=dropped_columns).astype(object).reset_index(drop=True)
         self.derived = dict(derived or {})
 
     def __len__(self) -> int:
@@ -127,10 +112,12 @@ class DemographicDataset(ABC):
 
     @cached_property
     def sha256(self) -> str:
-        """Over the annotations, row by row; a run's manifest adds the hashes of its images."""
-        digest = hashlib.sha256("\x1f".join(self.frame.columns).encode())
-        for values in self.frame.itertuples(index=False):
-            digest.update("\x1f".join(map(str, values)).encode() + b"\x1e")
+        """Over the annotations, column by column; a run's manifest adds the hashes of its images."""
+        digest = hashlib.sha256()
+        for name in self.frame:
+            codes, values = pd.factorize(self.frame[name])  # a missing value has the code -1
+            digest.update("\x1f".join([str(name), *map(str, values)]).encode() + b"\x1e")
+            digest.update(codes.astype("<i8").tobytes())
         return digest.hexdigest()
 
 

@@ -10,11 +10,12 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.ages import AGE_BANDS, age_band
-from probes.datasets.base import ID, REASON, DataCard
+from probes.datasets.base import ID, REASON
+from probes.datasets.cards import DataCard
 from probes.datasets.files import FileDataset, find
+from probes.datasets.paths import IMAGE_SUFFIXES
 
 FRAMES = "frames"
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 ATTRIBUTES = ("gender", "age", "age_band", "skin_type", "lighting")
 SKIN_TYPES = tuple("123456")
 NOT_SAID = ("", "N/A")
@@ -23,10 +24,12 @@ CARD = DataCard(
     name="casual_conversations_v1",
     title="Casual Conversations v1",
     version="1",
-    licence="data use agreement: measuring fairness only",
+    licence="data use agreement: assessing models, for the purposes it permits",
     consent="given: paid participants agreed to this use",
     label_provenance="self-reported",
+    labelled_by="age and gender: the participants; skin type and lighting: trained annotators",
     caution="Age and gender are self-reported; skin type and lighting were judged by annotators.",
+    source="Hazirbas et al., IEEE T-BIOM 2021; Meta",
     cluster="subject_id",
 )
 
@@ -50,7 +53,7 @@ def load_casual_conversations_v1(root: Path) -> FileDataset:
     rows, dropped = [], []
     for video in _videos(files[0]):
         folder = root / FRAMES / PurePosixPath(str(video.pop("video"))).with_suffix("")
-        frames = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
+        frames = sorted(path for path in folder.glob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
         rows += [{ID: path.relative_to(root).as_posix(), **video} for path in frames]
         dropped += [] if frames else [video | {REASON: NO_FRAME}]
     if not rows:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from clipmodel.errors import UserError
-from probes.datasets.base import ID, DataCard
+from probes.datasets.base import ID
+from probes.datasets.cards import DataCard
 from probes.datasets.files import FileDataset, find, open_annotations, read_annotations
 
 WORDS = {"1": "yes", "-1": "no"}
@@ -15,6 +18,18 @@ SPLITS = {"0": "train", "1": "val", "2": "test"}
 GENDERS = {"yes": "Male", "no": "Female"}
 N_ATTRIBUTES = 40
 NO_IDENTITIES = "Without identity_CelebA.txt, images of one person count as independent."
+CARD = DataCard(
+    name="celeba",
+    title="CelebA",
+    version="2015",
+    licence="non-commercial research only",
+    consent="not asked: images of celebrities collected on the web",
+    label_provenance="perceived",
+    labelled_by="a company of annotators",
+    caution="Attributes are what annotators perceived, in two values each; some judge looks.",
+    source="Liu et al., ICCV 2015; mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
+    cluster="identity",
+)
 IMAGE_FOLDERS = ("img_align_celeba/img_align_celeba", "img_align_celeba", "img_celeba")
 
 
@@ -31,7 +46,7 @@ def load_celeba(root: Path) -> FileDataset:
     """
     file = find(root, "list_attr_celeba.txt", "list_attr_celeba.csv", what="CelebA")
     find(root, "img_align_celeba", "img_celeba", what="CelebA")
-    table = read_annotations(file, ["image_id"]) if file.suffix == ".csv" else _read_text(file)
+    table = read_annotations(file, [ID], key=ID) if file.suffix == ".csv" else _read_text(file)
     names = [name for name in map(str, table) if name != ID]
     if len(names) != N_ATTRIBUTES or "Male" not in names:
         raise UserError(
@@ -39,69 +54,65 @@ def load_celeba(root: Path) -> FileDataset:
         )
     values = table[names].apply(lambda column: column.map(WORDS))
     if values.isna().any(axis=None):
-        row = int(values.isna().any(axis=1).to_numpy().argmax())
-        image = table[ID].iloc[row]
+        image = table[ID].iloc[int(values.isna().any(axis=1).to_numpy().argmax())]
         raise UserError(f"{file}: a value of {image} is neither 1 nor -1", remedy="download it again")
     frame = pd.concat([table[[ID]], values.assign(gender=values["Male"].map(GENDERS))], axis=1)
     attributes = [*names, "gender"]
-    if splits := _lookup(root, "list_eval_partition"):
+    if len(splits := _lookup(root, "list_eval_partition")):
         frame["split"] = frame[ID].map(splits).map(SPLITS)
         attributes.append("split")
     identities = _lookup(root, "identity_CelebA")
-    if identities:
+    if len(identities):
         # An image without an identity is taken for a person of its own.
         frame["identity"] = frame[ID].map(identities).fillna(frame[ID])
     return FileDataset(
         frame,
         root=next(root / name for name in IMAGE_FOLDERS if (root / name).is_dir()),
         attributes=attributes,
-        card=_card(clustered=bool(identities)),
+        card=CARD if len(identities) else replace(CARD, cluster=None, notes=(NO_IDENTITIES,)),
         orders={"gender": ("Female", "Male"), "split": tuple(SPLITS.values())},
         derived={"gender": "Male"},
     )
 
 
-def _card(*, clustered: bool) -> DataCard:
-    return DataCard(
-        name="celeba",
-        title="CelebA",
-        version="2015",
-        licence="non-commercial research only",
-        consent="not asked: images of celebrities collected on the web",
-        label_provenance="perceived",
-        caution="Attributes are what annotators perceived, in two values each; some judge looks.",
-        cluster="identity" if clustered else None,
-        notes=() if clustered else (NO_IDENTITIES,),
-    )
-
-
 def _read_text(file: Path) -> pd.DataFrame:
     """Line 1 is the number of images, line 2 the names of the attributes, then a line an image."""
-    count, header, *lines = open_annotations(file).read().split("\n")
-    lines = [line for line in lines if line.strip()]
+    text = open_annotations(file).read()
+    count, _, rest = text.partition("\n")
+    header, _, body = rest.partition("\n")
     names = header.split()
-    rows = [line.split() for line in lines]
-    for number, row in enumerate(rows, start=3):
-        if len(row) != len(names) + 1:
+    try:
+        columns = [ID, *names]
+        table = pd.read_csv(io.StringIO(body), sep=r"\s+", header=None, names=columns, dtype=str)
+    except pd.errors.ParserError:  # a line is too long
+        table = pd.DataFrame({ID: [None]})
+    if table.iloc[:, -1].isna().any():
+        _check_lengths(file, body, len(names))
+    if count.strip() != str(len(table)):
+        raise UserError(
+            f"{file}: line 1 says {count.strip()!r} images, there are {len(table)}",
+            remedy="download it again",
+        )
+    return table
+
+
+def _check_lengths(file: Path, body: str, n_attributes: int) -> None:
+    """Every line has a value for each attribute; a reader of tables would fill up what is missing."""
+    for number, line in enumerate(body.split("\n"), start=3):
+        if line and (n := len(line.split()) - 1) not in (n_attributes, -1):
             raise UserError(
-                f"{file}, line {number}: {len(row) - 1} values for {len(names)} attributes",
+                f"{file}, line {number}: {n} values for {n_attributes} attributes",
                 remedy="download the file again",
             )
-    if count.strip() != str(len(rows)):
-        raise UserError(
-            f"{file}: line 1 says {count.strip()!r} images, there are {len(rows)}", remedy="download it again"
-        )
-    return pd.DataFrame(rows, columns=[ID, *names])
 
 
-def _lookup(root: Path, stem: str) -> dict[str, str]:
+def _lookup(root: Path, stem: str) -> pd.Series:
     """Image -> value of a file without header (.txt), or with one (.csv); empty where there is none."""
     for file in (root / f"{stem}.txt", root / f"{stem}.csv"):
         if file.is_file():
-            lines = open_annotations(file).read().replace(",", " ").split("\n")
-            pairs = [line.split() for line in lines if line.strip()]
-            if wrong := next((pair for pair in pairs if len(pair) != 2), None):
+            pairs = [line.split() for line in open_annotations(file).read().replace(",", " ").split("\n")]
+            if wrong := next((pair for pair in pairs if len(pair) not in (0, 2)), None):
                 line = " ".join(wrong)
                 raise UserError(f"{file}: {line!r} is no image and value", remedy="download it again")
-            return dict(pairs)
-    return {}
+            return pd.Series(dict(pair for pair in pairs if pair), dtype="str")
+    return pd.Series(dtype="str")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from probes.datasets.base import ID, DataCard
+from probes.datasets.base import ID
+from probes.datasets.cards import DataCard
 from probes.datasets.files import FileDataset, checked_values, find, read_annotations
 
 FILE = "congress.csv"
@@ -18,8 +19,10 @@ CARD = DataCard(
     version="118th Congress",
     licence="portraits: works of the US government; the table: CC0",
     consent="official portraits of office holders, published by their office",
-    label_provenance="not stated",
+    label_provenance="public record",
+    labelled_by="the public record of the members",
     caution="Gender is as public records list it, in two values. One portrait a member: small groups.",
+    source="official portraits of the 118th Congress, and a CC0 table of its members",
     cluster="bioguide",
 )
 
@@ -33,7 +36,7 @@ def load_congress(root: Path) -> FileDataset:
         The file or a column is missing, or a value is unknown.
     """
     file = find(root, FILE, what="the members of Congress")
-    table = read_annotations(file, COLUMNS)
+    table = read_annotations(file, COLUMNS, key="file")
     frame = table[["bioguide", "name", "party", "state"]].assign(
         gender=checked_values(file, table["gender"], GENDERS),
         chamber=checked_values(file, table["chamber"], tuple(CHAMBERS)).map(CHAMBERS),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -18,8 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clipmodel.errors import UserError
-from probes.datasets.base import ID, REASON, DataCard, DemographicDataset, UnreadableImageError
-from probes.datasets.table import CLUSTER_COLUMNS, PATH_COLUMNS, as_strings, first_of
+from probes.datasets.base import ID, REASON, VISIBLE_PREFIX, DemographicDataset, UnreadableImageError
+from probes.datasets.cards import DataCard, Described, describe, unknown_card
+from probes.datasets.reading import as_strings, first_of, repairs
+from probes.datasets.table import CLUSTER_COLUMNS, PATH_COLUMNS, alike, with_visibility
 
 IMAGE_ARRAYS = ("image", "images", "image_embedding", "image_embeddings", "embedding", "embeddings")
 VECTOR, TEXT = "embedding", "text"  # the columns of a parquet file
@@ -63,7 +65,7 @@ class EmbeddedDataset(DemographicDataset):
 
     Parameters
     ----------
-    frame, attributes, card, dropped
+    frame, attributes, card, orders, dropped
         As for `DemographicDataset`.
     embeddings
         [N, D] float32.
@@ -79,9 +81,10 @@ class EmbeddedDataset(DemographicDataset):
         card: DataCard,
         embeddings: np.ndarray,
         texts: Texts,
+        orders: Mapping[str, Sequence[str]] | None = None,
         dropped: pd.DataFrame | None = None,
     ) -> None:
-        super().__init__(frame, attributes=attributes, card=card, dropped=dropped)
+        super().__init__(frame, attributes=attributes, card=card, orders=orders, dropped=dropped)
         self.embeddings = embeddings
         self.texts = texts
 
@@ -114,7 +117,6 @@ def load_embeddings(file: Path) -> EmbeddedDataset:
     vectors, table, texts = _read_npz(file) if file.suffix.lower() == ".npz" else _read_parquet(file)
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
     usable = np.isfinite(lengths) & (lengths > 0)
-    frame, attributes, cluster = labels(file, table)
     notes: tuple[str, ...] = ()
     if (np.abs(lengths[usable] - 1) > UNIT).any():
         notes = ("The image embeddings of the file were not of unit length; they were normalised.",)
@@ -122,23 +124,24 @@ def load_embeddings(file: Path) -> EmbeddedDataset:
         notes += (
             f"Texts with several embeddings in the file are not used: {n}, such as {texts.ambiguous[0]}.",
         )
-    card = DataCard(
-        name=file.stem, title=f"Embeddings in {file.name}", version="not stated", licence="not stated",
-        consent="not stated", label_provenance="not stated", cluster=cluster, notes=notes,
+    card = unknown_card(
+        file.stem, f"Embeddings in {file.name}", notes=notes,
         caution="Embeddings from a file: the preprocessing, and how the labels came about, are not known.",
     )  # fmt: skip
+    known = described(file, table, card=card)
     return EmbeddedDataset(
-        frame[usable],
-        attributes=attributes,
-        card=card,
+        known.frame[usable],
+        attributes=known.attributes,
+        card=known.card,
+        orders=known.orders,
         embeddings=_of_unit_length(vectors[usable]),
         texts=texts,
-        dropped=frame[~usable].assign(**{REASON: NO_VECTOR}),
+        dropped=known.frame[~usable].assign(**{REASON: NO_VECTOR}),
     )
 
 
-def labels(file: Path, table: pd.DataFrame) -> tuple[pd.DataFrame, list[str], str | None]:
-    """The frame of a table of strings, its attributes and its cluster column.
+def described(file: Path, table: pd.DataFrame, *, card: DataCard) -> Described:
+    """The labels of images that are not there: a table of strings, as the card beside the file describes it.
 
     Raises
     ------
@@ -146,16 +149,18 @@ def labels(file: Path, table: pd.DataFrame) -> tuple[pd.DataFrame, list[str], st
         There is no attribute, or an image is there twice.
     """
     path, cluster = first_of(PATH_COLUMNS, table), first_of(CLUSTER_COLUMNS, table)
-    frame = table.rename(columns={path: ID}) if path else table.copy()
+    frame = with_visibility(file, table.rename(columns={path: ID}) if path else table)
     if path is None:
         frame.insert(0, ID, [f"row {number}" for number in range(1, len(table) + 1)])
     if (again := frame[ID].duplicated()).any():
         name = frame[ID].iloc[int(again.to_numpy().argmax())]
         raise UserError(f"{file}: the image {name!r} is there twice", remedy="keep one row an image")
-    attributes = [name for name in map(str, frame) if name not in (ID, cluster)]
+    special = (ID, cluster)
+    attributes = [n for n in map(str, frame) if n not in special and not n.startswith(VISIBLE_PREFIX)]
     if not attributes:
         raise UserError(f"{file}: no attribute beside the embeddings", remedy="add one, such as gender")
-    return frame, attributes, cluster
+    notes = (*card.notes, *repairs(table), *alike(frame, attributes))
+    return describe(frame, file, attributes=attributes, card=replace(card, cluster=cluster, notes=notes))
 
 
 def _read_npz(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:
@@ -207,9 +212,7 @@ def _read_parquet(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:
     for name in (VECTOR, TEXT):
         if name not in table:
             raise UserError(f"{file}: no column {name!r}", remedy=f"the columns are {VECTOR} and {TEXT}")
-    if len(set(table[VECTOR].map(len))) != 1:
-        raise UserError(f"{file}: embeddings of several lengths", remedy="take all from one model")
-    vectors = np.stack(table.pop(VECTOR).to_list())
+    vectors = _stacked(file, table.pop(VECTOR))
     words = table.pop(TEXT)
     is_text = (words.notna() & (words != "")).to_numpy()
     given = {
@@ -218,6 +221,19 @@ def _read_parquet(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:
     texts = list(zip(words[is_text].astype(str), vectors[is_text], strict=True))
     images = as_strings(table[~is_text].reset_index(drop=True))
     return vectors[~is_text], images, _texts(file, texts, given)
+
+
+def _stacked(file: Path, column: pd.Series) -> np.ndarray:
+    """[N, D] of a column of lists; NaN where a row has none."""
+    rows = [None if row is None else np.asarray(row) for row in column]
+    shapes = {row.shape for row in rows if row is not None}
+    if len(shapes) != 1 or len(shape := shapes.pop()) != 1:
+        raise UserError(f"{file}: embeddings of several lengths", remedy="take all from one model")
+    nothing = np.full(shape, np.nan)
+    try:
+        return np.stack([nothing if row is None else row for row in rows]).astype(np.float32)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{file}: an embedding is no list of numbers", remedy="write it again") from error
 
 
 def _of_unit_length(vectors: np.ndarray) -> np.ndarray:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from clipmodel.errors import UserError
-from probes.datasets.base import ID, DataCard, DemographicDataset
+from probes.datasets.base import ID, DemographicDataset
+from probes.datasets.cards import DataCard
 
 FOLDER = Path(__file__).parents[1] / "data" / "emoji"
 ATTRIBUTES = (
@@ -32,7 +33,9 @@ CARD = DataCard(
     licence="Apache-2.0 (Noto), MIT (Fluent), CC-BY-4.0 (Twemoji, EmojiOne)",
     consent="not applicable: drawings, no persons",
     label_provenance="by design",
+    labelled_by="the names of Unicode CLDR and the designers of the fonts",
     caution="Cartoons: nothing measured on them supports a claim about persons.",
+    source="Noto, Fluent, Twemoji and EmojiOne; see NOTICE",
     cluster="drawing_id",
 )
 

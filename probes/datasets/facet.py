@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from clipmodel.errors import UserError
-from probes.datasets.base import ID, REASON, DataCard
-from probes.datasets.files import FIRST_DATA_LINE, Box, FileDataset, find, read_annotations
+from probes.datasets.base import ID, REASON
+from probes.datasets.cards import DataCard
+from probes.datasets.files import Box, FileDataset, find, read_annotations
 
 GENDERS = {"masc": "masculine", "fem": "feminine", "non_binary": "non-binary"}
 AGES = {"young": "young", "middle": "middle", "older": "older"}
@@ -29,6 +30,8 @@ CARD = DataCard(
     licence="FACET usage agreement: evaluation only, no training",
     consent="not asked: licensed photos of SA-1B",
     label_provenance="perceived",
+    labelled_by="trained annotators, several a person",
+    source="Gustafson et al., ICCV 2023; Meta",
     caution="Gender presentation, age and skin tone are what annotators perceived.",
     cluster="filename",
     notes=(
@@ -50,7 +53,7 @@ def load_facet(root: Path) -> FileDataset:
         The file or a column is missing, or a box or count cannot be read.
     """
     file = find(root, "annotations.csv", what="FACET")
-    table = read_annotations(file, COLUMNS)
+    table = read_annotations(file, COLUMNS, key="person_id")
     frame = pd.DataFrame(
         {
             ID: table["person_id"],
@@ -64,7 +67,7 @@ def load_facet(root: Path) -> FileDataset:
     )
     homes = {path.name: name for name in IMAGE_FOLDERS for path in (root / name).glob("*")}
     there = frame["filename"].isin(list(homes))
-    boxes = [_box(file, number, text) for number, text in enumerate(table["bounding_box"])]
+    boxes = [_box(file, line, text) for line, text in table["bounding_box"].items()]
     kept = frame[there].reset_index(drop=True)
     return FileDataset(
         kept,
@@ -91,14 +94,13 @@ def _chosen(file: Path, table: pd.DataFrame, prefix: str, names: dict[str, str])
     return values.where(clear)
 
 
-def _box(file: Path, row: int, text: object) -> Box:
+def _box(file: Path, line: object, text: object) -> Box:
     """{'x': .., 'y': .., 'width': .., 'height': ..} in pixels."""
     try:
         box = ast.literal_eval(str(text))
         x, y = float(box["x"]), float(box["y"])
         return (x, y, x + float(box["width"]), y + float(box["height"]))
     except (SyntaxError, ValueError, KeyError, TypeError) as error:
-        line = row + FIRST_DATA_LINE
         raise UserError(
             f"{file}, line {line}: bounding_box is {text!r}", remedy="it has x, y, width and height"
         ) from error

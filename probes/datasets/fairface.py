@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.ages import AGE_BANDS
-from probes.datasets.base import ID, DataCard
+from probes.datasets.base import ID
+from probes.datasets.cards import DataCard
 from probes.datasets.files import FileDataset, checked_values, find, read_annotations
+from probes.datasets.reading import repairs
 
 LABEL_FILES = ("fairface_label_train.csv", "fairface_label_val.csv")
 COLUMNS = ("file", "age", "gender", "race", "service_test")
@@ -21,13 +24,26 @@ RACES = ("Black", "White", "Indian", "Latino_Hispanic", "Middle Eastern", "South
 GENDERS = ("Female", "Male")
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 DATE = re.compile(r"(?:(?P<before>\d+)-(?P<month>[A-Za-z]{3})|(?P<month_first>[A-Za-z]{3})-(?P<after>\d+))")
+PADDINGS = ("fairface-img-margin025-trainval", "fairface-img-margin125-trainval")
 ORDERS = {"race": RACES, "race_white": ("White", "Non-White"), "gender": GENDERS, "age": AGE_BANDS}
+CARD = DataCard(
+    name="fairface",
+    title="FairFace",
+    version="2021",
+    licence="CC BY 4.0",
+    consent="not asked: public Flickr photos under Creative Commons licences, from YFCC-100M",
+    label_provenance="perceived",
+    labelled_by="three crowd workers an image, by majority; models then pointed at labels to check again",
+    caution="Race, gender and age are what annotators perceived, not what the persons say of themselves.",
+    source="Karkkainen & Joo, WACV 2021; github.com/joojs/fairface",
+)
 
 
 def load_fairface(root: Path) -> FileDataset:
     """FairFace: the folder of fairface_label_{train,val}.csv, train/ and val/.
 
-    Adds race_white (White, Non-White), as Tables 3 and 4 of the CLIP paper divide it, and split.
+    The images may also lie in the folder of one of the published archives, of narrow or wide padding. Adds
+    race_white (White, Non-White), as Tables 3 and 4 of the CLIP paper divide it, and split.
 
     Raises
     ------
@@ -41,36 +57,40 @@ def load_fairface(root: Path) -> FileDataset:
     """
     find(root, *LABEL_FILES, what="FairFace")
     tables = [_read(root / name) for name in LABEL_FILES if (root / name).is_file()]
-    n_repaired = sum(n for _, n in tables)
-    frame = pd.concat([table for table, _ in tables], ignore_index=True)
-    notes: tuple[str, ...] = ()
+    n_repaired = sum(n for _, n, _ in tables)
+    frame = pd.concat([table for table, _, _ in tables], ignore_index=True)
+    notes = tuple(note for *_, notes in tables for note in notes)
     if n_repaired:
         sentence = (
             f"{n_repaired:,} age bands that a spreadsheet had turned into dates (3-9 to 9-Mar or 03-Sep, "
             "10-19 to 19-Oct) were repaired."
         )
         warnings.warn(f"{root}: {sentence}", stacklevel=2)
-        notes = (sentence,)
-    card = DataCard(
-        name="fairface",
-        title="FairFace",
-        version="2021",
-        licence="CC BY 4.0",
-        consent="not asked: public Flickr photos under Creative Commons licences, from YFCC-100M",
-        label_provenance="perceived",
-        caution="Race, gender and age are what annotators perceived, not what the persons say of themselves.",
-        notes=notes,
-    )
+        notes = (sentence, *notes)
+    images, padding = _images(root)
     return FileDataset(
-        frame, root=root, attributes=ATTRIBUTES, card=card, orders=ORDERS, derived={"race_white": "race"}
+        frame,
+        root=images,
+        attributes=ATTRIBUTES,
+        card=replace(CARD, notes=(*notes, *padding)),
+        orders=ORDERS,
+        derived={"race_white": "race"},
     )
 
 
-def _read(file: Path) -> tuple[pd.DataFrame, int]:
-    """The rows of one label file, and how many age bands were repaired."""
-    table = read_annotations(file, COLUMNS)
-    if table["file"].isna().any():
-        raise UserError(f"{file}: a row names no file", remedy="give every row its image, such as val/1.jpg")
+def _images(root: Path) -> tuple[Path, tuple[str, ...]]:
+    """The folder of train/ and val/, and what is to be said of it: the two paddings share file names."""
+    there = [name for name in PADDINGS if (root / name).is_dir()]
+    if not there or (root / "train").is_dir() or (root / "val").is_dir():
+        return root, ()
+    if len(there) > 1:
+        raise UserError(f"{root}: images of both paddings", remedy="keep one of the two folders there")
+    return root / there[0], (f"The images are those of {there[0]}.",)
+
+
+def _read(file: Path) -> tuple[pd.DataFrame, int, tuple[str, ...]]:
+    """The rows of one label file, how many age bands were repaired, and other repairs."""
+    table = read_annotations(file, COLUMNS, key="file")
     repaired = table["age"].map(_repaired, na_action="ignore")
     n_repaired = int((table["age"].notna() & (repaired != table["age"])).sum())
     race = checked_values(file, table["race"], RACES)
@@ -85,7 +105,7 @@ def _read(file: Path) -> tuple[pd.DataFrame, int]:
             "service_test": table["service_test"].str.lower(),
         }
     )
-    return frame, n_repaired
+    return frame, n_repaired, repairs(table)
 
 
 def _repaired(age: str) -> str:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pandas as pd
 from PIL import Image
 
 from clipmodel.errors import UserError
-from probes.datasets.base import ID, DataCard, DemographicDataset, UnreadableImageError, read_image_file
-from probes.datasets.table import read_table
+from probes.datasets.base import ID, DemographicDataset, UnreadableImageError, read_image_file
+from probes.datasets.cards import DataCard, card_file, image_folders
+from probes.datasets.paths import first_outside
+from probes.datasets.reading import place, read_table, without_repeated_rows
 
-FIRST_DATA_LINE = 2  # line 1 is the header
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
@@ -53,7 +54,7 @@ class FileDataset(DemographicDataset):
         derived: Mapping[str, str] | None = None,
     ) -> None:
         if (again := frame[ID].duplicated()).any():
-            name = frame[ID][again.to_numpy().argmax()]
+            name = frame[ID].iloc[int(again.to_numpy().argmax())]
             raise UserError(f"{root}: {name!r} is annotated twice", remedy="keep one row an image")
         super().__init__(
             frame, attributes=attributes, card=card, orders=orders, dropped=dropped, derived=derived
@@ -61,9 +62,12 @@ class FileDataset(DemographicDataset):
         self.root = root
         self._files = list(files) if files is not None else [str(name) for name in frame[ID]]
         self._boxes = list(boxes) if boxes is not None else None
-        for name in self._files:
-            if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-                raise UserError(f"{root}: {name!r} is outside the folder", remedy="name files below it")
+        outside = first_outside(root, self._files, folders=image_folders(root))
+        if outside is not None:
+            raise UserError(
+                f"{root}: {self._files[outside]!r} is outside the folder",
+                remedy=f"name files below it, or list their folder under 'images:' in {card_file(root)}",
+            )
 
     def read_bytes(self, row: int) -> bytes:
         return read_image_file(self.root / self._files[row])
@@ -109,25 +113,45 @@ def find(root: Path, *names: str, what: str) -> Path:
     raise UserError(f"{root}: no {' or '.join(names)}", remedy=f"give the folder of {what}")
 
 
-def read_annotations(file: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """A table of annotations as strings; NaN where a field is empty.
+def read_annotations(file: Path, columns: Sequence[str], *, key: str | None = None) -> pd.DataFrame:
+    """A table of annotations as strings, NaN where a field is empty; rows that repeat in full are dropped.
+
+    Parameters
+    ----------
+    file
+        The table.
+    columns
+        The columns it must have; capitals and blanks in the header do not matter.
+    key
+        A column that must have a value in every row, such as that of the image.
 
     Raises
     ------
     UserError
-        The file cannot be read, or lacks one of the columns.
+        The file cannot be read, lacks one of the columns, or a row lacks the key.
     """
-    return with_columns(file, read_table(file), columns)
+    table = with_columns(file, read_table(file), columns)
+    if key and table[key].isna().any():
+        where = place(table[key].isna())
+        raise UserError(f"{file}, {where}: {key} is empty", remedy="give every row its image")
+    return without_repeated_rows(table, key or columns[0], file=file)
 
 
 def with_columns(file: Path, table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """The table, if it has the columns; otherwise a UserError that names the first one missing."""
+    written = {_plain_name(name): name for name in map(str, table.columns)}
+    names = {written[_plain_name(name)]: name for name in columns if _plain_name(name) in written}
+    table = table.rename(columns={old: new for old, new in names.items() if new not in table})
     if absent := [name for name in columns if name not in table]:
         found = ", ".join(map(str, table.columns))
         raise UserError(
             f"{file}: no column {absent[0]!r} among: {found}", remedy=f"the columns are {', '.join(columns)}"
         )
     return table
+
+
+def _plain_name(name: str) -> str:
+    return " ".join(name.lower().replace("_", " ").split())
 
 
 def checked_values(file: Path, column: pd.Series, known: Sequence[str]) -> pd.Series:
@@ -140,10 +164,9 @@ def checked_values(file: Path, column: pd.Series, known: Sequence[str]) -> pd.Se
     """
     wrong = column.notna() & ~column.isin(known)
     if wrong.any():
-        place = int(wrong.to_numpy().argmax())
-        line, value = place + FIRST_DATA_LINE, str(column.iloc[place])
+        value = str(column.iloc[int(wrong.to_numpy().argmax())])
         raise UserError(
-            f"{file}, line {line}: {column.name} is {value!r}", remedy=f"one of: {', '.join(known)}"
+            f"{file}, {place(wrong)}: {column.name} is {value!r}", remedy=f"one of: {', '.join(known)}"
         )
     return column
 

@@ -3,17 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from clipmodel.errors import UserError
-from probes.datasets.base import ID, DataCard
-from probes.datasets.files import FIRST_DATA_LINE, FileDataset, find, read_annotations
-from probes.datasets.table import first_of
+from probes.datasets.base import ID
+from probes.datasets.cards import UNVERIFIED, DataCard
+from probes.datasets.files import FileDataset, find, read_annotations
+from probes.datasets.reading import first_of, place, repairs
 
 INCOME_QUARTILES = (0.25, 0.5, 0.75)
 INCOME_BANDS = ("lowest quarter", "second quarter", "third quarter", "highest quarter")
+GEODE = DataCard(
+    name="geode",
+    title="GeoDE",
+    version="2023",
+    licence="CC BY, as its page says",
+    consent="given: photographers were asked for the pictures, and none shows a person",
+    label_provenance="self-reported",
+    labelled_by="the photographers, by what they were asked for and where they are",
+    caution="Objects, not persons; a region is where the photographer was.",
+    source="Ramaswamy et al., NeurIPS 2023; geodiverse-data-collection.cs.princeton.edu",
+)
+DOLLAR_STREET = DataCard(
+    name="dollar_street",
+    title="Dollar Street",
+    version="2",
+    licence=f"Creative Commons {UNVERIFIED}",
+    consent="households let photographers in; the terms of that are not stated here",
+    label_provenance="not stated",
+    labelled_by="the photographers of Gapminder, and the households on their income",
+    caution="Homes and objects; the income is that of the household, in US dollars a month.",
+    source="Gaviria Rojas et al., NeurIPS 2022; Gapminder",
+    cluster="place",
+)
 
 
 def load_geode(root: Path) -> FileDataset:
@@ -36,13 +61,10 @@ def load_geode(root: Path) -> FileDataset:
             f"{file}: no region or no path among: {found}", remedy="columns: region or ip_country, file_path"
         )
     frame = table[["object", *places]].rename(columns={"ip_country": "country"})
+    if (missing := table[path].isna()).any():
+        raise UserError(f"{file}, {place(missing)}: {path} is empty", remedy="give every row its image")
     frame.insert(0, ID, table[path])
-    card = DataCard(
-        name="geode", title="GeoDE", version="2023", licence="see the terms of the data set",
-        consent="not stated",
-        label_provenance="not stated",
-        caution="Objects, not persons; a region is where the photographer was.",
-    )  # fmt: skip
+    card = replace(GEODE, notes=repairs(table))
     return FileDataset(frame, root=root, attributes=tuple(frame.columns[1:]), card=card)
 
 
@@ -59,11 +81,11 @@ def load_dollar_street(root: Path) -> FileDataset:
     """
     file = find(root, "images_v2.csv", what="Dollar Street")
     columns = ("country.name", "region.id", "topics", "place", "income", "imageRelPath")
-    table = read_annotations(file, columns)
+    table = read_annotations(file, columns, key="imageRelPath")
     income = pd.to_numeric(table["income"], errors="coerce")
     if income.isna().any():
-        line = int(income.isna().to_numpy().argmax()) + FIRST_DATA_LINE
-        raise UserError(f"{file}, line {line}: income is no number", remedy="write US dollars a month")
+        where = place(income.isna())
+        raise UserError(f"{file}, {where}: income is no number", remedy="write US dollars a month")
     cuts = [float(income.quantile(q)) for q in INCOME_QUARTILES]
     frame = pd.DataFrame(
         {
@@ -76,19 +98,12 @@ def load_dollar_street(root: Path) -> FileDataset:
         }
     )
     words = ", ".join(f"{cut:,.0f}" for cut in cuts)
-    card = DataCard(
-        name="dollar_street", title="Dollar Street", version="2", licence="see the terms of the data set",
-        consent="not stated",
-        label_provenance="not stated",
-        caution="Homes and objects; the income is that of the household, in US dollars a month.",
-        cluster="place",
-        notes=(f"Incomes were cut at the quartiles of these images: {words} dollars a month.",),
-    )  # fmt: skip
+    cut = f"Incomes were cut at the quartiles of these images: {words} dollars a month."
     return FileDataset(
         frame,
         root=root,
         attributes=("topic", "country", "region", "income_band"),
-        card=card,
+        card=replace(DOLLAR_STREET, notes=(cut, *repairs(table))),
         orders={"income_band": INCOME_BANDS},
         derived={"region": "country"},
     )

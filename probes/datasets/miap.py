@@ -7,10 +7,13 @@ from pathlib import Path
 import pandas as pd
 
 from clipmodel.errors import UserError
-from probes.datasets.base import ID, DataCard
-from probes.datasets.files import FIRST_DATA_LINE, FileDataset, checked_values, find, read_annotations
+from probes.datasets.base import ID
+from probes.datasets.cards import DataCard
+from probes.datasets.files import FileDataset, checked_values, find, read_annotations
+from probes.datasets.reading import place
 
 FILES = {name: f"open_images_extended_miap_boxes_{name}.csv" for name in ("train", "val", "test")}
+HOMES = {"train": ("train",), "val": ("validation", "val"), "test": ("test",)}
 SIDES = ("XMin", "YMin", "XMax", "YMax")
 FLAG_NAMES = {
     "IsOccluded": "occluded", "IsTruncated": "truncated", "IsGroupOf": "group_of",
@@ -24,9 +27,11 @@ CARD = DataCard(
     name="miap",
     title="MIAP (More Inclusive Annotations for People)",
     version="2021",
-    licence="annotations: CC BY 4.0; images: CC BY 2.0, as Open Images lists them",
+    licence="annotations: CC BY 4.0; images: CC BY 2.0, as Open Images lists them (unverified)",
     consent="not asked: public Flickr photos",
     label_provenance="perceived",
+    labelled_by="annotators of Open Images",
+    source="Schumann et al., AIES 2021; Open Images Extended",
     caution="Gender and age presentation are what annotators perceived. One image may hold many persons.",
     cluster="ImageID",
     notes=("Each person is cut out by the bounding box.",),
@@ -36,8 +41,9 @@ CARD = DataCard(
 def load_miap(root: Path) -> FileDataset:
     """MIAP: the folder of open_images_extended_miap_boxes_{train,val,test}.csv and images/<ImageID>.jpg.
 
-    A row is a person, cut out by its box. Attributes: gender, age, split and the flags of the boxes (such
-    as group_of), "yes" or "no". "Unknown" is a missing label.
+    The images may also lie in train/, validation/ and test/, as Open Images has them. A row is a person, cut
+    out by its box. Attributes: gender, age, split and the flags of the boxes (such as group_of), "yes" or
+    "no". "Unknown" is a missing label.
 
     Raises
     ------
@@ -47,25 +53,33 @@ def load_miap(root: Path) -> FileDataset:
     find(root, *FILES.values(), what="MIAP")
     parts = [_read(root / name, split) for split, name in FILES.items() if (root / name).is_file()]
     frame = pd.concat(parts, ignore_index=True)
+    homes = {split: _home(root, split) for split in FILES}
     boxes = list(frame[list(SIDES)].itertuples(index=False, name=None))
     return FileDataset(
         frame.drop(columns=list(SIDES)),
         root=root,
         attributes=("gender", "age", "split", *FLAG_NAMES.values()),
         card=CARD,
-        files=[f"images/{name}.jpg" for name in frame["ImageID"]],
+        files=[
+            f"{homes[split]}/{name}.jpg" for split, name in zip(frame["split"], frame["ImageID"], strict=True)
+        ],
         boxes=boxes,
         orders={"gender": GENDERS, "age": AGES, "split": tuple(FILES)},
     )
 
 
+def _home(root: Path, split: str) -> str:
+    """The folder of a split's images: Open Images' own, or images/ for all."""
+    return next((name for name in HOMES[split] if (root / name).is_dir()), "images")
+
+
 def _read(file: Path, split: str) -> pd.DataFrame:
-    table = read_annotations(file, COLUMNS)
+    table = read_annotations(file, COLUMNS, key="ImageID")
     sides = table[list(SIDES)].apply(pd.to_numeric, errors="coerce")
     wrong = ~((sides >= 0) & (sides <= 1)).all(axis=1)
     if wrong.any():
-        line = int(wrong.to_numpy().argmax()) + FIRST_DATA_LINE
-        raise UserError(f"{file}, line {line}: a side of the box is outside [0, 1]", remedy="mend the line")
+        message = f"{file}, {place(wrong)}: a side of the box is outside [0, 1]"
+        raise UserError(message, remedy="mend the line")
     numbers = table.groupby("ImageID").cumcount() + 1
     frame = pd.DataFrame({ID: table["ImageID"] + "/" + numbers.astype(str), "ImageID": table["ImageID"]})
     gender = checked_values(file, table["GenderPresentation"], (*GENDERS, UNKNOWN))

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from clipmodel.errors import UserError
-from probes.datasets.base import REASON, DataCard
-from probes.datasets.embedded import EmbeddedDataset, Texts, labels
-from probes.datasets.files import FIRST_DATA_LINE
-from probes.datasets.table import read_table
+from probes.datasets.base import REASON
+from probes.datasets.cards import unknown_card
+from probes.datasets.embedded import EmbeddedDataset, Texts, described
+from probes.datasets.reading import read_table
 
 PREDICTION, SCORE_PREFIX = "prediction", "score_"
 LEAST = 1e-12  # stands for a probability of 0, whose logarithm is not finite
@@ -54,19 +54,19 @@ def load_predictions(file: Path) -> EmbeddedDataset:
     else:
         vectors, texts, note = _from_predictions(file, table[PREDICTION])
     usable = np.isfinite(vectors).all(axis=1)
-    frame, attributes, cluster = labels(file, table.drop(columns=scores or [PREDICTION]))
-    card = DataCard(
-        name=file.stem, title=f"Predictions in {file.name}", version="not stated", licence="not stated",
-        consent="not stated", label_provenance="not stated", cluster=cluster, notes=(note,),
+    card = unknown_card(
+        file.stem, f"Predictions in {file.name}", notes=(note,),
         caution="Predictions from a file: the model, and how the labels came about, are not known.",
     )  # fmt: skip
+    known = described(file, table.drop(columns=scores or [PREDICTION]), card=card)
     return EmbeddedDataset(
-        frame[usable],
-        attributes=attributes,
-        card=card,
+        known.frame[usable],
+        attributes=known.attributes,
+        card=known.card,
+        orders=known.orders,
         embeddings=vectors[usable].astype(np.float32),
         texts=texts,
-        dropped=frame[~usable].assign(**{REASON: NO_SCORE if scores else NO_PREDICTION}),
+        dropped=known.frame[~usable].assign(**{REASON: NO_SCORE if scores else NO_PREDICTION}),
     )
 
 
@@ -90,11 +90,14 @@ def _from_scores(file: Path, table: pd.DataFrame) -> tuple[np.ndarray, Texts, st
     wrong = (numbers.isna() & table.notna()).to_numpy()
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
+        where = f"{table.index.name} {table.index[row]}"
         raise UserError(
-            f"{file}, line {row + FIRST_DATA_LINE}: {table.columns[column]} is {table.iloc[row, column]!r}",
+            f"{file}, {where}: {table.columns[column]} is {table.iloc[row, column]!r}",
             remedy="write a number, or nothing",
         )
     scores = numbers.to_numpy(float)
+    if not np.isfinite(scores).all(axis=1).any():
+        raise UserError(f"{file}: no image has a score for every class", remedy="fill in the scores")
     inside = np.nanmin(scores) >= 0 and np.nanmax(scores) <= 1
     sums = scores[np.isfinite(scores).all(axis=1)].sum(axis=1)
     bias, note, logits = None, LOGITS, scores

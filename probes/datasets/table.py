@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 
 from clipmodel.errors import UserError
-from probes.datasets.base import ID, VISIBLE_PREFIX, DataCard, DemographicDataset, read_image_file
+from probes.datasets.base import ID, VISIBLE_PREFIX, DemographicDataset, read_image_file
+from probes.datasets.cards import card_file, describe, image_folders, unknown_card
+from probes.datasets.paths import first_outside
+from probes.datasets.reading import first_of, place, read_table, repairs, without_repeated_rows
 
 PATH_COLUMNS = ("path", "file", "filename", "file_name", "image", "image_path", "filepath", "file_path")
 CLUSTER_COLUMNS = ("cluster", "subject_id", "person_id")
-SEPARATORS = ",;\t|"
-SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
 TRUE, FALSE = ("true", "1", "yes"), ("false", "0", "no", "")
 
 
 class TableDataset(DemographicDataset):
     """A table beside its images.
 
-    Paths are relative to the table's folder and may not leave it. Columns: one of `PATH_COLUMNS`;
-    optionally one of `CLUSTER_COLUMNS` (images of one person) and visible_<attribute> (true or false);
-    every other column is an attribute. An empty field is a missing label.
+    Paths are relative to the table's folder and may not leave it, unless the card beside the table names
+    other folders (see `probes.datasets.cards.WrittenCard`). Columns: one of `PATH_COLUMNS`; optionally one of
+    `CLUSTER_COLUMNS` (images of one person) and visible_<attribute> (true or false); every other column is an
+    attribute, unless the card chooses. An empty field is a missing label. A row that repeats another one in
+    full is dropped with a warning.
 
     Raises
     ------
     UserError
-        The table cannot be read, has no column of paths or no attribute, repeats a path, or names one
-        outside its folder.
+        The table or its card cannot be read, has no column of paths or no attribute, repeats a path with
+        other labels, or names one outside its folder.
     """
 
     def __init__(self, file: Path) -> None:
@@ -42,6 +43,7 @@ class TableDataset(DemographicDataset):
             raise UserError(
                 f"{file}: no column of image paths among: {found}", remedy=f"name it {PATH_COLUMNS[0]!r}"
             )
+        table = without_repeated_rows(table, path_column, file=file)
         cluster = first_of(CLUSTER_COLUMNS, table)
         special = {path_column, cluster}
         attributes = [c for c in map(str, table) if c not in special and not c.startswith(VISIBLE_PREFIX)]
@@ -50,113 +52,60 @@ class TableDataset(DemographicDataset):
                 f"{file}: no attribute column beside {path_column!r}", remedy="add one, such as gender"
             )
         self._paths = _checked_paths(file, table[path_column])
-        frame = table.rename(columns={path_column: ID})
-        for column in [c for c in map(str, table) if c.startswith(VISIBLE_PREFIX)]:
-            frame[column] = _booleans(file, table[column])
-        card = DataCard(
-            name=file.stem, title=file.name, version="not stated", licence="not stated", consent="not stated",
-            label_provenance="not stated", caution="The table does not say how its labels came about.",
-            cluster=cluster,
+        card = unknown_card(
+            file.stem, file.name, caution="The table does not say how its labels came about.",
+            notes=(*repairs(table), *alike(table, attributes)),
         )  # fmt: skip
-        super().__init__(frame, attributes=attributes, card=card)
+        frame = with_visibility(file, table).rename(columns={path_column: ID})
+        known = describe(frame, file, attributes=attributes, card=replace(card, cluster=cluster))
+        super().__init__(known.frame, attributes=known.attributes, card=known.card, orders=known.orders)
 
     def read_bytes(self, row: int) -> bytes:
         return read_image_file(self._paths[row])
 
 
-def read_table(file: Path) -> pd.DataFrame:
-    """A CSV, TSV or parquet file as strings; NaN where a field is empty. The separator is detected.
-
-    Raises
-    ------
-    UserError
-        The file is missing, empty, of another kind, or damaged.
-    """
-    if not file.is_file():
-        raise UserError(f"no table at {str(file)!r}", remedy="check the path after the colon")
-    if file.suffix.lower() not in SUFFIXES:
-        raise UserError(f"{file}: not a table by its name", remedy=f"use one of {', '.join(SUFFIXES)}")
-    table = _read_parquet(file) if file.suffix.lower() == ".parquet" else _read_text(file)
-    if repeated := sorted(set(table.columns[table.columns.duplicated()])):
-        raise UserError(f"{file}: the column {repeated[0]!r} is there twice", remedy="rename or drop one")
-    if table.empty:
-        raise UserError(f"{file}: the table has no rows", remedy="write one row an image")
-    return table
+def alike(table: pd.DataFrame, attributes: Sequence[str]) -> list[str]:
+    """A sentence for each attribute that has values which differ in capitals alone: "Male" and "male"."""
+    sentences = []
+    for name in attributes:
+        words: dict[str, list[str]] = {}
+        for value in sorted(table[name].dropna().unique()):
+            words.setdefault(value.casefold(), []).append(value)
+        if pairs := [" and ".join(same) for same in words.values() if len(same) > 1]:
+            sentences.append(f"Groups of {name} that differ in capitals only are kept apart: {pairs[0]}.")
+    return sentences
 
 
-def _read_parquet(file: Path) -> pd.DataFrame:
-    try:
-        table = pd.read_parquet(file)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise UserError(f"{file}: not a parquet file, or damaged", remedy="write it again") from error
-    return as_strings(table)
-
-
-def as_strings(table: pd.DataFrame) -> pd.DataFrame:
-    """Every value as a string, whole numbers without a point; NaN where it is missing or empty."""
-    text = table.convert_dtypes().astype("string").astype(object)
-    return text.where(text.notna() & (text != ""))
-
-
-def _read_text(file: Path) -> pd.DataFrame:
-    try:
-        # utf-8-sig: spreadsheets put a byte order mark before the first column's name.
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file}: not UTF-8 text", remedy="save it as UTF-8") from error
-    separator = max(SEPARATORS, key=text.partition("\n")[0].count)
-    reader = csv.reader(io.StringIO(text), delimiter=separator)
-    header = next(reader, [])
-    rows = []
-    for fields in reader:
-        if fields and len(fields) != len(header):
-            raise UserError(
-                f"{file}, line {reader.line_num}: {len(fields)} fields, the header has {len(header)}",
-                remedy="put a field that holds the separator in quotes",
-            )
-        if fields:
-            rows.append(fields)
-    table = pd.DataFrame(rows, columns=header, dtype=object)
-    # Only the empty field is missing: "NA" and "None" may be values.
-    return table.where(table != "")
-
-
-def first_of(names: Sequence[str], table: pd.DataFrame) -> str | None:
-    """The first of some names that is a column."""
-    return next((name for name in names if name in table), None)
+def with_visibility(file: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """The table with truth values in its columns visible_<attribute>."""
+    columns = [name for name in map(str, table) if name.startswith(VISIBLE_PREFIX)]
+    return table.assign(**{name: _booleans(file, table[name]) for name in columns})
 
 
 def _checked_paths(file: Path, names: pd.Series) -> list[Path]:
-    folder = file.parent.resolve()
     if names.isna().any():
-        raise UserError(
-            f"{file}, line {_line(names.isna())}: the path is empty", remedy="give every row its image"
-        )
+        where = place(names.isna())
+        raise UserError(f"{file}, {where}: the path is empty", remedy="give every row its image")
     if names.duplicated().any():
-        line = _line(names.duplicated())
-        raise UserError(f"{file}, line {line}: the image is there twice", remedy="keep one row an image")
-    paths = [(folder / name).resolve() for name in names]
-    outside = pd.Series([not path.is_relative_to(folder) for path in paths])
-    if outside.any():
-        name = names[outside.to_numpy().argmax()]
         raise UserError(
-            f"{file}, line {_line(outside)}: {name!r} is outside the folder of the table",
-            remedy="put the table at the top of its images",
+            f"{file}, {place(names.duplicated())}: the image is there twice, with other labels",
+            remedy="keep one row an image",
         )
-    return paths
-
-
-def _line(wrong: pd.Series) -> int:
-    """The line of the first wrong row, counted from 1; the header is line 1."""
-    return int(wrong.to_numpy().argmax()) + 2
+    outside = first_outside(file.parent, names.tolist(), folders=image_folders(file))
+    if outside is not None:
+        where = f"{names.index.name} {names.index[outside]}"
+        raise UserError(
+            f"{file}, {where}: {names.iloc[outside]!r} is outside the folder of the table",
+            remedy="put the table at the top of its images, or list their folder under "
+            f"'images:' in {card_file(file).name}",
+        )
+    return [file.parent / name for name in names]
 
 
 def _booleans(file: Path, column: pd.Series) -> pd.Series:
     words = column.fillna("").str.lower()
     wrong = ~words.isin([*TRUE, *FALSE])
     if wrong.any():
-        value = column[wrong.to_numpy().argmax()]
-        raise UserError(
-            f"{file}, line {_line(wrong)}: {column.name} is {value!r}", remedy="write true or false"
-        )
+        value = column.iloc[int(wrong.to_numpy().argmax())]
+        raise UserError(f"{file}, {place(wrong)}: {column.name} is {value!r}", remedy="write true or false")
     return words.isin(TRUE)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.ages import AGE_BANDS, age_band
-from probes.datasets.base import ID, REASON, DataCard
+from probes.datasets.base import ID, REASON
+from probes.datasets.cards import DataCard
 from probes.datasets.files import FileDataset, find
+from probes.datasets.paths import find_images
 
 GENDERS = {"0": "Male", "1": "Female"}
 RACES = {"0": "White", "1": "Black", "2": "Asian", "3": "Indian", "4": "Others"}
 OLDEST_YEARS = 116
-SUFFIXES = (".jpg", ".chip")  # aligned copies are named ... .jpg.chip.jpg
+ENDINGS = re.compile(r"(\.chip|\.[a-z]{3,4})+$")  # aligned copies are named ... .jpg.chip.jpg
 CARD = DataCard(
     name="utkface",
     title="UTKFace",
@@ -22,6 +25,8 @@ CARD = DataCard(
     licence="non-commercial research only",
     consent="not asked: images collected on the web",
     label_provenance="perceived",
+    labelled_by="a model that estimated, and annotators who checked",
+    source="Zhang, Song & Qi, CVPR 2017; susanqq.github.io/UTKFace",
     caution="Age, gender and race were estimated by a model and checked by annotators, not reported.",
 )
 
@@ -35,11 +40,17 @@ def load_utkface(root: Path) -> FileDataset:
     Raises
     ------
     UserError
-        The folder is missing, or no file in it is named so.
+        The folder is missing, no file in it is named so, or two folders hold an image of one name.
     """
     find(root, ".", what="UTKFace")
     rows, dropped = [], []
-    for path in sorted(root.rglob("*.jpg")):
+    homes: dict[str, Path] = {}
+    for path in find_images(root):
+        if (other := homes.setdefault(path.name, path)) != path:
+            raise UserError(
+                f"{root}: {path.name} is in {other.parent.name} and in {path.parent.name}",
+                remedy="give the folder of one of the copies, so that no image counts twice",
+            )
         labels = _labels(path.name)
         if REASON in labels:
             dropped.append(labels)
@@ -63,9 +74,7 @@ def load_utkface(root: Path) -> FileDataset:
 
 def _labels(name: str) -> dict[str, str]:
     """The attributes in a file name; with the reason why it cannot be used, where it cannot."""
-    for suffix in (*SUFFIXES, *SUFFIXES):
-        name = name.removesuffix(suffix)
-    age, *others = name.split("_")
+    age, *others = ENDINGS.sub("", name.lower()).split("_")
     years = age.isdigit() and int(age) <= OLDEST_YEARS
     known = {"age": str(int(age)), "age_band": age_band(int(age))} if years else {}
     if len(others) != 3:

@@ -9,7 +9,8 @@ import pytest
 
 from clipmodel.errors import UserError
 from probes.classification import Probe
-from probes.datasets.base import DataCard, DemographicDataset
+from probes.datasets.base import DemographicDataset
+from probes.datasets.cards import DataCard
 from probes.label_sets import LabelSet
 from probes.selection import Selection, select, where_text
 

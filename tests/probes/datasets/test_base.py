@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 import pytest
 
-from probes.datasets.base import DataCard, DemographicDataset
+from probes.datasets.base import DemographicDataset
+from probes.datasets.cards import DataCard
 
 CARD = DataCard(
     name="small", title="Small", version="1", licence="MIT", consent="none needed",

@@ -73,7 +73,7 @@ def test_spreadsheet_dates_are_repaired_with_a_warning(tmp_path: Path, date: str
         ("val/1.jpg,5-Foo,Male,Black,False", "line 2: age is '5-Foo'"),
         ("val/1.jpg,3-9,male,Black,False", "line 2: gender is 'male'"),
         ("val/1.jpg,3-9,Male,Asian,False", "line 2: race is 'Asian'"),
-        (",3-9,Male,Black,False", "names no file"),
+        (",3-9,Male,Black,False", "line 2: file is empty"),
         ("../1.jpg,3-9,Male,Black,False", "outside the folder"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 
 from clipmodel.errors import UserError
 from probes.datasets import UnreadableImageError
-from probes.datasets.base import DataCard
+from probes.datasets.cards import DataCard
 from probes.datasets.files import Box, FileDataset, checked_values, find, read_annotations
 
 from .conftest import WriteImages
@@ -66,8 +66,9 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
 
 
 def test_an_unknown_value_is_refused_with_its_line(tmp_path: Path) -> None:
-    column = pd.Series(["Male", None, "male"], name="gender")
+    index = pd.Index([2, 3, 5], name="line")  # line 4 of the file is blank
+    column = pd.Series(["Male", None, "male"], name="gender", index=index)
     with pytest.raises(UserError) as caught:
         checked_values(tmp_path / "a.csv", column, ["Female", "Male"])
-    assert caught.value.message.endswith("a.csv, line 4: gender is 'male'")
+    assert caught.value.message.endswith("a.csv, line 5: gender is 'male'")
     assert caught.value.remedy == "one of: Female, Male"

@@ -16,11 +16,15 @@ from probes.datasets.folder import load_image_folder, load_webdataset
 from .conftest import WriteImages, noise
 
 
-def test_the_outer_folder_is_the_label(tmp_path: Path, write_images: WriteImages) -> None:
-    write_images("nurse/a.jpg", "nurse/more/b.JPG", "pilot/c.png", "top.jpg", "pilot/notes.txt")
+def test_folders_are_labels_and_what_lies_in_none_is_counted(
+    tmp_path: Path, write_images: WriteImages
+) -> None:
+    write_images("nurse/a.jpg", "nurse/more/b.JPG", "pilot/c.png", "top.gif", "pilot/notes.txt")
     data = load_image_folder(tmp_path)
     assert data.frame["image_id"].tolist() == ["nurse/a.jpg", "nurse/more/b.JPG", "pilot/c.png"]
     assert data.values("folder").tolist() == ["nurse", "nurse", "pilot"]
+    assert data.values("folder_2").fillna("").tolist() == ["", "more", ""]
+    assert data.dropped["reason"].tolist() == ["the image is in no folder of a class"]
     assert data.open_image(1).size == (8, 6)
 
 

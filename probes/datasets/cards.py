@@ -1,0 +1,146 @@
+"""The card of a data set: what a reader of a report must know of it, and how an owner of data writes one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+from pydantic import Field
+
+from clipmodel.errors import UserError
+from clipmodel.yamlfile import StrictModel, closest, read_yaml_model
+
+Provenance = Literal["perceived", "self-reported", "by design", "public record", "not stated"]
+NOT_STATED = "not stated"
+REPLACED = (
+    "title", "version", "licence", "consent", "label_provenance", "labelled_by", "source", "caution",
+)  # fmt: skip
+UNVERIFIED = "(unverified)"
+"""Behind a licence that was not read at its source: the terms that came with a copy count."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataCard:
+    """What a reader of a report must know of the data."""
+
+    name: str
+    title: str
+    version: str
+    licence: str
+    consent: str
+    label_provenance: Provenance
+    caution: str
+    labelled_by: str = NOT_STATED  # who gave which label
+    source: str = NOT_STATED  # the paper or place the data come from
+    cluster: str | None = None  # the column whose equal values are no independent images
+    notes: tuple[str, ...] = ()  # what the loader repaired, cut or assumed, a sentence each
+
+
+class WrittenCard(StrictModel):
+    """A card that lies beside data of one's own: `people.card.yaml` beside people.csv, card.yaml in a folder.
+
+    Every key may be left out. The first ones replace what the card says. `cluster` names the column of
+    persons; `attributes` the columns that are attributes, where not all are; `orders` the natural order of
+    values; `values` what a value is to be called: {race: {Asian: East Asian}}. `images` lists further folders
+    that images may lie in: without it, what leads out of the data's own folder is refused.
+    """
+
+    title: str | None = None
+    version: str | None = None
+    licence: str | None = None
+    consent: str | None = None
+    label_provenance: Provenance | None = None
+    labelled_by: str | None = None
+    source: str | None = None
+    caution: str | None = None
+    cluster: str | None = None
+    attributes: list[str] | None = None
+    orders: dict[str, list[str]] = Field(default={})
+    values: dict[str, dict[str, str]] = Field(default={})
+    images: list[str] = Field(default=[])
+
+
+def card_file(path: Path) -> Path:
+    """Where the card of a file or folder of data lies."""
+    return path / "card.yaml" if path.is_dir() else path.with_name(f"{path.stem}.card.yaml")
+
+
+def written_card(path: Path) -> WrittenCard:
+    """The card beside a file or folder of data; an empty one where there is none.
+
+    Raises
+    ------
+    UserError
+        A key or value of the card is wrong.
+    """
+    file = card_file(path)
+    return read_yaml_model(file, WrittenCard, what="card") if file.is_file() else WrittenCard()
+
+
+def image_folders(path: Path) -> list[Path]:
+    """The folders that the images of some data may lie in: their own, and those of a card beside them."""
+    own = path if path.is_dir() else path.parent
+    return [own, *((own / name).expanduser() for name in written_card(path).images)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Described:
+    """A frame as its card describes it."""
+
+    frame: pd.DataFrame
+    attributes: list[str]
+    card: DataCard
+    orders: Mapping[str, list[str]]
+
+
+def describe(frame: pd.DataFrame, path: Path, *, attributes: list[str], card: DataCard) -> Described:
+    """Apply the card beside some data to what was read of them.
+
+    Parameters
+    ----------
+    frame
+        One row an image, with the attributes and the cluster as columns.
+    path
+        The file or folder of the data.
+    attributes
+        What would be attributes without a card.
+    card
+        What is known without a card.
+
+    Raises
+    ------
+    UserError
+        The card names a column or value that is not there.
+    """
+    written, file = written_card(path), card_file(path)
+    cluster = written.cluster or card.cluster
+    chosen = written.attributes or [name for name in attributes if name != cluster]
+    for name in [*chosen, *written.orders, *written.values, *([cluster] if cluster else [])]:
+        if name not in frame:
+            raise UserError(f"{file}: no column {name!r}", remedy=closest(name, attributes))
+    notes = list(card.notes)
+    for name, words in written.values.items():
+        for old, new in words.items():
+            if not (n := int((frame[name] == old).sum())):
+                known = sorted(frame[name].dropna().unique())
+                raise UserError(f"{file}: no image has {name} {old!r}", remedy=closest(old, known))
+            notes.append(f"{name} {old} is called {new} here, in {n:,} images: the card of the data says so.")
+        frame = frame.assign(**{name: frame[name].replace(words)})
+    given = {key: value for key in REPLACED if (value := getattr(written, key)) is not None}
+    return Described(
+        frame=frame,
+        attributes=chosen,
+        card=replace(card, cluster=cluster, notes=tuple(notes), **given),
+        orders=written.orders,
+    )
+
+
+def unknown_card(name: str, title: str, *, caution: str, notes: tuple[str, ...] = ()) -> DataCard:
+    """The card of data that nothing is known of until their owner writes one."""
+    return DataCard(
+        name=name, title=title, version=NOT_STATED, licence=NOT_STATED, consent=NOT_STATED,
+        label_provenance="not stated", caution=caution, notes=notes,
+    )  # fmt: skip

@@ -1,0 +1,77 @@
+"""Which images lie where: names that lead out of the folder of the data are found before anything is read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from clipmodel.images import FORMATS
+
+_SUFFIXES = {
+    "JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "WEBP": (".webp",), "GIF": (".gif",), "BMP": (".bmp",),
+    "TIFF": (".tif", ".tiff"), "JPEG2000": (".jp2",), "AVIF": (".avif",), "PPM": (".ppm",),
+}  # fmt: skip
+IMAGE_SUFFIXES = tuple(suffix for name in FORMATS for suffix in _SUFFIXES[name])
+"""Endings, in lower case, of the pictures that can be decoded here."""
+
+
+def find_images(root: Path) -> list[Path]:
+    """Every picture below a folder, by its ending, sorted; hidden files and folders are no data."""
+    found, seen = [], set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:  # a link that leads back upwards
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        chosen = [name for name in names if name.lower().endswith(IMAGE_SUFFIXES)]
+        found += [Path(folder, name) for name in chosen if not name.startswith(".")]
+    return sorted(found)
+
+
+def first_outside(root: Path, names: Sequence[str], *, folders: Sequence[Path] = ()) -> int | None:
+    """The position of the first name that leads out of a folder; None where all stay inside.
+
+    A name leads out by "..", as an absolute path, or through a symbolic link. What leads into one of the
+    other folders is inside. Links are looked for folder by folder, so that this is quick for many names.
+
+    Parameters
+    ----------
+    root
+        The folder that the names are relative to.
+    names
+        Paths of images.
+    folders
+        Other folders that images may lie in.
+    """
+    allowed = [folder.resolve() for folder in (root, *folders)]
+    inside: dict[str, bool] = {}
+    links: dict[str, set[str]] = {}
+    for position, name in enumerate(names):
+        last = name.rpartition("/")[2]
+        folder = name[: len(name) - len(last)]
+        if folder not in inside:
+            inside[folder] = _is_below(root / folder, allowed)
+            links[folder] = _links(root / folder)
+        stays = inside[folder] and last != ".."
+        if stays and last in links[folder]:
+            stays = _is_below(root / name, allowed)
+        if not stays:
+            return position
+    return None
+
+
+def _is_below(path: Path, folders: Sequence[Path]) -> bool:
+    resolved = path.resolve()
+    return any(resolved.is_relative_to(folder) for folder in folders)
+
+
+def _links(folder: Path) -> set[str]:
+    """The names of a folder that are symbolic links."""
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name for entry in entries if entry.is_symlink()}
+    except OSError:  # the folder is missing, which is told when an image is read
+        return set()

@@ -1,0 +1,188 @@
+"""Tables of annotations as they come: CSV, TSV or parquet to strings, with the damage that copies pick up.
+
+Repaired: a byte order mark, line ends of any system, separators after the last field, blanks around a field,
+the nameless column of running numbers that some programs write. Refused, because a repair would be a guess:
+rows of another length than the header, a quotation mark that is never closed, columns of one name.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from clipmodel.errors import UserError
+
+SEPARATORS = ",;\t|"
+SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
+QUOTE = '"'
+LINE, ROW = "line", "row"  # what the index of a table counts
+REPAIRS = "repairs"
+UNNAMED = re.compile(r"(Unnamed: \d+)?")  # how a column of running numbers is called
+
+
+def read_table(file: Path) -> pd.DataFrame:
+    """A CSV, TSV or parquet file as strings; NaN where a field is empty. The separator is detected.
+
+    The index says where a row stands: the line of the file, or the row of a parquet file, from 1. What was
+    repaired is told by `repairs`.
+
+    Raises
+    ------
+    UserError
+        The file is missing, empty, of another kind, or damaged.
+
+    Warns
+    -----
+    UserWarning
+        For each kind of repair.
+    """
+    if not file.is_file():
+        raise UserError(f"no table at {str(file)!r}", remedy="check the path after the colon")
+    if file.suffix.lower() not in SUFFIXES:
+        raise UserError(f"{file}: not a table by its name", remedy=f"use one of {', '.join(SUFFIXES)}")
+    table = _read_parquet(file) if file.suffix.lower() == ".parquet" else _read_text(file)
+    table = _named_columns(file, table)
+    if repeated := sorted(set(table.columns[table.columns.duplicated()])):
+        raise UserError(f"{file}: the column {repeated[0]!r} is there twice", remedy="rename or drop one")
+    if table.empty:
+        raise UserError(f"{file}: the table has no rows", remedy="write one row an image")
+    return table
+
+
+def repairs(table: pd.DataFrame) -> tuple[str, ...]:
+    """What was repaired in a table, a sentence each."""
+    return tuple(table.attrs.get(REPAIRS, ()))
+
+
+def add_repair(table: pd.DataFrame, sentence: str, *, file: Path) -> None:
+    """Note a repair of a table, and warn of it."""
+    warnings.warn(f"{file}: {sentence}", stacklevel=3)
+    table.attrs[REPAIRS] = (*repairs(table), sentence)
+
+
+def place(wrong: pd.Series) -> str:
+    """Where the first true value stands: "line 5", or "row 4" of a parquet file."""
+    return f"{wrong.index.name or ROW} {wrong.index[int(wrong.to_numpy().argmax())]}"
+
+
+def first_of(names: Sequence[str], table: pd.DataFrame) -> str | None:
+    """The first of some names that is a column."""
+    return next((name for name in names if name in table), None)
+
+
+def as_strings(table: pd.DataFrame) -> pd.DataFrame:
+    """Every value as a string, whole numbers without a point; NaN where it is missing or empty."""
+    text = table.convert_dtypes().astype("string").astype(object)
+    return text.where(text.notna() & (text != ""))
+
+
+def without_repeated_rows(table: pd.DataFrame, key: str, *, file: Path) -> pd.DataFrame:
+    """The table without rows that repeat another one in every column; what repeats in `key` alone stays."""
+    candidates = table[table[key].duplicated(keep=False)]
+    again = candidates.index[candidates.duplicated()]
+    if len(again):
+        table = table.drop(index=again)
+        add_repair(table, f"{len(again):,} rows that repeat another one in full were dropped.", file=file)
+    return table
+
+
+def _read_parquet(file: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_parquet(file)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UserError(f"{file}: not a parquet file, or damaged", remedy="write it again") from error
+    return as_strings(table.reset_index(drop=True)).set_index(pd.RangeIndex(1, len(table) + 1, name=ROW))
+
+
+def _read_text(file: Path) -> pd.DataFrame:
+    try:
+        # utf-8-sig: spreadsheets put a byte order mark before the first column's name.
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file}: not UTF-8 text", remedy="save it as UTF-8") from error
+    lines = text.split("\n")
+    separator = max(SEPARATORS, key=lines[0].count)
+    regular = QUOTE not in text and len({line.count(separator) for line in lines if line}) == 1
+    table = (_regular if regular else _irregular)(file, text, separator)
+    # Only the empty field is missing: "NA" and "None" may be values.
+    table = table.where(table != "")
+    edge = re.escape(separator)
+    blank_at_an_edge = re.search(f"(?:^|{edge})[ \xa0]|[ \xa0](?:{edge}|$)", text, re.MULTILINE)
+    return _stripped(file, table) if blank_at_an_edge else table
+
+
+def _regular(file: Path, text: str, separator: str) -> pd.DataFrame:
+    """Text without quotation marks and with fields of one number: hundreds of thousands of lines a second."""
+    lines = text.split("\n")
+    numbers = [number for number, line in enumerate(lines, start=1) if line]
+    header = lines[numbers[0] - 1].split(separator)
+    if len(numbers) == 1:
+        return pd.DataFrame(columns=header)
+    table = pd.read_csv(
+        io.StringIO(text), sep=separator, header=None, skiprows=numbers[0], names=range(len(header)),
+        dtype=str, keep_default_na=False, quoting=csv.QUOTE_NONE,
+    )  # fmt: skip
+    table.columns = pd.Index([name.strip() for name in header])
+    table.index = pd.Index(numbers[1:], name=LINE)
+    return table
+
+
+def _irregular(file: Path, text: str, separator: str) -> pd.DataFrame:
+    """Any other text, a record at a time; surplus separators after the last field do not count."""
+    reader = csv.reader(io.StringIO(text), delimiter=separator, strict=True)
+    records, numbers, start = [], [], 1
+    try:
+        for fields in reader:
+            if fields:
+                records.append(fields)
+                numbers.append(start)
+            start = reader.line_num + 1
+    except csv.Error as error:
+        remedy = 'close every quotation mark, and write "" for one inside a field'
+        raise UserError(f"{file}, line {start}: {error}", remedy=remedy) from error
+    if not records:
+        return pd.DataFrame()
+    header = [name.strip() for name in records[0]]
+    while header and not header[-1]:
+        header.pop()
+    for number, fields in zip(numbers, records, strict=True):
+        while len(fields) > len(header) and not fields[-1].strip():
+            fields.pop()
+        if len(fields) != len(header):
+            raise UserError(
+                f"{file}, line {number}: {len(fields)} fields, the header has {len(header)}",
+                remedy="put a field that holds the separator in quotes",
+            )
+    index = pd.Index(numbers[1:], name=LINE)
+    return pd.DataFrame(records[1:], columns=header, index=index, dtype=str)
+
+
+def _stripped(file: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """Without blanks around a field: "Male " would be a group of its own."""
+    stripped = table.apply(lambda column: column.str.strip())
+    n_changed = int((table.notna() & (stripped != table)).to_numpy().sum())
+    stripped = stripped.where(stripped != "")
+    if n_changed:
+        add_repair(stripped, f"Blanks around {n_changed:,} fields were removed.", file=file)
+    return stripped
+
+
+def _named_columns(file: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """Without the columns that have no name because there is nothing in them, or running numbers."""
+    kept = []
+    for position, name in enumerate(map(str, table.columns)):
+        if not UNNAMED.fullmatch(name):
+            kept.append(position)
+            continue
+        column = table.iloc[:, position]
+        steps = pd.to_numeric(column, errors="coerce").diff().iloc[1:]
+        if column.notna().any() and not (steps == 1).all():
+            raise UserError(f"{file}: column {position + 1} has no name", remedy="name it in the first line")
+    return table.iloc[:, kept] if len(kept) < table.shape[1] else table

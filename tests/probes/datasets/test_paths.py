@@ -1,0 +1,44 @@
+"""Names that lead out of the folder, and which files are pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from probes.datasets.paths import find_images, first_outside
+
+from .conftest import WriteImages
+
+
+@pytest.mark.parametrize(
+    ("name", "inside"),
+    [
+        ("a.jpg", True), ("b/a.jpg", True), ("b/../a.jpg", True), ("a..b.jpg", True), ("..a.jpg", True),
+        ("missing/a.jpg", True), ("../a.jpg", False), ("b/../../a.jpg", False), ("/etc/passwd", False),
+        ("/passwd", False), ("..", False), ("b/..", False), ("link.jpg", False), ("away/a.jpg", False),
+        ("loop.jpg", True),
+    ],
+)  # fmt: skip
+def test_names_lead_out_upwards_absolutely_or_through_links(
+    tmp_path: Path, write_images: WriteImages, name: str, inside: bool
+) -> None:
+    write_images("secret/a.jpg", "data/b/a.jpg")
+    root = tmp_path / "data"
+    (root / "link.jpg").symlink_to(tmp_path / "secret" / "a.jpg")
+    (root / "loop.jpg").symlink_to(root / "b" / "a.jpg")
+    (root / "away").symlink_to(tmp_path / "secret")
+    assert first_outside(root, ["ok.jpg", name]) == (None if inside else 1)
+    if name in ("link.jpg", "away/a.jpg"):
+        assert first_outside(root, [name], folders=[tmp_path / "secret"]) is None
+
+
+def test_an_absolute_name_below_the_folder_is_inside(tmp_path: Path) -> None:
+    assert first_outside(tmp_path, [str(tmp_path / "b" / "a.jpg")]) is None
+
+
+def test_pictures_are_found_by_any_ending_once(tmp_path: Path, write_images: WriteImages) -> None:
+    write_images("a.JPG", "b/c.tiff", "b/d.webp", "b/e.txt", ".hidden/f.jpg", "b/.g.jpg")
+    (tmp_path / "b" / "up").symlink_to(tmp_path)
+    found = [path.relative_to(tmp_path).as_posix() for path in find_images(tmp_path)]
+    assert found == ["a.JPG", "b/c.tiff", "b/d.webp"]
