@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from clipmodel.errors import UserError
+from probes.datasets import UnreadableImageError
 from probes.datasets.social_counterfactuals import SocialCounterfactuals
 
 from .conftest import noise
@@ -29,14 +30,13 @@ def write(file: Path, rows: list[tuple[object, ...]] = ROWS) -> Path:
 def test_each_type_is_an_attribute_and_each_set_a_cluster(tmp_path: Path) -> None:
     data = SocialCounterfactuals(write(tmp_path / "a.parquet"))
     assert data.attributes == ["a1_type", "a2_type", "gender", "physical", "race"]
-    assert data.values("race").tolist() == ["Black", "White"]
-    assert data.values("gender").tolist() == ["woman", "woman"]
-    assert data.values("physical").isna().all()
-    assert data.clusters.tolist() == ["7", "7"]
+    assert data.values("race").fillna("").tolist() == ["Black", "White", ""]
+    assert data.values("gender").tolist() == ["woman", "woman", "man"]
+    assert data.values("physical").fillna("").tolist() == ["", "", "obese"]
+    assert data.clusters.tolist() == ["7", "7", "8"]
     assert data.read_bytes(1) == noise(2)
-    assert data.dropped[["reason", "gender", "physical"]].to_numpy().tolist() == [
-        ["the row has no image", "man", "obese"]
-    ]
+    with pytest.raises(UnreadableImageError, match="the row has no image"):
+        data.read_bytes(2)
 
 
 def test_files_of_a_folder_are_joined_and_hashed(tmp_path: Path) -> None:
