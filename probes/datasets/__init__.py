@@ -3,45 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from clipmodel.errors import UserError
 from clipmodel.yamlfile import closest
-from probes.datasets.base import DataCard, DemographicDataset, UnreadableImageError
-from probes.datasets.casual_conversations import load_casual_conversations_v1
-from probes.datasets.celeba import load_celeba
-from probes.datasets.congress import load_congress
+from probes.datasets import (
+    casual_conversations,
+    casual_conversations_v2,
+    celeba,
+    congress,
+    emoji,
+    facet,
+    fairface,
+    geography,
+    lfwa,
+    miap,
+    pata,
+    ppb,
+    social_counterfactuals,
+    utkface,
+    visogender,
+)
+from probes.datasets.base import DemographicDataset, UnreadableImageError
+from probes.datasets.cards import DataCard
 from probes.datasets.embedded import EmbeddedDataset, load_embeddings
-from probes.datasets.emoji import EmojiDataset
-from probes.datasets.facet import load_facet
-from probes.datasets.fairface import load_fairface
 from probes.datasets.folder import load_image_folder, load_webdataset
-from probes.datasets.geography import load_dollar_street, load_geode
-from probes.datasets.miap import load_miap
+from probes.datasets.hugging_face import load_hugging_face
 from probes.datasets.predictions import load_predictions
-from probes.datasets.social_counterfactuals import SocialCounterfactuals
 from probes.datasets.table import TableDataset
-from probes.datasets.utkface import load_utkface
 
 __all__ = ["DataCard", "DemographicDataset", "EmbeddedDataset", "UnreadableImageError", "load_dataset"]
 
-EMBEDDED: dict[str, Callable[[], DemographicDataset]] = {"emoji": EmojiDataset}
-AT_PATH: dict[str, Callable[[Path], DemographicDataset]] = {
-    "table": TableDataset,
-    "fairface": load_fairface,
-    "utkface": load_utkface,
-    "celeba": load_celeba,
-    "congress": load_congress,
-    "casual_conversations_v1": load_casual_conversations_v1,
-    "facet": load_facet,
-    "miap": load_miap,
-    "geode": load_geode,
-    "dollar_street": load_dollar_street,
-    "social_counterfactuals": SocialCounterfactuals,
-    "folder": load_image_folder,
-    "webdataset": load_webdataset,
-    "embeddings": load_embeddings,
-    "predictions": load_predictions,
+
+@dataclass(frozen=True)
+class Kind:
+    """What KIND:PATH reads: a published data set with its card, or data of one's own."""
+
+    load: Callable[[Path], DemographicDataset]
+    card: DataCard | None = None
+    title: str = ""
+
+
+EMBEDDED: dict[str, Callable[[], DemographicDataset]] = {"emoji": emoji.EmojiDataset}
+AT_PATH: dict[str, Kind] = {
+    "fairface": Kind(fairface.load_fairface, fairface.CARD),
+    "utkface": Kind(utkface.load_utkface, utkface.CARD),
+    "celeba": Kind(celeba.load_celeba, celeba.CARD),
+    "lfwa": Kind(lfwa.load_lfwa, lfwa.CARD),
+    "facet": Kind(facet.load_facet, facet.CARD),
+    "miap": Kind(miap.load_miap, miap.CARD),
+    "ppb": Kind(ppb.load_ppb, ppb.CARD),
+    "congress": Kind(congress.load_congress, congress.CARD),
+    "casual_conversations_v1": Kind(
+        casual_conversations.load_casual_conversations_v1, casual_conversations.CARD
+    ),
+    "casual_conversations_v2": Kind(
+        casual_conversations_v2.load_casual_conversations_v2, casual_conversations_v2.CARD
+    ),
+    "visogender": Kind(visogender.load_visogender, visogender.CARD),
+    "pata": Kind(pata.load_pata, pata.CARD),
+    "social_counterfactuals": Kind(social_counterfactuals.SocialCounterfactuals, social_counterfactuals.CARD),
+    "geode": Kind(geography.load_geode, geography.GEODE),
+    "dollar_street": Kind(geography.load_dollar_street, geography.DOLLAR_STREET),
+    "table": Kind(TableDataset, title="CSV, TSV or parquet: a column of paths, a column an attribute"),
+    "folder": Kind(load_image_folder, title="folders of images, named by their class"),
+    "webdataset": Kind(load_webdataset, title="tar files of KEY.jpg with KEY.json"),
+    "hugging_face": Kind(load_hugging_face, title="a folder of Hugging Face's datasets"),
+    "embeddings": Kind(load_embeddings, title="npz or parquet: embeddings of images and texts"),
+    "predictions": Kind(load_predictions, title="a table with predictions, or scores by class"),
 }
 
 
@@ -64,5 +94,5 @@ def load_dataset(spec: str) -> DemographicDataset:
     if kind in AT_PATH:
         if not path:
             raise UserError(f"the data set {spec!r} needs a path", remedy=f"write {kind}:PATH")
-        return AT_PATH[kind](Path(path))
+        return AT_PATH[kind].load(Path(path))
     raise UserError(f"unknown data set {spec!r}", remedy=closest(kind, [*EMBEDDED, *AT_PATH]))

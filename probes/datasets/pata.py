@@ -1,0 +1,83 @@
+"""PATA (Seth et al. 2023): persons in scenes, as a list of URLs of which many are dead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from clipmodel.errors import UserError
+from probes.datasets.base import ID, REASON
+from probes.datasets.cards import DataCard
+from probes.datasets.files import FileDataset, find, open_annotations
+from probes.datasets.paths import find_images
+
+FILE, IMAGES = "pata_fairness.files.lst", "images"
+RACES = {
+    "black": "Black", "caucasian": "Caucasian", "eastasian": "East Asian", "hispanic": "Hispanic",
+    "indian": "Indian",
+}  # fmt: skip
+GENDERS, AGES = ("female", "male"), ("young", "old")
+ATTRIBUTES = ("scene", "race", "gender", "age")
+NO_LABEL = "the line does not name a scene, race, gender and age"
+NO_URL, NO_FILE = "the line has no URL", "the image of the URL is not in the folder"
+CARD = DataCard(
+    name="pata",
+    title="PATA (Protected Attribute Tag Association)",
+    version="2023",
+    licence="none stated for the list; images: their owners'",
+    consent="not asked: images found on the web",
+    label_provenance="perceived",
+    labelled_by="the authors, by what they searched for",
+    caution="Race, gender and age are what was searched for or perceived, in few values each.",
+    source="Seth et al., CVPR 2023; github.com/pata-fairness/pata_dataset",
+)
+
+
+def load_pata(root: Path) -> FileDataset:
+    """PATA: the folder of pata_fairness.files.lst and of images/, downloaded from its URLs.
+
+    The image of line N of the list is images/N.jpg, with any ending and leading zeros or none. Attributes:
+    scene, race (five), gender and age (two each). Lines without labels or a URL, and those whose image is not
+    there, are dropped and counted by group.
+
+    Raises
+    ------
+    UserError
+        The list is missing, or no image is there.
+    """
+    file = find(root, FILE, what="PATA")
+    lines = open_annotations(file).read().split("\n")
+    entries = [_entry(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    saved = {path.stem.lstrip("0"): path for path in find_images(root / IMAGES)}
+    frame = pd.DataFrame(entries, columns=[ID, *ATTRIBUTES, REASON]).astype(object)
+    there = frame[ID].isin(list(saved))
+    frame[REASON] = frame[REASON].mask(frame[REASON].isna() & ~there, NO_FILE)
+    kept = frame[frame[REASON].isna()].drop(columns=REASON)
+    if kept.empty:
+        raise UserError(
+            f"{root / IMAGES}: none of its images", remedy="save the image of line N of the list as N.jpg"
+        )
+    return FileDataset(
+        kept,
+        root=root,
+        attributes=ATTRIBUTES,
+        card=CARD,
+        files=[saved[name].relative_to(root).as_posix() for name in kept[ID]],
+        orders={"race": tuple(RACES.values()), "gender": GENDERS, "age": AGES},
+        dropped=frame[frame[REASON].notna()],
+    )
+
+
+def _entry(number: int, line: str) -> dict[str, str | None]:
+    """scene_race_gender_age|url; the scene may hold the separator, so the labels are read from the right."""
+    words, _, url = line.partition("|")
+    scene, race, gender, age = (*words.strip().rsplit("_", 3), *[""] * 3)[:4]
+    known = {
+        "scene": scene or None,
+        "race": RACES.get(race),
+        "gender": gender if gender in GENDERS else None,
+        "age": age if age in AGES else None,
+    }
+    reason = NO_LABEL if None in known.values() else None if url.strip().startswith("http") else NO_URL
+    return {ID: str(number), **known, REASON: reason}
