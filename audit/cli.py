@@ -26,7 +26,8 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with terminal.plain_warnings():
+                return super().invoke(ctx)
         except UserError as error:
             terminal.explain(error)
             raise typer.Exit(USER_ERROR) from error

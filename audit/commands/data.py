@@ -2,62 +2,106 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import warnings
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from audit.commands import terminal
 
 if TYPE_CHECKING:
-    from probes.datasets import DemographicDataset
+    import pandas as pd
+
+    from probes.datasets import DataCard, DemographicDataset
 
 VALUES_SHOWN = 12
+ROWS_SHOWN = 60  # of a crossing
+UNVERIFIED = "unverified: the licence was not read at its source; the terms that came with your copy count"
+OWN_CARD = (
+    "your own data: state licence and labels in people.card.yaml beside people.csv, or FOLDER/card.yaml"
+)
 
 app = typer.Typer(no_args_is_help=True, help="Which data sets there are, and whether one can be used.")
 
 
 @app.command("list", epilog="Example:  clip-audit data list")
 def list_() -> None:
-    """List what --data can name."""
+    """List what --data can name, with the licence and the origin of the labels."""
     from probes.datasets import AT_PATH, EMBEDDED
 
-    rows = []
-    for name, load in EMBEDDED.items():
-        dataset = load()
-        rows.append((name, dataset.card.title, f"{len(dataset):,}", dataset.card.licence))
-    for kind, reader in AT_PATH.items():
-        rows.append((f"{kind}:PATH", (reader.__doc__ or "").strip().splitlines()[0], "", "yours to know"))
-    columns = ("--data", "what it is", "images", "licence")
-    terminal.print_table(
-        terminal.out(), "Data sets", columns, rows, words={"--data", "what it is", "licence"}
-    )
-
-
-@app.command(epilog="Examples:  clip-audit data check emoji  ·  clip-audit data check table:people.csv")
-def check(data: Annotated[str, typer.Argument(metavar="KIND:PATH", help="The data set.")]) -> None:
-    """Read every image, and count the values of every attribute, missing and invisible ones included."""
-    from probes.datasets import EmbeddedDataset, load_dataset
-
-    dataset = load_dataset(data)
     console = terminal.out()
-    card = dataset.card
-    console.print(escape(f"{card.title}: {len(dataset):,} images, version {card.version}"), soft_wrap=True)
-    console.print(escape(f"licence: {card.licence}"), soft_wrap=True)
-    console.print(escape(f"labels: {card.label_provenance}; consent: {card.consent}"), soft_wrap=True)
-    for note in card.notes:
-        console.print(escape(f"note: {note}"), soft_wrap=True)
-    console.print(escape(f"caution: {card.caution}"), soft_wrap=True)
+    cards = [(name, load().card) for name, load in EMBEDDED.items()]
+    cards += [(f"{name}:PATH", kind.card) for name, kind in AT_PATH.items() if kind.card]
+    columns = ("--data", "what it is", "labels", "licence")
+    rows = [(name, card.title, card.label_provenance, card.licence) for name, card in cards]
+    terminal.print_table(console, "Published data sets", columns, rows, words=columns)
+    own = [(f"{name}:PATH", kind.title) for name, kind in AT_PATH.items() if not kind.card]
+    terminal.print_table(console, "Data of your own", columns[:2], own, words=columns)
+    console.print(f"\n{UNVERIFIED}\n{OWN_CARD}", soft_wrap=True)
+
+
+@app.command(
+    epilog="Examples:  clip-audit data check emoji  ·  clip-audit data check table:my.csv --by race,gender"
+)
+def check(
+    data: Annotated[str, typer.Argument(metavar="KIND:PATH", help="The data set.")],
+    by: Annotated[str, typer.Option(help="Attributes to cross, such as race,gender.")] = "",
+    images: Annotated[bool, typer.Option("--images/--no-images", help="Read every image.")] = True,
+) -> None:
+    """Show the card, count images by attribute and by crossing, and name what is missing or unreadable."""
+    from probes.datasets import EmbeddedDataset, load_dataset
+    from probes.datasets.census import attributes_of_interest
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # repairs are among the notes of the card
+        dataset = load_dataset(data)
+    attributes = attributes_of_interest(dataset, [name.strip() for name in by.split(",") if name.strip()])
+    console = terminal.out()
+    _print_card(dataset, console)
     _print_attributes(dataset, console)
-    for reason, n in dataset.dropped["reason"].value_counts().items():
-        console.print(escape(f"left out, {n:,}: {reason}"), soft_wrap=True)
+    if len(attributes) > 1:
+        _print_crossing(dataset, attributes, console)
+    _print_losses("Left out", dataset.dropped, attributes, console)
     if isinstance(dataset, EmbeddedDataset):
         n_images, dim = dataset.embeddings.shape
-        console.print(f"embeddings: {n_images:,} of {dim:,} dimensions; texts: {len(dataset.texts.rows):,}")
-    else:
-        _print_unreadable(dataset, console)
+        console.print(f"\nembeddings: {n_images:,} of {dim:,} dimensions; texts: {len(dataset.texts.rows):,}")
+    elif images:
+        _print_unreadable(dataset, attributes, console)
+
+
+def _print_card(dataset: DemographicDataset, console: Console) -> None:
+    card = dataset.card
+    console.print(f"[bold]{escape(card.title)}[/]: {len(dataset):,} images, version {escape(card.version)}")
+    made = Table.grid(padding=(0, 2))
+    made.add_column(style="dim")
+    made.add_column(overflow="fold")
+    for term, text in (*_terms(card), ("clusters", _clusters(dataset))):
+        made.add_row(term, escape(text))
+    for note in card.notes:
+        made.add_row("note", escape(note), style="yellow")
+    console.print(made)
+
+
+def _terms(card: DataCard) -> list[tuple[str, str]]:
+    return [
+        ("licence", card.licence),
+        ("consent", card.consent),
+        ("labels", f"{card.label_provenance}; by: {card.labelled_by}"),
+        ("source", card.source),
+        ("caution", card.caution),
+    ]
+
+
+def _clusters(dataset: DemographicDataset) -> str:
+    from probes.datasets.census import cluster_sizes
+
+    if dataset.card.cluster is None:
+        return "none known: every image counts on its own"
+    sizes = cluster_sizes(dataset)
+    return f"{len(sizes):,} by {dataset.card.cluster}, the largest of {int(sizes.max()):,} images"
 
 
 def _print_attributes(dataset: DemographicDataset, console: Console) -> None:
@@ -73,20 +117,44 @@ def _print_attributes(dataset: DemographicDataset, console: Console) -> None:
     terminal.print_table(console, "Attributes", columns, rows, words=columns[:2])
 
 
-def _print_unreadable(dataset: DemographicDataset, console: Console) -> None:
-    from probes.datasets import UnreadableImageError
-    from probes.datasets.base import ID
+def _print_crossing(dataset: DemographicDataset, attributes: list[str], console: Console) -> None:
+    from probes.datasets.census import crossing
+    from probes.records import MISSING
 
-    reasons: Counter[str] = Counter()
-    first: dict[str, str] = {}
+    counts = crossing(dataset, attributes)
+    table = counts.unstack(attributes[-1])
+    rows = []
+    for values, row in table.head(ROWS_SHOWN).iterrows():
+        names = values if isinstance(values, tuple) else (values,)
+        rows.append((*map(str, names), *(f"{n:,}" for n in row)))
+    *first, _ = attributes
+    columns = (*first, *(f"{value}" for value in table.columns))
+    terminal.print_table(console, f"{' by '.join(attributes)}, images", columns, rows, words=first)
+    if len(table) > ROWS_SHOWN:
+        console.print(f"and {len(table) - ROWS_SHOWN:,} more rows")
+    known = counts[[MISSING not in values for values in counts.index]]
+    least = int(known.to_numpy().argmin())
+    pairs = zip(attributes, known.index[least], strict=True)
+    smallest = ", ".join(f"{name} {value}" for name, value in pairs)
+    console.print(escape(f"smallest group: {smallest}, {int(known.iloc[least]):,} images"), soft_wrap=True)
+
+
+def _print_losses(title: str, lost: pd.DataFrame, attributes: list[str], console: Console) -> None:
+    from probes.datasets.census import losses
+
+    table = losses(lost, attributes)
+    columns = ("reason", "images", *attributes)
+    rows = [(str(reason), f"{n:,}", *map(str, rest)) for reason, n, *rest in table.itertuples(index=False)]
+    terminal.print_table(console, title, columns, rows, words=("reason", *attributes))
+
+
+def _print_unreadable(dataset: DemographicDataset, attributes: list[str], console: Console) -> None:
+    from probes.datasets.base import ID, REASON
+    from probes.datasets.census import unreadable
+
     with terminal.progress_bars() as progress:
-        for row in range(len(dataset)):
-            try:
-                dataset.open_image(row)
-            except UnreadableImageError as error:
-                reasons[str(error)] += 1
-                first.setdefault(str(error), str(dataset.frame[ID].iloc[row]))
-            progress("images read", row + 1, len(dataset))
-    console.print(f"\nunreadable images: {reasons.total():,} of {len(dataset):,}")
-    for reason, n in reasons.most_common():
-        console.print(escape(f"  {n:,}: {reason}, first {first[reason]}"), soft_wrap=True)
+        lost = unreadable(dataset, progress=progress)
+    _print_losses("Unreadable", lost, attributes, console)
+    console.print(f"\nunreadable images: {len(lost):,} of {len(dataset):,}")
+    for reason, group in lost.groupby(REASON, sort=False):
+        console.print(escape(f"  {len(group):,}: {reason}, first {group[ID].iloc[0]}"), soft_wrap=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -30,6 +32,22 @@ def explain(error: UserError) -> None:
     ERR.print(f"[bold red]Error:[/] {escape(error.message)}", soft_wrap=True)
     if error.remedy:
         ERR.print(f"[bold]Remedy:[/] {escape(error.remedy)}", soft_wrap=True)
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Warnings meant for a user as one line on standard error, without the line of code they came from."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def show_plainly(message: Warning | str, category: type[Warning], *place: Any, **rest: Any) -> None:
+            if issubclass(category, UserWarning):
+                ERR.print(f"[bold yellow]Warning:[/] {escape(str(message))}", soft_wrap=True)
+            else:
+                show(message, category, *place, **rest)
+
+        warnings.showwarning = show_plainly
+        yield
 
 
 @contextmanager

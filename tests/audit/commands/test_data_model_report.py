@@ -49,8 +49,11 @@ def write_squares(path: Path) -> None:
 def test_data_list_names_the_embedded_set_and_the_kinds(invoke: Invoke) -> None:
     result = invoke("data", "list")
     assert result.exit_code == 0
-    assert "emoji" in result.stdout
-    assert "table:PATH" in result.stdout
+    lines = {line.split()[0]: line for line in result.stdout.splitlines() if line.strip()}
+    assert "by design" in lines["emoji"]
+    assert "CC BY 4.0" in lines["fairface:PATH"]
+    assert "(unverified)" in lines["ppb:PATH"]
+    assert "table:PATH" in lines
 
 
 def test_data_check_counts_values_missing_and_unreadable(invoke: Invoke, workplace: Path) -> None:
@@ -61,10 +64,16 @@ def test_data_check_counts_values_missing_and_unreadable(invoke: Invoke, workpla
     (workplace / "7.png").write_bytes(b"no image")
     result = invoke("data", "check", "table:people.csv")
     assert result.exit_code == 0
-    rows = {line.split()[0]: line.split() for line in result.stdout.splitlines() if line.strip()}
+    attributes = result.stdout.partition("Attributes")[2].partition("\n\n")[0]
+    rows = {line.split()[0]: line.split() for line in attributes.splitlines() if line.strip()}
     # 24 of each tone; image 5 is dark and does not show it. Images 0 and 1 are women without a label.
     assert rows["tone"] == ["tone", "light", "24,", "dark", "23", "0", "1"]
     assert rows["gender"] == ["gender", "man", "24,", "woman", "22", "2", "0"]
+    # 8 women of each of three colours, two of them without a label; image 7, a man, cannot be read.
+    crossing = result.stdout.partition("gender by colour, images")[2].splitlines()
+    women = next(line.split() for line in crossing if line.startswith("woman"))
+    assert sorted(women[1:]) == ["7", "7", "8"]
+    assert "smallest group: gender woman" in result.stdout
     assert "unreadable images: 1 of 48" in result.stdout
     assert "1: the image cannot be decoded, first 7.png" in result.stdout
 
@@ -140,7 +149,8 @@ def test_check_of_a_file_of_scores_says_what_it_holds_and_leaves_out(invoke: Inv
     text = "path,gender,score_man,score_woman\na,m,.9,.1\nb,w,.2,.8\nc,w,.5,\n"
     (workplace / "scores.csv").write_text(text)
     shown = invoke("data", "check", "predictions:scores.csv").stdout
-    assert "note: The scores of an image add up to 1" in shown
-    assert "left out, 1: no score for some class" in shown
+    assert "note      The scores of an image add up to 1" in shown
+    lost = next(line for line in shown.splitlines() if line.startswith("no score for some class"))
+    assert lost.split()[-3:] == ["1", "w", "1"]
     assert "embeddings: 2 of 2 dimensions; texts: 2" in shown
     assert "unreadable" not in shown
