@@ -82,7 +82,9 @@ def outcome_counts(counts: pd.DataFrame, probe: Probe) -> Iterator[GroupCounts]:
         return  # a probe that is no classification: its results are measures
     own = counts[counts["probe"] == probe["name"]]
     parts = [
-        _misclassified_cells(own, probe) if outcome["kind"] == "misclassified" else _set_cells(own, outcome)
+        pd.concat([_misclassified_cells(own, probe), _missed_cells(own)], ignore_index=True)
+        if outcome["kind"] == "misclassified"
+        else _set_cells(own, outcome)
         for outcome in probe["outcomes"]
     ]
     cells = [
@@ -127,6 +129,16 @@ def _misclassified_cells(rows: pd.DataFrame, probe: Probe) -> pd.DataFrame:
     meant = predicted["event"].astype("str").map(lambda name: stands_for.get(name, name))
     wrong = meant.to_numpy() != predicted["truth"].astype("str").to_numpy()
     return predicted.assign(n=predicted["count"], count=np.where(wrong, predicted["count"], 0))
+
+
+def _missed_cells(rows: pd.DataFrame) -> pd.DataFrame:
+    """Misclassifications under the other rules: images that are given no class that is right for them."""
+    return rows[
+        (rows["event_kind"] == "set")
+        & (rows["event"] == "misclassified")
+        & (rows["rule"] != "argmax")
+        & ~rows["truth"].isin([MISSING, NO_TRUTH])
+    ]
 
 
 def _set_cells(rows: pd.DataFrame, outcome: Mapping[str, Any]) -> pd.DataFrame:

@@ -12,7 +12,14 @@ from probes.label_sets import DesignEdit, is_harm
 from probes.probe_base import ProbeBase, unique
 
 MISCLASSIFIED = "misclassified"
-Rule = Literal["argmax", "probability"]
+Rule = Literal["argmax", "top_k", "probability", "cosine", "calibrated"]
+RULE_KEYS: dict[str, str] = {
+    "top_k": "top_k",
+    "probability": "thresholds",
+    "cosine": "cosines",
+    "calibrated": "shares",
+}
+"""The key of the suite that holds the thresholds of a rule."""
 
 
 class Outcome(StrictModel):

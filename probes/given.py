@@ -123,7 +123,7 @@ def _check_predictions(probe: Probe, designs: Mapping[str, LabelSet], dataset: E
             f"probe {probe.name!r} has {len(designs)} class designs; predictions without scores answer one",
             remedy="keep one design, or give scores",
         )
-    if "probability" in probe.rules:
+    if others := [rule for rule in probe.rules if rule != "argmax"]:
         raise UserError(
-            f"probe {probe.name!r}: the rule 'probability' needs scores", remedy="keep argmax, or give scores"
+            f"probe {probe.name!r}: the rule {others[0]!r} needs scores", remedy="keep argmax, or give scores"
         )

@@ -29,7 +29,9 @@ HAPPENED, DID_NOT, NOT_ASKED = "1", "0", "-"
 KEYS = ("probe", "design", "template", "rule", "threshold")
 """Columns that name one specification: one way of asking one question."""
 EVENT_COLUMNS = ("truth", "event_kind", "event", "n", "count")
-RULES = ("argmax", "probability")
+RULES = ("argmax", "top_k", "probability", "cosine", "calibrated")
+RANGES = {"top_k": (1, np.inf), "probability": (0, 1), "cosine": (-1, 1), "calibrated": (0, 1)}
+"""Where the thresholds of a rule lie: k, t, c, and the share of images that each class is given to."""
 EVENT_KINDS = ("class", "set")
 FIXED_COLUMNS = {
     "measures": (
@@ -61,8 +63,9 @@ class Records:
     counts
         Columns `KEYS`, one column a group attribute, `EVENT_COLUMNS`. `n` images have this cell and truth;
         for `count` of them the event happened. Under rule "argmax" the class events are the predictions and
-        sum to `n`; under "probability" an event happens where its class, or one class of its set, reaches the
-        threshold. `threshold` is NaN for "argmax". Zero counts are kept.
+        sum to `n`; under the other rules (see `probes.rules`) an event happens where its class, or one class
+        of its set, is given; the set event "misclassified", where no class is given that is right for the
+        image. `threshold` is k, t, c or the share, and NaN for "argmax". Zero counts are kept.
     curves
         The columns of `counts`, set events only, for every threshold of the curve.
     excluded
@@ -217,7 +220,9 @@ def _check_values(name: str, table: pd.DataFrame) -> None:
         name, table, ~table["event_kind"].isin(EVENT_KINDS).to_numpy(), f"event_kind: one of {EVENT_KINDS}"
     )
     _refuse(name, table, np.isnan(threshold) != argmax, "threshold is NaN for argmax, and only there")
-    _refuse(name, table, (threshold < 0) | (threshold > 1), "threshold must lie in [0, 1]")
+    for rule, (low, high) in RANGES.items():
+        outside = (table["rule"] == rule).to_numpy() & ((threshold < low) | (threshold > high))
+        _refuse(name, table, outside, f"threshold must lie in [{low}, {high}] for {rule}")
     outside = ((table["count"] < 0) | (table["count"] > table["n"])).to_numpy()
     _refuse(name, table, outside, "count must lie in 0 ... n")
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
+import torch
 
 from clipmodel.errors import UserError
 from clipmodel.zoo import EmbeddingModel
-from probes.classification import Probe
 from probes.confounding import PROTECTED, confounding
 from probes.datasets.base import ID, DemographicDataset
 from probes.datasets.coarse import CoarseDataset
@@ -19,10 +19,14 @@ from probes.kinds import KINDS
 from probes.manifest import manifest
 from probes.planning import MeasurePlan, Plan, ProbePlan, plan
 from probes.records import Records
+from probes.rules import ARGMAX, CALIBRATED
 from probes.schema import Suite
-from probes.scoring import Head, Specification, Thresholds, ensemble, score, score_images
+from probes.scoring import Head, score, score_images
 from probes.selection import TRUTH, Selection
+from probes.specifications import ask, calibrate, specify
 from probes.tables import (
+    Cells,
+    clusters_table,
     counts_table,
     curve_table,
     images_table,
@@ -31,6 +35,7 @@ from probes.tables import (
     join_images,
     join_optional,
     measures_table,
+    pairs_table,
 )
 
 
@@ -55,6 +60,7 @@ def run_suite(
     store: EmbeddingStore | None = None,
     keep_images: bool = False,
     progress: Progress | None = None,
+    device: str | torch.device = "cpu",
 ) -> Records:
     """Run every probe of a suite.
 
@@ -68,6 +74,8 @@ def run_suite(
         Also return the per-image records.
     progress
         Called with what is being done, how many are done, and how many in all.
+    device
+        Where the scores are computed.
 
     Raises
     ------
@@ -88,15 +96,20 @@ def run_suite(
     results = []
     for number, probe in enumerate(planned.everything, start=1):
         if isinstance(probe, ProbePlan):
-            result = _run_probe(probe, images, embedded, head=head, plan=planned, keep_images=keep_images)
+            result = _run_probe(
+                probe, images, embedded,
+                head=head, plan=planned, keep_images=keep_images, device=device,
+            )  # fmt: skip
         else:
             result = _run_measure(probe, images, embedded, head=head, plan=planned, shrunk=shrunk)
         results.append(result)
         if progress:
             progress("probes", number, len(planned.everything))
     levels = {name: dataset.levels(name) for name in suite.attributes}
-    measured = [table for result in results for table in result.measures]
-    per_image = [table for result in results for table in result.images]
+
+    def gathered(name: str) -> list[pd.DataFrame]:
+        return [table for result in results for table in getattr(result, name)]
+
     return Records(
         manifest=manifest(
             suite,
@@ -107,11 +120,11 @@ def run_suite(
             images=images,
             confounding=_confounding(planned),
         ),
-        counts=join_counts([table for result in results for table in result.counts], levels),
-        curves=join_counts([table for result in results for table in result.curves], levels),
+        counts=join_counts(gathered("counts"), levels),
+        curves=join_counts(gathered("curves"), levels),
         excluded=join_excluded([result.excluded for result in results], levels),
-        images=join_images(per_image, levels) if per_image else None,
-        measures=join_optional("measures", measured, levels),
+        images=join_images(gathered("images"), levels) if gathered("images") else None,
+        **{name: join_optional(name, gathered(name), levels) for name in ("measures", "pairs", "clusters")},
     )
 
 
@@ -122,6 +135,8 @@ class _ProbeResult:
     curves: list[pd.DataFrame] = field(default_factory=list)
     images: list[pd.DataFrame] = field(default_factory=list)
     measures: list[pd.DataFrame] = field(default_factory=list)
+    pairs: list[pd.DataFrame] = field(default_factory=list)
+    clusters: list[pd.DataFrame] = field(default_factory=list)
 
 
 def _readable(planned: ProbePlan | MeasurePlan, images: EmbeddedImages) -> Selection:
@@ -161,62 +176,66 @@ def _run_probe(
     head: Head,
     plan: Plan,
     keep_images: bool,
+    device: str | torch.device,
 ) -> _ProbeResult:
     probe, selection = planned.probe, _readable(planned, images)
     vectors = images.of(selection.rows).embeddings
-    specifications, class_embeddings = _specifications(planned, embedded)
-    thresholds = _thresholds(plan.suite, probe)
+    question = ask(planned, plan.suite)
+    specifications, class_embeddings = specify(planned, embedded, cells=selection.cells)
+    for cuts in question.rules:
+        if cuts.rule == CALIBRATED:
+            specifications = calibrate(
+                specifications, vectors, class_embeddings,
+                cells=selection.cell, shares=cuts.thresholds, device=device,
+            )  # fmt: skip
+    clusters, number = _clusters(plan.dataset, selection)
     totals = score(
         vectors, class_embeddings, specifications,
-        cells=selection.cell, n_cells=len(selection.cells), head=head, thresholds=thresholds,
+        cells=selection.cell, n_cells=len(selection.cells), head=head, question=question,
+        clusters=number, device=device,
     )  # fmt: skip
     n = np.bincount(selection.cell, minlength=len(selection.cells))
+    cells = Cells(labels=selection.cells, n=n)
     pairs = list(zip(specifications, totals, strict=True))
-    counts = [
-        counts_table(spec, total, cells=selection.cells, n=n, rules=probe.rules, thresholds=thresholds)
-        for spec, total in pairs
-    ]
-    curves = [
-        curve_table(spec, total, cells=selection.cells, n=n, thresholds=thresholds)
-        for spec, total in pairs
-        if len(thresholds.curve)
-    ]
+    names = list(question.outcomes)
     labels = _image_labels(plan.dataset, selection)
-    records = [
-        images_table(spec, list(score_images(vectors, class_embeddings, spec, head=head)), labels=labels)
-        for spec in (specifications if keep_images else [])
-    ]
-    excluded = selection.excluded.assign(probe=probe.name)
-    return _ProbeResult(counts=counts, curves=curves, excluded=excluded, images=records)
+    return _ProbeResult(
+        excluded=selection.excluded.assign(probe=probe.name),
+        counts=[counts_table(spec, total, cells=cells, rules=question.rules) for spec, total in pairs],
+        curves=[
+            curve_table(spec, total, cells=cells, thresholds=question.curve)
+            for spec, total in pairs
+            if len(question.curve)
+        ],
+        images=[
+            images_table(spec, list(score_images(vectors, class_embeddings, spec, head=head)), labels=labels)
+            for spec in (specifications if keep_images else [])
+        ],
+        pairs=[
+            pairs_table(specifications[0], spec, total, cells=cells, rules=question.rules, outcomes=names)
+            for spec, total in pairs[1:]
+        ],
+        clusters=[
+            clusters_table(spec, total, clusters=clusters, outcomes=names)
+            for spec, total in pairs
+            if clusters is not None and ARGMAX in probe.rules
+        ],
+    )
 
 
-def _thresholds(suite: Suite, probe: Probe) -> Thresholds:
-    if "probability" not in probe.rules:
-        return Thresholds()
-    # Rounded, so that the points read 0.07 and not 0.07 and a rest.
-    curve = np.linspace(0, 1, suite.curve).round(6)
-    return Thresholds(named=np.sort(np.array(suite.thresholds)), curve=curve)
+def _clusters(
+    dataset: DemographicDataset, selection: Selection
+) -> tuple[pd.DataFrame | None, np.ndarray | None]:
+    """Pairs of group and cluster with their images, and the number of each image's pair.
 
-
-def _specifications(
-    planned: ProbePlan, embedded: Mapping[str, np.ndarray]
-) -> tuple[list[Specification], np.ndarray]:
-    """One specification a design and template, and the embeddings of the classes they share."""
-    # Sorted, so that not even the last bit of a matrix product depends on the order of the classes.
-    distinct = sorted({prompts for classes in planned.prompts.values() for prompts in classes.values()})
-    position = {prompts: i for i, prompts in enumerate(distinct)}
-    specifications = []
-    for (design, template), classes in planned.prompts.items():
-        names = sorted(classes)
-        specifications.append(
-            Specification(
-                key=(planned.probe.name, design, template),
-                classes=tuple(names),
-                columns=np.array([position[classes[name]] for name in names]),
-                sets=planned.events(design),
-            )
-        )
-    return specifications, np.stack([ensemble([embedded[text] for text in prompts]) for prompts in distinct])
+    None where every cluster holds one image: images are independent then, as far as the data know.
+    """
+    clusters = dataset.clusters.iloc[selection.rows].reset_index(drop=True)
+    if dataset.card.cluster is None or not clusters.duplicated().any():
+        return None, None
+    labels = selection.cells.drop(columns=TRUTH).iloc[selection.cell].reset_index(drop=True)
+    groups = labels.assign(cluster=clusters).groupby([*labels.columns, "cluster"], sort=True)
+    return groups.size().reset_index(name="n"), groups.ngroup().to_numpy(copy=True)
 
 
 def _image_labels(dataset: DemographicDataset, selection: Selection) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from clipmodel.yamlfile import StrictModel, read_yaml_model
-from probes.classification import Probe
+from probes.classification import RULE_KEYS, Probe
 from probes.errors import check_known, misplaced
 from probes.label_sets import LabelSet
 from probes.measures import MEASURE_PROBES
@@ -33,10 +33,14 @@ MODELS: tuple[type[ProbeBase], ...] = (Probe, *MEASURE_PROBES)
 PROBE_KINDS: dict[str, type[ProbeBase]] = {
     str(get_args(model.model_fields["kind"].annotation)[0]): model for model in MODELS
 }
+EXAMPLES = {"top_k": 5, "probability": 0.5, "cosine": 0.25, "calibrated": 0.05}
 DEFAULT_KIND: str = Probe.model_fields["kind"].default
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 Threshold = Annotated[float, Field(ge=0, le=1)]
+Cosine = Annotated[float, Field(ge=-1, le=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Places = Annotated[int, Field(ge=1)]
 
 
 def _of_its_kind(value: Any) -> ProbeBase:
@@ -113,6 +117,17 @@ class Suite(StrictModel):
     label_sets: dict[str, LabelSet] = Field(default={}, description="Label sets of this suite's own.")
     thresholds: Annotated[list[Threshold], AfterValidator(unique)] = Field(
         default=[], description="Where the rule 'probability' cuts."
+    )
+    top_k: Annotated[list[Places], AfterValidator(unique)] = Field(
+        default=[], description="The k of the rule 'top_k': how many of the closest classes are given."
+    )
+    cosines: Annotated[list[Cosine], AfterValidator(unique)] = Field(
+        default=[], description="Where the rule 'cosine' cuts."
+    )
+    shares: Annotated[list[Share], AfterValidator(unique)] = Field(
+        default=[],
+        description="For the rule 'calibrated': the share of images that each class is given to, of those "
+        "of another truth where there is one.",
     )
     curve: int = Field(default=101, ge=2, le=10_001, description="Points of the threshold curve on [0, 1].")
     probes: list[AnyProbe] = Field(min_length=1)
@@ -213,9 +228,21 @@ def _check_probe(suite: Suite, probe: Probe, place: list[int | str]) -> None:
             raise misplaced([*place, "outcomes", name], message, remedy="rename it")
         for i, set_name in enumerate(outcome.sets):
             check_known(set_name, sets, what="set", location=[*place, "outcomes", name, i])
-    if "probability" in probe.rules and not suite.thresholds:
-        message = "the rule 'probability' needs thresholds"
-        raise misplaced([*place, "rules"], message, remedy="add 'thresholds: [0.5]' to the suite")
+    _check_rules(suite, probe, designs, place)
+
+
+def _check_rules(suite: Suite, probe: Probe, designs: Sequence[LabelSet], place: Sequence[int | str]) -> None:
+    for rule in probe.rules:
+        key = RULE_KEYS.get(rule)
+        if key and not getattr(suite, key):
+            message = f"the rule {rule!r} needs {key}"
+            raise misplaced(
+                [*place, "rules"], message, remedy=f"add '{key}: [{EXAMPLES[rule]}]' to the suite"
+            )
+    fewest = min(len(design.names) for design in designs)
+    if "top_k" in probe.rules and (wrong := [k for k in suite.top_k if k >= fewest]):
+        message = f"the rule 'top_k' with k = {wrong[0]} gives every one of the {fewest} classes of a design"
+        raise misplaced([*place, "rules"], message, remedy=f"take k below {fewest}, or leave the rule out")
 
 
 def _edited_designs(suite: Suite, probe: Probe, place: Sequence[int | str]) -> list[LabelSet]:

@@ -1,18 +1,46 @@
 """The scoring engine: stored embeddings in, counts out, one pass for every class design and threshold.
 
-Shapes: N images, D embedding, U class embeddings of all specifications, C classes of one, S sets of one,
-G cells, T thresholds, K points of the curve. Inside, matrices are [C, N]: a reduction over the few classes
-then runs along contiguous images.
+Shapes: N images, D embedding, U class embeddings of all specifications, C classes of one, S sets of one, E
+events of one (its sets, and "misclassified" where it has a truth), G cells, T thresholds, K points of the
+curve. Inside, matrices are [C, N]: a reduction over the few classes then runs along contiguous images.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
+import torch
+from torch import Tensor
+
+from probes.counting import Counts, Tally
+from probes.rules import (
+    ARGMAX,
+    CALIBRATED,
+    COSINE,
+    PROBABILITY,
+    TOP_K,
+    Buckets,
+    Cuts,
+    argmax_levels,
+    calibrated_levels,
+    first_greatest,
+    top_k_levels,
+)
 
 CHUNK_IMAGES = 4096
+SHIFT = 0.25  # cosine at which an exponent is 1: the same for all designs, so that they share exponents
+FAINTEST = 1e-25  # a design whose greatest exponent is below has lost digits and is done again on its own
+
+
+class Rows(Protocol):
+    """Embeddings that are read a slice at a time: an array, or what lies in a store."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> np.ndarray: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +58,18 @@ class Specification:
         [C] the row of each class in the matrix of class embeddings.
     sets
         Events: name -> names of the classes in it.
+    right
+        [G, C] bool: the classes that are right for the images of a cell. None: the question has no truth.
+    cuts
+        [T, C] for the rule "calibrated": the cosine that a class must reach, ascending along T.
     """
 
     key: tuple[str, ...]
     classes: tuple[str, ...]
     columns: np.ndarray
     sets: Mapping[str, Sequence[str]]
+    right: np.ndarray | None = None
+    cuts: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if list(self.classes) != sorted(set(self.classes)):
@@ -69,36 +103,6 @@ class ImageScores:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Counts:
-    """Results of one specification, added up by cell.
-
-    Attributes
-    ----------
-    predictions
-        [G, C] images whose prediction is the class.
-    class_hits
-        [T, G, C] images whose probability of the class reaches the threshold.
-    set_hits
-        [T, G, S] images with at least one class of the set that reaches it.
-    curve
-        [K, G, S] the same for the points of the curve.
-    """
-
-    predictions: np.ndarray
-    class_hits: np.ndarray
-    set_hits: np.ndarray
-    curve: np.ndarray
-
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(
-            predictions=self.predictions + other.predictions,
-            class_hits=self.class_hits + other.class_hits,
-            set_hits=self.set_hits + other.set_hits,
-            curve=self.curve + other.curve,
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
 class Head:
     """How cosine similarities become probabilities.
 
@@ -114,74 +118,140 @@ class Head:
     scale: float
     bias: float | None = None
 
-    def probabilities(self, cosines: np.ndarray) -> np.ndarray:
-        """[C, N] cosine similarities -> [C, N] float32 probabilities."""
-        logits = np.float32(self.scale) * cosines
+    def shared(self, cosines: Tensor) -> Tensor:
+        """[U, N] cosines -> [U, N] what designs share: probabilities of a sigmoid, exponents of a softmax."""
         if self.bias is not None:
-            # sigmoid(x) = (1 + tanh(x/2)) / 2, which cannot overflow.
-            return (1 + np.tanh((logits + np.float32(self.bias)) / 2)) / 2
-        logits -= logits.max(axis=0)
-        np.exp(logits, out=logits)
-        logits /= logits.sum(axis=0)
-        return logits
+            return torch.sigmoid(self.scale * cosines + self.bias)
+        return torch.exp(self.scale * (cosines - SHIFT))
+
+    def probabilities(self, cosines: Tensor, shared: Tensor) -> Tensor:
+        """[C, N] cosines of one design and its rows of `shared` -> [C, N] probabilities."""
+        if self.bias is not None:
+            return shared
+        total = shared.sum(0)
+        probabilities = shared / total
+        lost = ~((shared.amax(0) > FAINTEST) & torch.isfinite(total))
+        if lost.any():
+            probabilities[:, lost] = torch.softmax(self.scale * cosines[:, lost], 0)
+        return probabilities
 
 
 @dataclass(frozen=True, kw_only=True)
-class Thresholds:
-    """Where the rule "probability" cuts: a few named thresholds, and the points of the curve."""
+class Question:
+    """What is counted for every specification of a probe.
 
-    named: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    Attributes
+    ----------
+    rules
+        The rules and their thresholds.
+    curve
+        [K] ascending probabilities: the events are counted at each of them too.
+    outcomes
+        Outcome -> the event that it is, "misclassified" or a set; what pairs and clusters are counted for.
+    """
+
+    rules: Sequence[Cuts] = (Cuts.of(ARGMAX),)
     curve: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    outcomes: Mapping[str, str] = field(default_factory=dict)
 
 
 def score(
-    images: np.ndarray,
+    images: Rows,
     class_embeddings: np.ndarray,
     specifications: Sequence[Specification],
     *,
     cells: np.ndarray,
     n_cells: int,
     head: Head,
-    thresholds: Thresholds,
+    question: Question,
+    clusters: np.ndarray | None = None,
     chunk: int = CHUNK_IMAGES,
+    device: str | torch.device = "cpu",
 ) -> list[Counts]:
-    """Count predictions and threshold crossings by cell, for every specification.
+    """Count, by cell and for every specification, predictions and who reaches which threshold.
 
     Parameters
     ----------
     images
-        [N, D] unit-norm embeddings.
+        [N, D] unit-norm embeddings; read a chunk at a time.
     class_embeddings
         [U, D] unit-norm embeddings; specifications share them.
     specifications
-        What to ask.
+        What to ask. The first is the baseline that every other one is paired with.
     cells
         [N] the cell of each image, 0 ... G-1.
     n_cells
         G.
     head
         How similarities become probabilities.
-    thresholds
-        Ascending; an image counts where p >= t.
+    question
+        The rules, the curve and the outcomes.
+    clusters
+        [N] a number from 0 for each cell and cluster, where clusters are to be counted.
     chunk
-        Images held at a time; memory grows with it.
+        Images held at a time; memory grows with it and not with N.
+    device
+        Where the arithmetic runs.
 
     Returns
     -------
     One `Counts` a specification, in their order.
     """
-    totals = [_nothing(spec, n_cells, thresholds) for spec in specifications]
+    where = torch.device(device)
+    classes = torch.from_numpy(np.ascontiguousarray(class_embeddings, np.float32)).to(where)
+    n_clusters = 0 if clusters is None else int(clusters.max(initial=-1)) + 1
+    tallies = [
+        Tally(
+            classes=spec.classes, sets={name: spec.members(name) for name in spec.sets}, right=spec.right,
+            rules=question.rules, curve=question.curve, outcomes=question.outcomes,
+            n_cells=n_cells, n_clusters=n_clusters, device=where,
+        )
+        for spec in specifications
+    ]  # fmt: skip
+    columns = [torch.from_numpy(spec.columns).to(where) for spec in specifications]
+    buckets = {
+        cuts.rule: Buckets(cuts.thresholds, where)
+        for cuts in question.rules
+        if cuts.rule in (PROBABILITY, COSINE)
+    }
     for start in range(0, len(images), chunk):
         part = slice(start, start + chunk)
-        cosines = class_embeddings @ images[part].T
-        for i, spec in enumerate(specifications):
-            probabilities, scores = _score_one(cosines, spec, head)
-            totals[i] += _count(probabilities, scores, cells[part], n_cells, thresholds)
-    return totals
+        cosines = classes @ torch.from_numpy(np.ascontiguousarray(images[part])).to(where).T
+        shared = head.shared(cosines)
+        own_cells = torch.from_numpy(cells[part]).to(where)
+        own_clusters = None if clusters is None else torch.from_numpy(clusters[part]).to(where)
+        baseline = None
+        for spec, own, tally in zip(specifications, columns, tallies, strict=True):
+            chosen = cosines.index_select(0, own)
+            probabilities = head.probabilities(chosen, shared.index_select(0, own))
+            levels = {
+                cuts.rule: _levels(cuts, chosen, probabilities, spec, buckets.get(cuts.rule))
+                for cuts in question.rules
+            }
+            happened = tally.add(levels, probabilities, own_cells, clusters=own_clusters, baseline=baseline)
+            baseline = happened if baseline is None else baseline
+    return [tally.counts() for tally in tallies]
+
+
+def _levels(
+    cuts: Cuts, cosines: Tensor, probabilities: Tensor, spec: Specification, buckets: Buckets | None
+) -> Tensor:
+    """[C, N] how many thresholds of a rule each class reaches."""
+    if cuts.rule == ARGMAX:
+        # Of the similarities, not the probabilities: those of a confident model round to 1 and tie.
+        return argmax_levels(first_greatest(cosines), len(cosines))
+    if cuts.rule == TOP_K:
+        return top_k_levels(cosines, cuts.thresholds)
+    if cuts.rule == CALIBRATED:
+        assert spec.cuts is not None
+        own = torch.from_numpy(spec.cuts.astype(np.float32)).to(cosines.device)
+        return calibrated_levels(cosines, own)
+    assert buckets is not None
+    return buckets(cosines if cuts.rule == COSINE else probabilities)
 
 
 def score_images(
-    images: np.ndarray,
+    images: Rows,
     class_embeddings: np.ndarray,
     spec: Specification,
     *,
@@ -189,63 +259,18 @@ def score_images(
     chunk: int = CHUNK_IMAGES,
 ) -> Iterator[ImageScores]:
     """Per-image results of one specification, a chunk at a time; arguments as for `score`."""
+    classes = torch.from_numpy(np.ascontiguousarray(class_embeddings[spec.columns], np.float32))
     for start in range(0, len(images), chunk):
-        yield _score_one(class_embeddings @ images[start : start + chunk].T, spec, head)[1]
-
-
-def _score_one(cosines: np.ndarray, spec: Specification, head: Head) -> tuple[np.ndarray, ImageScores]:
-    chosen = cosines[spec.columns]
-    # Of the similarities, not the probabilities: those of a confident model round to 1 and tie.
-    prediction = chosen.argmax(axis=0)
-    probabilities = head.probabilities(chosen)
-    best = [probabilities[spec.members(name)].max(axis=0, initial=-1) for name in spec.sets]
-    scores = ImageScores(
-        prediction=prediction,
-        probability=np.take_along_axis(probabilities, prediction[None], axis=0)[0],
-        sets=np.stack(best) if best else np.zeros((0, len(prediction)), np.float32),
-    )
-    return probabilities, scores
-
-
-def _count(
-    probabilities: np.ndarray, scores: ImageScores, cells: np.ndarray, n_cells: int, thresholds: Thresholds
-) -> Counts:
-    n_classes = len(probabilities)
-    pairs = np.bincount(cells * n_classes + scores.prediction, minlength=n_cells * n_classes)
-    return Counts(
-        predictions=pairs.reshape(n_cells, n_classes),
-        class_hits=_hits(probabilities, cells, n_cells, thresholds.named),
-        set_hits=_hits(scores.sets, cells, n_cells, thresholds.named),
-        curve=_hits(scores.sets, cells, n_cells, thresholds.curve),
-    )
-
-
-def _hits(values: np.ndarray, cells: np.ndarray, n_cells: int, thresholds: np.ndarray) -> np.ndarray:
-    """[T, G, R] how many of each cell's images reach each threshold, for R rows of values [R, N].
-
-    A histogram over the thresholds, added up from the top: one look at each value for all thresholds.
-    """
-    n_levels = len(thresholds) + 1
-    hits = np.zeros((len(thresholds), n_cells, len(values)), np.int64)
-    if not len(thresholds):
-        return hits
-    for row, row_values in enumerate(values):
-        reached = np.searchsorted(thresholds, row_values, side="right")  # number of thresholds <= value
-        histogram = np.bincount(cells * n_levels + reached, minlength=n_cells * n_levels)
-        at_least = histogram.reshape(n_cells, n_levels)[:, ::-1].cumsum(axis=1)[:, ::-1]
-        hits[:, :, row] = at_least[:, 1:].T
-    return hits
-
-
-def _nothing(spec: Specification, n_cells: int, thresholds: Thresholds) -> Counts:
-    n_classes, n_sets = len(spec.classes), len(spec.sets)
-    n_named, n_curve = len(thresholds.named), len(thresholds.curve)
-    return Counts(
-        predictions=np.zeros((n_cells, n_classes), np.int64),
-        class_hits=np.zeros((n_named, n_cells, n_classes), np.int64),
-        set_hits=np.zeros((n_named, n_cells, n_sets), np.int64),
-        curve=np.zeros((n_curve, n_cells, n_sets), np.int64),
-    )
+        cosines = classes @ torch.from_numpy(np.ascontiguousarray(images[start : start + chunk])).T
+        probabilities = head.probabilities(cosines, head.shared(cosines))
+        prediction = first_greatest(cosines)
+        none = torch.full((cosines.shape[1],), -1.0)
+        best = [probabilities[spec.members(name)].amax(0) if spec.sets[name] else none for name in spec.sets]
+        yield ImageScores(
+            prediction=prediction.numpy(),
+            probability=probabilities.gather(0, prediction[None])[0].numpy(),
+            sets=torch.stack(best).numpy() if best else np.zeros((0, len(prediction)), np.float32),
+        )
 
 
 def ensemble(embeddings: Sequence[np.ndarray]) -> np.ndarray:

@@ -1,29 +1,40 @@
 """Arrays of counts into the tidy tables of `probes.records`.
 
-Shapes: G cells, C classes, S set events, T thresholds, K points of the curve, N images.
+Shapes: G cells, C classes, T thresholds, K points of the curve, N images, M pairs of cell and cluster.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from probes.counting import Counts
 from probes.records import ALL, MISSING, empty_counts, empty_table
-from probes.scoring import Counts, ImageScores, Specification, Thresholds
+from probes.rules import ARGMAX, PROBABILITY, Cuts
+from probes.scoring import ImageScores, Specification
 from probes.selection import TRUTH
 
 
-def counts_table(
-    spec: Specification,
-    counts: Counts,
-    *,
-    cells: pd.DataFrame,
-    n: np.ndarray,
-    rules: Sequence[str],
-    thresholds: Thresholds,
-) -> pd.DataFrame:
+@dataclass(frozen=True, kw_only=True)
+class Cells:
+    """The cells of a probe.
+
+    Attributes
+    ----------
+    labels
+        G rows: the group attributes and "truth".
+    n
+        [G] images of each.
+    """
+
+    labels: pd.DataFrame
+    n: np.ndarray
+
+
+def counts_table(spec: Specification, counts: Counts, *, cells: Cells, rules: Sequence[Cuts]) -> pd.DataFrame:
     """The rows of `Records.counts` of one specification.
 
     Parameters
@@ -33,45 +44,30 @@ def counts_table(
     counts
         What the engine counted.
     cells
-        G rows: the group attributes and "truth".
-    n
-        [G] images of each cell.
+        Of the probe.
     rules
-        "argmax", "probability", or both.
-    thresholds
-        Those of the rule "probability".
+        Those that were counted.
     """
-    parts = []
-    if "argmax" in rules:
-        in_set = np.zeros((len(spec.classes), len(spec.sets)), np.int64)
-        for column, name in enumerate(spec.sets):
-            in_set[spec.members(name), column] = 1
-        predicted = np.concatenate([counts.predictions, counts.predictions @ in_set], axis=1)
-        events = _events(spec.classes, spec.sets)
-        parts.append(_rows(spec, np.array([np.nan]), cells, n, events, predicted[None]))
-    if "probability" in rules:
-        hits = np.concatenate([counts.class_hits, counts.set_hits], axis=2)
-        parts.append(_rows(spec, thresholds.named, cells, n, _events(spec.classes, spec.sets), hits))
+    events = _events(spec.classes, counts.events)
+    parts = [_rows(spec, cuts.rule, cuts.thresholds, cells, events, counts.hits[cuts.rule]) for cuts in rules]
     return pd.concat(parts, ignore_index=True)
 
 
-def curve_table(
-    spec: Specification, counts: Counts, *, cells: pd.DataFrame, n: np.ndarray, thresholds: Thresholds
-) -> pd.DataFrame:
-    """The rows of `Records.curves` of one specification; arguments as for `counts_table`."""
-    return _rows(spec, thresholds.curve, cells, n, _events((), spec.sets), counts.curve)
+def curve_table(spec: Specification, counts: Counts, *, cells: Cells, thresholds: np.ndarray) -> pd.DataFrame:
+    """The rows of `Records.curves` of one specification, at the thresholds [K] of the curve."""
+    return _rows(spec, PROBABILITY, thresholds, cells, _events((), counts.events), counts.curve)
 
 
-def _events(classes: Iterable[str], sets: Iterable[str]) -> pd.DataFrame:
-    pairs = [("class", name) for name in classes] + [("set", name) for name in sets]
+def _events(classes: Iterable[str], events: Iterable[str]) -> pd.DataFrame:
+    pairs = [("class", name) for name in classes] + [("set", name) for name in events]
     return pd.DataFrame(pairs, columns=["event_kind", "event"], dtype="str")
 
 
 def _rows(
     spec: Specification,
+    rule: str,
     thresholds: np.ndarray,
-    cells: pd.DataFrame,
-    n: np.ndarray,
+    cells: Cells,
     events: pd.DataFrame,
     counts: np.ndarray,
 ) -> pd.DataFrame:
@@ -82,14 +78,78 @@ def _rows(
         "probe": probe,
         "design": design,
         "template": template,
-        "rule": "argmax" if np.isnan(thresholds).all() else "probability",
+        "rule": rule,
         "threshold": thresholds[t],
-        **{name: cells[name].array.take(g) for name in cells},
+        **{name: cells.labels[name].array.take(g) for name in cells.labels},
         **{name: events[name].array.take(e) for name in events},
-        "n": n[g],
+        "n": cells.n[g],
         "count": counts.ravel(),
     }
     return pd.DataFrame(columns)
+
+
+def pairs_table(
+    first: Specification,
+    second: Specification,
+    counts: Counts,
+    *,
+    cells: Cells,
+    rules: Sequence[Cuts],
+    outcomes: Sequence[str],
+) -> pd.DataFrame:
+    """The rows of `Records.pairs` of two specifications, of which `counts` are the second's."""
+    own, number = _without_truth(cells)
+    parts = []
+    for cuts in rules:
+        o, t, g = (axis.ravel() for axis in np.indices((len(outcomes), len(cuts.thresholds), len(own.n))))
+        table = own.labels.iloc[g].reset_index(drop=True)
+        finest = counts.pairs[cuts.rule]  # [O, T, G, 4], by truth too
+        joint = np.stack([finest[:, :, number == i].sum(axis=2) for i in range(len(own.n))], axis=2)
+        parts.append(
+            table.assign(
+                probe=first.key[0], rule=cuts.rule, threshold=cuts.thresholds[t],
+                outcome=np.array(outcomes, object)[o],
+                design=first.key[1], template=first.key[2],
+                other_design=second.key[1], other_template=second.key[2],
+                n=own.n[g], both=joint[..., 3].ravel(), only_first=joint[..., 2].ravel(),
+                only_second=joint[..., 1].ravel(), neither=joint[..., 0].ravel(),
+            )
+        )  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def clusters_table(
+    spec: Specification, counts: Counts, *, clusters: pd.DataFrame, outcomes: Sequence[str]
+) -> pd.DataFrame:
+    """The rows of `Records.clusters` of one specification.
+
+    Parameters
+    ----------
+    clusters
+        M rows: the group attributes, cluster and n.
+    """
+    probe, design, template = spec.key
+    parts = [
+        clusters.assign(
+            probe=probe, design=design, template=template, rule=ARGMAX, threshold=np.nan,
+            outcome=outcome, count=own,
+        )
+        for outcome, own in zip(outcomes, counts.clusters, strict=True)
+    ]  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def _without_truth(cells: Cells) -> tuple[Cells, np.ndarray]:
+    """The cells, those that differ in truth only as one, and the number [G] of the one each goes into."""
+    names = [name for name in cells.labels if name != TRUTH]
+    if not names:
+        number = np.zeros(len(cells.labels), int)
+        labels = pd.DataFrame(index=range(1))
+    else:
+        groups = cells.labels.groupby(names, sort=False)
+        number = groups.ngroup().to_numpy()
+        labels = groups.size().index.to_frame(index=False)
+    return Cells(labels=labels, n=np.bincount(number, cells.n).astype(np.int64)), number
 
 
 def images_table(spec: Specification, scores: Sequence[ImageScores], *, labels: pd.DataFrame) -> pd.DataFrame:

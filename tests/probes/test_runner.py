@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from audit.result import AuditResult
 from clipmodel.errors import UserError
 from probes.datasets import load_dataset
 from probes.datasets.table import TableDataset
@@ -273,3 +274,102 @@ def test_quickstart_fits_the_embedded_data() -> None:
     assert set(by_name["gender"].selection.cells["truth"]) == {"woman", "man"}
     assert set(by_name["denigration"].designs) == {"default", "with_child"}
     assert np.isin(occupations.rows, planned.rows).all()
+
+
+EVERY_RULE: dict[str, Any] = {
+    **SUITE,
+    "top_k": [1, 2],
+    "cosines": [0.9],
+    "shares": [0.25],
+    "probes": [
+        {
+            **SUITE["probes"][0],
+            "rules": ["argmax", "top_k", "probability", "cosine", "calibrated"],
+            "designs": {"default": {}, "with_child": {"add": {"identity": ["child"]}}},
+            "outcomes": {"misclassified": [], "crime": ["harm: crime"]},
+        }
+    ],
+}
+
+
+@pytest.fixture
+def every_rule(model: FakeModel, data: TableDataset, store: EmbeddingStore) -> Records:
+    return run_suite(Suite.model_validate(EVERY_RULE), model, data, store=store, keep_images=True)
+
+
+def test_every_rule_keeps_the_contract(every_rule: Records) -> None:
+    validate(every_rule)
+    rules = every_rule.counts.groupby("rule")["threshold"].agg(lambda t: sorted(set(t.dropna())))
+    assert rules.to_dict() == {
+        "argmax": [], "calibrated": [0.25], "cosine": [0.9], "probability": [0.3, 0.9], "top_k": [1, 2],
+    }  # fmt: skip
+
+
+def test_misclassified_is_counted_under_every_rule(every_rule: Records) -> None:
+    """Pictures 2 and 5 are given the wrong label; red (200 + n, 20 + n, 20) has a cosine of .99 to its axis.
+
+    Of the blue pictures 3 and 4 the same holds, so at cosine .9 just these two lack their label. The first
+    two classes hold it for all but the picture that is labelled blue and is red: blue is its third.
+    """
+    rows = pick(every_rule.counts, design="default", template="plain", event="misclassified")
+    missed = rows.groupby(["rule", "threshold"], dropna=False)["count"].sum()
+    assert missed["argmax"].tolist() == [2]
+    assert missed["top_k", 1] == 2
+    assert missed["cosine", 0.9] == 2
+    result = AuditResult.from_records(every_rule)
+    rates = pick(result.rates, design="default", template="plain", outcome="misclassified", gender="(all)")
+    expected = {(rule, threshold): count for (rule, threshold), count in missed.items() if rule != "argmax"}
+    for (rule, threshold), count in expected.items():
+        row = pick(rates, rule=rule, threshold=threshold)
+        assert row[["n", "count"]].to_numpy().tolist() == [[6, count]]
+
+
+def test_a_calibrated_class_is_given_to_its_share_of_the_other_truths(every_rule: Records) -> None:
+    """Of the three pictures that are labelled blue, at most a quarter, which is none, is called red."""
+    rows = pick(every_rule.counts, rule="calibrated", design="default", template="plain")
+    false = rows[((rows["event"] == "red") & (rows["truth"] == "blue"))]
+    assert false["count"].sum() == 0
+    assert false["n"].sum() == 3
+    villains = pick(rows, event="villain")  # stands for no truth: at most one of six
+    assert villains["count"].sum() <= 1
+
+
+def test_pairs_equal_the_images_side_by_side(every_rule: Records) -> None:
+    images = every_rule.images
+    assert images is not None
+    wrong = images.assign(happened=images["prediction"] != images["truth"])
+    first = pick(wrong, design="default", template="plain").set_index("image_id")
+    pairs = pick(every_rule.pairs, rule="argmax", outcome="misclassified")
+    others = pairs[["other_design", "other_template"]].drop_duplicates().to_numpy().tolist()
+    assert others == [["default", "both"], ["with_child", "plain"], ["with_child", "both"]]
+    for design, template in others:
+        second = pick(wrong, design=design, template=template).set_index("image_id")
+        for gender in ("woman", "man", "(missing)"):
+            one = first.loc[first["gender"] == gender, "happened"]
+            other = second.loc[one.index, "happened"]
+            row = pick(pairs, other_design=design, other_template=template, gender=gender)
+            expected = [len(one), (one & other).sum(), (one & ~other).sum(), (~one & other).sum()]
+            counted = row[["n", "both", "only_first", "only_second"]].to_numpy().tolist()
+            assert counted == [expected]
+    assert set(every_rule.pairs["rule"]) == {"argmax", "top_k", "probability", "cosine", "calibrated"}
+
+
+def test_no_clusters_where_each_image_is_its_own(every_rule: Records) -> None:
+    assert every_rule.clusters is not None
+    assert len(every_rule.clusters) == 0
+
+
+def test_clusters_are_counted_by_group(
+    model: FakeModel, store: EmbeddingStore, write_table: Callable[[pd.DataFrame], Path]
+) -> None:
+    """The first three pictures are of one person; two of them have gender woman, the third is wrong."""
+    table = pd.DataFrame(ROWS, columns=["path", "colour", "label", "gender"])
+    table["subject_id"] = ["p", "p", "p", "q", "r", "s"]
+    dataset = TableDataset(write_table(table))
+    assert dataset.card.cluster == "subject_id"
+    records = run_suite(Suite.model_validate(SUITE), model, dataset, store=store)
+    validate(records)
+    rows = pick(records.clusters, probe="colour", template="plain", cluster="p")
+    counted = rows[["gender", "outcome", "n", "count"]].to_numpy().tolist()
+    assert counted == [["man", "misclassified", 1, 1], ["woman", "misclassified", 2, 0]]
+    assert set(records.clusters["rule"]) == {"argmax"}

@@ -81,10 +81,16 @@ def test_the_hash_is_of_the_meaning(suite: Suite, tmp_path: Path) -> None:
         ("name: red, is:", "name: red, iss:", 8, "did you mean 'is'"),
         ("{not: [train]}", "{nto: [train]}", 14, "did you mean 'not'"),
         ("label_set: colours", "label_set: colors", 16, "unknown label set 'colors' (did you mean 'colours'"),
-        ("    rules: [argmax, probability]", "    rules: [argmx]", 18, "'argmax' or 'probability'"),
+        ("    rules: [argmax, probability]", "    rules: [argmx]", 18, "'cosine' or 'calibrated'"),
         ("[0.2, 0.5]", "[0.2, 1.5]", 11, "less than or equal to 1"),
         ("[0.2, 0.5]", "[0.2, 0.2]", 11, "0.2 is there twice"),
         ("thresholds: [0.2, 0.5]", "", 18, "the rule 'probability' needs thresholds"),
+        ("argmax, probability]", "argmax, top_k]", 18, "the rule 'top_k' needs top_k (add 'top_k: [5]'"),
+        ("argmax, probability]", "cosine]", 18, "the rule 'cosine' needs cosines"),
+        ("argmax, probability]", "calibrated]", 18, "the rule 'calibrated' needs shares"),
+        ("thresholds: [0.2, 0.5]", "top_k: [0]", 11, "greater than or equal to 1"),
+        ("thresholds: [0.2, 0.5]", "cosines: [-1.1]", 11, "greater than or equal to -1"),
+        ("thresholds: [0.2, 0.5]", "shares: [1.0]", 11, "less than 1"),
         ('["{a} {label}"]', '["{a} {lable}"]', 2, "needs {label} once"),
         ("templates: {plain", "templates: {plian", 13, "unknown template 'plain' (did you mean 'plian'"),
         ('templates: {plain: ["{a} {label}"]}', "templates: emojy", 2, "did you mean 'emoji'"),
@@ -123,6 +129,13 @@ def test_outcomes_as_a_list_are_misclassifications_only(tmp_path: Path) -> None:
     listed = SUITE.replace('outcomes: {misclassified: [], crime: ["harm: crime"]}', "outcomes: [crime]")
     with pytest.raises(UserError, match="needs the sets it counts"):
         load_suite(write(tmp_path, listed))
+
+
+def test_a_k_that_gives_every_class_is_refused(tmp_path: Path) -> None:
+    """The smaller of the two designs has three classes."""
+    text = SUITE.replace("thresholds: [0.2, 0.5]", "top_k: [2, 3]").replace("argmax, probability", "top_k")
+    with pytest.raises(UserError, match=r"line 18: .*k = 3 gives every one of the 3 classes"):
+        load_suite(write(tmp_path, text))
 
 
 def test_two_probes_of_one_name_are_refused(tmp_path: Path) -> None:

@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 
-from probes.scoring import Head, Specification, Thresholds, ensemble, score, score_images
+from probes.classification import MISCLASSIFIED
+from probes.counting import Counts
+from probes.rules import ARGMAX, CALIBRATED, COSINE, PROBABILITY, TOP_K, Cuts
+from probes.scoring import Head, Question, Specification, ensemble, score, score_images
 
 NAMED = (0.1, 0.5)
 CURVE = tuple(i / 10 for i in range(11))
-THRESHOLDS = Thresholds(named=np.array(NAMED), curve=np.array(CURVE))
+RULES = [
+    Cuts.of(ARGMAX),
+    Cuts.of(TOP_K, [1, 3]),
+    Cuts.of(PROBABILITY, list(NAMED)),
+    Cuts.of(COSINE, [0.0, 0.3]),
+    Cuts.of(CALIBRATED, [0.1, 0.4]),
+]
+QUESTION = Question(
+    rules=RULES, curve=np.array(CURVE), outcomes={"harmful": "harm", MISCLASSIFIED: MISCLASSIFIED}
+)
+ASKED = Question(rules=RULES[:1] + RULES[2:3], curve=np.array(CURVE))
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
     return (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
 
 
-def specification(classes: list[str], columns: list[int], sets: dict[str, list[str]]) -> Specification:
-    return Specification(key=("p", "d", "t"), classes=tuple(classes), columns=np.array(columns), sets=sets)
+def specification(
+    classes: list[str], columns: list[int], sets: dict[str, list[str]], **more: Any
+) -> Specification:
+    return Specification(
+        key=("p", "d", "t"), classes=tuple(classes), columns=np.array(columns), sets=sets, **more
+    )
 
 
 def naive_probabilities(image: np.ndarray, classes: np.ndarray, head: Head) -> list[float]:
@@ -30,113 +48,218 @@ def naive_probabilities(image: np.ndarray, classes: np.ndarray, head: Head) -> l
     return [value / sum(exponents) for value in exponents]
 
 
+def naive_assigned(
+    rule: str, threshold: float, cosines: list[float], p: list[float], cuts: dict[float, np.ndarray]
+) -> list[bool]:
+    """Which classes one image is given."""
+    places = range(len(cosines))
+    if rule == ARGMAX:
+        return [place == cosines.index(max(cosines)) for place in places]
+    if rule == TOP_K:
+        best = sorted(places, key=lambda place: (-cosines[place], place))[: int(threshold)]
+        return [place in best for place in places]
+    if rule == PROBABILITY:
+        return [value >= threshold for value in p]
+    if rule == COSINE:
+        return [value >= threshold for value in cosines]
+    return [value >= cut for value, cut in zip(cosines, cuts[threshold], strict=True)]
+
+
 @pytest.fixture
 def random_case() -> dict:
     rng = np.random.default_rng(0)
+    cuts = np.sort(rng.normal(0.1, 0.3, (2, 6)), axis=0).astype(np.float32)
+    # Five cells; of the first design's classes, a or b is right for the images of a cell, or two of them are.
+    right = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 1], [1, 0, 0, 0], [1, 0, 0, 0]])
     return {
         "images": unit(rng.normal(size=(137, 8))),
         "classes": unit(rng.normal(size=(7, 8))),
         "cells": rng.integers(0, 5, 137),
+        "clusters": rng.integers(0, 30, 137),
         "specifications": [
-            specification(["a", "b", "c", "d"], [3, 0, 5, 1], {"harm": ["d", "b"], "plain": ["a", "c"]}),
-            specification(["b", "z"], [0, 6], {"harm": ["b"], "plain": []}),
+            specification(
+                ["a", "b", "c", "d"], [3, 0, 5, 1], {"harm": ["d", "b"], "plain": ["a", "c"]},
+                right=right.astype(bool), cuts=cuts[:, :4],
+            ),
+            specification(
+                ["b", "z"], [0, 6], {"harm": ["b"], "plain": []},
+                right=right[:, 1:3].astype(bool), cuts=cuts[:, 4:],
+            ),
         ],
-    }
+    }  # fmt: skip
+
+
+def count(case: dict, head: Head, question: Question = QUESTION, **more: Any) -> list[Counts]:
+    return score(
+        case["images"], case["classes"], case["specifications"],
+        cells=case["cells"], n_cells=6, head=head, question=question, **more,
+    )  # fmt: skip
+
+
+def naive_events(case: dict, head: Head, spec: Specification, cuts: Cuts) -> tuple[np.ndarray, np.ndarray]:
+    """[T, N, C] and [T, N, E]: one image and one threshold at a time."""
+    given = np.zeros((len(cuts.thresholds), len(case["images"]), len(spec.classes)), bool)
+    events = np.zeros((len(cuts.thresholds), len(case["images"]), len(spec.sets) + 1), bool)
+    assert spec.cuts is not None
+    assert spec.right is not None
+    own = dict(zip((0.4, 0.1), spec.cuts, strict=True))
+    for n, image in enumerate(case["images"]):
+        vectors = case["classes"][spec.columns]
+        p = naive_probabilities(image, vectors, head)
+        cosines = [float(image @ row) for row in vectors]
+        for t, threshold in enumerate(cuts.thresholds):
+            given[t, n] = naive_assigned(cuts.rule, threshold, cosines, p, own)
+            names = {name for name, yes in zip(spec.classes, given[t, n], strict=True) if yes}
+            right = {
+                name for name, yes in zip(spec.classes, spec.right[case["cells"][n]], strict=True) if yes
+            }
+            events[t, n] = [
+                *(bool(names & set(members)) for members in spec.sets.values()),
+                not names & right,
+            ]
+    return given, events
 
 
 @pytest.mark.parametrize("bias", [None, -2.0])
 @pytest.mark.parametrize("chunk", [16, 4096])
 def test_counts_equal_a_loop_over_images(random_case: dict, bias: float | None, chunk: int) -> None:
-    head = Head(scale=7.0, bias=bias)
-    images, classes, cells = random_case["images"], random_case["classes"], random_case["cells"]
-    results = score(
-        images, classes, random_case["specifications"],
-        cells=cells, n_cells=6, head=head, thresholds=THRESHOLDS, chunk=chunk,
-    )  # fmt: skip
+    head, cells = Head(scale=7.0, bias=bias), random_case["cells"]
+    results = count(random_case, head, chunk=chunk, clusters=random_case["clusters"])
     for spec, result in zip(random_case["specifications"], results, strict=True):
-        predictions = np.zeros((6, len(spec.classes)), int)
-        class_hits = np.zeros((len(NAMED), 6, len(spec.classes)), int)
-        curve = np.zeros((len(CURVE), 6, len(spec.sets)), int)
-        for image, cell in zip(images, cells, strict=True):
-            p = naive_probabilities(image, classes[spec.columns], head)
-            predictions[cell, p.index(max(p))] += 1
-            for t, threshold in enumerate(NAMED):
-                class_hits[t, cell] += [value >= threshold for value in p]
-            for k, threshold in enumerate(CURVE):
-                for s, members in enumerate(spec.sets.values()):
-                    curve[k, cell, s] += any(p[spec.classes.index(m)] >= threshold for m in members)
-        np.testing.assert_array_equal(result.predictions, predictions)
-        np.testing.assert_array_equal(result.class_hits, class_hits)
-        np.testing.assert_array_equal(result.curve, curve)
-        np.testing.assert_array_equal(result.set_hits, curve[[CURVE.index(t) for t in NAMED]])
+        assert result.events == ("harm", "plain", MISCLASSIFIED)
+        for cuts in RULES:
+            given, events = naive_events(random_case, head, spec, cuts)
+            both = np.concatenate([given, events], axis=2)
+            expected = np.stack([both[:, cells == cell].sum(axis=1) for cell in range(6)], axis=1)
+            np.testing.assert_array_equal(result.hits[cuts.rule], expected, err_msg=cuts.rule)
+        _, events = naive_events(random_case, head, spec, Cuts.of(PROBABILITY, list(CURVE)))
+        expected = np.stack([events[:, cells == cell].sum(axis=1) for cell in range(6)], axis=1)
+        np.testing.assert_array_equal(result.curve, expected)
+        _, events = naive_events(random_case, head, spec, RULES[0])
+        by_cluster = [np.bincount(random_case["clusters"], row, minlength=30) for row in events[0].T]
+        np.testing.assert_array_equal(result.clusters, [by_cluster[0], by_cluster[2]])
+
+
+@pytest.mark.parametrize("bias", [None, -2.0])
+def test_joint_counts_equal_a_loop_over_images(random_case: dict, bias: float | None) -> None:
+    head, cells = Head(scale=7.0, bias=bias), random_case["cells"]
+    first, second = random_case["specifications"]
+    results = count(random_case, head, chunk=50)
+    assert results[0].pairs == {}
+    for cuts in RULES:
+        one, other = (naive_events(random_case, head, spec, cuts)[1] for spec in (first, second))
+        for o, event in enumerate((0, 2)):  # "harm" and "misclassified"
+            for t in range(len(cuts.thresholds)):
+                for cell in range(6):
+                    inside = cells == cell
+                    pairs = list(zip(one[t, inside, event], other[t, inside, event], strict=True))
+                    expected = [pairs.count(pair) for pair in [(False, False), (False, True), (True, False)]]
+                    expected.append(pairs.count((True, True)))
+                    assert results[1].pairs[cuts.rule][o, t, cell].tolist() == expected
+
+
+def test_counts_of_two_halves_add_up(random_case: dict) -> None:
+    head, whole = Head(scale=7.0), count(random_case, Head(scale=7.0), clusters=random_case["clusters"])
+    clusters = random_case["clusters"]
+    clusters[[0, 70]] = 29, 29  # so that both halves have the same number of clusters
+    whole = count(random_case, head, clusters=clusters)
+    halves = [
+        count({**random_case, "images": random_case["images"][half], "cells": random_case["cells"][half]},
+              head, clusters=clusters[half])
+        for half in (slice(0, 70), slice(70, None))
+    ]  # fmt: skip
+    for total, one, other in zip(whole, *halves, strict=True):
+        added = one + other
+        for name in ("hits", "pairs"):
+            for rule, expected in getattr(total, name).items():
+                np.testing.assert_array_equal(getattr(added, name)[rule], expected)
+        np.testing.assert_array_equal(added.curve, total.curve)
+        np.testing.assert_array_equal(added.clusters, total.clusters)
+
+
+def test_one_design_is_scored_alike_alone_and_beside_others(random_case: dict) -> None:
+    """The designs share their exponents, and not a digit of one depends on the classes of another."""
+    head = Head(scale=100.0)
+    beside = count(random_case, head)[1]
+    alone = count({**random_case, "specifications": random_case["specifications"][1:]}, head)[0]
+    np.testing.assert_array_equal(beside.curve, alone.curve)
+    for rule in beside.hits:
+        np.testing.assert_array_equal(beside.hits[rule], alone.hits[rule])
+
+
+@pytest.mark.parametrize("scale", [100.0, 1000.0])
+def test_similarities_far_from_the_shared_shift_keep_their_digits(scale: float) -> None:
+    """All cosines are below -0.9, or the scale is huge: exp(scale * (cos - 0.25)) is 0 or infinite there."""
+    classes = unit(np.array([[-1.0, 0.02], [-1.0, 0.03], [1.0, 0.0]]))
+    image = unit(np.array([[1.0, 0.0]]))
+    for columns in ([0, 1], [2, 0]):
+        spec = specification(["a", "b"], columns, {"b": ["b"]})
+        scores = next(score_images(image, classes, spec, head=Head(scale=scale)))
+        expected = naive_probabilities(image[0], classes[columns], Head(scale=scale))
+        np.testing.assert_allclose(scores.sets[0], [expected[1]], rtol=1e-3, atol=1e-12)
 
 
 def test_a_cell_without_images_keeps_its_zeros(random_case: dict) -> None:
-    result = score(
-        random_case["images"], random_case["classes"], random_case["specifications"],
-        cells=random_case["cells"], n_cells=6, head=Head(scale=7.0), thresholds=THRESHOLDS,
+    result = count(random_case, Head(scale=7.0))[0]
+    assert result.hits[ARGMAX][0, 5].sum() == 0
+    assert result.hits[ARGMAX][0, :, :4].sum() == len(random_case["images"])
+
+
+def ask(
+    images: np.ndarray, classes: np.ndarray, spec: Specification, head: Head, question: Question
+) -> Counts:
+    return score(
+        unit(images), unit(classes), [spec],
+        cells=np.zeros(len(images), int), n_cells=1, head=head, question=question,
     )[0]  # fmt: skip
-    assert result.predictions[5].sum() == 0
-    assert result.predictions.sum() == len(random_case["images"])
 
 
 def test_a_tie_goes_to_the_name_that_sorts_first() -> None:
     """Both classes have the same embedding: their similarities are equal to the last bit."""
-    classes = unit(np.array([[1.0, 0.0], [1.0, 0.0]]))
+    classes = np.array([[1.0, 0.0], [1.0, 0.0]])
     spec = specification(["apple", "zebra"], [1, 0], {})
-    images = unit(np.array([[1.0, 0.3]]))
-    result = score(
-        images, classes, [spec],
-        cells=np.zeros(1, int), n_cells=1, head=Head(scale=1.0), thresholds=Thresholds(),
-    )[0]  # fmt: skip
-    assert result.predictions.tolist() == [[1, 0]]
+    question = Question(rules=[Cuts.of(ARGMAX), Cuts.of(TOP_K, [1])])
+    result = ask(np.array([[1.0, 0.3]]), classes, spec, Head(scale=1.0), question)
+    assert result.hits[ARGMAX].tolist() == result.hits[TOP_K].tolist() == [[[1, 0]]]
 
 
 def test_a_confident_model_still_ranks_by_similarity() -> None:
     """A sigmoid of 40 and of 50 is 1 in float32: the prediction must not come from a tie of probabilities."""
-    classes = unit(np.array([[1.0, 0.5], [1.0, 0.0]]))
     spec = specification(["apple", "zebra"], [0, 1], {})
-    result = score(
-        unit(np.array([[1.0, 0.0]])), classes, [spec],
-        cells=np.zeros(1, int), n_cells=1, head=Head(scale=50.0, bias=0.0), thresholds=Thresholds(),
-    )[0]  # fmt: skip
-    assert result.predictions.tolist() == [[0, 1]]
+    classes = np.array([[1.0, 0.5], [1.0, 0.0]])
+    result = ask(np.array([[1.0, 0.0]]), classes, spec, Head(scale=50.0, bias=0.0), Question())
+    assert result.hits[ARGMAX].tolist() == [[[0, 1]]]
 
 
 def test_a_probability_equal_to_the_threshold_reaches_it() -> None:
     """Two classes at the same distance have p = 1/2 each: at t = 0.5 both count, just above neither."""
     spec = specification(["a", "b"], [0, 1], {"both": ["a", "b"]})
-    result = score(
-        unit(np.array([[1.0, 1.0]])), unit(np.eye(2)), [spec],
-        cells=np.zeros(1, int), n_cells=1, head=Head(scale=3.0),
-        thresholds=Thresholds(named=np.array([0.5, 0.500001]), curve=np.array([0.0, 1.0])),
-    )[0]  # fmt: skip
-    assert result.class_hits[:, 0].tolist() == [[1, 1], [0, 0]]
-    assert result.set_hits[:, 0].tolist() == [[1], [0]]
+    question = Question(rules=[Cuts.of(PROBABILITY, [0.5, 0.500001])], curve=np.array([0.0, 1.0]))
+    result = ask(np.array([[1.0, 1.0]]), np.eye(2), spec, Head(scale=3.0), question)
+    assert result.hits[PROBABILITY][:, 0].tolist() == [[1, 1, 1], [0, 0, 0]]
     assert result.curve[:, 0].tolist() == [[1], [0]]
 
 
 def test_a_set_without_classes_reaches_no_threshold_not_even_zero(random_case: dict) -> None:
-    spec = random_case["specifications"][1]
-    result = score(
-        random_case["images"], random_case["classes"], [spec],
-        cells=random_case["cells"], n_cells=5, head=Head(scale=7.0), thresholds=THRESHOLDS,
-    )[0]  # fmt: skip
+    result = count(random_case, Head(scale=7.0), ASKED)[1]
     assert result.curve[:, :, 1].sum() == 0
     assert result.curve[0, :, 0].sum() == len(random_case["images"])
 
 
 def test_per_image_scores_add_up_to_the_counts(random_case: dict) -> None:
-    spec, head = random_case["specifications"][0], Head(scale=7.0)
-    images, classes, cells = random_case["images"], random_case["classes"], random_case["cells"]
-    counts = score(images, classes, [spec], cells=cells, n_cells=5, head=head, thresholds=THRESHOLDS)[0]
+    spec, head, cells = random_case["specifications"][0], Head(scale=7.0), random_case["cells"]
+    counts = count(random_case, head, ASKED)[0]
+    images, classes = random_case["images"], random_case["classes"]
     parts = list(score_images(images, classes, spec, head=head, chunk=50))
     prediction = np.concatenate([part.prediction for part in parts])
     best = np.concatenate([part.sets for part in parts], axis=1)
     for cell in range(5):
         inside = cells == cell
-        assert np.bincount(prediction[inside], minlength=4).tolist() == counts.predictions[cell].tolist()
-        assert (best[:, inside] >= 0.5).sum(axis=1).tolist() == counts.set_hits[1, cell].tolist()
+        predicted = np.bincount(prediction[inside], minlength=4)
+        assert predicted.tolist() == counts.hits[ARGMAX][0, cell, :4].tolist()
+        assert (best[:, inside] >= 0.5).sum(axis=1).tolist() == counts.hits[PROBABILITY][
+            1, cell, 4:6
+        ].tolist()
 
 
 def test_unsorted_classes_and_unknown_members_are_refused() -> None:

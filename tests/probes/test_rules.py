@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from probes.class_cuts import STEP, class_cuts, edges_of_bins
+from probes.rules import CALIBRATED, PROBABILITY, TOP_K, Buckets, Cuts, first_greatest, ranks
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    "cuts",
+    [
+        np.linspace(0, 1, 101).round(6),
+        np.array([0.005, 0.04, 0.5]),
+        np.array([0.5]),
+        np.array([-1.0, -0.25, 0.3, 1.0]),
+        np.array([0.1, 0.1 + 1e-6, 0.9]),  # too close for a table: searched
+        np.linspace(0, 1, 10_001),
+        np.zeros(0),
+    ],
+)
+def test_buckets_equal_a_search_at_the_cuts_and_beside_them(cuts: np.ndarray) -> None:
+    """Values at each cut, one float32 above and below it, and anywhere; compared in double precision."""
+    rng = np.random.default_rng(0)
+    single = cuts.astype(np.float32)
+    beside = [np.nextafter(single, np.float32(9)), np.nextafter(single, np.float32(-9))]
+    anywhere = rng.uniform(-1.5, 1.5, 5000).astype(np.float32)
+    values = np.concatenate([single, *beside, anywhere, np.float32([-1, 0, 1, -np.inf, np.inf])])
+    expected = np.searchsorted(cuts, values.astype(np.float64), side="right")
+    reached = Buckets(cuts, CPU)(torch.from_numpy(values))
+    assert reached.tolist() == expected.tolist()
+
+
+def test_thresholds_go_from_the_one_that_most_images_reach() -> None:
+    assert Cuts.of(PROBABILITY, [0.5, 0.1]).thresholds.tolist() == [0.1, 0.5]
+    assert Cuts.of(TOP_K, [1, 5]).thresholds.tolist() == [5, 1]
+    assert Cuts.of(CALIBRATED, [0.01, 0.1]).thresholds.tolist() == [0.1, 0.01]
+
+
+def test_ranks_of_equal_values_follow_their_order() -> None:
+    values = torch.tensor([[1.0, 2.0], [3.0, 2.0], [3.0, 1.0]])
+    assert ranks(values).T.tolist() == [[2, 0, 1], [0, 1, 2]]
+    assert first_greatest(values).tolist() == [1, 0]
+
+
+def naive_cut(cosines: np.ndarray, share: float) -> float:
+    """The least candidate that at most the share reaches, by trying each."""
+    return next(float(e) for e in edges_of_bins() if (cosines >= e).sum() <= share * len(cosines) + 1e-9)
+
+
+@pytest.mark.parametrize("chunk", [37, 4096])
+def test_cuts_equal_trying_every_candidate(chunk: int) -> None:
+    rng = np.random.default_rng(1)
+    images, classes = rng.normal(size=(300, 5)), rng.normal(size=(4, 5))
+    images /= np.linalg.norm(images, axis=1, keepdims=True)
+    classes /= np.linalg.norm(classes, axis=1, keepdims=True)
+    images, classes = images.astype(np.float32), classes.astype(np.float32)
+    cells = rng.integers(0, 3, 300)
+    reference = np.array([[1, 1, 1], [0, 1, 1], [1, 0, 0], [0, 0, 0]], bool)
+    columns, shares = np.array([2, 0, 1, 3]), np.array([0.5, 0.1, 0.003])
+    cuts = class_cuts(images, classes, columns, reference, cells=cells, shares=shares, chunk=chunk)
+    assert cuts.shape == (3, 4)
+    for q, column in enumerate(columns[:3]):
+        own = (images @ classes[column])[reference[q][cells]]
+        assert cuts[:, q].tolist() == [naive_cut(own, share) for share in shares]
+        reached = np.array([(own >= cut).mean() for cut in cuts[:, q]])
+        assert (reached <= shares).all()
+        assert (np.array([(own >= cut - STEP).mean() for cut in cuts[:, q]]) > shares).all()
+    assert np.isinf(cuts[:, 3]).all()  # a class without reference images is never given
