@@ -124,7 +124,12 @@ class Head:
             return torch.sigmoid(self.scale * cosines + self.bias)
         return torch.exp(self.scale * (cosines - SHIFT))
 
-    def probabilities(self, cosines: Tensor, shared: Tensor) -> Tensor:
+    def probabilities(self, cosines: np.ndarray) -> np.ndarray:
+        """[C, N] cosine similarities -> [C, N] float32 probabilities."""
+        whole = torch.from_numpy(np.ascontiguousarray(cosines, np.float32))
+        return self.of_design(whole, self.shared(whole)).numpy()
+
+    def of_design(self, cosines: Tensor, shared: Tensor) -> Tensor:
         """[C, N] cosines of one design and its rows of `shared` -> [C, N] probabilities."""
         if self.bias is not None:
             return shared
@@ -223,7 +228,7 @@ def score(
         baseline = None
         for spec, own, tally in zip(specifications, columns, tallies, strict=True):
             chosen = cosines.index_select(0, own)
-            probabilities = head.probabilities(chosen, shared.index_select(0, own))
+            probabilities = head.of_design(chosen, shared.index_select(0, own))
             levels = {
                 cuts.rule: _levels(cuts, chosen, probabilities, spec, buckets.get(cuts.rule))
                 for cuts in question.rules
@@ -262,7 +267,7 @@ def score_images(
     classes = torch.from_numpy(np.ascontiguousarray(class_embeddings[spec.columns], np.float32))
     for start in range(0, len(images), chunk):
         cosines = classes @ torch.from_numpy(np.ascontiguousarray(images[start : start + chunk])).T
-        probabilities = head.probabilities(cosines, head.shared(cosines))
+        probabilities = head.of_design(cosines, head.shared(cosines))
         prediction = first_greatest(cosines)
         none = torch.full((cosines.shape[1],), -1.0)
         best = [probabilities[spec.members(name)].amax(0) if spec.sets[name] else none for name in spec.sets]

@@ -97,4 +97,5 @@ def _ask(
             store=EmbeddingStore(cache),
             keep_images=keep_images,
             progress=progress,
+            device=usable_device(device),
         )
