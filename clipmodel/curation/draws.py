@@ -7,8 +7,8 @@ Shapes: Q queries, N captions, P pairs.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 
 import numpy as np
 
@@ -19,12 +19,12 @@ _COMPACT_FROM = 1 << 20  # pairs waiting to be ranked, at least
 def identities(captions: Sequence[str], keys: Sequence[str] | None) -> np.ndarray:
     """What a caption's draws depend on: its key and text, or its text alone, uint64 [N]."""
     texts = captions if keys is None else map("\0".join, zip(keys, captions, strict=True))
-    return np.array([_hash(text) for text in texts], dtype=np.uint64)
+    return _hashes(texts)
 
 
 def query_salts(queries: Sequence[str], seed: int) -> np.ndarray:
     """What a query and the seed add to a draw, uint64 [Q]."""
-    return np.array([_hash(f"{seed}\0{query}") for query in queries], dtype=np.uint64)
+    return _hashes(f"{seed}\0{query}" for query in queries)
 
 
 def draws(identity: np.ndarray, salt: np.ndarray) -> np.ndarray:
@@ -91,5 +91,6 @@ class SmallestDraws:
         self._waiting, self._n_waiting = [], 0
 
 
-def _hash(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+def _hashes(texts: Iterable[str]) -> np.ndarray:
+    """The first eight bytes, the lowest first, of BLAKE2b of each: uint64."""
+    return np.frombuffer(b"".join([blake2b(text.encode(), digest_size=8).digest() for text in texts]), "<u8")

@@ -12,10 +12,10 @@ from itertools import chain
 import ahocorasick_rs
 import numpy as np
 
-from clipmodel.curation.text import plain_words
+from clipmodel.curation.text import plain_lines, plain_words
 
 _AT_ONCE = 512  # captions searched in one call, whose overhead is that of three captions
-_BETWEEN = "\n"  # in no cleaned text
+_END = ord("\n")  # of a line, in no query
 
 
 @dataclass(frozen=True)
@@ -69,15 +69,15 @@ class Matcher:
     """
 
     def __init__(self, queries: Sequence[str]) -> None:
-        rough = next((query for query in queries if not query or plain_words(query) != query), None)
-        if rough is not None:
+        # A space on both sides makes matches end at words; neighbouring matches share it, so they overlap.
+        patterns = [b" %b " % query.encode() for query in queries]
+        if b"  " in patterns or plain_lines(queries) != b"\n".join(patterns):
+            rough = next(query for query in queries if not query or plain_words(query) != query)
             raise ValueError(f"query {rough!r} is not cleaned; {plain_words(rough)!r} would be")
         self.n_queries = len(queries)
-        # A space on both sides makes matches end at words; neighbouring matches share it, so they overlap.
-        self._automaton = ahocorasick_rs.AhoCorasick(
-            [f" {query} " for query in queries],
+        self._automaton = ahocorasick_rs.BytesAhoCorasick(
+            patterns,
             matchkind=ahocorasick_rs.MatchKind.Standard,
-            store_patterns=False,
             implementation=ahocorasick_rs.Implementation.ContiguousNFA,
         )
 
@@ -92,11 +92,18 @@ class Matcher:
         )
 
     def _match_some(self, captions: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        padded = [f" {plain_words(caption)} " for caption in captions]
-        found = self._automaton.find_matches_as_indexes(_BETWEEN.join(padded), overlapping=True)
+        text = plain_lines(captions)
+        found = self._automaton.find_matches_as_indexes(text, overlapping=True)
         triples = np.fromiter(chain.from_iterable(found), dtype=np.int64, count=3 * len(found)).reshape(-1, 3)
-        ends = np.cumsum([len(text) + len(_BETWEEN) for text in padded])
-        rows = np.searchsorted(ends, triples[:, 1], side="right")
-        pairs = np.unique(rows * self.n_queries + triples[:, 0])
-        lengths = np.bincount(pairs // self.n_queries, minlength=len(captions))
-        return lengths, (pairs % self.n_queries).astype(np.int32)
+        ends = np.flatnonzero(np.frombuffer(text, np.uint8) == _END)
+        rows = np.searchsorted(ends, triples[:, 1])
+        pairs = np.sort(rows * self.n_queries + triples[:, 0])
+        rows, queries = np.divmod(pairs[_is_new(pairs)], self.n_queries)
+        return np.bincount(rows, minlength=len(captions)), queries.astype(np.int32)
+
+
+def _is_new(ascending: np.ndarray) -> np.ndarray:
+    """Where a value is the first of its kind."""
+    new = np.ones(len(ascending), dtype=bool)
+    np.not_equal(ascending[1:], ascending[:-1], out=new[1:])
+    return new
