@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clipmodel.cleaning import clean
-from clipmodel.curation.text import plain_words
+from clipmodel.curation.text import plain_lines, plain_words
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,11 @@ def test_cleaning_twice_is_cleaning_once_for_words(text: str) -> None:
 @given(st.text(st.characters(codec="ascii")))
 def test_the_fast_way_for_ascii_is_the_plain_rule(text: str) -> None:
     assert plain_words(text) == " ".join(re.findall(r"[a-z0-9]+", clean(text)))
+
+
+@given(
+    st.lists(st.text() | st.text(st.characters(codec="ascii")) | st.just("Fish &amp; Chips\n"), min_size=1)
+)
+def test_many_texts_at_once_are_each_text_alone(texts: list[str]) -> None:
+    lines = plain_lines(texts).decode().split("\n")
+    assert lines == [f" {words} " if (words := plain_words(text)) else " " for text in texts]
