@@ -17,6 +17,10 @@ from probes.records import ALL, KEYS, MISSING, NO_TRUTH
 
 SPECIFICATION = (*KEYS, "outcome")
 """Columns that name one question with one outcome; `rates` has a row for each of them and each group."""
+NO_GROUP = frozenset(
+    {*SPECIFICATION, "n", "count", "rate", "low", "high", "balanced", "shrunk", "design_effect", "note"}
+)
+"""Columns of rates and accuracies that are no group attributes."""
 JOINT = " x "
 """Joins the values of crossed attributes, and their names."""
 
@@ -106,8 +110,7 @@ def correct_counts(counts: pd.DataFrame, probe: Probe) -> Iterator[GroupCounts]:
 
 def group_attributes(table: pd.DataFrame) -> list[str]:
     """The columns of rates or accuracies that are group attributes."""
-    fixed = {*SPECIFICATION, "n", "count", "rate", "low", "high", "balanced", "note"}
-    return [str(name) for name in table.columns if name not in fixed]
+    return [str(name) for name in table.columns if name not in NO_GROUP]
 
 
 def truth_of_class(probe: Probe) -> dict[str, str | None]:

@@ -1,10 +1,12 @@
 """Rates by group, accuracy by group, and the gaps between groups, each with its interval.
 
 A rate is P(event | group): of the images of a group, the share to which the event happened. It is never
-P(group | event), the make-up of those to which it happened.
+P(group | event), the make-up of those to which it happened: that is `composition.composition_table`.
 
-The intervals take images as independent draws. Several images of one drawing or person are not: the caution
-of a finding says so.
+Several images of one drawing or person are no independent draws. Where the records count by cluster,
+intervals and tests are of the counts over their design effect (`audit.clusters`), which the column
+`design_effect` holds: 1 for data without clusters, NaN where clusters exist but were not counted, and images
+are taken as independent.
 """
 
 from __future__ import annotations
@@ -16,16 +18,28 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from audit.cluster_counts import ClusterCounts
 from audit.contrasts import CONTRAST_COLUMNS, contrasts
 from audit.counts import SPECIFICATION, GroupCounts, Probe, correct_counts, outcome_counts
-from audit.intervals import wilson
+from audit.intervals import adjusted_wilson
+from audit.shrinkage import shrunken_rates
 
+RATE_COLUMNS = {
+    "rate": "float64", "low": "float64", "high": "float64", "shrunk": "float64", "design_effect": "float64",
+    "note": "str",
+}  # fmt: skip
 MIN_GROUP = 3
 """Images below which a group gets no rate, unless the suite says otherwise."""
 
 
-def rate_table(counts: pd.DataFrame, manifest: Mapping[str, Any], attributes: Sequence[str]) -> pd.DataFrame:
-    """Rates of every outcome over all images and by group, with 95 % Wilson intervals.
+def rate_table(
+    counts: pd.DataFrame,
+    manifest: Mapping[str, Any],
+    attributes: Sequence[str],
+    *,
+    clusters: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Rates of every outcome over all images and by group, with 95 % intervals.
 
     Parameters
     ----------
@@ -35,23 +49,32 @@ def rate_table(counts: pd.DataFrame, manifest: Mapping[str, Any], attributes: Se
         Of the records.
     attributes
         All group attributes: one column each.
+    clusters
+        `Records.clusters`.
 
     Returns
     -------
-    Columns `SPECIFICATION`, the attributes, n, count, rate, low, high, note. Rate and interval are NaN, with
-    the reason in `note`, where a group has fewer images than the probe's `min_group`.
+    Columns `SPECIFICATION`, the attributes, n, count, rate, low, high, shrunk, design_effect, note. The
+    interval is `intervals.adjusted_wilson`; `shrunk` is the rate drawn towards those of the other groups of
+    its split (`shrinkage.shrunken_rates`), for small groups, NaN over all images. All are NaN, with the
+    reason in `note`, where a group has fewer images than the probe's `min_group`.
     """
-    tables = [
-        _with_rates(group_counts.frame(attributes), min_group=min_group(probe, manifest))
-        for probe in manifest["probes"]
-        for group_counts in outcome_counts(counts, probe)
-    ]
-    empty = {"rate": "float64", "low": "float64", "high": "float64", "note": "str"}
-    return _in_suite_order(tables, [*SPECIFICATION, *attributes, "n", "count"], empty)
+    by_cluster = None if clusters is None else ClusterCounts(clusters)
+    tables = []
+    for probe in manifest["probes"]:
+        for groups in outcome_counts(counts, probe):
+            effect = _no_effect(groups) if by_cluster is None else by_cluster.rate_effects(groups)
+            least = min_group(probe, manifest)
+            tables.append(_with_rates(groups, attributes, min_group=least, design_effect=effect))
+    return in_suite_order(tables, [*SPECIFICATION, *attributes, "n", "count"], RATE_COLUMNS)
 
 
 def accuracy_table(
-    counts: pd.DataFrame, manifest: Mapping[str, Any], attributes: Sequence[str]
+    counts: pd.DataFrame,
+    manifest: Mapping[str, Any],
+    attributes: Sequence[str],
+    *,
+    clusters: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Share of right predictions for the probes that have a truth, over all images and by group.
 
@@ -60,17 +83,22 @@ def accuracy_table(
     As `rate_table`, without the outcome, and with `balanced`: the mean of the recalls of the classes, NaN
     where a class that has images elsewhere has none in the group.
     """
+    by_cluster = None if clusters is None else ClusterCounts(clusters)
     tables = []
     for probe in manifest["probes"]:
         if not probe.get("truth"):
             continue
+        wrong = next((o["name"] for o in probe["outcomes"] if o["kind"] == "misclassified"), "")
         for right in correct_counts(counts, probe):
             least = min_group(probe, manifest)
-            table = _with_rates(right.frame(attributes), min_group=least)
+            effect = _no_effect(right)
+            if by_cluster is not None:
+                effect = by_cluster.rate_effects(right, outcome=wrong)
+            table = _with_rates(right, attributes, min_group=least, design_effect=effect)
             balanced = np.where(table["n"] < least, np.nan, balanced_accuracy(right).ravel())
             tables.append(table.assign(balanced=balanced, note=table.pop("note")))
-    numbers = {"rate": "float64", "low": "float64", "high": "float64", "balanced": "float64", "note": "str"}
-    return _in_suite_order(tables, [*SPECIFICATION, *attributes, "n", "count"], numbers).drop(
+    numbers = {**RATE_COLUMNS, "balanced": "float64", "note": "str"}
+    return in_suite_order(tables, [*SPECIFICATION, *attributes, "n", "count"], numbers).drop(
         columns="outcome"
     )
 
@@ -83,27 +111,39 @@ def balanced_accuracy(right: GroupCounts) -> NDArray[np.float64]:
         return np.where(occurring, recall, 0.0).sum(axis=2) / occurring.sum(axis=2)
 
 
-def gap_table(counts: pd.DataFrame, manifest: Mapping[str, Any], attributes: Sequence[str]) -> pd.DataFrame:
+def gap_table(
+    counts: pd.DataFrame,
+    manifest: Mapping[str, Any],
+    attributes: Sequence[str],
+    *,
+    clusters: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Each group against its reference, for every outcome and specification of groups.
 
-    The reference is the group that the probe's `references` name, where they name every attribute that is
-    crossed; otherwise the rest: all images of the other groups. Where only two groups have images, the rest
-    of each is the other: their two rows are one contrast, and Holm's adjustment counts it once.
+    The reference is what the probe's `references` say, where they say it of every attribute that is crossed:
+    a group; "(overall)", all images; "(best)", the group in which the event is rarest. Otherwise it is the
+    rest: all images of the other groups. Where only two groups have images, the rest of each is the other:
+    their two rows are one contrast, and Holm's adjustment counts it once. The best group is chosen by the
+    data, so its intervals and adjusted p hold for all pairs of groups at once.
 
     Returns
     -------
     Columns `SPECIFICATION`, the attributes, then `CONTRAST_COLUMNS`. Differences are of proportions, with
     Newcombe's 95 % interval; ratios have Katz's, or Koopman's where a cell of the 2 x 2 table is 0, and an
     upper limit that is infinite is NaN with a note. `p` is two-sided; `p_adjusted` is Holm's within the rows
-    of one specification and `by`; `smallest_detectable` has 80 % power at a level of 0.05, for one test. All
-    are NaN, with the reason in `note`, where either side has fewer images than `min_group`.
+    of one specification and `by`; `smallest_detectable` has 80 % power at a level of 0.05, for one test;
+    `design_effect` is by how much the variance of the difference exceeds that of independent images, and
+    intervals, tests and sizes to detect allow for it. All are NaN, with the reason in `note`, where either
+    side has fewer images than `min_group`.
     """
+    by_cluster = None if clusters is None else ClusterCounts(clusters)
     tables = [
         contrasts(
             groups,
             attributes=attributes,
             references=probe.get("references") or {},
             least=min_group(probe, manifest),
+            clusters=by_cluster,
         )
         for probe in manifest["probes"]
         for groups in outcome_counts(counts, probe)
@@ -113,7 +153,7 @@ def gap_table(counts: pd.DataFrame, manifest: Mapping[str, Any], attributes: Seq
     dtypes = {
         name: "str" if name in words else "int64" if name in sizes else "float64" for name in CONTRAST_COLUMNS
     }
-    return _in_suite_order(tables, [*SPECIFICATION, *attributes], dtypes)
+    return in_suite_order(tables, [*SPECIFICATION, *attributes], dtypes)
 
 
 def min_group(probe: Probe, manifest: Mapping[str, Any]) -> int:
@@ -121,19 +161,37 @@ def min_group(probe: Probe, manifest: Mapping[str, Any]) -> int:
     return int(probe.get("min_group") or manifest.get("min_group") or MIN_GROUP)
 
 
-def _with_rates(table: pd.DataFrame, *, min_group: int) -> pd.DataFrame:
+def _no_effect(groups: GroupCounts) -> NDArray[np.float64]:
+    return np.ones((len(groups.specifications), len(groups.groups)))
+
+
+def _with_rates(
+    groups: GroupCounts, attributes: Sequence[str], *, min_group: int, design_effect: NDArray[np.float64]
+) -> pd.DataFrame:
+    table = groups.frame(attributes)
     n, count = table["n"].to_numpy(), table["count"].to_numpy()
     enough = n >= min_group
-    size = np.where(enough, n, 0)
-    low, high = wilson(np.where(enough, count, 0), size)
+    size, events = np.where(enough, n, 0), np.where(enough, count, 0)
+    effect = np.where(enough, design_effect.ravel(), np.nan)
+    divisor = np.where(np.isnan(effect), 1.0, effect)
+    low, high = adjusted_wilson(events / divisor, size / divisor)
     with np.errstate(invalid="ignore"):
-        rate = np.where(enough, count, 0) / size
+        rate = events / size
+    shape = groups.n.shape[:2]
+    shrunk = shrunken_rates(events.reshape(shape), size.reshape(shape)).ravel()
     reasons = ["no images", f"fewer than {min_group} images"]
     note = np.select([n == 0, ~enough], reasons, default="")
-    return table.assign(rate=rate, low=low, high=high, note=pd.Series(note, dtype="str"))
+    return table.assign(
+        rate=rate,
+        low=low,
+        high=high,
+        shrunk=np.where(enough, shrunk, np.nan),
+        design_effect=effect,
+        note=pd.Series(note, dtype="str"),
+    )
 
 
-def _in_suite_order(tables: list[pd.DataFrame], keys: list[str], last: Mapping[str, str]) -> pd.DataFrame:
+def in_suite_order(tables: list[pd.DataFrame], keys: list[str], last: Mapping[str, str]) -> pd.DataFrame:
     """One table with all parts of a specification together; the right dtypes where there is no row."""
     whole = [table for table in tables if len(table)]
     if not whole:

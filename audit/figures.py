@@ -31,12 +31,12 @@ from audit.canvas import (
     series_mark,
     stack,
 )
+from audit.counts import group_attributes
 from audit.formatting import in_order, integer, percent, points, words
 from audit.svg import ROLES, to_svg
-from probes.records import ALL, KEYS
+from probes.records import ALL
 
 HEAT_STEPS = 7
-_NO_ATTRIBUTE = {*KEYS, "outcome", "n", "count", "rate", "low", "high", "balanced", "note"}
 
 
 def rate_forest(rates: pd.DataFrame, *, attributes: Sequence[str], name: str, title: str, axis: str) -> str:
@@ -105,7 +105,7 @@ def design_dumbbell(
     """
     designs = list(dict.fromkeys(rates["design"]))
     rows = _group_rows(rates[rates["design"] == designs[0]], attributes=attributes)
-    keys = _attribute_columns(rates)
+    keys = group_attributes(rates)
     by_design = {design: part.set_index(keys)["rate"] for design, part in rates.groupby("design")}
     below = 40 + LEGEND_ROW_POINTS * -(-len(designs) // 2)
     with forest_canvas(rows, n="n", below=below) as (figure, ax):
@@ -201,13 +201,9 @@ def intersection_map(
     return to_svg(figure, name=name, title=title, description=f"Rates: {'; '.join(shares)}.")
 
 
-def _attribute_columns(frame: pd.DataFrame) -> list[str]:
-    return [str(column) for column in frame.columns if column not in _NO_ATTRIBUTE]
-
-
 def _split_by(frame: pd.DataFrame) -> pd.Series:
     """Number of attributes that each row is split by."""
-    return (frame[_attribute_columns(frame)] != ALL).sum(axis=1)
+    return (frame[group_attributes(frame)] != ALL).sum(axis=1)
 
 
 def _group_rows(frame: pd.DataFrame, *, attributes: Sequence[str]) -> pd.DataFrame:

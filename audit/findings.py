@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from audit.claims import caution, noise_words, sentence, titles_of
+from audit.cluster_counts import ClusterCounts
 from audit.counts import JOINT, SPECIFICATION, GroupCounts, outcome_counts
 from audit.disparity import min_group
 from audit.multiplicity import holm
@@ -58,9 +59,15 @@ def finding_table(counts: pd.DataFrame, manifest: Mapping[str, Any], gaps: pd.Da
     return findings_among(with_omnibus(counts, manifest, gaps), manifest)
 
 
-def with_omnibus(counts: pd.DataFrame, manifest: Mapping[str, Any], gaps: pd.DataFrame) -> pd.DataFrame:
+def with_omnibus(
+    counts: pd.DataFrame,
+    manifest: Mapping[str, Any],
+    gaps: pd.DataFrame,
+    *,
+    clusters: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """The gaps, and before their note the adjusted p of the omnibus test of their family."""
-    omnibus = omnibus_table(counts, manifest, gaps).drop(columns="omnibus_p")
+    omnibus = omnibus_table(counts, manifest, gaps, clusters=clusters).drop(columns="omnibus_p")
     tested = gaps.merge(omnibus, on=list(FAMILY), how="left", validate="many_to_one")
     return tested[[name for name in tested.columns if name != "note"] + ["note"]]
 
@@ -108,19 +115,27 @@ def _tipping(found: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def omnibus_table(counts: pd.DataFrame, manifest: Mapping[str, Any], gaps: pd.DataFrame) -> pd.DataFrame:
+def omnibus_table(
+    counts: pd.DataFrame,
+    manifest: Mapping[str, Any],
+    gaps: pd.DataFrame,
+    *,
+    clusters: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Whether the groups of a family differ at all.
 
-    Pearson's chi-squared over the groups with enough images; where an expected count is below 5, the least
-    Holm-adjusted p of the family's contrasts, which are exact there.
+    Pearson's chi-squared over the groups with enough images, of their counts over the design effect where the
+    records count by cluster; where an expected count is below 5, the least Holm-adjusted p of the family's
+    contrasts, which are exact there.
 
     Returns
     -------
     Columns `FAMILY`, omnibus_p, omnibus_p_adjusted (Holm over all families of the audit); p is NaN with fewer
     than two groups.
     """
+    by_cluster = None if clusters is None else ClusterCounts(clusters)
     tables = [
-        _omnibus(groups, least=min_group(probe, manifest))
+        _omnibus(groups, by_cluster, least=min_group(probe, manifest))
         for probe in manifest["probes"]
         for groups in outcome_counts(counts, probe)
         if groups.by
@@ -150,9 +165,10 @@ def distinct_contrasts(gaps: pd.DataFrame, *, keys: Sequence[str] = FAMILY) -> p
     return ~ordered.duplicated().reindex(gaps.index)
 
 
-def _omnibus(groups: GroupCounts, *, least: int) -> pd.DataFrame:
+def _omnibus(groups: GroupCounts, clusters: ClusterCounts | None, *, least: int) -> pd.DataFrame:
     n, count = groups.n.sum(axis=2), groups.count.sum(axis=2)
-    n, count = np.where(n >= least, n, 0), np.where(n >= least, count, 0)
+    effect = 1.0 if clusters is None else np.nan_to_num(clusters.rate_effects(groups), nan=1.0)
+    n, count = np.where(n >= least, n / effect, 0), np.where(n >= least, count / effect, 0)
     with np.errstate(invalid="ignore"):
         pooled = count.sum(axis=1, keepdims=True) / n.sum(axis=1, keepdims=True)
     expected = np.asarray(np.where(n > 0, n * np.minimum(pooled, 1 - pooled), np.inf))

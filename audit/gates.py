@@ -207,7 +207,9 @@ def _contrasts(gaps: pd.DataFrame, gate: Mapping[str, Any], *, ratio: bool) -> p
         for name, size in zip(("rate_group", "rate_reference"), n, strict=True)
     ]
     interval = exact_ratio if ratio else exact_difference
-    low, high = interval(x[0], n[0], x[1], n[1], confidence=_confidence(own))
+    effect = design_effect(own)
+    cells = (x[0] / effect, n[0] / effect, x[1] / effect, n[1] / effect)
+    low, high = interval(*cells, confidence=_confidence(own))
     return own.assign(value=own["ratio" if ratio else "difference"], low=low, high=high)
 
 
@@ -221,10 +223,16 @@ def _groups(table: pd.DataFrame, gate: Mapping[str, Any]) -> pd.DataFrame:
     names = own[by].astype("str").agg(JOINT.join, axis=1) if by and len(own) else EVERYBODY
     n = np.where(own["rate"].isna(), 0, own["n"])
     count = np.where(n > 0, own["count"], 0)
-    low, high = clopper_pearson(count, n, confidence=_confidence(own))
+    effect = design_effect(own)
+    low, high = clopper_pearson(count / effect, n / effect, confidence=_confidence(own))
     return own.assign(
         group=names, reference="", n_group=own["n"], n_reference=0, value=own["rate"], low=low, high=high
     )
+
+
+def design_effect(table: pd.DataFrame) -> NDArray[np.float64]:
+    """By how much images of a cluster tell less than independent ones; 1 where that is not known."""
+    return np.nan_to_num(table["design_effect"].to_numpy(dtype=float), nan=1.0)
 
 
 def _confidence(judged: pd.DataFrame) -> float:

@@ -10,11 +10,14 @@ from typing import Any, Self
 
 import pandas as pd
 
+from audit.composition import composition_table
+from audit.controlled import controlled_table
 from audit.counts import SPECIFICATION
 from audit.disparity import accuracy_table, gap_table, rate_table
 from audit.findings import findings_among, with_omnibus
 from audit.gates import gate_table, overall_verdict
 from audit.specification import GAP, INTEGERS, SPECIFICATION_COLUMNS, specification_table
+from audit.spread import variation_table
 from audit.storage import dump, read_json
 from clipmodel.errors import UserError
 from clipmodel.files import replace_folder
@@ -22,17 +25,24 @@ from probes.records import KEYS, SCHEMA_VERSION, Records, empty_counts, empty_ta
 
 AUDIT_FILE, RUN_FILE, REPORT_FILE = "audit.json", "run.json", "report.html"
 JSON_TABLES = (
-    "accuracy", "rates", "gaps", "specifications", "findings", "excluded", "gates", "measures",
+    "accuracy", "rates", "gaps", "composition", "variation", "controlled", "specifications", "findings",
+    "excluded", "gates", "measures",
 )  # fmt: skip
 OPTIONAL_TABLES = ("counts", "curves", "images", "pairs", "clusters", "outcomes")
 TABLES = (*JSON_TABLES, *OPTIONAL_TABLES)
 PARQUET_ONLY = {"outcomes"}
 """One row an image and outcome: as CSV it would be many times larger than everything else."""
-INTEGER_COLUMNS = {"n", "count", "n_group", "n_reference", "contrasts", "holds_in", "wrong_labels", *INTEGERS}
+INTEGER_COLUMNS = {
+    "n", "count", "n_group", "n_reference", "contrasts", "holds_in", "wrong_labels", "n_events", "groups",
+    "strata", *INTEGERS,
+}  # fmt: skip
 FLOAT_COLUMNS = {
     "threshold", "rate", "low", "high", "balanced", "rate_group", "rate_reference", "difference",
     "difference_low", "difference_high", "ratio", "ratio_low", "ratio_high", "p", "p_adjusted",
     "omnibus_p_adjusted", "smallest_detectable", "margin", "confidence", "k", "value", "wrong_truths",
+    "shrunk", "design_effect", "share_of_events", "share_of_images", "representation", "lowest_rate",
+    "highest_rate", "sd_observed", "sd", "sd_low", "sd_high", "share_compared", "raw_difference",
+    "standardised", "standardised_low", "standardised_high",
     *(set(SPECIFICATION_COLUMNS) - {*INTEGERS, *GAP, "note"}),
 }  # fmt: skip
 
@@ -47,6 +57,9 @@ class AuditResult:
         What was asked of which model on which data.
     accuracy, rates, gaps
         See `audit.disparity`; the gaps also hold the adjusted p of the omnibus test of their family.
+    composition, variation, controlled
+        P(group | outcome), the spread over groups, and gaps at equal make-up: see `audit.composition`,
+        `audit.spread` and `audit.controlled`.
     specifications
         How each gap moves over the ways of asking: see `audit.specification`.
     findings, gates, verdict
@@ -69,6 +82,9 @@ class AuditResult:
     accuracy: pd.DataFrame
     rates: pd.DataFrame
     gaps: pd.DataFrame
+    composition: pd.DataFrame
+    variation: pd.DataFrame
+    controlled: pd.DataFrame
     specifications: pd.DataFrame
     findings: pd.DataFrame
     excluded: pd.DataFrame
@@ -95,22 +111,27 @@ class AuditResult:
         # Through JSON, so that a result in memory equals the one read back, the order of keys included.
         manifest = json.loads(json.dumps(records.manifest, sort_keys=True, allow_nan=False))
         attributes = records.attributes
-        gaps = with_omnibus(records.counts, manifest, gap_table(records.counts, manifest, attributes))
-        rates = rate_table(records.counts, manifest, attributes)
-        accuracy = accuracy_table(records.counts, manifest, attributes)
+        counts, clusters = records.counts, records.clusters
+        gaps = gap_table(counts, manifest, attributes, clusters=clusters)
+        gaps = with_omnibus(counts, manifest, gaps, clusters=clusters)
+        rates = rate_table(counts, manifest, attributes, clusters=clusters)
+        accuracy = accuracy_table(counts, manifest, attributes, clusters=clusters)
         gates = gate_table(gaps, manifest.get("gates") or (), rates=rates, accuracy=accuracy)
         return cls(
             manifest=manifest,
             accuracy=accuracy,
             rates=rates,
             gaps=gaps,
+            composition=composition_table(counts, manifest, attributes),
+            variation=variation_table(counts, manifest, clusters=clusters),
+            controlled=controlled_table(counts, manifest, attributes),
             specifications=specification_table(gaps, manifest, records.outcomes),
             findings=findings_among(gaps, manifest),
             excluded=_with_dtypes(records.excluded),
             gates=gates,
             verdict=overall_verdict(gates),
-            curves=rate_table(records.curves, manifest, attributes),
-            counts=_with_dtypes(records.counts),
+            curves=rate_table(records.curves, manifest, attributes, clusters=clusters),
+            counts=_with_dtypes(counts),
             measures=_with_dtypes(
                 empty_table("measures", attributes) if records.measures is None else records.measures
             ),

@@ -57,6 +57,15 @@ class Probe(ProbeBase):
         dict[str, Outcome], BeforeValidator(_expand_outcomes, json_schema_input_type=WrittenOutcomes)
     ] = Field(default={}, description="'misclassified', or the sets to count, by name.")
 
+    control: Annotated[list[str], AfterValidator(unique)] = Field(
+        default=[], description="Attributes whose make-up is held equal in a second table of gaps."
+    )
+
+    @property
+    def attributes(self) -> list[str]:
+        """The group attributes, then those that are controlled for."""
+        return list(dict.fromkeys([*super().attributes, *self.control]))
+
     @model_validator(mode="after")
     def _check(self) -> Probe:
         for name, outcome in self.outcomes.items():

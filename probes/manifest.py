@@ -135,6 +135,7 @@ def _probe_entry(suite: Suite, probe: Probe, prompts: Prompts) -> dict[str, Any]
             for name, outcome in probe.outcomes.items()
         ],
         "references": probe.references,
+        "control": probe.control,
         "where_text": where_text(probe),
         "min_group": probe.min_group,
     }

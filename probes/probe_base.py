@@ -63,7 +63,9 @@ class ProbeBase(StrictModel):
     groups: Annotated[list[Annotated[list[str], Field(min_length=1)]], AfterValidator(unique)] = Field(
         default=[], description="What to compare by: attributes, or crossings of attributes."
     )
-    references: dict[str, Value] = Field(default={}, description="Group to compare with; otherwise the rest.")
+    references: dict[str, Value] = Field(
+        default={}, description="By attribute: the group to compare with, (rest), (overall) or (best)."
+    )
     min_group: int = Field(default=3, ge=1, description="Groups with fewer images get no rate.")
 
     @property

@@ -22,6 +22,9 @@ MISSING = "(missing)"
 """Value of an attribute that is not annotated, or not visible, for these images."""
 NO_TRUTH = "(none)"
 """Truth of the rows of a probe that has none."""
+REST, OVERALL, BEST = "(rest)", "(overall)", "(best)"
+"""What a probe's `references` may say instead of a group: compare with all others, with all images, or with
+the group in which the event is rarest."""
 
 HAPPENED, DID_NOT, NOT_ASKED = "1", "0", "-"
 """Letters of the patterns in `Records.outcomes`."""

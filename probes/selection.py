@@ -14,7 +14,7 @@ from probes.classification import Probe
 from probes.datasets.base import ID, DemographicDataset
 from probes.label_sets import LabelSet
 from probes.probe_base import Exclusion, Filter, ProbeBase
-from probes.records import ALL, EVENT_COLUMNS, KEYS, MISSING, NO_TRUTH
+from probes.records import ALL, BEST, EVENT_COLUMNS, KEYS, MISSING, NO_TRUTH, OVERALL, REST
 
 TRUTH = "truth"
 NO_TRUTH_REASON = "truth: "  # how the reason begins where an image is left out for want of a truth
@@ -217,10 +217,12 @@ def _check_groups(probe: ProbeBase, dataset: DemographicDataset, rows: np.ndarra
                 remedy=f"take {attribute!r} out of 'groups', or relax 'where'",
             )
         reference = probe.references.get(attribute)
-        if reference is not None and reference not in present:
+        if reference not in {None, REST, OVERALL, BEST, *present}:
             raise UserError(
                 f"probe {probe.name!r}: the reference group {attribute} {reference!r} has no image",
-                remedy=closest(reference, [level for level in dataset.levels(attribute) if level in present]),
+                remedy=closest(
+                    str(reference), [level for level in dataset.levels(attribute) if level in present]
+                ),
             )
 
 

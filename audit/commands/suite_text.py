@@ -39,7 +39,8 @@ $truth    label_set: $label_set
     rules: $rules
     # One entry an attribute, or several attributes for their intersection.
     groups: $groups
-    # Each group is compared with all others; name a group here to compare with it: {attribute: value}.
+    # Each group is compared with all others; name a group here to compare with it: {attribute: value}, or
+    # {attribute: (overall)} for all images, {attribute: (best)} for the group in which the outcome is rarest.
     references: {}
     outcomes: $outcomes
     min_group: 3  # groups with fewer images get no rate

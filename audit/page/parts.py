@@ -67,12 +67,6 @@ def attribute_columns(manifest: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(a for p in manifest["probes"] for spec in p["groups"] for a in spec))
 
 
-def group_columns(frame: pd.DataFrame) -> list[str]:
-    """Return the group attributes among the columns of rates."""
-    fixed = {*KEYS, "outcome", "n", "count", "rate", "low", "high", "balanced", "note"}
-    return [str(column) for column in frame.columns if column not in fixed]
-
-
 def of_people(contrasts: pd.DataFrame) -> NDArray[np.bool_]:
     """Return which contrasts compare people, and not designs, splits or other attributes of an image."""
     return np.array([IMAGE_ATTRIBUTES.isdisjoint(by.split(" x ")) for by in contrasts["by"]], dtype=bool)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from audit import figures
 from audit import formatting as fmt
+from audit.counts import group_attributes
 from audit.page import parts
 
 TABLE_THRESHOLDS = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
@@ -127,7 +128,7 @@ def _curve(
 
 
 def _curve_rows(rates: pd.DataFrame, *, attribute: str, label: str) -> list[list[str]]:
-    others = [c for c in parts.group_columns(rates) if c != attribute]
+    others = [c for c in group_attributes(rates) if c != attribute]
     alone = rates[(rates[attribute] != parts.ALL) & (rates[others] == parts.ALL).all(axis=1)]
     rows = []
     for group in fmt.in_order(alone[attribute]):

@@ -6,11 +6,11 @@ import pytest
 from fairlearn.metrics import MetricFrame, count
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
-from audit.contrasts import THE_REST
 from audit.disparity import accuracy_table, gap_table, rate_table
-from audit.intervals import katz, koopman, newcombe, wilson
+from audit.intervals import adjusted_wilson, katz, koopman, newcombe
 from audit.multiplicity import holm
 from audit.power import smallest_detectable_gap
+from audit.references import THE_REST
 from audit.significance import two_sided_p
 from probes.records import MISSING, empty_counts
 from tests.audit.naive import ATTRIBUTES, draw_images, manifest_of, naive_counts, probe_entry, with_holes
@@ -72,7 +72,7 @@ def test_a_rate_is_of_the_group_not_of_the_event() -> None:
     rates = rates_of(handful({"light": (2, 4), "dark": (6, 24)}))
     rates = rates[(rates["outcome"] == "misclassified") & (rates["gender"] == "(all)")].set_index("skin_tone")
     assert rates["rate"].to_dict() == {"(all)": 8 / 28, "light": 0.5, "dark": 0.25}
-    assert tuple(rates.loc["dark", ["low", "high"]]) == pytest.approx(numbers(wilson(6, 24)))
+    assert tuple(rates.loc["dark", ["low", "high"]]) == pytest.approx(numbers(adjusted_wilson(6, 24)))
 
 
 def test_small_and_empty_groups_have_nan_and_a_reason() -> None:

@@ -184,6 +184,7 @@ def test_a_gate_seldom_fails_without_disparity() -> None:
     rows["group"] = [f"g{i}" for i in range(contrasts)] * audits
     constants = {"probe": "work", "outcome": "misclassified", "by": "skin_tone", "reference": "the rest"}
     constants |= {"design": "default", "template": "plain", "rule": "argmax", "threshold": np.nan}
+    constants |= {"design_effect": 1.0}
     gaps = rows.assign(**constants)
     verdicts = [
         gate_table(gaps.iloc[start : start + contrasts], [gate(margin=0.0)])["verdict"].item()
