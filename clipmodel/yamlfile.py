@@ -103,7 +103,7 @@ def _line_of(text: str, location: Sequence[int | str]) -> int | None:
         if isinstance(node, yaml.MappingNode):
             match = next(((k, v) for k, v in node.value if k.value == str(part)), None)
             if match is None:
-                break
+                continue  # the name of one form of several, which is no key of the file
             line, node = match[0].start_mark.line + 1, match[1]
         elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
             node = node.value[part]

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from clipmodel.yamlfile import StrictModel
+from probes.designs import WrittenAuto
 from probes.errors import misplaced
 from probes.label_sets import DesignEdit, is_harm
 from probes.probe_base import ProbeBase, unique
@@ -51,6 +52,9 @@ class Probe(ProbeBase):
     templates: Annotated[list[str], Field(min_length=1), AfterValidator(unique)] = Field(default=["plain"])
     designs: Annotated[dict[str, DesignEdit], Field(min_length=1)] = Field(
         default={"default": DesignEdit()}, description="Edits of the label set, by name."
+    )
+    auto: list[WrittenAuto] = Field(
+        default=[], description="Designs beside those: add_one, drop_one, synonym_swap."
     )
     rules: Annotated[list[Rule], Field(min_length=1), AfterValidator(unique)] = Field(default=["argmax"])
     outcomes: Annotated[

@@ -27,6 +27,13 @@ def misplaced(location: Sequence[int | str], message: str, *, remedy: str) -> Va
     return ValidationError.from_exception_data("suite", [details])
 
 
+def moved(error: ValidationError, place: Sequence[int | str]) -> ValidationError:
+    """The first of some errors, with the way down to the model that raised it in front of its place."""
+    first = error.errors()[0]
+    remedy = first.get("ctx", {}).get("remedy", "correct the value")
+    return misplaced([*place, *first["loc"]], first["msg"], remedy=remedy)
+
+
 def check_known(word: str, known: Sequence[str], *, what: str, location: Sequence[int | str]) -> None:
     """Raise an error that suggests the closest known word, unless the word is known."""
     if word not in known:

@@ -37,6 +37,9 @@ class LabelClass(StrictModel):
         default={}, alias="is", description="Attribute values this class is right for."
     )
     article: Literal["auto", "a", "an", "none"] = "auto"
+    synonyms: list[str] = Field(
+        default=[], description="Other words for it, which the automatic design 'synonym_swap' tries."
+    )
 
     @field_validator("name", "text")
     @classmethod
@@ -63,11 +66,14 @@ WrittenClass = Annotated[LabelClass, BeforeValidator(_expand, json_schema_input_
 
 
 class DesignEdit(StrictModel):
-    """How a class design differs from its label set. Drops come first, then renames, then additions."""
+    """How a class design differs from its label set: drops first, then renames, synonyms, additions."""
 
     drop: list[str] = Field(default=[], description="Names of classes, or of whole sets.")
     rename: dict[str, str] = Field(
         default={}, description="Old class name: new name, which is also its text."
+    )
+    synonyms: dict[str, str] = Field(
+        default={}, description="Class name: the words it is shown as instead; its name and meaning stay."
     )
     add: dict[str, list[WrittenClass]] = Field(default={}, description="Classes to add, by set.")
 
@@ -76,6 +82,7 @@ class DesignEdit(StrictModel):
         """The edit in words, for the report."""
         parts = [f"drops {', '.join(self.drop)}"] if self.drop else []
         parts += [f"renames {old} to {new}" for old, new in self.rename.items()]
+        parts += [f"shows {name} as {words}" for name, words in self.synonyms.items()]
         parts += [
             f"adds {', '.join(c.name for c in classes)} to {name}" for name, classes in self.add.items()
         ]
@@ -118,10 +125,22 @@ class LabelSet(StrictModel):
                         remedy="a class is in one set, once: rename or drop one of the two",
                     )
                 home[item.name] = set_name
+        self._check_words()
         if len(home) < 2:
             message = f"a label set needs at least two classes, {self.name!r} has {len(home)}"
             raise misplaced(["sets"], message, remedy="add a class")
         return self
+
+    def _check_words(self) -> None:
+        """No two classes are shown as the same words: which of them were given would be chance."""
+        shown: dict[str, str] = {}
+        for set_name, classes in self.sets.items():
+            for position, item in enumerate(classes):
+                other = shown.setdefault(item.words, item.name)
+                if other != item.name:
+                    message = f"the classes {other!r} and {item.name!r} are both shown as {item.words!r}"
+                    remedy = "give one of them another 'text', or drop it"
+                    raise misplaced(["sets", set_name, position], message, remedy=remedy)
 
     @property
     def classes(self) -> list[LabelClass]:
@@ -152,6 +171,10 @@ class LabelSet(StrictModel):
         for old in edit.rename:
             check_known(old, remaining, what="class", location=["rename", old])
         sets = {name: [_renamed(item, edit.rename) for item in classes] for name, classes in sets.items()}
+        after = [item.name for classes in sets.values() for item in classes]
+        for name in edit.synonyms:
+            check_known(name, after, what="class", location=["synonyms", name])
+        sets = {name: [_reworded(item, edit.synonyms) for item in classes] for name, classes in sets.items()}
         for name, classes in edit.add.items():
             sets[name] = [*sets.get(name, []), *classes]
         return self.model_validate({**self.model_dump(exclude={"sets"}), "sets": sets})
@@ -172,6 +195,13 @@ def _renamed(item: LabelClass, names: Mapping[str, str]) -> LabelClass:
         return item
     new = names[item.name]
     return LabelClass.model_validate({"name": new, "is": item.is_})
+
+
+def _reworded(item: LabelClass, words: Mapping[str, str]) -> LabelClass:
+    if item.name not in words:
+        return item
+    kept = item.article if item.article == "none" else "auto"
+    return item.model_copy(update={"text": " ".join(words[item.name].split()), "article": kept})
 
 
 def _check_set_name(name: str) -> None:

@@ -106,7 +106,8 @@ def manifest(
 
 
 def _probe_entry(suite: Suite, probe: Probe, prompts: Prompts) -> dict[str, Any]:
-    base, designs = suite.label_set(probe.label_set), suite.designs(probe)
+    base, designs, edits = suite.label_set(probe.label_set), suite.designs(probe), suite.edits(probe)
+    shown = list(dict.fromkeys(template for _, template in prompts))
     return {
         "name": probe.name,
         "title": probe.title or probe.name.replace("_", " "),
@@ -119,10 +120,11 @@ def _probe_entry(suite: Suite, probe: Probe, prompts: Prompts) -> dict[str, Any]
         "sets": _sets(designs),
         "classes": _classes(probe, designs, prompts),
         "designs": [
-            {"name": name, "description": probe.designs[name].description, "classes": design.names}
+            {"name": name, "description": edits[name].description, "classes": design.names}
             for name, design in designs.items()
         ],
-        "templates": list(dict.fromkeys(template for _, template in prompts)),
+        "templates": shown,
+        "template_texts": {name: texts for name, texts in suite.template_texts.items() if name in shown},
         "groups": probe.groups,
         "outcomes": [
             {

@@ -151,7 +151,7 @@ def _plan_probe(suite: Suite, probe: Probe, dataset: DemographicDataset) -> Prob
             for item in label_set.classes
         }
         for design, label_set in designs.items()
-        for template in probe.templates
+        for template in suite.templates_of(probe)
     }
     if isinstance(dataset, EmbeddedDataset):
         prompts = given_prompts(probe, designs, prompts, dataset=dataset)

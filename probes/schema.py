@@ -13,20 +13,22 @@ import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     Field,
     PlainValidator,
     SerializeAsAny,
+    TypeAdapter,
     ValidationError,
     model_validator,
 )
 
 from clipmodel.yamlfile import StrictModel, read_yaml_model
 from probes.classification import RULE_KEYS, Probe
-from probes.errors import check_known, misplaced
-from probes.label_sets import LabelSet
+from probes.errors import check_known, misplaced, moved
+from probes.label_sets import DesignEdit, LabelSet
 from probes.measures import MEASURE_PROBES
 from probes.probe_base import ProbeBase, unique
-from probes.templates import Ensemble, TemplateFile
+from probes.templates import Template, TemplateFile, WrittenTemplate
 
 DATA = Path(__file__).parent / "data"
 MODELS: tuple[type[ProbeBase], ...] = (Probe, *MEASURE_PROBES)
@@ -56,6 +58,14 @@ AnyProbe = Annotated[
     SerializeAsAny[ProbeBase],
     PlainValidator(_of_its_kind, json_schema_input_type=Union[MODELS]),  # noqa: UP007
 ]
+
+
+NAMED_TEMPLATES: TypeAdapter[dict[str, Template]] = TypeAdapter(dict[str, WrittenTemplate])
+
+
+def _templates(value: Any) -> dict[str, Template] | str:
+    """Read by form, so that an error speaks of the form that was written."""
+    return value if isinstance(value, str) else NAMED_TEMPLATES.validate_python(value)
 
 
 class Gate(StrictModel):
@@ -111,8 +121,12 @@ class Suite(StrictModel):
     description: str = ""
     data: str = "emoji"
     seed: int = 0
-    templates: dict[str, Ensemble] | str = Field(
-        default={"plain": ["{a} {label}"]}, description="Named templates, or the name of a shipped file."
+    templates: Annotated[
+        dict[str, Template] | str,
+        BeforeValidator(_templates, json_schema_input_type=dict[str, WrittenTemplate] | str),
+    ] = Field(
+        default={"plain": Template(texts=["{a} {label}"])},
+        description="Named templates, or the name of a shipped file.",
     )
     label_sets: dict[str, LabelSet] = Field(default={}, description="Label sets of this suite's own.")
     thresholds: Annotated[list[Threshold], AfterValidator(unique)] = Field(
@@ -155,11 +169,23 @@ class Suite(StrictModel):
         return self
 
     @cached_property
-    def template_texts(self) -> dict[str, list[str]]:
-        """Template texts by name."""
+    def named_templates(self) -> dict[str, Template]:
+        """The suite's templates, or those of the shipped file it names."""
         if isinstance(self.templates, dict):
             return self.templates
         return _read_shipped("templates", self.templates, TemplateFile).templates
+
+    @cached_property
+    def template_texts(self) -> dict[str, list[str]]:
+        """Template texts by name; of a template that is asked text by text, all under its name too."""
+        texts = {name: list(item.filled.values()) for name, item in self.named_templates.items()}
+        for name, item in self.named_templates.items():
+            texts |= item.named(name)
+        return texts
+
+    def templates_of(self, probe: Probe) -> list[str]:
+        """The names in `template_texts` that a probe is asked under."""
+        return [text for name in probe.templates for text in self.named_templates[name].named(name)]
 
     def label_set(self, name: str) -> LabelSet:
         """A label set of the suite's own, or a shipped one."""
@@ -173,7 +199,22 @@ class Suite(StrictModel):
     def designs(self, probe: Probe) -> dict[str, LabelSet]:
         """The label set of a probe under each of its class designs."""
         base = self.label_set(probe.label_set)
-        return {name: base.edited(edit) for name, edit in probe.designs.items()}
+        return {name: base.edited(edit) for name, edit in self.edits(probe).items()}
+
+    def edits(self, probe: Probe) -> dict[str, DesignEdit]:
+        """The class designs of a probe, written and automatic, by name."""
+        labels = self.label_set(probe.label_set)
+        found = dict(probe.designs)
+        for position, auto in enumerate(probe.auto):
+            try:
+                edits = auto.edits(labels, truth=probe.truth)
+            except ValidationError as error:
+                raise moved(error, ["auto", position]) from error
+            if again := sorted(set(edits) & set(found)):
+                place: list[int | str] = ["auto", position]
+                raise misplaced(place, f"the design {again[0]!r} is there twice", remedy="leave one out")
+            found |= edits
+        return found
 
     @property
     def classification(self) -> list[Probe]:
@@ -212,7 +253,7 @@ def _check_probe(suite: Suite, probe: Probe, place: list[int | str]) -> None:
     known = suite.label_set_names
     check_known(probe.label_set, known, what="label set", location=[*place, "label_set"])
     for i, name in enumerate(probe.templates):
-        known_templates = list(suite.template_texts)
+        known_templates = list(suite.named_templates)
         check_known(name, known_templates, what="template", location=[*place, "templates", i])
     designs = _edited_designs(suite, probe, place)
     if probe.truth and not any(design.covered(probe.truth) for design in designs):
@@ -248,7 +289,11 @@ def _check_rules(suite: Suite, probe: Probe, designs: Sequence[LabelSet], place:
 def _edited_designs(suite: Suite, probe: Probe, place: Sequence[int | str]) -> list[LabelSet]:
     base = suite.label_set(probe.label_set)
     designs = []
-    for name, edit in probe.designs.items():
+    try:
+        edits = suite.edits(probe)
+    except ValidationError as error:
+        raise moved(error, place) from error
+    for name, edit in edits.items():
         try:
             designs.append(base.edited(edit))
         except ValidationError as error:
@@ -273,8 +318,8 @@ def _check_gate(suite: Suite, gate: Gate, place: list[int | str]) -> None:
         message = f"the probe {gate.probe!r} has no groups {gate.groups}"
         raise misplaced([*place, "groups"], message, remedy=f"one of: {known}")
     for key, what, names in (
-        ("designs", "design", list(probe.designs)),
-        ("templates", "template", list(probe.templates)),
+        ("designs", "design", list(suite.edits(probe))),
+        ("templates", "template", suite.templates_of(probe)),
         ("rules", "rule", list(probe.rules)),
     ):
         for i, name in enumerate(getattr(gate, key)):

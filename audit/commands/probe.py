@@ -124,10 +124,10 @@ def _described_classes(suite: Suite, probe: Probe) -> Iterator[tuple[str, str]]:
     yield "label set", f"{labels.name}: {labels.title or 'untitled'}"
     for name, classes in labels.members().items():
         yield f"  {name}", ", ".join(classes)
-    for name in probe.templates:
+    for name in suite.templates_of(probe):
         examples = [render(text, labels.classes[0]) for text in suite.template_texts[name]]
         yield "template", f"{name}: {_some(examples)}"
-    for name, edit in probe.designs.items():
+    for name, edit in suite.edits(probe).items():
         yield "design", f"{name}: {edit.description}"
     yield "rules", ", ".join(probe.rules)
     for name, outcome in probe.outcomes.items():

@@ -53,6 +53,7 @@ def test_the_class_decides_its_article() -> None:
         ("{label} {label}", "needs {label} once"),
         ("{an} {label}", "unknown slot {an}"),
         ("{a} nice {label}", "directly before"),
+        ("a {mood} {label}", "the unknown slot {mood}"),
         ("a {label", "brace"),
     ],
 )
