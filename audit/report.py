@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import math
 import shlex
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from audit import formatting as fmt
 from audit.page import method, parts
@@ -21,10 +14,10 @@ from audit.page.accuracy import accuracy_section, overview
 from audit.page.findings import findings_section
 from audit.page.outcomes import SMALL_CELL, outcomes_section
 from audit.page.specifications import specifications_section
+from audit.page.template import fill_template, frames_as_json
 from audit.page.variants import curves_section, designs_section
 from audit.page.verdict import summary, verdict, worst_contrast
 from audit.result import JSON_TABLES, AuditResult
-from audit.svg import for_page
 
 SENTENCES = ["sentence", "noise"]
 
@@ -44,54 +37,17 @@ def render_report(result: AuditResult, run_info: Mapping[str, Any] | None = None
     str
         HTML. The same result and run_info give the same bytes.
     """
-    environment = Environment(
-        loader=PackageLoader("audit"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals["zip"] = zip
-    environment.filters["drawing"] = lambda svg: Markup(for_page(svg))
-    script = _resource("report.js")
-    return environment.get_template("report.html.j2").render(
-        page=_page(result, run_info or {}),
-        css=Markup(_resource("report.css")),
-        script=Markup(script),
-        policy=_policy(script),
-        data=Markup(tables_as_json(result)),
-    )
+    return fill_template("report.html.j2", _page(result, run_info or {}), data=tables_as_json(result))
 
 
 def tables_as_json(result: AuditResult) -> str:
-    """Return the tables that the page carries, as JSON that may stand inside HTML.
+    """Return the tables that the page carries: see `audit.page.template.frames_as_json`.
 
-    Each table is an object of columns. A column of numbers is a list, NaN written null; a column of words is
-    {"words": distinct words, "places": where in them each row points}, which takes a quarter of the room.
-    Numbers have nine significant digits, and the sentences of the findings, which repeat other columns, stay
-    out: audit.json has all. `<`, `>` and `&` are written as escapes.
+    The sentences of the findings, which repeat other columns, stay out: audit.json has all.
     """
-    frames = {name: getattr(result, name).drop(columns=SENTENCES, errors="ignore") for name in JSON_TABLES}
-    tables = {name: _columns(frame) for name, frame in frames.items()}
-    text = json.dumps(tables, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _columns(frame: pd.DataFrame) -> dict[str, Any]:
-    columns: dict[str, Any] = {}
-    for name, column in frame.items():
-        if pd.api.types.is_numeric_dtype(column):
-            columns[str(name)] = [_digits(value) for value in column.tolist()]
-        else:
-            places, distinct = pd.factorize(column)
-            columns[str(name)] = {"words": distinct.tolist(), "places": places.tolist()}
-    return columns
-
-
-def _digits(value: float) -> float | None:
-    if isinstance(value, int):
-        return value
-    return None if math.isnan(value) else float(f"{value:.9g}")
+    return frames_as_json(
+        {name: getattr(result, name).drop(columns=SENTENCES, errors="ignore") for name in JSON_TABLES}
+    )
 
 
 def _page(result: AuditResult, run_info: Mapping[str, Any]) -> dict[str, Any]:
@@ -195,15 +151,3 @@ def _gates(gates: pd.DataFrame) -> parts.Table | None:
 
 def _command(command: str | list[str] | None) -> str | None:
     return shlex.join(command) if isinstance(command, list) else command
-
-
-def _resource(name: str) -> str:
-    return (files("audit") / "templates" / name).read_text(encoding="utf-8")
-
-
-def _policy(script: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )

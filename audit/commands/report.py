@@ -1,4 +1,4 @@
-"""`clip-audit report`: the report again, from the folder of an audit."""
+"""`clip-audit report`: the report again, from the folder of an audit or of a training run."""
 
 from __future__ import annotations
 
@@ -9,13 +9,28 @@ import typer
 
 from audit.commands import terminal
 
-EPILOG = "Example:  clip-audit report runs/quickstart"
+EPILOG = "Examples:  clip-audit report runs/quickstart  ·  clip-audit report runs/train-tiny"
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that clip-audit run wrote.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A folder that clip-audit run or clip-audit train wrote.")
+    ],
 ) -> None:
-    """Write report.html again, and print the summary: nothing is computed anew, torch is not needed."""
+    """Write report.html from what a folder holds: nothing is computed anew, torch is not needed.
+
+    Of a training run, also of one that is still going on, the report shows loss, validation, and accuracy
+    and differences of the audits on the way, against the epoch.
+    """
+    from audit.training import is_training_folder
+
+    if is_training_folder(folder):
+        _report_training(folder)
+    else:
+        _report_audit(folder)
+
+
+def _report_audit(folder: Path) -> None:
     from audit.commands.summary import print_summary
     from audit.report import render_report
     from audit.result import REPORT_FILE, RUN_FILE, AuditResult
@@ -27,4 +42,21 @@ def report(
         result.write(folder, report=lambda audit: render_report(audit, run_info=info), run_info=info)
     console = terminal.out()
     print_summary(result, console)
+    console.print(f"\nReport: {folder / REPORT_FILE}", soft_wrap=True, markup=False)
+
+
+def _report_training(folder: Path) -> None:
+    from audit.commands.training_summary import print_training_summary
+    from audit.result import REPORT_FILE
+    from audit.training import TrainingHistory
+    from audit.training_report import render_training_report, write_curves
+    from clipmodel.files import replace_file
+
+    history = TrainingHistory.read(folder)
+    with terminal.ERR.status("writing the report"):
+        page = render_training_report(history).encode()
+        replace_file(folder / REPORT_FILE, lambda file: file.write(page))
+        write_curves(history, folder)
+    console = terminal.out()
+    print_training_summary(history, console)
     console.print(f"\nReport: {folder / REPORT_FILE}", soft_wrap=True, markup=False)

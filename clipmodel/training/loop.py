@@ -45,12 +45,11 @@ from clipmodel.training.hooks import Every, Hook, StepReport, Watcher
 from clipmodel.training.interrupts import uninterrupted
 from clipmodel.training.optim import build_optimizer, learning_rate
 from clipmodel.training.recipe import Recipe
-from clipmodel.training.recorders import Recorder, opened_recorders
+from clipmodel.training.recorders import TRAINING_FILE, Recorder, opened_recorders
 from clipmodel.training.start import load_weights, starting_model
 from clipmodel.training.validation import Validation
 
 MODEL_FOLDER = "model"
-TRAINING_FILE = "training.json"  # beside the model: how it was trained
 BATCH_FILE = "not-finite.txt"
 FULL = {errno.ENOSPC, errno.EDQUOT}
 KEYS_SHOWN = 5

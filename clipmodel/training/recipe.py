@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -177,8 +177,16 @@ class Recipe(StrictModel):
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
-def load_recipe(name_or_path: str) -> Recipe:
+RecipeT = TypeVar("RecipeT", bound=Recipe)
+
+
+def load_recipe(name_or_path: str, schema: type[RecipeT] = Recipe) -> RecipeT:  # type: ignore[assignment]
     """Read a shipped recipe by name, or a YAML file by path.
+
+    Parameters
+    ----------
+    schema
+        `Recipe`, or what a caller made of it that knows what the recipe's `audit` holds.
 
     Raises
     ------
@@ -188,4 +196,4 @@ def load_recipe(name_or_path: str) -> Recipe:
     """
     shipped = {path.stem: path for path in sorted(RECIPES.glob("*.yaml"))}
     path = shipped.get(name_or_path, Path(name_or_path))
-    return read_yaml_model(path, Recipe, what="recipe", shipped=list(shipped))
+    return read_yaml_model(path, schema, what="recipe", shipped=list(shipped))

@@ -15,6 +15,7 @@ from clipmodel.training.journal import Journal
 from clipmodel.training.recipe import Recipe, Tracker
 
 LOG_FILE, MEASURES_FILE = "log.csv", "measures.csv"
+TRAINING_FILE = "training.json"  # in the run's folder and beside its model: what is trained, on what
 TENSORBOARD_FOLDER, WANDB_FILE = "tensorboard", "wandb-run.txt"
 SHOWN = ("loss", "learning_rate", "logit_scale", "epoch", "images_per_second", "data_seconds")
 

@@ -146,8 +146,8 @@ def _embedded_images(model: LoadedModel, encoded: Sequence[bytes]) -> Tensor:
 def _accuracy(model: LoadedModel, images: Tensor, question: Question) -> Measure:
     classes = class_embeddings(model, question.prompts)
     chosen = (images[torch.from_numpy(question.rows)] @ classes.T).argmax(dim=1)
-    right = float((chosen == question.truth).float().mean())
-    return Measure(name=f"zero-shot accuracy, {question.column}", value=right, n=len(question.truth))
+    right, n = int((chosen == question.truth).sum()), len(question.truth)
+    return Measure(name=f"zero-shot accuracy, {question.column}", value=right / n, n=n)
 
 
 def _recalls(model: LoadedModel, images: Tensor, data: ValidationSet) -> list[Measure]:
