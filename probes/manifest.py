@@ -76,6 +76,8 @@ def manifest(
             "licence": card.licence,
             "consent": card.consent,
             "label_provenance": card.label_provenance,
+            "labelled_by": card.labelled_by,
+            "source": card.source,
             "cluster": card.cluster,
             "n_images": len(images.rows),
             "n_unreadable": len(images.unreadable),

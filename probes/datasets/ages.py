@@ -1,8 +1,13 @@
-"""FairFace's age bands, which other data sets share so that one label set serves them all."""
+"""FairFace's age bands, which other data sets share so that one label set serves all, and their repair."""
 
 from __future__ import annotations
 
+import re
+
 AGE_BANDS = ("0-2", "3-9", "10-19", "20-29", "30-39", "40-49", "50-59", "60-69", "more than 70")
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+DATE = re.compile(r"(?:(?P<before>\d+)-(?P<month>[A-Za-z]{3})|(?P<month_first>[A-Za-z]{3})-(?P<after>\d+))")
+BAND = re.compile(r"\d+-\d+")
 FIRST_YEARS = (0, 3, 10, 20, 30, 40, 50, 60, 70)
 
 
@@ -17,3 +22,17 @@ def age_band(years: float) -> str:
     if not years >= 0:
         raise ValueError(f"no age: {years}")
     return AGE_BANDS[sum(years >= first for first in FIRST_YEARS) - 1]
+
+
+def undated(band: str) -> str:
+    """The band a date was made from: 3-9 becomes 9-Mar or 03-Sep, by the language of the spreadsheet.
+
+    Anything that is no such date comes back as it is.
+    """
+    if not (match := DATE.fullmatch(band.strip())):
+        return band
+    month = (match["month"] or match["month_first"]).lower()
+    if month not in MONTHS:
+        return band
+    first, last = sorted((int(match["before"] or match["after"]), MONTHS.index(month) + 1))
+    return f"{first}-{last}"

@@ -107,8 +107,10 @@ class DemographicDataset(ABC):
 
     @property
     def clusters(self) -> pd.Series:
-        """[N] the cluster of each image; its own id where the data know no clusters."""
-        return self.frame[self.card.cluster or ID].astype(str)
+        """[N] the cluster of each image; its own id where the data know of none."""
+        if self.card.cluster is None:
+            return self.frame[ID].astype(str)
+        return self.frame[self.card.cluster].fillna(self.frame[ID]).astype(str)
 
     @cached_property
     def sha256(self) -> str:

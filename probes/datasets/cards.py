@@ -40,12 +40,13 @@ class DataCard:
 
 
 class WrittenCard(StrictModel):
-    """A card that lies beside data of one's own: `people.card.yaml` beside people.csv, card.yaml in a folder.
+    """A card that lies beside the data: `people.card.yaml` beside people.csv, card.yaml in a folder.
 
     Every key may be left out. The first ones replace what the card says. `cluster` names the column of
     persons; `attributes` the columns that are attributes, where not all are; `orders` the natural order of
-    values; `values` what a value is to be called: {race: {Asian: East Asian}}. `images` lists further folders
-    that images may lie in: without it, what leads out of the data's own folder is refused.
+    values; `values` what a value is to be called, or null where it is no label: {race: {Asian: East Asian,
+    Others: null}}. `images` lists further folders that images may lie in: without it, what leads out of the
+    data's own folder is refused.
     """
 
     title: str | None = None
@@ -59,7 +60,7 @@ class WrittenCard(StrictModel):
     cluster: str | None = None
     attributes: list[str] | None = None
     orders: dict[str, list[str]] = Field(default={})
-    values: dict[str, dict[str, str]] = Field(default={})
+    values: dict[str, dict[str, str | None]] = Field(default={})
     images: list[str] = Field(default=[])
 
 
@@ -127,15 +128,25 @@ def describe(frame: pd.DataFrame, path: Path, *, attributes: list[str], card: Da
             if not (n := int((frame[name] == old).sum())):
                 known = sorted(frame[name].dropna().unique())
                 raise UserError(f"{file}: no image has {name} {old!r}", remedy=closest(old, known))
-            notes.append(f"{name} {old} is called {new} here, in {n:,} images: the card of the data says so.")
-        frame = frame.assign(**{name: frame[name].replace(words)})
+            meaning = "counts as no label" if new is None else f"is called {new}"
+            notes.append(f"{name} {old} {meaning} here, in {n:,} images, as {file.name} says.")
     given = {key: value for key in REPLACED if (value := getattr(written, key)) is not None}
     return Described(
-        frame=frame,
+        frame=renamed(frame, written),
         attributes=chosen,
         card=replace(card, cluster=cluster, notes=tuple(notes), **given),
         orders=written.orders,
     )
+
+
+def renamed(frame: pd.DataFrame, written: WrittenCard) -> pd.DataFrame:
+    """The frame with the values of its attributes called as a card says; None makes them missing."""
+    columns = {
+        name: frame[name].mask(frame[name].isin(list(words)), frame[name].map(words))
+        for name, words in written.values.items()
+        if name in frame
+    }
+    return frame.assign(**columns)
 
 
 def unknown_card(name: str, title: str, *, caution: str, notes: tuple[str, ...] = ()) -> DataCard:

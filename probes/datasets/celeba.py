@@ -68,6 +68,7 @@ def load_celeba(root: Path) -> FileDataset:
     return FileDataset(
         frame,
         root=next(root / name for name in IMAGE_FOLDERS if (root / name).is_dir()),
+        home=root,
         attributes=attributes,
         card=CARD if len(identities) else replace(CARD, cluster=None, notes=(NO_IDENTITIES,)),
         orders={"gender": ("Female", "Male"), "split": tuple(SPLITS.values())},

@@ -68,6 +68,8 @@ def load_facet(root: Path) -> FileDataset:
     homes = {path.name: name for name in IMAGE_FOLDERS for path in (root / name).glob("*")}
     there = frame["filename"].isin(list(homes))
     boxes = [_box(file, line, text) for line, text in table["bounding_box"].items()]
+    if not there.any():
+        raise UserError(f"{root}: none of its images", remedy=f"unpack them into {', '.join(IMAGE_FOLDERS)}")
     kept = frame[there].reset_index(drop=True)
     return FileDataset(
         kept,

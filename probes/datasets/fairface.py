@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from clipmodel.errors import UserError
-from probes.datasets.ages import AGE_BANDS
+from probes.datasets.ages import AGE_BANDS, undated
 from probes.datasets.base import ID
 from probes.datasets.cards import DataCard
 from probes.datasets.files import FileDataset, checked_values, find, read_annotations
@@ -22,8 +21,6 @@ ATTRIBUTES = ("race", "race_white", "gender", "age", "split", "service_test")
 # The order of the columns of Table 5 of the CLIP paper.
 RACES = ("Black", "White", "Indian", "Latino_Hispanic", "Middle Eastern", "Southeast Asian", "East Asian")
 GENDERS = ("Female", "Male")
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-DATE = re.compile(r"(?:(?P<before>\d+)-(?P<month>[A-Za-z]{3})|(?P<month_first>[A-Za-z]{3})-(?P<after>\d+))")
 PADDINGS = ("fairface-img-margin025-trainval", "fairface-img-margin125-trainval")
 ORDERS = {"race": RACES, "race_white": ("White", "Non-White"), "gender": GENDERS, "age": AGE_BANDS}
 CARD = DataCard(
@@ -71,6 +68,7 @@ def load_fairface(root: Path) -> FileDataset:
     return FileDataset(
         frame,
         root=images,
+        home=root,
         attributes=ATTRIBUTES,
         card=replace(CARD, notes=(*notes, *padding)),
         orders=ORDERS,
@@ -91,7 +89,7 @@ def _images(root: Path) -> tuple[Path, tuple[str, ...]]:
 def _read(file: Path) -> tuple[pd.DataFrame, int, tuple[str, ...]]:
     """The rows of one label file, how many age bands were repaired, and other repairs."""
     table = read_annotations(file, COLUMNS, key="file")
-    repaired = table["age"].map(_repaired, na_action="ignore")
+    repaired = table["age"].map(undated, na_action="ignore")
     n_repaired = int((table["age"].notna() & (repaired != table["age"])).sum())
     race = checked_values(file, table["race"], RACES)
     frame = pd.DataFrame(
@@ -106,14 +104,3 @@ def _read(file: Path) -> tuple[pd.DataFrame, int, tuple[str, ...]]:
         }
     )
     return frame, n_repaired, repairs(table)
-
-
-def _repaired(age: str) -> str:
-    """The band a date was made from: 3-9 becomes 9-Mar or 03-Sep, by the language of the spreadsheet."""
-    if not (match := DATE.fullmatch(age.strip())):
-        return age
-    month = (match["month"] or match["month_first"]).lower()
-    if month not in MONTHS:
-        return age
-    first, last = sorted((int(match["before"] or match["after"]), MONTHS.index(month) + 1))
-    return f"{first}-{last}"

@@ -12,7 +12,7 @@ from PIL import Image
 
 from clipmodel.errors import UserError
 from probes.datasets.base import ID, DemographicDataset, UnreadableImageError, read_image_file
-from probes.datasets.cards import DataCard, card_file, image_folders
+from probes.datasets.cards import DataCard, card_file, describe, image_folders, renamed, written_card
 from probes.datasets.paths import first_outside
 from probes.datasets.reading import place, read_table, without_repeated_rows
 
@@ -25,9 +25,11 @@ class FileDataset(DemographicDataset):
     Parameters
     ----------
     frame, attributes, card, orders, dropped, derived
-        As for `DemographicDataset`.
+        As for `DemographicDataset`, but for what card.yaml in the folder of the data says.
     root
         The folder of the images.
+    home
+        The folder of the data, where it is another one.
     files
         [N] the path of each row's image below it; the image ids if left out. Rows may share a file.
     boxes
@@ -37,7 +39,7 @@ class FileDataset(DemographicDataset):
     Raises
     ------
     UserError
-        A file is outside the folder, or an image id occurs twice.
+        A file is outside the folder, an image id occurs twice, or card.yaml is wrong.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class FileDataset(DemographicDataset):
         root: Path,
         attributes: Sequence[str],
         card: DataCard,
+        home: Path | None = None,
         files: Sequence[str] | None = None,
         boxes: Sequence[Box] | None = None,
         orders: Mapping[str, Sequence[str]] | None = None,
@@ -56,17 +59,24 @@ class FileDataset(DemographicDataset):
         if (again := frame[ID].duplicated()).any():
             name = frame[ID].iloc[int(again.to_numpy().argmax())]
             raise UserError(f"{root}: {name!r} is annotated twice", remedy="keep one row an image")
+        home = home or root
+        known = describe(frame, home, attributes=list(attributes), card=card)
         super().__init__(
-            frame, attributes=attributes, card=card, orders=orders, dropped=dropped, derived=derived
+            known.frame,
+            attributes=known.attributes,
+            card=known.card,
+            orders={**(orders or {}), **known.orders},
+            dropped=None if dropped is None else renamed(dropped, written_card(home)),
+            derived=derived,
         )
         self.root = root
         self._files = list(files) if files is not None else [str(name) for name in frame[ID]]
         self._boxes = list(boxes) if boxes is not None else None
-        outside = first_outside(root, self._files, folders=image_folders(root))
+        outside = first_outside(root, self._files, folders=image_folders(home))
         if outside is not None:
             raise UserError(
                 f"{root}: {self._files[outside]!r} is outside the folder",
-                remedy=f"name files below it, or list their folder under 'images:' in {card_file(root)}",
+                remedy=f"name files below it, or list their folder under 'images:' in {card_file(home)}",
             )
 
     def read_bytes(self, row: int) -> bytes:

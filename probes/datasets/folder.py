@@ -45,14 +45,11 @@ def load_image_folder(root: Path) -> FileDataset:
     parts = [name.split("/")[:-1] for name in placed]
     frame = pd.DataFrame([row + [None] * (levels - len(row)) for row in parts], columns=attributes)
     frame.insert(0, ID, placed)
-    card = unknown_card(root.name, f"Images in {root.name}", caution=CAUTION)
-    known = describe(frame, root, attributes=attributes, card=card)
     return FileDataset(
-        known.frame,
+        frame,
         root=root,
-        attributes=known.attributes,
-        card=known.card,
-        orders=known.orders,
+        attributes=attributes,
+        card=unknown_card(root.name, f"Images in {root.name}", caution=CAUTION),
         dropped=pd.DataFrame({REASON: [NO_FOLDER] * (len(names) - len(placed))}),
     )
 

@@ -61,6 +61,7 @@ def load_lfwa(root: Path) -> FileDataset:
     return FileDataset(
         frame,
         root=homes[0] if homes else root,
+        home=root,
         attributes=attributes,
         card=CARD,
         orders={"gender": ("Female", "Male"), "split": ("train", "test")},

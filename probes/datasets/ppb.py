@@ -66,6 +66,7 @@ def load_ppb(root: Path) -> FileDataset:
     return FileDataset(
         frame,
         root=root / IMAGES if (root / IMAGES).is_dir() else root,
+        home=root,
         attributes=("gender", "skin", "country"),
         card=replace(CARD, notes=repairs(table)),
         orders={"gender": GENDERS, "skin": SKINS},

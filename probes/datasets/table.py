@@ -9,10 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from clipmodel.errors import UserError
+from probes.datasets.ages import BAND, undated
 from probes.datasets.base import ID, VISIBLE_PREFIX, DemographicDataset, read_image_file
 from probes.datasets.cards import card_file, describe, image_folders, unknown_card
 from probes.datasets.paths import first_outside
-from probes.datasets.reading import first_of, place, read_table, repairs, without_repeated_rows
+from probes.datasets.reading import add_repair, first_of, place, read_table, repairs, without_repeated_rows
 
 PATH_COLUMNS = ("path", "file", "filename", "file_name", "image", "image_path", "filepath", "file_path")
 CLUSTER_COLUMNS = ("cluster", "subject_id", "person_id")
@@ -25,8 +26,8 @@ class TableDataset(DemographicDataset):
     Paths are relative to the table's folder and may not leave it, unless the card beside the table names
     other folders (see `probes.datasets.cards.WrittenCard`). Columns: one of `PATH_COLUMNS`; optionally one of
     `CLUSTER_COLUMNS` (images of one person) and visible_<attribute> (true or false); every other column is an
-    attribute, unless the card chooses. An empty field is a missing label. A row that repeats another one in
-    full is dropped with a warning.
+    attribute, unless the card chooses. An empty field is a missing label. Repaired with a warning: rows that
+    repeat another one in full, bands that a spreadsheet made dates of, paths with the slashes of Windows.
 
     Raises
     ------
@@ -43,7 +44,7 @@ class TableDataset(DemographicDataset):
             raise UserError(
                 f"{file}: no column of image paths among: {found}", remedy=f"name it {PATH_COLUMNS[0]!r}"
             )
-        table = without_repeated_rows(table, path_column, file=file)
+        table = _with_slashes(file, without_repeated_rows(table, path_column, file=file), path_column)
         cluster = first_of(CLUSTER_COLUMNS, table)
         special = {path_column, cluster}
         attributes = [c for c in map(str, table) if c not in special and not c.startswith(VISIBLE_PREFIX)]
@@ -51,6 +52,7 @@ class TableDataset(DemographicDataset):
             raise UserError(
                 f"{file}: no attribute column beside {path_column!r}", remedy="add one, such as gender"
             )
+        table = with_bands(file, table, attributes)
         self._paths = _checked_paths(file, table[path_column])
         card = unknown_card(
             file.stem, file.name, caution="The table does not say how its labels came about.",
@@ -80,6 +82,32 @@ def with_visibility(file: Path, table: pd.DataFrame) -> pd.DataFrame:
     """The table with truth values in its columns visible_<attribute>."""
     columns = [name for name in map(str, table) if name.startswith(VISIBLE_PREFIX)]
     return table.assign(**{name: _booleans(file, table[name]) for name in columns})
+
+
+def with_bands(file: Path, table: pd.DataFrame, attributes: Sequence[str]) -> pd.DataFrame:
+    """The table with its bands back where a spreadsheet made dates of some: 3-9 out of 9-Mar.
+
+    A column of dates alone stays: only beside other bands is a date known to have been one.
+    """
+    for name in attributes:
+        values = table[name].dropna().unique()
+        bands = {value: undated(value) for value in values if undated(value) != value}
+        if bands and any(BAND.fullmatch(value) for value in values):
+            n = int(table[name].isin(list(bands)).sum())
+            table = table.assign(**{name: table[name].replace(bands)})
+            add_repair(
+                table, f"{n:,} values of {name} that a spreadsheet made dates of are bands again.", file=file
+            )
+    return table
+
+
+def _with_slashes(file: Path, table: pd.DataFrame, column: str) -> pd.DataFrame:
+    names = table[column]
+    if not names.str.contains("\\", regex=False).any() or names.str.contains("/", regex=False).any():
+        return table
+    table = table.assign(**{column: names.str.replace("\\", "/", regex=False)})
+    add_repair(table, "The backslashes in the paths were read as slashes.", file=file)
+    return table
 
 
 def _checked_paths(file: Path, names: pd.Series) -> list[Path]:

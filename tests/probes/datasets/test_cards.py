@@ -10,6 +10,8 @@ import pytest
 from clipmodel.errors import UserError
 from probes.datasets import AT_PATH, EMBEDDED, load_dataset
 from probes.datasets.cards import card_file
+from probes.runner import plan
+from probes.schema import Suite
 
 from .conftest import WriteImages
 
@@ -40,7 +42,7 @@ def test_a_card_describes_a_table(tmp_path: Path) -> None:
     assert data.levels("age") == ["young", "old"]
     assert data.values("race").tolist() == ["East Asian", "Black", "East Asian"]
     assert data.card.notes == (
-        "race Asian is called East Asian here, in 2 images: the card of the data says so.",
+        "race Asian is called East Asian here, in 2 images, as people.card.yaml says.",
     )
 
 
@@ -97,6 +99,33 @@ def test_a_card_describes_embeddings_and_predictions(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("sex,prediction\nm,man\nw,man\n")
     (tmp_path / "p.card.yaml").write_text("values: {sex: {m: man, w: woman}}\n")
     assert load_dataset(f"predictions:{tmp_path / 'p.csv'}").values("sex").tolist() == ["man", "woman"]
+
+
+def test_a_card_maps_the_values_of_a_published_data_set(tmp_path: Path, write_images: WriteImages) -> None:
+    """Five races, of which the labels of the CLIP paper know four, and one by another name."""
+    write_images(
+        "20_1_2_20170116174525125.jpg", "30_0_4_20170116174525126.jpg", "40_0_1_20170116174525127.jpg"
+    )
+    suite = Suite.model_validate(
+        {
+            "suite": "races",
+            "probes": [
+                {
+                    "name": "race",
+                    "truth": "race",
+                    "label_set": "clip_paper_race",
+                    "outcomes": ["misclassified"],
+                }
+            ],
+        }
+    )
+    with pytest.raises(UserError, match="no class for race Asian, Others"):
+        plan(suite, load_dataset(f"utkface:{tmp_path}"))
+    card_file(tmp_path).write_text("values: {race: {Asian: East Asian, Others: null}}\n")
+    data = load_dataset(f"utkface:{tmp_path}")
+    assert data.card.notes[1] == "race Others counts as no label here, in 1 images, as card.yaml says."
+    table = plan(suite, data).table()
+    assert table[["images", "without_truth"]].to_numpy().tolist() == [[2, 1]]
 
 
 def test_every_published_data_set_states_its_terms() -> None:

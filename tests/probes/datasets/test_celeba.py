@@ -65,6 +65,7 @@ def test_without_identities_images_count_as_independent_and_the_card_says_so(roo
     [
         ("3", VALUES, "line 1 says '3' images, there are 2"),
         ("2", [VALUES[0], VALUES[1][:-1]], "line 4: 39 values for 40 attributes"),
+        ("2", [VALUES[0], [*VALUES[1], "1"]], "line 4: 41 values for 40 attributes"),
         ("2", [VALUES[0], ["0", *VALUES[1][1:]]], r"a value of 000002.jpg is neither 1 nor -1"),
     ],
 )

@@ -128,6 +128,19 @@ def test_a_wrong_parquet_file_is_refused(tmp_path: Path) -> None:
         load_embeddings(tmp_path / "e.parquet")
 
 
+def test_a_row_without_an_embedding_is_dropped_and_counted(tmp_path: Path) -> None:
+    table().assign(embedding=[None, [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]).to_parquet(tmp_path / "e.parquet")
+    data = load_embeddings(tmp_path / "e.parquet")
+    assert data.values("gender").tolist() == ["woman"]
+    assert data.dropped["gender"].tolist() == ["man"]
+
+
+def test_embeddings_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    table().assign(embedding=[["a", "b"]] * 4).to_parquet(tmp_path / "e.parquet")
+    with pytest.raises(UserError, match="no list of numbers"):
+        load_embeddings(tmp_path / "e.parquet")
+
+
 @pytest.mark.parametrize(("name", "message"), [("e.npz", "not an .npz"), ("e.parquet", "not a parquet")])
 def test_a_damaged_file_is_refused(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / name).write_bytes(b"nothing of the kind")

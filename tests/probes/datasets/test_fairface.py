@@ -89,6 +89,16 @@ def test_a_missing_file_or_column_is_named(tmp_path: Path) -> None:
         load_fairface(write(tmp_path, ["val/1.jpg,3-9,Male,False"], header="file,age,gender,service_test"))
 
 
+def test_the_folder_of_one_padding_is_found(tmp_path: Path, write_images: WriteImages) -> None:
+    write_images("fairface-img-margin025-trainval/val/1.jpg")
+    data = quietly(write(tmp_path, ROWS))
+    assert data.open_image(0).size == (8, 6)
+    assert data.card.notes == ("The images are those of fairface-img-margin025-trainval.",)
+    write_images("fairface-img-margin125-trainval/val/1.jpg")
+    with pytest.raises(UserError, match="images of both paddings"):
+        quietly(tmp_path)
+
+
 @pytest.mark.skipif(not SAMPLE.is_dir(), reason="the sample of FairFace is not here")
 def test_the_copy_found_in_the_wild_is_repaired() -> None:
     """Counted in the file by hand: 628 times 03-Sep and 544 times Oct-19."""

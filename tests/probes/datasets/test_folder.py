@@ -59,6 +59,17 @@ def test_samples_are_read_where_they_lie(tmp_path: Path) -> None:
     assert data.dropped[["reason", "gender"]].to_numpy().tolist() == [["the sample has no image", "man"]]
 
 
+def test_classes_and_what_is_not_read(tmp_path: Path) -> None:
+    """A member .cls is a label; a list, a caption and a mask are noted; NaN and null are missing."""
+    members = {"0.jpg": noise(1), "0.cls": b"3\n", "0.txt": b"words", "0.mask.png": b"x"}
+    members |= {"0.json": b'{"age": NaN, "gender": null, "box": [1], "subject_id": "s1"}'}
+    data = load_webdataset(tar(tmp_path / "a.tar", members))
+    assert data.attributes == ["cls"]
+    assert data.values("cls").tolist() == ["3"]
+    assert data.clusters.tolist() == ["s1"]
+    assert data.card.notes == ("Not read from the samples: .mask.png, .txt, box.",)
+
+
 def test_shards_keep_their_keys_apart(tmp_path: Path) -> None:
     for number in range(2):
         tar(tmp_path / f"s{number}.tar", sample("0", number, gender="woman"))

@@ -43,6 +43,13 @@ def test_the_splits_that_are_there_are_read(tmp_path: Path) -> None:
     assert load_miap(tmp_path).values("split").tolist() == ["train", "test"]
 
 
+def test_the_folders_of_open_images_are_found(tmp_path: Path, write_images: WriteImages) -> None:
+    write_images("validation/img1.jpg", "train/img2.jpg")
+    write(tmp_path, WOMAN)
+    write(tmp_path, WOMAN.replace("img1", "img2"), split="train")
+    assert [load_miap(tmp_path).open_image(row).size for row in range(2)] == [(4, 3), (4, 3)]
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [

@@ -65,6 +65,7 @@ def test_logits_are_read_as_logits(tmp_path: Path) -> None:
         ("path,gender,prediction\na,m,\n", "'prediction' is empty"),
         ("path,gender,score_a,score_b\na,m,1,2\nb,m,0.5,high\n", "line 3: score_b is 'high'"),
         ("path,prediction\na,man\n", "no attribute"),
+        ("path,gender,score_a,score_b\na,m,1,\nb,m,,2\n", "no image has a score for every class"),
         ("path,gender,prediction\na,m,man\na,m,man\n", "'a' is there twice"),
     ],
 )

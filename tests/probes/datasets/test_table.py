@@ -95,6 +95,31 @@ def test_a_wrong_table_is_refused_with_its_line(tmp_path: Path, text: str, messa
     assert caught.value.remedy
 
 
+def test_damage_of_copies_is_repaired_with_a_warning_and_noted(tmp_path: Path) -> None:
+    """A row twice, two bands turned into dates beside one that was not, and the slashes of Windows."""
+    text = "path,age,born\nx\\a.png,9-Mar,9-Mar\nx\\b.png,Oct-19,1-Jan\nx\\a.png,9-Mar,9-Mar\nc.png,20-29,\n"
+    with pytest.warns(UserWarning) as caught:
+        data = TableDataset(write(tmp_path, text))
+    assert data.frame["image_id"].tolist() == ["x/a.png", "x/b.png", "c.png"]
+    assert data.values("age").tolist() == ["3-9", "10-19", "20-29"]
+    assert data.values("born").fillna("").tolist() == ["9-Mar", "1-Jan", ""]
+    assert [note.split(" ", 1)[0] for note in data.card.notes] == ["1", "The", "2"]
+    assert len(caught) == 3
+
+
+def test_groups_that_differ_in_capitals_are_kept_apart_and_noted(tmp_path: Path) -> None:
+    data = TableDataset(write(tmp_path, "path,gender\na.png,Male\nb.png,male\nc.png,Female\n"))
+    assert data.levels("gender") == ["Female", "Male", "male"]
+    assert data.card.notes == (
+        "Groups of gender that differ in capitals only are kept apart: Male and male.",
+    )
+
+
+def test_an_image_without_a_person_is_a_cluster_of_its_own(tmp_path: Path) -> None:
+    data = TableDataset(write(tmp_path, "path,subject_id,gender\na.png,,w\nb.png,,w\nc.png,s,w\n"))
+    assert data.clusters.tolist() == ["a.png", "b.png", "s"]
+
+
 def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
     inside = tmp_path / "inside"
     inside.mkdir()

@@ -50,6 +50,16 @@ def test_names_that_cannot_be_used_are_counted_with_what_they_tell(
     ]
 
 
+def test_pictures_of_any_ending_are_read_and_copies_refused(
+    tmp_path: Path, write_images: WriteImages
+) -> None:
+    write_images("UTKFace/1_0_0_20170116174525125.JPG", "UTKFace/2_0_0_20170116174525126.png")
+    assert load_utkface(tmp_path).values("age").tolist() == ["1", "2"]
+    write_images("crop_part1/2_0_0_20170116174525126.png")
+    with pytest.raises(UserError, match=r"is in UTKFace and in crop_part1|is in crop_part1 and in UTKFace"):
+        load_utkface(tmp_path)
+
+
 def test_a_folder_of_other_images_is_refused(tmp_path: Path, write_images: WriteImages) -> None:
     write_images("cat.jpg")
     with pytest.raises(UserError, match="no image is named as UTKFace"):
