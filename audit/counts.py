@@ -19,6 +19,7 @@ SPECIFICATION = (*KEYS, "outcome")
 """Columns that name one question with one outcome; `rates` has a row for each of them and each group."""
 NO_GROUP = frozenset(
     {*SPECIFICATION, "n", "count", "rate", "low", "high", "balanced", "shrunk", "design_effect", "note"}
+    | {"band_low", "band_high"}
 )
 """Columns of rates and accuracies that are no group attributes."""
 JOINT = " x "

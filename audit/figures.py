@@ -37,6 +37,8 @@ from audit.svg import ROLES, to_svg
 from probes.records import ALL
 
 HEAT_STEPS = 7
+BAND_POINTS = 26
+"""Points of a shaded band: more would be seen by nobody and double the page."""
 
 
 def rate_forest(rates: pd.DataFrame, *, attributes: Sequence[str], name: str, title: str, axis: str) -> str:
@@ -128,7 +130,7 @@ def design_dumbbell(
 def threshold_curves(
     rates: pd.DataFrame, *, attribute: str, name: str, title: str, axis: str, thresholds: Sequence[float] = ()
 ) -> str:
-    """Draw the rate of each group against the threshold.
+    """Draw the rate of each group against the threshold, with its simultaneous band shaded.
 
     Parameters
     ----------
@@ -145,6 +147,7 @@ def threshold_curves(
     every = max(1, shown["threshold"].nunique() // 10)
     below = 40 + LEGEND_ROW_POINTS * -(-len(groups) // 3)
     with canvas(rows=12, left=["100000"], right=["0"], below=below) as (figure, ax):
+        _shade_bands(ax, shown, attribute=attribute, groups=groups)
         _mark_thresholds(ax, shown, attribute=attribute, groups=groups, thresholds=thresholds)
         sns.lineplot(
             data=shown, x="threshold", y="percent", ax=ax, estimator=None, markevery=every, markersize=5,
@@ -220,6 +223,16 @@ def _ordered(part: pd.DataFrame, *, by: str) -> pd.DataFrame:
     """The rows in the natural order of the groups of a column, with their labels."""
     rank = {group: place for place, group in enumerate(in_order(part[by]))}
     return part.assign(label=part[by].map(words)).loc[part[by].map(rank).sort_values(kind="stable").index]
+
+
+def _shade_bands(ax: Axes, shown: pd.DataFrame, *, attribute: str, groups: Sequence[str]) -> None:
+    for index, group in enumerate(groups):
+        own = shown[(shown[attribute] == group) & shown["band_low"].notna()].sort_values("threshold")
+        some = own.iloc[np.unique(np.linspace(0, len(own) - 1, BAND_POINTS).round().astype(int))]
+        ax.fill_between(
+            some["threshold"], 100 * some["band_low"], 100 * some["band_high"],
+            color=series_colour(index), alpha=0.13, linewidth=0,
+        )  # fmt: skip
 
 
 def _mark_thresholds(

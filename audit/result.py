@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import pandas as pd
 
+from audit.bands import with_bands
 from audit.composition import composition_table
 from audit.controlled import controlled_table
 from audit.counts import SPECIFICATION
@@ -43,6 +44,7 @@ FLOAT_COLUMNS = {
     "shrunk", "design_effect", "share_of_events", "share_of_images", "representation", "lowest_rate",
     "highest_rate", "sd_observed", "sd", "sd_low", "sd_high", "share_compared", "raw_difference",
     "standardised", "standardised_low", "standardised_high",
+    "band_low", "band_high",
     *(set(SPECIFICATION_COLUMNS) - {*INTEGERS, *GAP, "note"}),
 }  # fmt: skip
 
@@ -67,7 +69,7 @@ class AuditResult:
     excluded
         Images left out, with the reason.
     curves
-        Rates at every threshold of the curve; columns of `rates`.
+        Rates at every threshold of the curve; columns of `rates`, and simultaneous bands (`audit.bands`).
     counts
         The counts that everything derives from; empty where the folder that was read holds none.
     images
@@ -130,7 +132,10 @@ class AuditResult:
             excluded=_with_dtypes(records.excluded),
             gates=gates,
             verdict=overall_verdict(gates),
-            curves=rate_table(records.curves, manifest, attributes, clusters=clusters),
+            curves=with_bands(
+                rate_table(records.curves, manifest, attributes, clusters=clusters),
+                seed=int(manifest["seed"]),
+            ),
             counts=_with_dtypes(counts),
             measures=_with_dtypes(
                 empty_table("measures", attributes) if records.measures is None else records.measures
@@ -167,7 +172,7 @@ class AuditResult:
         if optional["counts"] is None:
             optional["counts"] = empty_counts(_attributes(tables["rates"]))
         if optional["curves"] is None:
-            optional["curves"] = tables["rates"].iloc[:0]
+            optional["curves"] = with_bands(tables["rates"].iloc[:0], seed=0)
         everything: dict[str, Any] = {**tables, **optional}
         return cls(manifest=manifest, verdict=verdict, **everything)
 

@@ -1,0 +1,82 @@
+"""Simultaneous bands of threshold curves: intervals that hold at every threshold together.
+
+The curve of a group is one minus the distribution function of its scores: the counts at all thresholds are
+running sums of one histogram over the same images. A bootstrap of that histogram gives the law of the most
+extreme deviation over all thresholds. Extreme is measured by the exact binomial tail, which means the same in
+the thin end of a curve as in its middle, where standard errors would not. The 5 % quantile of that tail then
+replaces 0.05 as the level of Clopper and Pearson's interval.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import special
+
+from audit.counts import SPECIFICATION, group_attributes
+from audit.intervals import clopper_pearson
+
+LEVEL = 0.05
+DRAWS = 999
+
+
+def with_bands(curves: pd.DataFrame, *, seed: int) -> pd.DataFrame:
+    """Add `band_low` and `band_high` to the rates at every threshold.
+
+    Parameters
+    ----------
+    curves
+        As `disparity.rate_table` makes it from `Records.curves`. A curve is what differs in the threshold
+        only.
+    seed
+        Of the bootstrap; a curve's draws do not depend on the other curves.
+
+    Returns
+    -------
+    The same rows with simultaneous 95 % bands before the note, NaN where the rate is.
+    """
+    curve_of = [name for name in SPECIFICATION if name != "threshold"] + group_attributes(curves)
+    level = np.full(len(curves), np.nan)
+    for key, rows in curves.groupby(curve_of, sort=False).indices.items():
+        own = curves.iloc[rows]
+        if own["rate"].notna().all():
+            words = "\0".join(map(str, key)).encode()
+            rng = np.random.default_rng([seed, zlib.crc32(words)])
+            level[rows] = pointwise_level(own["count"].to_numpy(), int(own["n"].iloc[0]), rng=rng)
+    known = ~np.isnan(level)
+    low, high = np.full((2, len(curves)), np.nan)
+    low[known], high[known] = clopper_pearson(
+        curves["count"][known], curves["n"][known], confidence=1 - level[known]
+    )
+    front = [name for name in curves.columns if name != "note"]
+    return curves.assign(band_low=low, band_high=high)[[*front, "band_low", "band_high", "note"]]
+
+
+def pointwise_level(counts: NDArray[np.int64], n: int, *, rng: np.random.Generator) -> float:
+    """The level at which exact intervals of all points of a curve hold together at 95 %.
+
+    Parameters
+    ----------
+    counts
+        [T] of the n images, how many reach each threshold; in any order.
+
+    Returns
+    -------
+    At most 0.05. The interval at this level covers the curve at a threshold just where the two-sided binomial
+    tail of what was drawn there is above the level.
+    """
+    reached = np.unique(counts[(counts > 0) & (counts < n)])[::-1]
+    if not len(reached):
+        return LEVEL
+    between = -np.diff(np.concatenate([[n], reached, [0]]))
+    drawn = n - np.cumsum(rng.multinomial(n, between / n, size=DRAWS), axis=1)[:, :-1]
+    smallest = np.ones(DRAWS)
+    for column, rate in zip(drawn.T, reached / n, strict=True):
+        values, place = np.unique(column, return_inverse=True)
+        at_most, below = special.bdtr(values, n, rate), special.bdtr(values - 1, n, rate)
+        tail = 2 * np.minimum(at_most, np.where(values > 0, 1 - below, 1.0))
+        smallest = np.minimum(smallest, tail[place])
+    return float(min(np.quantile(smallest, LEVEL, method="lower"), LEVEL))
