@@ -43,8 +43,7 @@ def with_bands(curves: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     for key, rows in curves.groupby(curve_of, sort=False).indices.items():
         own = curves.iloc[rows]
         if own["rate"].notna().all():
-            words = "\0".join(map(str, key)).encode()
-            rng = np.random.default_rng([seed, zlib.crc32(words)])
+            rng = np.random.default_rng([seed, zlib.crc32(repr(key).encode())])
             level[rows] = pointwise_level(own["count"].to_numpy(), int(own["n"].iloc[0]), rng=rng)
     known = ~np.isnan(level)
     low, high = np.full((2, len(curves)), np.nan)
