@@ -12,6 +12,7 @@ import pandas as pd
 
 from audit.bands import with_bands
 from audit.composition import composition_table
+from audit.confirmation import CONFIRMATION_COLUMNS, with_confirmation
 from audit.controlled import controlled_table
 from audit.counts import SPECIFICATION
 from audit.disparity import accuracy_table, gap_table, rate_table
@@ -29,7 +30,7 @@ JSON_TABLES = (
     "accuracy", "rates", "gaps", "composition", "variation", "controlled", "specifications", "findings",
     "excluded", "gates", "measures",
 )  # fmt: skip
-OPTIONAL_TABLES = ("counts", "curves", "images", "pairs", "clusters", "outcomes")
+OPTIONAL_TABLES = ("counts", "curves", "images", "pairs", "clusters", "outcomes", "confirmation")
 TABLES = (*JSON_TABLES, *OPTIONAL_TABLES)
 PARQUET_ONLY = {"outcomes"}
 """One row an image and outcome: as CSV it would be many times larger than everything else."""
@@ -44,7 +45,7 @@ FLOAT_COLUMNS = {
     "shrunk", "design_effect", "share_of_events", "share_of_images", "representation", "lowest_rate",
     "highest_rate", "sd_observed", "sd", "sd_low", "sd_high", "share_compared", "raw_difference",
     "standardised", "standardised_low", "standardised_high",
-    "band_low", "band_high",
+    "band_low", "band_high", *CONFIRMATION_COLUMNS[1:],
     *(set(SPECIFICATION_COLUMNS) - {*INTEGERS, *GAP, "note"}),
 }  # fmt: skip
 
@@ -78,6 +79,8 @@ class AuditResult:
         See `probes.records.Records`; pairs and clusters are None where there are none.
     outcomes
         What happened to each image in every way of asking; see `Records.outcomes`.
+    confirmation
+        Counts of the images kept apart to confirm findings; see `audit.confirmation`.
     """
 
     manifest: dict[str, Any]
@@ -99,6 +102,7 @@ class AuditResult:
     pairs: pd.DataFrame | None = None
     clusters: pd.DataFrame | None = None
     outcomes: pd.DataFrame | None = None
+    confirmation: pd.DataFrame | None = None
 
     @classmethod
     def from_records(cls, records: Records) -> Self:
@@ -128,7 +132,9 @@ class AuditResult:
             variation=variation_table(counts, manifest, clusters=clusters),
             controlled=controlled_table(counts, manifest, attributes),
             specifications=specification_table(gaps, manifest, records.outcomes),
-            findings=findings_among(gaps, manifest),
+            findings=with_confirmation(
+                findings_among(gaps, manifest), records.confirmation, manifest, attributes
+            ),
             excluded=_with_dtypes(records.excluded),
             gates=gates,
             verdict=overall_verdict(gates),
@@ -142,7 +148,7 @@ class AuditResult:
             ),
             **{
                 name: None if table is None else _without_categories(table)
-                for name in ("images", "pairs", "clusters", "outcomes")
+                for name in ("images", "pairs", "clusters", "outcomes", "confirmation")
                 for table in [getattr(records, name)]
             },
         )

@@ -34,6 +34,8 @@ def manifest(
     measured: Mapping[str, Collection[str]],
     images: EmbeddedImages,
     confounding: Sequence[str] = (),
+    asked: Mapping[str, Sequence[Sequence[Any]]] | None = None,
+    n_confirmation: int | None = None,
 ) -> dict[str, Any]:
     """What `Records.manifest` holds.
 
@@ -49,6 +51,11 @@ def manifest(
         The images that some probe selected.
     confounding
         Attributes that go together in the data, a sentence each; they join the caution of the data.
+    asked
+        Probe that classifies -> design, template, rule and threshold of its specifications, in the order of
+        the patterns of `Records.outcomes`.
+    n_confirmation
+        Images kept apart to confirm findings, where the suite asks for it.
     """
     card = dataset.card
     texts = {
@@ -89,6 +96,7 @@ def manifest(
         },
         "probes": [
             _probe_entry(suite, probe, prompts[probe.name])
+            | {"asked": [list(key) for key in (asked or {}).get(probe.name, ())]}
             if isinstance(probe, Probe)
             else _measure_entry(probe, measured[probe.name])
             for probe in suite.probes
@@ -97,6 +105,9 @@ def manifest(
         "seed": suite.seed,
         "min_group": max(probe.min_group for probe in suite.probes),
         "gates": [gate.model_dump() for gate in suite.gates],
+        "confirmation": None
+        if suite.confirmation is None
+        else suite.confirmation.model_dump() | {"n_images": n_confirmation},
         "versions": {
             "clip_audit": clipmodel.__version__,
             "python": platform.python_version(),

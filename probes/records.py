@@ -46,6 +46,7 @@ FIXED_COLUMNS = {
         ("n", "both", "only_first", "only_second", "neither"),
     ),
     "clusters": ((*KEYS, "outcome"), ("cluster", "n", "count")),
+    "outcomes": (("probe", "outcome", "image", "cluster"), ("pattern",)),
 }
 """Columns before and after the group attributes, of the tables that a run may have besides its counts."""
 INTEGERS = frozenset({"n", "count", "both", "only_first", "only_second", "neither"})
@@ -92,6 +93,9 @@ class Records:
         naming them. `pattern` has a letter for each specification of the probe, in the order of its `asked`
         in the manifest: "1" the event happened, "0" it did not, "-" the outcome is not counted there. None
         where it was not kept.
+    confirmation
+        The columns of `counts`, of the images that the suite keeps apart to confirm findings; they are in no
+        other table. None where it keeps none.
     """
 
     manifest: dict[str, Any]
@@ -103,6 +107,7 @@ class Records:
     pairs: pd.DataFrame | None = None
     clusters: pd.DataFrame | None = None
     outcomes: pd.DataFrame | None = None
+    confirmation: pd.DataFrame | None = None
 
     @property
     def attributes(self) -> tuple[str, ...]:
@@ -149,7 +154,10 @@ def validate(records: Records) -> None:
     grouped = {name for probe in records.manifest["probes"] for spec in probe["groups"] for name in spec}
     if unknown := sorted(grouped - set(attributes)):
         raise ValueError(f"counts: no column for the group attributes {unknown}")
-    for name, table in (("counts", records.counts), ("curves", records.curves)):
+    of_counts = {"counts": records.counts, "curves": records.curves}
+    if records.confirmation is not None:
+        of_counts["confirmation"] = records.confirmation
+    for name, table in of_counts.items():
         _check_columns(name, table, attributes)
         _check_values(name, table)
         _check_cells(name, table, attributes)
@@ -160,6 +168,8 @@ def validate(records: Records) -> None:
     present = {name: table for name, table in optional.items() if table is not None}
     for name, table in present.items():
         _check_optional(name, table, attributes)
+    if records.outcomes is not None:
+        _check_patterns(records.outcomes, records.manifest)
     known = {probe["name"] for probe in records.manifest["probes"]}
     for name, table in {"counts": records.counts, **present}.items():
         if unknown := sorted(set(table["probe"].unique()) - known):
@@ -201,7 +211,8 @@ def _check_optional(name: str, table: pd.DataFrame, attributes: tuple[str, ...])
     _refuse(name, table, missing, f"a missing value is written {MISSING!r}")
     key = [name for name in words if name != "note"] + [name for name in ("threshold", "k") if name in table]
     _refuse(name, table, table.duplicated(key).to_numpy(), "a row twice")
-    _refuse(name, table, (table["n"] < 0).to_numpy(), "n must not be negative")
+    if "n" in table:
+        _refuse(name, table, (table["n"] < 0).to_numpy(), "n must not be negative")
     if name == "pairs":
         joint = ["both", "only_first", "only_second", "neither"]
         wrong = (table[joint].sum(axis=1) != table["n"]) | (table[joint] < 0).any(axis=1)
@@ -209,6 +220,13 @@ def _check_optional(name: str, table: pd.DataFrame, attributes: tuple[str, ...])
     if name == "clusters":
         outside = ((table["count"] < 0) | (table["count"] > table["n"])).to_numpy()
         _refuse(name, table, outside, "count must lie in 0 ... n")
+
+
+def _check_patterns(outcomes: pd.DataFrame, manifest: Mapping[str, Any]) -> None:
+    letters = {probe["name"]: len(probe.get("asked", ())) for probe in manifest["probes"]}
+    wrong = outcomes["pattern"].str.len() != outcomes["probe"].astype("str").map(letters)
+    wrong |= ~outcomes["pattern"].str.fullmatch(f"[{DID_NOT}{HAPPENED}{NOT_ASKED}]*")
+    _refuse("outcomes", outcomes, wrong.to_numpy(), "a pattern has one letter a specification of its probe")
 
 
 def _check_values(name: str, table: pd.DataFrame) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from probes.datasets.coarse import CoarseDataset
 from probes.embeddings import EmbeddedImages, EmbeddingStore, Progress, embed_dataset, embed_texts
 from probes.kinds import KINDS
 from probes.manifest import manifest
+from probes.outcomes import OutcomeLog
 from probes.planning import MeasurePlan, Plan, ProbePlan, plan
 from probes.records import Records
 from probes.rules import ARGMAX, CALIBRATED
@@ -93,11 +95,13 @@ def run_suite(
         coarse = CoarseDataset(dataset, size)
         return embed_dataset(model, coarse, rows, store=store, progress=progress).embeddings
 
+    apart = suite.confirmation
+    held_out = None if apart is None else apart.held_out(dataset, seed=suite.seed)
     results = []
     for number, probe in enumerate(planned.everything, start=1):
         if isinstance(probe, ProbePlan):
-            result = _run_probe(
-                probe, images, embedded,
+            result = _run_parts(
+                probe, images, embedded, held_out=held_out,
                 head=head, plan=planned, keep_images=keep_images, device=device,
             )  # fmt: skip
         else:
@@ -119,11 +123,15 @@ def run_suite(
             measured={probe.probe.name: probe.texts for probe in planned.measures},
             images=images,
             confounding=_confounding(planned),
+            asked={probe.probe.name: _log(probe, suite, 0).asked for probe in planned.probes},
+            n_confirmation=None if held_out is None else int(held_out[images.rows].sum()),
         ),
         counts=join_counts(gathered("counts"), levels),
         curves=join_counts(gathered("curves"), levels),
         excluded=join_excluded([result.excluded for result in results], levels),
         images=join_images(gathered("images"), levels) if gathered("images") else None,
+        outcomes=join_optional("outcomes", gathered("outcomes"), levels) if gathered("outcomes") else None,
+        confirmation=None if held_out is None else join_counts(gathered("confirmation"), levels),
         **{name: join_optional(name, gathered(name), levels) for name in ("measures", "pairs", "clusters")},
     )
 
@@ -137,6 +145,8 @@ class _ProbeResult:
     measures: list[pd.DataFrame] = field(default_factory=list)
     pairs: list[pd.DataFrame] = field(default_factory=list)
     clusters: list[pd.DataFrame] = field(default_factory=list)
+    outcomes: list[pd.DataFrame] = field(default_factory=list)
+    confirmation: list[pd.DataFrame] = field(default_factory=list)
 
 
 def _readable(planned: ProbePlan | MeasurePlan, images: EmbeddedImages) -> Selection:
@@ -168,8 +178,43 @@ def _run_measure(
     )
 
 
+def _run_parts(
+    planned: ProbePlan,
+    images: EmbeddedImages,
+    embedded: Mapping[str, np.ndarray],
+    *,
+    held_out: np.ndarray | None,
+    **how: Any,
+) -> _ProbeResult:
+    """Run a probe on the images that explore; of those kept apart, where there are any, keep the counts."""
+    selection = _readable(planned, images)
+    if held_out is None:
+        return _run_probe(planned, selection, images, embedded, **how)
+    apart = held_out[selection.rows]
+    if apart.all() or not apart.any():
+        side = "to explore" if apart.all() else "to confirm"
+        raise UserError(
+            f"probe {planned.probe.name!r}: the confirmation split leaves it no images {side}",
+            remedy="choose other values or another share under 'confirmation', or narrow 'where'",
+        )
+    result = _run_probe(planned, selection.only(~apart), images, embedded, **how)
+    second = _run_probe(planned, selection.only(apart), images, embedded, **how | {"keep_images": False})
+    return replace(result, confirmation=second.counts)
+
+
+def _log(planned: ProbePlan, suite: Suite, n_images: int) -> OutcomeLog:
+    question = ask(planned, suite)
+    return OutcomeLog(
+        n_images,
+        keys=list(planned.prompts),
+        thresholds={cuts.rule: cuts.thresholds.tolist() for cuts in question.rules},
+        outcomes=list(question.outcomes),
+    )
+
+
 def _run_probe(
     planned: ProbePlan,
+    selection: Selection,
     images: EmbeddedImages,
     embedded: Mapping[str, np.ndarray],
     *,
@@ -178,7 +223,7 @@ def _run_probe(
     keep_images: bool,
     device: str | torch.device,
 ) -> _ProbeResult:
-    probe, selection = planned.probe, _readable(planned, images)
+    probe = planned.probe
     vectors = images.of(selection.rows).embeddings
     question = ask(planned, plan.suite)
     specifications, class_embeddings = specify(planned, embedded, cells=selection.cells)
@@ -189,10 +234,11 @@ def _run_probe(
                 cells=selection.cell, shares=cuts.thresholds, device=device,
             )  # fmt: skip
     clusters, number = _clusters(plan.dataset, selection)
+    log = _log(planned, plan.suite, len(selection.rows))
     totals = score(
         vectors, class_embeddings, specifications,
         cells=selection.cell, n_cells=len(selection.cells), head=head, question=question,
-        clusters=number, device=device,
+        clusters=number, log=log, device=device,
     )  # fmt: skip
     n = np.bincount(selection.cell, minlength=len(selection.cells))
     cells = Cells(labels=selection.cells, n=n)
@@ -220,6 +266,7 @@ def _run_probe(
             for spec, total in pairs
             if clusters is not None and ARGMAX in probe.rules
         ],
+        outcomes=log.tables(labels.drop(columns=TRUTH), probe=probe.name),
     )
 
 

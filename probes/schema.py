@@ -24,6 +24,7 @@ from pydantic import (
 
 from clipmodel.yamlfile import StrictModel, read_yaml_model
 from probes.classification import RULE_KEYS, Probe
+from probes.decisions import Confirmation, Gate
 from probes.errors import check_known, misplaced, moved
 from probes.label_sets import DesignEdit, LabelSet
 from probes.measures import MEASURE_PROBES
@@ -68,51 +69,6 @@ def _templates(value: Any) -> dict[str, Template] | str:
     return value if isinstance(value, str) else NAMED_TEMPLATES.validate_python(value)
 
 
-class Gate(StrictModel):
-    """A limit for continuous integration: on the gaps of a probe, its accuracy or a rate of an outcome."""
-
-    name: str = Field(min_length=1)
-    probe: str
-    outcome: str = Field(default="", description="Of the probe; none for the metric 'accuracy'.")
-    metric: Literal["difference", "ratio", "accuracy", "rate"] = Field(
-        default="difference",
-        description="Difference from or ratio to the reference; accuracy (a floor) or rate (a ceiling).",
-    )
-    margin: float = Field(
-        gt=0, description="The widest difference, the narrowest ratio, the least accuracy, the greatest rate."
-    )
-    groups: list[str] = Field(
-        default=[],
-        description="Attributes, one of the probe's 'groups'. None, for accuracy and rate: all images.",
-    )
-    designs: list[str] = Field(default=[], description="Class designs to judge; all if left out.")
-    templates: list[str] = Field(default=[], description="Templates to judge; all if left out.")
-    rules: list[str] = Field(default=[], description="Rules to judge; all if left out.")
-
-    @model_validator(mode="after")
-    def _check(self) -> Gate:
-        if self.metric == "accuracy" and self.outcome:
-            message = "a gate on accuracy has no outcome"
-            raise misplaced(["outcome"], message, remedy="leave it out, or take the metric 'rate'")
-        if self.metric != "accuracy" and not self.outcome:
-            message = f"a gate on a {self.metric} needs the outcome"
-            raise misplaced(["outcome"], message, remedy="name one of the probe's outcomes")
-        if self.metric in ("difference", "ratio") and not self.groups:
-            message = f"a gate on a {self.metric} needs groups to compare"
-            raise misplaced(["groups"], message, remedy="name attributes, such as [skin_tone]")
-        if self.margin > 1:
-            message = f"the margin {self.margin:g} is above 1"
-            remedy = "write shares: 0.05 for 5 percentage points, 0.8 for four fifths"
-            raise misplaced(["margin"], message, remedy=remedy)
-        return self
-
-
-class GateFile(StrictModel):
-    """Gates of their own, for `clip-audit gate --suite`."""
-
-    gates: list[Gate] = Field(min_length=1)
-
-
 class Suite(StrictModel):
     """A whole suite, checked against itself: every name it uses is defined in it or shipped."""
 
@@ -146,6 +102,9 @@ class Suite(StrictModel):
     curve: int = Field(default=101, ge=2, le=10_001, description="Points of the threshold curve on [0, 1].")
     probes: list[AnyProbe] = Field(min_length=1)
     gates: list[Gate] = Field(default=[])
+    confirmation: Confirmation | None = Field(
+        default=None, description="Images kept apart, on which findings are tested a second time, once."
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from probes.counting import Counts, Tally
+from probes.outcomes import OutcomeLog
 from probes.rules import (
     ARGMAX,
     CALIBRATED,
@@ -170,6 +171,7 @@ def score(
     head: Head,
     question: Question,
     clusters: np.ndarray | None = None,
+    log: OutcomeLog | None = None,
     chunk: int = CHUNK_IMAGES,
     device: str | torch.device = "cpu",
 ) -> list[Counts]:
@@ -193,6 +195,8 @@ def score(
         The rules, the curve and the outcomes.
     clusters
         [N] a number from 0 for each cell and cluster, where clusters are to be counted.
+    log
+        Is told what happened to each image, where that is to be kept.
     chunk
         Images held at a time; memory grows with it and not with N.
     device
@@ -226,7 +230,7 @@ def score(
         own_cells = torch.from_numpy(cells[part]).to(where)
         own_clusters = None if clusters is None else torch.from_numpy(clusters[part]).to(where)
         baseline = None
-        for spec, own, tally in zip(specifications, columns, tallies, strict=True):
+        for place, (spec, own, tally) in enumerate(zip(specifications, columns, tallies, strict=True)):
             chosen = cosines.index_select(0, own)
             probabilities = head.of_design(chosen, shared.index_select(0, own))
             levels = {
@@ -235,6 +239,8 @@ def score(
             }
             happened = tally.add(levels, probabilities, own_cells, clusters=own_clusters, baseline=baseline)
             baseline = happened if baseline is None else baseline
+            if log is not None:
+                log.add(place, start, {rule: events.cpu().numpy() for rule, events in happened.items()})
     return [tally.counts() for tally in tallies]
 
 

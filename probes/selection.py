@@ -50,6 +50,12 @@ class Selection:
         rows = self.excluded["reason"].str.startswith(NO_TRUTH_REASON)
         return int(self.excluded.loc[rows, "n"].sum())
 
+    def only(self, wanted: np.ndarray) -> Selection:
+        """The selection of those images alone for which `wanted` [N] is true; what was left out stays."""
+        kept, cell = np.unique(self.cell[wanted], return_inverse=True)
+        cells = self.cells.iloc[kept].reset_index(drop=True)
+        return Selection(rows=self.rows[wanted], cell=cell, cells=cells, excluded=self.excluded)
+
     def without(self, unreadable: Mapping[int, str]) -> Selection:
         """The selection less the images that cannot be read, which are counted by cell and reason."""
         readable = np.array([int(row) not in unreadable for row in self.rows], bool)

@@ -88,7 +88,8 @@ def _read_gates(path: Path, manifest: Mapping[str, Any]) -> Sequence[Mapping[str
     import yaml
 
     from clipmodel.yamlfile import read_yaml_model
-    from probes.schema import GateFile, load_suite
+    from probes.decisions import GateFile
+    from probes.schema import load_suite
 
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None

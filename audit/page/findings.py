@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from audit import formatting as fmt
+from audit.confirmation import CONFIRMED, EXPLORED, NOT_CONFIRMED, NOT_TESTED
 from audit.page import parts
 from audit.result import AuditResult
 
@@ -23,10 +25,11 @@ def findings_section(result: AuditResult) -> dict[str, Any]:
     first = pd.concat([own[~crossed], own[crossed]]).head(SHOWN)
     usual = _usual(first["caution"])
     first = first.assign(caution=[_beyond(text, usual) for text in first["caution"]])
-    shown = first[["id", "sentence", "noise", "caution"]].to_dict("records")
+    first = first.assign(status=[_status_words(row) for row in first.to_dict("records")])
+    shown = first[["id", "sentence", "status", "noise", "caution"]].to_dict("records")
     return {
-        "lead": _lead(result, shown=len(shown)), "usual_caution": usual, "first": shown,
-        "count": len(findings), "table": _table(findings),
+        "lead": _lead(result, shown=len(shown)), "split": _split_words(result), "usual_caution": usual,
+        "first": shown, "count": len(findings), "table": _table(findings),
     }  # fmt: skip
 
 
@@ -47,6 +50,27 @@ def _lead(result: AuditResult, *, shown: int) -> str:
     return f"{lead}{told}; all are in the table."
 
 
+def _split_words(result: AuditResult) -> str:
+    """Which findings are explored and which are confirmed."""
+    split, status = result.manifest.get("confirmation"), result.findings["status"]
+    if not split:
+        return (
+            "All findings are explored: the suite keeps no images apart to confirm them (“confirmation”). "
+            "Read them as questions to ask of new images."
+        )
+    part = (
+        f"{fmt.words(split['attribute'])} {fmt.words(' or '.join(split['values']))}"
+        if split["attribute"]
+        else f"a share of {fmt.percent(split['share'])}, drawn by cluster"
+    )
+    return (
+        f"{fmt.integer(split['n_images'])} images ({part}) were kept apart and are in no other number of "
+        f"this page. Each finding was tested on them once, in the way of asking it speaks of: "
+        f"{(status == CONFIRMED).sum()} of {len(status)} are confirmed, {(status == NOT_CONFIRMED).sum()} "
+        f"are not, {(status == NOT_TESTED).sum()} could not be tested."
+    )
+
+
 def _usual(cautions: pd.Series) -> str:
     """The sentences that most of the findings shown share."""
     if not len(cautions):
@@ -60,6 +84,32 @@ def _beyond(caution: str, usual: str) -> str:
     return "" if caution == usual else caution.replace(usual, "").strip() if usual else caution
 
 
+def _second(row: Mapping[Any, Any]) -> list[str]:
+    """What the images kept apart say of a finding."""
+    return [
+        row["status"], fmt.points(row["confirmation_difference"]),
+        fmt.points_interval(row["confirmation_low"], row["confirmation_high"]),
+        fmt.p_value(row["confirmation_p_adjusted"]),
+    ]  # fmt: skip
+
+
+def _status_words(row: Mapping[Any, Any]) -> str:
+    """The status of a finding and the numbers behind it, for the list of findings."""
+    status = {
+        EXPLORED: "Explored, not tested on other images.",
+        NOT_TESTED: "Not tested again: too few images were kept apart.",
+    }
+    if row["status"] in status:
+        return status[row["status"]]
+    interval = fmt.points_interval(row["confirmation_low"], row["confirmation_high"])
+    difference = fmt.points(row["confirmation_difference"])
+    return (
+        f"{row['status'].capitalize()} on the images kept apart: {difference} points ({interval}; n {fmt.integer(row['confirmation_n_group'])} against "
+        f"{fmt.integer(row['confirmation_n_reference'])}; adjusted p "
+        f"{fmt.p_value(row['confirmation_p_adjusted'])})."
+    )
+
+
 def _table(findings: pd.DataFrame) -> parts.Table | None:
     if not len(findings):
         return None
@@ -70,7 +120,7 @@ def _table(findings: pd.DataFrame) -> parts.Table | None:
             fmt.integer(row["n_group"]), fmt.integer(row["n_reference"]), fmt.p_value(row["p_adjusted"]),
             f"{row['holds_in']} of {row['specifications']}",
             fmt.points_interval(row["difference_min"], row["difference_max"]),
-            fmt.integer(row["wrong_labels"]), fmt.integer(row["wrong_truths"]),
+            fmt.integer(row["wrong_labels"]), fmt.integer(row["wrong_truths"]), *_second(row),
         ]
         for row in findings.to_dict("records")
     ]  # fmt: skip
@@ -79,5 +129,7 @@ def _table(findings: pd.DataFrame) -> parts.Table | None:
         *parts.number_columns("Difference, points", "95 % interval", "n", "n of reference", "Adjusted p",
                               "Holds in", "Over all ways", "Wrong labels that explain it",
                               "Wrong truths that explain it"),
+        *parts.text_columns("Status"),
+        *parts.number_columns("Difference when tested again", "95 % interval", "Adjusted p"),
     ]  # fmt: skip
     return parts.Table(caption="All findings", columns=columns, rows=rows)
