@@ -104,7 +104,8 @@ def _status_words(row: Mapping[Any, Any]) -> str:
     interval = fmt.points_interval(row["confirmation_low"], row["confirmation_high"])
     difference = fmt.points(row["confirmation_difference"])
     return (
-        f"{row['status'].capitalize()} on the images kept apart: {difference} points ({interval}; n {fmt.integer(row['confirmation_n_group'])} against "
+        f"{row['status'].capitalize()} on the images kept apart: {difference} points "
+        f"({interval}; n {fmt.integer(row['confirmation_n_group'])} against "
         f"{fmt.integer(row['confirmation_n_reference'])}; adjusted p "
         f"{fmt.p_value(row['confirmation_p_adjusted'])})."
     )
