@@ -12,12 +12,12 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import tempfile
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +27,13 @@ from clipmodel.errors import UserError
 from clipmodel.zoo import EmbeddingModel
 from probes.datasets.base import DemographicDataset, UnreadableImageError
 from probes.datasets.embedded import EmbeddedDataset
+from probes.shards import Shard, StoredRows, keys_of, locate, open_shard, write_shard
 
 CACHE_VARIABLE = "CLIP_AUDIT_CACHE"
 BATCH_IMAGES = 64
 BATCHES_PER_SHARD = 16  # at most 1,024 images are lost when a run is killed
 BATCH_TEXTS = 256
 READERS = 2  # threads that decode the next batch while the model embeds this one
-HASH_BYTES = 32
 
 Progress = Callable[[str, int, int], None]  # what is being done, how many are done, how many in all
 
@@ -64,7 +64,7 @@ class EmbeddingStore:
         self.root = root or cache_folder()
 
     def fetch(self, space: str, hashes: Sequence[str], *, dim: int) -> tuple[np.ndarray, np.ndarray]:
-        """Look embeddings up.
+        """Look embeddings up and read them.
 
         Parameters
         ----------
@@ -87,17 +87,14 @@ class EmbeddingStore:
         UserWarning
             A shard is damaged. It is removed, and its embeddings count as not stored.
         """
+        rows, found = self.locate(space, hashes, dim=dim)
         embeddings = np.zeros((len(hashes), dim), np.float32)
-        found = np.zeros(len(hashes), bool)
-        rows_of: dict[str, list[int]] = {}
-        for row, key in enumerate(hashes):
-            rows_of.setdefault(key, []).append(row)
-        for keys, stored in self._shards(space, dim):
-            for position, key in enumerate(keys):
-                if rows := rows_of.get(key):
-                    embeddings[rows] = stored[position]
-                    found[rows] = True
+        embeddings[found] = rows.take(np.flatnonzero(found))[:]
         return embeddings, found
+
+    def locate(self, space: str, hashes: Sequence[str], *, dim: int) -> tuple[StoredRows, np.ndarray]:
+        """As `fetch`, but the embeddings stay where they are until a slice of them is read."""
+        return locate(list(self._shards(space, dim)), keys_of(hashes), dim=dim)
 
     def add(self, space: str, hashes: Sequence[str], embeddings: np.ndarray) -> None:
         """Store a shard: N hashes and their [N, D] embeddings. Either all of it is there afterwards, or none.
@@ -107,18 +104,10 @@ class EmbeddingStore:
         UserError
             The folder cannot be written.
         """
-        keys = np.frombuffer(bytes.fromhex("".join(hashes)), np.uint8).reshape(-1, HASH_BYTES)
-        folder = self._folder(space)
+        keys = keys_of(hashes)
         name = hashlib.sha256(keys.tobytes()).hexdigest()[:24]
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as scratch:
-                path = Path(scratch) / f"{name}.npz"
-                with path.open("wb") as file:
-                    np.savez(file, keys=keys, embeddings=embeddings.astype(np.float32))
-                    file.flush()
-                    os.fsync(file.fileno())
-                path.replace(folder / path.name)
+            write_shard(self._folder(space), name, keys, embeddings)
         except OSError as error:
             raise UserError(
                 f"the store of embeddings {self.root} cannot be written: {error.strerror}",
@@ -128,24 +117,15 @@ class EmbeddingStore:
     def _folder(self, space: str) -> Path:
         return self.root / "embeddings" / hashlib.sha256(space.encode()).hexdigest()[:24]
 
-    def _shards(self, space: str, dim: int) -> Iterator[tuple[list[str], np.ndarray]]:
+    def _shards(self, space: str, dim: int) -> Iterator[Shard]:
         for path in sorted(self._folder(space).glob("*.npz")):
             try:
-                yield _read_shard(path, dim)
+                yield open_shard(path, dim)
             except FileNotFoundError:
                 continue  # another run found it damaged first
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
                 warnings.warn(f"{path} is damaged; its embeddings are made again", stacklevel=4)
                 path.unlink(missing_ok=True)
-
-
-def _read_shard(path: Path, dim: int) -> tuple[list[str], np.ndarray]:
-    """Hashes and embeddings of a shard; zip's own checksums tell a changed byte."""
-    with np.load(path) as shard:
-        keys, embeddings = shard["keys"], shard["embeddings"]
-    if embeddings.shape != (len(keys), dim) or not np.isfinite(embeddings).all():
-        raise ValueError(f"{path}: {len(keys)} keys for embeddings of shape {embeddings.shape}")
-    return [key.tobytes().hex() for key in keys], embeddings
 
 
 def image_space(model: EmbeddingModel) -> str:
@@ -166,8 +146,8 @@ class EmbeddedImages:
     ----------
     rows
         [N] the rows that could be read, in the order asked for.
-    embeddings
-        [N, D] float32, unit-norm.
+    vectors
+        [N, D] float32, unit-norm: an array, or rows of the store that are read slice by slice.
     unreadable
         Row and reason of each image that could not be read.
     n_new
@@ -179,15 +159,22 @@ class EmbeddedImages:
     """
 
     rows: np.ndarray
-    embeddings: np.ndarray
+    vectors: np.ndarray | StoredRows
     unreadable: dict[int, str]
     n_new: int
     content_sha256: str
     coarse: Mapping[int, np.ndarray] = field(default_factory=dict)
 
+    @cached_property
+    def embeddings(self) -> np.ndarray:
+        """[N, D] all of them in memory."""
+        return self.vectors[:]
+
     def of(self, rows: np.ndarray) -> EmbeddedImages:
         """Those of some of the rows, each of which could be read; for which `n_new` and the hash stay."""
-        return replace(self, rows=rows, embeddings=self.embeddings[np.searchsorted(self.rows, rows)])
+        at = np.searchsorted(self.rows, rows)
+        chosen = self.vectors[at] if isinstance(self.vectors, np.ndarray) else self.vectors.take(at)
+        return replace(self, rows=rows, vectors=chosen)
 
 
 def embed_dataset(
@@ -210,24 +197,29 @@ def embed_dataset(
     hashes, unreadable = _hash_rows(dataset, rows)
     space = image_space(model)
     known = [row for row in rows if row in hashes]
-    embeddings, found = store.fetch(space, [hashes[row] for row in known], dim=model.embed_dim)
+    keys = [hashes[row] for row in known]
+    vectors, found = store.locate(space, keys, dim=model.embed_dim)
     places: dict[str, list[int]] = {}
     for place in np.flatnonzero(~found).tolist():
-        places.setdefault(hashes[known[place]], []).append(place)
+        places.setdefault(keys[place], []).append(place)
     tasks = [(key, known[at[0]]) for key, at in places.items()]
     n_new = 0
-    for keys, new, damaged in _embed_shards(model, dataset, tasks, progress=progress):
-        if keys:
-            store.add(space, keys, new)
-        for key, embedding in zip(keys, new, strict=True):
-            embeddings[places[key]] = embedding
-            found[places[key]] = True
+    for made, new, damaged in _embed_shards(model, dataset, tasks, progress=progress):
+        if made:
+            store.add(space, made, new)
         for key, reason in damaged.items():
             unreadable |= {known[place]: reason for place in places[key]}
-        n_new += len(keys)
+        n_new += len(made)
+    if n_new:
+        vectors, found = store.locate(space, keys, dim=model.embed_dim)
     readable = np.array(known, int)[found]
+    if lost := len(rows) - len(readable) - len(unreadable):
+        raise UserError(
+            f"the store of embeddings {store.root} lost {lost} images while they were embedded",
+            remedy="let no other program change the folder, and run the same command again",
+        )
     content = hashlib.sha256("".join(hashes[int(row)] for row in readable).encode()).hexdigest()
-    return EmbeddedImages(readable, embeddings[found], unreadable, n_new, content)
+    return EmbeddedImages(readable, vectors.take(np.flatnonzero(found)), unreadable, n_new, content)
 
 
 def _hash_rows(dataset: DemographicDataset, rows: Sequence[int]) -> tuple[dict[int, str], dict[int, str]]:
@@ -241,7 +233,7 @@ def _hash_rows(dataset: DemographicDataset, rows: Sequence[int]) -> tuple[dict[i
     return hashes, unreadable
 
 
-Shard = tuple[list[str], np.ndarray, dict[str, str]]
+Made = tuple[list[str], np.ndarray, dict[str, str]]
 
 
 def _embed_shards(
@@ -250,7 +242,7 @@ def _embed_shards(
     tasks: Sequence[tuple[str, int]],
     *,
     progress: Progress | None,
-) -> Iterator[Shard]:
+) -> Iterator[Made]:
     """Hashes, embeddings and unreadable hashes, a shard at a time.
 
     Shards end where batches end, so a run that goes on after a kill forms the same batches, and with them

@@ -224,7 +224,7 @@ def _run_probe(
     device: str | torch.device,
 ) -> _ProbeResult:
     probe = planned.probe
-    vectors = images.of(selection.rows).embeddings
+    vectors = images.of(selection.rows).vectors
     question = ask(planned, plan.suite)
     specifications, class_embeddings = specify(planned, embedded, cells=selection.cells)
     for cuts in question.rules:

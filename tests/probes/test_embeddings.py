@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
+import os
+import signal
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,7 +16,7 @@ import pytest
 from torch import Tensor
 
 from clipmodel.errors import UserError
-from probes import embeddings
+from probes import embeddings, shards
 from probes.datasets.table import TableDataset
 from probes.embeddings import EmbeddingStore, cache_folder, embed_dataset, embed_texts, image_space
 
@@ -121,10 +125,82 @@ def test_a_half_written_shard_is_never_read(store: EmbeddingStore, monkeypatch: 
     def fail(descriptor: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(embeddings.os, "fsync", fail)
+    monkeypatch.setattr(shards.os, "fsync", fail)
     with pytest.raises(KeyboardInterrupt):
         store.add("space", [sha("x")], np.ones((1, 3), np.float32))
     assert not store.fetch("space", [sha("x")], dim=3)[1].any()
+
+
+def _die_by_kill(root: Path, dataset: TableDataset) -> None:
+    class Dies(FakeModel):
+        def encode_image(self, pixels: Tensor) -> Tensor:
+            if self.n_images >= 6:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return super().encode_image(pixels)
+
+    embed_dataset(Dies(), dataset, range(12), store=EmbeddingStore(root))
+
+
+def _embed_all(root: Path, dataset: TableDataset) -> None:
+    embed_dataset(FakeModel(), dataset, range(12), store=EmbeddingStore(root))
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_after_kill_9_the_next_run_goes_on(store: EmbeddingStore, dataset: TableDataset) -> None:
+    process = multiprocessing.get_context("fork").Process(target=_die_by_kill, args=(store.root, dataset))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    model = FakeModel()
+    assert embed_dataset(model, dataset, range(12), store=store).n_new == model.n_images == 6
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_two_processes_write_at_once(store: EmbeddingStore, dataset: TableDataset) -> None:
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=_embed_all, args=(store.root, dataset)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0]
+    result = embed_dataset(FakeModel(), dataset, range(12), store=store)
+    assert (result.n_new, len(result.rows)) == (0, 12)
+    assert not list(store.root.rglob(f"{shards.UNFINISHED}*"))
+
+
+def test_what_a_killed_run_left_is_removed_after_a_day(store: EmbeddingStore) -> None:
+    store.add("space", [sha("a")], np.ones((1, 2), np.float32))
+    folder = next(store.root.rglob("*.npz")).parent
+    for name, age in (("old", 2 * shards.STALE_SECONDS), ("new", 0)):
+        (folder / f"{shards.UNFINISHED}{name}").mkdir()
+        os.utime(folder / f"{shards.UNFINISHED}{name}", (time.time() - age,) * 2)
+    store.add("space", [sha("b")], np.ones((1, 2), np.float32))
+    assert [path.name for path in folder.glob(f"{shards.UNFINISHED}*")] == [f"{shards.UNFINISHED}new"]
+
+
+def test_slices_are_read_from_where_they_lie(store: EmbeddingStore) -> None:
+    """Three shards of 50 vectors, asked for in any order, some twice, in slices of any length."""
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(150, 5)).astype(np.float32)
+    names = [sha(str(i)) for i in range(150)]
+    for start in (100, 0, 50):
+        store.add("space", names[start : start + 50], vectors[start : start + 50])
+    wanted = np.concatenate([np.arange(150), rng.integers(0, 150, 200)])
+    rows, found = store.locate("space", [names[i] for i in wanted] + [sha("?")], dim=5)
+    assert found.tolist() == [True] * 350 + [False]
+    for part in (slice(0, 150), slice(40, 60), slice(149, 350), slice(7, 7), slice(200, 201)):
+        np.testing.assert_array_equal(rows[part], vectors[wanted[part]])
+    chosen = rng.integers(0, 350, 30)
+    np.testing.assert_array_equal(rows.take(chosen)[5:20], vectors[wanted[chosen]][5:20])
+
+
+def test_a_shard_that_went_away_says_what_to_do(store: EmbeddingStore) -> None:
+    store.add("space", [sha("a")], np.ones((1, 2), np.float32))
+    rows, _ = store.locate("space", [sha("a")], dim=2)
+    next(store.root.rglob("*.npz")).unlink()
+    with pytest.raises(UserError, match="run the same command again"):
+        rows[:]
 
 
 def test_shards_add_up_and_rows_may_repeat(store: EmbeddingStore) -> None:
