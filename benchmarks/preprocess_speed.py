@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.pictures import jpeg_files
-from benchmarks.races import HEADER, OURS, Race, asked_for_quick, race, report, rows
+from benchmarks.races import HEADER, OURS, Race, asked_for_quick, one_thread, race, report, rows
 from benchmarks.twins import open_clip_twin, ours, transformers_twin
 from clipmodel.preprocess import FastPreprocess, Preprocess
 from tests.peers import import_peer
@@ -68,17 +68,13 @@ def preparations() -> dict[str, Callable[[Path], Tensor]]:
 
 def decode_race(paths: Sequence[Path], *, rounds: int) -> Race:
     """One thread, one picture after another."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     contenders = {
         name: lambda prepare=prepare: [prepare(path) for path in paths]
         for name, prepare in preparations().items()
     }
-    result = race(
-        "JPEG to pixels, 1 thread", contenders, unit="images", items=len(paths), rounds=rounds, goal=2.0
-    )
-    torch.set_num_threads(threads)
-    return result
+    work = "JPEG to pixels, 1 thread"
+    with one_thread():
+        return race(work, contenders, unit="images", items=len(paths), rounds=rounds, goal=2.0)
 
 
 def end_to_end_race(paths: Sequence[Path], *, rounds: int) -> Race:

@@ -12,7 +12,8 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +83,17 @@ def race(
             if number >= 0:
                 seconds[name].append(time.perf_counter() - started)
     return Race(work=work, unit=unit, items=items, seconds=seconds, goal=goal)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """All contenders compute in one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def matmul_peak(side: int = 2048, repeats: int = 12) -> float:

@@ -18,7 +18,9 @@ def build_optimizer(model: nn.Module, recipe: OptimRecipe) -> AdamW:
         {"params": decayed, "weight_decay": recipe.weight_decay},
         {"params": spared, "weight_decay": 0.0},
     ]
-    return AdamW(groups, lr=recipe.peak_learning_rate, betas=recipe.betas, eps=recipe.eps)
+    return AdamW(
+        groups, lr=recipe.peak_learning_rate, betas=recipe.betas, eps=recipe.eps, fused=recipe.fused or None
+    )
 
 
 def learning_rate(step: int, *, steps: int, recipe: OptimRecipe) -> float:

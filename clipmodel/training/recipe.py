@@ -100,6 +100,9 @@ class OptimRecipe(StrictModel):
     weight_decay: float = Field(0.2, ge=0)
     betas: tuple[float, float] = (0.9, 0.98)
     eps: float = Field(1e-6, gt=0)
+    fused: bool = Field(
+        False, description="one pass over the weights a step: the same rule, rounded otherwise"
+    )
     clip_gradient_norm: float | None = Field(None, gt=0)
 
 

@@ -84,3 +84,10 @@ def test_compiled_blocks_give_the_same_losses(
     assert compiled == ["ResidualAttentionBlock"] * 2  # one layer a tower
     assert losses == pytest.approx(expected, abs=1e-5)
     assert list(traced.clip.state_dict()) == list(plain.clip.state_dict())
+
+
+def test_the_fused_optimiser_follows_the_same_rule(recipe: Recipe, pictures: Path, tmp_path: Path) -> None:
+    _, plain = _train(recipe, pictures, tmp_path / "a", steps=4)
+    optim = {**recipe.optim.model_dump(), "fused": True}
+    _, fused = _train(recipe, pictures, tmp_path / "b", steps=4, optim=optim)
+    assert fused == pytest.approx(plain, abs=1e-5)
