@@ -100,8 +100,10 @@ def marked(rows: pd.DataFrame) -> Iterator[tuple[int, dict[str, Any]]]:
     )
 
 
-def draw_intervals(ax: Axes, rows: pd.DataFrame, *, centre: str, low: str, high: str) -> None:
-    """Draw an interval and its centre on every row, in percent; a row whose centre is NaN stays empty.
+def draw_intervals(
+    ax: Axes, rows: pd.DataFrame, *, centre: str, low: str, high: str, scale: float = 100
+) -> None:
+    """Draw an interval and its centre on every row, times `scale`; a row whose centre is NaN stays empty.
 
     Where the rows have an adjusted p, a filled diamond marks those below .05 and an open circle the others.
     """
@@ -114,10 +116,10 @@ def draw_intervals(ax: Axes, rows: pd.DataFrame, *, centre: str, low: str, high:
     for part, colour, face, marker in styles:
         places = part.index.to_numpy(dtype=float)
         # One line with gaps instead of one a row: the drawing is a third as long.
-        ends = np.column_stack([100 * part[low], 100 * part[high], np.full(len(part), np.nan)]).ravel()
+        ends = np.column_stack([scale * part[low], scale * part[high], np.full(len(part), np.nan)]).ravel()
         ax.plot(ends, np.repeat(places, 3), color=ROLES[colour], linewidth=1.6)
         ax.plot(
-            100 * part[centre], places, marker=marker, markersize=5, markeredgewidth=1.3, linestyle="none",
+            scale * part[centre], places, marker=marker, markersize=5, markeredgewidth=1.3, linestyle="none",
             color=ROLES[colour], markerfacecolor=ROLES[face], clip_on=False,
         )  # fmt: skip
 

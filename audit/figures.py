@@ -204,6 +204,38 @@ def intersection_map(
     return to_svg(figure, name=name, title=title, description=f"Rates: {'; '.join(shares)}.")
 
 
+def measure_forest(rows: pd.DataFrame, *, name: str, title: str, shares: bool) -> str:
+    """Draw measures of one probe, a row each, below the name of what is measured.
+
+    Parameters
+    ----------
+    rows
+        Rows of `AuditResult.measures` with a column label. A filled diamond marks an adjusted p below .05.
+    shares
+        Whether the values are shares, drawn in percent from zero on; otherwise effects around a line at zero.
+    name, title
+        As for `rate_forest`.
+    """
+    blocks = [(words(metric), part) for metric, part in rows.groupby("metric", sort=False)]
+    stacked = stack([(str(heading), part) for heading, part in blocks])
+    if stacked["p_adjusted"].isna().all():
+        stacked = stacked.drop(columns="p_adjusted")
+    with forest_canvas(stacked, n="n") as (figure, ax):
+        if shares:
+            percent_limits(ax, stacked["high"].fillna(stacked["value"]))
+        else:
+            ax.axvline(0, color=ROLES["ink"], linewidth=0.9)
+            widest = 1.15 * float(np.nanmax(stacked[["value", "low", "high"]].abs().to_numpy(float)))
+            ax.set_xlim(-widest, widest)
+        draw_intervals(ax, stacked, centre="value", low="low", high="high", scale=100 if shares else 1)
+        ax.set_xlabel("% of n" if shares else "effect size")
+    values = [
+        f"{row['label']} {percent(row['value']) if shares else format(row['value'], '.2f')}"
+        for _, row in marked(stacked)
+    ]
+    return to_svg(figure, name=name, title=title, description=f"{title}: {'; '.join(values)}.")
+
+
 def _split_by(frame: pd.DataFrame) -> pd.Series:
     """Number of attributes that each row is split by."""
     return (frame[group_attributes(frame)] != ALL).sum(axis=1)

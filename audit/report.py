@@ -12,11 +12,14 @@ from audit import formatting as fmt
 from audit.page import method, parts
 from audit.page.accuracy import accuracy_section, overview
 from audit.page.findings import findings_section
+from audit.page.measures import measures_section
 from audit.page.outcomes import SMALL_CELL, outcomes_section
+from audit.page.published import published_section
 from audit.page.specifications import specifications_section
 from audit.page.template import fill_template, frames_as_json
 from audit.page.variants import curves_section, designs_section
 from audit.page.verdict import summary, verdict, worst_contrast
+from audit.published import published_table
 from audit.result import JSON_TABLES, AuditResult
 
 SENTENCES = ["sentence", "noise"]
@@ -60,6 +63,10 @@ def _page(result: AuditResult, run_info: Mapping[str, Any]) -> dict[str, Any]:
         "outcomes": outcomes_section(result.rates, result.gaps, probes=probes),
         "specifications": specifications_section(result, probes=probes),
         "designs": designs_section(result.rates, probes=probes),
+        "measures": measures_section(result.measures, probes=probes),
+        "published": published_section(
+            published_table(manifest, accuracy=result.accuracy, rates=result.rates), manifest=manifest
+        ),
         "curves": curves,
         "curve_table": curve_table,
         "findings": findings_section(result),
@@ -107,11 +114,13 @@ def _contents(content: Mapping[str, Any]) -> list[tuple[str, str]]:
     entries = [
         ("summary", "Summary", True),
         ("questions", "What was asked", True),
+        ("published", "Beside published figures", content["published"]),
         ("accuracy", "Accuracy", content["accuracy"]),
         ("outcomes", "Rates and differences", True),
         ("specifications", "Ways of asking", content["specifications"]),
         ("designs", "Class designs", content["designs"]),
         ("thresholds", "Thresholds", content["curves"]),
+        ("measures", "Other measures", content["measures"]),
         ("findings", "Findings", True),
         ("exclusions", "Left out", True),
         ("reading", "How to read this", True),

@@ -18,6 +18,7 @@ from probes.datasets.base import DemographicDataset
 from probes.embeddings import EmbeddedImages
 from probes.label_sets import LabelSet
 from probes.probe_base import ProbeBase
+from probes.published import load_figures
 from probes.records import SCHEMA_VERSION
 from probes.schema import Suite
 from probes.selection import where_text
@@ -98,9 +99,10 @@ def manifest(
             _probe_entry(suite, probe, prompts[probe.name])
             | {"asked": [list(key) for key in (asked or {}).get(probe.name, ())]}
             if isinstance(probe, Probe)
-            else _measure_entry(probe, measured[probe.name])
+            else _measure_entry(suite, probe, measured[probe.name])
             for probe in suite.probes
         ],
+        "published": load_figures(suite.published).model_dump() if suite.published else None,
         "prompts_sha256": hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest(),
         "seed": suite.seed,
         "min_group": max(probe.min_group for probe in suite.probes),
@@ -156,7 +158,7 @@ def _probe_entry(suite: Suite, probe: Probe, prompts: Prompts) -> dict[str, Any]
     }
 
 
-def _measure_entry(probe: ProbeBase, texts: Collection[str]) -> dict[str, Any]:
+def _measure_entry(suite: Suite, probe: ProbeBase, texts: Collection[str]) -> dict[str, Any]:
     """The entry of a probe that is no classification: the keys of one that is, and what it asked."""
     return {
         "name": probe.name,
@@ -168,6 +170,7 @@ def _measure_entry(probe: ProbeBase, texts: Collection[str]) -> dict[str, Any]:
         "label_set_source": "",
         "note": "",
         "sets": {},
+        **probe.offered(suite),
         "classes": [],
         "designs": [],
         "templates": [],

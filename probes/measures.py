@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import string
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from probes.contrastive import Correction
 from probes.errors import check_known, misplaced
-from probes.label_sets import DesignEdit, LabelSet, WrittenClass
+from probes.label_sets import DesignEdit, LabelSet, WrittenClass, is_harm
 from probes.probe_base import ProbeBase, Value, unique
 from probes.ranking import Reference, TieRule, ZeroRule
 from probes.words import WordList, load_words, shipped_words
@@ -30,7 +30,7 @@ class Templated(ProbeBase):
 
     def check(self, suite: Suite, place: list[int | str]) -> None:
         for i, name in enumerate(self.templates):
-            known = list(suite.template_texts)
+            known = list(suite.named_templates)
             check_known(name, known, what="template", location=[*place, "templates", i])
 
 
@@ -44,6 +44,17 @@ class Worded(Templated):
     @property
     def word_list(self) -> WordList:
         return load_words(self.words) if isinstance(self.words, str) else WordList(words=self.words)
+
+    def offered(self, suite: Suite) -> dict[str, Any]:
+        words = self.word_list
+        sets = {group: [word.name for word in members] for group, members in words.words.items()}
+        return {
+            "label_set": words.name,
+            "label_set_source": words.source,
+            "note": words.note,
+            "harmful": words.harmful,
+            "sets": sets,
+        }
 
     @model_validator(mode="after")
     def _check_words(self) -> Worded:
@@ -73,6 +84,16 @@ class Classified(Templated):
         except ValidationError as error:
             message = f"the design does not fit the label set {self.label_set!r}: {error.errors()[0]['msg']}"
             raise misplaced([*place, "design"], message, remedy="correct the design") from error
+
+    def offered(self, suite: Suite) -> dict[str, Any]:
+        labels = self.classes(suite)
+        return {
+            "label_set": labels.name,
+            "label_set_source": labels.source,
+            "note": labels.note,
+            "harmful": any(map(is_harm, labels.sets)),
+            "sets": labels.members(),
+        }
 
     def _check_sets(self, suite: Suite, outcomes: dict[str, list[str]], place: list[int | str]) -> None:
         sets = list(self.classes(suite).sets)
@@ -246,7 +267,7 @@ class ConditionalProbe(Classified):
         description="Sets of classes to count, by name."
     )
     k: int = Field(default=1, ge=1, description="A class counts where it is among the K most similar ...")
-    at_least: float = Field(default=0, ge=0, le=1, description="... and reaches this probability.")
+    at_least: float = Field(default=0.0, ge=0, le=1, description="... and reaches this probability.")
 
     def check(self, suite: Suite, place: list[int | str]) -> None:
         super().check(suite, place)

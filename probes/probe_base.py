@@ -81,6 +81,10 @@ class ProbeBase(StrictModel):
             )
         return self
 
+    def offered(self, suite: Suite) -> dict[str, Any]:
+        """What the report says of the words shown: label_set, label_set_source, note, harmful, sets."""
+        return {}
+
     def check(self, suite: Suite, place: list[int | str]) -> None:
         """Check the names a probe uses against its suite; `place` leads to the probe in the file.
 

@@ -29,6 +29,7 @@ from probes.errors import check_known, misplaced, moved
 from probes.label_sets import DesignEdit, LabelSet
 from probes.measures import MEASURE_PROBES
 from probes.probe_base import ProbeBase, unique
+from probes.published import shipped_figures
 from probes.templates import Template, TemplateFile, WrittenTemplate
 
 DATA = Path(__file__).parent / "data"
@@ -85,6 +86,10 @@ class Suite(StrictModel):
         description="Named templates, or the name of a shipped file.",
     )
     label_sets: dict[str, LabelSet] = Field(default={}, description="Label sets of this suite's own.")
+    published: str | None = Field(
+        default=None,
+        description="Published figures to show beside the results: a shipped file.",
+    )
     thresholds: Annotated[list[Threshold], AfterValidator(unique)] = Field(
         default=[], description="Where the rule 'probability' cuts."
     )
@@ -204,6 +209,9 @@ def _check_names(suite: Suite) -> None:
         if name in names[:position]:
             message = f"two probes are named {name!r}"
             raise misplaced(["probes", position, "name"], message, remedy="rename one of them")
+    if suite.published is not None:
+        known = shipped_figures()
+        check_known(suite.published, known, what="file of figures", location=["published"])
     if isinstance(suite.templates, str):
         check_known(suite.templates, shipped("templates"), what="template file", location=["templates"])
 

@@ -27,6 +27,7 @@ class WordList(StrictModel):
     title: str = ""
     source: str = Field(default="", description="Where the words come from.")
     note: str = Field(default="", description="Why the words are there; shown in the report.")
+    harmful: bool = Field(default=False, description="Whether words among them harm when tied to a person.")
     words: dict[str, list[WrittenClass]]
 
     @model_validator(mode="after")

@@ -13,22 +13,26 @@ from audit import formatting as fmt
 from audit.commands.terminal import print_table
 from audit.findings import distinct_contrasts
 from audit.page import parts
+from audit.page.measures import interval_text, item_name, most_telling, value_text
 from audit.page.verdict import primary_rows
+from audit.published import published_table
 from audit.result import AuditResult
 
 GAPS_SHOWN, REASONS_SHOWN = 2, 8  # gaps of each outcome of a probe; reasons in all
 SPLIT = "split"
 VERDICT_STYLES = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
-WORDS = {"probe", "images", "outcome", "group", "against", "reason"}
+WORDS = {"probe", "images", "outcome", "group", "against", "reason", "measure", "about", "row"}
 ACCURACY_COLUMNS = ("probe", "images", "n", "accuracy", "95 % interval", "balanced")
 HARM_COLUMNS = ("probe", "outcome", "n", "rate", "95 % interval")
 GAP_COLUMNS = ("probe", "outcome", "group", "against", "n", "difference", "95 % interval", "adjusted p")
 EXCLUDED_COLUMNS = ("probe", "reason", "n")
+MEASURE_COLUMNS = ("probe", "measure", "about", "n", "value", "95 % interval", "adjusted p")
+MEASURES_SHOWN = 4  # of each probe that is no classification
 Rows = Iterator[tuple[str, ...]]
 
 
 def print_summary(result: AuditResult, console: Console) -> None:
-    """Print accuracy, harmful predictions, the widest gaps, exclusions and the verdict of an audit.
+    """Print accuracy, harmful predictions, other measures, gaps, exclusions, references and the verdict.
 
     Of the ways of asking a probe only the first is shown (first design and template, highest-scoring class);
     the report has all.
@@ -40,11 +44,13 @@ def print_summary(result: AuditResult, console: Console) -> None:
     tables: list[tuple[str, tuple[str, ...], Rows]] = [
         ("Zero-shot accuracy", ACCURACY_COLUMNS, _accuracy(result)),
         ("Harmful predictions", HARM_COLUMNS, _harm(result)),
+        ("Other measures, the most telling of each probe", MEASURE_COLUMNS, _measures(result)),
         ("Widest differences between groups of people, in percentage points", GAP_COLUMNS, _gaps(result)),
         ("Left out of a probe, or of the groups of an attribute", EXCLUDED_COLUMNS, _excluded(result)),
     ]
     for title, columns, rows in tables:
         print_table(console, title, columns, rows, words=WORDS)
+    _print_published(result, console)
     ways = f"over {result.n_specifications} ways of asking"
     console.print(
         f"\nFindings after correction for multiplicity: {len(result.findings)}, {ways}", soft_wrap=True
@@ -111,6 +117,34 @@ def _gaps(result: AuditResult) -> Rows:
             fmt.points_interval(row["difference_low"], row["difference_high"]),
             fmt.p_value(row["p_adjusted"]),
         )
+
+
+def _measures(result: AuditResult) -> Rows:
+    for probe in result.manifest["probes"]:
+        attributes = parts.attribute_columns({"probes": [probe]})
+        rows = result.measures[result.measures["probe"] == probe["name"]].dropna(subset=["value"])
+        for row in _records(most_telling(rows).head(MEASURES_SHOWN)):
+            about, measure = item_name(row, attributes), fmt.words(row["metric"])
+            numbers = (value_text(row), interval_text(row), fmt.p_value(row["p_adjusted"]))
+            yield _title(probe), measure, about, fmt.integer(row["n"]), *numbers
+
+
+def _print_published(result: AuditResult, console: Console) -> None:
+    """Published figures, and the results that answer the same question under them."""
+    published = result.manifest.get("published")
+    if not published:
+        return
+    figures = published_table(result.manifest, accuracy=result.accuracy, rates=result.rates)
+    console.print(f"\n[bold]{escape(published['title'])}[/]: references, not targets", soft_wrap=True)
+    for title, table in figures.groupby("title", sort=False):
+        names = list(dict.fromkeys(table["column"]))
+        rows = [
+            (f"{where}: {name}", *map(fmt.percent, own.set_index("column")[column].reindex(names)))
+            for name, own in table.groupby("row", sort=False)
+            if own["value"].notna().any()
+            for where, column in (("published", "reference"), ("here", "value"))
+        ]
+        print_table(console, str(title), ("row", *map(fmt.words, names)), rows, words=WORDS)
 
 
 def _excluded(result: AuditResult) -> Rows:

@@ -48,8 +48,10 @@ def question(probe: Mapping[str, Any]) -> dict[str, Any]:
         "source": (probe["label_set_source"] or "").strip(),
         "note": probe["note"],
         "sets": list(sets.items()),
-        "harmful": any(outcome["harmful"] for outcome in probe["outcomes"]),
+        "harmful": probe.get("harmful", False) or any(outcome["harmful"] for outcome in probe["outcomes"]),
         "classes": probe["classes"],
+        "prompts": probe.get("prompts", []),
+        "n_words": len(probe["classes"]) or sum(map(len, sets.values())),
         "templates": probe["templates"],
         "designs": [
             {"label": fmt.words(d["name"]), "description": d["description"], "size": len(d["classes"])}

@@ -163,7 +163,8 @@ def _prompts(
 ) -> Prompts:
     rendered: Prompts = {
         name: {item.name: tuple(render(text, item) for text in suite.template_texts[name]) for item in items}
-        for name in probe.templates
+        for written in probe.templates
+        for name in suite.named_templates[written].named(written)
     }
     if not isinstance(dataset, EmbeddedDataset):
         return rendered

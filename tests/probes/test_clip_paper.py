@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from probes.datasets.ages import AGE_BANDS
 from probes.datasets.fairface import RACES, load_fairface
 from probes.embeddings import EmbeddingStore
 from probes.planning import plan
+from probes.published import Figures, load_figures
 from probes.records import validate
 from probes.runner import run_suite
-from probes.schema import DATA, Suite, load_suite
+from probes.schema import Suite, load_suite
 
 from .conftest import FakeModel, png
 
@@ -27,8 +26,8 @@ def suite() -> Suite:
 
 
 @pytest.fixture(scope="module")
-def references() -> dict[str, Any]:
-    return yaml.safe_load((DATA / "references" / "clip_paper.yaml").read_text(encoding="utf-8"))
+def references() -> Figures:
+    return load_figures("clip_paper")
 
 
 def faces(root: Path) -> Path:
@@ -77,19 +76,31 @@ def test_templates_take_the_right_article_and_the_port_does_not(tmp_path: Path, 
     assert {"a photo of an animal", "a photo of a animal", "a photo of a person 3-9 years old"} <= set(texts)
 
 
-def test_the_papers_figures_fit_their_tables_and_the_suite(suite: Suite, references: dict[str, Any]) -> None:
-    names = {probe.name for probe in suite.probes}
-    for table in references["tables"]:
-        assert set(table["probes"]) <= names
-        assert all(len(row) == len(table["columns"]) for row in table["rows"].values())
-    by_race = [table["columns"] for table in references["tables"] if table["table"] in (5, 6)]
-    assert by_race == [list(RACES), list(RACES)]
-    assert references["tables"][4]["columns"] == list(AGE_BANDS)
+def test_the_papers_figures_ask_what_the_suite_answers(suite: Suite, references: Figures) -> None:
+    probes = {probe.name: probe for probe in suite.classification}
+    for table in references.tables:
+        for row in table.rows:
+            for column in table.columns:
+                parts = [part for part in (table.asked, column.asked, row.asked) if part]
+                name = next((part.probe for part in parts if part.probe), "")
+                group = {key for part in parts for key in part.group}
+                assert name in probes
+                assert not group or sorted(group) in [sorted(spec) for spec in probes[name].groups]
+                outcomes = {part.outcome for part in parts} - {""}
+                assert outcomes <= set(probes[name].outcomes)
 
 
-def test_both_of_table_5_lies_between_men_and_women(references: dict[str, Any]) -> None:
+def test_the_papers_columns_are_those_of_fairface(references: Figures) -> None:
+    columns = {table.table: [column.name for column in table.columns] for table in references.tables}
+    assert columns["5"] == [*RACES, "all"]
+    assert columns["6"] == list(RACES)
+    assert columns["7"] == list(AGE_BANDS)
+
+
+def test_both_of_table_5_lies_between_men_and_women(references: Figures) -> None:
     """A slip in copying a row would break it: FairFace has nearly as many men as women of each race."""
-    rows = references["tables"][2]["rows"]
+    rows = {row.name: row.values[:7] for row in references.tables[2].rows}
     triples = zip(*(rows[f"zero-shot CLIP, {who}"] for who in ("Male", "Female", "both")), strict=True)
     for male, female, both in triples:
+        assert male is not None and female is not None and both is not None
         assert min(male, female) <= both <= max(male, female)
