@@ -106,11 +106,7 @@ class FastPreprocess(Preprocess):
         return f"torch-bicubic-short-side-{self.image_size} centre-crop mean={self.mean} std={self.std}"
 
     def decode(self, data: bytes) -> Tensor:
-        pixels = _decode_jpeg(data)
-        if pixels is None:
-            with open_checked(data) as image:
-                pixels = np.array(load_rgb(image))
-        return self._crop_pixels(pixels)
+        return self._crop_pixels(decode_rgb(data))
 
     def crop(self, image: Image.Image) -> np.ndarray:
         return self._crop_pixels(np.array(to_rgb(image))).permute(1, 2, 0).numpy()
@@ -125,6 +121,21 @@ class FastPreprocess(Preprocess):
             planes = F.interpolate(planes, (height, width), mode="bicubic", antialias=True)
         left, top = self._corner(width, height)
         return planes[0, :, top : top + self.image_size, left : left + self.image_size]
+
+
+def decode_rgb(data: bytes) -> np.ndarray:
+    """An encoded picture at its own size, uint8 [h, w, 3].
+
+    Raises
+    ------
+    UserError
+        As `clipmodel.images.open_image`.
+    """
+    pixels = _decode_jpeg(data)
+    if pixels is None:
+        with open_checked(data) as image:
+            pixels = np.array(load_rgb(image))
+    return pixels
 
 
 def _decode_jpeg(data: bytes) -> np.ndarray | None:

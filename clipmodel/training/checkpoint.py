@@ -52,8 +52,8 @@ class Trainee:
     identity: str  # of recipe, seed and vocabulary
 
 
-def save_checkpoint(out: Path, trainee: Trainee, *, step: int) -> None:
-    """Write the checkpoint after `step` steps beside the old one and swap it in.
+def save_checkpoint(out: Path, trainee: Trainee, *, step: int, data: Mapping[str, Any]) -> None:
+    """Write the checkpoint after `step` steps, and the position in the data, beside the old one; swap it in.
 
     Every process must call it; the first one writes `checkpoint.pt`. A kill or a full disk leaves the old
     one, whole.
@@ -63,7 +63,7 @@ def save_checkpoint(out: Path, trainee: Trainee, *, step: int) -> None:
     UserError
         It cannot be written.
     """
-    content: dict[str, Any] = {"identity": trainee.identity, "step": step}
+    content: dict[str, Any] = {"identity": trainee.identity, "step": step, "data": data}
     if trainee.scaler.is_enabled():
         content["scaler"] = trainee.scaler.state_dict()
     try:
@@ -115,8 +115,8 @@ def _reason(error: OSError | CheckpointException) -> str:
     return "; ".join(sorted({str(failure[0]) for failure in error.failures.values()}))
 
 
-def load_checkpoint(out: Path, trainee: Trainee) -> int:
-    """Continue the run in a folder, or begin one where there is none: the number of steps it has done.
+def load_checkpoint(out: Path, trainee: Trainee) -> tuple[int, dict[str, Any]]:
+    """Continue the run in a folder, or begin one: the steps it has done, and its position in the data.
 
     A sharded checkpoint can be continued by any number of processes, sharded or not.
 
@@ -127,7 +127,7 @@ def load_checkpoint(out: Path, trainee: Trainee) -> int:
     """
     path = out / CHECKPOINT_FILE
     if not path.exists():
-        return 0
+        return 0, {}
     try:
         content: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
     except (RuntimeError, EOFError, OSError, LookupError, ValueError, pickle.UnpicklingError) as error:
@@ -147,7 +147,7 @@ def load_checkpoint(out: Path, trainee: Trainee) -> int:
         trainee.optimizer.load_state_dict(content["optimizer"])
     if "scaler" in content:
         trainee.scaler.load_state_dict(content["scaler"])
-    return int(content["step"])
+    return int(content["step"]), content.get("data", {})
 
 
 def _load_shards(folder: Path, trainee: Trainee) -> None:

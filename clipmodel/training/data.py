@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +20,12 @@ from clipmodel.errors import UserError
 from clipmodel.formats.checkpoint import Checkpoint
 from clipmodel.preprocess import Preprocess
 from clipmodel.text import trim_padding
-from clipmodel.tokenizer import BPETokenizer
+from clipmodel.tokenizer import BPETokenizer, clip_tokenizer
 from clipmodel.training.augment import augment
+from clipmodel.training.batches import Batch, PreparedData
 from clipmodel.training.captions import CaptionTable, CaptionTemplate
 from clipmodel.training.recipe import AugmentRecipe, CaptionRecipe, DataRecipe, Recipe
 from clipmodel.training.thinning import thinned
-
-
-@dataclass(frozen=True)
-class Batch:
-    pixels: Tensor  # [M, 3, H, W], augmented and normalised
-    tokens: Tensor  # [M, L]
-    ignore: Tensor  # [M, B] bool, pairs that are no negatives
-    keys: tuple[str, ...]  # [M] what the pictures are called, for messages
-
-    def to(self, device: torch.device) -> Batch:
-        return Batch(self.pixels.to(device), self.tokens.to(device), self.ignore.to(device), self.keys)
 
 
 def read_table(paths: Sequence[Path], recipe: DataRecipe) -> pd.DataFrame:
@@ -116,6 +105,7 @@ class TrainingData:
         self._pixels, self._captions, self._keys = pixels, captions, keys
         self._tokenizer, self._preprocess, self._augment = tokenizer, preprocess, augment_recipe
         self.batch_size, self._seed = batch_size, seed
+        self.size: int | None = len(pixels)
 
     def __len__(self) -> int:
         return len(self._pixels)
@@ -123,6 +113,13 @@ class TrainingData:
     def epoch(self, step: int) -> float:
         """Passes over the data done before a step."""
         return step * self.batch_size / len(self)
+
+    def state_dict(self, step: int) -> dict[str, Any]:
+        """Nothing: a batch follows from the seed and the step."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Nothing to load."""
 
     def rows(self, step: int) -> np.ndarray:
         """[B] row numbers of a step."""
@@ -152,24 +149,15 @@ class TrainingData:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class PreparedData:
-    """What a run learns from, and how its model reads texts and pixels."""
-
-    batches: TrainingData
-    tokenizer: BPETokenizer
-    preprocess: Preprocess
-    thinned: list[dict[str, Any]]  # what data.thin did, a rule each
-
-
 def prepare_data(
     recipe: Recipe, paths: Sequence[Path], *, seed: int, init: Checkpoint | None = None
 ) -> PreparedData:
     """Read, thin, decode and caption the training rows.
 
     The vocabulary is that of the model the run starts from; without one it is learned from the captions of
-    the rows that are left, and from them alone.
+    the rows that are left, and from them alone, or is CLIP's.
     """
+    assert recipe.data.captions is not None and isinstance(recipe.data.source, str), "a table in memory"
     frame = read_table(paths, recipe.data)
     frame, account = thinned(frame, recipe.data.thin, source=recipe.data.source)
     captions = caption_table(frame, recipe.data.captions)
@@ -192,8 +180,10 @@ def prepare_data(
 
 
 def _learned_tokenizer(recipe: Recipe, captions: CaptionTable, n_rows: int, *, seed: int) -> BPETokenizer:
-    assert recipe.tokenizer is not None, "a recipe without `init` has a tokenizer"
     config = recipe.model_configuration.text
+    if recipe.tokenizer == "clip":
+        return clip_tokenizer(config.context_length)
+    assert recipe.tokenizer is not None, "a recipe without `init` has a tokenizer"
     tokenizer = BPETokenizer.train(
         _captions_to_learn_from(captions, n_rows, passes=recipe.tokenizer.passes, seed=seed),
         vocab_size=config.vocab_size,

@@ -23,6 +23,7 @@ from clipmodel.errors import UserError
 from clipmodel.files import replace_file
 from clipmodel.losses import contrastive_loss, sigmoid_loss
 from clipmodel.model import CLIP
+from clipmodel.training.batches import Batch
 from clipmodel.training.checkpoint import (
     CHECKPOINT_FILE,
     Trainee,
@@ -31,7 +32,7 @@ from clipmodel.training.checkpoint import (
     weights_are_finite,
     whole_clip,
 )
-from clipmodel.training.data import Batch, prepare_data
+from clipmodel.training.data import prepare_data
 from clipmodel.training.distributed import (
     World,
     averaging,
@@ -47,6 +48,7 @@ from clipmodel.training.optim import build_optimizer, learning_rate
 from clipmodel.training.recipe import Recipe
 from clipmodel.training.recorders import TRAINING_FILE, Recorder, opened_recorders
 from clipmodel.training.start import load_weights, starting_model
+from clipmodel.training.stream import stream_pairs
 from clipmodel.training.validation import Validation
 
 MODEL_FOLDER = "model"
@@ -124,7 +126,10 @@ class _Run:
         torch.manual_seed(seed)
         config = recipe.model_configuration
         init = None if recipe.init is None else starting_model(recipe.init, config)
-        self.data = prepare_data(recipe, resolve(recipe.data.source), seed=seed, init=init)
+        if isinstance(recipe.data.source, str) and recipe.data.captions is not None:
+            self.data = prepare_data(recipe, resolve(recipe.data.source), seed=seed, init=init)
+        else:
+            self.data = stream_pairs(recipe, seed=seed, world=world, init=init)
         clip = CLIP(config)
         if init is not None:
             load_weights(clip, init)
@@ -139,7 +144,9 @@ class _Run:
             world=world,
             identity=hashlib.sha256(identity.encode()).hexdigest(),
         )
-        self.step = self.saved = load_checkpoint(out, self.trainee)  # steps done, steps in the checkpoint
+        self.step, position = load_checkpoint(out, self.trainee)
+        self.saved = self.step  # steps in the checkpoint
+        self.data.batches.load_state_dict(position)
         self.whole = True  # not in the middle of a step
         self.loss_of = _loss_of(recipe, world)
 
@@ -217,7 +224,8 @@ class _Run:
             raise self._not_finite(f"the weights are not finite after step {self.step}", self.batch)
         for recorder in recorders:
             recorder.sync()
-        save_checkpoint(self.out, self.trainee, step=self.step)
+        position = self.data.batches.state_dict(self.step)
+        save_checkpoint(self.out, self.trainee, step=self.step, data=position)
         self.saved = self.step
 
     def _recorders(self) -> AbstractContextManager[list[Recorder]]:
@@ -299,7 +307,7 @@ class _Run:
             "recipe": self.recipe.model_dump(mode="json"),
             "seed": self.seed,
             "steps": self.step,
-            "rows": len(self.data.batches),
+            "rows": self.data.batches.size,
             "thinned": self.data.thinned,
         }
         text = json.dumps(account, indent=2) + "\n"

@@ -9,17 +9,21 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
-from clipmodel.config import CLIPConfig
+from clipmodel.config import NAMED_CONFIGS, CLIPConfig
 from clipmodel.training.hooks import Every
 from clipmodel.training.thinning import ThinRecipe
 from clipmodel.yamlfile import StrictModel, read_yaml_model
 
 Tracker = Literal["tensorboard", "wandb"]
+CLIP_VOCAB_SIZE = 49_408
 RECIPES = Path(__file__).parent / "recipes"
 # How the numbers are computed, not which: a run may go on with others. `loss` follows from model.logit_bias.
 MEANS = {"loss", "loss_split", "accumulate", "gradient_checkpointing", "compile_blocks", "sharded"}
 # What looks on, and how often; it changes no number either.
 ONLOOKERS = {"save_every", "log", "validation", "audit"}
+# Of data.loading: the position in the data says how many lanes there are.
+LOADING_MEANS = {"lanes", "workers", "prefetch", "max_skipped"}
+STREAMING = ("format", "image", "caption", "separator", "image_root", "crop", "loading")
 
 
 class TokenizerRecipe(StrictModel):
@@ -71,12 +75,75 @@ class AugmentRecipe(StrictModel):
     coarse: float = Field(0.0, ge=0, le=1, description="share of pictures shrunk to half and enlarged again")
 
 
+class CropRecipe(StrictModel):
+    """Which square of a streamed picture is seen."""
+
+    kind: Literal["random", "resized", "centre"] = Field(
+        "random",
+        description="random: a square of the picture resized by its short side, as in the paper; resized: a "
+        "rectangle of random area and shape (3:4 to 4:3), made square; centre: as for inference",
+    )
+    area: tuple[float, float] = Field((0.9, 1.0), description="of the picture, where kind is resized")
+
+
+class LoadingRecipe(StrictModel):
+    """How streamed pairs are read; see clipmodel/training/sources/."""
+
+    shuffle: int = Field(
+        1024,
+        ge=1,
+        description="samples of a lane that are read and shuffled at a time (tar and parquet shards)",
+    )
+    lanes: int | None = Field(
+        None,
+        ge=1,
+        description="streams a batch is dealt from: a divisor of batch_size and a multiple of the processes. "
+        "None: one for each loader worker of each process. With a number, batches do not depend on those",
+    )
+    workers: int = Field(2, ge=0, description="loader processes of each process; 0: none but itself")
+    prefetch: int = Field(4, ge=1, description="batches each worker prepares ahead")
+    max_skipped: float = Field(
+        0.01,
+        ge=0,
+        description="of samples that cannot be used: below 1 their share (of at least 1,000, and of at "
+        "least 100 shards), else their number; more stop the run. Each process counts its own",
+    )
+
+
 class DataRecipe(StrictModel):
-    source: str = Field(description="a name the caller resolves, such as 'emoji', or a parquet file")
+    """Rows of a table in memory, captioned by templates; or, without `captions`, pairs that are streamed."""
+
+    source: str | list[str] = Field(
+        description="with `captions`, a name the caller resolves, such as 'emoji', or a parquet file. Else "
+        "tar or parquet shards, CSV or TSV, or a folder: paths, URLs, pipe: commands, with {000..099} and *"
+    )
+    samples: int | None = Field(None, ge=1, description="pairs there are, for `epochs`")
     where: dict[str, list[str]] = Field({}, description="column: values kept")
     thin: list[ThinRecipe] = Field([], description="bias on purpose: see clipmodel/training/thinning.py")
-    captions: CaptionRecipe
+    captions: CaptionRecipe | None = None
     augment: AugmentRecipe = AugmentRecipe()
+    format: Literal["tar", "parquet", "table", "folder"] | None = Field(
+        None, description="of streamed data; None: by the name"
+    )
+    image: str | None = Field(None, description="column or kind of tar member; None: the usual names")
+    caption: str | None = Field(
+        None, description="column, kind of tar member, or key of a JSON member; None: the usual names"
+    )
+    separator: str | None = Field(None, min_length=1, max_length=1, description="of a CSV; None: found out")
+    image_root: str | None = Field(None, description="folder of a table's pictures; None: the table's own")
+    crop: CropRecipe = CropRecipe()
+    loading: LoadingRecipe = LoadingRecipe()
+
+    @model_validator(mode="after")
+    def _one_way(self) -> DataRecipe:
+        if self.captions is None and (self.where or self.thin):
+            raise ValueError("`where` and `thin` need `captions`: they are for tables held in memory")
+        given = [name for name in STREAMING if getattr(self, name) != type(self).model_fields[name].default]
+        if self.captions is not None and given:
+            raise ValueError(f"`{given[0]}` is for streamed data, without `captions`")
+        if self.captions is not None and not isinstance(self.source, str):
+            raise ValueError("with `captions` the source is one name")
+        return self
 
 
 class ValidationRecipe(StrictModel):
@@ -114,7 +181,8 @@ class Recipe(StrictModel):
     launch: str
     expect: str
     seed: int = 0
-    steps: int = Field(ge=1)
+    steps: int = Field(ge=1, description="or `epochs`, from which it follows")
+    epochs: float | None = Field(None, gt=0, description="passes over data.samples, instead of `steps`")
     batch_size: int = Field(ge=2)
     loss: Literal["softmax", "sigmoid"] = Field("softmax", description="sigmoid needs model.logit_bias")
     loss_chunk: int | None = Field(None, ge=1, description="rows of the loss at a time; None: all")
@@ -144,21 +212,46 @@ class Recipe(StrictModel):
     init: str | None = Field(
         None, description="start from a model, bundled or at a path: its weights and its tokenizer"
     )
-    model: dict[str, Any]
-    tokenizer: TokenizerRecipe | None = Field(None, description="without `init` only, which brings its own")
+    model: dict[str, Any] = Field(description="sizes, or the name of a published CLIP, such as ViT-B/32")
+    tokenizer: TokenizerRecipe | Literal["clip"] | None = Field(
+        None, description="without `init` only, which brings its own; clip: that of the published models"
+    )
     data: DataRecipe
     optim: OptimRecipe
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelled_out(cls, values: Any) -> Any:
+        """A model's name becomes its sizes, epochs become steps."""
+        if not isinstance(values, dict):
+            return values
+        values = dict(values)
+        if isinstance(name := values.get("model"), str):
+            if name not in NAMED_CONFIGS:
+                raise ValueError(f"model {name!r} is none of {', '.join(NAMED_CONFIGS)}")
+            values["model"] = NAMED_CONFIGS[name].to_dict()
+        if values.get("epochs") is not None:
+            steps = _steps_of_epochs(values)
+            if values.setdefault("steps", steps) != steps:
+                raise ValueError(f"give steps or epochs: {values['epochs']} epochs are {steps} steps")
+        return values
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
         config = self.model_configuration
         if (self.init is None) == (self.tokenizer is None):
             raise ValueError("give either `tokenizer` or `init`, which brings a tokenizer with it")
-        if self.tokenizer and config.text.vocab_size != self.tokenizer.vocab_size:
+        vocab_size = (
+            CLIP_VOCAB_SIZE if self.tokenizer == "clip" else getattr(self.tokenizer, "vocab_size", None)
+        )
+        if vocab_size not in (None, config.text.vocab_size):
             raise ValueError(
-                f"model.text.vocab_size {config.text.vocab_size} and tokenizer.vocab_size "
-                f"{self.tokenizer.vocab_size} differ"
+                f"model.text.vocab_size {config.text.vocab_size} and the tokenizer's {vocab_size} differ"
             )
+        if self.data.captions is None and self.validation is not None:
+            raise ValueError("`validation` needs data.captions")
+        if self.data.captions is None and isinstance(self.tokenizer, TokenizerRecipe):
+            raise ValueError("streamed data need `tokenizer: clip`, or `init`")
         if (self.loss == "sigmoid") != config.logit_bias:
             needed = "true" if self.loss == "sigmoid" else "false"
             raise ValueError(f"loss {self.loss} needs model.logit_bias: {needed}")
@@ -176,8 +269,25 @@ class Recipe(StrictModel):
     def sha256(self) -> str:
         """Of what decides the numbers, so that a run is only continued under the recipe that began it."""
         # Without defaults, so that an option added later does not end the runs that lack it.
-        values = self.model_dump(exclude=MEANS | ONLOOKERS, exclude_defaults=True)
+        exclude: dict[str, Any] = {
+            **dict.fromkeys(MEANS | ONLOOKERS, True),
+            "data": {"loading": LOADING_MEANS},
+        }
+        values = self.model_dump(exclude=exclude, exclude_defaults=True)
+        if not values["data"].get("loading"):
+            values["data"].pop("loading", None)
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def _steps_of_epochs(values: dict[str, Any]) -> int:
+    data = values.get("data")
+    samples = data.samples if isinstance(data, DataRecipe) else (data or {}).get("samples")
+    batch_size, epochs = values.get("batch_size"), values["epochs"]
+    if not samples:
+        raise ValueError("`epochs` needs data.samples")
+    if not all(isinstance(value, int | float) and value > 0 for value in (samples, batch_size, epochs)):
+        raise ValueError("epochs, batch_size and data.samples must be numbers above zero")
+    return max(1, int(epochs * samples / batch_size))
 
 
 RecipeT = TypeVar("RecipeT", bound=Recipe)

@@ -89,6 +89,7 @@ def read_validation_set(
     data = recipe.data.model_copy(
         update={"source": plan.source or recipe.data.source, "where": plan.where, "thin": []}
     )
+    assert isinstance(data.source, str) and data.captions is not None, "a table with templates"
     frame = read_table(resolve(data.source), data)
     texts: list[str] = []
     pairs = torch.empty(0, 2, dtype=torch.long)

@@ -1,0 +1,83 @@
+"""What was skipped, by reason, and the limit at which that stops the run."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+
+from clipmodel.errors import UserError
+from clipmodel.training.sources.base import Skipped, Source
+
+LOG = logging.getLogger(__name__)
+FLOOR_SAMPLES, FLOOR_SHARDS = 1000, 100  # a share is never taken of fewer
+_TOLD_ONE_BY_ONE = 5  # of a reason; then at each doubling of their number
+
+
+class SkipCount:
+    """Samples read and skipped so far.
+
+    Parameters
+    ----------
+    limit
+        Below 1 a share, of the samples visited and of the shards there are; from 1 on a number of both.
+    source
+        Where they come from.
+    quiet
+        Count without a log: the workers' own copies.
+    """
+
+    def __init__(self, limit: float, source: Source, *, quiet: bool = False) -> None:
+        self._limit, self._source, self._quiet = limit, source, quiet
+        self.read = 0  # samples used
+        self.samples: Counter[str] = Counter()  # skipped, by reason
+        self.shards: Counter[str] = Counter()
+        self._broken: set[str] = set()  # each pass meets them again
+
+    def add(self, used: int, skipped: Sequence[Skipped]) -> None:
+        """Count some more.
+
+        Raises
+        ------
+        UserError
+            More than the limit was skipped; the message has the reasons and the last item.
+        """
+        self.read += used
+        for item in skipped:
+            counter = self.shards if item.is_shard else self.samples
+            if item.is_shard and item.key in self._broken:
+                continue
+            if item.is_shard:
+                self._broken.add(item.key)
+            counter[item.reason] += 1
+            self._tell(item, counter[item.reason])
+        if skipped and self._too_many():
+            raise UserError(
+                f"{self._source.name}: too much of the data cannot be used: {self.summary()}; "
+                f"the last is {_told(skipped[-1])}",
+                remedy="mend the data, or raise data.loading.max_skipped",
+            )
+
+    def summary(self) -> str:
+        """One line for people, empty where nothing was skipped."""
+        reasons = [f"{reason} {count:,}" for reason, count in (self.samples + self.shards).most_common()]
+        return f"{', '.join(reasons)}, beside {self.read:,} samples read" if reasons else ""
+
+    def _too_many(self) -> bool:
+        samples, shards = self.samples.total(), self.shards.total()
+        if self._limit >= 1:
+            return samples + shards > self._limit
+        seen = max(FLOOR_SAMPLES, self.read + samples)
+        return samples > self._limit * seen or shards > self._limit * max(FLOOR_SHARDS, self._source.shards)
+
+    def _tell(self, item: Skipped, number: int) -> None:
+        if self._quiet:
+            return
+        if number <= _TOLD_ONE_BY_ONE:
+            LOG.warning("skipped: %s", _told(item))
+        elif number & (number - 1) == 0:
+            LOG.warning("skipped so far: %s", self.summary())
+
+
+def _told(item: Skipped) -> str:
+    return f"{item.key}: {item.reason}" + (f" ({item.detail})" if item.detail else "")

@@ -1,0 +1,1 @@
+"""Where training pairs come from: tar and parquet shards, tables of paths, folders; local or remote."""
