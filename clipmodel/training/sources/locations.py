@@ -27,8 +27,7 @@ PIPE = "pipe:"
 READ_ERRORS = (OSError, EOFError, HTTPException)
 PAUSES_SECONDS = (0.5, 2.0, 8.0)  # before further attempts to open something remote
 TIMEOUT_SECONDS = 60
-_RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
-_LIST = re.compile(r"\{([^{}\s$]*,[^{}\s$]*)\}")
+_BRACES = re.compile(r"\{(?:(\d+)\.\.(\d+)|([^{}\s$]*,[^{}\s$]*))\}")
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 ResultT = TypeVar("ResultT")
 
@@ -39,17 +38,13 @@ def is_remote(name: str) -> bool:
 
 def expand_braces(name: str) -> list[str]:
     """`a{08..10}` gives a08, a09 and a10; `{a,b}c` gives ac and bc; several multiply."""
-    if match := _RANGE.search(name):
-        first, last = match.groups()
-        numbers = range(int(first), int(last) + 1)
-        words = [str(number).zfill(len(first)) for number in numbers]
-    elif match := _LIST.search(name):
-        words = match[1].split(",")
-    else:
+    match = _BRACES.search(name)
+    if not match:
         return [name]
-    return [
-        full for word in words for full in expand_braces(name[: match.start()] + word + name[match.end() :])
-    ]
+    first, last, words = match.groups()
+    values = words.split(",") if words else [f"{n:0{len(first)}d}" for n in range(int(first), int(last) + 1)]
+    rest = expand_braces(name[match.end() :])
+    return [name[: match.start()] + value + end for value in values for end in rest]
 
 
 def expand(names: Sequence[str]) -> list[str]:
@@ -92,7 +87,7 @@ def list_files(folder: str) -> list[str]:
 @contextmanager
 def _explained(name: str, *also: type[Exception]) -> Iterator[None]:
     """Around asking fsspec for something; a protocol it does not know is a ValueError."""
-    expected = (ValueError, *also)
+    expected: tuple[type[Exception], ...] = (ValueError, *also)
     try:
         yield
     except ImportError as error:

@@ -52,20 +52,24 @@ class ShardSource:
         self.start: Position = (0, 0, 0, 0, 0)
 
     def stream(self, lane: Lane, position: Position) -> Iterator[tuple[Item, Position]]:
-        *place, number, given = position
-        epoch, piece, index = place
-        begin: Place = (epoch, piece, index)
+        epoch, piece, index, number, given = position
+        begin = end = (epoch, piece, index)
+        items = self._read(lane, begin)
+        held: tuple[Item, Place] | None = (
+            None  # the first one of the next pass, which a block does not mix in
+        )
         while True:
             samples: list[Sample | None] = []
-            end = begin
-            for item, after in self._read(lane, begin):
-                end = after
-                if isinstance(item, Skipped):
-                    yield item, (*begin, number, given)
-                else:
-                    samples.append(item)
-                if len(samples) >= self._length(lane, number):
+            while len(samples) < self._length(lane, number):
+                item, after = held or next(items)
+                held = (item, after) if samples and after[0] != end[0] else None
+                if held:
                     break
+                end = after
+                if isinstance(item, Sample):
+                    samples.append(item)
+                else:
+                    yield item, (*begin, number, given)
             order = np.random.default_rng((lane.seed, _BLOCK, lane.number, number)).permutation(len(samples))
             for done, chosen in enumerate(order[given:], start=given + 1):
                 sample, samples[chosen] = samples[chosen], None  # memory back as the block is given

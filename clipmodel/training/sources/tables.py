@@ -152,7 +152,8 @@ def _read_parquet(file: str, columns: Columns) -> tuple[pa.Array, pa.Array]:
 def _rooted(paths: pa.Array, root: str) -> pa.Array:
     if not root:
         return paths
-    joined = pc.binary_join_element_wise(pa.scalar(root.rstrip("/"), paths.type), paths, "/")
+    folder, slash = (pa.scalar(text, paths.type) for text in (root.rstrip("/"), "/"))
+    joined = pc.binary_join_element_wise(folder, paths, slash)
     return pc.if_else(pc.match_substring_regex(paths, _ABSOLUTE), paths, joined)
 
 

@@ -37,9 +37,9 @@ class _StrictHeader(tarfile.TarInfo):
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         try:
             return super().frombuf(buf, encoding, errors)
-        except tarfile.EOFHeaderError:
-            raise
         except tarfile.HeaderError as error:
+            if buf and not any(buf):  # the mark of the end
+                raise
             raise tarfile.ReadError(NOTHING if not buf else f"damaged header: {error}") from error
 
 
