@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from audit.commands import curate, data, gate, model, probe, report, run, terminal, train
+from audit.commands import compare, curate, data, gate, model, probe, report, run, terminal, train
 from clipmodel import __version__
 from clipmodel.errors import UserError
 
@@ -49,6 +49,7 @@ app = typer.Typer(
 app.command("run", epilog=run.EPILOG)(run.run)
 app.command("train", epilog=train.EPILOG)(train.train)
 app.command("gate", epilog=gate.EPILOG)(gate.gate)
+app.command("compare", epilog=compare.EPILOG)(compare.compare)
 app.command("report", epilog=report.EPILOG)(report.report)
 app.add_typer(probe.app, name="probe")
 app.add_typer(data.app, name="data")

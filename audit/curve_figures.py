@@ -1,4 +1,4 @@
-"""The drawing of a specification curve: one gap under every way of asking, and what each way is."""
+"""Drawings of what the way of asking changes: specification curves, and paired changes by group."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from audit.canvas import DASHED_LINE, ROW_POINTS, canvas
+from audit.canvas import DASHED_LINE, ROW_POINTS, canvas, draw_intervals, forest_canvas, marked, stack
 from audit.findings import holds
-from audit.formatting import points, rule_words, words
+from audit.formatting import in_order, points, rule_words, words
 from audit.svg import ROLES, to_svg
 
 CURVE_ROWS = 9.0
@@ -115,3 +115,32 @@ def _described(shown: pd.DataFrame) -> str:
         for row in shown.to_dict("records")
     ]
     return f"Difference from the reference in percentage points, from the smallest: {'; '.join(ways)}."
+
+
+def change_forest(changes: pd.DataFrame, *, name: str, title: str) -> str:
+    """Draw the paired change of every group with its interval and a line at zero.
+
+    Parameters
+    ----------
+    changes
+        Rows with the columns `audit.changes.OF_CHANGE`, of one outcome and one pair of ways of asking. A
+        filled diamond marks a change whose adjusted p is below .05, an open circle any other.
+    name, title
+        As for `specification_curve`.
+    """
+    blocks = [(words(by), _of_attribute(part)) for by, part in changes.groupby("by", sort=False)]
+    rows = stack(blocks)
+    with forest_canvas(rows, n="n") as (figure, ax):
+        ax.axvline(0, color=ROLES["ink"], linewidth=0.9)
+        draw_intervals(ax, rows, centre="change", low="low", high="high")
+        ax.set_xlabel("change, percentage points")
+    texts = [f"{row['label']} {points(row['change'])}" for _, row in marked(rows)]
+    description = f"Change of the rate in percentage points: {'; '.join(texts)}."
+    return to_svg(figure, name=name, title=title, description=description)
+
+
+def _of_attribute(part: pd.DataFrame) -> pd.DataFrame:
+    """Rows in the natural order of their groups, with labels."""
+    rank = {group: place for place, group in enumerate(in_order(part["group"]))}
+    ordered = part.loc[part["group"].map(rank).sort_values(kind="stable").index]
+    return ordered.assign(label=ordered["group"].map(words))

@@ -11,6 +11,7 @@ import pandas as pd
 from audit import formatting as fmt
 from audit.page import method, parts
 from audit.page.accuracy import accuracy_section, overview
+from audit.page.changes import paired_section
 from audit.page.findings import findings_section
 from audit.page.measures import measures_section
 from audit.page.outcomes import SMALL_CELL, outcomes_section
@@ -62,6 +63,7 @@ def _page(result: AuditResult, run_info: Mapping[str, Any]) -> dict[str, Any]:
         "accuracy_overview": overview(result.accuracy, probes=probes),
         "outcomes": outcomes_section(result.rates, result.gaps, probes=probes),
         "specifications": specifications_section(result, probes=probes),
+        "paired": paired_section(result.paired, probes=probes),
         "designs": designs_section(result.rates, probes=probes),
         "measures": measures_section(result.measures, probes=probes),
         "published": published_section(
@@ -118,6 +120,7 @@ def _contents(content: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("accuracy", "Accuracy", content["accuracy"]),
         ("outcomes", "Rates and differences", True),
         ("specifications", "Ways of asking", content["specifications"]),
+        ("paired", "Paired changes", content["paired"]),
         ("designs", "Class designs", content["designs"]),
         ("thresholds", "Thresholds", content["curves"]),
         ("measures", "Other measures", content["measures"]),

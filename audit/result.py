@@ -11,6 +11,7 @@ from typing import Any, Self
 import pandas as pd
 
 from audit.bands import with_bands
+from audit.changes import TABLE, paired_table
 from audit.composition import composition_table
 from audit.confirmation import CONFIRMATION_COLUMNS, with_confirmation
 from audit.controlled import controlled_table
@@ -27,8 +28,8 @@ from probes.records import KEYS, SCHEMA_VERSION, Records, empty_counts, empty_ta
 
 AUDIT_FILE, RUN_FILE, REPORT_FILE = "audit.json", "run.json", "report.html"
 JSON_TABLES = (
-    "accuracy", "rates", "gaps", "composition", "variation", "controlled", "specifications", "findings",
-    "excluded", "gates", "measures",
+    "accuracy", "rates", "gaps", "composition", "variation", "controlled", "specifications", "paired",
+    "findings",     "excluded", "gates", "measures",
 )  # fmt: skip
 OPTIONAL_TABLES = ("counts", "curves", "images", "pairs", "clusters", "outcomes", "confirmation")
 TABLES = (*JSON_TABLES, *OPTIONAL_TABLES)
@@ -36,7 +37,7 @@ PARQUET_ONLY = {"outcomes"}
 """One row an image and outcome: as CSV it would be many times larger than everything else."""
 INTEGER_COLUMNS = {
     "n", "count", "n_group", "n_reference", "contrasts", "holds_in", "wrong_labels", "n_events", "groups",
-    "strata", *INTEGERS,
+    "strata", *TABLE, *INTEGERS,
 }  # fmt: skip
 FLOAT_COLUMNS = {
     "threshold", "rate", "low", "high", "balanced", "rate_group", "rate_reference", "difference",
@@ -45,7 +46,7 @@ FLOAT_COLUMNS = {
     "shrunk", "design_effect", "share_of_events", "share_of_images", "representation", "lowest_rate",
     "highest_rate", "sd_observed", "sd", "sd_low", "sd_high", "share_compared", "raw_difference",
     "standardised", "standardised_low", "standardised_high",
-    "band_low", "band_high", *CONFIRMATION_COLUMNS[1:],
+    "band_low", "band_high", "rate_first", "rate_second", "change", *CONFIRMATION_COLUMNS[1:],
     *(set(SPECIFICATION_COLUMNS) - {*INTEGERS, *GAP, "note"}),
 }  # fmt: skip
 
@@ -65,6 +66,8 @@ class AuditResult:
         `audit.spread` and `audit.controlled`.
     specifications
         How each gap moves over the ways of asking: see `audit.specification`.
+    paired
+        What another class design or template changes, image by image: see `audit.changes`.
     findings, gates, verdict
         See `audit.findings` and `audit.gates`.
     excluded
@@ -91,6 +94,7 @@ class AuditResult:
     variation: pd.DataFrame
     controlled: pd.DataFrame
     specifications: pd.DataFrame
+    paired: pd.DataFrame
     findings: pd.DataFrame
     excluded: pd.DataFrame
     gates: pd.DataFrame
@@ -131,6 +135,7 @@ class AuditResult:
             composition=composition_table(counts, manifest, attributes),
             variation=variation_table(counts, manifest, clusters=clusters),
             controlled=controlled_table(counts, manifest, attributes),
+            paired=paired_table(records.pairs, manifest),
             specifications=specification_table(gaps, manifest, records.outcomes),
             findings=with_confirmation(
                 findings_among(gaps, manifest), records.confirmation, manifest, attributes

@@ -14,7 +14,7 @@ from clipmodel import __version__
 from clipmodel.errors import UserError
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ["run", "train", "report", "gate", "model show", "data list", "data check"]
+COMMANDS = ["run", "train", "report", "gate", "compare", "model show", "data list", "data check"]
 COMMANDS += ["probe new", "probe check", "probe show", "probe schema"]
 
 

@@ -1,0 +1,105 @@
+"""Paired changes by group, from the joint counts of two ways of answering on the same images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from audit.counts import JOINT
+from audit.disparity import min_group
+from audit.gates import EVERYBODY
+from audit.multiplicity import holm
+from audit.paired import mcnemar_p, newcombe_paired
+from probes.records import MISSING
+
+TABLE: Final = ("both", "only_first", "only_second", "neither")
+OF_CHANGE: Final = (
+    "by", "group", "n", *TABLE, "rate_first", "rate_second", "change", "low", "high",
+    "p", "p_adjusted", "note",
+)  # fmt: skip
+PAIR_KEYS: Final = (
+    "probe", "rule", "threshold", "outcome", "design", "template", "other_design", "other_template",
+)  # fmt: skip
+PAIRED_COLUMNS: Final = (*PAIR_KEYS, *OF_CHANGE)
+_ESTIMATES = ["rate_first", "rate_second", "change", "low", "high", "p"]
+
+
+def paired_table(pairs: pd.DataFrame | None, manifest: Mapping[str, Any]) -> pd.DataFrame:
+    """What another class design or template changes for each group, image by image.
+
+    Parameters
+    ----------
+    pairs
+        `Records.pairs`: the first specification of a probe against each other one.
+    manifest
+        Of the records.
+
+    Returns
+    -------
+    Columns `PAIRED_COLUMNS`: `design` and `template` are the first's, `other_design` and `other_template` the
+    second's; the rest as `change_table` makes it.
+    """
+    tables = []
+    for probe in manifest["probes"]:
+        own = pd.DataFrame() if pairs is None else pairs[pairs["probe"] == probe["name"]]
+        parts = [
+            joint_by_group(own, by, keys=PAIR_KEYS)
+            for by in [[], *probe["groups"]]
+            if len(own) and probe["outcomes"]
+        ]
+        if parts:
+            counts = pd.concat(parts, ignore_index=True)
+            tables.append(change_table(counts, keys=PAIR_KEYS, least=min_group(probe, manifest)))
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(PAIRED_COLUMNS))
+    return table[list(PAIRED_COLUMNS)]
+
+
+def joint_by_group(counts: pd.DataFrame, by: Sequence[str], *, keys: Sequence[str] = ()) -> pd.DataFrame:
+    """Add up the columns of `TABLE` by group; rows that miss an attribute are in no group.
+
+    Parameters
+    ----------
+    counts
+        Rows of images or cells: the columns of `TABLE`, the attributes, and `keys`.
+    by
+        The attributes that are crossed; none for all images.
+    """
+    known = counts[(counts[list(by)] != MISSING).all(axis=1)]
+    group = known[list(by)].astype("str").agg(JOINT.join, axis=1) if by and len(known) else EVERYBODY
+    groups = known.assign(group=group).groupby([*keys, "group"], sort=False, dropna=False, observed=True)
+    return groups[list(TABLE)].sum().reset_index().assign(by=JOINT.join(by))
+
+
+def change_table(counts: pd.DataFrame, *, keys: Sequence[str], least: int) -> pd.DataFrame:
+    """Rates, paired change, interval and p of joint counts.
+
+    Parameters
+    ----------
+    counts
+        As `joint_by_group` makes them, with the columns of `keys`.
+    keys
+        With `by`, the family within which p-values are adjusted.
+    least
+        Images that a group needs; below, the estimates are NaN and the note says so.
+
+    Returns
+    -------
+    The rows with the other columns of `OF_CHANGE`. `change` is the second rate less the first, with
+    Newcombe's paired 95 % interval. `p` is McNemar's exact one, `p_adjusted` Holm's over a family.
+    """
+    table = counts.astype(dict.fromkeys(TABLE, "int64"))
+    both, first, second, neither = (table[name].to_numpy() for name in TABLE)
+    n = both + first + second + neither
+    low, high = newcombe_paired(both, first, second, neither)
+    with np.errstate(invalid="ignore"):
+        table = table.assign(n=n, rate_first=(both + first) / n, rate_second=(both + second) / n)
+    table = table.assign(change=table["rate_second"] - table["rate_first"], low=-high, high=-low)
+    table["p"] = mcnemar_p(first, second)
+    table.loc[n < least, _ESTIMATES] = np.nan
+    families = table.groupby([*keys, "by"], dropna=False, sort=False)["p"]
+    table["p_adjusted"] = families.transform(lambda p: holm(p.to_numpy()))
+    reason = np.where(n == 0, "no images", np.where(n < least, f"fewer than {least} images", ""))
+    return table.assign(note=pd.Series(reason, index=table.index, dtype="str"))

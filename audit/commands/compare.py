@@ -1,0 +1,96 @@
+"""`clip-audit compare`: two audits of the same images, image by image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from audit.commands import terminal
+from audit.commands.gate import EXIT_CODES
+from clipmodel.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from audit.compare import Comparison
+
+EPILOG = (
+    "Examples:  clip-audit compare runs/v1 runs/v2 --out runs/v1-v2 --margin 0.02  ·  "
+    "clip-audit compare runs/v1 runs/v1 --designs default:with_child"
+)
+COLUMNS = ("probe", "outcome", "group", "n", "first", "second", "change", "95 % interval", "adjusted p")
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="FIRST", help="The folder of the earlier audit.")],
+    second: Annotated[Path, typer.Argument(metavar="SECOND", help="The folder of the later audit.")],
+    *,
+    designs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIRST:SECOND", help="Compare these class designs.", show_default="each with itself"
+        ),
+    ] = None,
+    margin: Annotated[
+        float | None, typer.Option(min=0, max=1, help="By how much a rate may rise, such as 0.02.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for a page and tables.")] = None,
+) -> None:
+    """Compare two audits of the same images: paired changes by group.
+
+    With --margin, exit code 0 for PASS, 1 for FAIL, 3 for INCONCLUSIVE.
+    """
+    from audit.compare import compare as compare_audits
+    from audit.compare_files import write_comparison
+    from audit.result import AuditResult
+
+    one, other = AuditResult.read(first), AuditResult.read(second)
+    comparison = compare_audits(one, other, designs=_pair(designs), margin=margin)
+    console = terminal.out()
+    print_changes(comparison, console)
+    if out is not None:
+        write_comparison(comparison, out, probes=one.manifest["probes"])
+        console.print(f"\nPage: {out / 'compare.html'}", soft_wrap=True, markup=False)
+    raise typer.Exit(EXIT_CODES.get(comparison.verdict, 0))
+
+
+def print_changes(comparison: Comparison, console: Console) -> None:
+    """Print the widest changes that remain after correction, and the verdict."""
+    from rich.markup import escape
+
+    from audit import formatting as fmt
+    from audit.commands.summary import VERDICT_STYLES
+    from audit.page.changes import widest_changes
+    from audit.storage import table_rows
+
+    about = comparison.about
+    models = [about[side]["model"] for side in ("first", "second")]
+    console.print(escape(f"\n{models[0]} to {models[1]}, {fmt.integer(about['matched'])} images"))
+    rows = [
+        (
+            fmt.words(row["probe"]), fmt.words(row["outcome"]), fmt.words(row["group"]),
+            fmt.integer(row["n"]), fmt.percent(row["rate_first"]), fmt.percent(row["rate_second"]),
+            fmt.points(row["change"]), fmt.points_interval(row["low"], row["high"]),
+            fmt.p_value(row["p_adjusted"]),
+        )
+        for row in table_rows(widest_changes(comparison))
+    ]  # fmt: skip
+    title = "Widest changes that remain after correction, in percentage points"
+    terminal.print_table(console, title, COLUMNS, rows, words={"probe", "outcome", "group"})
+    if not rows:
+        console.print("\nNo change remains after correction.")
+    if comparison.sentence:
+        console.print(escape(f"\n{comparison.sentence}"), soft_wrap=True)
+    style = VERDICT_STYLES.get(comparison.verdict, "bold")
+    console.print(f"Verdict: [{style}]{comparison.verdict}[/]")
+
+
+def _pair(designs: str | None) -> tuple[str, str] | None:
+    if designs is None:
+        return None
+    first, colon, second = designs.partition(":")
+    if not (first and colon and second):
+        raise UserError(f"--designs {designs!r}", remedy="write FIRST:SECOND, such as default:with_child")
+    return first, second
