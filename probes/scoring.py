@@ -8,7 +8,11 @@ curve. Inside, matrices are [C, N]: a reduction over the few classes then runs a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
 from typing import Protocol
 
 import numpy as np
@@ -207,41 +211,95 @@ def score(
     One `Counts` a specification, in their order.
     """
     where = torch.device(device)
-    classes = torch.from_numpy(np.ascontiguousarray(class_embeddings, np.float32)).to(where)
     n_clusters = 0 if clusters is None else int(clusters.max(initial=-1)) + 1
-    tallies = [
-        Tally(
-            classes=spec.classes, sets={name: spec.members(name) for name in spec.sets}, right=spec.right,
-            rules=question.rules, curve=question.curve, outcomes=question.outcomes,
-            n_cells=n_cells, n_clusters=n_clusters, device=where,
-        )
-        for spec in specifications
-    ]  # fmt: skip
-    columns = [torch.from_numpy(spec.columns).to(where) for spec in specifications]
-    buckets = {
-        cuts.rule: Buckets(cuts.thresholds, where)
-        for cuts in question.rules
-        if cuts.rule in (PROBABILITY, COSINE)
-    }
-    for start in range(0, len(images), chunk):
-        part = slice(start, start + chunk)
-        cosines = classes @ torch.from_numpy(np.ascontiguousarray(images[part])).to(where).T
-        shared = head.shared(cosines)
-        own_cells = torch.from_numpy(cells[part]).to(where)
-        own_clusters = None if clusters is None else torch.from_numpy(clusters[part]).to(where)
+    work = _Work(
+        images=images,
+        classes=torch.from_numpy(np.ascontiguousarray(class_embeddings, np.float32)).to(where),
+        specifications=specifications,
+        columns=[torch.from_numpy(spec.columns).to(where) for spec in specifications],
+        cells=cells,
+        n_cells=n_cells,
+        clusters=clusters,
+        n_clusters=n_clusters,
+        head=head,
+        question=question,
+        chunk=chunk,
+    )
+    with _one_thread_each() as n_threads:
+        starts = np.arange(0, len(images), chunk)
+        shares = np.array_split(starts, max(1, min(n_threads if where.type == "cpu" else 1, len(starts))))
+        with ThreadPoolExecutor(len(shares)) as pool:
+            parts = list(pool.map(work.count, shares))
+    return [reduce(add, of_one) for of_one in zip(*parts, strict=True)]
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[int]:
+    """How many threads torch may use, while every one works alone on chunks of its own.
+
+    Split between threads, operations this small wait for each other; on a busy machine for minutes.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield before
+    finally:
+        torch.set_num_threads(before)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """What one thread needs to count a share of the chunks."""
+
+    images: Rows
+    classes: Tensor
+    specifications: Sequence[Specification]
+    columns: Sequence[Tensor]
+    cells: np.ndarray
+    n_cells: int
+    clusters: np.ndarray | None
+    n_clusters: int
+    head: Head
+    question: Question
+    chunk: int
+
+    def count(self, starts: np.ndarray) -> list[Counts]:
+        """The counts of the chunks that begin at `starts`, one a specification."""
+        where = self.classes.device
+        tallies = [
+            Tally(
+                classes=spec.classes, sets={name: spec.members(name) for name in spec.sets},
+                right=spec.right, rules=self.question.rules, curve=self.question.curve,
+                outcomes=self.question.outcomes, n_cells=self.n_cells, n_clusters=self.n_clusters,
+                device=where,
+            )
+            for spec in self.specifications
+        ]  # fmt: skip
+        buckets = {
+            cuts.rule: Buckets(cuts.thresholds, where)
+            for cuts in self.question.rules
+            if cuts.rule in (PROBABILITY, COSINE)
+        }
+        for start in starts.tolist():
+            self._add(slice(start, start + self.chunk), tallies, buckets)
+        return [tally.counts() for tally in tallies]
+
+    def _add(self, part: slice, tallies: Sequence[Tally], buckets: Mapping[str, Buckets]) -> None:
+        where = self.classes.device
+        cosines = self.classes @ torch.from_numpy(np.ascontiguousarray(self.images[part])).to(where).T
+        shared = self.head.shared(cosines)
+        cells = torch.from_numpy(self.cells[part]).to(where)
+        clusters = None if self.clusters is None else torch.from_numpy(self.clusters[part]).to(where)
         baseline = None
-        for place, (spec, own, tally) in enumerate(zip(specifications, columns, tallies, strict=True)):
-            chosen = cosines.index_select(0, own)
-            probabilities = head.of_design(chosen, shared.index_select(0, own))
+        for spec, columns, tally in zip(self.specifications, self.columns, tallies, strict=True):
+            chosen = cosines.index_select(0, columns)
+            probabilities = self.head.of_design(chosen, shared.index_select(0, columns))
             levels = {
                 cuts.rule: _levels(cuts, chosen, probabilities, spec, buckets.get(cuts.rule))
-                for cuts in question.rules
+                for cuts in self.question.rules
             }
-            happened = tally.add(levels, probabilities, own_cells, clusters=own_clusters, baseline=baseline)
+            happened = tally.add(levels, probabilities, cells, clusters=clusters, baseline=baseline)
             baseline = happened if baseline is None else baseline
-            if log is not None:
-                log.add(place, start, {rule: events.cpu().numpy() for rule, events in happened.items()})
-    return [tally.counts() for tally in tallies]
 
 
 def _levels(
