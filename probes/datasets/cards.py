@@ -131,6 +131,8 @@ def describe(frame: pd.DataFrame, path: Path, *, attributes: list[str], card: Da
             meaning = "counts as no label" if new is None else f"is called {new}"
             notes.append(f"{name} {old} {meaning} here, in {n:,} images, as {file.name} says.")
     given = {key: value for key in REPLACED if (value := getattr(written, key)) is not None}
+    if written.label_provenance and card.label_provenance == "not stated":
+        given = {"caution": ""} | given  # which said that nobody knows how the labels came about
     return Described(
         frame=renamed(frame, written),
         attributes=chosen,

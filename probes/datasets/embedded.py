@@ -21,7 +21,7 @@ from clipmodel.errors import UserError
 from probes.datasets.base import ID, REASON, VISIBLE_PREFIX, DemographicDataset, UnreadableImageError
 from probes.datasets.cards import DataCard, Described, describe, unknown_card
 from probes.datasets.reading import as_strings, first_of, repairs
-from probes.datasets.table import CLUSTER_COLUMNS, PATH_COLUMNS, alike, with_bands, with_visibility
+from probes.datasets.table import CLUSTER_COLUMNS, PATH_COLUMNS, noting_capitals, with_bands, with_visibility
 
 IMAGE_ARRAYS = ("image", "images", "image_embedding", "image_embeddings", "embedding", "embeddings")
 VECTOR, TEXT = "embedding", "text"  # the columns of a parquet file
@@ -160,8 +160,9 @@ def described(file: Path, table: pd.DataFrame, *, card: DataCard) -> Described:
     if not attributes:
         raise UserError(f"{file}: no attribute beside the embeddings", remedy="add one, such as gender")
     frame = with_bands(file, frame, attributes)
-    notes = (*card.notes, *repairs(frame), *alike(frame, attributes))
-    return describe(frame, file, attributes=attributes, card=replace(card, cluster=cluster, notes=notes))
+    card = replace(card, cluster=cluster, notes=(*card.notes, *repairs(frame)))
+    known = describe(frame, file, attributes=attributes, card=card)
+    return replace(known, card=noting_capitals(known))
 
 
 def _read_npz(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:

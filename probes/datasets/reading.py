@@ -89,7 +89,8 @@ def without_repeated_rows(table: pd.DataFrame, key: str, *, file: Path) -> pd.Da
     again = candidates.index[candidates.duplicated()]
     if len(again):
         table = table.drop(index=again)
-        add_repair(table, f"{len(again):,} rows that repeat another one in full were dropped.", file=file)
+        rows = "1 row that repeats" if len(again) == 1 else f"{len(again):,} rows that repeat"
+        add_repair(table, f"Dropped: {rows} another one in full.", file=file)
     return table
 
 

@@ -10,8 +10,14 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.ages import BAND, undated
-from probes.datasets.base import ID, VISIBLE_PREFIX, DemographicDataset, read_image_file
-from probes.datasets.cards import card_file, describe, image_folders, unknown_card
+from probes.datasets.base import (
+    ID,
+    VISIBLE_PREFIX,
+    DemographicDataset,
+    UnreadableImageError,
+    read_image_file,
+)
+from probes.datasets.cards import DataCard, Described, card_file, describe, image_folders, unknown_card
 from probes.datasets.paths import first_outside
 from probes.datasets.reading import add_repair, first_of, place, read_table, repairs, without_repeated_rows
 
@@ -56,26 +62,30 @@ class TableDataset(DemographicDataset):
         self._paths = _checked_paths(file, table[path_column])
         card = unknown_card(
             file.stem, file.name, caution="The table does not say how its labels came about.",
-            notes=(*repairs(table), *alike(table, attributes)),
+            notes=repairs(table),
         )  # fmt: skip
         frame = with_visibility(file, table).rename(columns={path_column: ID})
         known = describe(frame, file, attributes=attributes, card=replace(card, cluster=cluster))
-        super().__init__(known.frame, attributes=known.attributes, card=known.card, orders=known.orders)
+        super().__init__(
+            known.frame, attributes=known.attributes, card=noting_capitals(known), orders=known.orders
+        )
 
     def read_bytes(self, row: int) -> bytes:
+        if str(self.frame[ID].iloc[row]).startswith(("http://", "https://")):
+            raise UnreadableImageError("a URL in the place of a file: download the image")
         return read_image_file(self._paths[row])
 
 
-def alike(table: pd.DataFrame, attributes: Sequence[str]) -> list[str]:
-    """A sentence for each attribute that has values which differ in capitals alone: "Male" and "male"."""
-    sentences = []
-    for name in attributes:
+def noting_capitals(known: Described) -> DataCard:
+    """The card with a note on each attribute whose values differ in capitals alone: "Male" and "male"."""
+    notes = []
+    for name in known.attributes:
         words: dict[str, list[str]] = {}
-        for value in sorted(table[name].dropna().unique()):
+        for value in sorted(known.frame[name].dropna().unique()):
             words.setdefault(value.casefold(), []).append(value)
         if pairs := [" and ".join(same) for same in words.values() if len(same) > 1]:
-            sentences.append(f"Groups of {name} that differ in capitals only are kept apart: {pairs[0]}.")
-    return sentences
+            notes.append(f"Groups of {name} that differ in capitals only are kept apart: {pairs[0]}.")
+    return replace(known.card, notes=(*known.card.notes, *notes))
 
 
 def with_visibility(file: Path, table: pd.DataFrame) -> pd.DataFrame:

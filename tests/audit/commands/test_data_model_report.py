@@ -78,6 +78,28 @@ def test_data_check_counts_values_missing_and_unreadable(invoke: Invoke, workpla
     assert "1: the image cannot be decoded, first 7.png" in result.stdout
 
 
+def test_data_check_shows_the_card_repairs_and_losses(invoke: Invoke, workplace: Path) -> None:
+    """24 women, of whom one image is twice in the table and another one is not there."""
+    table = pd.read_csv("people.csv")
+    pd.concat([table, table.iloc[:1]]).to_csv("people.csv", index=False)
+    (workplace / "1.png").unlink()
+    card = "licence: CC0\nlabel_provenance: self-reported\nlabelled_by: the persons\n"
+    (workplace / "people.card.yaml").write_text(card)
+    result = invoke("data", "check", "table:people.csv", "--by", "tone,gender")
+    assert "licence   CC0" in result.stdout
+    assert "self-reported; by: the persons" in result.stdout
+    assert "Dropped: 1 row that repeats another one in full." in result.stdout
+    assert "Dropped" not in result.stderr
+    assert "there is no such file       1  light 1  woman 1" in result.stdout
+    assert "unreadable" not in invoke("data", "check", "table:people.csv", "--no-images").stdout
+
+
+def test_data_check_by_an_unknown_attribute(invoke: Invoke, workplace: Path) -> None:
+    result = invoke("data", "check", "table:people.csv", "--by", "gendre")
+    assert result.exit_code == 2
+    assert "did you mean 'gender'?" in result.stderr
+
+
 def test_data_check_of_an_unknown_set(invoke: Invoke) -> None:
     result = invoke("data", "check", "tabel:people.csv")
     assert result.exit_code == 2

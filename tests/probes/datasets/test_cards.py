@@ -10,7 +10,7 @@ import pytest
 from clipmodel.errors import UserError
 from probes.datasets import AT_PATH, EMBEDDED, load_dataset
 from probes.datasets.cards import card_file
-from probes.runner import plan
+from probes.planning import plan
 from probes.schema import Suite
 
 from .conftest import WriteImages
@@ -37,6 +37,7 @@ def test_a_card_describes_a_table(tmp_path: Path) -> None:
     data = load_dataset(write(tmp_path, card))
     assert (data.card.licence, data.card.label_provenance) == ("CC BY 4.0", "self-reported")
     assert (data.card.labelled_by, data.card.consent) == ("the persons, in a form", "not stated")
+    assert data.card.caution == ""
     assert data.attributes == ["race", "age"]
     assert data.clusters.tolist() == ["x", "y", "x"]
     assert data.levels("age") == ["young", "old"]

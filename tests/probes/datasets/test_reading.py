@@ -81,7 +81,7 @@ def test_places_are_lines_of_a_text_and_rows_of_a_parquet_file(tmp_path: Path) -
 
 def test_rows_that_repeat_in_full_are_dropped_and_others_stay(tmp_path: Path) -> None:
     file = write(tmp_path, "file,gender\na,w\nb,m\na,w\na,m\n")
-    with pytest.warns(UserWarning, match="1 rows that repeat another one in full"):
+    with pytest.warns(UserWarning, match="1 row that repeats another one in full"):
         table = read_annotations(file, ["file"], key="file")
     assert table["gender"].tolist() == ["w", "m", "m"]
 

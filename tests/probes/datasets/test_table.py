@@ -60,10 +60,10 @@ def test_images_are_counted_when_read_not_when_loaded(tmp_path: Path) -> None:
     (tmp_path / "good.png").write_bytes(png((1, 2, 3)))
     (tmp_path / "cut.png").write_bytes(png((1, 2, 3))[:40])
     (tmp_path / "folder.png").mkdir()
-    text = "path,gender\ngood.png,w\ncut.png,w\nfolder.png,w\nno.png,w\n"
+    text = "path,gender\ngood.png,w\ncut.png,w\nfolder.png,w\nno.png,w\nhttps://x.org/a.png,w\n"
     data = TableDataset(write(tmp_path, text))
     assert data.open_image(0).getpixel((0, 0)) == (1, 2, 3)
-    for number, reason in ((1, "cannot be decoded"), (2, "no such file"), (3, "no such file")):
+    for number, reason in ((1, "cannot be decoded"), (2, "no such file"), (3, "no such file"), (4, "URL")):
         with pytest.raises(UnreadableImageError, match=reason):
             data.open_image(number)
 
@@ -103,7 +103,7 @@ def test_damage_of_copies_is_repaired_with_a_warning_and_noted(tmp_path: Path) -
     assert data.frame["image_id"].tolist() == ["x/a.png", "x/b.png", "c.png"]
     assert data.values("age").tolist() == ["3-9", "10-19", "20-29"]
     assert data.values("born").fillna("").tolist() == ["9-Mar", "1-Jan", ""]
-    assert [note.split(" ", 1)[0] for note in data.card.notes] == ["1", "The", "2"]
+    assert [note.split(" ", 1)[0] for note in data.card.notes] == ["Dropped:", "The", "2"]
     assert len(caught) == 3
 
 

@@ -9,6 +9,8 @@ import pytest
 from clipmodel.errors import UserError
 from probes.datasets.pata import load_pata
 from probes.datasets.visogender import load_visogender
+from probes.planning import plan
+from probes.schema import Suite
 
 from .conftest import WriteImages
 
@@ -65,6 +67,23 @@ def test_visogender_counts_dead_urls_by_group(lists: Path, write_images: WriteIm
     assert dropped[["reason", "occupation", "gender"]].to_numpy().tolist() == [
         ["the list has no URL", "teacher", "feminine"],
         ["the image of the URL is not in the folder", "lawyer", "feminine"],
+    ]
+
+
+def test_an_audit_counts_dead_urls_by_group(lists: Path, write_images: WriteImages) -> None:
+    """Of three feminine teachers and lawyers two are lost; the filter keeps the doctor's list out."""
+    write_images("OO_1.jpg", "OO_11.jpg", "OP_1.jpg")
+    probe = {
+        "name": "gender", "truth": "gender", "label_set": "pronouns", "groups": [["gender"]],
+        "where": {"context": "with an object"}, "outcomes": ["misclassified"],
+    }  # fmt: skip
+    classes = [{"name": "his", "is": {"gender": "masculine"}}, {"name": "her", "is": {"gender": "feminine"}}]
+    label_sets = {"pronouns": {"sets": {"identity": classes}}}
+    suite = Suite.model_validate({"suite": "s", "label_sets": label_sets, "probes": [probe]})
+    excluded = plan(suite, load_visogender(lists)).probes[0].selection.excluded
+    assert excluded[["reason", "gender", "n"]].to_numpy().tolist() == [
+        ["the list has no URL", "feminine", 1],
+        ["the image of the URL is not in the folder", "feminine", 1],
     ]
 
 
