@@ -96,19 +96,25 @@ class Progress:
             self._pairs = MEMORY * self._pairs + report.pairs
         self.last, self._ended = report, now
         if self._show is not None:
-            self._show(f"{self._what}: {self._words(report)}", report.step, self._stop)
+            self._show(f"{self._what}: {self._words(report)}", report.step, self._stop)  # says what is left
         elif now - self._printed >= QUIET_SECONDS or report.step == self._stop:
             self._printed = now
-            line = f"{self._what}: step {report.step} of {self._stop}, {self._words(report)}"
+            line = (
+                f"{self._what}: step {report.step} of {self._stop}, {self._words(report)}{self._left(report)}"
+            )
             terminal.ERR.print(line, soft_wrap=True, markup=False)
 
     def _words(self, report: StepReport) -> str:
         words = f"epoch {report.epoch:.1f}, loss {report.loss:.3f}"
         if not self._seconds:
             return words
-        left = self._seconds / self._weight * (self._stop - report.step)
         speed, waiting = self._pairs / self._seconds, 100 * self._waiting / self._seconds
-        return f"{words}, {speed:,.0f} images/s, data wait {waiting:.0f} %, {_duration(left)} left"
+        return f"{words}, {speed:,.0f} images/s, data wait {waiting:.0f} %"
+
+    def _left(self, report: StepReport) -> str:
+        if not self._seconds:
+            return ""
+        return f", {_duration(self._seconds / self._weight * (self._stop - report.step))} left"
 
 
 def _duration(seconds: float) -> str:

@@ -304,7 +304,7 @@ class _Run:
 
     def _write_account(self, folder: Path) -> None:
         account = {
-            "recipe": self.recipe.model_dump(mode="json"),
+            "recipe": self.recipe.model_dump(mode="json", by_alias=True),
             "seed": self.seed,
             "steps": self.step,
             "rows": self.data.batches.size,

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 from PIL import Image
+from rich.console import Console
 
 from audit.commands.train import Progress, _duration
 from audit.training import audits_in
@@ -143,8 +144,25 @@ def test_progress_shows_speed_wait_and_time_left(monkeypatch: pytest.MonkeyPatch
     for step in (1, 2, 3):
         progress(_report(step))
     assert shown[0] == ("tiny: epoch 0.1, loss 1.250", 1, 50)
-    # 8 pairs in 2 s; 0.05 of 2 s is 2.5 %; 47 steps of 2 s are left.
-    assert shown[2] == ("tiny: epoch 0.3, loss 1.250, 4 images/s, data wait 2 %, 2 min left", 3, 50)
+    # 8 pairs in 2 s; 0.05 of 2 s is 2.5 %. The bar says itself what is left.
+    assert shown[2] == ("tiny: epoch 0.3, loss 1.250, 4 images/s, data wait 2 %", 3, 50)
+
+
+def test_without_a_terminal_a_line_says_it_every_half_minute(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter(range(0, 1000, 16))
+    monkeypatch.setattr("audit.commands.train.time.perf_counter", lambda: float(next(clock)))
+    monkeypatch.setattr("audit.commands.train.terminal.ERR", Console(stderr=True, highlight=False))
+    progress = Progress("tiny", stop=50, show=None)
+    for step in (1, 2, 3, 4, 50):
+        progress(_report(step))
+    # Sixteen seconds a step: the third line is due after 32 s, the last one at the end; 47 x 16 s are left.
+    assert capsys.readouterr().err.splitlines() == [
+        "tiny: step 1 of 50, epoch 0.1, loss 1.250",
+        "tiny: step 3 of 50, epoch 0.3, loss 1.250, 0 images/s, data wait 0 %, 13 min left",
+        "tiny: step 50 of 50, epoch 5.0, loss 1.250, 0 images/s, data wait 0 %, 0 s left",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 import torch.multiprocessing as mp
@@ -14,22 +15,32 @@ from torch import Tensor
 
 from clipmodel.errors import UserError
 from clipmodel.training.distributed import World
+from clipmodel.training.hooks import StepReport
 from clipmodel.training.loop import train
 from clipmodel.training.recipe import Recipe
+from clipmodel.training.validation import Validation
 from clipmodel.zoo import LoadedModel, load_model
 from tests.clipmodel.training.conftest import RECIPE
 from tests.clipmodel.training.two_processes import CASES, RUNS, TRAPS, Case, work
 
+REPORT = StepReport(
+    step=4, steps=4, epoch=1.0, pairs=8, loss=1.0, learning_rate=0.1, logit_scale=14.0, seconds=1.0,
+    data_seconds=0.1,
+)  # fmt: skip
 ALONE = World(rank=0, size=1, device=torch.device("cpu"))
 Gradients = dict[str, Tensor]
 
 
 @pytest.fixture(scope="module")
 def plain_recipe() -> Recipe:
-    """Without batch norm, whose statistics would be those of a process."""
+    """Without batch norm, whose statistics would be those of a process; looked at every second step."""
     model: dict[str, Any] = RECIPE["model"]  # type: ignore[assignment]
     return Recipe.model_validate(
-        {**RECIPE, "model": {**model, "vision": {**model["vision"], "stem_channels": []}}}
+        {
+            **RECIPE,
+            "model": {**model, "vision": {**model["vision"], "stem_channels": []}},
+            "validation": {"every": "2 steps", "zero_shot": {"shape": ["{a} {}"]}},
+        }
     )
 
 
@@ -116,6 +127,25 @@ def test_two_processes_train_the_same_model(
         # Adam's first steps divide tiny gradients by themselves, and so their rounding errors too.
         assert (value - weights[parameter]).abs().max() < 1e-3, parameter
     assert len((folder / name / "log.csv").read_text().splitlines()) == 5
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_first_of_two_processes_looks_at_the_whole_model(
+    name: str, folder: Path, plain_recipe: Recipe, pictures: Path
+) -> None:
+    found = pd.read_csv(folder / name / "measures.csv")
+    assert list(found["step"].unique()) == [2, 4]
+    # The last look is at the model that was written: here it is looked at in one process.
+    validation = Validation(plain_recipe, lambda _: [pictures])
+    validation.begin(0)
+    expected = validation.look(REPORT, load_model(folder / name / "model"))
+    last = found[found["step"] == 4]
+    assert last["measure"].tolist() == [measure.name for measure in expected]
+    assert last["value"].tolist() == pytest.approx([measure.value for measure in expected])
+
+
+def test_values_of_all_processes_are_gathered_in_order(found: dict[str, Any]) -> None:
+    assert found["gathered"] == [("rank 0",), ("rank 1",)]
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -131,9 +131,17 @@ def work(rank: int, folder: Path, port: int, recipe: Recipe, pictures: Path) -> 
             for name, change in RUNS.items()
         }
         refused = refusal(recipe, folder, pictures)
+        gathered = world.gather((f"rank {rank}",))
         if world.is_first:
             torch.save(
-                {"found": found, "trapped": trapped, "steps": steps, "refused": refused}, folder / "found.pt"
+                {
+                    "found": found,
+                    "trapped": trapped,
+                    "steps": steps,
+                    "refused": refused,
+                    "gathered": gathered,
+                },
+                folder / "found.pt",
             )
 
 
