@@ -16,7 +16,7 @@ from audit.svg import ROLES, to_svg
 
 PLOT_ROWS = 12
 BINS = 150  # of steps, in a drawing of the loss
-LOSS_ROOM = "10.00"
+LOSS_ROOM, PERCENT_ROOM = "10.000", "\N{MINUS SIGN}100.00"  # the longest number of an axis, and its label
 
 
 def loss_curve(log: pd.DataFrame, *, name: str, title: str) -> str:
@@ -67,11 +67,12 @@ def measure_curves(rows: pd.DataFrame, *, axis: str, name: str, title: str, zero
     """
     series = list(dict.fromkeys(rows["series"]))
     below = 40 + LEGEND_ROW_POINTS * -(-len(series) // 2)
-    with canvas(rows=PLOT_ROWS, left=["+100.0"], right=["0"], below=below) as (figure, ax):
+    with canvas(rows=PLOT_ROWS, left=[PERCENT_ROOM], right=["0"], below=below) as (figure, ax):
         if zero:
             ax.axhline(0, color=ROLES["ink"], linewidth=0.9)
         epochs = rows["epoch"].drop_duplicates().sort_values()
-        reach = float(epochs.diff().median()) if len(epochs) > 1 else 1.0
+        # Side by side, but never far from their epoch.
+        reach = min(float(epochs.diff().median()), float(np.ptp(epochs)) / 12) if len(epochs) > 1 else 1.0
         for index, one in enumerate(series):
             part = rows[(rows["series"] == one) & rows["value"].notna()]
             shift = 0.35 * reach * (index - (len(series) - 1) / 2) / max(1, len(series))
