@@ -16,6 +16,7 @@ from audit.training import TrainingHistory
 from probes.proportions import wilson
 
 ROWS_OF_LOG: Final = 12
+INTERVALS: Final = "95\N{NO-BREAK SPACE}% intervals"
 CAUTIONS: Final = (
     "One run is one seed. The intervals cover the choice of validation images only: another seed of the same "
     "recipe takes another course, and may differ by more than they span. Before recipes or epochs are "
@@ -136,7 +137,7 @@ def _validation(measures: pd.DataFrame) -> list[parts.Drawing]:
                 name=f"fig-validation-{parts.slug(key)}",
                 title=label,
             ),
-            caption=f"{label} on the validation set, with Wilson 95\N{NO-BREAK SPACE}% intervals.",
+            caption=f"{label} on the validation set; {INTERVALS}.",
             table="validation-t",
         )
         for key, series, mask, label in wanted
@@ -174,7 +175,7 @@ def _accuracy(history: TrainingHistory) -> parts.Drawing | None:
         name="fig-accuracy",
         title="Accuracy of the probes against the epoch",
     )
-    caption = "Accuracy of each probe over all its images, by the first way of asking, with Wilson 95\N{NO-BREAK SPACE}% intervals."
+    caption = f"Accuracy of each probe over all its images, by the first way of asking; {INTERVALS}."
     return parts.Drawing(svg=svg, caption=caption, table="accuracy-t")
 
 
@@ -224,7 +225,7 @@ def _disparity(gaps: pd.DataFrame, *, probe: Mapping[str, Any], outcome: Mapping
             rows, axis=f"difference{to}, points", zero=True,
             name=f"fig-{identity}-{parts.slug(str(by))}", title=f"{title}, by {fmt.words(str(by))}",
         )  # fmt: skip
-        caption = f"{title}, by {fmt.words(str(by))}: difference from the reference, with 95\N{NO-BREAK SPACE}% intervals."
+        caption = f"{title}, by {fmt.words(str(by))}: difference from the reference; {INTERVALS}."
         drawings.append(parts.Drawing(svg=svg, caption=caption, table=f"{identity}-t"))
     return Disparity(id=identity, title=title, figures=drawings, table=_gap_table(gaps, title=title))
 
