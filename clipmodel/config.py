@@ -35,6 +35,7 @@ class ViTConfig:
     width: int  # residual stream
     layers: int
     heads: int
+    mlp_width: int | None = None  # inside the blocks; None: four times the width, as in all of the paper
     # Channels of 3x3 convolutions with stride 2 before the patches; none in the published CLIPs. They help
     # small vision transformers (Xiao et al. 2021, arXiv 2106.14881).
     stem_channels: tuple[int, ...] = ()
@@ -83,6 +84,7 @@ class TextConfig:
     width: int
     layers: int
     heads: int
+    mlp_width: int | None = None  # as in the image tower
 
     def __post_init__(self) -> None:
         _require_positive(self)
@@ -107,6 +109,10 @@ class CLIPConfig:
     def to_dict(self) -> dict[str, Any]:
         """As plain values for JSON; `from_dict` reads it back."""
         values = asdict(self)
+        for tower in ("vision", "text"):
+            # Left out where the paper's holds: what was written, and hashed, before it could be chosen.
+            if values[tower].get("mlp_width", 0) is None:
+                del values[tower]["mlp_width"]
         values["vision"]["kind"] = "vit" if isinstance(self.vision, ViTConfig) else "resnet"
         return values
 

@@ -7,8 +7,14 @@ from pathlib import Path
 from clipmodel.errors import UserError
 
 _SETTINGS = ("*.json", "*.txt", "*.model")
-# Safetensors first; the older file is fetched only where there is no other.
-_WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
+# Weights and the settings without which they are no model: transformers' first, open_clip's where there are
+# no others; safetensors before the older file.
+_WEIGHTS = {
+    "model*.safetensors": "config.json",
+    "pytorch_model*.bin": "config.json",
+    "open_clip_model*.safetensors": "open_clip_config.json",
+    "open_clip_pytorch_model*.bin": "open_clip_config.json",
+}
 
 
 def hub_folder(name: str) -> Path:
@@ -51,5 +57,7 @@ def hub_folder(name: str) -> Path:
 
 
 def _has_weights(folder: Path) -> bool:
-    complete = (folder / "config.json").is_file()
-    return complete and any(path.is_file() for weights in _WEIGHTS for path in folder.glob(weights))
+    return any(
+        (folder / settings).is_file() and any(path.is_file() for path in folder.glob(weights))
+        for weights, settings in _WEIGHTS.items()
+    )

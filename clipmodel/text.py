@@ -15,7 +15,14 @@ class TextTransformer(nn.Module):
     def __init__(self, config: TextConfig, embed_dim: int, *, activation: Activation) -> None:
         super().__init__()
         width = config.width
-        self.transformer = Transformer(width, config.layers, config.heads, activation=activation, causal=True)
+        self.transformer = Transformer(
+            width,
+            config.layers,
+            config.heads,
+            mlp_width=config.mlp_width,
+            activation=activation,
+            causal=True,
+        )
         self.token_embedding = nn.Embedding(config.vocab_size, width)
         self.positional_embedding = nn.Parameter(torch.empty(config.context_length, width))
         self.ln_final = LayerNorm(width)

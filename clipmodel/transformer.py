@@ -54,10 +54,10 @@ class Attention(nn.Module):
 
 
 class MLP(nn.Module):
-    def __init__(self, width: int, activation: Activation) -> None:
+    def __init__(self, width: int, hidden: int, activation: Activation) -> None:
         super().__init__()
-        self.c_fc = nn.Linear(width, 4 * width)
-        self.c_proj = nn.Linear(4 * width, width)
+        self.c_fc = nn.Linear(width, hidden)
+        self.c_proj = nn.Linear(hidden, width)
         self.activation: Callable[[Tensor], Tensor] = ACTIVATIONS[activation]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -65,11 +65,11 @@ class MLP(nn.Module):
 
 
 class ResidualAttentionBlock(nn.Module):
-    def __init__(self, width: int, heads: int, activation: Activation) -> None:
+    def __init__(self, width: int, heads: int, mlp_width: int, activation: Activation) -> None:
         super().__init__()
         self.attn = Attention(width, heads)
         self.ln_1 = LayerNorm(width)
-        self.mlp = MLP(width, activation)
+        self.mlp = MLP(width, mlp_width, activation)
         self.ln_2 = LayerNorm(width)
 
     def forward(self, x: Tensor, *, causal: bool = False) -> Tensor:
@@ -84,12 +84,21 @@ class Transformer(nn.Module):
     activations instead of all, for about a third more time.
     """
 
-    def __init__(self, width: int, layers: int, heads: int, *, activation: Activation, causal: bool) -> None:
+    def __init__(
+        self,
+        width: int,
+        layers: int,
+        heads: int,
+        *,
+        mlp_width: int | None,
+        activation: Activation,
+        causal: bool,
+    ) -> None:
         super().__init__()
         self.causal = causal
         self.gradient_checkpointing = False
         self.resblocks = nn.ModuleList(
-            ResidualAttentionBlock(width, heads, activation) for _ in range(layers)
+            ResidualAttentionBlock(width, heads, mlp_width or 4 * width, activation) for _ in range(layers)
         )
 
     def forward(self, x: Tensor) -> Tensor:

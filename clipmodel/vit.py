@@ -28,7 +28,12 @@ class VisionTransformer(nn.Module):
         nn.init.normal_(self.positional_embedding, std=width**-0.5)
         self.ln_pre = LayerNorm(width)
         self.transformer = Transformer(
-            width, config.layers, config.heads, activation=activation, causal=False
+            width,
+            config.layers,
+            config.heads,
+            mlp_width=config.mlp_width,
+            activation=activation,
+            causal=False,
         )
         self.ln_post = LayerNorm(width)
         self.proj = nn.Parameter(torch.empty(width, embed_dim))

@@ -12,6 +12,7 @@ from clipmodel.config import Activation, CLIPConfig
 from clipmodel.convert import SIZES, TensorSource, to_ours
 from clipmodel.errors import UserError
 from clipmodel.formats.checkpoint import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, Checkpoint
+from clipmodel.formats.open_clip_config import OPEN_CLIP_CONFIG_FILE, read_open_clip_config
 from clipmodel.formats.shapes import infer_config
 from clipmodel.formats.tensor_files import (
     load_tensors_only,
@@ -35,8 +36,8 @@ def read_checkpoint(path: Path, *, activation: Activation | None = None) -> Chec
     Parameters
     ----------
     path
-        A native or a transformers folder; or a file: OpenAI's TorchScript archive or state dict,
-        open_clip's .pt, .bin or .safetensors.
+        A folder: native, transformers' or open_clip's; or a file: OpenAI's TorchScript archive or state
+        dict, open_clip's .pt, .bin or .safetensors.
     activation
         Needed where the file does not say which one the model was trained with, as open_clip's do not.
 
@@ -54,22 +55,28 @@ def read_checkpoint(path: Path, *, activation: Activation | None = None) -> Chec
 
 
 def _read_folder(folder: Path, activation: Activation | None) -> Checkpoint:
+    checkpoint = _read_configured(folder)
+    _settled(activation, stated=checkpoint.config.activation, where=str(folder))
+    return checkpoint
+
+
+def _read_configured(folder: Path) -> Checkpoint:
     path = folder / CONFIG_FILE
     if not path.is_file():
+        if (folder / OPEN_CLIP_CONFIG_FILE).is_file():
+            return _read_open_clip(folder)
         raise UserError(
-            f"{folder}: no {CONFIG_FILE}", remedy="point to a folder that training or transformers wrote"
+            f"{folder}: no {CONFIG_FILE}",
+            remedy="point to a folder that training, transformers or open_clip wrote",
         )
     values = read_json(path)
     if "model_type" not in values:
-        checkpoint = _read_native(folder, values)
-    elif values["model_type"] == "clip":
-        checkpoint = _read_transformers(folder, values)
-    else:
-        raise UserError(
-            f"{path}: model_type is {values['model_type']!r}, expected 'clip'", remedy="use a CLIP model"
-        )
-    _settled(activation, stated=checkpoint.config.activation, where=str(path))
-    return checkpoint
+        return _read_native(folder, values)
+    if values["model_type"] == "clip":
+        return _read_transformers(folder, values)
+    raise UserError(
+        f"{path}: model_type is {values['model_type']!r}, expected 'clip'", remedy="use a CLIP model"
+    )
 
 
 def _read_native(folder: Path, values: Mapping[str, Any]) -> Checkpoint:
@@ -106,6 +113,18 @@ def _read_transformers(folder: Path, values: Mapping[str, Any]) -> Checkpoint:
         tokenizer=_fitting(_folder_tokenizer(folder, config), config, where=str(folder)),
         preprocess=read_preprocess(folder, image_size=config.vision.image_size),
         weights=to_ours(open_folder(folder), config, "transformers"),
+    )
+
+
+def _read_open_clip(folder: Path) -> Checkpoint:
+    source = _openai_names(open_folder(folder, prefix="open_clip_"))
+    config, preprocess = read_open_clip_config(folder, logit_bias="logit_bias" in source.shapes)
+    return Checkpoint(
+        format="open_clip",
+        config=config,
+        tokenizer=_clip_tokenizer(config, where=str(folder)),
+        preprocess=preprocess,
+        weights=to_ours(source, config, "openai"),
     )
 
 

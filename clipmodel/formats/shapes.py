@@ -10,7 +10,8 @@ from clipmodel.convert import TensorSource
 from clipmodel.errors import UserError
 
 HEAD_WIDTH = 64  # of all published CLIPs; no shape tells it
-HEAD_WIDTH_OF_VIT = {1280: 80}  # open_clip's ViT-H is the exception that the weights' shapes allow
+# By the tower's width, of open_clip's larger vision transformers: ViT-H, ViT-g, ViT-bigG.
+HEAD_WIDTH_OF_VIT = {1280: 80, 1408: 88, 1664: 104}
 
 
 def infer_config(source: TensorSource, *, activation: Activation) -> CLIPConfig:
@@ -45,6 +46,7 @@ def _text(source: TensorSource) -> TextConfig:
         width=width,
         layers=_count(source, r"transformer\.resblocks\.(\d+)\."),
         heads=width // HEAD_WIDTH,
+        mlp_width=_mlp_width(source, "transformer", width),
     )
 
 
@@ -56,6 +58,7 @@ def _vit(source: TensorSource) -> ViTConfig:
         width=width,
         layers=_count(source, r"visual\.transformer\.resblocks\.(\d+)\."),
         heads=width // HEAD_WIDTH_OF_VIT.get(width, HEAD_WIDTH),
+        mlp_width=_mlp_width(source, "visual.transformer", width),
     )
 
 
@@ -68,6 +71,12 @@ def _resnet(source: TensorSource) -> ResNetConfig:
         layers=(stages[0], stages[1], stages[2], stages[3]),
         heads=32 * width // HEAD_WIDTH,
     )
+
+
+def _mlp_width(source: TensorSource, tower: str, width: int) -> int | None:
+    """Of the first block, with which all must agree; None for four times the width."""
+    hidden = _shape(source, f"{tower}.resblocks.0.mlp.c_fc.weight")[0]
+    return None if hidden == 4 * width else hidden
 
 
 def _shape(source: TensorSource, name: str) -> tuple[int, ...]:

@@ -76,15 +76,18 @@ def load_torchscript(path: Path) -> dict[str, Tensor]:
         raise UserError(f"{path}: damaged archive ({_first_line(error)})", remedy=WHOLE_FILE) from error
 
 
-def open_folder(folder: Path) -> TensorSource:
-    """The tensors of a transformers folder: one file or several with an index, safetensors first."""
-    for single in ("model.safetensors", "pytorch_model.bin"):
+def open_folder(folder: Path, *, prefix: str = "") -> TensorSource:
+    """The tensors of a transformers folder: one file or several with an index, safetensors first.
+
+    open_clip puts a prefix before the names of the files.
+    """
+    for single in (f"{prefix}model.safetensors", f"{prefix}pytorch_model.bin"):
         if (folder / single).is_file():
             return _open(folder / single)
         index = folder / f"{single}.index.json"
         if index.is_file():
             return _open_shards(index)
-    raise UserError(f"{folder}: no model.safetensors", remedy="point to a complete model folder")
+    raise UserError(f"{folder}: no {prefix}model.safetensors", remedy="point to a complete model folder")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -13,10 +13,18 @@ from clipmodel.preprocess import CLIP_MEAN, CLIP_STD, Preprocess
 
 # What a value left out means: the defaults of transformers' CLIPVisionConfig and CLIPTextConfig.
 _COMMON = {"hidden_act": "quick_gelu", "layer_norm_eps": 1e-5, "num_hidden_layers": 12}
-_VISION = {**_COMMON, "hidden_size": 768, "num_attention_heads": 12, "image_size": 224, "patch_size": 32}
+_VISION = {
+    **_COMMON,
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "num_attention_heads": 12,
+    "image_size": 224,
+    "patch_size": 32,
+}
 _TEXT = {
     **_COMMON,
     "hidden_size": 512,
+    "intermediate_size": 2048,
     "num_attention_heads": 8,
     "vocab_size": 49408,
     "max_position_embeddings": 77,
@@ -57,6 +65,7 @@ def config_from_transformers(values: Mapping[str, Any], *, where: str) -> CLIPCo
                 width=vision["hidden_size"],
                 layers=vision["num_hidden_layers"],
                 heads=vision["num_attention_heads"],
+                mlp_width=_mlp_width(vision),
             ),
             text=TextConfig(
                 context_length=text["max_position_embeddings"],
@@ -64,6 +73,7 @@ def config_from_transformers(values: Mapping[str, Any], *, where: str) -> CLIPCo
                 width=text["hidden_size"],
                 layers=text["num_hidden_layers"],
                 heads=text["num_attention_heads"],
+                mlp_width=_mlp_width(text),
             ),
             activation=_activation(vision["hidden_act"], text["hidden_act"], where=where),
         )
@@ -71,6 +81,11 @@ def config_from_transformers(values: Mapping[str, Any], *, where: str) -> CLIPCo
         if isinstance(error, UserError):
             raise
         raise UserError(f"{where}: {error}", remedy="restore the file") from error
+
+
+def _mlp_width(tower: Mapping[str, Any]) -> int | None:
+    hidden: int = tower["intermediate_size"]
+    return None if hidden == 4 * tower["hidden_size"] else hidden
 
 
 def _activation(vision: str, text: str, *, where: str) -> Activation:
@@ -96,7 +111,7 @@ def config_to_transformers(config: CLIPConfig) -> dict[str, Any]:
             **common,
             "model_type": "clip_vision_model",
             "hidden_size": vision.width,
-            "intermediate_size": 4 * vision.width,
+            "intermediate_size": vision.mlp_width or 4 * vision.width,
             "num_hidden_layers": vision.layers,
             "num_attention_heads": vision.heads,
             "image_size": vision.image_size,
@@ -106,7 +121,7 @@ def config_to_transformers(config: CLIPConfig) -> dict[str, Any]:
             **common,
             "model_type": "clip_text_model",
             "hidden_size": text.width,
-            "intermediate_size": 4 * text.width,
+            "intermediate_size": text.mlp_width or 4 * text.width,
             "num_hidden_layers": text.layers,
             "num_attention_heads": text.heads,
             "vocab_size": text.vocab_size,

@@ -31,7 +31,13 @@ STEM = dataclasses.replace(
     VIT, vision=ViTConfig(image_size=64, patch_size=32, width=128, layers=2, heads=2, stem_channels=(8, 16))
 )
 SIGMOID = dataclasses.replace(VIT, logit_bias=True, activation="gelu")
-KINDS = {"vit": VIT, "resnet": RESNET, "stem": STEM, "sigmoid": SIGMOID}
+# As open_clip's ViT-g and ViT-bigG, whose blocks are not four times as wide inside.
+WIDE = dataclasses.replace(
+    VIT,
+    vision=ViTConfig(image_size=64, patch_size=32, width=128, layers=2, heads=2, mlp_width=600),
+    text=dataclasses.replace(TEXT, mlp_width=100),
+)
+KINDS = {"vit": VIT, "resnet": RESNET, "stem": STEM, "sigmoid": SIGMOID, "wide": WIDE}
 
 
 def randomize(model: nn.Module, *, seed: int = 0) -> None:

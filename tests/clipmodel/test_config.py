@@ -23,6 +23,16 @@ def test_a_stem_survives_json_and_shrinks_the_patch() -> None:
     assert CLIPConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
+def test_another_mlp_width_survives_json_and_the_papers_is_left_out() -> None:
+    plain = NAMED_CONFIGS["ViT-B/32"]
+    assert "mlp_width" not in json.dumps(plain.to_dict())
+    text = replace(plain.text, mlp_width=100)
+    config = replace(plain, text=text)
+    assert CLIPConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    with pytest.raises(ValueError, match="mlp_width must be at least 1"):
+        replace(text, mlp_width=0)
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [

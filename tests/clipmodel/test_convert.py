@@ -53,12 +53,19 @@ def _open_clip(config: CLIPConfig) -> nn.Module:
     """open_clip's model with random weights, from its own configuration classes."""
     open_clip = peer_or_skip("open_clip")
     vision, text = config.vision, config.text
-    patch = {"patch_size": vision.patch_size} if isinstance(vision, ViTConfig) else {}
+    only_vit: dict[str, Any] = {}
+    if isinstance(vision, ViTConfig):
+        ratio = (vision.mlp_width or 4 * vision.width) / vision.width
+        only_vit = {
+            "patch_size": vision.patch_size,
+            "head_width": vision.width // vision.heads,
+            "mlp_ratio": ratio + 1e-6,  # there the product is rounded down
+        }
     torch.manual_seed(0)
     model = open_clip.model.CLIP(
         config.embed_dim,
         open_clip.model.CLIPVisionCfg(
-            layers=vision.layers, width=vision.width, image_size=vision.image_size, **patch
+            layers=vision.layers, width=vision.width, image_size=vision.image_size, **only_vit
         ),
         open_clip.model.CLIPTextCfg(
             context_length=text.context_length,
@@ -106,6 +113,18 @@ def _compare_with_open_clip(config: CLIPConfig, *, n: int) -> None:
 @pytest.mark.parametrize("name", NAMED_CONFIGS)
 def test_equals_open_clip_at_reduced_depth(name: str) -> None:
     _compare_with_open_clip(_shallow(NAMED_CONFIGS[name]), n=1)
+
+
+@pytest.mark.parametrize(
+    ("width", "heads", "mlp_width"),
+    [(1280, 16, None), (1408, 16, 6144), (1664, 16, 8192)],
+    ids=["H", "g", "bigG"],
+)
+def test_equals_open_clips_larger_towers_at_reduced_depth(
+    width: int, heads: int, mlp_width: int | None
+) -> None:
+    tower = ViTConfig(image_size=28, patch_size=14, width=width, layers=1, heads=heads, mlp_width=mlp_width)
+    _compare_with_open_clip(dataclasses.replace(VIT, vision=tower, activation="gelu"), n=1)
 
 
 @pytest.mark.slow
@@ -190,7 +209,7 @@ def test_embeddings_and_gradients_equal_transformers(activation: Activation, tmp
 @pytest.mark.parametrize("layout", ["openai", "transformers"])
 def test_renaming_there_and_back_is_exact(kind: str, layout: Any) -> None:
     weights = random_clip(KINDS[kind]).state_dict()
-    if layout == "transformers" and kind != "vit":
+    if layout == "transformers" and kind not in ("vit", "wide"):
         with pytest.raises(UserError, match="no place for"):
             from_ours(weights, layout)
         return

@@ -16,6 +16,7 @@ from clipmodel.adapters import SquarePreprocess
 from clipmodel.errors import UserError
 from clipmodel.formats.writing import write_checkpoint
 from clipmodel.zoo import EmbeddingModel, LoadedModel, load_model
+from tests.clipmodel.formats.test_open_clip_folder import written
 from tests.clipmodel.small import SIGMOID, VIT, checkpoint_of, random_clip, random_pixels
 from tests.peers import peer_or_skip
 
@@ -128,6 +129,13 @@ def test_the_hub_is_read_from_the_local_cache(offline_cache: Path) -> None:
     )
     model = load_model("hf:someone/clip")
     assert model.name == "hf:someone/clip"
+    _require_protocol(model)
+
+
+def test_an_open_clip_folder_in_the_cache_is_a_complete_copy(offline_cache: Path) -> None:
+    snapshot = _cached(offline_cache, "someone/open")
+    written(snapshot, VIT)
+    model = load_model("hf:someone/open")
     _require_protocol(model)
 
 

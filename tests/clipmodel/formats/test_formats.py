@@ -47,7 +47,7 @@ def _same(one: Checkpoint, other: Checkpoint) -> bool:
 
 
 @pytest.mark.parametrize("file", FILES)
-@pytest.mark.parametrize("kind", ["vit", "resnet", "sigmoid"])
+@pytest.mark.parametrize("kind", ["vit", "resnet", "sigmoid", "wide"])
 def test_a_round_trip_changes_nothing(kind: str, file: str, tmp_path: Path) -> None:
     checkpoint = checkpoint_of(random_clip(KINDS[kind]))
     to, name = FILES[file]
