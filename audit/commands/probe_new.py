@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from audit.commands import terminal
+from audit.commands.kind_text import CLASSES_KINDS, KINDS, TRUTH_KINDS, KindAnswers, kind_suite_text
 from audit.commands.suite_text import Answers, suite_text
 from clipmodel.errors import UserError
 
 if TYPE_CHECKING:
     from probes.datasets import DemographicDataset
 
-NONE = "none"
+NONE, CLASSIFICATION = "none", "classification"
+KIND_QUESTIONS = {
+    "association": "Which words are nearer to the pictures of one group than to the others?",
+    "ranking": "Whose pictures come up first?",
+    "counterfactual": "Does the prediction change where only one attribute of the picture does?",
+    "group_accuracy": "How often is the right class found, and for which group least often?",
+    "picture_size": "How much of the accuracy is left on coarser pictures?",
+    "conditionals": "How often does an outcome meet a group, and whose pictures make it up?",
+    "markedness": "Whose pictures are nearer to the bare prompt than to any that names a group?",
+    "pronouns": "Is the caption with the right pronoun preferred?",
+}
 PEOPLE = ("skin_tone", "gender", "age")  # compared by default where the data have them
 EPILOG = (
     "Examples:  clip-audit probe new my-suite.yaml  ·  "
     'clip-audit probe new my-suite.yaml --truth gender --classes "woman, man" --groups skin_tone --defaults'
+    "  ·  "
+    "clip-audit probe new ranking.yaml --kind ranking --defaults"
 )
 
 Ask = Callable[[str | None, str, str], str]  # what was given, prompt, default -> answer
@@ -32,14 +47,20 @@ def new(
     *,
     title: Annotated[str | None, typer.Option(help="What the suite is called in the report.")] = None,
     data: Annotated[str | None, typer.Option(metavar="KIND:PATH", help="The data set.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help=f"What is measured: {', '.join((CLASSIFICATION, *KINDS))}.")
+    ] = None,
     truth: Annotated[str | None, typer.Option(help="The attribute with the right answer, or 'none'.")] = None,
     question: Annotated[str | None, typer.Option(help="What is asked, in one sentence.")] = None,
     classes: Annotated[
-        str | None, typer.Option(help="Words separated by commas, or the name of a shipped label set.")
+        str | None, typer.Option(help="Words separated by commas, or a shipped label set or word list.")
     ] = None,
     harmful: Annotated[str | None, typer.Option(help="Harmful words to offer besides, with commas.")] = None,
     groups: Annotated[
         str | None, typer.Option(help='Attributes to compare by, such as "age, gender, age x gender".')
+    ] = None,
+    attribute: Annotated[
+        str | None, typer.Option(help="For the kind counterfactual: the attribute that changes in a set.")
     ] = None,
     defaults: Annotated[bool, typer.Option("--defaults", help="Ask nothing: take the defaults.")] = False,
 ) -> None:
@@ -58,6 +79,16 @@ def new(
     data = ask(data, "Data set (see clip-audit data list)", "emoji")
     dataset = load_dataset(data)
     known = ", ".join(dataset.attributes)
+    kind = _kind(ask(kind, f"Kind of probe: {', '.join((CLASSIFICATION, *KINDS))}", CLASSIFICATION))
+    if kind != CLASSIFICATION:
+        given = Given(truth=truth, question=question, classes=classes, harmful=harmful, groups=groups,
+                      attribute=attribute)  # fmt: skip
+        text = kind_suite_text(
+            _kind_answers(ask, given, dataset, name=path.stem, title=title, data=data, kind=kind)
+        )
+        _write_checked(path, text, dataset)
+        _say_written(path)
+        return
     truth = _truth(ask(truth, f"Attribute with the right answer: {known}", NONE), dataset)
     question = ask(question, "What is asked, in one sentence", _default_question(truth))
     label_set, own_classes = _classes(ask, classes, dataset.levels(truth) if truth else [])
@@ -75,6 +106,91 @@ def new(
         groups=_groups(ask(groups, "Attributes to compare by", _default_groups(dataset, truth))),
     )
     _write_checked(path, suite_text(answers), dataset)
+    _say_written(path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """The options that were given."""
+
+    truth: str | None
+    question: str | None
+    classes: str | None
+    harmful: str | None
+    groups: str | None
+    attribute: str | None
+
+
+def _kind_answers(
+    ask: Ask, given: Given, dataset: DemographicDataset, *, name: str, title: str, data: str, kind: str
+) -> KindAnswers:
+    """Ask what a probe that is no classification needs."""
+    known = ", ".join(dataset.attributes)
+    first = next((name for name in PEOPLE if name in dataset.attributes), dataset.attributes[0])
+    question = ask(given.question, "What is asked, in one sentence", KIND_QUESTIONS[kind])
+    truth = None
+    if kind in TRUTH_KINDS:
+        truth = _known(ask(given.truth, f"Attribute with the right answer: {known}", first), dataset)
+    values = dataset.levels(truth or first)
+    shipped, words = _words_of_kind(ask, given.classes, kind=kind, values=values)
+    harmful = kind in CLASSES_KINDS and not shipped and not truth
+    changes = first
+    if kind == "counterfactual":
+        changes = _known(
+            ask(given.attribute, f"Attribute that changes within a set: {known}", first), dataset
+        )
+    groups = ask(given.groups, "Attributes to compare by", _default_groups(dataset, truth))
+    others = [name for name in dataset.attributes if name != changes]
+    return KindAnswers(
+        name=name, title=title, question=question, data=data, kind=kind, words=words, shipped=shipped,
+        harmful=_words(ask(given.harmful, "Harmful words to offer besides", NONE)) if harmful else [],
+        truth=truth or "", truth_values=values, attribute=changes,
+        same=[] if dataset.card.cluster else others,
+        where=_json_where(truth, words if kind in CLASSES_KINDS and not shipped else [], dataset),
+        groups=[] if kind == "counterfactual" else _groups(groups),
+    )  # fmt: skip
+
+
+def _words_of_kind(
+    ask: Ask, given: str | None, *, kind: str, values: list[str]
+) -> tuple[str | None, list[str]]:
+    """A shipped word list or label set, or words."""
+    from probes.words import shipped_words
+
+    if kind in CLASSES_KINDS:
+        return _classes(ask, given, values)
+    if kind == "pronouns":
+        return None, _words(ask(given, f"Pronouns of {' and '.join(values[:2])}", "his, her"))
+    if kind == "markedness":
+        return None, _words(ask(given, "Words that name groups, with commas", ", ".join(values)))
+    lists = shipped_words()
+    answer = ask(given, f"Words, separated by commas, or a word list: {', '.join(lists)}", "queries")
+    return (answer, []) if answer in lists else (None, _words(answer))
+
+
+def _json_where(truth: str | None, classes: list[str], dataset: DemographicDataset) -> str:
+    """Only images whose truth some class stands for."""
+    kept = [value for value in dataset.levels(truth) if value in classes] if truth else []
+    return json.dumps({truth: kept}, ensure_ascii=False) if kept else "{}"
+
+
+def _kind(answer: str) -> str:
+    from clipmodel.yamlfile import closest
+
+    kinds = (CLASSIFICATION, *KINDS)
+    if answer not in kinds:
+        raise UserError(f"unknown kind of probe {answer!r}", remedy=closest(answer, kinds))
+    return answer
+
+
+def _known(answer: str, dataset: DemographicDataset) -> str:
+    found = _truth(answer, dataset)
+    if found is None:
+        raise UserError("this kind of probe needs an attribute", remedy=f"one of: {dataset.attributes}")
+    return found
+
+
+def _say_written(path: Path) -> None:
     terminal.out().print(f"Wrote {path}\nNext:  clip-audit probe check {path}", soft_wrap=True, markup=False)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from audit.commands.kind_text import KINDS, TRUTH_KINDS
 from probes.schema import load_suite
 from tests.audit.commands.conftest import SUITE, Invoke
 
@@ -33,7 +34,7 @@ def test_a_new_suite_is_accepted_by_check(invoke: Invoke, workplace: Path) -> No
 
 
 def test_a_new_suite_asks_for_what_is_not_given(invoke: Invoke, workplace: Path) -> None:
-    answers = ["What they wear", "table:people.csv", "gender", "", "woman, man", "", "tone"]
+    answers = ["What they wear", "table:people.csv", "", "gender", "", "woman, man", "", "tone"]
     result = invoke("probe", "new", "asked.yaml", input="\n".join(answers) + "\n")
     assert result.exit_code == 0
     suite = load_suite("asked.yaml")
@@ -55,7 +56,28 @@ def test_a_new_suite_on_the_emoji_uses_a_shipped_label_set(invoke: Invoke, workp
     assert checked.exit_code == 0
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_suite_of_every_kind_is_accepted(invoke: Invoke, workplace: Path, kind: str) -> None:
+    """`probe new` plans the suite on its data before it writes it."""
+    options = ["--kind", kind, "--data", "table:people.csv", "--groups", "gender", "--defaults"]
+    if kind in TRUTH_KINDS:
+        options += ["--truth", "gender"]
+    result = invoke("probe", "new", "mine.yaml", *options)
+    assert result.exit_code == 0, result.output
+    (probe,) = load_suite("mine.yaml").probes
+    assert probe.kind == kind and probe.question
+
+
+def test_a_new_suite_of_another_kind_takes_its_words(invoke: Invoke, workplace: Path) -> None:
+    options = ["--data", "table:people.csv", "--kind", "ranking", "--classes", "judge, thief", "--defaults"]
+    assert invoke("probe", "new", "mine.yaml", *options, "--groups", "gender, tone").exit_code == 0
+    (probe,) = load_suite("mine.yaml").probes
+    assert [word.name for _, word in probe.word_list.members] == ["judge", "thief"]
+    assert probe.groups == [["gender"], ["tone"]]
+
+
 NEW_MISTAKES = {
+    "unknown kind": (["new.yaml", "--kind", "rankin"], "did you mean 'ranking'?"),
     "there already": (["small.yaml"], "already there"),
     "unknown truth": (["new.yaml", "--truth", "colur"], "did you mean 'colour'?"),
     "unknown group": (["new.yaml", "--truth", "colour", "--groups", "tones"], "did you mean 'tone'?"),
