@@ -10,13 +10,14 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from audit.commands import compare, curate, data, gate, model, probe, report, run, terminal, train
+from audit.commands import calibrate, compare, curate, data, gate, model, probe, report, run, terminal, train
 from clipmodel import __version__
 from clipmodel.errors import UserError
 
 USER_ERROR, INTERRUPTED = 2, 130
 KEPT = {
     "run": "the embeddings computed so far are kept; run the same command to go on",
+    "calibrate": "the tables and models made so far are kept; run the same command to go on",
     "train": "the training state is kept; run the same command to go on",
 }
 
@@ -50,6 +51,7 @@ app.command("run", epilog=run.EPILOG)(run.run)
 app.command("train", epilog=train.EPILOG)(train.train)
 app.command("gate", epilog=gate.EPILOG)(gate.gate)
 app.command("compare", epilog=compare.EPILOG)(compare.compare)
+app.command("calibrate", epilog=calibrate.EPILOG)(calibrate.calibrate)
 app.command("report", epilog=report.EPILOG)(report.report)
 app.add_typer(probe.app, name="probe")
 app.add_typer(data.app, name="data")

@@ -14,14 +14,22 @@ SMALL_EXPECTED = 5.0
 _LOG_TIE = 1e-9
 
 
-def two_sided_p(count_1: ArrayLike, n_1: ArrayLike, count_2: ArrayLike, n_2: ArrayLike) -> Floats:
-    """Two-sided p of p1 = p2: Fisher's where an expected count is below 5, else the score test.
+# A correction for many tests asks for p far below .05, where the score test of skewed counts is too small.
+TAIL_EXPECTED, TAIL_P = 100.0, 0.05
 
-    The arguments broadcast. NaN where either n is 0; 1 where the event happened never or always.
+
+def two_sided_p(count_1: ArrayLike, n_1: ArrayLike, count_2: ArrayLike, n_2: ArrayLike) -> Floats:
+    """Two-sided p of p1 = p2: the score test's, and Fisher's where that is not to be trusted.
+
+    Fisher's test takes over where an expected count is below 5, and where one is below 100 and the score
+    test's p below .05: in 14 unequal groups x 20 probes without disparity, the score test alone raises more
+    than its 5 % of false alarms. The arguments broadcast. NaN where either n is 0; 1 where the event happened
+    never or always.
     """
     arrays = np.broadcast_arrays(*(np.asarray(a, dtype=float) for a in (count_1, n_1, count_2, n_2)))
     p = score_p(*arrays)
-    small = least_expected(*arrays) < SMALL_EXPECTED
+    expected = least_expected(*arrays)
+    small = (expected < SMALL_EXPECTED) | ((expected < TAIL_EXPECTED) & (p < TAIL_P))
     if small.any():
         p[small] = fisher_p(*(a[small] for a in arrays))
     return p

@@ -14,6 +14,7 @@ from audit.intervals import normal_quantile
 
 Floats = NDArray[np.float64]
 Estimate = tuple[Floats, Floats, Floats]
+_FEW_EVENTS = 10
 
 
 def mantel_haenszel_difference(
@@ -21,8 +22,9 @@ def mantel_haenszel_difference(
 ) -> Estimate:
     """Common difference p1 - p2 over strata, weighted by n1 n2 / (n1 + n2), with its interval.
 
-    The variance is Sato's (1989), which holds for many small strata as for few large ones. [..., K] to [...];
-    NaN where no stratum has images on both sides, and without an interval where the variance is 0.
+    The variance is Sato's (1989), which holds for many small strata as for few large ones. With fewer than
+    ten events on a side (or images without it) it is too small; there each stratum's rate has one event and
+    one image without it added. [..., K] to [...]; NaN where no stratum has images on both sides.
     """
     a, m1, c, m2 = _usable(x1, n1, x2, n2)
     total = np.where(m1 + m2 > 0, m1 + m2, 1.0)
@@ -33,7 +35,14 @@ def mantel_haenszel_difference(
         p = (m1**2 * c - m2**2 * a + m1 * m2 * (m2 - m1) / 2) / total**2
         q = (a * (m2 - c) + c * (m1 - a)) / (2 * total)
         variance = (difference * p.sum(axis=-1) + q.sum(axis=-1)) / sum_of_weights**2
-    half = normal_quantile(confidence) * np.sqrt(np.where(variance > 0, variance, np.nan))
+        spread = np.where(
+            weight > 0, weight**2 * (_cautious_variance(a, m1) + _cautious_variance(c, m2)), 0.0
+        )
+        cautious = spread.sum(axis=-1) / sum_of_weights**2
+    least = np.min([v.sum(axis=-1) for v in (a, m1 - a, c, m2 - c)], axis=0)
+    half = normal_quantile(confidence) * np.sqrt(
+        np.where(least < _FEW_EVENTS, np.fmax(variance, cautious), variance)
+    )
     return difference, np.maximum(difference - half, -1.0), np.minimum(difference + half, 1.0)
 
 

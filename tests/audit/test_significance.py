@@ -40,13 +40,17 @@ def test_score_p_equals_scipys_chi_squared() -> None:
     np.testing.assert_allclose(score_p(*rows)[usable], expected, rtol=0, atol=1e-10)
 
 
-def test_small_expected_counts_are_tested_exactly_and_others_by_the_score() -> None:
-    # Expected events of the smaller group: 10 x 6/110 = 0.55 and 100 x 60/200 = 30.
-    x1, n1, x2, n2 = np.array([3, 20]), np.array([10, 100]), np.array([3, 40]), np.array([100, 100])
-    np.testing.assert_allclose(least_expected(*(a.astype(float) for a in (x1, n1, x2, n2))), [6 / 11, 30])
-    p = two_sided_p(x1, n1, x2, n2)
-    assert p[0] == pytest.approx(stats.fisher_exact(crossed(3, 10, 3, 100))[1], abs=1e-12)
-    assert p[1] == pytest.approx(stats.chi2_contingency(crossed(20, 100, 40, 100), correction=False).pvalue)
+def test_small_expected_counts_and_tails_are_tested_exactly_and_others_by_the_score() -> None:
+    # Expected events of the smaller group: 10 x 6/110 = 0.55, 100 x 60/200 = 30 twice, 1000 x 600/2000 = 300.
+    x1, n1 = np.array([3, 20, 27, 250]), np.array([10, 100, 100, 1000])
+    x2, n2 = np.array([3, 40, 33, 350]), np.array([100, 100, 100, 1000])
+    expected = least_expected(*(a.astype(float) for a in (x1, n1, x2, n2)))
+    np.testing.assert_allclose(expected, [6 / 11, 30, 30, 300])
+    tables = [crossed(*row) for row in zip(x1, n1, x2, n2, strict=True)]
+    exact = [stats.fisher_exact(table)[1] for table in tables]
+    score = [stats.chi2_contingency(table, correction=False).pvalue for table in tables]
+    assert score[1] < 0.05 < score[2]
+    np.testing.assert_allclose(two_sided_p(x1, n1, x2, n2), [*exact[:2], *score[2:]], rtol=1e-9)
 
 
 def test_no_images_give_nan_and_no_variation_gives_one() -> None:

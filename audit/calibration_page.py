@@ -1,0 +1,222 @@
+"""docs/calibration.md: the tables of calibration in words, numbers and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+Tables = Mapping[str, pd.DataFrame]
+
+NOMINAL = 0.95
+FLOOR = 0.92
+
+
+def write_page(tables: Tables, page: Path, *, command: str) -> None:
+    """Write the page, and its figures in a folder of the page's name beside it.
+
+    Parameters
+    ----------
+    tables
+        coverage, false_alarms, power, and where models were trained models and planted.
+    page
+        The Markdown file.
+    command
+        What made the tables, for the reader who repeats it.
+    """
+    folder = page.with_suffix("")
+    folder.mkdir(parents=True, exist_ok=True)
+    figures = {"coverage": _draw_coverage, "power": _draw_power}
+    if "models" in tables:
+        figures["models"] = _draw_models
+    for name, draw in figures.items():
+        _save(draw, tables, folder / f"{name}.svg")
+    parts = [_opening(command), _coverage(tables["coverage"], folder.name), _alarms(tables["false_alarms"])]
+    parts.append(_power(tables["power"], folder.name))
+    if "models" in tables:
+        parts.append(_models(tables["planted"], tables["models"], folder.name))
+    page.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def _opening(command: str) -> str:
+    return f"""# Calibration: the audit, audited
+
+An audit that is wrong half of the time harms everyone. This page shows what its intervals, findings and gates
+do where the truth is known: in simulated populations, and in models that were trained with bias planted on
+purpose. `{command}` wrote it; each number is of that run. Intervals of shares are exact (Clopper-Pearson)."""
+
+
+def _coverage(coverage: pd.DataFrame, folder: str) -> str:
+    rows = [
+        (of, interval, len(part), f"{part['coverage'].mean():.4f}", f"{part['coverage'].min():.4f}",
+        _worst(part),  f"{part['undefined'].max():.3f}")
+        for (of, interval), part in coverage.groupby(["of", "interval"], sort=False)
+    ]  # fmt: skip
+    header = ("of", "interval", "points", "mean coverage", "lowest", "where", "undefined at most")
+    return f"""## Coverage of 95 % intervals
+
+Sizes from 20 to 10,000 and rates from .01 to .5, two groups at equal sizes and against a reference 13 times
+as large. All tables were summed where there are at most 30,000 likely ones; otherwise 10,000 were drawn
+(2,000 for paired and stratified data, 500 with clusters, where the noise of a point is about .01). Counts are
+whole numbers, so no interval covers exactly 95 % everywhere.
+
+{_table(header, rows)}
+
+Plain Wilson intervals fall below .92 where few events are expected: {_dips(coverage)}. So rates have the
+adjusted one. The exact intervals never fall below .95, and stand behind gates; they are wider for it.
+
+![Coverage by size and kind of interval]({folder}/coverage.svg)"""
+
+
+def _alarms(alarms: pd.DataFrame) -> str:
+    rows = [
+        (f"{row['images']:,}", f"{100 * row['margin']:g} points", f"{row['audits']:,}",
+         f"{100 * row['finding']:.2f} %", f"{100 * row['gate']:.2f} %",
+         f"{row['repeated']}, {row['disagree']} differ")
+        for row in alarms.to_dict("records")
+    ]  # fmt: skip
+    header = (
+        "images",
+        "margin of the gates",
+        "audits",
+        "raise a finding",
+        "fail a gate",
+        "repeated by the audit itself",
+    )
+    return f"""## False alarms without any disparity
+
+Whole audits of 14 unequal groups (1 to 17 % of the images) x 20 probes (rates .05 to .5). An audit counts
+where a single one of its 280 contrasts becomes a finding, or a single one of its 20 gates fails.
+
+{_table(header, rows)}"""
+
+
+def _power(power: pd.DataFrame, folder: str) -> str:
+    rows = []
+    for images, part in power.groupby("images"):
+        strong = part.loc[part["found"] >= NOMINAL, "gap"]
+        reached = (
+            f"{100 * strong.min():.0f} points"
+            if len(strong)
+            else f"beyond {100 * part['gap'].max():.0f} points"
+        )
+        first = part.iloc[0]
+        rows.append(
+            (f"{images:,}", first["n_group"].astype(int), reached, f"{100 * first['detectable']:.1f} points")
+        )
+    header = ("images", "of the group", "found in 95 % of audits from", "by the formula")
+    return f"""## Power against a planted gap
+
+One group (7 % of the images) has a higher rate than .2 in one of the 20 probes; nothing else differs. The
+formula is that of `smallest_detectable`, at 95 % power and a level divided by all 280 contrasts.
+
+{_table(header, rows)}
+
+![Share of audits that find the gap]({folder}/power.svg)"""
+
+
+def _models(planted: pd.DataFrame, models: pd.DataFrame, folder: str) -> str:
+    rows = []
+    for row in planted.to_dict("records"):
+        interval = f"{100 * row['found_low']:.0f} to {100 * row['found_high']:.0f} %"
+        kind = (
+            "none (controls)" if row["strength"] == 0 else f"{100 * row['strength']:g} % of the rows left out"
+        )
+        numbers = [f"{row[name]:.2f}" if np.isfinite(row[name]) else "" for name in ("change", "detectable")]
+        found = f"{round(row['found'] * row['models'])} of {row['models']} ({interval})"
+        rows.append((kind, *numbers, found, f"{round(row['any_other'] * row['models'])} of {row['models']}"))
+    header = ("planted", "mean change", "detectable with 95 % power", "finding", "a finding elsewhere")
+    return f"""## Bias planted in trained models
+
+Each model starts from the bundled one and is trained on, planted ones with the thinned rows left out, each
+from a seed of its own. The measure is the gap by skin tone within an occupation: the mean log-probability of
+the right occupation on pictures of dark and medium-dark skin, less that on all others, over pictures outside
+the training split. A model is compared with the panel of the (other) controls, by Student's t with the
+panel's own spread, so the interval includes what another seed does; Holm over {models["group"].nunique()}
+occupations. Of controls, every finding is a false alarm.
+
+{_table(header, rows)}
+
+![Change of each group against the panel]({folder}/models.svg)"""
+
+
+def _worst(part: pd.DataFrame) -> str:
+    row = part.sort_values("coverage").iloc[0].to_dict()
+    second = "" if np.isnan(row["rate_2"]) else f" and {row['rate_2']:g}"
+    size = f"{row['n_1']:,}" if row["n_2"] in (0, row["n_1"]) else f"{row['n_1']:,} and {row['n_2']:,}"
+    return f"n {size}, rate {row['rate_1']:g}{second}"
+
+
+def _dips(coverage: pd.DataFrame) -> str:
+    low = coverage[(coverage["interval"] == "Wilson") & (coverage["coverage"] < FLOOR)]
+    return (
+        "; ".join(
+            f"{r['coverage']:.3f} at n {r['n_1']:,} and rate {r['rate_1']:g}" for r in low.to_dict("records")
+        )
+        or "nowhere"
+    )
+
+
+def _table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    lines = [list(header), *([str(value) for value in row] for row in rows)]
+    lines.insert(1, ["---"] * len(lines[0]))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _save(draw: Callable[[Tables, Axes], str], tables: Tables, path: Path) -> None:
+    style = sns.axes_style("whitegrid") | {"svg.fonttype": "none", "svg.hashsalt": path.stem, "font.size": 10}
+    with mpl.rc_context(style):
+        figure = Figure(figsize=(7.2, 3.8), layout="constrained")
+        title = draw(tables, figure.subplots())
+        figure.savefig(path, metadata={"Date": None, "Title": title})
+
+
+def _draw_coverage(tables: Tables, ax: Axes) -> str:
+    coverage = tables["coverage"]
+    kind = coverage["of"] + ": " + coverage["interval"]
+    lowest = coverage.assign(kind=kind).groupby(["kind", "n_1"], sort=False)["coverage"].min().reset_index()
+    sns.lineplot(lowest, x="n_1", y="coverage", hue="kind", style="kind", markers=True, dashes=False,
+                 palette="colorblind", ax=ax)  # fmt: skip
+    ax.set(xscale="log", xlabel="images of the (first) group", ylabel="lowest coverage over the rates")
+    for level in (NOMINAL, FLOOR):
+        ax.axhline(level, color="black", linewidth=0.8, linestyle="--")
+    ax.legend(title="", fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
+    return "Lowest coverage of each 95 % interval over the rates, by size; dashed lines at .95 and .92"
+
+
+def _draw_power(tables: Tables, ax: Axes) -> str:
+    power = tables["power"].assign(
+        images=tables["power"]["images"].map("{:,} images".format), gap=100 * tables["power"]["gap"]
+    )
+    sns.lineplot(
+        power, x="gap", y="found", hue="images", style="images", markers=True, palette="colorblind", ax=ax
+    )
+    ax.axhline(NOMINAL, color="black", linewidth=0.8, linestyle="--")
+    ax.set(xlabel="planted gap, percentage points", ylabel="share of audits that find it", ylim=(-0.02, 1.02))
+    ax.legend(title="")
+    return "Share of audits that find a planted gap, by its size; the dashed line is 95 %"
+
+
+def _draw_models(tables: Tables, ax: Axes) -> str:
+    models = tables["models"]
+    own = models["group"] == models["planted"]
+    kind = np.select(
+        [own, models["planted"] == ""], ["thinned combination", "control"], default="planted model, other"
+    )
+    strengths = sorted(set(models["strength"].tolist()))
+    # A little apart, the same way each time.
+    apart = np.random.default_rng(0).uniform(-0.25, 0.25, len(models))
+    place = models["strength"].map(strengths.index) + apart
+    shown = models.assign(kind=kind, place=place).sort_values("kind", ascending=False)
+    sns.scatterplot(shown, x="place", y="t", hue="kind", style="kind", palette="colorblind", alpha=0.7, ax=ax)
+    ax.set_xticks(range(len(strengths)), [f"{100 * strength:g} %" for strength in strengths])
+    ax.axhline(0, color="black", linewidth=0.8)
+    ax.set(xlabel="rows of the combination left out", ylabel="change over its spread (t)")
+    ax.legend(title="")
+    return "Change of each combination against the panel of controls, in units of its spread"
