@@ -45,10 +45,8 @@ def _ways(row: Mapping[str, Any]) -> str:
         return "Asked in one way."
     spread = f"{points(row['difference_min'])} to {points(row['difference_max'])}"
     turns = row["difference_min"] < 0 < row["difference_max"]
-    return (
-        f"It holds in {row['holds_in']} of {row['specifications']} ways of asking; over all of them the "
-        f"difference is {spread}{', so its direction depends on the way' if turns else ''}."
-    )
+    held = f"{integer(row['holds_in'])} of {integer(row['specifications'])}"
+    return f"It holds in {held} ways of asking; over all of them the difference is {spread}{', so its direction depends on the way' if turns else ''}."
 
 
 def specification_words(row: Mapping[str, Any]) -> str:
@@ -84,10 +82,12 @@ def caution(row: Mapping[str, Any], data: Mapping[str, Any]) -> str:
     if min(row["n_group"], row["n_reference"]) < SMALL_GROUP:
         parts.append(f"One side has fewer than {SMALL_GROUP} images.")
     if data.get("cluster"):
-        parts.append(
-            f"Images that share a {words(data['cluster'])} depend on each other; the interval takes them as "
-            "independent and may be too narrow."
-        )
+        known = row.get("design_effect") is not None
+        effect = (
+            "the interval is wider for it" if known
+            else "the interval takes them as independent and may be too narrow"
+        )  # fmt: skip
+        parts.append(f"Images that share a {words(data['cluster'])} depend on each other; {effect}.")
     confounding = list(data.get("confounding") or ())
     parts += _about(confounding, row["by"].split(JOINT))
     general = str(data.get("caution") or "")

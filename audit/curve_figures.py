@@ -39,7 +39,10 @@ def specification_curve(gaps: pd.DataFrame, *, name: str, title: str) -> str:
     choices = _choices(asked)
     shown = asked.sort_values("difference", kind="stable", ignore_index=True)
     labels = [label for _, _, label in choices]
-    with canvas(rows=CURVE_ROWS + 0.8 + len(choices), left=[*labels, "+100"], below=4) as (figure, ax):
+    with canvas(rows=CURVE_ROWS + 0.8 + len(choices), left=[*labels, "+100"], above=16, below=4) as (
+        figure,
+        ax,
+    ):
         lower = _split(figure, ax, rows=len(choices))
         _draw_curve(ax, shown)
         _draw_choices(lower, shown, choices)
@@ -88,6 +91,7 @@ def _draw_curve(ax: Axes, shown: pd.DataFrame) -> None:
             linestyle="none", color=ROLES[colour], markerfacecolor=ROLES[face], clip_on=False,
         )  # fmt: skip
     ax.set(xlim=(-0.6, len(shown) - 0.4), xticks=[])
+    ax.text(0, 1.03, "difference, percentage points", transform=ax.transAxes, color=ROLES["muted"])
     ax.grid(axis="y", color=ROLES["grid"], linewidth=0.6, clip_on=False)
 
 

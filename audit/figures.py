@@ -37,7 +37,7 @@ from audit.svg import ROLES, to_svg
 from probes.records import ALL
 
 HEAT_STEPS = 7
-BAND_POINTS = 26
+BAND_POINTS = 15
 """Points of a shaded band: more would be seen by nobody and double the page."""
 
 

@@ -21,8 +21,9 @@ from audit.page.template import fill_template, frames_as_json
 from audit.page.variants import curves_section, designs_section
 from audit.page.verdict import summary, verdict, worst_contrast
 from audit.published import published_table
-from audit.result import JSON_TABLES, AuditResult
+from audit.result import AuditResult
 
+PAGE_TABLES = ("accuracy", "rates", "gaps", "findings", "excluded", "gates")
 SENTENCES = ["sentence", "noise"]
 
 
@@ -47,10 +48,11 @@ def render_report(result: AuditResult, run_info: Mapping[str, Any] | None = None
 def tables_as_json(result: AuditResult) -> str:
     """Return the tables that the page carries: see `audit.page.template.frames_as_json`.
 
-    The sentences of the findings, which repeat other columns, stay out: audit.json has all.
+    They are `PAGE_TABLES`, without the sentences of the findings, which repeat other columns: the page is to
+    stay small enough to mail, and audit.json has all.
     """
     return frames_as_json(
-        {name: getattr(result, name).drop(columns=SENTENCES, errors="ignore") for name in JSON_TABLES}
+        {name: getattr(result, name).drop(columns=SENTENCES, errors="ignore") for name in PAGE_TABLES}
     )
 
 

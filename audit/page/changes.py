@@ -36,6 +36,8 @@ def paired_section(paired: pd.DataFrame, *, probes: Sequence[Mapping[str, Any]])
     for probe in probes:
         own = paired[paired["probe"] == probe["name"]]
         if len(own):
+            # Crossings lie beside the page, in paired.csv: they would be most of the table.
+            own = own[~own["by"].str.contains(" x ", regex=False)]
             own = own.assign(way=[_pair(row) for row in own.to_dict("records")])
             found.append(_part(own, probe=probe, kind="paired"))
     return found
@@ -77,7 +79,7 @@ def _part(rows: pd.DataFrame, *, probe: Mapping[str, Any], kind: str) -> Changes
             drawings.append(parts.Drawing(svg=svg, caption=f"{title} ({way}).", table=identity))
     columns = [*parts.text_columns("Group", "By", "Outcome", "Way of asking"), *_NUMBERS]
     table = parts.Table(
-        caption=f"{probe['title']}: paired changes of every group",
+        caption=f"{probe['title']}: paired changes by group",
         columns=[*columns, *parts.text_columns("Note")],
         rows=[_row(row) for row in rows.to_dict("records")],
     )

@@ -96,7 +96,7 @@ def _second(row: Mapping[Any, Any]) -> list[str]:
 def _status_words(row: Mapping[Any, Any]) -> str:
     """The status of a finding and the numbers behind it, for the list of findings."""
     status = {
-        EXPLORED: "Explored, not tested on other images.",
+        EXPLORED: "",
         NOT_TESTED: "Not tested again: too few images were kept apart.",
     }
     if row["status"] in status:

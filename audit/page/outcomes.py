@@ -87,7 +87,10 @@ def _outcome(
     title = f"{probe['title']}: {fmt.words(outcome['title'])}"
     identity = outcome_id(probe=probe["name"], outcome=outcome["name"])
     table = group_table(shown, shown_gaps, probe=probe, caption=f"{title} ({parts.asking(primary)})")
-    others = group_table(rest, of_gaps, probe=probe, caption=f"{title}, other ways of asking", ways=True)
+    # By one attribute at most: the crossings in all ways would be most of the page.
+    names = parts.attribute_columns({"probes": [probe]})
+    alone = rest[(rest[names] != parts.ALL).sum(axis=1) <= 1]
+    others = group_table(alone, of_gaps, probe=probe, caption=f"{title}, other ways of asking", ways=True)
     return Outcome(
         id=identity, title=outcome_title(outcome), lead=_lead(shown, shown_gaps, probe=probe),
         figures=_drawings(shown, shown_gaps, probe=probe, identity=identity, title=title),
