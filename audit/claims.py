@@ -46,7 +46,8 @@ def _ways(row: Mapping[str, Any]) -> str:
     spread = f"{points(row['difference_min'])} to {points(row['difference_max'])}"
     turns = row["difference_min"] < 0 < row["difference_max"]
     held = f"{integer(row['holds_in'])} of {integer(row['specifications'])}"
-    return f"It holds in {held} ways of asking; over all of them the difference is {spread}{', so its direction depends on the way' if turns else ''}."
+    turning = ", so its direction depends on the way" if turns else ""
+    return f"It holds in {held} ways of asking; over all of them the difference is {spread}{turning}."
 
 
 def specification_words(row: Mapping[str, Any]) -> str:

@@ -159,9 +159,9 @@ def equalized_odds(
     -------
     Columns metric, group, n, count, value, low, high. Rows: "true positive rate" and "false positive rate" of
     every group with Wilson's 95 % interval; then of either rate, and of "equalized odds", the greatest
-    difference of two groups. Its interval comes from exact intervals of all pairs of groups in all rates
-    it ranges over, together at 95 % by Bonferroni: the greatest lower limit, at least 0, to the greatest upper
-    one. It can be 0, which a percentile bootstrap of a greatest difference cannot. NaN where a group has no
+    difference of two groups. Its interval comes from exact intervals of all pairs of groups in all rates it
+    ranges over, together at 95 % by Bonferroni: the greatest lower limit, at least 0, to the greatest upper
+    one. It can hold 0, which a percentile bootstrap of a greatest difference cannot. NaN where a group has no
     example of a truth.
     """
     truth, hit = np.asarray(y_true) == positive, np.asarray(y_pred) == positive
