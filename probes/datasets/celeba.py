@@ -109,11 +109,16 @@ def _check_lengths(file: Path, body: str, n_attributes: int) -> None:
 
 def _lookup(root: Path, stem: str) -> pd.Series:
     """Image -> value of a file without header (.txt), or with one (.csv); empty where there is none."""
-    for file in (root / f"{stem}.txt", root / f"{stem}.csv"):
-        if file.is_file():
-            pairs = [line.split() for line in open_annotations(file).read().replace(",", " ").split("\n")]
-            if wrong := next((pair for pair in pairs if len(pair) not in (0, 2)), None):
-                line = " ".join(wrong)
-                raise UserError(f"{file}: {line!r} is no image and value", remedy="download it again")
-            return pd.Series(dict(pair for pair in pairs if pair), dtype="str")
+    for file, separator in ((root / f"{stem}.txt", r"\s+"), (root / f"{stem}.csv", ",")):
+        if not file.is_file():
+            continue
+        text = open_annotations(file)
+        try:
+            pairs = pd.read_csv(text, sep=separator, header=None, names=[ID, "value"], dtype=str)
+        except pd.errors.ParserError as error:  # a line is too long
+            raise UserError(f"{file}: {error}", remedy="download it again") from error
+        if (wrong := pairs["value"].isna()).any():
+            line = pairs[ID].iloc[int(wrong.to_numpy().argmax())]
+            raise UserError(f"{file}: {line!r} is no image and value", remedy="download it again")
+        return pairs.drop_duplicates(ID).set_index(ID)["value"]
     return pd.Series(dtype="str")

@@ -108,7 +108,8 @@ def _package() -> Any:
         return importlib.import_module("datasets")
     except ImportError as error:
         raise UserError(
-            "Hugging Face data sets need the package datasets", remedy="install it: pip install datasets"
+            "Hugging Face data sets need the package datasets",
+            remedy="install it: pip install 'clip-audit[datasets]'",
         ) from error
 
 

@@ -55,8 +55,8 @@ def first_outside(root: Path, names: Sequence[str], *, folders: Sequence[Path] =
         if folder not in inside:
             inside[folder] = _is_below(root / folder, allowed)
             links[folder] = _links(root / folder)
-        stays = inside[folder] and last != ".."
-        if stays and last in links[folder]:
+        stays = inside[folder]
+        if last == ".." or last in links[folder]:
             stays = _is_below(root / name, allowed)
         if not stays:
             return position

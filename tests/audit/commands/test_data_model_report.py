@@ -152,7 +152,7 @@ def test_training_goes_on_where_the_folder_left_off(invoke: Invoke, workplace: P
     second = invoke("train", "squares.yaml", "--out", "run")
     assert second.exit_code == 0
     assert "6 of 6 steps" in second.stdout
-    assert "Model: run/model" in second.stdout
+    assert "Model:  run/model" in second.stdout
     third = invoke("train", "squares.yaml", "--out", "run")
     assert "nothing to do" in third.stdout
     assert load_model("run/model").embed_dim == 8
