@@ -94,6 +94,14 @@ def test_data_check_shows_the_card_repairs_and_losses(invoke: Invoke, workplace:
     assert "unreadable" not in invoke("data", "check", "table:people.csv", "--no-images").stdout
 
 
+def test_repairs_are_warned_of_in_a_line_without_code(invoke: Invoke, workplace: Path) -> None:
+    table = pd.read_csv("people.csv")
+    pd.concat([table, table.iloc[:1]]).to_csv("people.csv", index=False)
+    result = invoke("probe", "check", "small.yaml")
+    assert result.exit_code == 0
+    assert result.stderr == "Warning: people.csv: Dropped: 1 row that repeats another one in full.\n"
+
+
 def test_data_check_by_an_unknown_attribute(invoke: Invoke, workplace: Path) -> None:
     result = invoke("data", "check", "table:people.csv", "--by", "gendre")
     assert result.exit_code == 2
