@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from probes.classification import Probe
+from probes.classification import RULE_KEYS, Probe
 from probes.datasets.base import DemographicDataset
 from probes.datasets.embedded import EmbeddedDataset
 from probes.given import given_prompts
@@ -16,9 +16,11 @@ from probes.kinds import KINDS
 from probes.label_sets import LabelSet
 from probes.probe_base import ProbeBase
 from probes.schema import Suite
-from probes.selection import Selection, select
+from probes.selection import TRUTH, Selection, select
 from probes.templates import render
 
+# Of the bundled model and of the engine, on one core of a server of 2024.
+IMAGES_A_SECOND, TEXTS_A_SECOND, SCORES_A_SECOND = 700, 1000, 1e7
 Prompts = tuple[str, ...]  # what one class is shown as under one template; several are ensembled
 
 
@@ -36,16 +38,40 @@ class ProbePlan:
         The images, their truth and their cells.
     prompts
         (design, template) -> class name -> prompts.
+    n_thresholds
+        Pairs of rule and threshold that each of them is looked at under.
     """
 
     probe: Probe
     designs: Mapping[str, LabelSet]
     selection: Selection
     prompts: Mapping[tuple[str, str], Mapping[str, Prompts]]
+    n_thresholds: int = 1
 
     @property
     def texts(self) -> set[str]:
         return {text for classes in self.prompts.values() for prompts in classes.values() for text in prompts}
+
+    @property
+    def n_ways(self) -> int:
+        """Ways of asking: designs x templates x rules x thresholds."""
+        return len(self.prompts) * self.n_thresholds
+
+    @property
+    def n_scores(self) -> int:
+        """Classes looked at: images x classes of all designs and templates x rules."""
+        n_classes = sum(len(classes) for classes in self.prompts.values())
+        return len(self.selection.rows) * n_classes * len(self.probe.rules)
+
+    @property
+    def idle_classes(self) -> list[str]:
+        """Classes that stand for a truth that no selected image has: they can only be given wrongly."""
+        truth = self.probe.truth
+        if truth is None:
+            return []
+        present = set(self.selection.cells[TRUTH])
+        items = {item.name: item for design in self.designs.values() for item in design.classes}
+        return sorted(name for name, item in items.items() if item.is_.get(truth, "") not in {"", *present})
 
     def events(self, design: str) -> dict[str, list[str]]:
         """Set events: every named set of some design, and every outcome that joins several sets."""
@@ -103,18 +129,25 @@ class Plan:
         """Prompts to embed, each once, in alphabetical order."""
         return sorted(set().union(*(planned.texts for planned in self.everything)))
 
+    @property
+    def seconds(self) -> float:
+        """A rough guess at a run on one core with the bundled model, where nothing is stored yet."""
+        scores = sum(planned.n_scores for planned in self.probes)
+        return len(self.rows) / IMAGES_A_SECOND + len(self.texts) / TEXTS_A_SECOND + scores / SCORES_A_SECOND
+
     def table(self) -> pd.DataFrame:
-        """One row a probe: images, designs, templates, classes, prompts, cells, images without a truth."""
+        """One row a probe: images, designs, templates, classes, ways of asking, prompts, cells, no truth."""
         return pd.DataFrame([_counted(planned) for planned in self.everything])
 
 
 def _counted(planned: ProbePlan | MeasurePlan) -> dict[str, object]:
-    sizes = {"designs": 0, "templates": 0, "classes": 0}
+    sizes = {"designs": 0, "templates": 0, "classes": 0, "ways": 0}
     if isinstance(planned, ProbePlan):
         sizes = {
             "designs": len(planned.designs),
             "templates": len({template for _, template in planned.prompts}),
             "classes": max(len(design.names) for design in planned.designs.values()),
+            "ways": planned.n_ways,
         }
     return {
         "probe": planned.probe.name,
@@ -155,4 +188,7 @@ def _plan_probe(suite: Suite, probe: Probe, dataset: DemographicDataset) -> Prob
     }
     if isinstance(dataset, EmbeddedDataset):
         prompts = given_prompts(probe, designs, prompts, dataset=dataset)
-    return ProbePlan(probe, designs, select(probe, dataset, designs), prompts)
+    n_thresholds = sum(
+        len(getattr(suite, RULE_KEYS[rule])) if rule in RULE_KEYS else 1 for rule in probe.rules
+    )
+    return ProbePlan(probe, designs, select(probe, dataset, designs), prompts, n_thresholds)

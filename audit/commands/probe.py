@@ -37,8 +37,9 @@ def check(
     """Check a suite against its data, without a model, and list what would run.
 
     Checked: keys and values; that every label set, template, set, class and probe it names exists; that
-    designs fit their label sets; that the data have the attributes and values it names, images for every
-    probe, group attribute and reference, and a class for every truth.
+    designs, written and automatic, fit their label sets; that thresholds lie in their ranges; that the data
+    have the attributes and values it names, images for every probe, group attribute and reference, and a
+    class for every truth. Noted: groups too small for a rate, and classes whose truth no image has.
     """
     from probes.datasets import load_dataset
     from probes.planning import plan
@@ -54,8 +55,20 @@ def check(
             least = probe.probe.min_group
             note = f"{probe.probe.name}: no rate for {group}, {n} images where min_group is {least}"
             console.print(escape(note), soft_wrap=True)
+    for one in planned.probes:
+        if idle := one.idle_classes:
+            note = (
+                f"{one.probe.name}: no image has the truth of {', '.join(idle)}; given, they are always wrong"
+            )
+            console.print(escape(note), soft_wrap=True)
     size = f"{len(planned.rows):,} images and {len(planned.texts):,} prompts to embed"
     console.print(f"\nThe suite can run: {size}.", soft_wrap=True)
+    ways = sum(one.n_ways for one in planned.probes)
+    guess = f"about {max(1, round(planned.seconds)):,} s on one core with the bundled model"
+    console.print(
+        f"{ways:,} ways of asking; {guess}, longer with a larger one, shorter once images are stored.",
+        soft_wrap=True,
+    )
 
 
 def _print_plan(planned: Plan, console: Console) -> None:

@@ -248,8 +248,11 @@ def test_a_plan_counts_what_would_run(suite: Suite, data: TableDataset) -> None:
     planned = plan(suite, data)
     table = planned.table().set_index("probe")
     assert table.loc["colour"].to_dict() == {
-        "images": 6, "designs": 1, "templates": 2, "classes": 3, "prompts": 6, "cells": 3, "without_truth": 0,
+        "images": 6, "designs": 1, "templates": 2, "classes": 3, "ways": 2, "prompts": 6, "cells": 3,
+        "without_truth": 0,
     }  # fmt: skip
+    # 'harm': three designs under argmax and two thresholds.
+    assert table.loc["harm", "ways"] == 9
     assert planned.texts == sorted(set(planned.texts))
     assert planned.rows.tolist() == list(range(6))
 
@@ -352,6 +355,26 @@ def test_pairs_equal_the_images_side_by_side(every_rule: Records) -> None:
             counted = row[["n", "both", "only_first", "only_second"]].to_numpy().tolist()
             assert counted == [expected]
     assert set(every_rule.pairs["rule"]) == {"argmax", "top_k", "probability", "cosine", "calibrated"}
+
+
+@pytest.mark.parametrize("logit_bias", [None, -5.0])
+def test_the_order_of_the_classes_changes_nothing_under_any_rule(
+    data: TableDataset, store: EmbeddingStore, logit_bias: float | None
+) -> None:
+    turned = copy.deepcopy(EVERY_RULE)
+    sets = turned["label_sets"]["colours"]["sets"]
+    turned["label_sets"]["colours"]["sets"] = {
+        name: list(reversed(classes)) for name, classes in reversed(sets.items())
+    }
+    model = FakeModel(logit_bias=logit_bias)
+    one = run_suite(Suite.model_validate(EVERY_RULE), model, data, store=store)
+    other = run_suite(Suite.model_validate(turned), model, data, store=store)
+    for name in ("counts", "curves", "pairs"):
+        first, second = (getattr(records, name) for records in (one, other))
+        keys = [key for key in first if key not in ("n", "count")]
+        pd.testing.assert_frame_equal(
+            first.sort_values(keys, ignore_index=True), second.sort_values(keys, ignore_index=True)
+        )
 
 
 def test_no_clusters_where_each_image_is_its_own(every_rule: Records) -> None:
