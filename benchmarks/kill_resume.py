@@ -80,13 +80,15 @@ def kill_at_step(plan: Path, out: Path, *, step: int, wait: float) -> Life:
     return Life(f"step {step}", first or 0, lines(out), time.perf_counter() - started)
 
 
-def kill_after(plan: Path, out: Path, *, seconds: float) -> Life:
-    first = lines(out)
+def kill_after(plan: Path, out: Path, *, seconds: float, but_by: int) -> Life:
+    """Kill at a moment of the start, or at a step where the machine is faster than that."""
+    started, first = time.perf_counter(), lines(out)
     process = start(plan, out)
-    time.sleep(seconds)
+    while time.perf_counter() - started < seconds and lines(out) <= max(first, but_by):
+        time.sleep(POLL_SECONDS)
     process.kill()
     process.wait()
-    return Life("start", first, lines(out), seconds)
+    return Life("start", first, lines(out), time.perf_counter() - started)
 
 
 def digest(out: Path) -> str:
@@ -107,11 +109,13 @@ def main() -> None:
         step_seconds = 32 / pd.read_csv(whole / "log.csv")["images_per_second"].median()
         moments: list[int | None] = [*sorted(rng.sample(range(1, STEPS), at_steps)), *[None] * at_start]
         rng.shuffle(moments)
-        steps = iter(sorted(moment for moment in moments if moment is not None))
+        steps = sorted((moment for moment in moments if moment is not None), reverse=True)
         lives = [
-            kill_after(plan, killed, seconds=rng.uniform(0, took / 4))
+            kill_after(
+                plan, killed, seconds=rng.uniform(0, took / 4), but_by=steps[-1] if steps else STEPS - 1
+            )
             if moment is None
-            else kill_at_step(plan, killed, step=next(steps), wait=rng.uniform(0, 1.5 * step_seconds))
+            else kill_at_step(plan, killed, step=steps.pop(), wait=rng.uniform(0, 1.5 * step_seconds))
             for moment in moments
         ]
         if start(plan, killed).wait():

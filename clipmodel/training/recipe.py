@@ -149,14 +149,19 @@ class DataRecipe(StrictModel):
 class ValidationRecipe(StrictModel):
     """Zero-shot accuracy and retrieval on rows kept for it; see clipmodel/training/validation.py."""
 
-    source: str | None = Field(None, description="as data.source; None: the same")
-    where: dict[str, list[str]] = Field({}, description="column: values kept")
+    source: str | list[str] | None = Field(
+        None, description="as data.source; None: the same, of a table in memory"
+    )
+    where: dict[str, list[str]] = Field({}, description="column: values kept, of a table in memory")
+    samples: int = Field(5000, ge=1, description="pictures at most, of a stream")
     every: Every = Field(description="such as '1 epoch' or '100 steps'; besides, after the last step")
     zero_shot: dict[str, list[str]] = Field(
-        {}, description="column: templates with {} for its values, which are the classes"
+        {},
+        description="column: templates with {} for its values, which are the classes; of a stream the one "
+        "column is caption, as in a table of paths and class names",
     )
     retrieval: bool = Field(True, description="recall at 1, 5 and 10, in both directions")
-    captions_per_image: int = Field(2, ge=1, description="drawn for retrieval, by the templates of data")
+    captions_per_image: int = Field(2, ge=1, description="drawn by data.captions; a stream has its own")
 
 
 class OptimRecipe(StrictModel):
@@ -249,7 +254,10 @@ class Recipe(StrictModel):
                 f"model.text.vocab_size {config.text.vocab_size} and the tokenizer's {vocab_size} differ"
             )
         if self.data.captions is None and self.validation is not None:
-            raise ValueError("`validation` needs data.captions")
+            if self.validation.source is None:
+                raise ValueError("beside streamed data `validation` needs a source of its own")
+            if self.validation.where:
+                raise ValueError("validation.where needs data.captions: it is for tables held in memory")
         if self.data.captions is None and isinstance(self.tokenizer, TokenizerRecipe):
             raise ValueError("streamed data need `tokenizer: clip`, or `init`")
         if (self.loss == "sigmoid") != config.logit_bias:

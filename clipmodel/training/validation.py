@@ -5,6 +5,7 @@ Shapes: N pictures, C classes or texts, D joint embedding, P pairs that belong t
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +19,17 @@ from clipmodel.embedding_model import LoadedModel
 from clipmodel.errors import UserError
 from clipmodel.evaluation.retrieval import retrieval
 from clipmodel.evaluation.zero_shot import class_embeddings
+from clipmodel.images import load_rgb, open_checked
 from clipmodel.training.captions import ABSENT, CaptionTable, add_articles
 from clipmodel.training.data import caption_table, decode_pictures, read_table, stated_columns
 from clipmodel.training.hooks import Every, Measure, StepReport
 from clipmodel.training.recipe import Recipe, ValidationRecipe
+from clipmodel.training.sources.base import Lane, Sample
+from clipmodel.training.sources.opening import open_source
 
 BATCH = 256
+MOST_SKIPPED = 1000  # of a stream none of whose pictures can be read
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +92,8 @@ def read_validation_set(
     UserError
         Data or columns are missing, nothing is left, or a column has fewer than two values.
     """
+    if recipe.data.captions is None:
+        return _streamed_set(recipe, plan)
     data = recipe.data.model_copy(
         update={"source": plan.source or recipe.data.source, "where": plan.where, "thin": []}
     )
@@ -100,6 +108,48 @@ def read_validation_set(
     return ValidationSet(
         images=frame["image"].tolist(), questions=_questions(stated, plan.zero_shot), texts=texts, pairs=pairs
     )
+
+
+def _streamed_set(recipe: Recipe, plan: ValidationRecipe) -> ValidationSet:
+    """The first pictures of a stream that can be read, with all their captions."""
+    source = open_source(recipe.data.model_copy(update={"source": plan.source, "format": None}))
+    found: dict[str, Sample] = {}
+    skipped = 0
+    for item, _ in source.stream(Lane(number=0, of=1, seed=0), source.start):
+        if item.key in found or len(found) == plan.samples:
+            break  # a second pass began
+        if isinstance(item, Sample) and _can_be_read(item.image):
+            found[item.key] = item
+        else:
+            skipped += 1
+            if skipped > MOST_SKIPPED and not found:
+                break
+    if not found:
+        raise UserError(f"{source.name}: no picture can be read (validation)", remedy="check the source")
+    if skipped:
+        LOG.info("validation: %d samples of %s skipped", skipped, source.name)
+    samples = list(found.values())
+    places: dict[str, int] = {}
+    pairs = [
+        (row, places.setdefault(text, len(places)))
+        for row, sample in enumerate(samples)
+        for text in (sample.captions if plan.retrieval else ())
+    ]
+    first = pd.DataFrame({"caption": [sample.captions[0] for sample in samples]})
+    return ValidationSet(
+        images=[sample.image for sample in samples],
+        questions=_questions(first, plan.zero_shot),
+        texts=list(places),
+        pairs=torch.tensor(pairs, dtype=torch.long).reshape(-1, 2),
+    )
+
+
+def _can_be_read(encoded: bytes) -> bool:
+    try:
+        load_rgb(open_checked(encoded))
+    except UserError:
+        return False
+    return True
 
 
 def _questions(frame: pd.DataFrame, zero_shot: Mapping[str, Sequence[str]]) -> list[Question]:

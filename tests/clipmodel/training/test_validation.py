@@ -17,6 +17,8 @@ from clipmodel.training.recipe import Recipe, load_recipe
 from clipmodel.training.validation import read_validation_set
 from clipmodel.zoo import LoadedModel
 from tests.clipmodel.training.conftest import RECIPE
+from tests.clipmodel.training.sources.shards_made import jpeg
+from tests.clipmodel.training.test_stream import streamed_recipe
 
 PLAN = {
     "where": {"split": ["test", "train"]},
@@ -90,6 +92,35 @@ def test_a_text_belongs_to_every_picture_it_describes(pictures: Path) -> None:
     text = "an orange disc with several words"
     told = set(data.pairs[data.pairs[:, 1] == data.texts.index(text), 0].tolist())
     assert told == set(frame.index[(frame["colour"] == "orange") & (frame["shape"] == "disc")])
+
+
+def test_a_stream_is_validated_on_another_one_with_all_its_captions(tmp_path: Path) -> None:
+    for name, classes in (("train", 2), ("test", 3)):
+        (tmp_path / name).mkdir()
+        for i in range(12):
+            (tmp_path / name / f"{i}.jpg").write_bytes(jpeg(i))
+        text = [f"{i}.jpg,{('red', 'blue', 'green')[i % classes]} square" for i in range(12)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["path,caption", *[f"{name}/{t}" for t in text]]))
+    (tmp_path / "test" / "torn.jpg").write_bytes(jpeg(0)[:200])
+    with (tmp_path / "test.csv").open("a") as file:
+        file.write("\ntest/torn.jpg,red square\n")
+    plan = {"source": str(tmp_path / "test.csv"), "every": "2 steps", "zero_shot": {"caption": ["a {}"]}}
+    recipe = streamed_recipe(str(tmp_path / "train.csv"))
+    values = {**recipe.model_dump(exclude_defaults=True), "validation": plan}
+    recipe = Recipe.model_validate(values)
+    assert recipe.validation is not None
+    data = read_validation_set(recipe, recipe.validation, lambda _: [])
+    assert len(data.images) == 12  # the torn one is left out
+    assert sorted(data.texts) == ["blue square", "green square", "red square"]
+    assert data.questions[0].prompts == [["a blue square"], ["a green square"], ["a red square"]]
+    # Every picture belongs to the text of its class, and that text to the four pictures of it.
+    assert sorted(data.pairs[:, 0].tolist()) == list(range(12))
+    assert data.pairs[:, 1].bincount().tolist() == [4, 4, 4]
+    train(recipe, out=tmp_path / "run", steps=2)
+    measures = pd.read_csv(tmp_path / "run" / "measures.csv")
+    assert list(measures["measure"])[:2] == ["zero-shot accuracy, caption", "recall@1, image to text"]
+    with pytest.raises(ValueError, match="needs a source of its own"):
+        Recipe.model_validate({**values, "validation": {"every": "1 epoch"}})
 
 
 @pytest.mark.parametrize(
