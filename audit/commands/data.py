@@ -53,7 +53,7 @@ def check(
 ) -> None:
     """Show the card, count images by attribute and by crossing, and name what is missing or unreadable."""
     from probes.datasets import EmbeddedDataset, load_dataset
-    from probes.datasets.census import attributes_of_interest
+    from probes.datasets.census import attributes_of_interest, confounded
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # repairs are among the notes of the card
@@ -64,6 +64,8 @@ def check(
     _print_attributes(dataset, console)
     if len(attributes) > 1:
         _print_crossing(dataset, attributes, console)
+    for sentence in confounded(dataset, attributes):
+        console.print(f"[yellow]{escape(sentence)}[/]", soft_wrap=True)
     _print_losses("Left out", dataset.dropped, attributes, console)
     if isinstance(dataset, EmbeddedDataset):
         n_images, dim = dataset.embeddings.shape

@@ -10,7 +10,7 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from clipmodel.yamlfile import closest
-from probes.confounding import PROTECTED
+from probes.confounding import PROTECTED, confounding
 from probes.datasets.base import ID, REASON, DemographicDataset, UnreadableImageError
 from probes.records import MISSING
 
@@ -51,6 +51,13 @@ def crossing(dataset: DemographicDataset, attributes: Sequence[str]) -> pd.Serie
         levels = dataset.levels(name) + ([MISSING] if values.isna().any() else [])
         columns.append(pd.Series(pd.Categorical(values.fillna(MISSING), levels), name=name))
     return pd.concat(columns, axis=1).groupby(list(attributes), observed=False).size()
+
+
+def confounded(dataset: DemographicDataset, attributes: Sequence[str]) -> list[str]:
+    """What goes together in the data with the attributes that are crossed, a sentence each."""
+    names = [name for name in dataset.attributes if name in {*attributes, *PROTECTED}]
+    labels = pd.DataFrame({name: dataset.values(name) for name in names})
+    return list(confounding(labels, attributes, derived=dataset.derived).values())
 
 
 def unreadable(

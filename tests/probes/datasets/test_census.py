@@ -11,6 +11,7 @@ from probes.datasets import DemographicDataset, load_dataset
 from probes.datasets.census import (
     attributes_of_interest,
     cluster_sizes,
+    confounded,
     crossing,
     losses,
     unreadable,
@@ -47,6 +48,15 @@ def test_unreadable_images_are_counted_by_reason_and_group(data: DemographicData
         ["there is no such file", 2, "woman 1, man 1", "(missing) 1, old 1"],
         ["the image cannot be decoded", 1, "man 1", "old 1"],
     ]
+
+
+def test_attributes_that_go_together_are_told(tmp_path: Path) -> None:
+    """All 20 women are White, of 20 men 10: a gap by gender may be one by race."""
+    people = ["woman,White"] * 20 + ["man,White"] * 10 + ["man,Black"] * 10
+    lines = ["path,gender,race", *(f"{i}.jpg,{labels}" for i, labels in enumerate(people))]
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    (sentence,) = confounded(load_dataset(f"table:{tmp_path / 't.csv'}"), ["gender", "race"])
+    assert "of 20 with gender woman, 20 have race White, of the other 20 only 10" in sentence
 
 
 def test_clusters_are_counted(data: DemographicDataset) -> None:
