@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from clipmodel.yamlfile import StrictModel
-from probes.errors import check_known
+from probes.errors import check_known, misplaced
 from probes.label_sets import DesignEdit, LabelSet, WrittenClass
 
 DISTRACTOR = "distractor"
@@ -47,7 +47,7 @@ class AutoDesign(StrictModel):
         Raises
         ------
         ValidationError
-            A class or set that it names is not there.
+            A class or set that it names is not there, or there is nothing to drop or swap.
         """
         found = {
             f"add {item.name}": DesignEdit(add={set_name: [item]})
@@ -69,6 +69,11 @@ class AutoDesign(StrictModel):
                 for name, synonyms in words.items()
                 for word in synonyms
             }
+        if not found:
+            message = "gives no design: each class alone stands for a truth, or none has synonyms"
+            raise misplaced(
+                [], message, remedy="name the classes to drop or the words to swap, or leave it out"
+            )
         return found
 
 

@@ -85,6 +85,8 @@ def test_automatic_designs_follow_the_written_ones() -> None:
         ("{synonym_swap: {man: [woman]}}", "the classes 'man' and 'woman' are both shown as 'woman'"),
         ("{add_one: [thief]}", "the class 'thief' is in 'harm: crime' and 'distractor'"),
         ("{add_on: [x]}", "did you mean 'add_one'?"),
+        ("synonym_swap", "gives no design"),
+        ("{drop_one: [], synonym_swap: {man: []}}, synonym_swap", "gives no design"),
         ("{}", "an automatic design is one of add_one, drop_one, synonym_swap"),
         ("drop_one, drop_one", "the design 'drop man' is there twice"),
     ],
