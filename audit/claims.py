@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audit.counts import JOINT
 from audit.formatting import integer, p_value, percent, points, points_interval, rule_words, words
+from audit.noise import gap_behind_noise
 
 SMALL_GROUP = 30
 """Images below which a finding carries a caution."""
+
+AT_RANDOM = 0.05
+"""Share of labels wrong at random for which the gap behind them is told."""
 
 Titles = Mapping[tuple[str, str], tuple[str, str]]
 
@@ -71,10 +76,16 @@ def noise_words(row: Mapping[str, Any]) -> str:
         f"{integer(row['n_group'])} images labelled {group} ({share}) would have to be of others, every one "
         f"of them an image {on} the outcome"
     )
-    if row["outcome"] != "misclassified":
+    if row["outcome"] == "misclassified":
+        worse = group if row["difference"] > 0 else words(row["reference"])
+        text += f"; or the right answer of {integer(row['wrong_truths'])} images of {worse} is wrong"
+    behind = float(gap_behind_noise(row["difference"], row["n_group"], row["n_reference"], share=AT_RANDOM))
+    if math.isnan(behind) or abs(behind) > 1:
         return f"{text}."
-    worse = group if row["difference"] > 0 else words(row["reference"])
-    return f"{text}; or the right answer of {integer(row['wrong_truths'])} images of {worse} is wrong."
+    return (
+        f"{text}. Labels that are wrong at random narrow a gap: were {percent(AT_RANDOM)} of them, "
+        f"{points(behind)} points would stand behind it."
+    )
 
 
 def caution(row: Mapping[str, Any], data: Mapping[str, Any]) -> str:

@@ -12,14 +12,14 @@ from typing import Any, Final
 
 import pandas as pd
 
-from audit.changes import OF_CHANGE, TABLE, change_table, joint_by_group
+from audit.changes import OF_CHANGE, change_table, joint_by_group
 from audit.claims import specification_words, titles_of
 from audit.counts import SPECIFICATION
 from audit.disparity import MIN_GROUP
 from audit.formatting import points, points_interval, words
 from audit.gates import CONFIDENCE, FAIL, INCONCLUSIVE, NO_GATE, PASS
+from audit.intervals import clopper_pearson
 from audit.joint import asked_order
-from audit.paired import newcombe_paired
 from audit.result import AuditResult
 from audit.storage import table_rows
 from clipmodel.errors import UserError
@@ -92,7 +92,9 @@ def compare(
             "the two audits have no question in common",
             remedy="compare audits of one suite; --designs FIRST:SECOND names designs that they have",
         )
-    verdict, sentence = (NO_GATE, "") if margin is None else _regressions(changes, margin, first.manifest)
+    verdict, sentence = (
+        (NO_GATE, "") if margin is None else regression_verdict(changes, margin, first.manifest)
+    )
     return Comparison(
         about=about,
         changes=changes, verdict=verdict, sentence=sentence, margin=margin,
@@ -185,15 +187,18 @@ def _joined(tables: Sequence[Sequence[pd.DataFrame]], *, least: int) -> pd.DataF
     return change_table(counts, keys=SPECIFICATION, least=least)[list(CHANGE_COLUMNS)]
 
 
-def _regressions(changes: pd.DataFrame, margin: float, manifest: Mapping[str, Any]) -> tuple[str, str]:
-    """FAIL where a rise lies wholly beyond the margin, PASS where none can, INCONCLUSIVE otherwise.
+def regression_verdict(changes: pd.DataFrame, margin: float, manifest: Mapping[str, Any]) -> tuple[str, str]:
+    """FAIL where a rise lies wholly beyond the margin, PASS where none does, else INCONCLUSIVE; and why.
 
-    The intervals hold together by Bonferroni over all changes.
+    The intervals never cover less than they claim, and hold together by Bonferroni over all changes: either
+    share of images that changed has an exact one (Clopper & Pearson 1934), with half of the error each.
     """
     confidence = 1 - (1 - CONFIDENCE) / len(changes)
-    both, only_first, only_second, neither = (changes[name].to_numpy() for name in TABLE)
-    low, high = newcombe_paired(both, only_first, only_second, neither, confidence=confidence)
-    judged = changes.assign(low=-high, high=-low)
+    (fell_low, fell_high), (rose_low, rose_high) = (
+        clopper_pearson(changes[name], changes["n"], confidence=(1 + confidence) / 2)
+        for name in ("only_first", "only_second")
+    )
+    judged = changes.assign(low=rose_low - fell_high, high=rose_high - fell_low)
     # A group too small for a rate is not judged, and nothing passes with it.
     judged[["low", "high"]] = judged[["low", "high"]].where(judged["change"].notna(), float("nan"), axis=0)
     failed = bool((judged["low"] > margin).any())

@@ -260,7 +260,8 @@ def _ordered(part: pd.DataFrame, *, by: str) -> pd.DataFrame:
 def _shade_bands(ax: Axes, shown: pd.DataFrame, *, attribute: str, groups: Sequence[str]) -> None:
     for index, group in enumerate(groups):
         own = shown[(shown[attribute] == group) & shown["band_low"].notna()].sort_values("threshold")
-        some = own.iloc[np.unique(np.linspace(0, len(own) - 1, BAND_POINTS).round().astype(int))]
+        # Closer together near 0, where curves are steep.
+        some = own.iloc[np.unique((np.linspace(0, 1, BAND_POINTS) ** 2 * (len(own) - 1)).round().astype(int))]
         ax.fill_between(
             some["threshold"], 100 * some["band_low"], 100 * some["band_high"],
             color=series_colour(index), alpha=0.13, linewidth=0,

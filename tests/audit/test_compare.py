@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from audit.changes import change_table, joint_by_group, paired_table
 from audit.cli import app
-from audit.compare import compare
+from audit.compare import compare, regression_verdict
 from audit.compare_files import FILES, render_comparison, to_json
 from audit.multiplicity import holm
 from audit.paired import mcnemar_p, newcombe_paired
@@ -20,6 +20,7 @@ from clipmodel.errors import UserError
 from probes.records import Records, empty_counts
 from tests.audit.naive import manifest_of
 from tests.audit.outcomes import counts_of, outcome_rows, probe_of
+from tests.audit.test_report import Page
 
 ASKED = [["default", "plain", "argmax", None], ["with_child", "plain", "argmax", None]]
 SIDES = {"model": {"name": "v1", "fingerprint": "a" * 16}, "suite": {"name": "invented", "title": "Invented"}}
@@ -81,6 +82,28 @@ def test_a_regression_in_one_group_is_found_and_the_gate_decides() -> None:
     change = dark["change"].max()
     assert compare(first, second, margin=float(change)).verdict == "INCONCLUSIVE"
     assert compare(first, second).verdict == "NO GATE"
+
+
+def test_exact_intervals_stand_behind_the_gate_on_regressions() -> None:
+    first, second = drawn(40, seed=1)
+    changes = compare(first, second).changes.iloc[:1]
+    # A rise of 0 in truth, 8 of 100 images changing either way: a margin of 0 must seldom fail.
+    drawn_changes = np.random.default_rng(10).multinomial(100, [0.08, 0.08, 0.84], size=400)
+    failed = 0
+    for fell, rose, neither in drawn_changes:
+        row = changes.assign(n=100, both=0, only_first=fell, only_second=rose, neither=neither)
+        row["change"] = (rose - fell) / 100
+        failed += regression_verdict(row, 0.0, first.manifest)[0] == "FAIL"
+    assert failed / 400 <= 0.025
+
+
+def test_the_page_is_well_formed_and_its_ids_are_unique() -> None:
+    first, second = drawn(300, seed=1, worse=0.2)
+    page = Page(render_comparison(compare(first, second), probes=first.manifest["probes"]))
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert {(a["href"] or "")[1:] for a in page.all("a")} <= set(ids)
+    assert len(page.all("figure")) == 1
 
 
 def test_an_improvement_is_no_regression() -> None:

@@ -10,6 +10,7 @@ from scipy import stats
 from audit.disparity import gap_table
 from audit.findings import FAMILY, FINDING_COLUMNS, distinct_contrasts, finding_table, omnibus_table
 from audit.multiplicity import holm
+from audit.noise import gap_behind_noise
 from probes.records import EVENT_COLUMNS, KEYS
 from tests.audit.naive import ATTRIBUTES, draw_images, manifest_of, naive_counts, probe_entry
 
@@ -185,9 +186,9 @@ def test_a_finding_says_how_wrong_the_labels_would_have_to_be() -> None:
     assert first["wrong_labels"] == np.ceil((x1 * n2 - x2 * n1) / (n1 + n2 - x1 - x2))
     assert first["wrong_truths"] == np.ceil(x1 - n1 * x2 / n2)
     assert f"{first['wrong_labels']} of the {n1} images labelled dark" in first["noise"]
-    assert first["noise"].endswith(
-        f"the right answer of {int(first['wrong_truths'])} images of dark is wrong."
-    )
+    assert f"the right answer of {int(first['wrong_truths'])} images of dark is wrong." in first["noise"]
+    behind = float(gap_behind_noise(first["difference"], n1, n2, share=0.05))
+    assert first["noise"].endswith(f"+{100 * behind:.1f} points would stand behind it.")
 
 
 def test_only_what_goes_together_with_the_attribute_is_a_caution() -> None:
