@@ -111,7 +111,7 @@ def _what_binds(clip: CLIP, pixels: Tensor, result: Race) -> str:
 
 def main() -> None:
     quick = asked_for_quick(__doc__)
-    size = Size(images=2, texts=4, rounds=1) if quick else Size(images=8, texts=32, rounds=5)
+    size = Size(images=2, texts=4, rounds=1) if quick else Size(images=16, texts=32, rounds=5)
     notes = [
         "Texts: under a causal mask the positions after the longest of a batch change nothing; left out.",
         f"Medians of {size.rounds} rounds in turns; batches of {size.images} images, {size.texts} texts.",
