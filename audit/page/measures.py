@@ -170,7 +170,8 @@ def _figure(
     wanted = wanted[wanted["template"] == template]
     tested = wanted["p_adjusted"].notna().any()
     most = ROWS_DRAWN if tested else ROWS_IN_ORDER
-    cut = f" The {'most telling' if tested else 'first'} {most}." if len(wanted) > most else ""
+    cut = f" The {most} most telling." if tested else f" The first {most}."
+    cut = cut if len(wanted) > most else ""
     wanted = most_telling(wanted).head(most) if cut else wanted
     shares = is_share(str(wanted["metric"].iloc[0]))
     if not shares or probe["kind"] == "ranking":
