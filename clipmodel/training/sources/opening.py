@@ -122,5 +122,7 @@ def _look(source: Source) -> None:
     raise UserError(
         f"{source.name}: none of the first {len(items)} samples can be used: {reason}: {first.key}"
         + (f" ({first.detail})" if first.detail else ""),
-        remedy="check data.image, data.caption and data.image_root",
+        remedy="check data.source"
+        if first.is_shard
+        else "check data.image, data.caption and data.image_root",
     )

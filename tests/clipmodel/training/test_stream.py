@@ -213,7 +213,10 @@ def test_data_that_cannot_be_opened(tmp_path: Path) -> None:
     for source, message in [
         (f"{tmp_path}/a.xyz", r"a\.xyz: a kind of data not known by its name"),
         (f"{tmp_path}/b.tar", r"no training data at .*b\.tar"),
-        (f"{tmp_path}/empty.tar", r"none of the first 1 samples can be used: empty shard"),
+        (
+            f"{tmp_path}/empty.tar",
+            r"none of the first 1 samples can be used: empty shard: .*\(check data.source\)",
+        ),
         (_damaged_table(tmp_path, bad=0, good=3), "batch_size 8 is larger than the 3 pictures"),
     ]:
         with pytest.raises(UserError, match=message):
