@@ -126,7 +126,7 @@ def _models(planted: pd.DataFrame, models: pd.DataFrame, folder: str) -> str:
     for row in planted.to_dict("records"):
         interval = f"{100 * row['found_low']:.0f} to {100 * row['found_high']:.0f} %"
         kind = (
-            "none (controls)" if row["strength"] == 0 else f"{100 * row['strength']:g} % of the rows left out"
+            "none (controls)" if row["strength"] == 0 else f"{100 * row['strength']:g} % of a tone left out"
         )
         numbers = [f"{row[name]:.2f}" if np.isfinite(row[name]) else "" for name in ("change", "detectable")]
         found = f"{round(row['found'] * row['models'])} of {row['models']} ({interval})"
@@ -134,12 +134,13 @@ def _models(planted: pd.DataFrame, models: pd.DataFrame, folder: str) -> str:
     header = ("planted", "mean change", "detectable with 95 % power", "finding", "a finding elsewhere")
     return f"""## Bias planted in trained models
 
-Each model starts from the bundled one and is trained on, planted ones with the thinned rows left out, each
-from a seed of its own. The measure is the gap by skin tone within an occupation: the mean log-probability of
-the right occupation on pictures of dark and medium-dark skin, less that on all others, over pictures outside
-the training split. A model is compared with the panel of the (other) controls, by Student's t with the
-panel's own spread, so the interval includes what another seed does; Holm over {models["group"].nunique()}
-occupations. Of controls, every finding is a false alarm.
+Small CLIPs (32 px, people of the embedded emoji and their skin tones), each trained from its first step on a
+seed of its own; planted ones with a share of the pictures of one skin tone left out, the five tones in turn.
+The bundled model was no ground to plant on: trained on for a hundred steps without them, it still named
+what it had seen. The measure is the mean log-probability of the right tone beside that of the other tones, over
+pictures outside the training split. A model is compared with the panel of the (other) controls, by Student's t
+with the panel's own spread, so that the claim includes what another seed does; Holm over
+{models["group"].nunique()} tones. Of controls, every finding is a false alarm.
 
 {_table(header, rows)}
 
@@ -207,7 +208,7 @@ def _draw_models(tables: Tables, ax: Axes) -> str:
     models = tables["models"]
     own = models["group"] == models["planted"]
     kind = np.select(
-        [own, models["planted"] == ""], ["thinned combination", "control"], default="planted model, other"
+        [own, models["planted"] == ""], ["thinned tone", "control"], default="planted model, other"
     )
     strengths = sorted(set(models["strength"].tolist()))
     # A little apart, the same way each time.
@@ -217,6 +218,6 @@ def _draw_models(tables: Tables, ax: Axes) -> str:
     sns.scatterplot(shown, x="place", y="t", hue="kind", style="kind", palette="colorblind", alpha=0.7, ax=ax)
     ax.set_xticks(range(len(strengths)), [f"{100 * strength:g} %" for strength in strengths])
     ax.axhline(0, color="black", linewidth=0.8)
-    ax.set(xlabel="rows of the combination left out", ylabel="change over its spread (t)")
+    ax.set(xlabel="share of the tone left out", ylabel="change over its spread (t)")
     ax.legend(title="")
-    return "Change of each combination against the panel of controls, in units of its spread"
+    return "Change of each tone against the panel of controls, in units of its spread"

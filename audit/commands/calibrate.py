@@ -33,8 +33,7 @@ def calibrate(
     strength: Annotated[
         list[float] | None, typer.Option(min=0, max=1, help="Share of rows left out; may be repeated.")
     ] = None,
-    start: Annotated[str, typer.Option(help="The model that training goes on from.")] = "tiny",
-    steps: Annotated[int, typer.Option(min=10, help="Steps of training a model.")] = 100,
+    steps: Annotated[int, typer.Option(min=10, help="Steps of training a model.")] = 200,
     seed: Annotated[int, typer.Option(min=0, help="Of the simulations.")] = 0,
 ) -> None:
     """Check the audit where the truth is known: coverage, false alarms, power; with --models, planted bias.
@@ -44,7 +43,7 @@ def calibrate(
     """
     from audit.calibration_page import write_page
 
-    strengths = strength or [1.0]
+    strengths = strength or [0.9]
     out.mkdir(parents=True, exist_ok=True)
     with terminal.progress_bars() as progress:
         tables = _simulated(out, audits=audits, repeated=repeated, seed=seed, progress=progress)
@@ -53,7 +52,7 @@ def calibrate(
             from audit.planted import judge_models, planted_summary
 
             values = measure_all(
-                out / "models", start=start, controls=models, planted=models, strengths=strengths,
+                out / "models", controls=models, planted=models, strengths=strengths,
                 steps=steps, progress=progress,
             )  # fmt: skip
             tables["models"] = judge_models(values)

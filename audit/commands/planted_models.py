@@ -1,13 +1,18 @@
-"""Models with bias planted by thinning, and controls: trained on from a model, measured, and thrown away."""
+"""Models with bias planted by thinning, and controls: trained from their first step, measured, thrown away.
+
+The bundled model cannot be made to forget: trained on for a hundred steps without a judge of dark skin, it
+still names those it has seen. So each model is trained whole, on a smaller scale: 32 px, people and their
+skin tones only.
+"""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -17,15 +22,27 @@ from clipmodel.files import replace_file
 
 if TYPE_CHECKING:
     from clipmodel.zoo import EmbeddingModel
+    from probes.datasets.base import DemographicDataset
 
-DARK = ("medium-dark", "dark")
-BATCH_SIZE, PEAK_LEARNING_RATE = 64, 7e-4
+MODEL: Final[dict[str, Any]] = {
+    "embed_dim": 32,
+    "vision": {"kind": "vit", "image_size": 32, "patch_size": 8, "width": 48, "layers": 2, "heads": 2},
+    "text": {"context_length": 16, "vocab_size": 300, "width": 32, "layers": 1, "heads": 2},
+    "activation": "gelu",
+}
+TEMPLATES: Final = (
+    "{a} person with {skin_tone} skin",
+    "{a} {noun} with {skin_tone} skin",
+    "{a} {noun}",
+    "{a} {category}",
+)
+BATCH_SIZE, PEAK_LEARNING_RATE = 64, 3e-3
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Trained:
-    """One model to train: the occupation that loses pictures of dark skin, their share, and the seed."""
+    """One model to train: the skin tone that loses pictures, their share, and the seed."""
 
     planted: str
     strength: float
@@ -33,30 +50,29 @@ class Trained:
 
     @property
     def name(self) -> str:
-        return f"{self.planted or 'control'}-{self.strength:g}-{self.seed}".replace(" ", "-")
+        return f"{self.planted or 'control'}-{self.strength:g}-{self.seed}"
 
 
 def plans(
-    occupations: list[str], *, controls: int, planted: int, strengths: list[float]
+    tones: Sequence[str], *, controls: int, planted: int, strengths: Sequence[float]
 ) -> Iterator[Trained]:
-    """Controls, then for each strength the planted models, through the occupations; all seeds differ."""
+    """Controls, then for each strength the planted models, through the tones in turn; all seeds differ."""
     yield from (Trained("", 0.0, seed) for seed in range(controls))
     for block, strength in enumerate(strengths, start=1):
         for number in range(planted):
-            yield Trained(occupations[number % len(occupations)], strength, 1000 * block + number)
+            yield Trained(tones[number % len(tones)], strength, 1000 * block + number)
 
 
 def measure_all(
     folder: Path,
     *,
-    start: str,
     controls: int,
     planted: int,
     strengths: list[float],
     steps: int,
     progress: Progress,
 ) -> pd.DataFrame:
-    """Train and measure what is not there yet; the values of all models, a row a model and occupation.
+    """Train and measure what is not there yet; the values of all models, a row a model and skin tone.
 
     Of a model only its values are kept, in `folder`, so that an interrupted run goes on with the next model.
     """
@@ -64,8 +80,8 @@ def measure_all(
 
     dataset = EmojiDataset()
     rows = _held_out(dataset.frame)
-    occupations = sorted(set(dataset.frame["occupation"].iloc[rows]))
-    wanted = list(plans(occupations, controls=controls, planted=planted, strengths=strengths))
+    tones = list(dataset.levels("skin_tone"))
+    wanted = list(plans(tones, controls=controls, planted=planted, strengths=strengths))
     folder.mkdir(parents=True, exist_ok=True)
     tables = []
     for number, plan in enumerate(wanted, start=1):
@@ -73,8 +89,8 @@ def measure_all(
         if not path.is_file():
             scratch = folder / "training"
             shutil.rmtree(scratch, ignore_errors=True)
-            model = _train(plan, start=start, steps=steps, out=scratch)
-            values = _values(model, dataset, rows, occupations, scratch)
+            model = _train(plan, tones, steps=steps, out=scratch)
+            values = _values(model, dataset, rows, tones, scratch)
             values.insert(0, "model", plan.name)
             values = values.assign(planted=plan.planted, strength=plan.strength)
             replace_file(path, partial(values.to_parquet, index=False))
@@ -84,47 +100,51 @@ def measure_all(
     return pd.concat(tables, ignore_index=True)
 
 
-def _train(plan: Trained, *, start: str, steps: int, out: Path) -> EmbeddingModel:
+def _train(plan: Trained, tones: Sequence[str], *, steps: int, out: Path) -> EmbeddingModel:
     from clipmodel.training.loop import train
     from clipmodel.training.recipe import Recipe, load_recipe
 
-    values: dict[str, Any] = load_recipe("tiny").model_dump(mode="json", exclude_unset=True)
-    values.pop("tokenizer", None)
-    values |= {"init": start, "steps": steps, "batch_size": BATCH_SIZE, "save_every": steps}
-    values["optim"] |= {"peak_learning_rate": PEAK_LEARNING_RATE, "warmup_steps": max(1, steps // 10)}
+    tiny: dict[str, Any] = load_recipe("tiny").model_dump(mode="json", exclude_unset=True)
+    captions = tiny["data"]["captions"] | {"templates": [{"text": text} for text in TEMPLATES]}
+    data: dict[str, Any] = {
+        "source": "emoji",
+        "where": {"split": ["train"], "category": ["person"], "skin_tone": list(tones)},
+        "captions": captions,
+    }
     if plan.planted:
-        where = {"occupation": [plan.planted], "skin_tone": list(DARK)}
-        values["data"]["thin"] = [{"where": where, "strength": plan.strength, "seed": plan.seed}]
-    return train(Recipe.model_validate(values), out=out, seed=plan.seed, resolve=parquet_files)
+        where = {"skin_tone": [plan.planted]}
+        data["thin"] = [{"where": where, "strength": plan.strength, "seed": plan.seed}]
+    recipe = Recipe.model_validate(
+        {
+            "recipe": "planted", "description": "a model for calibration", "launch": "", "expect": "",
+            "steps": steps, "batch_size": BATCH_SIZE, "save_every": steps, "model": MODEL,
+            "tokenizer": {"vocab_size": 300, "passes": 1}, "data": data,
+            "optim": {"peak_learning_rate": PEAK_LEARNING_RATE, "warmup_steps": max(1, steps // 10)},
+        }
+    )  # fmt: skip
+    return train(recipe, out=out, seed=plan.seed, resolve=parquet_files)
 
 
 def _held_out(frame: pd.DataFrame) -> np.ndarray:
-    """Pictures of people outside the training split that show an occupation and a skin tone."""
-    shown = frame["visible_occupation"].astype(bool) & frame["visible_skin_tone"].astype(bool)
-    people = (frame["category"] == "person") & frame["occupation"].notna() & frame["skin_tone"].notna()
-    return np.flatnonzero(people & shown & (frame["split"] != "train"))
+    """Pictures of people outside the training split, of families trained on, that show a skin tone."""
+    shown = (
+        frame["visible_skin_tone"].astype(bool) & frame["skin_tone"].notna() & (frame["category"] == "person")
+    )
+    return np.flatnonzero(shown & frame["split"].isin(["validation", "held_out_combination"]))
 
 
 def _values(
-    model: EmbeddingModel, dataset: Any, rows: np.ndarray, occupations: list[str], scratch: Path
+    model: EmbeddingModel, dataset: DemographicDataset, rows: np.ndarray, tones: Sequence[str], scratch: Path
 ) -> pd.DataFrame:
-    """One row an occupation: group, n, value (the gap by skin tone of the log-probability of the truth)."""
+    """One row a skin tone: group, n, and value, the mean log-probability of the right tone."""
     from probes.embeddings import EmbeddingStore, embed_dataset, embed_texts
 
     store = EmbeddingStore(scratch / "store")
     images = embed_dataset(model, dataset, rows, store=store)
-    texts = embed_texts(model, [f"{_article(name)} {name}" for name in occupations], store=store)
+    texts = embed_texts(model, [f"a person with {tone} skin" for tone in tones], store=store)
     logits = float(model.logit_scale) * images.embeddings.astype(float) @ texts.T.astype(float)
     log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
-    labels = dataset.frame.iloc[images.rows]
-    truth = pd.Index(occupations).get_indexer(labels["occupation"])
-    right = pd.Series(log_p[np.arange(len(truth)), truth])
-    dark = labels["skin_tone"].isin(DARK).to_numpy()
-    by_tone = right.groupby([labels["occupation"].to_numpy(), dark]).mean().unstack()
-    n = labels["occupation"].value_counts().reindex(by_tone.index)
-    gap = by_tone[True] - by_tone[False]
-    return pd.DataFrame({"group": by_tone.index.astype("str"), "n": n.to_numpy(), "value": gap.to_numpy()})
-
-
-def _article(name: str) -> str:
-    return "an" if name[0] in "aeiou" else "a"
+    truth = pd.Index(tones).get_indexer(pd.Index(dataset.frame["skin_tone"].iloc[images.rows]))
+    right = log_p[np.arange(len(truth)), truth]
+    n = np.bincount(truth, minlength=len(tones))
+    return pd.DataFrame({"group": list(tones), "n": n, "value": np.bincount(truth, right, len(tones)) / n})
