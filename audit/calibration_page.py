@@ -137,9 +137,9 @@ def _models(planted: pd.DataFrame, models: pd.DataFrame, folder: str) -> str:
 Small CLIPs (32 px, people of the embedded emoji and their skin tones), each trained from its first step on a
 seed of its own; planted ones with a share of the pictures of one skin tone left out, the five tones in turn.
 The bundled model was no ground to plant on: trained on for a hundred steps without them, it still named
-what it had seen. The measure is the mean log-probability of the right tone beside that of the other tones, over
-pictures outside the training split. A model is compared with the panel of the (other) controls, by Student's t
-with the panel's own spread, so that the claim includes what another seed does; Holm over
+what it had seen. The measure is the mean log-probability of the right tone beside that of the other tones,
+over pictures outside the training split. A model is compared with the panel of the (other) controls, by
+Student's t with the panel's own spread, so that the claim includes what another seed does; Holm over
 {models["group"].nunique()} tones. Of controls, every finding is a false alarm.
 
 {_table(header, rows)}
