@@ -54,7 +54,11 @@ def paired_table(pairs: pd.DataFrame | None, manifest: Mapping[str, Any]) -> pd.
             counts = pd.concat(parts, ignore_index=True)
             tables.append(change_table(counts, keys=PAIR_KEYS, least=min_group(probe, manifest)))
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(PAIRED_COLUMNS))
-    return table[list(PAIRED_COLUMNS)]
+    whole, numbers = {"n", *TABLE}, {"threshold", "p_adjusted", *_ESTIMATES}
+    dtypes = {
+        name: "int64" if name in whole else "float64" if name in numbers else "str" for name in PAIRED_COLUMNS
+    }
+    return table[list(PAIRED_COLUMNS)].astype(dtypes)
 
 
 def joint_by_group(counts: pd.DataFrame, by: Sequence[str], *, keys: Sequence[str] = ()) -> pd.DataFrame:
