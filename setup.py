@@ -41,6 +41,7 @@ STREAMS = ["webdataset>=0.2.100", "fsspec>=2024.6"]
 TENSORBOARD = ["tensorboard>=2.17"]
 WANDB = ["wandb>=0.18"]
 DATASETS = ["datasets>=3.0"]
+LFWA = ["h5py>=3.10"]  # MATLAB 7.3 files
 FAIRLEARN = ["fairlearn>=0.12"]
 FAST = ["simplejpeg>=1.7"]
 OPEN_CLIP = ["open_clip_torch>=2.30"]
@@ -49,6 +50,7 @@ DEV = [
     *STREAMS,
     *TENSORBOARD,
     *DATASETS,
+    *LFWA,
     *FAIRLEARN,
     "pytest>=8.3",
     "pytest-xdist>=3.6",
@@ -88,6 +90,7 @@ setup(
         "tensorboard": TENSORBOARD,
         "wandb": WANDB,
         "datasets": DATASETS,
+        "lfwa": LFWA,
         "fairlearn": FAIRLEARN,
         "fast": FAST,
         "open_clip": OPEN_CLIP,
