@@ -72,7 +72,7 @@ def measure_curves(rows: pd.DataFrame, *, axis: str, name: str, title: str, zero
             ax.axhline(0, color=ROLES["ink"], linewidth=0.9)
         epochs = rows["epoch"].drop_duplicates().sort_values()
         # Side by side, but never far from their epoch.
-        reach = min(float(epochs.diff().median()), float(np.ptp(epochs)) / 12) if len(epochs) > 1 else 1.0
+        reach = min(float(epochs.diff().median()), float(np.ptp(epochs)) / 4) if len(epochs) > 1 else 1.0
         for index, one in enumerate(series):
             part = rows[(rows["series"] == one) & rows["value"].notna()]
             shift = 0.35 * reach * (index - (len(series) - 1) / 2) / max(1, len(series))
