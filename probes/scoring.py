@@ -223,6 +223,7 @@ def score(
         n_clusters=n_clusters,
         head=head,
         question=question,
+        log=log,
         chunk=chunk,
     )
     with _one_thread_each() as n_threads:
@@ -261,6 +262,7 @@ class _Work:
     n_clusters: int
     head: Head
     question: Question
+    log: OutcomeLog | None
     chunk: int
 
     def count(self, starts: np.ndarray) -> list[Counts]:
@@ -291,7 +293,8 @@ class _Work:
         cells = torch.from_numpy(self.cells[part]).to(where)
         clusters = None if self.clusters is None else torch.from_numpy(self.clusters[part]).to(where)
         baseline = None
-        for spec, columns, tally in zip(self.specifications, self.columns, tallies, strict=True):
+        asked = zip(self.specifications, self.columns, tallies, strict=True)
+        for place, (spec, columns, tally) in enumerate(asked):
             chosen = cosines.index_select(0, columns)
             probabilities = self.head.of_design(chosen, shared.index_select(0, columns))
             levels = {
@@ -300,6 +303,10 @@ class _Work:
             }
             happened = tally.add(levels, probabilities, cells, clusters=clusters, baseline=baseline)
             baseline = happened if baseline is None else baseline
+            if self.log is not None:
+                # Threads have chunks of their own, so they write to rows of their own.
+                own = {rule: events.cpu().numpy() for rule, events in happened.items()}
+                self.log.add(place, part.start, own)
 
 
 def _levels(
