@@ -42,7 +42,7 @@ BAND_POINTS = 15
 
 
 def rate_forest(rates: pd.DataFrame, *, attributes: Sequence[str], name: str, title: str, axis: str) -> str:
-    """Draw the rate of every group, attribute by attribute, with its Wilson interval and n.
+    """Draw the rate of every group, attribute by attribute, with its interval and n.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def threshold_curves(
     rates
         Rows of `AuditResult.curves` of one probe, class design, template and outcome.
     thresholds
-        Thresholds to mark with a vertical line; on it every group has its Wilson interval, side by side.
+        Thresholds to mark with a vertical line; on it every group has its interval, side by side.
     attribute, name, title, axis
         As for `rate_forest`.
     """

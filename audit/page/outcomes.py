@@ -131,7 +131,7 @@ def _drawings(
     svg = figures.rate_forest(
         rates, attributes=people, name=f"{identity}-rates", title=heading, axis="% of the group's images"
     )
-    caption = f"{heading}, with Wilson 95 % intervals. The dashed line is the rate over all images."
+    caption = f"{heading}, with 95 % intervals. The dashed line is the rate over all images."
     by = _differences(gaps, by=people, name=f"{identity}-gaps", title=title, table=f"{identity}-t")
     return [parts.Drawing(svg=svg, caption=caption, table=f"{identity}-t"), *by]
 
