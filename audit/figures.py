@@ -37,6 +37,7 @@ from audit.svg import ROLES, to_svg
 from probes.records import ALL
 
 HEAT_STEPS = 7
+CURVE_POINTS = 50
 BAND_POINTS = 15
 """Points of a shaded band: more would be seen by nobody and double the page."""
 
@@ -144,13 +145,15 @@ def threshold_curves(
     shown = rates[(_split_by(rates) == 1) & (rates[attribute] != ALL)]
     shown = shown.assign(percent=100 * shown["rate"])
     groups = in_order(shown[attribute])
-    every = max(1, shown["threshold"].nunique() // 10)
+    points_kept = sorted(set(shown["threshold"]))[:: max(1, shown["threshold"].nunique() // CURVE_POINTS)]
+    drawn = shown[shown["threshold"].isin(points_kept)]
+    every = max(1, len(points_kept) // 10)
     below = 40 + LEGEND_ROW_POINTS * -(-len(groups) // 3)
     with canvas(rows=12, left=["100000"], right=["0"], below=below) as (figure, ax):
         _shade_bands(ax, shown, attribute=attribute, groups=groups)
         _mark_thresholds(ax, shown, attribute=attribute, groups=groups, thresholds=thresholds)
         sns.lineplot(
-            data=shown, x="threshold", y="percent", ax=ax, estimator=None, markevery=every, markersize=5,
+            data=drawn, x="threshold", y="percent", ax=ax, estimator=None, markevery=every, markersize=5,
             hue=attribute, hue_order=groups, palette=[series_colour(i) for i in range(len(groups))],
             style=attribute, style_order=groups, markers=list(islice(cycle(MARKERS), len(groups))),
             dashes=list(islice(cycle(DASHES), len(groups))), markeredgecolor=ROLES["paper"],

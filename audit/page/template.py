@@ -53,7 +53,7 @@ def frames_as_json(frames: Mapping[str, pd.DataFrame]) -> str:
 
     Each table is an object of columns. A column of numbers is a list, NaN written null; a column of words is
     {"words": distinct words, "places": where in them each row points}, which takes a quarter of the room.
-    Numbers have nine significant digits. `<`, `>` and `&` are written as escapes.
+    Numbers have six significant digits. `<`, `>` and `&` are written as escapes.
     """
     tables = {name: _columns(frame) for name, frame in frames.items()}
     text = json.dumps(tables, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -74,7 +74,7 @@ def _columns(frame: pd.DataFrame) -> dict[str, Any]:
 def _digits(value: float) -> float | None:
     if isinstance(value, int):
         return value
-    return None if math.isnan(value) else float(f"{value:.9g}")
+    return None if math.isnan(value) else float(f"{value:.6g}")
 
 
 def _resource(name: str) -> str:

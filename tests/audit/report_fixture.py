@@ -180,10 +180,10 @@ def invented_records(seed: int = 0) -> Records:
     return Records(manifest=manifest(), counts=counts, curves=pd.DataFrame(_curves()), excluded=excluded())
 
 
-def nine_digits(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row of audit.json as the report carries it: nine significant digits, no sentences."""
+def six_digits(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of audit.json as the report carries it: six significant digits, no sentences."""
     kept = {name: value for name, value in row.items() if name not in {"sentence", "noise"}}
-    return {name: float(f"{v:.9g}") if isinstance(v, float) else v for name, v in kept.items()}
+    return {name: float(f"{v:.6g}") if isinstance(v, float) else v for name, v in kept.items()}
 
 
 def invented_result(seed: int = 0) -> AuditResult:

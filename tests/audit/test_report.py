@@ -16,7 +16,7 @@ from audit.page.verdict import verdict
 from audit.report import render_report, tables_as_json
 from audit.result import AuditResult
 from probes.records import Records
-from tests.audit.report_fixture import invented_records, invented_result, nine_digits
+from tests.audit.report_fixture import invented_records, invented_result, six_digits
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 RUN = {"command": "clip-audit run invented", "started": "2026-11-24T03:00:00+00:00", "seconds": 12.4}
@@ -213,7 +213,7 @@ def test_the_tables_inside_are_those_of_the_result(result: AuditResult, html: st
             for column, values in tables[name].items()
         }
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        assert rows == [nine_digits(row) for row in document[name]]
+        assert rows == [six_digits(row) for row in document[name]]
 
 
 def test_the_verdict_strip_names_the_worst_contrast(result: AuditResult, html: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from audit.report import render_report
 from audit.result import AuditResult
-from tests.audit.report_fixture import invented_result, nine_digits
+from tests.audit.report_fixture import invented_result, six_digits
 
 pytestmark = pytest.mark.browser
 
@@ -138,7 +138,7 @@ def test_the_download_holds_the_rows_of_audit_json(
         page.locator("#downloads button").click()
     download.value.save_as(tmp_path / "tables.json")
     tables = json.loads((tmp_path / "tables.json").read_text(encoding="utf-8"))
-    assert tables["rates"] == [nine_digits(row) for row in json.loads(result.to_json())["rates"]]
+    assert tables["rates"] == [six_digits(row) for row in json.loads(result.to_json())["rates"]]
     page.close()
 
 
