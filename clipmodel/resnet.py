@@ -1,6 +1,7 @@
 """Modified ResNet tower (paper, section 2.4). Parameter names are those of OpenAI's files.
 
-Shapes: N images, C channels, H x W feature map, L = H * W + 1 tokens of the pooling, D joint embedding.
+Shapes: N images, C channels, H x W feature map, L = H * W + 1 tokens of the pooling,
+E width of a head, D joint embedding.
 """
 
 from __future__ import annotations
@@ -15,28 +16,13 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from clipmodel.config import ResNetConfig
+from clipmodel.folding import FoldingConv2d
 
 EXPANSION = 4  # channels a bottleneck puts out, over those inside it
 
 
-def _normalized_conv(conv: nn.Conv2d, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
-    """norm(conv(x)); in fp32 inference the norm's scale and shift go into the convolution.
-
-    Folding on each call costs one pass over the weights and saves one over the feature map, and there
-    is no second copy of the weights that could be out of date. Half precision keeps the original's
-    order, convolution rounded to half and norm in fp32.
-    """
-    if norm.training or conv.weight.dtype != norm.weight.dtype:
-        return norm(conv(x))
-    assert norm.running_mean is not None and norm.running_var is not None
-    scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
-    shift = norm.bias - norm.running_mean * scale
-    weight = conv.weight * scale[:, None, None, None]
-    return F.conv2d(x, weight, shift, stride=conv.stride, padding=conv.padding)
-
-
-def _conv(channels_in: int, channels_out: int, size: int, *, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(channels_in, channels_out, size, stride=stride, padding=size // 2, bias=False)
+def _conv(channels_in: int, channels_out: int, size: int, *, stride: int = 1) -> FoldingConv2d:
+    return FoldingConv2d(channels_in, channels_out, size, stride=stride, padding=size // 2, bias=False)
 
 
 class Bottleneck(nn.Module):
@@ -60,14 +46,14 @@ class Bottleneck(nn.Module):
             self.downsample = nn.Sequential(OrderedDict(parts))
 
     def forward(self, x: Tensor) -> Tensor:
-        out = F.relu(_normalized_conv(self.conv1, self.bn1, x), inplace=True)
-        out = F.relu(_normalized_conv(self.conv2, self.bn2, out), inplace=True)
-        out = _normalized_conv(self.conv3, self.bn3, self.avgpool(out))
+        out = F.relu(self.conv1.normalized(self.bn1, x), inplace=True)
+        out = F.relu(self.conv2.normalized(self.bn2, out), inplace=True)
+        out = self.conv3.normalized(self.bn3, self.avgpool(out))
         if self.downsample is not None:
             pool, conv, norm = self.downsample
-            assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
-            x = _normalized_conv(conv, norm, pool(x))
-        return F.relu(out + x, inplace=True)
+            assert isinstance(conv, FoldingConv2d) and isinstance(norm, nn.BatchNorm2d)
+            x = conv.normalized(norm, pool(x))
+        return F.relu(out.add_(x), inplace=True)  # no new memory, whose pages cost more than the sum
 
 
 class AttentionPool(nn.Module):
@@ -90,12 +76,17 @@ class AttentionPool(nn.Module):
         x = x.flatten(2).transpose(1, 2)
         x = torch.cat([x.mean(dim=1, keepdim=True), x], dim=1)  # [N, L, C]
         x = x + self.positional_embedding.to(x.dtype)
-        q, k, v = (
-            tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for tokens in (self.q_proj(x[:, :1]), self.k_proj(x), self.v_proj(x))
-        )
-        pooled = F.scaled_dot_product_attention(q, k, v)  # [N, heads, 1, C / heads]
-        return self.c_proj(pooled.flatten(1))
+        width = self.q_proj.out_features // self.heads  # E
+        q = self.q_proj(x[:, 0]).unflatten(-1, (self.heads, width)) * width**-0.5
+        # q (W_k x + b_k) = (q W_k) x + q b_k, and the mean of W_v x + b_v is W_v times the mean of x, plus
+        # b_v: with one query that is two projections an image instead of two a token.
+        key, value = (p.weight.unflatten(0, (self.heads, width)) for p in (self.k_proj, self.v_proj))
+        asked = torch.einsum("nhe,hec->nhc", q, key)
+        constant = (q * self.k_proj.bias.unflatten(0, (self.heads, width))).sum(dim=-1, keepdim=True)
+        attention = (asked @ x.mT + constant).softmax(dim=-1).to(x.dtype)  # [N, heads, L]
+        seen = attention @ x  # [N, heads, C]
+        pooled = torch.einsum("nhc,hec->nhe", seen, value).flatten(1) + self.v_proj.bias
+        return self.c_proj(pooled)
 
 
 class ModifiedResNet(nn.Module):
@@ -131,7 +122,7 @@ class ModifiedResNet(nn.Module):
         """[N, 3, H, W] -> [N, D], not normalised."""
         x = pixels.to(self.conv1.weight.dtype, memory_format=torch.channels_last)
         for conv, norm in ((self.conv1, self.bn1), (self.conv2, self.bn2), (self.conv3, self.bn3)):
-            x = F.relu(_normalized_conv(conv, norm, x), inplace=True)
+            x = F.relu(conv.normalized(norm, x), inplace=True)
         x = F.avg_pool2d(x, 2)
         for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
             for block in stage:
