@@ -71,7 +71,8 @@ def joint_counts(outcomes: pd.DataFrame, asked: pd.DataFrame, *, by: Sequence[st
         Attributes that are crossed; images that miss one of them are in no group.
     """
     known = outcomes[(outcomes[list(by)] != MISSING).all(axis=1)]
-    group = known[list(by)].astype("str").agg(JOINT.join, axis=1) if len(known) else pd.Series(dtype="str")
+    first, *rest = (known[name].astype("str") for name in by)
+    group = first.str.cat(rest, sep=JOINT) if rest else first
     table = pd.crosstab(group.to_numpy(), known["pattern"].to_numpy())
     letters = np.array([list(pattern) for pattern in table.columns], dtype="U1").reshape(-1, len(asked))
     counted = ~(letters == NOT_ASKED).all(axis=0)

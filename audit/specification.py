@@ -37,6 +37,7 @@ INTEGERS: Final = ("n_group", "n_reference", "specifications")
 NO_OUTCOMES: Final = "the outcomes of single images were not kept: no variances, no test of the curve"
 TOO_SMALL: Final = "too few images"
 ONE_WAY: Final = "asked in one way only"
+PLACE: Final = "place among the specifications counted jointly"
 
 
 def specification_table(
@@ -97,6 +98,8 @@ def _curves(
             own = outcomes[(outcomes["probe"] == probe) & (outcomes["outcome"] == outcome)]
             if len(own):
                 joint = joint_counts(own, asked_order(probes[probe]), by=by.split(JOINT))
+                place = joint.specifications.assign(**{PLACE: np.arange(len(joint.specifications))})
+                family = family.merge(place, on=list(KEYS), how="left", validate="many_to_one")
         for key, rows in family.groupby(["group", "reference"], sort=False):
             yield (probe, outcome, by, *map(str, key)), rows, joint
 
@@ -125,8 +128,9 @@ def _joint(
     if joint is None:
         return nothing | {"note": NO_OUTCOMES}
     group, reference = joint.sides(key[3], key[4])
-    ordered = joint.specifications.merge(defined, on=list(KEYS), how="left", validate="one_to_one")
-    differences = ordered["difference"].to_numpy()
+    differences = np.full(len(joint.specifications), np.nan)
+    asked = defined[defined[PLACE].notna()]
+    differences[asked[PLACE].astype("int64")] = asked["difference"]
     parts = variance_parts(
         differences, difference_covariance(joint.bits, group, reference), joint.specifications
     )

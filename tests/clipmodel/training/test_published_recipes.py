@@ -118,7 +118,6 @@ def _changed(tmp_path: Path, change: dict[str, Any], name: str = "vit-b-32") -> 
         ({"accumulate": 3}, "batch_size 32768 does not divide by accumulate 3"),
         ({"data": {"source": "a.tar", "samples": 9, "where": {"a": ["b"]}}}, "need `captions`"),
         ({"data": {"source": "a.tar", "samples": 9, "seperator": ","}}, "unknown key"),
-        ({"validation": {"every": "1 epoch"}}, "`validation` needs data.captions"),
     ],
 )
 def test_streamed_recipes_that_cannot_be(tmp_path: Path, change: dict[str, Any], message: str) -> None:
