@@ -71,8 +71,10 @@ def joint_counts(outcomes: pd.DataFrame, asked: pd.DataFrame, *, by: Sequence[st
         Attributes that are crossed; images that miss one of them are in no group.
     """
     known = outcomes[(outcomes[list(by)] != MISSING).all(axis=1)]
-    first, *rest = (known[name].astype("str") for name in by)
-    group = first.str.cat(rest, sep=JOINT) if rest else first
+    values = known[list(by)].astype("str")
+    group = values.iloc[:, 0]
+    if len(by) > 1:
+        group = group.str.cat(values.iloc[:, 1:], sep=JOINT)
     table = pd.crosstab(group.to_numpy(), known["pattern"].to_numpy())
     letters = np.array([list(pattern) for pattern in table.columns], dtype="U1").reshape(-1, len(asked))
     counted = ~(letters == NOT_ASKED).all(axis=0)
