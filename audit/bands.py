@@ -78,8 +78,9 @@ def pointwise_level(counts: NDArray[np.int64], n: int, *, rng: np.random.Generat
     drawn = n - np.cumsum(rng.multinomial(n, share, size=DRAWS), axis=1)[:, :-1]
     smallest = np.ones(DRAWS)
     for column, rate in zip(drawn.T, 1 - np.cumsum(share)[:-1], strict=True):
-        values, place = np.unique(column, return_inverse=True)
-        at_most, below = special.bdtr(values, n, rate), special.bdtr(values - 1, n, rate)
-        tail = 2 * np.minimum(at_most, np.where(values > 0, 1 - below, 1.0))
-        smallest = np.minimum(smallest, tail[place])
+        least = column.min()
+        values = np.arange(least - 1, column.max() + 1)
+        at_most = special.bdtr(values, n, rate)  # NaN below no event, where nothing lies
+        tail = 2 * np.minimum(at_most[1:], 1 - np.nan_to_num(at_most[:-1]))
+        smallest = np.minimum(smallest, tail[column - least])
     return float(min(np.quantile(smallest, LEVEL, method="lower"), LEVEL))

@@ -69,20 +69,20 @@ class ClusterCounts:
         effects = np.full(
             (len(groups.specifications), len(groups.groups) if width is None else width), np.nan
         )
-        for number, table in enumerate(self._tables(groups, outcome)):
-            if table is not None:
-                effects[number] = effect(number, *table)
+        for number, table in self._tables(groups, outcome):
+            effects[number] = effect(number, *table)
         return effects
 
-    def _tables(self, groups: GroupCounts, outcome: str | None) -> Iterator[Tables | None]:
-        """Events and images [K, G] of each specification, or None."""
+    def _tables(self, groups: GroupCounts, outcome: str | None) -> Iterator[tuple[int, Tables]]:
+        """Numbers of the specifications counted by cluster, and their events and images [K, G]."""
         wanted = groups.specifications.assign(**({} if outcome is None else {"outcome": outcome}))
+        wanted = wanted.reset_index(drop=True)[wanted["threshold"].isna().to_numpy()]
         keys = [name for name in SPECIFICATION if name != "threshold"]
         own = self.frame[self.frame["probe"].isin(set(wanted["probe"]))]
         parts = dict(iter(own.groupby(keys, observed=True, sort=False))) if len(own) else {}
-        for row in wanted.to_dict("records"):
-            part = parts.get(tuple(row[name] for name in keys))
-            yield None if part is None or not np.isnan(row["threshold"]) else _dense(part, groups)
+        for number, key in zip(wanted.index, wanted[keys].itertuples(index=False, name=None), strict=True):
+            if key in parts:
+                yield int(number), _dense(parts[key], groups)
 
 
 def _dense(part: pd.DataFrame, groups: GroupCounts) -> Tables:
