@@ -10,6 +10,8 @@ replaces 0.05 as the level of Clopper and Pearson's interval.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Hashable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -46,11 +48,20 @@ def with_bands(curves: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     """
     curve_of = [name for name in SPECIFICATION if name != "threshold"] + group_attributes(curves)
     level = np.full(len(curves), np.nan)
-    for key, rows in curves.groupby(curve_of, sort=False).indices.items():
-        own = curves.iloc[rows]
-        if own["rate"].notna().all():
-            rng = np.random.default_rng([seed, zlib.crc32(repr(key).encode())])
-            level[rows] = pointwise_level(own["count"].to_numpy(), int(own["n"].iloc[0]), rng=rng)
+    defined = curves["rate"].notna().to_numpy()
+    counts, n = curves["count"].to_numpy(), curves["n"].to_numpy()
+    parts = curves.groupby(curve_of, sort=False).indices
+    whole = {key: rows for key, rows in parts.items() if defined[rows].all()}
+
+    def level_of(key: Hashable, rows: NDArray[np.intp]) -> float:
+        rng = np.random.default_rng([seed, zlib.crc32(repr(key).encode())])
+        return pointwise_level(counts[rows], int(n[rows[0]]), rng=rng)
+
+    # Threads help: NumPy draws, and SciPy sums the tails, without holding the interpreter's lock.
+    with ThreadPoolExecutor() as pool:
+        levels = pool.map(level_of, whole.keys(), whole.values())
+        for rows, found in zip(whole.values(), levels, strict=True):
+            level[rows] = found
     known = ~np.isnan(level)
     low, high = np.full((2, len(curves)), np.nan)
     low[known], high[known] = clopper_pearson(

@@ -30,7 +30,7 @@ from audit.result import AuditResult
 from audit.significance import homogeneity_p, two_sided_p
 from audit.strata import mantel_haenszel_difference, standardised_difference
 from probes.proportions import Interval
-from probes.records import Records, empty_counts
+from probes.records import SCHEMA_VERSION, Records, empty_counts
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -284,8 +284,9 @@ def audit_of(count: Counts, sizes: Counts, *, margin: float) -> AuditResult:
         for name in names
     ]
     manifest = {
-        "schema_version": 1, "suite": {"name": "simulated"}, "model": {"name": "none"}, "data": {"name":
-        "simulated"}, "seed": 0, "probes": [{"name": name, "title": name, **probe} for name in names],
+        "schema_version": SCHEMA_VERSION, "suite": {"name": "simulated"}, "model": {"name": "none"},
+        "data": {"name": "simulated"}, "seed": 0,
+        "probes": [{"name": name, "title": name, **probe} for name in names],
         "gates": gates,
     }  # fmt: skip
     excluded = pd.DataFrame({"probe": [], "reason": [], "origin": [], "n": []}).astype({"n": "int64"})

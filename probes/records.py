@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 ALL = "(all)"
 """Value of a group attribute by which a row is not split."""
 MISSING = "(missing)"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from probes.records import EVENT_COLUMNS, KEYS, MISSING, Records, empty_counts
+from probes.records import EVENT_COLUMNS, KEYS, MISSING, SCHEMA_VERSION, Records, empty_counts
 
 ATTRIBUTES = ("skin_tone", "gender")
 SETS = {"identity": ["judge", "cook"], "harm: crime": ["thief"], "harm: non-human": ["gorilla"]}
@@ -36,7 +36,7 @@ def probe_entry(**changes: Any) -> dict[str, Any]:
 
 def manifest_of(*probes: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
     return {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "suite": {"name": "invented"},
         "model": {"name": "coin"},
         "data": {"name": "invented"},

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from audit.result import AuditResult
-from probes.records import Records
+from probes.records import SCHEMA_VERSION, Records
 
 TONES = ("light", "medium-light", "medium", "medium-dark", "dark", "(missing)")
 GENDERS = ("man", "person", "woman")
@@ -145,7 +145,7 @@ def _probes() -> list[dict]:
 def manifest() -> dict:
     """Return the manifest of the invented audit."""
     return {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "suite": {"name": "invented", "title": "Invented quickstart", "sha256": "5" * 64,
                   "text": "suite: invented\n"},
         "model": {"name": "tiny", "fingerprint": "a" * 64, "preprocessing": "resize 64 bicubic, centre crop",

@@ -153,7 +153,7 @@ def test_a_folder_without_an_audit_is_a_user_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d: d.update(schema_version=2), "schema version 2, this program reads 1"),
+        (lambda d: d.update(schema_version=1), "schema version 1, this program reads 2"),
         (lambda d: d.pop("schema_version"), "schema version None"),
         (lambda d: d.pop("gaps"), "damaged, KeyError"),
         (lambda d: d["rates"][3].pop("rate"), "damaged, .*lacks"),

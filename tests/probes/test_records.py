@@ -65,7 +65,7 @@ def test_broken_counts_are_named(change: Callable[[pd.DataFrame], pd.DataFrame],
 @pytest.mark.parametrize(
     ("manifest", "message"),
     [
-        ({"schema_version": 2}, "schema_version 2, expected 1"),
+        ({"schema_version": 1}, "schema_version 1, expected 2"),
         ({"probes": [{"name": "work", "groups": []}]}, r"the probe 'work' lacks \['outcomes'\]"),
         ({"probes": [probe_entry(groups=[["age"]])]}, r"no column for the group attributes \['age'\]"),
     ],
