@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from probes.datasets.base import DemographicDataset
-from probes.embeddings import EmbeddedImages
 from probes.measuring import (
     accuracy,
     association,
@@ -20,11 +18,11 @@ from probes.measuring import (
     pronouns,
     ranking,
 )
+from probes.measuring.frame import Given
 from probes.schema import Suite
-from probes.scoring import Head
 
 Texts = Callable[[Any, Suite, DemographicDataset], Collection[str]]
-Run = Callable[[Any, Suite, DemographicDataset, EmbeddedImages, Mapping[str, np.ndarray], Head], pd.DataFrame]
+Run = Callable[[Any, Given], pd.DataFrame]
 
 
 def _none(probe: Any) -> Sequence[int]:
@@ -45,9 +43,8 @@ class Kind:
     texts
         (probe, suite, dataset) -> the texts that it needs embedded. UserError where the data do not fit.
     run
-        (probe, suite, dataset, images, embedded texts, head) -> rows of `Records.measures`: the columns of
-        the contract and the group attributes of the probe. `images` are those the probe asks about that
-        could be read; `images.rows` are their rows in the data set.
+        (probe, what it is given) -> rows of `Records.measures`: the columns of the contract and the group
+        attributes of the probe.
     sizes
         Longer sides, in pixels, to which the pictures are also shrunk and embedded: `images.coarse`.
     """

@@ -18,6 +18,7 @@ from probes.datasets.coarse import CoarseDataset
 from probes.embeddings import EmbeddedImages, EmbeddingStore, Progress, embed_dataset, embed_texts
 from probes.kinds import KINDS
 from probes.manifest import manifest
+from probes.measuring.frame import Given
 from probes.outcomes import OutcomeLog
 from probes.planning import MeasurePlan, Plan, ProbePlan, plan
 from probes.records import Records
@@ -171,7 +172,8 @@ def _run_measure(
     probe, selection = planned.probe, _readable(planned, images)
     coarse = {size: shrunk(selection.rows, size) for size in KINDS[probe.kind].sizes(probe)}
     own = replace(images.of(selection.rows), coarse=coarse)
-    table = KINDS[probe.kind].run(probe, plan.suite, plan.dataset, own, embedded, head)
+    given = Given(suite=plan.suite, dataset=plan.dataset, images=own, embedded=embedded, head=head)
+    table = KINDS[probe.kind].run(probe, given)
     return _ProbeResult(
         excluded=selection.excluded.assign(probe=probe.name),
         measures=[measures_table(table, probe=probe.name, kind=probe.kind)],

@@ -61,7 +61,7 @@ def calibrate(
         table.to_csv(out / f"{name}.csv", index=False, lineterminator="\n")
     page = page or out / "page.md"
     page.parent.mkdir(parents=True, exist_ok=True)
-    options = [f"--audits {audits}", f"--models {models}" if models else ""]
+    options = [f"--audits {audits}", f"--repeated {repeated}", f"--models {models}" if models else ""]
     options += [f"--strength {value:g}" for value in strengths if models]
     write_page(tables, page, command=shlex.join(["clip-audit", "calibrate", *" ".join(options).split()]))
     _print(tables["false_alarms"], "False alarms without any disparity")

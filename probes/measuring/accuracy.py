@@ -10,7 +10,6 @@ import pandas as pd
 from clipmodel.errors import UserError
 from probes.datasets.base import DemographicDataset
 from probes.datasets.embedded import EmbeddedDataset
-from probes.embeddings import EmbeddedImages
 from probes.groupwise import (
     buckets,
     group_rates,
@@ -19,7 +18,7 @@ from probes.groupwise import (
 )
 from probes.measures import GroupAccuracyProbe, PictureSizeProbe, WithTruth
 from probes.measuring.frame import (
-    Embedded,
+    Given,
     Row,
     attribute_values,
     class_prompts,
@@ -29,7 +28,6 @@ from probes.measuring.frame import (
 from probes.measuring.rates import rate_row, rate_rows
 from probes.probe_base import ProbeBase
 from probes.schema import Suite
-from probes.scoring import Head
 
 
 def texts(probe: WithTruth, suite: Suite, dataset: DemographicDataset) -> set[str]:
@@ -82,23 +80,18 @@ def _judged(
     return known, truth[known].to_numpy(int)
 
 
-def run_group_accuracy(
-    probe: GroupAccuracyProbe,
-    suite: Suite,
-    dataset: DemographicDataset,
-    images: EmbeddedImages,
-    embedded: Embedded,
-    head: Head,
-) -> pd.DataFrame:
+def run_group_accuracy(probe: GroupAccuracyProbe, given: Given) -> pd.DataFrame:
     """Top-K accuracy over all, by group and by bucket, and the worst group of each division."""
     rows: list[Row] = []
-    for template, shown in class_prompts(probe, suite, dataset).items():
-        known, truth = _judged(probe, suite, dataset, images.rows)
-        similarities = images.embeddings[known] @ vectors(shown, embedded).T
+    for template, shown in class_prompts(probe, given.suite, given.dataset).items():
+        known, truth = _judged(probe, given.suite, given.dataset, given.images.rows)
+        similarities = given.images.embeddings[known] @ vectors(shown, given.embedded).T
         for k in [k for k in probe.k if k < len(shown)]:
             hits = top_k_hits(similarities, truth, k)
-            found = list(rate_rows(probe, dataset, images.rows[known], f"top-{k} accuracy", hits))
-            found += list(_bucketed(probe, dataset, images.rows[known], f"top-{k} accuracy", hits))
+            found = list(rate_rows(probe, given.dataset, given.images.rows[known], f"top-{k} accuracy", hits))
+            found += list(
+                _bucketed(probe, given.dataset, given.images.rows[known], f"top-{k} accuracy", hits)
+            )
             found += list(_worst(probe, found, f"top-{k} accuracy"))
             rows += [one | {"template": template, "k": k} for one in found]
     if not rows:
@@ -140,23 +133,16 @@ def _worst(probe: ProbeBase, rows: Sequence[Row], metric: str) -> Iterator[Row]:
         yield {**chosen, "metric": f"worst-group {metric}", "note": note}
 
 
-def run_picture_size(
-    probe: PictureSizeProbe,
-    suite: Suite,
-    dataset: DemographicDataset,
-    images: EmbeddedImages,
-    embedded: Embedded,
-    head: Head,
-) -> pd.DataFrame:
+def run_picture_size(probe: PictureSizeProbe, given: Given) -> pd.DataFrame:
     """Accuracy on the original pictures and on each coarser version of the same ones."""
     rows: list[Row] = []
-    for template, shown in class_prompts(probe, suite, dataset).items():
-        known, truth = _judged(probe, suite, dataset, images.rows)
-        classes = vectors(shown, embedded).T
-        for size, pictures in [(np.nan, images.embeddings), *images.coarse.items()]:
+    for template, shown in class_prompts(probe, given.suite, given.dataset).items():
+        known, truth = _judged(probe, given.suite, given.dataset, given.images.rows)
+        classes = vectors(shown, given.embedded).T
+        for size, pictures in [(np.nan, given.images.embeddings), *given.images.coarse.items()]:
             hits = top_k_hits(pictures[known] @ classes, truth, 1)
             item = "original" if np.isnan(size) else f"{size:g} px"
             note = "as they are" if np.isnan(size) else f"shrunk so that the longer side has {size:g} px"
             more = {"item": item, "k": size, "note": note, "template": template}
-            rows += rate_rows(probe, dataset, images.rows[known], "accuracy", hits, **more)
+            rows += rate_rows(probe, given.dataset, given.images.rows[known], "accuracy", hits, **more)
     return pd.DataFrame(rows)

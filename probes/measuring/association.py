@@ -14,7 +14,7 @@ from probes.embeddings import EmbeddedImages
 from probes.measures import AssociationProbe
 from probes.measuring.frame import (
     TOO_FEW,
-    Embedded,
+    Given,
     Groups,
     Row,
     check_values,
@@ -25,7 +25,6 @@ from probes.measuring.frame import (
     word_prompts,
 )
 from probes.schema import Suite
-from probes.scoring import Head
 
 CORRECTIONS = {"max_t": "max-T", "bh": "Benjamini-Hochberg"}
 
@@ -37,29 +36,26 @@ def texts(probe: AssociationProbe, suite: Suite, dataset: DemographicDataset) ->
     return texts_of(word_prompts(probe, suite, dataset))
 
 
-def run(
-    probe: AssociationProbe,
-    suite: Suite,
-    dataset: DemographicDataset,
-    images: EmbeddedImages,
-    embedded: Embedded,
-    head: Head,
-) -> pd.DataFrame:
+def run(probe: AssociationProbe, given: Given) -> pd.DataFrame:
     """A row a word and group (C-ASC), a word (SC-WEAT), or a template (WEAT)."""
     rows: list[Row] = []
-    for template, shown in word_prompts(probe, suite, dataset).items():
-        words = vectors(shown, embedded)
+    for template, shown in word_prompts(probe, given.suite, given.dataset).items():
+        words = vectors(shown, given.embedded)
         place = {item: i for i, item in enumerate(shown)}
         if probe.test == "weat":
-            rows.append(_weat(probe, suite, dataset, images, words, place) | {"template": template})
+            rows.append(
+                _weat(probe, given.suite, given.dataset, given.images, words, place) | {"template": template}
+            )
             continue
         if probe.test == "c_asc":
             for spec in probe.groups:
-                groups = divide(dataset, images.rows, spec)
-                scored = _c_asc(probe, images.embeddings @ words.T, groups, place, seed=suite.seed)
+                groups = divide(given.dataset, given.images.rows, spec)
+                scored = _c_asc(
+                    probe, given.images.embeddings @ words.T, groups, place, seed=given.suite.seed
+                )
                 rows += [one | {"template": template} for one in scored]
         else:
-            scored = _sc_weat(probe, dataset, images, words, place, seed=suite.seed)
+            scored = _sc_weat(probe, given.dataset, given.images, words, place, seed=given.suite.seed)
             rows += [one | {"template": template} for one in scored]
     return pd.DataFrame(rows)
 

@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 
 from probes.datasets.base import DemographicDataset
-from probes.embeddings import EmbeddedImages
 from probes.groupwise import (
     conditionals,
 )
 from probes.measures import ConditionalProbe
 from probes.measuring.frame import (
-    Embedded,
+    Given,
     Groups,
     Row,
     class_prompts,
@@ -26,7 +25,6 @@ from probes.measuring.frame import (
 from probes.measuring.rates import rate_rows
 from probes.proportions import wilson
 from probes.schema import Suite
-from probes.scoring import Head
 
 
 def texts(probe: ConditionalProbe, suite: Suite, dataset: DemographicDataset) -> set[str]:
@@ -34,27 +32,20 @@ def texts(probe: ConditionalProbe, suite: Suite, dataset: DemographicDataset) ->
     return texts_of(class_prompts(probe, suite, dataset))
 
 
-def run(
-    probe: ConditionalProbe,
-    suite: Suite,
-    dataset: DemographicDataset,
-    images: EmbeddedImages,
-    embedded: Embedded,
-    head: Head,
-) -> pd.DataFrame:
+def run(probe: ConditionalProbe, given: Given) -> pd.DataFrame:
     """P(outcome | group) and P(group | outcome), both, so that neither is read as the other."""
     rows: list[Row] = []
-    members = probe.classes(suite).members()
-    for template, shown in class_prompts(probe, suite, dataset).items():
+    members = probe.classes(given.suite).members()
+    for template, shown in class_prompts(probe, given.suite, given.dataset).items():
         names = list(shown)
-        cosines = vectors(shown, embedded) @ images.embeddings.T
-        chosen = head.probabilities(cosines.copy()) >= probe.at_least
+        cosines = vectors(shown, given.embedded) @ given.images.embeddings.T
+        chosen = given.head.probabilities(cosines.copy()) >= probe.at_least
         kth = -np.sort(-cosines, axis=0)[min(probe.k, len(names)) - 1]
         chosen &= cosines >= kth
         for outcome, sets in probe.outcomes.items():
             places = [names.index(name) for own in sets for name in members[own]]
             hits = np.asarray(chosen[places].any(axis=0))
-            for one in _both(probe, dataset, images.rows, outcome, hits):
+            for one in _both(probe, given.dataset, given.images.rows, outcome, hits):
                 rows.append(one | {"template": template, "k": probe.k})
     return pd.DataFrame(rows)
 

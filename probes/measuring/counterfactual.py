@@ -10,11 +10,9 @@ import pandas as pd
 from clipmodel.errors import UserError
 from probes.counterfactual import Pairs, counterfactual_pairs, flip_rate, flips, set_codes, turns
 from probes.datasets.base import DemographicDataset
-from probes.embeddings import EmbeddedImages
 from probes.measures import CounterfactualProbe
-from probes.measuring.frame import Embedded, Row, attribute_values, class_prompts, row, texts_of, vectors
+from probes.measuring.frame import Given, Row, attribute_values, class_prompts, row, texts_of, vectors
 from probes.schema import Suite
-from probes.scoring import Head
 
 ANY = "any change"
 
@@ -31,32 +29,25 @@ def texts(probe: CounterfactualProbe, suite: Suite, dataset: DemographicDataset)
     return texts_of(class_prompts(probe, suite, dataset))
 
 
-def run(
-    probe: CounterfactualProbe,
-    suite: Suite,
-    dataset: DemographicDataset,
-    images: EmbeddedImages,
-    embedded: Embedded,
-    head: Head,
-) -> pd.DataFrame:
+def run(probe: CounterfactualProbe, given: Given) -> pd.DataFrame:
     """Flip rates over all pairs and by pair of values, and in which direction outcomes turn."""
-    levels = dataset.levels(probe.attribute)
-    values = pd.Categorical(dataset.values(probe.attribute).iloc[images.rows], levels).codes
-    columns = [dataset.values(name).iloc[images.rows].to_numpy(object) for name in probe.same]
-    sets = set_codes(columns or [dataset.clusters.iloc[images.rows].to_numpy(object)])
+    levels = given.dataset.levels(probe.attribute)
+    values = pd.Categorical(given.dataset.values(probe.attribute).iloc[given.images.rows], levels).codes
+    columns = [given.dataset.values(name).iloc[given.images.rows].to_numpy(object) for name in probe.same]
+    sets = set_codes(columns or [given.dataset.clusters.iloc[given.images.rows].to_numpy(object)])
     pairs = counterfactual_pairs(sets, values)
     rows: list[Row] = []
-    for template, shown in class_prompts(probe, suite, dataset).items():
+    for template, shown in class_prompts(probe, given.suite, given.dataset).items():
         names = list(shown)
-        predicted = (images.embeddings @ vectors(shown, embedded).T).argmax(axis=1)
-        members = probe.classes(suite).members()
+        predicted = (given.images.embeddings @ vectors(shown, given.embedded).T).argmax(axis=1)
+        members = probe.classes(given.suite).members()
         events = {
             outcome: np.isin(predicted, [names.index(n) for name in own for n in members[name]])
             for outcome, own in probe.outcomes.items()
         }
         for item, own in _by_change(pairs, values, levels):
             # Over all pairs there is no direction: from which value to which is not one thing.
-            found = _rates(probe, own, predicted, {} if item == ANY else events, seed=suite.seed)
+            found = _rates(probe, own, predicted, {} if item == ANY else events, seed=given.suite.seed)
             rows += [one | {"template": template, "item": item} for one in found]
     return pd.DataFrame(rows)
 

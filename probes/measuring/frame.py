@@ -16,18 +16,42 @@ from clipmodel.errors import UserError
 from clipmodel.yamlfile import closest
 from probes.datasets.base import DemographicDataset
 from probes.datasets.embedded import EmbeddedDataset
+from probes.embeddings import EmbeddedImages
 from probes.given import AS_GIVEN
 from probes.label_sets import LabelClass
 from probes.measures import Classified, Templated, Worded
 from probes.probe_base import ProbeBase
 from probes.records import ALL
 from probes.schema import Suite
-from probes.scoring import ensemble
+from probes.scoring import Head, ensemble
 from probes.templates import render
 
 Embedded = Mapping[str, np.ndarray]
 Row = dict[str, object]
 TOO_FEW = "fewer than {} images"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What a probe that is no classification is run on.
+
+    Attributes
+    ----------
+    suite, dataset
+        What the probe is part of, and the data it asks about.
+    images
+        Those the probe asks about that could be read; `images.rows` are their rows in the data set.
+    embedded
+        Unit-norm embeddings [D] of the texts it needs.
+    head
+        How similarities become probabilities.
+    """
+
+    suite: Suite
+    dataset: DemographicDataset
+    images: EmbeddedImages
+    embedded: Embedded
+    head: Head
 
 
 @dataclass(frozen=True, kw_only=True)

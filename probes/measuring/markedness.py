@@ -11,12 +11,10 @@ import pandas as pd
 
 from probes.counterfactual import marked
 from probes.datasets.base import DemographicDataset
-from probes.embeddings import EmbeddedImages
 from probes.measures import Markedness
-from probes.measuring.frame import Embedded
+from probes.measuring.frame import Given
 from probes.measuring.rates import rate_rows
 from probes.schema import Suite
-from probes.scoring import Head
 
 METRIC = "unmarked share"
 
@@ -26,15 +24,11 @@ def texts(probe: Markedness, suite: Suite, dataset: DemographicDataset) -> list[
     return [probe.neutral, *probe.marked]
 
 
-def run(
-    probe: Markedness,
-    suite: Suite,
-    dataset: DemographicDataset,
-    images: EmbeddedImages,
-    embedded: Embedded,
-    head: Head,
-) -> pd.DataFrame:
+def run(probe: Markedness, given: Given) -> pd.DataFrame:
     """The share of unmarked pictures, over all and by each group; a tie counts as marked."""
-    similarities = images.embeddings @ np.stack([embedded[text] for text in texts(probe, suite, dataset)]).T
+    prompts = [given.embedded[text] for text in texts(probe, given.suite, given.dataset)]
+    similarities = given.images.embeddings @ np.stack(prompts).T
     unmarked = marked(similarities[:, 0], similarities[:, 1:])
-    return pd.DataFrame(rate_rows(probe, dataset, images.rows, METRIC, unmarked, item=probe.neutral))
+    return pd.DataFrame(
+        rate_rows(probe, given.dataset, given.images.rows, METRIC, unmarked, item=probe.neutral)
+    )

@@ -9,20 +9,18 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.base import DemographicDataset
-from probes.embeddings import EmbeddedImages
 from probes.groupwise import (
     resolution,
 )
 from probes.measures import PronounProbe
 from probes.measuring.frame import (
-    Embedded,
+    Given,
     Row,
     attribute_values,
     row,
 )
 from probes.measuring.rates import rate_rows
 from probes.schema import Suite
-from probes.scoring import Head
 
 
 def texts(probe: PronounProbe, suite: Suite, dataset: DemographicDataset) -> set[str]:
@@ -43,16 +41,9 @@ def _captions(
         yield place, [probe.caption.format(**filled, pronoun=word) for word in probe.pronouns.values()]
 
 
-def run(
-    probe: PronounProbe,
-    suite: Suite,
-    dataset: DemographicDataset,
-    images: EmbeddedImages,
-    embedded: Embedded,
-    head: Head,
-) -> pd.DataFrame:
+def run(probe: PronounProbe, given: Given) -> pd.DataFrame:
     """Resolution accuracy by pronoun, its mean over both, and the gap; a tie is no right answer."""
-    found = list(_captions(probe, dataset, images.rows))
+    found = list(_captions(probe, given.dataset, given.images.rows))
     places = np.array([place for place, _ in found], int)
     if not len(places):
         raise UserError(
@@ -61,15 +52,18 @@ def run(
         )
     values = list(probe.pronouns)
     cosines = np.array(
-        [[embedded[text] @ images.embeddings[place] for text in captions] for place, captions in found]
+        [
+            [given.embedded[text] @ given.images.embeddings[place] for text in captions]
+            for place, captions in found
+        ]
     )
-    own = dataset.values(probe.truth).iloc[images.rows[places]].to_numpy()
+    own = given.dataset.values(probe.truth).iloc[given.images.rows[places]].to_numpy()
     is_first = own == values[0]
     correct = np.where(is_first, cosines[:, 0] > cosines[:, 1], cosines[:, 1] > cosines[:, 0])
     rows: list[Row] = []
     for value, chosen in zip(values, (is_first, ~is_first), strict=True):
-        item, kept = f"{value}: {probe.pronouns[value]}", images.rows[places[chosen]]
-        rows += rate_rows(probe, dataset, kept, "resolution accuracy", correct[chosen], item=item)
+        item, kept = f"{value}: {probe.pronouns[value]}", given.images.rows[places[chosen]]
+        rows += rate_rows(probe, given.dataset, kept, "resolution accuracy", correct[chosen], item=item)
     for metric, (centre, low, high) in resolution(correct, is_first).items():
         name, note = f"resolution {metric}", "mean of both" if metric == "accuracy" else " less ".join(values)
         rows.append(row(probe, name, n=len(places), value=centre, low=low, high=high, item="both", note=note))

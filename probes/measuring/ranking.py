@@ -12,10 +12,9 @@ import pandas as pd
 
 from probes.contrastive import adjust_bh
 from probes.datasets.base import DemographicDataset
-from probes.embeddings import EmbeddedImages
 from probes.measures import RankingProbe
 from probes.measuring.frame import (
-    Embedded,
+    Given,
     Groups,
     Row,
     check_values,
@@ -40,7 +39,6 @@ from probes.ranking import (
     skew,
 )
 from probes.schema import Suite
-from probes.scoring import Head
 
 RANDOM_RANKINGS = 1_999
 RANDOM_NDKL = 199
@@ -54,22 +52,15 @@ def texts(probe: RankingProbe, suite: Suite, dataset: DemographicDataset) -> set
     return texts_of(word_prompts(probe, suite, dataset))
 
 
-def run(
-    probe: RankingProbe,
-    suite: Suite,
-    dataset: DemographicDataset,
-    images: EmbeddedImages,
-    embedded: Embedded,
-    head: Head,
-) -> pd.DataFrame:
+def run(probe: RankingProbe, given: Given) -> pd.DataFrame:
     """Rows a query, division into groups and K: the measures, and the share of each group."""
     rows: list[Row] = []
-    for template, shown in word_prompts(probe, suite, dataset).items():
-        scores = images.embeddings @ vectors(shown, embedded).T
+    for template, shown in word_prompts(probe, given.suite, given.dataset).items():
+        scores = given.images.embeddings @ vectors(shown, given.embedded).T
         place = {item: i for i, item in enumerate(shown)}
         for spec in probe.groups:
-            groups = divide(dataset, images.rows, spec)
-            ranking = _Ranking(probe, groups, _reference(probe, dataset, groups), seed=suite.seed)
+            groups = divide(given.dataset, given.images.rows, spec)
+            ranking = _Ranking(probe, groups, _reference(probe, given.dataset, groups), seed=given.suite.seed)
             found: list[Row] = []
             for word_group, item in probe.word_list.members:
                 if item.name in place:

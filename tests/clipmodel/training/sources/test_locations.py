@@ -92,6 +92,7 @@ def test_a_command_that_is_not_read_to_its_end_is_stopped(tmp_path: Path) -> Non
     items = TarReader().samples(f"pipe:cat {path} /dev/zero", first=0, keep=lambda i: True)
     next(items)
     items.close()  # type: ignore[attr-defined]  # returns although the command has no end
+    assert next(items, None) is None
 
 
 def test_opening_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
