@@ -1,6 +1,7 @@
 """The same images under many specifications: joint counts, and what they allow that single rates do not.
 
-S specifications of one probe, K patterns (which of the specifications the event happened in), G groups.
+S specifications of one probe, K patterns (which of the specifications the event happened in), G groups, N
+images.
 Rates of one specification say nothing of how its errors go with those of another, though both are of the
 same images. The patterns do: they give the covariance of the gaps, and a permutation of whole images' labels.
 """
@@ -16,11 +17,32 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.counts import JOINT
+from audit.label_permutation import permuted_sums
 from probes.records import HAPPENED, KEYS, MISSING, NOT_ASKED
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 DRAWS = 999
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """The images behind joint counts, where several of them make one cluster.
+
+    Attributes
+    ----------
+    group, pattern, cluster
+        [N] codes; those of groups and patterns are positions in the joint counts.
+    """
+
+    group: Integers
+    pattern: Integers
+    cluster: Integers
+
+    def among(self, sides: Integers) -> Images:
+        """The images of some of the groups, given by their codes."""
+        kept = np.isin(self.group, sides)
+        return Images(group=self.group[kept], pattern=self.pattern[kept], cluster=self.cluster[kept])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +59,15 @@ class JointCounts:
         [G, K] images of the group with the pattern.
     names
         G group names, the values joined.
+    images
+        Where some cluster holds several images; None otherwise.
     """
 
     specifications: pd.DataFrame
     bits: Integers
     counts: Integers
     names: list[str]
+    images: Images | None = None
 
     def sides(self, group: str, reference: str) -> tuple[Integers, Integers]:
         """[K] counts of a group and of its reference; of all other groups where no group has that name."""
@@ -50,6 +75,14 @@ class JointCounts:
         if reference in self.names:
             return own, self.counts[self.names.index(reference)]
         return own, self.counts.sum(axis=0) - own
+
+    def curve_p(self, group: str, reference: str, *, rng: np.random.Generator) -> float:
+        """p of the specification curve of a group against its reference; see `curve_p`."""
+        images = self.images
+        if images is not None and reference in self.names:
+            images = images.among(np.array([self.names.index(group), self.names.index(reference)]))
+        code = self.names.index(group)
+        return curve_p(self.bits, *self.sides(group, reference), rng=rng, images=images, group_code=code)
 
 
 def asked_order(probe: Mapping[str, Any]) -> pd.DataFrame:
@@ -72,17 +105,23 @@ def joint_counts(outcomes: pd.DataFrame, asked: pd.DataFrame, *, by: Sequence[st
     """
     known = outcomes[(outcomes[list(by)] != MISSING).all(axis=1)]
     values = known[list(by)].astype("str")
-    group = values.iloc[:, 0]
+    name = values.iloc[:, 0]
     if len(by) > 1:
-        group = group.str.cat(values.iloc[:, 1:], sep=JOINT)
-    table = pd.crosstab(group.to_numpy(), known["pattern"].to_numpy())
-    letters = np.array([list(pattern) for pattern in table.columns], dtype="U1").reshape(-1, len(asked))
+        name = name.str.cat(values.iloc[:, 1:], sep=JOINT)
+    group, names = pd.factorize(name.to_numpy(), sort=True)
+    pattern, patterns = pd.factorize(known["pattern"].to_numpy(), sort=True)
+    shape = (len(names), len(patterns))
+    counts = np.bincount(group * shape[1] + pattern, minlength=shape[0] * shape[1]).reshape(shape)
+    letters = np.array([list(text) for text in patterns], dtype="U1").reshape(-1, len(asked))
     counted = ~(letters == NOT_ASKED).all(axis=0)
+    cluster, clusters = pd.factorize(known["cluster"].to_numpy())
+    several = len(clusters) < len(known)
     return JointCounts(
         specifications=asked.loc[counted, list(KEYS)].reset_index(drop=True),
         bits=(letters[:, counted] == HAPPENED).astype(np.int64),
-        counts=table.to_numpy(dtype=np.int64),
-        names=[str(name) for name in table.index],
+        counts=counts.astype(np.int64),
+        names=[str(name) for name in names],
+        images=Images(group=group, pattern=pattern, cluster=cluster) if several else None,
     )
 
 
@@ -104,14 +143,16 @@ def _rate_covariance(bits: Integers, counts: Integers) -> Floats:
 
 
 def curve_p(
-    bits: Integers, group: Integers, reference: Integers, *, rng: np.random.Generator, draws: int = DRAWS
-) -> float:
+    bits: Integers, group: Integers, reference: Integers, *, rng: np.random.Generator, draws: int = DRAWS,
+    images: Images | None = None, group_code: int = 0,
+) -> float:  # fmt: skip
     """p of a whole specification curve: are the labels of the two sides exchangeable under every one of them?
 
     The statistic is the mean over the specifications of the studentised difference, in absolute value
     (Simonsohn, Simmons & Nelson 2020 average z-values likewise). Its law comes from permuting the labels of
     whole images, so the dependence of the specifications is in it; a permutation of labels draws the patterns
-    of the group without replacement.
+    of the group without replacement. Where several images make a cluster, only such labels are permuted as
+    may change places (`audit.label_permutation`).
 
     Parameters
     ----------
@@ -119,6 +160,8 @@ def curve_p(
         As in `JointCounts`, counts [K] of both sides.
     draws
         Permutations; the smallest p is 1 / (draws + 1).
+    images, group_code
+        The images of both sides, and which of them are of the group; None where each is a cluster of its own.
 
     Returns
     -------
@@ -128,8 +171,6 @@ def curve_p(
     if not (n_group and n_reference):
         return float("nan")
     pooled = group + reference
-    occurring = pooled > 0
-    pooled, bits, group = pooled[occurring], bits[occurring], group[occurring]
     total = n_group + n_reference
     rate = pooled @ bits / total
     # Given the pooled counts, this error is the same in every permutation.
@@ -137,10 +178,18 @@ def curve_p(
     varying = error > 0
     if not varying.any():
         return 1.0
-    weights = bits[:, varying] @ (1 / error[varying])
-    drawn = rng.multivariate_hypergeometric(pooled, n_group, size=draws)
     # The sum of z is linear in the group's counts, up to constants: so one number an image is enough.
-    expected = n_group * (pooled @ weights) / total
-    observed = abs(group @ weights - expected)
-    as_extreme = np.abs(drawn @ weights - expected) >= observed * (1 - 1e-9)
-    return float((1 + np.count_nonzero(as_extreme)) / (draws + 1))
+    weights = bits[:, varying] @ (1 / error[varying])
+    mean = pooled @ weights / total
+    observed = abs(group @ weights - n_group * mean)
+    if images is None:
+        occurring = pooled > 0
+        drawn = rng.multivariate_hypergeometric(pooled[occurring], n_group, size=draws)
+        reached = np.abs(drawn @ weights[occurring] - n_group * mean)
+    else:
+        sums, sizes = permuted_sums(
+            weights[images.pattern] - mean, images.group == group_code, images.cluster, rng=rng, draws=draws
+        )
+        # Groups of clusters differ in size: the difference of the two means, in units of the observed sizes.
+        reached = np.abs(sums) * n_group * n_reference / (sizes * (total - sizes))
+    return float((1 + np.count_nonzero(reached >= observed * (1 - 1e-9))) / (draws + 1))

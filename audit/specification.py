@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from audit.counts import JOINT
-from audit.joint import JointCounts, asked_order, curve_p, difference_covariance, joint_counts
+from audit.joint import JointCounts, asked_order, difference_covariance, joint_counts
 from audit.multiplicity import holm
 from audit.variance import PARTS, variance_parts
 from probes.records import KEYS
@@ -67,8 +67,9 @@ def specification_table(
     variance_sampling, variance_design, variance_template, variance_threshold, variance_interaction
         See `audit.variance`; NaN for one way, and without `outcomes`.
     curve_p, curve_p_adjusted
-        Joint permutation test of the whole curve (`audit.joint.curve_p`), and Holm's adjustment over the
-        groups compared for one outcome and specification of groups. For one way of asking, p of that gap.
+        Joint permutation test of the whole curve (`audit.joint.curve_p`), clusters kept together, and Holm's
+        adjustment over the groups compared for one outcome and specification of groups. For one way of
+        asking, p of that gap.
     note
         Why something is NaN.
     """
@@ -134,7 +135,7 @@ def _joint(
     parts = variance_parts(
         differences, difference_covariance(joint.bits, group, reference), joint.specifications
     )
-    p = curve_p(joint.bits, group, reference, rng=_generator(seed, key))
+    p = joint.curve_p(key[3], key[4], rng=_generator(seed, key))
     return {f"variance_{part}": value for part, value in parts.items()} | {"curve_p": p, "note": ""}
 
 
