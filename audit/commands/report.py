@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from audit.commands import terminal
+from audit.commands.small_tables import makes_small_tables
 
 EPILOG = "Examples:  clip-audit report runs/quickstart  ·  clip-audit report runs/train-tiny"
 
 
+@makes_small_tables
 def report(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="A folder that clip-audit run or clip-audit train wrote.")
