@@ -24,6 +24,8 @@ NO_GROUP = frozenset(
 """Columns of rates and accuracies that are no group attributes."""
 JOINT = " x "
 """Joins the values of crossed attributes, and their names."""
+OR = " or "
+"""Joins the values that one class stands for."""
 
 Probe = Mapping[str, Any]
 
@@ -101,12 +103,13 @@ def outcome_counts(counts: pd.DataFrame, probe: Probe) -> Iterator[GroupCounts]:
 def correct_counts(counts: pd.DataFrame, probe: Probe) -> Iterator[GroupCounts]:
     """Counts of right predictions by truth, for a probe that has one; groups as in `outcome_counts`.
 
-    `specifications` has the outcome "correct". Images without a truth take no part.
+    `specifications` has the outcome "correct". Images without a truth take no part. Values that one class
+    stands for are one truth, as they are to the model: see `joined_truths`.
     """
     own = counts[counts["probe"] == probe["name"]]
     cells = _misclassified_cells(own, probe)
     right = cells.assign(count=cells["n"] - cells["count"], outcome="correct")
-    yield from _split(right, probe, by_truth=True)
+    yield from _split(_with_joined_truths(right, probe), probe, by_truth=True)
 
 
 def group_attributes(table: pd.DataFrame) -> list[str]:
@@ -114,12 +117,37 @@ def group_attributes(table: pd.DataFrame) -> list[str]:
     return [str(name) for name in table.columns if name not in NO_GROUP]
 
 
-def truth_of_class(probe: Probe) -> dict[str, str | None]:
-    """The truth each class stands for: its `truth` in the manifest, or its name where it has no such key.
+def truths_of_class(probe: Probe) -> dict[str, tuple[str, ...]]:
+    """The truths each class stands for: its `truth` in the manifest, or its name where it has no such key.
 
-    None marks a class that is never the right answer.
+    None for a class that is never the right answer.
     """
-    return {entry["name"]: entry.get("truth", entry["name"]) for entry in probe.get("classes", ())}
+    written = {entry["name"]: entry.get("truth", entry["name"]) for entry in probe.get("classes", ())}
+    return {
+        name: () if truth is None else (truth,) if isinstance(truth, str) else tuple(truth)
+        for name, truth in written.items()
+    }
+
+
+def joined_truths(probe: Probe, design: str) -> dict[str, str]:
+    """The values that one class of a design stands for together, and what they are called as one truth.
+
+    "50-59 or 60-69" for the class "aged 50 to 69"; a value that its class stands for alone is not there.
+    """
+    stands_for = truths_of_class(probe)
+    named = next((one["classes"] for one in probe.get("designs", ()) if one["name"] == design), ())
+    several = [stands_for[name] for name in named if len(stands_for.get(name, ())) > 1]
+    return {value: OR.join(sorted(values)) for values in several for value in values}
+
+
+def _with_joined_truths(cells: pd.DataFrame, probe: Probe) -> pd.DataFrame:
+    if all(len(values) < 2 for values in truths_of_class(probe).values()):
+        return cells
+    truth = cells["truth"].astype("str")
+    for design in cells["design"].unique():
+        own = (cells["design"] == design).to_numpy()
+        truth = truth.mask(own, truth.replace(joined_truths(probe, str(design))))
+    return cells.assign(truth=truth)
 
 
 def _misclassified_cells(rows: pd.DataFrame, probe: Probe) -> pd.DataFrame:
@@ -129,9 +157,13 @@ def _misclassified_cells(rows: pd.DataFrame, probe: Probe) -> pd.DataFrame:
         & (rows["rule"] == "argmax")
         & ~rows["truth"].isin([MISSING, NO_TRUTH])
     ]
-    stands_for = truth_of_class(probe)
-    meant = predicted["event"].astype("str").map(lambda name: stands_for.get(name, name))
-    wrong = meant.to_numpy() != predicted["truth"].astype("str").to_numpy()
+    stands_for = truths_of_class(probe)
+    event, names = pd.factorize(predicted["event"].astype("str"))
+    truth, values = pd.factorize(predicted["truth"].astype("str"))
+    is_wrong = np.array(
+        [[value not in stands_for.get(name, (name,)) for value in values] for name in names], bool
+    )
+    wrong = is_wrong.reshape(len(names), len(values))[event, truth]
     return predicted.assign(n=predicted["count"], count=np.where(wrong, predicted["count"], 0))
 
 

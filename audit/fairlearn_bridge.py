@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from audit.counts import joined_truths, truths_of_class
 from audit.exact import exact_difference
 from audit.intervals import wilson
 from audit.result import AuditResult
@@ -37,7 +38,8 @@ def metric_frame_inputs(
     probe
         One with a truth, under the rule argmax.
     design, template
-        The way of asking; the first if left out.
+        The way of asking; the first if left out. Values of the truth that one of its classes stands for
+        together are one label, such as "50-59 or 60-69".
 
     Raises
     ------
@@ -59,12 +61,13 @@ def metric_frame_inputs(
     if not len(own):
         raise UserError(f"the audit holds no counts of {probe!r} asked that way", remedy="see result.counts")
     attributes = list(dict.fromkeys(name for spec in entry["groups"] for name in spec))
-    meant = {item["name"]: item.get("truth", item["name"]) for item in entry.get("classes", ())}
+    meant, joined = truths_of_class(entry), joined_truths(entry, str(own["design"].iloc[0]))
     rows = own.loc[own.index.repeat(own["count"])].reset_index(drop=True)
     # A class that is never the right answer keeps its own name, so that it is an error.
-    predicted = [meant.get(name) or name for name in rows["event"].astype("str")]
+    answer = {name: joined.get(truths[0], truths[0]) for name, truths in meant.items() if truths}
+    predicted = [answer.get(name, name) for name in rows["event"].astype("str")]
     return {
-        "y_true": rows["truth"].astype("str").to_numpy(),
+        "y_true": rows["truth"].astype("str").replace(joined).to_numpy(),
         "y_pred": np.array(predicted, dtype=object),
         "sensitive_features": rows[attributes].astype("str"),
     }

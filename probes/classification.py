@@ -10,7 +10,7 @@ from clipmodel.yamlfile import StrictModel
 from probes.designs import WrittenAuto
 from probes.errors import misplaced
 from probes.label_sets import DesignEdit, is_harm
-from probes.probe_base import ProbeBase, unique
+from probes.probe_base import ProbeBase, Uncovered, unique
 
 MISCLASSIFIED = "misclassified"
 Rule = Literal["argmax", "top_k", "probability", "cosine", "calibrated"]
@@ -48,6 +48,11 @@ class Probe(ProbeBase):
 
     kind: Literal["classification"] = "classification"
     truth: str | None = Field(default=None, description="The attribute that holds the right answer.")
+    uncovered: Uncovered = Field(
+        default="refuse",
+        description="Images whose truth no class of a design stands for: refuse to run, or exclude them from "
+        "every design and count them.",
+    )
     label_set: str
     templates: Annotated[list[str], Field(min_length=1), AfterValidator(unique)] = Field(default=["plain"])
     designs: Annotated[dict[str, DesignEdit], Field(min_length=1)] = Field(

@@ -80,11 +80,11 @@ class AutoDesign(StrictModel):
 def _droppable(labels: LabelSet, truth: str | None) -> list[str]:
     if len(labels.names) == 2:
         return []
-    stands_for = [item.is_.get(truth) if truth else None for item in labels.classes]
+    stands_for = [set(item.stands_for(truth)) if truth else set() for item in labels.classes]
     return [
         item.name
-        for item, value in zip(labels.classes, stands_for, strict=True)
-        if value is None or stands_for.count(value) > 1
+        for item, values in zip(labels.classes, stands_for, strict=True)
+        if not values or stands_for.count(values) > 1
     ]
 
 

@@ -6,10 +6,19 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from clipmodel.yamlfile import StrictModel, closest
 from probes.errors import check_known, misplaced
+from probes.probe_base import Value, unique
 
 PLAIN_SETS = ("identity", "distractor")
 HARM_PREFIX = "harm: "
@@ -28,13 +37,27 @@ def article(word: str) -> str:
     return "an" if word[:1].lower() in "aeiou" and not CONSONANT_SOUND.match(word) else "a"
 
 
+def _one_or_several(value: Any) -> str:
+    return "values" if isinstance(value, list) else "value"
+
+
+# Told apart by a function, so that an error speaks of the form that was written.
+StandsFor = Annotated[
+    Annotated[Value, Tag("value")]
+    | Annotated[list[Value], Field(min_length=1), AfterValidator(unique), Tag("values")],
+    Discriminator(_one_or_several),
+]
+
+
 class LabelClass(StrictModel):
     """One class: its name, the words the model is shown, and the attribute values it stands for."""
 
     name: str = Field(min_length=1, description="Unique in the label set; the name in every table.")
     text: str = Field(default="", description="What a template's {label} becomes; the name if left out.")
-    is_: dict[str, str] = Field(
-        default={}, alias="is", description="Attribute values this class is right for."
+    is_: dict[str, StandsFor] = Field(
+        default={},
+        alias="is",
+        description="By attribute: the value this class is right for, or several, {age: [50-59, 60-69]}.",
     )
     article: Literal["auto", "a", "an", "none"] = "auto"
     synonyms: list[str] = Field(
@@ -45,6 +68,11 @@ class LabelClass(StrictModel):
     @classmethod
     def _tidy(cls, value: str) -> str:
         return " ".join(value.split())
+
+    def stands_for(self, attribute: str) -> tuple[str, ...]:
+        """The values of an attribute that this class is right for; none where it never is."""
+        values = self.is_.get(attribute, [])
+        return (values,) if isinstance(values, str) else tuple(values)
 
     @property
     def words(self) -> str:
@@ -92,11 +120,14 @@ class DesignEdit(StrictModel):
 class LabelSet(StrictModel):
     """Classes in named sets. What a class means lies in its set and its name, never in its position.
 
+    Several classes may stand for the same values, and are then all right for them; what two classes stand for
+    may not overlap in part.
+
     Raises
     ------
     ValueError
-        A class occurs twice or in two sets, a set has an unknown name or no class, or there are fewer
-        than two classes.
+        A class occurs twice or in two sets, a set has an unknown name or no class, there are fewer than two
+        classes, or two stand for one value of an attribute, but only one of them for another.
     """
 
     name: str
@@ -126,6 +157,7 @@ class LabelSet(StrictModel):
                     )
                 home[item.name] = set_name
         self._check_words()
+        self._check_values()
         if len(home) < 2:
             message = f"a label set needs at least two classes, {self.name!r} has {len(home)}"
             raise misplaced(["sets"], message, remedy="add a class")
@@ -142,6 +174,23 @@ class LabelSet(StrictModel):
                     remedy = "give one of them another 'text', or drop it"
                     raise misplaced(["sets", set_name, position], message, remedy=remedy)
 
+    def _check_values(self) -> None:
+        """Classes that share a value of an attribute share all: otherwise its truths are no partition."""
+        first: dict[tuple[str, str], LabelClass] = {}
+        for set_name, classes in self.sets.items():
+            for position, item in enumerate(classes):
+                for attribute, value in (
+                    (name, value) for name in item.is_ for value in item.stands_for(name)
+                ):
+                    other = first.setdefault((attribute, value), item)
+                    if set(other.stands_for(attribute)) != set(item.stands_for(attribute)):
+                        raise misplaced(
+                            ["sets", set_name, position, "is", attribute],
+                            f"{other.name!r} and {item.name!r} both stand for {attribute} {value!r}, "
+                            "but not for the same other values",
+                            remedy="leave the value to one of them, or give both the same values",
+                        )
+
     @property
     def classes(self) -> list[LabelClass]:
         return [item for classes in self.sets.values() for item in classes]
@@ -156,7 +205,7 @@ class LabelSet(StrictModel):
 
     def covered(self, attribute: str) -> set[str]:
         """The values of an attribute that some class stands for."""
-        return {item.is_[attribute] for item in self.classes if attribute in item.is_}
+        return {value for item in self.classes for value in item.stands_for(attribute)}
 
     def edited(self, edit: DesignEdit) -> LabelSet:
         """The label set after an edit.

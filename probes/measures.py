@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from probes.contrastive import Correction
 from probes.errors import check_known, misplaced
 from probes.label_sets import DesignEdit, LabelSet, WrittenClass, is_harm
-from probes.probe_base import ProbeBase, Value, unique
+from probes.probe_base import ProbeBase, Uncovered, Value, unique
 from probes.ranking import Reference, TieRule, ZeroRule
 from probes.words import WordList, load_words, shipped_words
 
@@ -106,6 +106,10 @@ class WithTruth(Classified):
     """A probe whose classes are right or wrong."""
 
     truth: str = Field(description="The attribute that holds the right answer.")
+    uncovered: Uncovered = Field(
+        default="exclude",
+        description="Images whose truth no class stands for: exclude and count them, or refuse to run.",
+    )
 
     def check(self, suite: Suite, place: list[int | str]) -> None:
         super().check(suite, place)

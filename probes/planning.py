@@ -14,6 +14,7 @@ from probes.datasets.embedded import EmbeddedDataset
 from probes.given import given_prompts
 from probes.kinds import KINDS
 from probes.label_sets import LabelSet
+from probes.measures import WithTruth
 from probes.probe_base import ProbeBase
 from probes.schema import Suite
 from probes.selection import TRUTH, Selection, select
@@ -71,7 +72,11 @@ class ProbePlan:
             return []
         present = set(self.selection.cells[TRUTH])
         items = {item.name: item for design in self.designs.values() for item in design.classes}
-        return sorted(name for name, item in items.items() if item.is_.get(truth, "") not in {"", *present})
+        return sorted(
+            name
+            for name, item in items.items()
+            if (values := item.stands_for(truth)) and not present & set(values)
+        )
 
     def events(self, design: str) -> dict[str, list[str]]:
         """Set events: every named set of some design, and every outcome that joins several sets."""
@@ -169,11 +174,14 @@ def plan(suite: Suite, dataset: DemographicDataset) -> Plan:
     """
     classifying = [_plan_probe(suite, probe, dataset) for probe in suite.classification]
     others = [probe for probe in suite.probes if not isinstance(probe, Probe)]
-    measures = [
-        MeasurePlan(probe, select(probe, dataset), frozenset(KINDS[probe.kind].texts(probe, suite, dataset)))
-        for probe in others
-    ]
+    measures = [_plan_measure(suite, probe, dataset) for probe in others]
     return Plan(suite, dataset, classifying, measures)
+
+
+def _plan_measure(suite: Suite, probe: ProbeBase, dataset: DemographicDataset) -> MeasurePlan:
+    texts = frozenset(KINDS[probe.kind].texts(probe, suite, dataset))
+    designs = {"default": probe.classes(suite)} if isinstance(probe, WithTruth) else None
+    return MeasurePlan(probe, select(probe, dataset, designs), texts)
 
 
 def _plan_probe(suite: Suite, probe: Probe, dataset: DemographicDataset) -> ProbePlan:

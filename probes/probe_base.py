@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
@@ -27,6 +27,10 @@ def unique(values: list[Any]) -> list[Any]:
     if repeated := [value for i, value in enumerate(values) if value in values[:i]]:
         raise ValueError(f"{repeated[0]!r} is there twice")
     return values
+
+
+Uncovered = Literal["refuse", "exclude"]
+"""What to do where no class stands for a truth: refuse to run, or leave its images out and count them."""
 
 
 class Exclusion(StrictModel):

@@ -13,6 +13,7 @@ from clipmodel.yamlfile import closest
 from probes.classification import Probe
 from probes.datasets.base import ID, DemographicDataset
 from probes.label_sets import LabelSet
+from probes.measures import WithTruth
 from probes.probe_base import Exclusion, Filter, ProbeBase
 from probes.records import ALL, BEST, EVENT_COLUMNS, KEYS, MISSING, NO_TRUTH, OVERALL, REST
 
@@ -46,7 +47,7 @@ class Selection:
 
     @property
     def n_without_truth(self) -> int:
-        """Images left out because their truth has no label or does not show."""
+        """Images left out because their truth has no label, does not show, or has no class."""
         rows = self.excluded["reason"].str.startswith(NO_TRUTH_REASON)
         return int(self.excluded.loc[rows, "n"].sum())
 
@@ -74,18 +75,19 @@ class Selection:
 def select(
     probe: ProbeBase, dataset: DemographicDataset, designs: Mapping[str, LabelSet] | None = None
 ) -> Selection:
-    """Apply a probe to a data set; `designs` is needed where the probe has a truth.
+    """Apply a probe to a data set; `designs` are the label sets whose classes its truth is judged by.
 
-    An image whose truth has no label, or does not show, is left out. An image without a group attribute
-    stays, and counts as "(missing)" in it.
+    An image whose truth has no label, or does not show, is left out; so is one whose truth no class of some
+    design stands for, where the probe says so. An image without a group attribute stays, and counts as
+    "(missing)" in it.
 
     Raises
     ------
     UserError
         An attribute or value is not in the data, no image is selected, a reference group has no image, or
-        a truth is covered by no class of a design.
+        a truth is covered by no class of a design and the probe does not leave its images out.
     """
-    truth = probe.truth if isinstance(probe, Probe) else None
+    truth = probe.truth if isinstance(probe, Probe | WithTruth) else None
     for attribute in [*probe.where, *probe.attributes, *([truth] if truth else [])]:
         if attribute not in dataset.attributes:
             raise UserError(
@@ -104,10 +106,10 @@ def select(
     if not len(rows):
         raise UserError(f"probe {probe.name!r} selects no image: {where_text(probe)}", remedy="relax 'where'")
     excluded = [_not_loaded(probe, dataset)]
-    if truth:
-        excluded.append(_without_truth(dataset, rows, probe, truth=truth))
-        rows = rows[dataset.values(truth).iloc[rows].notna().to_numpy()]
-        _check_truth(probe, dataset, rows, designs or {}, truth=truth)
+    if isinstance(probe, Probe | WithTruth) and truth:
+        reasons = _reasons_against(probe, dataset, rows, designs or {}, truth=truth)
+        excluded.append(_without_truth(dataset, rows, probe, reasons))
+        rows = rows[reasons.isna().to_numpy()]
     _check_groups(probe, dataset, rows)
     excluded.append(_missing_groups(dataset, rows, probe.attributes))
     labels = _labels(dataset, rows, probe.attributes)
@@ -178,10 +180,53 @@ def _missing_groups(dataset: DemographicDataset, rows: np.ndarray, attributes: S
     return _count(pd.concat(parts)) if parts else _count(pd.DataFrame({"reason": pd.Series(dtype="str")}))
 
 
+def _reasons_against(
+    probe: Probe | WithTruth,
+    dataset: DemographicDataset,
+    rows: np.ndarray,
+    designs: Mapping[str, LabelSet],
+    *,
+    truth: str,
+) -> pd.Series:
+    """[N] why the answer to an image cannot be judged, NaN where it can."""
+    missing = _reasons(dataset, rows, truth)
+    if missing.notna().all():
+        raise UserError(
+            f"probe {probe.name!r}: none of the selected images shows its {truth}",
+            remedy="choose another truth, or relax 'where'",
+        )
+    values = dataset.values(truth).iloc[rows].reset_index(drop=True)
+    uncovered = _uncovered(probe, set(values.dropna()), designs, truth=truth)
+    reasons = missing.fillna(values.map(uncovered).astype("str"))
+    if reasons.notna().all():
+        raise UserError(
+            f"probe {probe.name!r}: no class stands for the {truth} of any selected image",
+            remedy=f"they have {', '.join(sorted(uncovered)[:10])}",
+        )
+    return NO_TRUTH_REASON + reasons
+
+
+def _uncovered(
+    probe: Probe | WithTruth, present: set[str], designs: Mapping[str, LabelSet], *, truth: str
+) -> dict[str, str]:
+    """Truths for which some design has no class, each with the reason to leave its images out."""
+    reasons: dict[str, str] = {}
+    for name, design in designs.items():
+        uncovered = sorted(present - design.covered(truth))
+        if uncovered and probe.uncovered == "refuse":
+            raise UserError(
+                f"probe {probe.name!r}, design {name!r}: no class for {truth} {', '.join(uncovered)}",
+                remedy=f"give a class 'is: {{{truth}: {uncovered[0]}}}', narrow 'where', or leave these "
+                "images out with 'uncovered: exclude'",
+            )
+        where = f" in the design {name}" if len(designs) > 1 else ""
+        reasons = {value: f"no class for {truth} {value}{where}" for value in uncovered} | reasons
+    return reasons
+
+
 def _without_truth(
-    dataset: DemographicDataset, rows: np.ndarray, probe: ProbeBase, *, truth: str
+    dataset: DemographicDataset, rows: np.ndarray, probe: ProbeBase, reasons: pd.Series
 ) -> pd.DataFrame:
-    reasons = NO_TRUTH_REASON + _reasons(dataset, rows, truth)
     labels = _labels(dataset, rows, probe.attributes)
     labels.insert(0, "reason", reasons)
     return _count(labels[reasons.notna()])
@@ -190,28 +235,6 @@ def _without_truth(
 def _count(table: pd.DataFrame) -> pd.DataFrame:
     """Distinct rows and how often each occurs, in the order they occur."""
     return table.groupby(list(table.columns), sort=False, observed=True).size().reset_index(name="n")
-
-
-def _check_truth(
-    probe: ProbeBase,
-    dataset: DemographicDataset,
-    rows: np.ndarray,
-    designs: Mapping[str, LabelSet],
-    *,
-    truth: str,
-) -> None:
-    if not len(rows):
-        raise UserError(
-            f"probe {probe.name!r}: none of the selected images shows its {truth}",
-            remedy="choose another truth, or relax 'where'",
-        )
-    values = set(dataset.values(truth).iloc[rows])
-    for name, design in designs.items():
-        if uncovered := sorted(values - design.covered(truth)):
-            raise UserError(
-                f"probe {probe.name!r}, design {name!r}: no class for {truth} {', '.join(uncovered)}",
-                remedy=f"give a class 'is: {{{truth}: {uncovered[0]}}}', or narrow 'where'",
-            )
 
 
 def _check_groups(probe: ProbeBase, dataset: DemographicDataset, rows: np.ndarray) -> None:

@@ -61,8 +61,8 @@ def _right(planned: ProbePlan, design: str, names: Sequence[str], cells: pd.Data
     truth = planned.probe.truth
     if truth is None:
         return None
-    meant = {item.name: item.is_.get(truth) for item in planned.designs[design].classes}
-    return np.array([[meant[name] == value for name in names] for value in cells[TRUTH]], bool)
+    meant = {item.name: item.stands_for(truth) for item in planned.designs[design].classes}
+    return np.array([[value in meant[name] for name in names] for value in cells[TRUTH]], bool)
 
 
 def calibrate(

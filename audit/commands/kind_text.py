@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from string import Template
 
-from audit.commands.suite_text import HARM_SET, OWN_LABEL_SET
+from audit.commands.suite_head import HARM_SET, OWN_LABEL_SET, Words, as_yaml, head, label_sets
 
 WORDS_KINDS = ("association", "ranking")
 CLASSES_KINDS = ("counterfactual", "group_accuracy", "picture_size", "conditionals")
@@ -17,13 +16,7 @@ KINDS = (*WORDS_KINDS, *CLASSES_KINDS, *PROMPT_KINDS)
 
 SUITE = Template(
     """\
-# A probe suite for CLIP Audit. `clip-audit probe check FILE` says whether it can run and what it would ask;
-# `clip-audit probe schema` has every key of every kind.
-suite: $name
-title: $title
-data: $data  # --data takes its place; see `clip-audit data list`
-seed: 0
-
+$head
 # How a word becomes a prompt: {a} is the article, {label} the word. Each template is asked on its own.
 templates:
   plain: ["{a} {label}"]
@@ -67,6 +60,7 @@ SETTINGS = {
     "group_accuracy": """\
     label_set: $label_set
     truth: $truth  # the attribute that holds the right answer
+    uncovered: exclude  # images whose truth no class stands for; refuse does not run then
     templates: [plain]
     k: [1]  # the right class among the K most similar; fewer than there are classes
     buckets: {}  # attributes that are numbers, with cut points: {income: [200, 685]}
@@ -74,6 +68,7 @@ SETTINGS = {
     "picture_size": """\
     label_set: $label_set
     truth: $truth  # the attribute that holds the right answer
+    uncovered: exclude  # images whose truth no class stands for; refuse does not run then
     templates: [plain]
     sizes: [64, 32, 16]  # longer sides in pixels, besides the pictures as they are
 """,
@@ -94,17 +89,6 @@ SETTINGS = {
     caption: "a person with {pronoun} work"  # {pronoun} once; other slots are attributes of the image
 """,
 }
-LABEL_SETS = Template(
-    """
-# Classes, in named sets. `is` says which value of the truth a class stands for.
-label_sets:
-  $own:
-    title: $title
-    source: written for this suite
-    note: ""  # why these words are there; shown in the report
-    sets:
-$sets"""
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,26 +130,30 @@ class KindAnswers:
 def kind_suite_text(answers: KindAnswers) -> str:
     """The suite as YAML."""
     own_classes = answers.kind in CLASSES_KINDS and not answers.shipped
+    words = Words(
+        classes=answers.words, harmful=answers.harmful, truth=answers.truth,
+        truth_values=answers.truth_values,
+    )  # fmt: skip
     settings = Template(SETTINGS[answers.kind]).substitute(
-        words=answers.shipped or _json({"offered": list(answers.words)}),
+        words=answers.shipped or as_yaml({"offered": list(answers.words)}),
         label_set=answers.shipped or OWN_LABEL_SET,
         truth=answers.truth,
         attribute=answers.attribute,
-        same=_json(list(answers.same)),
-        outcomes=_json(_outcomes(answers)),
-        prompts=_json([f"a {word}" for word in answers.words]),
-        pronouns=_json(dict(zip(answers.truth_values, answers.words, strict=False))),
+        same=as_yaml(list(answers.same)),
+        outcomes=as_yaml(_outcomes(answers)),
+        prompts=as_yaml([f"a {word}" for word in answers.words]),
+        pronouns=as_yaml(dict(zip(answers.truth_values, answers.words, strict=False))),
     )
     return SUITE.substitute(
-        name=_json(answers.name),
-        title=_json(answers.title),
-        data=_json(answers.data),
-        question=_json(answers.question),
+        head=head(name=answers.name, title=answers.title, data=answers.data),
+        name=as_yaml(answers.name),
+        title=as_yaml(answers.title),
+        question=as_yaml(answers.question),
         kind=answers.kind,
         where=answers.where,
-        label_sets=_label_sets(answers) if own_classes else "",
+        label_sets=label_sets(words, title=answers.title) if own_classes else "",
         settings=settings,
-        groups=_json([list(spec) for spec in answers.groups]),
+        groups=as_yaml([list(spec) for spec in answers.groups]),
     )
 
 
@@ -173,21 +161,3 @@ def _outcomes(answers: KindAnswers) -> dict[str, list[str]]:
     if answers.harmful:
         return {"harm": [HARM_SET]}
     return {"identity": ["identity"]} if answers.kind == "conditionals" else {}
-
-
-def _label_sets(answers: KindAnswers) -> str:
-    lines = ["      identity:", *(f"        - {_class(word, answers)}" for word in answers.words)]
-    if answers.harmful:
-        lines += [f'      "{HARM_SET}":', *(f"        - {_json(word)}" for word in answers.harmful)]
-    return LABEL_SETS.substitute(own=OWN_LABEL_SET, title=_json(answers.title), sets="\n".join(lines) + "\n")
-
-
-def _class(word: str, answers: KindAnswers) -> str:
-    if answers.truth and word in answers.truth_values:
-        return f"{{name: {_json(word)}, is: {{{answers.truth}: {_json(word)}}}}}"
-    return _json(word)
-
-
-def _json(value: object) -> str:
-    """JSON is YAML too."""
-    return json.dumps(value, ensure_ascii=False)

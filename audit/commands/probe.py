@@ -14,6 +14,7 @@ from audit.commands import probe_new, terminal
 
 if TYPE_CHECKING:
     from probes.classification import Probe
+    from probes.label_sets import LabelClass
     from probes.planning import MeasurePlan, Plan, ProbePlan
     from probes.probe_base import ProbeBase
     from probes.schema import Suite
@@ -135,8 +136,8 @@ def _described_classes(suite: Suite, probe: Probe) -> Iterator[tuple[str, str]]:
     labels = suite.label_set(probe.label_set)
     yield "truth", probe.truth or "none"
     yield "label set", f"{labels.name}: {labels.title or 'untitled'}"
-    for name, classes in labels.members().items():
-        yield f"  {name}", ", ".join(classes)
+    for name, classes in labels.sets.items():
+        yield f"  {name}", ", ".join(_shown(item, probe.truth) for item in classes)
     for name in suite.templates_of(probe):
         examples = [render(text, labels.classes[0]) for text in suite.template_texts[name]]
         yield "template", f"{name}: {_some(examples)}"
@@ -145,6 +146,12 @@ def _described_classes(suite: Suite, probe: Probe) -> Iterator[tuple[str, str]]:
     yield "rules", ", ".join(probe.rules)
     for name, outcome in probe.outcomes.items():
         yield "outcome", name + (f": {', '.join(outcome.sets)}" if outcome.sets else "")
+
+
+def _shown(item: LabelClass, truth: str | None) -> str:
+    """The name of a class, and what it stands for where that is not one value."""
+    values = item.stands_for(truth) if truth else ()
+    return f"{item.name} ({' or '.join(values)})" if len(values) > 1 else item.name
 
 
 def _some(texts: Sequence[str], most: int = 3) -> str:

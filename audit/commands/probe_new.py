@@ -68,45 +68,22 @@ def new(
     if path.exists():
         raise UserError(f"{path}: already there", remedy="name a new file")
 
-    def ask(given: str | None, prompt: str, default: str) -> str:
-        if given is not None or defaults:
-            return default if given is None else given
-        return _prompt(prompt, default)
-
     from probes.datasets import load_dataset
 
+    ask = _asker(defaults=defaults)
     title = ask(title, "Title of the suite", path.stem.replace("-", " ").replace("_", " "))
     data = ask(data, "Data set (see clip-audit data list)", "emoji")
     dataset = load_dataset(data)
-    known = ", ".join(dataset.attributes)
     kind = _kind(ask(kind, f"Kind of probe: {', '.join((CLASSIFICATION, *KINDS))}", CLASSIFICATION))
-    if kind != CLASSIFICATION:
-        given = Given(truth=truth, question=question, classes=classes, harmful=harmful, groups=groups,
-                      attribute=attribute)  # fmt: skip
-        text = kind_suite_text(
-            _kind_answers(ask, given, dataset, name=path.stem, title=title, data=data, kind=kind)
-        )
-        _write_checked(path, text, dataset)
-        _say_written(path)
-        return
-    truth = _truth(ask(truth, f"Attribute with the right answer: {known}", NONE), dataset)
-    question = ask(question, "What is asked, in one sentence", _default_question(truth))
-    label_set, own_classes = _classes(ask, classes, dataset.levels(truth) if truth else [])
-    answers = Answers(
-        name=path.stem,
-        title=title,
-        question=question,
-        data=data,
-        label_set=label_set,
-        classes=own_classes,
-        harmful=[] if label_set else _words(ask(harmful, "Harmful words to offer besides", NONE)),
-        truth=truth,
-        truth_values=dataset.levels(truth) if truth else [],
-        truth_is_complete=truth is None or bool(dataset.frame[truth].notna().all()),
-        groups=_groups(ask(groups, "Attributes to compare by", _default_groups(dataset, truth))),
-    )
-    _write_checked(path, suite_text(answers), dataset)
-    _say_written(path)
+    given = Given(truth=truth, question=question, classes=classes, harmful=harmful, groups=groups,
+                  attribute=attribute)  # fmt: skip
+    begun = {"name": path.stem, "title": title, "data": data}
+    if kind == CLASSIFICATION:
+        text = suite_text(_answers(ask, given, dataset, **begun))
+    else:
+        text = kind_suite_text(_kind_answers(ask, given, dataset, kind=kind, **begun))
+    _write_checked(path, text, dataset)
+    terminal.out().print(f"Wrote {path}\nNext:  clip-audit probe check {path}", soft_wrap=True, markup=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +96,34 @@ class Given:
     harmful: str | None
     groups: str | None
     attribute: str | None
+
+
+def _asker(*, defaults: bool) -> Ask:
+    """Asks for what is not given, or takes its default where nothing is to be asked."""
+
+    def ask(given: str | None, prompt: str, default: str) -> str:
+        if given is not None or defaults:
+            return default if given is None else given
+        return _prompt(prompt, default)
+
+    return ask
+
+
+def _answers(
+    ask: Ask, given: Given, dataset: DemographicDataset, *, name: str, title: str, data: str
+) -> Answers:
+    """Ask what a probe that classifies needs."""
+    known = ", ".join(dataset.attributes)
+    truth = _truth(ask(given.truth, f"Attribute with the right answer: {known}", NONE), dataset)
+    question = ask(given.question, "What is asked, in one sentence", _default_question(truth))
+    label_set, classes = _classes(ask, given.classes, dataset.levels(truth) if truth else [])
+    return Answers(
+        name=name, title=title, question=question, data=data, label_set=label_set, classes=classes,
+        harmful=[] if label_set else _words(ask(given.harmful, "Harmful words to offer besides", NONE)),
+        truth=truth, truth_values=dataset.levels(truth) if truth else [],
+        truth_is_complete=truth is None or bool(dataset.frame[truth].notna().all()),
+        groups=_groups(ask(given.groups, "Attributes to compare by", _default_groups(dataset, truth))),
+    )  # fmt: skip
 
 
 def _kind_answers(
@@ -188,10 +193,6 @@ def _known(answer: str, dataset: DemographicDataset) -> str:
     if found is None:
         raise UserError("this kind of probe needs an attribute", remedy=f"one of: {dataset.attributes}")
     return found
-
-
-def _say_written(path: Path) -> None:
-    terminal.out().print(f"Wrote {path}\nNext:  clip-audit probe check {path}", soft_wrap=True, markup=False)
 
 
 def _prompt(prompt: str, default: str) -> str:

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from string import Template
 
-OWN_LABEL_SET = "own"
-HARM_SET = "harm: offered"
+from audit.commands.suite_head import HARM_SET, OWN_LABEL_SET, Words, as_yaml, head, label_sets
 
 SUITE = Template(
     """\
-# A probe suite for CLIP Audit. `clip-audit probe check FILE` says whether it can run and what it would ask;
-# `clip-audit probe schema` has every key.
-suite: $name
-title: $title
-data: $data  # --data takes its place; see `clip-audit data list`
-seed: 0
-
+$head
 # How a class becomes a prompt: {a} is the article, {label} the class. The embeddings of several texts under
 # one name are averaged.
 templates:
@@ -46,16 +38,11 @@ $truth    label_set: $label_set
     min_group: 3  # groups with fewer images get no rate
 """
 )
-LABEL_SETS = Template(
-    """
-# Classes, in named sets. `is` says which value of the truth a class stands for.
-label_sets:
-  $own:
-    title: $title
-    source: written for this suite
-    note: ""  # why these words are there; shown in the report
-    sets:
-$sets"""
+TRUTH = Template(
+    """\
+    truth: $truth  # the attribute that holds the right answer
+    uncovered: refuse  # images whose truth no class stands for; exclude leaves them out and counts them
+"""
 )
 THRESHOLDS = """
 # For the rule "probability": a class counts where its probability reaches the threshold.
@@ -101,39 +88,21 @@ def suite_text(answers: Answers) -> str:
     misclassified = ["misclassified: {}"] if answers.truth else []
     harm = [f'harm: ["{HARM_SET}"]'] if answers.harmful else []
     partial_truth = answers.truth and not answers.truth_is_complete
+    words = Words(
+        classes=answers.classes, harmful=answers.harmful, truth=answers.truth,
+        truth_values=answers.truth_values,
+    )  # fmt: skip
     return SUITE.substitute(
-        name=_quoted(answers.name),
-        title=_quoted(answers.title),
-        data=_quoted(answers.data),
-        question=_quoted(answers.question),
-        label_sets="" if answers.label_set else _label_sets(answers),
+        head=head(name=answers.name, title=answers.title, data=answers.data),
+        name=as_yaml(answers.name),
+        title=as_yaml(answers.title),
+        question=as_yaml(answers.question),
+        label_sets="" if answers.label_set else label_sets(words, title=answers.title),
         thresholds=THRESHOLDS if answers.harmful else "",
         where=f'{{{answers.truth}: {{not: ["(missing)"]}}}}' if partial_truth else "{}",
-        truth=f"    truth: {answers.truth}  # the attribute that holds the right answer\n"
-        if answers.truth
-        else "",
+        truth=TRUTH.substitute(truth=answers.truth) if answers.truth else "",
         label_set=answers.label_set or OWN_LABEL_SET,
         rules="[argmax, probability]" if answers.harmful else "[argmax]",
-        groups=json.dumps(answers.groups, ensure_ascii=False),
+        groups=as_yaml(answers.groups),
         outcomes=f"{{{', '.join([*misclassified, *harm])}}}",
     )
-
-
-def _label_sets(answers: Answers) -> str:
-    lines = ["      identity:", *(f"        - {_class(word, answers)}" for word in answers.classes)]
-    if answers.harmful:
-        lines += [f'      "{HARM_SET}":', *(f"        - {_quoted(word)}" for word in answers.harmful)]
-    return LABEL_SETS.substitute(
-        own=OWN_LABEL_SET, title=_quoted(answers.title), sets="\n".join(lines) + "\n"
-    )
-
-
-def _class(word: str, answers: Answers) -> str:
-    if answers.truth and word in answers.truth_values:
-        return f"{{name: {_quoted(word)}, is: {{{answers.truth}: {_quoted(word)}}}}}"
-    return _quoted(word)
-
-
-def _quoted(text: str) -> str:
-    """A string of JSON is one of YAML too."""
-    return json.dumps(text, ensure_ascii=False)

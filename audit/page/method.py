@@ -8,6 +8,7 @@ from typing import Any, Final
 import pandas as pd
 
 from audit import formatting as fmt
+from audit.counts import OR, truths_of_class
 from audit.page import parts
 
 CODE_TERMS: Final = frozenset(
@@ -43,13 +44,16 @@ def question(probe: Mapping[str, Any]) -> dict[str, Any]:
         "question": probe["question"],
         "where": probe.get("where_text") or "all",
         "truth": fmt.words(probe["truth"]) if probe["truth"] else "none: the question has no right answer",
+        "has_truth": bool(probe["truth"]),
         "groups": "; ".join(fmt.words(" x ".join(group)) for group in probe["groups"]),
         "label_set": probe["label_set"],
         "source": (probe["label_set_source"] or "").strip(),
         "note": probe["note"],
         "sets": list(sets.items()),
         "harmful": probe.get("harmful", False) or any(outcome["harmful"] for outcome in probe["outcomes"]),
-        "classes": probe["classes"],
+        "classes": [
+            {**one, "stands_for": OR.join(truths_of_class(probe)[one["name"]])} for one in probe["classes"]
+        ],
         "prompts": probe.get("prompts", []),
         "n_words": len(probe["classes"]) or sum(map(len, sets.values())),
         "templates": probe["templates"],

@@ -64,34 +64,28 @@ def _numbers(probe: ProbeBase, dataset: DemographicDataset, attribute: str) -> n
     return numbers.to_numpy(float)
 
 
-def _judged(
-    probe: WithTruth, suite: Suite, dataset: DemographicDataset, rows: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Which rows have a truth that a class stands for, and the place of that class, [N'] each.
+def _right(probe: WithTruth, suite: Suite, dataset: DemographicDataset, rows: np.ndarray) -> np.ndarray:
+    """[N] the place of the class that stands for the truth of each row; rows without one are not selected.
 
     Where several classes stand for one value, the first by name does: one answer is right here.
     """
     place: dict[str, int] = {}
     for i, item in enumerate(sorted(probe.classes(suite).classes, key=lambda item: item.name)):
-        if probe.truth in item.is_:
-            place.setdefault(item.is_[probe.truth], i)
-    truth = dataset.values(probe.truth).iloc[rows].map(place)
-    known = truth.notna().to_numpy()
-    return known, truth[known].to_numpy(int)
+        for value in item.stands_for(probe.truth):
+            place.setdefault(value, i)
+    return dataset.values(probe.truth).iloc[rows].map(place).to_numpy(int)
 
 
 def run_group_accuracy(probe: GroupAccuracyProbe, given: Given) -> pd.DataFrame:
     """Top-K accuracy over all, by group and by bucket, and the worst group of each division."""
     rows: list[Row] = []
     for template, shown in class_prompts(probe, given.suite, given.dataset).items():
-        known, truth = _judged(probe, given.suite, given.dataset, given.images.rows)
-        similarities = given.images.embeddings[known] @ vectors(shown, given.embedded).T
+        truth = _right(probe, given.suite, given.dataset, given.images.rows)
+        similarities = given.images.embeddings @ vectors(shown, given.embedded).T
         for k in [k for k in probe.k if k < len(shown)]:
             hits = top_k_hits(similarities, truth, k)
-            found = list(rate_rows(probe, given.dataset, given.images.rows[known], f"top-{k} accuracy", hits))
-            found += list(
-                _bucketed(probe, given.dataset, given.images.rows[known], f"top-{k} accuracy", hits)
-            )
+            found = list(rate_rows(probe, given.dataset, given.images.rows, f"top-{k} accuracy", hits))
+            found += list(_bucketed(probe, given.dataset, given.images.rows, f"top-{k} accuracy", hits))
             found += list(_worst(probe, found, f"top-{k} accuracy"))
             rows += [one | {"template": template, "k": k} for one in found]
     if not rows:
@@ -137,12 +131,12 @@ def run_picture_size(probe: PictureSizeProbe, given: Given) -> pd.DataFrame:
     """Accuracy on the original pictures and on each coarser version of the same ones."""
     rows: list[Row] = []
     for template, shown in class_prompts(probe, given.suite, given.dataset).items():
-        known, truth = _judged(probe, given.suite, given.dataset, given.images.rows)
+        truth = _right(probe, given.suite, given.dataset, given.images.rows)
         classes = vectors(shown, given.embedded).T
         for size, pictures in [(np.nan, given.images.embeddings), *given.images.coarse.items()]:
-            hits = top_k_hits(pictures[known] @ classes, truth, 1)
+            hits = top_k_hits(pictures @ classes, truth, 1)
             item = "original" if np.isnan(size) else f"{size:g} px"
             note = "as they are" if np.isnan(size) else f"shrunk so that the longer side has {size:g} px"
             more = {"item": item, "k": size, "note": note, "template": template}
-            rows += rate_rows(probe, given.dataset, given.images.rows[known], "accuracy", hits, **more)
+            rows += rate_rows(probe, given.dataset, given.images.rows, "accuracy", hits, **more)
     return pd.DataFrame(rows)

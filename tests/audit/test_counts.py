@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.counts import correct_counts, outcome_counts, truth_of_class
+from audit.counts import correct_counts, joined_truths, outcome_counts, truths_of_class
 from probes.records import MISSING
 from tests.audit.naive import ATTRIBUTES, draw_images, naive_counts, probe_entry, with_holes
 
@@ -87,7 +87,7 @@ def test_sets_that_may_both_be_reached_are_joined_by_the_scoring_only() -> None:
 def test_a_class_is_right_for_the_truth_it_stands_for() -> None:
     classes = [{"name": "magistrate", "truth": "judge"}, {"name": "cook"}, {"name": "judge", "truth": None}]
     probe = probe_entry(classes=classes)
-    assert truth_of_class(probe) == {"magistrate": "judge", "cook": "cook", "judge": None}
+    assert truths_of_class(probe) == {"magistrate": ("judge",), "cook": ("cook",), "judge": ()}
     # The class named judge stands for no truth here, so those answers are wrong; magistrate replaces thief.
     counts = naive_counts(IMAGES).replace({"event": {"thief": "magistrate"}})
     right = next(correct_counts(counts, probe))
@@ -104,3 +104,15 @@ def test_right_answers_are_kept_by_truth() -> None:
             inside = known[(known["gender"] == gender) & (known["truth"] == truth)]
             assert right.n[0, g, t] == len(inside)
             assert right.count[0, g, t] == (inside["prediction"] == truth).sum()
+
+
+def test_values_that_one_class_stands_for_are_one_truth_under_its_design() -> None:
+    classes = [{"name": "judge", "truth": ["judge", "cook"]}, {"name": "cook", "truth": None}]
+    designs = [{"name": "default", "classes": ["judge", "cook"]}, {"name": "other", "classes": ["cook"]}]
+    probe = probe_entry(classes=classes, designs=designs)
+    assert joined_truths(probe, "default") == dict.fromkeys(["judge", "cook"], "cook or judge")
+    assert joined_truths(probe, "other") == {}
+    right = next(correct_counts(naive_counts(IMAGES), probe))
+    known = IMAGES[IMAGES["truth"] != MISSING]
+    assert right.truths == ("cook or judge",)
+    assert (right.n.sum(), right.count.sum()) == (len(known), (known["prediction"] == "judge").sum())

@@ -140,6 +140,16 @@ def test_show_prints_classes_prompts_and_groups(invoke: Invoke, workplace: Path)
         assert words in result.stdout
 
 
+def test_show_says_which_values_a_class_stands_for_where_they_are_several(
+    invoke: Invoke, workplace: Path
+) -> None:
+    text = Path("small.yaml").read_text(encoding="utf-8")
+    warm = text.replace("name: red, is: {colour: red}", "name: warm, is: {colour: [red, green]}")
+    assert warm != text
+    Path("warm.yaml").write_text(warm.replace("name: green, is: {colour: green}", "name: green"))
+    assert "warm (red or green), green, blue" in invoke("probe", "show", "warm.yaml").stdout
+
+
 def test_schema_is_a_json_schema_of_suites(invoke: Invoke) -> None:
     schema = json.loads(invoke("probe", "schema").stdout)
     assert {"suite", "probes"} <= set(schema["required"])
