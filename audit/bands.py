@@ -87,11 +87,17 @@ def pointwise_level(counts: NDArray[np.int64], n: int, *, rng: np.random.Generat
     between = -np.diff(np.concatenate([[n], np.sort(counts)[::-1], [0]]))
     share = (between + SPREAD / len(between)) / (n + SPREAD)
     drawn = n - np.cumsum(rng.multinomial(n, share, size=DRAWS), axis=1)[:, :-1]
-    smallest = np.ones(DRAWS)
-    for column, rate in zip(drawn.T, 1 - np.cumsum(share)[:-1], strict=True):
-        least = column.min()
-        values = np.arange(least - 1, column.max() + 1)
-        at_most = special.bdtr(values, n, rate)  # NaN below no event, where nothing lies
-        tail = 2 * np.minimum(at_most[1:], 1 - np.nan_to_num(at_most[:-1]))
-        smallest = np.minimum(smallest, tail[column - least])
+    smallest = _tails(drawn, n, 1 - np.cumsum(share)[:-1]).min(axis=1)
     return float(min(np.quantile(smallest, LEVEL, method="lower"), LEVEL))
+
+
+def _tails(drawn: NDArray[np.int64], n: int, rates: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Two-sided binomial tails [B, T] of counts drawn [B, T] with T rates."""
+    least, most = drawn.min(axis=0), drawn.max(axis=0)
+    # Tails are summed once for every count between the extremes of a threshold, beginning with one below.
+    width = most - least + 2
+    start = np.cumsum(width) - width
+    values = np.arange(width.sum()) + np.repeat(least - 1 - start, width)
+    at_most = special.bdtr(values, n, np.repeat(rates, width))  # NaN below no event, where nothing lies
+    tail = 2 * np.minimum(at_most[1:], 1 - np.nan_to_num(at_most[:-1]))
+    return np.asarray(tail[drawn + (start - least)])

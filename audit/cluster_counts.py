@@ -5,8 +5,9 @@ K clusters, S specifications, G groups, P pairs of groups.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Tables = tuple[Floats, Floats]
+_KEYS = [name for name in SPECIFICATION if name != "threshold"]
 
 
 @dataclass(frozen=True)
@@ -76,28 +78,47 @@ class ClusterCounts:
     def _tables(self, groups: GroupCounts, outcome: str | None) -> Iterator[tuple[int, Tables]]:
         """Numbers of the specifications counted by cluster, and their events and images [K, G]."""
         wanted = groups.specifications.assign(**({} if outcome is None else {"outcome": outcome}))
-        wanted = wanted.reset_index(drop=True)[wanted["threshold"].isna().to_numpy()]
-        keys = [name for name in SPECIFICATION if name != "threshold"]
-        own = self.frame[self.frame["probe"].isin(set(wanted["probe"]))]
-        parts = dict(iter(own.groupby(keys, observed=True, sort=False))) if len(own) else {}
-        for number, key in zip(wanted.index, wanted[keys].itertuples(index=False, name=None), strict=True):
-            if key in parts:
-                yield int(number), _dense(parts[key], groups)
+        counted = np.flatnonzero(wanted["threshold"].isna())
+        group = self._group(groups)
+        keys = wanted[_KEYS].take(counted).itertuples(index=False, name=None)
+        for number, key in zip(counted.tolist(), keys, strict=True):
+            if key in self._rows:
+                yield number, self._dense(self._rows[key], group, len(groups.groups))
 
+    @cached_property
+    def _rows(self) -> dict[Hashable, NDArray[np.intp]]:
+        """Rows of the frame by specification."""
+        groups = self.frame.groupby(_KEYS, observed=True, sort=False)
+        return {key: np.asarray(rows, dtype=np.intp) for key, rows in groups.indices.items()}
 
-def _dense(part: pd.DataFrame, groups: GroupCounts) -> Tables:
-    """One specification's events and images [K, G]; images that miss an attribute are in no group."""
-    group = np.zeros(len(part), dtype=np.intp)
-    for name in groups.by:
-        values = pd.Index(groups.groups[name].unique(), dtype="str")
-        code = values.get_indexer(pd.Index(part[name].astype("str")))
-        group = np.where((group < 0) | (code < 0), -1, group * len(values) + code)
-    part, group = part[group >= 0], group[group >= 0]
-    cluster, present = pd.factorize(part["cluster"])
-    flat = cluster * len(groups.groups) + group
-    shape = (len(present), len(groups.groups))
-    events, images = (
-        np.bincount(flat, weights=part[name].to_numpy(dtype=float), minlength=shape[0] * shape[1])
-        for name in ("count", "n")
-    )
-    return events.reshape(shape).astype(np.float64), images.reshape(shape).astype(np.float64)
+    @cached_property
+    def _codes(self) -> dict[str, tuple[NDArray[np.intp], pd.Index]]:
+        """Of each column of words, a code for every row, and the words."""
+        words = self.frame.drop(columns=["threshold", "n", "count"])
+        found = {str(name): pd.factorize(words[name]) for name in words.columns}
+        return {name: (code, pd.Index(values).astype("str")) for name, (code, values) in found.items()}
+
+    @cached_property
+    def _numbers(self) -> Tables:
+        """Events and images of every row."""
+        return self.frame["count"].to_numpy(dtype=float), self.frame["n"].to_numpy(dtype=float)
+
+    def _group(self, groups: GroupCounts) -> NDArray[np.intp]:
+        """The group of each row of the frame, -1 where an attribute is missing."""
+        group = np.zeros(len(self.frame), dtype=np.intp)
+        for name in groups.by:
+            values = pd.Index(groups.groups[name].unique())
+            code, words = self._codes[name]
+            place = values.get_indexer(words)[code]
+            group = np.where((group < 0) | (place < 0), -1, group * len(values) + place)
+        return group
+
+    def _dense(self, rows: NDArray[np.intp], group: NDArray[np.intp], n_groups: int) -> Tables:
+        """Events and images [K, G] of one specification; images that miss an attribute are in no group."""
+        rows = rows[group[rows] >= 0]
+        cluster, present = pd.factorize(self._codes["cluster"][0][rows])
+        flat = cluster * n_groups + group[rows]
+        shape = (len(present), n_groups)
+        count, n = (values[rows] for values in self._numbers)
+        events, images = (np.bincount(flat, weights=w, minlength=shape[0] * n_groups) for w in (count, n))
+        return events.reshape(shape).astype(np.float64), images.reshape(shape).astype(np.float64)

@@ -63,11 +63,12 @@ class GroupCounts:
 
     def frame(self, attributes: Sequence[str]) -> pd.DataFrame:
         """Keys, attributes, n and count: S * G rows, groups fastest, summed over truths."""
-        groups = len(self.groups)
-        table = self.specifications.loc[self.specifications.index.repeat(groups)].reset_index(drop=True)
+        specification = np.repeat(np.arange(len(self.specifications)), len(self.groups))
+        group = np.tile(np.arange(len(self.groups)), len(self.specifications))
+        table = self.specifications.take(specification).reset_index(drop=True)
+        everybody = pd.Series([ALL], dtype="str").repeat(len(self.groups))
         for name in attributes:
-            values = self.groups[name].to_numpy() if name in self.by else np.full(groups, ALL, dtype=object)
-            table[name] = pd.Series(np.tile(values, len(self.specifications)), dtype="str")
+            table[name] = (self.groups[name] if name in self.by else everybody).take(group).array
         return table.assign(n=self.n.sum(axis=2).ravel(), count=self.count.sum(axis=2).ravel())
 
 
@@ -192,7 +193,10 @@ def _set_cells(rows: pd.DataFrame, outcome: Mapping[str, Any]) -> pd.DataFrame:
 def _split(cells: pd.DataFrame, probe: Probe, *, by_truth: bool = False) -> Iterator[GroupCounts]:
     """Sum the cells for all images, then for each specification of groups."""
     cells = cells.reset_index(drop=True)
-    specification, specifications = _number_rows(cells[list(SPECIFICATION)])
+    keys = cells[list(SPECIFICATION)]
+    specification = number_rows(keys)
+    specifications = keys[~pd.Series(specification).duplicated().to_numpy()].reset_index(drop=True)
+    specifications = specifications.astype({name: "str" for name in SPECIFICATION if name != "threshold"})
     truth, truths = _codes(cells["truth"]) if by_truth else (np.zeros(len(cells), dtype=np.intp), [NO_TRUTH])
     for by in [(), *map(tuple, probe["groups"])]:
         group, groups = _cross(cells, by)
@@ -213,13 +217,13 @@ def _split(cells: pd.DataFrame, probe: Probe, *, by_truth: bool = False) -> Iter
         )
 
 
-def _number_rows(keys: pd.DataFrame) -> tuple[NDArray[np.intp], pd.DataFrame]:
-    """A number from 0 for each distinct row, in order of appearance, and the distinct rows."""
-    groups = keys.groupby(list(keys.columns), dropna=False, observed=True, sort=False)
-    number: NDArray[np.intp] = np.asarray(groups.ngroup(), dtype=np.intp)
-    distinct = keys.drop_duplicates().reset_index(drop=True)
-    words = {name: "str" for name in distinct.columns if name != "threshold"}
-    return number, distinct.astype(words)
+def number_rows(keys: pd.DataFrame) -> NDArray[np.intp]:
+    """A number from 0 for each distinct row, in order of appearance; NaN equals NaN."""
+    number = np.zeros(len(keys), dtype=np.intp)
+    for name in keys.columns:
+        code, values = pd.factorize(keys[name])
+        number, _ = pd.factorize(number * (len(values) + 1) + code + 1)
+    return number
 
 
 def _cross(cells: pd.DataFrame, by: tuple[str, ...]) -> tuple[NDArray[np.intp], pd.DataFrame]:
@@ -239,9 +243,11 @@ def _cross(cells: pd.DataFrame, by: tuple[str, ...]) -> tuple[NDArray[np.intp], 
 def _codes(column: pd.Series) -> tuple[NDArray[np.intp], list[str]]:
     """Codes and values, "(missing)" as -1; in the order of the categories, or else of appearance."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        present = set(column)
-        words = [str(value) for value in column.cat.categories if value in present]
+        code, values = column.cat.codes.to_numpy(), column.cat.categories
     else:
-        words = [str(value) for value in column.unique()]
-    words = [word for word in words if word != MISSING]
-    return pd.Index(words, dtype="str").get_indexer(pd.Index(column.astype("str"))), words
+        code, values = pd.factorize(column)
+    words = [str(value) for value in values]
+    present = np.bincount(code, minlength=len(words)) > 0
+    kept = [word for word, occurs in zip(words, present, strict=True) if occurs and word != MISSING]
+    place = {word: number for number, word in enumerate(kept)}
+    return np.array([place.get(word, -1) for word in words], dtype=np.intp)[code], kept

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from audit.cluster_counts import ClusterCounts
 from audit.contrasts import CONTRAST_COLUMNS, contrasts
-from audit.counts import SPECIFICATION, GroupCounts, Probe, correct_counts, outcome_counts
+from audit.counts import SPECIFICATION, GroupCounts, Probe, correct_counts, number_rows, outcome_counts
 from audit.intervals import adjusted_wilson
 from audit.shrinkage import shrunken_rates
 
@@ -200,5 +200,5 @@ def in_suite_order(tables: list[pd.DataFrame], keys: list[str], last: Mapping[st
     table = pd.concat(whole, ignore_index=True)
     words = [name for name in table.columns if not pd.api.types.is_numeric_dtype(table[name])]
     table = table.astype(dict.fromkeys(words, "str"))
-    position = table.groupby(list(SPECIFICATION), dropna=False, sort=False).ngroup()
-    return table.iloc[np.argsort(position.to_numpy(), kind="stable")].reset_index(drop=True)
+    order = np.argsort(number_rows(table[list(SPECIFICATION)]), kind="stable")
+    return table.take(order).reset_index(drop=True)
