@@ -14,8 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import blended_transform_factory
 
-from audit.formatting import integer
-from audit.svg import FONT_POINTS, ROLES
+from audit.formatting import in_order, integer, points, words
+from audit.svg import FONT_POINTS, ROLES, to_svg
 
 WIDTH_POINTS = 324
 ROW_POINTS = 14.8
@@ -98,6 +98,49 @@ def marked(rows: pd.DataFrame) -> Iterator[tuple[int, dict[str, Any]]]:
         for place, row in enumerate(rows.to_dict("records"))
         if not row["heading"]
     )
+
+
+def ordered(part: pd.DataFrame, *, by: str) -> pd.DataFrame:
+    """The rows in the natural order of the groups of a column, with their labels."""
+    rank = {group: place for place, group in enumerate(in_order(part[by]))}
+    return part.assign(label=part[by].map(words)).loc[part[by].map(rank).sort_values(kind="stable").index]
+
+
+def against_blocks(contrasts: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Contrasts as blocks of a forest plot, one a split and reference."""
+    return [
+        (f"{words(by)}, against {words(reference)}", ordered(part, by="group"))
+        for (by, reference), part in contrasts.groupby(["by", "reference"], sort=False)
+    ]
+
+
+def forest_around_zero(
+    blocks: Sequence[tuple[str, pd.DataFrame]], *, centre: str, low: str, high: str, n: str, axis: str,
+    name: str, title: str, lead: str,
+) -> str:  # fmt: skip
+    """Draw differences of shares, a block of groups under each heading, in percentage points around zero.
+
+    Parameters
+    ----------
+    blocks
+        Headings and rows as `ordered` makes them. A filled diamond marks an adjusted p below .05, an open
+        circle any other; a row whose centre is NaN keeps its place, without a mark.
+    centre, low, high, n
+        The columns to draw.
+    axis
+        The label under the axis.
+    name, title
+        Prefix of the ids inside the drawing, unique on its page; the accessible title.
+    lead
+        What the numbers are, for the accessible description.
+    """
+    rows = stack(blocks)
+    with forest_canvas(rows, n=n) as (figure, ax):
+        ax.axvline(0, color=ROLES["ink"], linewidth=0.9)
+        draw_intervals(ax, rows, centre=centre, low=low, high=high)
+        ax.set_xlabel(axis)
+    texts = [f"{row['label']} {points(row[centre])}" for _, row in marked(rows)]
+    return to_svg(figure, name=name, title=title, description=f"{lead}: {'; '.join(texts)}.")
 
 
 def draw_intervals(

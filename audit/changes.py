@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from audit.counts import JOINT
 from audit.disparity import min_group
@@ -15,16 +16,19 @@ from audit.multiplicity import holm
 from audit.paired import mcnemar_p, newcombe_paired
 from probes.records import MISSING
 
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
 TABLE: Final = ("both", "only_first", "only_second", "neither")
 OF_CHANGE: Final = (
     "by", "group", "n", *TABLE, "rate_first", "rate_second", "change", "low", "high",
-    "p", "p_adjusted", "note",
+    "p", "p_adjusted", "design_effect", "note",
 )  # fmt: skip
 PAIR_KEYS: Final = (
     "probe", "rule", "threshold", "outcome", "design", "template", "other_design", "other_template",
 )  # fmt: skip
 PAIRED_COLUMNS: Final = (*PAIR_KEYS, *OF_CHANGE)
-_ESTIMATES = ["rate_first", "rate_second", "change", "low", "high", "p"]
+_ESTIMATES = ["rate_first", "rate_second", "change", "low", "high", "p", "design_effect"]
 
 
 def paired_table(pairs: pd.DataFrame | None, manifest: Mapping[str, Any]) -> pd.DataFrame:
@@ -83,7 +87,8 @@ def change_table(counts: pd.DataFrame, *, keys: Sequence[str], least: int) -> pd
     Parameters
     ----------
     counts
-        As `joint_by_group` makes them, with the columns of `keys`.
+        As `joint_by_group` makes them, with the columns of `keys`; `design_effect` where images of a cluster
+        are known to go together. Without it images are taken as independent, and the column is NaN.
     keys
         With `by`, the family within which p-values are adjusted.
     least
@@ -92,18 +97,31 @@ def change_table(counts: pd.DataFrame, *, keys: Sequence[str], least: int) -> pd
     Returns
     -------
     The rows with the other columns of `OF_CHANGE`. `change` is the second rate less the first, with
-    Newcombe's paired 95 % interval. `p` is McNemar's exact one, `p_adjusted` Holm's over a family.
+    Newcombe's paired 95 % interval. `p` is McNemar's exact one, `p_adjusted` Holm's over a family. Interval
+    and p are of the counts over the design effect.
     """
     table = counts.astype(dict.fromkeys(TABLE, "int64"))
     both, first, second, neither = (table[name].to_numpy() for name in TABLE)
     n = both + first + second + neither
-    low, high = newcombe_paired(both, first, second, neither)
+    if "design_effect" not in table:
+        table = table.assign(design_effect=np.nan)
+    effect = np.nan_to_num(table["design_effect"].to_numpy(dtype=float), nan=1.0)
+    low, high = newcombe_paired(*(cell / effect for cell in (both, first, second, neither)))
     with np.errstate(invalid="ignore"):
         table = table.assign(n=n, rate_first=(both + first) / n, rate_second=(both + second) / n)
     table = table.assign(change=table["rate_second"] - table["rate_first"], low=-high, high=-low)
-    table["p"] = mcnemar_p(first, second)
+    table["p"] = mcnemar_p(*_whole(first, second, effect))
     table.loc[n < least, _ESTIMATES] = np.nan
     families = table.groupby([*keys, "by"], dropna=False, sort=False)["p"]
     table["p_adjusted"] = families.transform(lambda p: holm(p.to_numpy()))
     reason = np.where(n == 0, "no images", np.where(n < least, f"fewer than {least} images", ""))
     return table.assign(note=pd.Series(reason, index=table.index, dtype="str"))
+
+
+def _whole(first: Integers, second: Integers, effect: Floats) -> tuple[Integers, Integers]:
+    """Effective images that changed either way, rounded down in all: McNemar's test counts images."""
+    changed = first + second
+    kept = np.floor(changed / effect)
+    share = np.divide(first, changed, out=np.zeros(len(first)), where=changed > 0)
+    fewer = np.rint(share * kept).astype(np.int64)
+    return fewer, kept.astype(np.int64) - fewer

@@ -64,6 +64,53 @@ def difference_design_effect(x1: ArrayLike, n1: ArrayLike, x2: ArrayLike, n2: Ar
     return _at_least_one(np.where(known, _for_few_clusters(effect, clusters), np.fmax(whole[0], whole[1])))
 
 
+def change_design_effect(
+    change: Floats, counted: NDArray[np.bool_], side: ArrayLike, clusters: ArrayLike
+) -> Floats:
+    """Design effect of the mean of paired changes, or of the difference of two sides' means; at least 1.
+
+    Parameters
+    ----------
+    change
+        [N, W] -1, 0 or 1.
+    counted
+        [N, W] whether the image takes part.
+    side
+        [N] 1 for the group, -1 for its reference if there is one, 0 for other images.
+    clusters
+        [N] codes.
+
+    Returns
+    -------
+    [W]. Where no image of a side changes, or all change alike, its clusters count as one image each.
+    """
+    inside = np.asarray(side) != 0
+    change, counted, side = change[inside], counted[inside], np.asarray(side)[inside]
+    _, cluster = np.unique(np.asarray(clusters)[inside], return_inverse=True)
+    influence, independent, whole = np.zeros_like(change), [], []
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for sign in np.unique(side):
+            own = counted & (side == sign)[:, None]
+            n = own.sum(axis=0)
+            part = np.where(own, (change - (change * own).sum(axis=0) / n) / n, 0.0)
+            influence += sign * part
+            independent.append((part**2).sum(axis=0))
+            whole.append((_by_cluster(own, cluster) ** 2).sum(axis=0) / n)
+        present = np.count_nonzero(_by_cluster(counted, cluster), axis=0)
+        robust = (_by_cluster(influence, cluster) ** 2).sum(axis=0) * present / (present - 1)
+        effect = robust / sum(independent)
+    known = np.all(np.array(independent) > 0, axis=0) & (present > 1)
+    largest = np.fmax.reduce(np.array(whole), axis=0)
+    return _at_least_one(np.where(known, _for_few_clusters(effect, present), largest))
+
+
+def _by_cluster(values: Floats | NDArray[np.bool_], cluster: NDArray[np.intp]) -> Floats:
+    """[N, W] to [K, W] sums."""
+    sums = np.zeros((int(cluster.max(initial=-1)) + 1, values.shape[1]))
+    np.add.at(sums, cluster, values)
+    return sums
+
+
 def _for_few_clusters(effect: Floats, clusters: NDArray[np.int64]) -> Floats:
     """Enlarged as Student's law enlarges a normal interval: the variance over few clusters is uncertain."""
     freedom = np.maximum(clusters - 1, 1)

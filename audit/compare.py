@@ -1,29 +1,32 @@
 """Two audits of the same images, image by image: what a new model, or another class design, changed for whom.
 
 The same images answered twice, so a change is a paired difference: McNemar's exact test and a paired interval
-from the images whose answer changed. Two independent intervals side by side would be far too wide.
+from the images whose answer changed. Two independent intervals side by side would be far too wide. Whether a
+gap between groups changed is asked of the same images; see `audit.gap_changes`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
-from audit.changes import OF_CHANGE, change_table, joint_by_group
+from audit.changes import OF_CHANGE, TABLE, change_table
 from audit.claims import specification_words, titles_of
-from audit.counts import SPECIFICATION
-from audit.disparity import MIN_GROUP
+from audit.clusters import change_design_effect
+from audit.counts import JOINT, SPECIFICATION
+from audit.disparity import min_group
 from audit.formatting import points, points_interval, words
-from audit.gates import CONFIDENCE, FAIL, INCONCLUSIVE, NO_GATE, PASS
+from audit.gap_changes import gap_change_table
+from audit.gates import CONFIDENCE, FAIL, INCONCLUSIVE, NO_GATE, PASS, design_effect
 from audit.intervals import clopper_pearson
-from audit.joint import asked_order
+from audit.matched import Matched, match_probe
 from audit.result import AuditResult
 from audit.storage import table_rows
 from clipmodel.errors import UserError
-from probes.records import HAPPENED, KEYS, NOT_ASKED
 
 CHANGE_COLUMNS: Final = (*SPECIFICATION, *OF_CHANGE)
 
@@ -39,6 +42,9 @@ class Comparison:
     changes
         Columns `CHANGE_COLUMNS`, one row an outcome, way of asking and group. `change` is the rate of the
         second less that of the first; see `audit.changes`.
+    gap_changes
+        One row a gap and way of asking: the change of the group less that of its reference; see
+        `audit.gap_changes`.
     verdict
         Of the gate on regressions; NO GATE without one.
     sentence
@@ -49,6 +55,7 @@ class Comparison:
 
     about: dict[str, Any]
     changes: pd.DataFrame
+    gap_changes: pd.DataFrame
     verdict: str
     sentence: str
     margin: float | None = None
@@ -80,24 +87,30 @@ def compare(
     """
     one, other = (_outcomes(result) for result in (first, second))
     about = _about(first, second, one, other, designs=designs)
-    shared = [probe for probe in first.manifest["probes"] if _same(probe, second.manifest)]
-    tables = [
-        _changes_of_probe(probe, _entry(second.manifest, probe["name"]), one, other, designs=designs)
-        for probe in shared
-        if probe["outcomes"]
+    others = {probe["name"]: probe for probe in second.manifest["probes"]}
+    probes = [probe for probe in first.manifest["probes"] if probe["outcomes"] and probe["name"] in others]
+    matched = [
+        (probe, images)
+        for probe in probes
+        for images in [match_probe(probe, others[probe["name"]], one, other, designs=designs)]
+        if images is not None
     ]
-    changes = _joined(tables, least=int(first.manifest.get("min_group") or MIN_GROUP))
-    if not len(changes):
+    if not matched:
         raise UserError(
             "the two audits have no question in common",
             remedy="compare audits of one suite; --designs FIRST:SECOND names designs that they have",
         )
+    changes = pd.concat(
+        [_changes(images, probe, least=min_group(probe, first.manifest)) for probe, images in matched],
+        ignore_index=True,
+    )
     verdict, sentence = (
         (NO_GATE, "") if margin is None else regression_verdict(changes, margin, first.manifest)
     )
     return Comparison(
-        about=about,
-        changes=changes, verdict=verdict, sentence=sentence, margin=margin,
+        about=about, changes=changes,
+        gap_changes=gap_change_table([images for _, images in matched], first.gaps, first.manifest),
+        verdict=verdict, sentence=sentence, margin=margin,
     )  # fmt: skip
 
 
@@ -111,91 +124,40 @@ def _outcomes(result: AuditResult) -> pd.DataFrame:
     return result.outcomes
 
 
-def _entry(manifest: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    return next(probe for probe in manifest["probes"] if probe["name"] == name)
-
-
-def _same(probe: Mapping[str, Any], manifest: Mapping[str, Any]) -> bool:
-    return any(other["name"] == probe["name"] for other in manifest["probes"])
-
-
-def _changes_of_probe(
-    probe: Mapping[str, Any],
-    other_probe: Mapping[str, Any],
-    one: pd.DataFrame,
-    other: pd.DataFrame,
-    *,
-    designs: tuple[str, str] | None,
-) -> list[pd.DataFrame]:
-    name = probe["name"]
-    sides = one[one["probe"] == name], other[other["probe"] == name]
-    ways = _common_ways(asked_order(probe), asked_order(other_probe), designs)
-    known = [outcome["name"] for outcome in probe["outcomes"]]
-    attributes = list(dict.fromkeys(a for spec in probe["groups"] for a in spec))
+def _changes(matched: Matched, probe: Mapping[str, Any], *, least: int) -> pd.DataFrame:
+    """Paired changes of every way of asking, over all images and by group."""
+    alone = matched.labels["cluster"].is_unique
+    clusters = pd.factorize(matched.labels["cluster"])[0]
+    first, second, counted = matched.first, matched.second, matched.counted
+    cells = (first & second, first & ~second, second & ~first, counted & ~first & ~second)
+    ways = np.arange(len(matched.columns))
     tables = []
-    for outcome in known:
-        matched = _matched(
-            sides[0][sides[0]["outcome"] == outcome], sides[1][sides[1]["outcome"] == outcome], attributes
-        )
-        for way in ways if len(matched) else ():
-            letters = matched["pattern"].str[way["place"]], matched["pattern_second"].str[way["place_second"]]
-            counted = (letters[0] != NOT_ASKED) & (letters[1] != NOT_ASKED)
-            answers = pd.DataFrame({"first": letters[0] == HAPPENED, "second": letters[1] == HAPPENED})
-            images = pd.concat([matched[attributes], answers], axis=1)[counted]
-            tables += [
-                _by_groups(images, by).assign(outcome=outcome, **{key: way[key] for key in KEYS})
-                for by in [[], *probe["groups"]]
-            ]
-    return tables
-
-
-def _common_ways(
-    first: pd.DataFrame, second: pd.DataFrame, designs: tuple[str, str] | None
-) -> list[dict[str, Any]]:
-    """Ways of asking that both have, with their places in the patterns; a way has the first's design."""
-    first, second = (table.assign(place=range(len(table))) for table in (first, second))
-    if designs is not None:
-        first = first[first["design"] == designs[0]]
-        second = second[second["design"] == designs[1]].assign(design=designs[0])
-    joined = first.merge(second, on=list(KEYS), suffixes=("", "_second"))
-    return [{str(key): value for key, value in row.items()} for row in joined.to_dict("records")]
-
-
-def _matched(first: pd.DataFrame, second: pd.DataFrame, attributes: Sequence[str]) -> pd.DataFrame:
-    """The images that both have, with the attributes of the first."""
-    one = first[["image", *attributes, "pattern"]].drop_duplicates("image")
-    other = second[["image", "pattern"]].drop_duplicates("image")
-    return one.merge(other, on="image", suffixes=("", "_second"), validate="one_to_one")
-
-
-def _by_groups(images: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """The four joint counts of every group."""
-    first, second = images["first"], images["second"]
-    cells = {
-        "both": first & second, "only_first": first & ~second,
-        "only_second": ~first & second, "neither": ~first & ~second,
-    }  # fmt: skip
-    return joint_by_group(images[list(by)].assign(**cells), by)
-
-
-def _joined(tables: Sequence[Sequence[pd.DataFrame]], *, least: int) -> pd.DataFrame:
-    parts = [table for of_probe in tables for table in of_probe if len(table)]
-    if not parts:
-        return pd.DataFrame(columns=list(CHANGE_COLUMNS))
-    texts = dict.fromkeys((*SPECIFICATION, "by", "group"), "str") | {"threshold": "float64"}
-    counts = pd.concat(parts, ignore_index=True).astype(texts)
-    return change_table(counts, keys=SPECIFICATION, least=least)[list(CHANGE_COLUMNS)]
+    for by in [[], *probe["groups"]]:
+        code, names = matched.groups(by)
+        for number, name in enumerate(names):
+            own = code == number
+            joint = dict(zip(TABLE, (cell[own].sum(axis=0) for cell in cells), strict=True))
+            effect = np.ones(len(ways))
+            if not alone:
+                effect = change_design_effect(matched.change, counted, own, clusters)
+            table = matched.columns.assign(by=JOINT.join(by), group=name, **joint, design_effect=effect)
+            tables.append(table.assign(way=ways))
+    counts = pd.concat(tables, ignore_index=True).sort_values("way", kind="stable", ignore_index=True)
+    asked = counts[counts[list(TABLE)].sum(axis=1) > 0].astype({"threshold": "float64"})
+    return change_table(asked, keys=SPECIFICATION, least=least)[list(CHANGE_COLUMNS)]
 
 
 def regression_verdict(changes: pd.DataFrame, margin: float, manifest: Mapping[str, Any]) -> tuple[str, str]:
     """FAIL where a rise lies wholly beyond the margin, PASS where none does, else INCONCLUSIVE; and why.
 
     The intervals never cover less than they claim, and hold together by Bonferroni over all changes: either
-    share of images that changed has an exact one (Clopper & Pearson 1934), with half of the error each.
+    share of images that changed has an exact one (Clopper & Pearson 1934), with half of the error each, of
+    counts over the design effect.
     """
     confidence = 1 - (1 - CONFIDENCE) / len(changes)
+    effect = design_effect(changes)
     (fell_low, fell_high), (rose_low, rose_high) = (
-        clopper_pearson(changes[name], changes["n"], confidence=(1 + confidence) / 2)
+        clopper_pearson(changes[name] / effect, changes["n"] / effect, confidence=(1 + confidence) / 2)
         for name in ("only_first", "only_second")
     )
     judged = changes.assign(low=rose_low - fell_high, high=rose_high - fell_low)

@@ -1,4 +1,4 @@
-"""A comparison as files: compare.json, the table of changes, and a page."""
+"""A comparison as files: compare.json, the tables of changes, and a page."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import pandas as pd
+
 from audit.compare import Comparison
 from audit.page.changes import comparison_page
 from audit.page.template import fill_template, frames_as_json
 from audit.storage import dump
 from clipmodel.files import replace_folder
 
-FILES: Final = ("compare.json", "changes.parquet", "changes.csv", "compare.html")
+TABLES: Final = ("changes", "gap_changes")
+FILES: Final = (
+    "compare.json", "compare.html", *(f"{name}.{suffix}" for name in TABLES for suffix in ("parquet", "csv"))
+)  # fmt: skip
 
 
 def to_json(comparison: Comparison) -> str:
@@ -22,9 +27,9 @@ def to_json(comparison: Comparison) -> str:
         "verdict": comparison.verdict,
         "sentence": comparison.sentence,
         "margin": comparison.margin,
-        "columns": {"changes": list(comparison.changes.columns)},
+        "columns": {name: list(table.columns) for name, table in _tables(comparison).items()},
     }
-    return dump(document, {"changes": comparison.changes})
+    return dump(document, _tables(comparison))
 
 
 def render_comparison(comparison: Comparison, *, probes: Sequence[Mapping[str, Any]]) -> str:
@@ -35,7 +40,7 @@ def render_comparison(comparison: Comparison, *, probes: Sequence[Mapping[str, A
     probes
         Of the manifest of the first audit, for titles.
     """
-    data = frames_as_json({"changes": comparison.changes})
+    data = frames_as_json(_tables(comparison))
     return fill_template("compare.html.j2", comparison_page(comparison, probes=probes), data=data)
 
 
@@ -50,9 +55,14 @@ def write_comparison(comparison: Comparison, folder: Path, *, probes: Sequence[M
 
     def fill(content: Path) -> None:
         (content / "compare.json").write_text(to_json(comparison), encoding="utf-8")
-        comparison.changes.to_parquet(content / "changes.parquet", index=False)
-        comparison.changes.to_csv(content / "changes.csv", index=False, lineterminator="\n")
+        for name, table in _tables(comparison).items():
+            table.to_parquet(content / f"{name}.parquet", index=False)
+            table.to_csv(content / f"{name}.csv", index=False, lineterminator="\n")
         page = render_comparison(comparison, probes=probes)
         (content / "compare.html").write_text(page, encoding="utf-8")
 
     replace_folder(folder, fill, owned=lambda name: name in FILES)
+
+
+def _tables(comparison: Comparison) -> dict[str, pd.DataFrame]:
+    return {name: getattr(comparison, name) for name in TABLES}

@@ -9,9 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from audit.canvas import DASHED_LINE, ROW_POINTS, canvas, draw_intervals, forest_canvas, marked, stack
+from audit.canvas import DASHED_LINE, ROW_POINTS, against_blocks, canvas, forest_around_zero, ordered
 from audit.findings import holds
-from audit.formatting import in_order, points, rule_words, words
+from audit.formatting import points, rule_words, words
 from audit.svg import ROLES, to_svg
 
 CURVE_ROWS = 9.0
@@ -63,12 +63,12 @@ def _choices(asked: pd.DataFrame) -> list[tuple[str, str, str]]:
     """(column, level, label) of every choice, of the factors in which the ways of asking differ."""
     by_threshold = asked.sort_values(["rule", "threshold"], na_position="first", kind="stable")
     rows = []
-    for column, ordered, prefix in (
+    for column, rows_in_order, prefix in (
         ("design", asked, "design"),
         ("template", asked, "template"),
         ("way", by_threshold, ""),
     ):
-        levels = list(dict.fromkeys(ordered[column]))
+        levels = list(dict.fromkeys(rows_in_order[column]))
         if len(levels) > 1:
             rows += [(column, level, f"{prefix} {words(level)}".strip()) for level in levels]
     return rows
@@ -132,19 +132,26 @@ def change_forest(changes: pd.DataFrame, *, name: str, title: str) -> str:
     name, title
         As for `specification_curve`.
     """
-    blocks = [(words(by), _of_attribute(part)) for by, part in changes.groupby("by", sort=False)]
-    rows = stack(blocks)
-    with forest_canvas(rows, n="n") as (figure, ax):
-        ax.axvline(0, color=ROLES["ink"], linewidth=0.9)
-        draw_intervals(ax, rows, centre="change", low="low", high="high")
-        ax.set_xlabel("change, percentage points")
-    texts = [f"{row['label']} {points(row['change'])}" for _, row in marked(rows)]
-    description = f"Change of the rate in percentage points: {'; '.join(texts)}."
-    return to_svg(figure, name=name, title=title, description=description)
+    return forest_around_zero(
+        [(words(by), ordered(part, by="group")) for by, part in changes.groupby("by", sort=False)],
+        centre="change", low="low", high="high", n="n", axis="change, percentage points", name=name,
+        title=title, lead="Change of the rate in percentage points",
+    )  # fmt: skip
 
 
-def _of_attribute(part: pd.DataFrame) -> pd.DataFrame:
-    """Rows in the natural order of their groups, with labels."""
-    rank = {group: place for place, group in enumerate(in_order(part["group"]))}
-    ordered = part.loc[part["group"].map(rank).sort_values(kind="stable").index]
-    return ordered.assign(label=ordered["group"].map(words))
+def gap_change_forest(changes: pd.DataFrame, *, name: str, title: str) -> str:
+    """Draw by how much every gap changed, with its interval and a line at zero.
+
+    Parameters
+    ----------
+    changes
+        Rows with the columns `audit.gap_changes.GAP_CHANGE_COLUMNS`, of one outcome and way of asking; marks
+        as in `change_forest`.
+    name, title
+        As for `specification_curve`.
+    """
+    return forest_around_zero(
+        against_blocks(changes), centre="change", low="low", high="high", n="n_group",
+        axis="change of the difference, percentage points", name=name, title=title,
+        lead="Change of the difference from the reference in percentage points",
+    )  # fmt: skip

@@ -22,17 +22,20 @@ from audit.canvas import (
     DASHES,
     LEGEND_ROW_POINTS,
     MARKERS,
+    against_blocks,
     canvas,
     draw_intervals,
+    forest_around_zero,
     forest_canvas,
     marked,
+    ordered,
     percent_limits,
     series_colour,
     series_mark,
     stack,
 )
 from audit.counts import group_attributes
-from audit.formatting import in_order, integer, percent, points, words
+from audit.formatting import in_order, integer, percent, words
 from audit.svg import ROLES, to_svg
 from probes.records import ALL
 
@@ -80,18 +83,11 @@ def difference_forest(gaps: pd.DataFrame, *, name: str, title: str) -> str:
     name, title
         As for `rate_forest`.
     """
-    blocks = [
-        (f"{words(by)}, against {words(reference)}", _ordered(part, by="group"))
-        for (by, reference), part in gaps.groupby(["by", "reference"], sort=False)
-    ]
-    rows = stack(blocks)
-    with forest_canvas(rows, n="n_group") as (figure, ax):
-        ax.axvline(0, color=ROLES["ink"], linewidth=0.9)
-        draw_intervals(ax, rows, centre="difference", low="difference_low", high="difference_high")
-        ax.set_xlabel("difference, percentage points")
-    gap_words = [f"{row['label']} {points(row['difference'])}" for _, row in marked(rows)]
-    description = f"Difference from the reference in percentage points: {'; '.join(gap_words)}."
-    return to_svg(figure, name=name, title=title, description=description)
+    return forest_around_zero(
+        against_blocks(gaps), centre="difference", low="difference_low", high="difference_high", n="n_group",
+        axis="difference, percentage points", name=name, title=title,
+        lead="Difference from the reference in percentage points",
+    )  # fmt: skip
 
 
 def design_dumbbell(
@@ -250,14 +246,8 @@ def _group_rows(frame: pd.DataFrame, *, attributes: Sequence[str]) -> pd.DataFra
     blocks = [("", frame[split_by == 0].assign(label="all images"))]
     for attribute in attributes:
         part = frame[(split_by == 1) & (frame[attribute] != ALL)]
-        blocks.append((words(attribute), _ordered(part, by=attribute)))
+        blocks.append((words(attribute), ordered(part, by=attribute)))
     return stack(blocks)
-
-
-def _ordered(part: pd.DataFrame, *, by: str) -> pd.DataFrame:
-    """The rows in the natural order of the groups of a column, with their labels."""
-    rank = {group: place for place, group in enumerate(in_order(part[by]))}
-    return part.assign(label=part[by].map(words)).loc[part[by].map(rank).sort_values(kind="stable").index]
 
 
 def _shade_bands(ax: Axes, shown: pd.DataFrame, *, attribute: str, groups: Sequence[str]) -> None:

@@ -23,6 +23,9 @@ EPILOG = (
 COLUMNS = ("probe", "outcome", "group", "n", "first", "second", "change", "95 % interval", "adjusted p")
 
 
+GAP_COLUMNS = ("probe", "outcome", "contrast", "first", "second", "change", "95 % interval", "adjusted p")
+
+
 def compare(
     first: Annotated[Path, typer.Argument(metavar="FIRST", help="The folder of the earlier audit.")],
     second: Annotated[Path, typer.Argument(metavar="SECOND", help="The folder of the later audit.")],
@@ -38,7 +41,7 @@ def compare(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for a page and tables.")] = None,
 ) -> None:
-    """Compare two audits of the same images: paired changes by group.
+    """Compare two audits of the same images: paired changes by group, and of each difference between groups.
 
     With --margin, exit code 0 for PASS, 1 for FAIL, 3 for INCONCLUSIVE.
     """
@@ -57,7 +60,7 @@ def compare(
 
 
 def print_changes(comparison: Comparison, console: Console) -> None:
-    """Print the widest changes that remain after correction, and the verdict."""
+    """Print the widest changes of rates and of gaps that remain after correction, and the verdict."""
     from rich.markup import escape
 
     from audit import formatting as fmt
@@ -81,10 +84,31 @@ def print_changes(comparison: Comparison, console: Console) -> None:
     terminal.print_table(console, title, COLUMNS, rows, words={"probe", "outcome", "group"})
     if not rows:
         console.print("\nNo change remains after correction.")
+    _print_gaps(comparison, console)
     if comparison.sentence:
         console.print(escape(f"\n{comparison.sentence}"), soft_wrap=True)
     style = VERDICT_STYLES.get(comparison.verdict, "bold")
     console.print(f"Verdict: [{style}]{comparison.verdict}[/]")
+
+
+def _print_gaps(comparison: Comparison, console: Console) -> None:
+    from audit import formatting as fmt
+    from audit.page.changes import widest_gap_changes
+    from audit.page.parts import contrast
+    from audit.storage import table_rows
+
+    rows = [
+        (
+            fmt.words(row["probe"]), fmt.words(row["outcome"]), contrast(row), fmt.points(row["gap_first"]),
+            fmt.points(row["gap_second"]), fmt.points(row["change"]),
+            fmt.points_interval(row["low"], row["high"]), fmt.p_value(row["p_adjusted"]),
+        )
+        for row in table_rows(widest_gap_changes(comparison))
+    ]  # fmt: skip
+    title = "Differences between groups that changed, in percentage points"
+    terminal.print_table(console, title, GAP_COLUMNS, rows, words={"probe", "outcome", "contrast"})
+    if not rows:
+        console.print("\nNo change of a difference between groups remains after correction.")
 
 
 def _pair(designs: str | None) -> tuple[str, str] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,7 +10,8 @@ import pandas as pd
 
 from audit import formatting as fmt
 from audit.compare import Comparison
-from audit.curve_figures import change_forest
+from audit.curve_figures import change_forest, gap_change_forest
+from audit.findings import distinct_contrasts
 from audit.page import parts
 from audit.page.verdict import Verdict, verdict
 
@@ -54,6 +55,44 @@ def changes_section(comparison: Comparison, *, probes: Sequence[Mapping[str, Any
     return found
 
 
+def gap_changes_section(comparison: Comparison, *, probes: Sequence[Mapping[str, Any]]) -> list[Changes]:
+    """Return what changed in the differences between groups, by probe."""
+    found = []
+    for probe in probes:
+        own = comparison.gap_changes[comparison.gap_changes["probe"] == probe["name"]]
+        if len(own):
+            own = own.assign(way=[parts.asking(row) for row in own.to_dict("records")])
+            found.append(_gap_part(own, probe=probe))
+    return found
+
+
+def _gap_part(rows: pd.DataFrame, *, probe: Mapping[str, Any]) -> Changes:
+    """As `_part`, of differences between groups."""
+    identity = parts.slug("gap-change", probe["name"])
+    title = "{probe}, {outcome}: change of each difference"
+    drawings = _first_ways(rows, probe=probe, identity=identity, title=title, draw=gap_change_forest)
+    columns = [
+        *parts.text_columns("Contrast", "Outcome", "Way of asking"),
+        *parts.number_columns("n", "n of reference", "First difference, points", "Second", "Change, points",
+                              "95 % interval", "p", "Adjusted p"),
+        *parts.text_columns("Note"),
+    ]  # fmt: skip
+    table = parts.Table(
+        caption=f"{probe['title']}: change of each difference", columns=columns,
+        rows=[_gap_row(row) for row in rows.to_dict("records")],
+    )  # fmt: skip
+    return Changes(id=identity, title=probe["title"], figures=drawings, table=table)
+
+
+def _gap_row(row: Mapping[Any, Any]) -> list[str]:
+    return [
+        parts.contrast(row), fmt.words(row["outcome"]), row["way"], fmt.integer(row["n_group"]),
+        fmt.integer(row["n_reference"]), fmt.points(row["gap_first"]), fmt.points(row["gap_second"]),
+        fmt.points(row["change"]), fmt.points_interval(row["low"], row["high"]), fmt.p_value(row["p"]),
+        fmt.p_value(row["p_adjusted"]), row["note"],
+    ]  # fmt: skip
+
+
 def _pair(row: Mapping[Any, Any]) -> str:
     """The two ways of asking of a row of paired designs, without what they share."""
     differing = [name for name in ("design", "template") if row[name] != row[f"other_{name}"]]
@@ -65,18 +104,8 @@ def _pair(row: Mapping[Any, Any]) -> str:
 def _part(rows: pd.DataFrame, *, probe: Mapping[str, Any], kind: str) -> Changes:
     """Drawings of the first way of asking of each outcome, and all rows as a table."""
     identity = parts.slug(kind, probe["name"])
-    people = ["", *parts.single_attributes(probe, of_people=True)]
-    drawings = []
-    for outcome in probe["outcomes"]:
-        own = rows[rows["outcome"] == outcome["name"]]
-        if len(own):
-            way = own["way"].iloc[0]
-            title = f"{probe['title']}, {fmt.words(outcome['title'])}: change by group"
-            svg = change_forest(
-                own[(own["way"] == way) & own["by"].isin(people)],
-                name=f"{identity}-{parts.slug(outcome['name'])}", title=title,
-            )  # fmt: skip
-            drawings.append(parts.Drawing(svg=svg, caption=f"{title} ({way}).", table=identity))
+    title = "{probe}, {outcome}: change by group"
+    drawings = _first_ways(rows, probe=probe, identity=identity, title=title, draw=change_forest)
     columns = [*parts.text_columns("Group", "By", "Outcome", "Way of asking"), *_NUMBERS]
     table = parts.Table(
         caption=f"{probe['title']}: paired changes by group",
@@ -84,6 +113,23 @@ def _part(rows: pd.DataFrame, *, probe: Mapping[str, Any], kind: str) -> Changes
         rows=[_row(row) for row in rows.to_dict("records")],
     )
     return Changes(id=identity, title=probe["title"], figures=drawings, table=table)
+
+
+def _first_ways(
+    rows: pd.DataFrame, *, probe: Mapping[str, Any], identity: str, title: str, draw: Callable[..., str]
+) -> list[parts.Drawing]:
+    """A drawing of the first way of asking of each outcome, over all images and by attributes of people."""
+    people = ["", *parts.single_attributes(probe, of_people=True)]
+    drawings = []
+    for outcome in probe["outcomes"]:
+        own = rows[(rows["outcome"] == outcome["name"]) & rows["by"].isin(people)]
+        if len(own):
+            way = own["way"].iloc[0]
+            heading = title.format(probe=probe["title"], outcome=fmt.words(outcome["title"]))
+            name = f"{identity}-{parts.slug(outcome['name'])}"
+            svg = draw(own[own["way"] == way], name=name, title=heading)
+            drawings.append(parts.Drawing(svg=svg, caption=f"{heading} ({way}).", table=identity))
+    return drawings
 
 
 def _row(row: Mapping[Any, Any]) -> list[str]:
@@ -108,7 +154,11 @@ def comparison_page(comparison: Comparison, *, probes: Sequence[Mapping[str, Any
         "same_files": about["same_files"],
         "verdict": _strip(comparison),
         "widest": [_widest(row, probes) for row in widest_changes(comparison).to_dict("records")],
+        "widest_gaps": [
+            _widest_gap(row, probes) for row in widest_gap_changes(comparison).to_dict("records")
+        ],
         "changes": changes_section(comparison, probes=probes),
+        "gap_changes": gap_changes_section(comparison, probes=probes),
     }
 
 
@@ -134,4 +184,24 @@ def _widest(row: Mapping[Any, Any], probes: Sequence[Mapping[str, Any]]) -> str:
         f"images, {fmt.points(row['change'])} percentage points (paired 95\N{NO-BREAK SPACE}% interval "
         f"{fmt.points_interval(row['low'], row['high'])}; adjusted p {fmt.p_value(row['p_adjusted'])}; "
         f"{parts.asking(row)})."
+    )
+
+
+def widest_gap_changes(comparison: Comparison) -> pd.DataFrame:
+    """Return the widest changes of gaps whose adjusted p is below .05, one a contrast."""
+    found = comparison.gap_changes[comparison.gap_changes["p_adjusted"] < 0.05]
+    found = found[distinct_contrasts(found.assign(difference=found["change"]))]
+    found = found.sort_values("change", key=lambda change: -change.abs(), kind="stable")
+    return found.drop_duplicates(["probe", "outcome", "by", "group"]).head(CHANGES_SHOWN)
+
+
+def _widest_gap(row: Mapping[Any, Any], probes: Sequence[Mapping[str, Any]]) -> str:
+    probe = next(p for p in probes if p["name"] == row["probe"])
+    outcome = next(o for o in probe["outcomes"] if o["name"] == row["outcome"])
+    return (
+        f"{probe['title']}, {fmt.words(outcome['title'])}, {parts.contrast(row)}: a difference of "
+        f"{fmt.points(row['gap_first'])} percentage points became {fmt.points(row['gap_second'])}, a change "
+        f"of {fmt.points(row['change'])} (paired 95\N{NO-BREAK SPACE}% interval "
+        f"{fmt.points_interval(row['low'], row['high'])}; adjusted p {fmt.p_value(row['p_adjusted'])}; "
+        f"n {fmt.integer(row['n_group'])} and {fmt.integer(row['n_reference'])}; {parts.asking(row)})."
     )

@@ -103,7 +103,8 @@ def test_the_page_is_well_formed_and_its_ids_are_unique() -> None:
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
     assert {(a["href"] or "")[1:] for a in page.all("a")} <= set(ids)
-    assert len(page.all("figure")) == 1
+    assert len(page.all("figure")) == 2
+    assert len(page.tables["Work: change of each difference"]) == 1 + 4  # 2 designs x 2 tones
 
 
 def test_an_improvement_is_no_regression() -> None:
