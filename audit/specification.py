@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from audit.counts import JOINT
+from audit.counts import JOINT, number_rows
 from audit.joint import JointCounts, asked_order, difference_covariance, joint_counts
 from audit.multiplicity import holm
-from audit.variance import PARTS, variance_parts
+from audit.variance import PARTS, factor_bases, variance_parts
 from probes.records import KEYS
 
 GAP: Final = ("probe", "outcome", "by", "group", "reference")
@@ -37,7 +39,10 @@ INTEGERS: Final = ("n_group", "n_reference", "specifications")
 NO_OUTCOMES: Final = "the outcomes of single images were not kept: no variances, no test of the curve"
 TOO_SMALL: Final = "too few images"
 ONE_WAY: Final = "asked in one way only"
-PLACE: Final = "place among the specifications counted jointly"
+NUMBERS: Final = ("difference", "difference_low", "difference_high", "n_group", "n_reference", "p")
+
+Curve = Mapping[str, NDArray[Any]]
+"""`NUMBERS` of one gap, an entry a way of asking, and its place among those counted jointly: -1 for none."""
 
 
 def specification_table(
@@ -75,8 +80,8 @@ def specification_table(
     """
     seed = int(manifest["seed"])
     rows = [
-        {**dict(zip(GAP, key, strict=True)), **_spread(own), **_joint(own, key, joint, seed=seed)}
-        for key, own, joint in _curves(gaps, manifest, outcomes)
+        {**dict(zip(GAP, key, strict=True)), **_spread(curve), **_joint(curve, key, family, seed=seed)}
+        for key, curve, family in _curves(gaps, manifest, outcomes)
     ]
     dtypes = {
         name: "str" if name in (*GAP, "note") else "int64" if name in INTEGERS else "float64"
@@ -87,54 +92,65 @@ def specification_table(
     return table
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Family:
+    """The joint counts of the gaps of one outcome and split, and the bases of their ways of asking."""
+
+    joint: JointCounts
+    bases: Mapping[str, NDArray[np.float64]]
+
+
 def _curves(
     gaps: pd.DataFrame, manifest: Mapping[str, Any], outcomes: pd.DataFrame | None
-) -> Iterator[tuple[tuple[str, ...], pd.DataFrame, JointCounts | None]]:
-    """Every gap with its rows, and the joint counts of its family of groups where they help."""
+) -> Iterator[tuple[tuple[str, ...], Curve, _Family | None]]:
+    """Every gap with its numbers in each way of asking, and its family where that helps."""
     probes = {probe["name"]: probe for probe in manifest["probes"]}
-    for family_key, family in gaps.groupby(["probe", "outcome", "by"], sort=False):
+    for family_key, rows in gaps.groupby(["probe", "outcome", "by"], sort=False):
         probe, outcome, by = map(str, family_key)
-        joint = None
-        if outcomes is not None and len(family[list(KEYS)].drop_duplicates()) > 1:
+        family, place = None, np.full(len(rows), -1)
+        if outcomes is not None and len(rows[list(KEYS)].drop_duplicates()) > 1:
             own = outcomes[(outcomes["probe"] == probe) & (outcomes["outcome"] == outcome)]
             if len(own):
                 joint = joint_counts(own, asked_order(probes[probe]), by=by.split(JOINT))
-                place = joint.specifications.assign(**{PLACE: np.arange(len(joint.specifications))})
-                family = family.merge(place, on=list(KEYS), how="left", validate="many_to_one")
-        for key, rows in family.groupby(["group", "reference"], sort=False):
-            yield (probe, outcome, by, *map(str, key)), rows, joint
+                family = _Family(joint=joint, bases=factor_bases(joint.specifications))
+                places = joint.specifications.assign(place=np.arange(len(joint.specifications)))
+                merged = rows[list(KEYS)].merge(places, on=list(KEYS), how="left", validate="many_to_one")
+                place = merged["place"].fillna(-1).to_numpy(dtype=np.intp)
+        numbers = {name: rows[name].to_numpy() for name in NUMBERS} | {"place": place}
+        contrast = [rows["group"].tolist(), rows["reference"].tolist()]
+        number = number_rows(rows[["group", "reference"]])
+        for gap in range(number.max() + 1):
+            own_rows = np.flatnonzero(number == gap)
+            curve = {name: values[own_rows] for name, values in numbers.items()}
+            yield (probe, outcome, by, *(names[own_rows[0]] for names in contrast)), curve, family
 
 
-def _spread(rows: pd.DataFrame) -> dict[str, Any]:
-    defined = rows[rows["difference"].notna()]
-    d = defined["difference"].to_numpy()
-    sizes = {"n_group": int(rows["n_group"].max()), "n_reference": int(rows["n_reference"].max())}
+def _spread(curve: Curve) -> dict[str, Any]:
+    defined = ~np.isnan(curve["difference"])
+    d, low, high = (curve[name][defined] for name in ("difference", "difference_low", "difference_high"))
+    sizes = {"n_group": int(curve["n_group"].max()), "n_reference": int(curve["n_reference"].max())}
     if not len(d):
         return {**sizes, "specifications": 0, **dict.fromkeys(SPREAD, np.nan)}
-    outside = (defined["difference_low"] > 0) | (defined["difference_high"] < 0)
-    spread = (np.median(d), d.min(), d.max(), outside.mean(), (d > 0).mean())
+    spread = (np.median(d), d.min(), d.max(), ((low > 0) | (high < 0)).mean(), (d > 0).mean())
     return {**sizes, "specifications": len(d), **dict(zip(SPREAD, map(float, spread), strict=True))}
 
 
-def _joint(
-    rows: pd.DataFrame, key: tuple[str, ...], joint: JointCounts | None, *, seed: int
-) -> dict[str, Any]:
+def _joint(curve: Curve, key: tuple[str, ...], family: _Family | None, *, seed: int) -> dict[str, Any]:
     """Variances and p of the curve, NaN with a note where they cannot be had."""
     nothing = {**{f"variance_{part}": np.nan for part in PARTS}, "curve_p": np.nan}
-    defined = rows[rows["difference"].notna()]
-    if not len(defined):
+    defined = ~np.isnan(curve["difference"])
+    if not defined.any():
         return nothing | {"note": TOO_SMALL}
-    if len(rows) == 1:
-        return nothing | {"curve_p": float(rows["p"].iloc[0]), "note": ONE_WAY}
-    if joint is None:
+    if len(defined) == 1:
+        return nothing | {"curve_p": float(curve["p"][0]), "note": ONE_WAY}
+    if family is None:
         return nothing | {"note": NO_OUTCOMES}
-    group, reference = joint.sides(key[3], key[4])
+    joint = family.joint
     differences = np.full(len(joint.specifications), np.nan)
-    asked = defined[defined[PLACE].notna()]
-    differences[asked[PLACE].astype("int64")] = asked["difference"]
-    parts = variance_parts(
-        differences, difference_covariance(joint.bits, group, reference), joint.specifications
-    )
+    asked = defined & (curve["place"] >= 0)
+    differences[curve["place"][asked]] = curve["difference"][asked]
+    covariance = difference_covariance(joint.bits, *joint.sides(key[3], key[4]))
+    parts = variance_parts(differences, covariance, family.bases)
     p = joint.curve_p(key[3], key[4], rng=_generator(seed, key))
     return {f"variance_{part}": value for part, value in parts.items()} | {"curve_p": p, "note": ""}
 

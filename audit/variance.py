@@ -17,6 +17,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from audit.counts import number_rows
+
 Floats = NDArray[np.float64]
 
 FACTORS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -27,7 +29,29 @@ FACTORS: Final[Mapping[str, tuple[str, ...]]] = {
 PARTS: Final = ("sampling", *FACTORS, "interaction")
 
 
-def variance_parts(differences: Floats, covariance: Floats, specifications: pd.DataFrame) -> dict[str, float]:
+def factor_bases(specifications: pd.DataFrame) -> dict[str, Floats]:
+    """What each factor, and then the interactions, can change in the gaps of S ways of asking.
+
+    Parameters
+    ----------
+    specifications
+        S rows with the columns of `FACTORS`. Where they are not fully crossed, what two factors share is
+        counted for the first of them.
+
+    Returns
+    -------
+    For each of `PARTS` but the sampling an orthonormal basis [S, degrees of freedom].
+    """
+    n = len(specifications)
+    taken = np.full((n, 1), 1 / np.sqrt(n))
+    bases = {}
+    for name, columns in FACTORS.items():
+        bases[name] = _beyond(_indicators(specifications, columns), taken)
+        taken = np.hstack([taken, bases[name]])
+    return bases | {"interaction": _beyond(np.eye(n), taken)}
+
+
+def variance_parts(differences: Floats, covariance: Floats, bases: Mapping[str, Floats]) -> dict[str, float]:
     """Split the variance of a gap over the ways of asking.
 
     Parameters
@@ -36,9 +60,8 @@ def variance_parts(differences: Floats, covariance: Floats, specifications: pd.D
         [S] the measured gaps.
     covariance
         [S, S] of their sampling errors.
-    specifications
-        S rows with the columns of `FACTORS`. Where they are not fully crossed, what two factors share is
-        counted for the first of them.
+    bases
+        As `factor_bases` makes them of the S ways.
 
     Returns
     -------
@@ -46,21 +69,14 @@ def variance_parts(differences: Floats, covariance: Floats, specifications: pd.D
     others are mean squares of effects, free of sampling noise on average and 0 where the noise explains all
     of them. NaN where the covariance is.
     """
-    n = len(differences)
     if np.isnan(covariance).any() or np.isnan(differences).any():
         return dict.fromkeys(PARTS, float("nan"))
-    parts = {"sampling": float(np.trace(covariance)) / n}
-    taken = np.full((n, 1), 1 / np.sqrt(n))
-    for name, columns in FACTORS.items():
-        new = _beyond(_indicators(specifications, columns), taken)
-        parts[name] = _corrected(new, differences, covariance)
-        taken = np.hstack([taken, new])
-    parts["interaction"] = _corrected(_beyond(np.eye(n), taken), differences, covariance)
-    return parts
+    effects = {name: _corrected(basis, differences, covariance) for name, basis in bases.items()}
+    return {"sampling": float(np.trace(covariance)) / len(differences), **effects}
 
 
 def _indicators(specifications: pd.DataFrame, columns: Sequence[str]) -> Floats:
-    level = specifications.groupby(list(columns), dropna=False, sort=False, observed=True).ngroup().to_numpy()
+    level = number_rows(specifications[list(columns)])
     return np.asarray(level[:, None] == np.arange(level.max(initial=0) + 1), dtype=float)
 
 
