@@ -110,8 +110,8 @@ class _Sums:
     def t(self, group: Codes, reference: Codes, way: Codes) -> Floats:
         """[..., R] studentised changes; 0 where no image changes.
 
-        To each side's variance one image of the variance over all is added: a side in which nothing changes
-        has an error all the same.
+        A side has its own variance, and at least that over all: a small group in which nothing changes would
+        otherwise seem to be measured without error.
         """
         own = tuple(values[..., group, way] for values in (self.n, self.change, self.square))
         total = tuple(values.sum(axis=-2) for values in (self.n, self.change, self.square))
@@ -119,7 +119,7 @@ class _Sums:
             pooled = (total[2] / total[0] - (total[1] / total[0]) ** 2)[..., way]
             sides = [own, self.reference(group, reference, way)]
             means = [change / n for n, change, _ in sides]
-            errors = [(q - x**2 / n + pooled) / n**2 for n, x, q in sides]
+            errors = [np.maximum(q / n - (x / n) ** 2, pooled) / n for n, x, q in sides]
             t = (means[0] - means[1]) / np.sqrt(errors[0] + errors[1])
         return np.where(pooled > 0, t, 0.0)
 

@@ -76,9 +76,9 @@ def test_by_hand() -> None:
 
 
 def naive_t(change: np.ndarray, group: np.ndarray, reference: np.ndarray, pooled: float) -> float:
-    """Welch's t, one image of the pooled variance added to each side."""
+    """Welch's t, the variance of a side at least the pooled one."""
     sides = [change[group], change[reference]]
-    errors = [(((own - own.mean()) ** 2).sum() + pooled) / len(own) ** 2 for own in sides]
+    errors = [max(((own - own.mean()) ** 2).mean(), pooled) / len(own) for own in sides]
     return float((sides[0].mean() - sides[1].mean()) / np.sqrt(sum(errors)))
 
 
