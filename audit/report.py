@@ -20,6 +20,7 @@ from audit.page.specifications import specifications_section
 from audit.page.template import fill_template, frames_as_json
 from audit.page.variants import curves_section, designs_section
 from audit.page.verdict import summary, verdict, worst_contrast
+from audit.page.views import views_section
 from audit.published import published_table
 from audit.result import AuditResult
 
@@ -64,6 +65,7 @@ def _page(result: AuditResult, run_info: Mapping[str, Any]) -> dict[str, Any]:
         "accuracy": accuracy_section(result.accuracy, probes=probes),
         "accuracy_overview": overview(result.accuracy, probes=probes),
         "outcomes": outcomes_section(result.rates, result.gaps, probes=probes),
+        "views": views_section(result, probes=probes),
         "specifications": specifications_section(result, probes=probes),
         "paired": paired_section(result.paired, probes=probes),
         "designs": designs_section(result.rates, probes=probes),
@@ -121,6 +123,7 @@ def _contents(content: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("published", "Beside published figures", content["published"]),
         ("accuracy", "Accuracy", content["accuracy"]),
         ("outcomes", "Rates and differences", True),
+        ("views", "Other views of groups", content["views"]),
         ("specifications", "Ways of asking", content["specifications"]),
         ("paired", "Paired changes", content["paired"]),
         ("designs", "Class designs", content["designs"]),
