@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import pandas as pd
 
+from audit import formatting as fmt
 from audit.findings import holds
 from audit.page import parts
 from audit.result import AUDIT_FILE, AuditResult
@@ -39,7 +40,7 @@ class TrainingHistory:
     Attributes
     ----------
     account
-        The recipe, seed, number of training pictures and what was thinned.
+        The recipe, seed, number of training pictures, what was thinned and what was skipped.
     log
         A row a step: step, loss, learning_rate, logit_scale, epoch, images_per_second, data_seconds.
     measures
@@ -87,6 +88,31 @@ class TrainingHistory:
             gaps=_stacked(looks, primary_gaps, [*GAP_COLUMNS, "holds"]),
             manifest=looks[-1][1].manifest if looks else None,
         )
+
+
+def skipped_words(account: Mapping[str, Any]) -> str:
+    """What a run could not use, by reason; empty where its data were in memory, "none" where it could all.
+
+    A sample counts at each visit.
+    """
+    skipped = account.get("skipped")
+    if skipped is None:
+        return ""
+    visited = skipped["read"] + sum(skipped["samples"].values())
+    found = [
+        f"{fmt.integer(sum(reasons.values()))} {what} ({_by_reason(reasons)})"
+        for what, reasons in (
+            (f"of {fmt.integer(visited)} samples visited", skipped["samples"]),
+            ("shards", skipped["shards"]),
+            ("rows when the table was opened", skipped["rows"]),
+        )
+        if reasons
+    ]
+    return "; ".join(found) or "none"
+
+
+def _by_reason(reasons: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason}: {fmt.integer(number)}" for reason, number in reasons.items())
 
 
 def is_training_folder(folder: Path) -> bool:

@@ -59,6 +59,8 @@ def train(
         console.print(f"{done.step} of {done.steps} steps, loss {done.loss:.3f}, {scale}")
     else:
         console.print("nothing to do: the folder holds all the steps asked for")
+    if skipped := _skipped(out):
+        console.print(f"Skipped: {skipped}", soft_wrap=True, markup=False, highlight=False)
     folder = out / MODEL_FOLDER
     console.print(f"Model:  {folder}", soft_wrap=True, markup=False)
     if pictures:
@@ -125,6 +127,14 @@ def _duration(seconds: float) -> str:
         return f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
+def _skipped(out: Path) -> str:
+    from audit.storage import read_json
+    from audit.training import skipped_words
+    from clipmodel.training.recorders import TRAINING_FILE
+
+    return skipped_words(read_json(out / TRAINING_FILE))
 
 
 def _draw_curves(out: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from audit import formatting as fmt
 from audit.commands.terminal import print_table
-from audit.training import TrainingHistory
+from audit.training import TrainingHistory, skipped_words
 
 GAPS_SHOWN = 8
 ACCURACY_COLUMNS = ("probe", "epoch", "n", "accuracy", "95 % interval")
@@ -24,6 +24,8 @@ def print_training_summary(history: TrainingHistory, console: Console) -> None:
         last = history.log.iloc[-1]
         done = f"{fmt.integer(last['step'])} of {fmt.integer(recipe['steps'])} steps"
         console.print(f"{done}, epoch {last['epoch']:.1f}, loss {last['loss']:.3f}", soft_wrap=True)
+    if skipped := skipped_words(history.account):
+        console.print(f"Skipped: {skipped}", soft_wrap=True, markup=False, highlight=False)
     validated = _last(history.measures)
     print_table(
         console, "Validation", ("measure", "epoch", "n", "value"),

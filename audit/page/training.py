@@ -12,7 +12,7 @@ import pandas as pd
 from audit import formatting as fmt
 from audit import training_figures as figures
 from audit.page import parts
-from audit.training import TrainingHistory
+from audit.training import TrainingHistory, skipped_words
 from probes.proportions import wilson
 
 ROWS_OF_LOG: Final = 12
@@ -75,6 +75,8 @@ def _facts(history: TrainingHistory, last: Mapping[Any, Any] | None) -> list[tup
         ("Seed", str(account["seed"])),
         ("Training pictures", fmt.integer(account["rows"])),
     ]
+    if skipped := skipped_words(account):
+        facts.append(("Skipped", skipped))
     if last:
         facts.append(("Last", f"epoch {last['epoch']:.1f}, loss {last['loss']:.3f}"))
     return facts

@@ -47,6 +47,13 @@ class Batches(Protocol):
 
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
+    def account(self, step: int) -> dict[str, Any] | None:
+        """What was read and skipped before a step, as training.json tells it; every process must ask.
+
+        None where all data are in memory: nothing of them is skipped.
+        """
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedData:

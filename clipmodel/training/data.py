@@ -121,6 +121,9 @@ class TrainingData:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Nothing to load."""
 
+    def account(self, step: int) -> None:
+        """Nothing is skipped: what cannot be used stops the run before its first step."""
+
     def rows(self, step: int) -> np.ndarray:
         """[B] row numbers of a step."""
         first = step * self.batch_size

@@ -147,6 +147,7 @@ class _Run:
         self.step, position = load_checkpoint(out, self.trainee)
         self.saved = self.step  # steps in the checkpoint
         self.data.batches.load_state_dict(position)
+        self.epoch = self._passes()
         self.whole = True  # not in the middle of a step
         self.loss_of = _loss_of(recipe, world)
 
@@ -155,15 +156,14 @@ class _Run:
         self.trainee.encoders.train()
         try:
             with self._recorders() as recorders:
-                if self.world.is_first:
-                    self._write_account(self.out)
-                    for watcher in watchers:
-                        watcher.begin(self.step)
+                self._write_account(self.out)
+                for watcher in watchers if self.world.is_first else ():
+                    watcher.begin(self.step)
                 self._train(stop, recorders, hooks, watchers)
             model = self._loaded(whole_clip(self.trainee).eval())
             if self.world.is_first:
                 model.save(self.out / MODEL_FOLDER)
-                self._write_account(self.out / MODEL_FOLDER)
+            self._write_account(self.out, self.out / MODEL_FOLDER)
         except OSError as error:
             if error.errno not in FULL:
                 raise
@@ -190,22 +190,27 @@ class _Run:
         self, stop: int, recorders: Sequence[Recorder], hooks: Sequence[Hook], watchers: Sequence[Watcher]
     ) -> None:
         """One step, and what follows from it."""
+        before = self.epoch
         with uninterrupted() if self.world.size == 1 else nullcontext():
             report = self._step()
         for recorder in recorders:
             recorder.record_step(report)
         for hook in hooks if self.world.is_first else ():
             hook(report)
-        due = [watcher for watcher in watchers if self.step == stop or self._is_due(watcher.every)]
+        due = [watcher for watcher in watchers if self.step == stop or self._is_due(watcher.every, before)]
         if due:
             # Before the checkpoint: a kill between the two leaves a look to do again, not one missed.
             self._look(report, due, recorders)
         if self.step == stop or self.step % self.recipe.save_every == 0:
             self._save(recorders)
 
-    def _is_due(self, every: Every) -> bool:
-        epoch = self.data.batches.epoch
-        return every.due(self.step, epoch=epoch(self.step), epoch_before=epoch(self.step - 1))
+    def _is_due(self, every: Every, epoch_before: float) -> bool:
+        return every.due(self.step, epoch=self.epoch, epoch_before=epoch_before)
+
+    def _passes(self) -> float:
+        """Over the data so far. Processes read different shards, but must agree on when an epoch ends."""
+        passes = torch.tensor(self.data.batches.epoch(self.step), dtype=torch.float64)
+        return float(self.world.mean(passes.to(self.world.device)))
 
     def _look(self, report: StepReport, due: Sequence[Watcher], recorders: Sequence[Recorder]) -> None:
         # Made anew, since it remembers its fingerprint; gathered in every process where it is sharded.
@@ -227,6 +232,7 @@ class _Run:
         position = self.data.batches.state_dict(self.step)
         save_checkpoint(self.out, self.trainee, step=self.step, data=position)
         self.saved = self.step
+        self._write_account(self.out)
 
     def _recorders(self) -> AbstractContextManager[list[Recorder]]:
         if not self.world.is_first:
@@ -250,11 +256,12 @@ class _Run:
         trainee.scaler.update()
         trainee.clip.clamp_logit_scale()
         self.step += 1
+        self.epoch = self._passes()
         self.whole = True
         return StepReport(
             step=self.step,
             steps=recipe.steps,
-            epoch=self.data.batches.epoch(self.step),
+            epoch=self.epoch,
             pairs=recipe.batch_size,
             loss=loss,
             learning_rate=rate,
@@ -302,16 +309,19 @@ class _Run:
     def _loaded(self, clip: CLIP) -> LoadedModel:
         return LoadedModel(self.recipe.recipe, clip, self.data.tokenizer, self.data.preprocess)
 
-    def _write_account(self, folder: Path) -> None:
+    def _write_account(self, *folders: Path) -> None:
+        """What is trained, on what, and how far; every process must call it, the first one writes."""
         account = {
             "recipe": self.recipe.model_dump(mode="json", by_alias=True),
             "seed": self.seed,
             "steps": self.step,
             "rows": self.data.batches.size,
             "thinned": self.data.thinned,
+            "skipped": self.data.batches.account(self.step),
         }
         text = json.dumps(account, indent=2) + "\n"
-        replace_file(folder / TRAINING_FILE, lambda file: file.write(text.encode()))
+        for folder in folders if self.world.is_first else ():
+            replace_file(folder / TRAINING_FILE, lambda file: file.write(text.encode()))
 
 
 def _encoders(clip: CLIP, recipe: Recipe, world: World) -> nn.Module:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
 
 from clipmodel.errors import UserError
 from clipmodel.training.sources.base import Skipped, Source
@@ -12,6 +14,48 @@ from clipmodel.training.sources.base import Skipped, Source
 LOG = logging.getLogger(__name__)
 FLOOR_SAMPLES, FLOOR_SHARDS = 1000, 100  # a share is never taken of fewer
 _TOLD_ONE_BY_ONE = 5  # of a reason; then at each doubling of their number
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """What was read and skipped up to some step; those of processes, and of parts of a run, are added up.
+
+    A sample counts at each visit, a shard once.
+    """
+
+    read: int = 0  # samples used
+    samples: Mapping[str, int] = field(default_factory=dict)  # skipped, by reason
+    shards: Mapping[str, str] = field(default_factory=dict)  # reason, by name of the shard
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            read=self.read + other.read,
+            samples=dict(Counter(self.samples) + Counter(other.samples)),
+            shards={**self.shards, **other.shards},
+        )
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        return cls(**state)
+
+    def to_state(self) -> dict[str, Any]:
+        """Plain values, for a checkpoint."""
+        return asdict(self)
+
+    def account(self, unusable: Iterable[Skipped]) -> dict[str, Any]:
+        """For people: how many were read, and what was skipped, by reason.
+
+        Parameters
+        ----------
+        unusable
+            What was left out for good when the source was opened, such as malformed rows.
+        """
+        return {
+            "read": self.read,
+            "samples": dict(sorted(self.samples.items())),
+            "shards": dict(sorted(Counter(self.shards.values()).items())),
+            "rows": dict(sorted(Counter(item.reason for item in unusable).items())),
+        }
 
 
 class SkipCount:
@@ -32,7 +76,7 @@ class SkipCount:
         self.read = 0  # samples used
         self.samples: Counter[str] = Counter()  # skipped, by reason
         self.shards: Counter[str] = Counter()
-        self._broken: set[str] = set()  # each pass meets them again
+        self._broken: dict[str, str] = {}  # reason by name; each pass meets them again
 
     def add(self, used: int, skipped: Sequence[Skipped]) -> None:
         """Count some more.
@@ -48,7 +92,7 @@ class SkipCount:
             if item.is_shard and item.key in self._broken:
                 continue
             if item.is_shard:
-                self._broken.add(item.key)
+                self._broken[item.key] = item.reason
             counter[item.reason] += 1
             self._tell(item, counter[item.reason])
         if skipped and self._too_many():
@@ -57,6 +101,10 @@ class SkipCount:
                 f"the last is {_told(skipped[-1])}",
                 remedy="mend the data, or raise data.loading.max_skipped",
             )
+
+    def tally(self) -> Tally:
+        """The count as it stands; what is counted later does not change it."""
+        return Tally(read=self.read, samples=dict(self.samples), shards=dict(self._broken))
 
     def summary(self) -> str:
         """One line for people, empty where nothing was skipped."""

@@ -29,7 +29,7 @@ from clipmodel.training.batches import Batch, PreparedData
 from clipmodel.training.crops import decode_and_crop
 from clipmodel.training.distributed import World
 from clipmodel.training.recipe import AugmentRecipe, CropRecipe, Recipe
-from clipmodel.training.skipping import SkipCount
+from clipmodel.training.skipping import SkipCount, Tally
 from clipmodel.training.sources.base import Item, Lane, Position, Sample, Skipped, Source
 from clipmodel.training.sources.opening import open_source
 
@@ -179,6 +179,8 @@ class StreamData:
         self._workers = 1
         # Where the lanes stand before a step: the next one, and the one whose batch was given last.
         self._before: dict[int, Positions] = {0: {}}
+        self._tallies: dict[int, Tally] = {}  # for the same steps, of this process since it began
+        self._carried = Tally()  # of all processes, from the checkpoint
         self.skipped = SkipCount(self._loading.max_skipped, source)
         SkipCount(self._loading.max_skipped, source).add(source.size or 0, source.unusable)
 
@@ -200,6 +202,7 @@ class StreamData:
         pieces = [self._next_piece(step) for _ in range(self._workers)]
         positions = {lane: place for piece in pieces for lane, place in piece.positions.items()}
         self._before = {step: self._before[step], step + 1: positions}
+        self._tallies = {step: self._tally(step), step + 1: self.skipped.tally()}
         pixels = torch.cat([piece.pixels.to(self._world.device, non_blocking=True) for piece in pieces])
         return Batch(
             pixels=self._preprocess.normalize(pixels),
@@ -269,7 +272,8 @@ class StreamData:
         """Where all lanes of all processes stand before a step; every process must ask."""
         own = self._before.get(step, {})
         known = {lane: list(place) for part in self._world.gather(own) for lane, place in part.items()}
-        return {"step": step, "lanes": self._lanes, "positions": known}
+        tally = self._whole_tally(step).to_state()
+        return {"step": step, "lanes": self._lanes, "positions": known, "tally": tally}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state_dict`'s position, with its number of lanes.
@@ -288,6 +292,16 @@ class StreamData:
             )
         self._lanes = state["lanes"] or self._lanes
         self._before = {state["step"]: {lane: tuple(place) for lane, place in state["positions"].items()}}
+        self._carried = Tally.from_state(state.get("tally", {}))  # a run begun before there were any has none
+
+    def account(self, step: int) -> dict[str, Any]:
+        return self._whole_tally(step).account(self._source.unusable)
+
+    def _tally(self, step: int) -> Tally:
+        return self._tallies.get(step, Tally())
+
+    def _whole_tally(self, step: int) -> Tally:
+        return sum(self._world.gather(self._tally(step)), self._carried)
 
 
 def _divisor_up_to(number: int, most: int) -> int:
