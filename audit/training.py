@@ -99,14 +99,15 @@ def skipped_words(account: Mapping[str, Any]) -> str:
     if skipped is None:
         return ""
     visited = skipped["read"] + sum(skipped["samples"].values())
+    told = (
+        ("samples", f"of {fmt.integer(visited)} samples visited"),
+        ("shards", "of the shards"),
+        ("rows", "of the table's rows, when it was opened"),
+    )
     found = [
-        f"{fmt.integer(sum(reasons.values()))} {what} ({_by_reason(reasons)})"
-        for what, reasons in (
-            (f"of {fmt.integer(visited)} samples visited", skipped["samples"]),
-            ("shards", skipped["shards"]),
-            ("rows when the table was opened", skipped["rows"]),
-        )
-        if reasons
+        f"{fmt.integer(sum(skipped[kind].values()))} {words} ({_by_reason(skipped[kind])})"
+        for kind, words in told
+        if skipped[kind]
     ]
     return "; ".join(found) or "none"
 

@@ -16,6 +16,7 @@ from audit.training import (
     drop_audits,
     primary_accuracy,
     primary_gaps,
+    skipped_words,
     write_audit,
 )
 from audit.training_report import render_training_report, write_curves
@@ -120,3 +121,24 @@ def test_another_folder_is_refused_and_damage_is_named(run: Path, tmp_path: Path
     (tmp_path / "training.json").write_text(json.dumps({}))
     with pytest.raises(UserError, match=r"measures\.csv: cannot be read"):
         TrainingHistory.read(tmp_path)
+
+
+def test_what_was_skipped_in_words(run: Path, page: str) -> None:
+    assert skipped_words({}) == skipped_words({"skipped": None}) == ""
+    nothing = {"read": 1000, "samples": {}, "shards": {}, "rows": {}}
+    assert skipped_words({"skipped": nothing}) == "none"
+    skipped = {
+        "read": 1196,
+        "samples": {"no caption": 1, "picture damaged": 3},
+        "shards": {"empty shard": 1},
+        "rows": {"row with another number of fields": 2},
+    }
+    words = skipped_words({"skipped": skipped})
+    assert words == (
+        "4 of 1,200 samples visited (no caption: 1, picture damaged: 3); 1 of the shards (empty shard: 1); "
+        "2 of the table's rows, when it was opened (row with another number of fields: 2)"
+    )
+    assert "Skipped" not in page
+    history = TrainingHistory.read(run)
+    history.account["skipped"] = skipped
+    assert words.replace("'", "&#39;") in render_training_report(history)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from audit.training import audits_in
 from clipmodel.training.hooks import StepReport
 from tests.audit.commands.conftest import COLOURS, Invoke
 from tests.clipmodel.training.conftest import RECIPE
+from tests.clipmodel.training.sources.shards_made import jpeg
+from tests.clipmodel.training.test_stream import streamed_recipe
 
 MODEL = {**RECIPE["model"], "vision": {**RECIPE["model"]["vision"], "image_size": 32}}  # type: ignore[dict-item,index]
 
@@ -85,6 +88,25 @@ def test_audits_of_steps_done_again_are_replaced(invoke: Invoke, recipe: Path, w
     assert [path.name for path in audits_in(out)] == ["step-000002", "step-000004", "step-000006"]
     steps = pd.read_csv(out / "measures.csv").query("measure == 'audit accuracy, colour'")["step"]
     assert list(steps) == [2, 3, 4, 6]
+
+
+def test_what_a_stream_skips_is_told_at_the_end(invoke: Invoke, workplace: Path) -> None:
+    rows = ["image,caption", *(f"{n}.jpg,number {n}" for n in range(12))]
+    for n in range(12):
+        (workplace / f"{n}.jpg").write_bytes(b"no picture" if n == 7 else jpeg(n))
+    (workplace / "captions.csv").write_text("\n".join(rows))
+    recipe = streamed_recipe("captions.csv", loading={"max_skipped": 5}).model_dump(mode="json")
+    (workplace / "recipe.yaml").write_text(yaml.safe_dump({**recipe, "steps": 3}))
+    told = invoke("train", "recipe.yaml", "--out", "run")
+    assert told.exit_code == 0, told.output
+    words = r"Skipped: (\d) of (\d\d) samples visited \(picture damaged or of no known format: \d\)"
+    found = re.search(words, told.stdout)
+    assert found
+    # Three batches of 8 are two passes over the 11 good ones and two pictures more.
+    assert int(found[1]) in (2, 3) and int(found[2]) == 24 + int(found[1])
+    told = invoke("report", "run")
+    assert re.search(words, told.stdout)
+    assert re.search(words[9:], Path("run/report.html").read_text())
 
 
 def test_an_audit_changes_no_weight(invoke: Invoke, recipe: Path, workplace: Path) -> None:

@@ -13,7 +13,7 @@ from clipmodel.errors import UserError
 from clipmodel.training.batches import Batch
 from clipmodel.training.distributed import World
 from clipmodel.training.recipe import Recipe
-from clipmodel.training.stream import StreamData, stream_pairs
+from clipmodel.training.stream import UNDECODABLE, StreamData, stream_pairs
 from tests.clipmodel.training.conftest import RECIPE
 from tests.clipmodel.training.sources.shards_made import jpeg, numbered, write_tar
 
@@ -154,6 +154,36 @@ def test_unreadable_pictures_are_skipped_counted_and_told(
     assert data.skipped.read == 16
     assert 2 <= data.skipped.samples["picture damaged or of no known format"] <= 3
     assert any("picture damaged" in record.message and ".jpg" in record.message for record in caplog.records)
+
+
+def test_the_account_of_what_was_skipped_goes_on_with_the_run(tmp_path: Path) -> None:
+    broken = write_tar(tmp_path / "0.tar", numbered(range(8)))
+    broken.write_bytes(broken.read_bytes()[:3000])
+    bad = [("bad", {"jpg": b"no picture", "txt": "a picture"}), ("dumb", {"jpg": jpeg(1)})]
+    write_tar(tmp_path / "1.tar", [*numbered(range(8, 30)), *bad])
+    recipe = streamed_recipe(f"{tmp_path}/*.tar", loading={"max_skipped": 90})
+    whole, begun, again = _data(recipe), _data(recipe), _data(recipe)
+    for step in range(12):
+        whole.batch(step)
+    for step in range(7):
+        begun.batch(step)
+    again.load_state_dict(begun.state_dict(6))  # one step back, as when a step is interrupted
+    for step in range(6, 12):
+        again.batch(step)
+    account = whole.account(12)
+    assert again.account(12) == account
+    assert account["read"] == 12 * 8
+    # In every pass over 22 or more good pictures; the shard once.
+    assert all(3 <= account["samples"].pop(reason) <= 5 for reason in (UNDECODABLE, "no caption"))
+    assert account == {"read": 96, "samples": {}, "shards": {"shard broken off or damaged": 1}, "rows": {}}
+
+
+def test_rows_that_were_left_out_for_good_are_in_the_account(tmp_path: Path) -> None:
+    table = Path(_damaged_table(tmp_path, bad=0, good=9))
+    table.write_text(table.read_text() + "9.jpg\n")
+    account = _data(streamed_recipe(str(table), loading={"max_skipped": 1})).account(0)
+    assert account["rows"] == {"row with another number of fields": 1}
+    assert account["read"] == 0
 
 
 @pytest.mark.parametrize(("limit", "skips"), [(0, 1), (2, 3), (0.001, 2)])
