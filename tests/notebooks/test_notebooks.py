@@ -1,12 +1,15 @@
-"""Notebooks run from top to bottom on a small audit, and are committed without outputs."""
+"""Notebooks run from top to bottom on small audits, and are committed without outputs."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
+from audit.compare import compare
+from audit.result import AuditResult
 from tests.audit.report_fixture import invented_result
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
@@ -25,19 +28,36 @@ def test_outputs_are_not_committed(path: Path) -> None:
     assert all(cell.outputs == [] and cell.execution_count is None for cell in cells)
 
 
-@pytest.fixture(scope="module")
-def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The first notebook, run on the invented audit."""
+def _execute(path: Path, **environment: str) -> Any:
     nbclient = pytest.importorskip("nbclient", reason="the notebook extra is not installed")
-    run = invented_result().write(tmp_path_factory.mktemp("run"))
-    notebook = nbformat.read(NOTEBOOKS[0], as_version=4)
+    notebook = nbformat.read(path, as_version=4)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CLIP_AUDIT_RUN", str(run))
+        for name, value in environment.items():
+            patch.setenv(name, value)
         client = nbclient.NotebookClient(
-            notebook, timeout=TIMEOUT_SECONDS, resources={"metadata": {"path": str(NOTEBOOKS[0].parent)}}
+            notebook, timeout=TIMEOUT_SECONDS, resources={"metadata": {"path": str(path.parent)}}
         )
         client.execute()
     return notebook
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The first notebook, run on the invented audit."""
+    run = invented_result().write(tmp_path_factory.mktemp("run"))
+    return _execute(NOTEBOOKS[0], CLIP_AUDIT_RUN=str(run))
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+    """The second notebook, with the two audits that it makes."""
+    runs = tmp_path_factory.mktemp("release")
+    return _execute(NOTEBOOKS[1], CLIP_AUDIT_RELEASE=str(runs)), runs
+
+
+def _printed(notebook: Any) -> str:
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return "".join(output.text for output in outputs if output.output_type == "stream")
 
 
 def _data(notebook: Any, mime: str) -> list[str]:
@@ -63,3 +83,28 @@ def test_its_tables_are_those_of_the_audit(executed: Any) -> None:
     )
     assert f"{dark['rate'].iloc[0]:.3f}" in tables
     assert "Which of three occupations does the picture show?" in tables
+
+
+def test_the_release_check_compares_what_compare_compares(release: tuple[Any, Path]) -> None:
+    notebook, runs = release
+    comparison = compare(*(AuditResult.read(runs / name) for name in ("current", "new")), margin=0.05)
+    assert f"{comparison.verdict} - {comparison.sentence}" in _printed(notebook)
+    assert len(_data(notebook, "image/svg+xml")) == 2
+    tables = "".join(_data(notebook, "text/html"))
+    assert f"{comparison.gap_changes['change'].iloc[0]:.3f}" in tables
+
+
+def test_the_release_check_has_gates_of_every_verdict(release: tuple[Any, Path]) -> None:
+    notebook, runs = release
+    cases = list(ElementTree.parse(runs / "gates.xml").iter("testcase"))
+    assert len(cases) == 4
+    assert "exit code 1 (" in _printed(notebook)
+    assert {part.tag for case in cases for part in case} >= {"failure", "error"}
+    assert any(case.find("failure") is None and case.find("error") is None for case in cases)
+
+
+def test_the_release_check_hands_the_same_rates_to_fairlearn(release: tuple[Any, Path]) -> None:
+    notebook, runs = release
+    rates = AuditResult.read(runs / "new").rates.query("outcome == 'misclassified' and gender == 'woman'")
+    row = f"<td>{rates['rate'].iloc[0]:.4f}</td>"
+    assert any(table.count(row) == 2 for table in _data(notebook, "text/html"))
