@@ -9,7 +9,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from audit.canvas import DASHED_LINE, ROW_POINTS, against_blocks, canvas, forest_around_zero, ordered
+from audit.canvas import (
+    DASHED_LINE,
+    ROW_POINTS,
+    against_blocks,
+    canvas,
+    forest_around_zero,
+    label_left,
+    ordered,
+)
 from audit.findings import holds
 from audit.formatting import points, rule_words, words
 from audit.svg import ROLES, to_svg
@@ -110,7 +118,7 @@ def _draw_choices(ax: Axes, shown: pd.DataFrame, choices: Sequence[tuple[str, st
                 color=ROLES[colour],
             )
     ax.set(ylim=(len(choices) - 0.4, -0.6))
-    ax.set_yticks(range(len(choices)), [label for _, _, label in choices])
+    label_left(ax, range(len(choices)), [label for _, _, label in choices])
 
 
 def _described(shown: pd.DataFrame) -> str:
