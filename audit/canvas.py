@@ -25,7 +25,7 @@ SIGNIFICANT = 0.05
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
 DASHES = ("", (4, 1.5), (1, 1.2), (5, 1.2, 1, 1.2), (7, 2), (2, 1), (3, 1, 1, 1, 1, 1), (9, 1.5))
 DASHED_LINE: Final[dict[str, Any]] = {"color": ROLES["muted"], "linewidth": 0.8, "linestyle": (0, (3, 2))}
-STYLE: Final[dict[str, Any]] = {
+STYLE: Final[dict[Any, Any]] = {
     "text.color": ROLES["ink"], "axes.labelcolor": ROLES["ink"], "axes.edgecolor": ROLES["muted"],
     "xtick.color": ROLES["ink"], "ytick.color": ROLES["ink"], "xtick.bottom": False, "ytick.left": False,
     "axes.axisbelow": True, "hatch.linewidth": 0.6, "legend.frameon": False, "lines.solid_capstyle": "butt",
