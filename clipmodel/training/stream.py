@@ -203,9 +203,9 @@ class StreamData:
         positions = {lane: place for piece in pieces for lane, place in piece.positions.items()}
         self._before = {step: self._before[step], step + 1: positions}
         self._tallies = {step: self._tally(step), step + 1: self.skipped.tally()}
-        pixels = torch.cat([piece.pixels.to(self._world.device, non_blocking=True) for piece in pieces])
+        pixels = [piece.pixels.to(self._world.device, non_blocking=True) for piece in pieces]
         return Batch(
-            pixels=self._preprocess.normalize(pixels),
+            pixels=self._preprocess.normalize(torch.cat(pixels) if len(pixels) > 1 else pixels[0]),
             tokens=trim_padding(torch.cat([piece.tokens for piece in pieces])),
             ignore=None,
             keys=tuple(key for piece in pieces for key in piece.keys),
