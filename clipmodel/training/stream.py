@@ -83,6 +83,7 @@ class LaneRows(IterableDataset[Piece]):
         self._source, self._drawing = source, drawing
         self._lanes, self._positions, self._rows, self._step = lanes, positions, rows, step
         self._max_skipped = max_skipped
+        self._augments = drawing.augment != AugmentRecipe()
 
     def __iter__(self) -> Iterator[Piece]:
         info = get_worker_info()
@@ -139,7 +140,7 @@ class LaneRows(IterableDataset[Piece]):
             pixels = decode_and_crop(item.image, self._drawing.image_size, self._drawing.crop, rng)
         except UserError as error:
             return Skipped(item.key, UNDECODABLE, error.message)
-        if self._drawing.augment == AugmentRecipe():
+        if not self._augments:
             return pixels
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         return augment(pixels[None], self._drawing.augment, generator)[0]
