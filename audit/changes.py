@@ -14,6 +14,7 @@ from audit.disparity import min_group
 from audit.gates import EVERYBODY
 from audit.multiplicity import holm
 from audit.paired import mcnemar_p, newcombe_paired
+from audit.way_tests import WAY_KEYS, WAY_TESTS, way_test_table
 from probes.records import MISSING
 
 Floats = NDArray[np.float64]
@@ -27,11 +28,13 @@ OF_CHANGE: Final = (
 PAIR_KEYS: Final = (
     "probe", "rule", "threshold", "outcome", "design", "template", "other_design", "other_template",
 )  # fmt: skip
-PAIRED_COLUMNS: Final = (*PAIR_KEYS, *OF_CHANGE)
+PAIRED_COLUMNS: Final = (*PAIR_KEYS, *OF_CHANGE[:-1], "all_ways_p", "note")
 _ESTIMATES = ["rate_first", "rate_second", "change", "low", "high", "p", "design_effect"]
 
 
-def paired_table(pairs: pd.DataFrame | None, manifest: Mapping[str, Any]) -> pd.DataFrame:
+def paired_table(
+    pairs: pd.DataFrame | None, manifest: Mapping[str, Any], outcomes: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """What another class design or template changes for each group, image by image.
 
     Parameters
@@ -40,11 +43,15 @@ def paired_table(pairs: pd.DataFrame | None, manifest: Mapping[str, Any]) -> pd.
         `Records.pairs`: the first specification of a probe against each other one.
     manifest
         Of the records.
+    outcomes
+        `Records.outcomes`, for what pairs alone cannot say: design effects and the test of all ways at once.
 
     Returns
     -------
     Columns `PAIRED_COLUMNS`: `design` and `template` are the first's, `other_design` and `other_template` the
-    second's; the rest as `change_table` makes it.
+    second's; the rest as `change_table` makes it. `all_ways_p` is Cochran's Q: whether the rate of the group
+    is the same under all designs and templates of the rule and threshold (`audit.way_tests`); with two ways
+    it is p of the pair, without outcomes NaN.
     """
     tables = []
     for probe in manifest["probes"]:
@@ -55,14 +62,31 @@ def paired_table(pairs: pd.DataFrame | None, manifest: Mapping[str, Any]) -> pd.
             if len(own) and probe["outcomes"]
         ]
         if parts:
-            counts = pd.concat(parts, ignore_index=True)
-            tables.append(change_table(counts, keys=PAIR_KEYS, least=min_group(probe, manifest)))
+            counts = _with_way_tests(pd.concat(parts, ignore_index=True), probe, outcomes)
+            table = change_table(counts, keys=PAIR_KEYS, least=min_group(probe, manifest))
+            ways = table.groupby([*PAIR_KEYS[:-2], "by", "group"], dropna=False)["n"].transform("size")
+            only = (ways == 1) & (outcomes is not None)
+            table["all_ways_p"] = table["all_ways_p"].where(~only, table["p"]).where(table["p"].notna())
+            tables.append(table)
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(PAIRED_COLUMNS))
-    whole, numbers = {"n", *TABLE}, {"threshold", "p_adjusted", *_ESTIMATES}
+    whole, numbers = {"n", *TABLE}, {"threshold", "p_adjusted", "all_ways_p", *_ESTIMATES}
     dtypes = {
         name: "int64" if name in whole else "float64" if name in numbers else "str" for name in PAIRED_COLUMNS
     }
     return table[list(PAIRED_COLUMNS)].astype(dtypes)
+
+
+def _with_way_tests(
+    counts: pd.DataFrame, probe: Mapping[str, Any], outcomes: pd.DataFrame | None
+) -> pd.DataFrame:
+    """Joint counts with the design effect and the test of all ways of their group; NaN without outcomes."""
+    if outcomes is None:
+        return counts.assign(**dict.fromkeys(WAY_TESTS, np.nan))
+    keys = list(WAY_KEYS)
+    words = dict.fromkeys([name for name in keys if name != "threshold"], "str") | {"threshold": "float64"}
+    return counts.astype(words).merge(
+        way_test_table(outcomes, probe).astype(words), on=keys, how="left", validate="one_to_one"
+    )
 
 
 def joint_by_group(counts: pd.DataFrame, by: Sequence[str], *, keys: Sequence[str] = ()) -> pd.DataFrame:
@@ -76,7 +100,12 @@ def joint_by_group(counts: pd.DataFrame, by: Sequence[str], *, keys: Sequence[st
         The attributes that are crossed; none for all images.
     """
     known = counts[(counts[list(by)] != MISSING).all(axis=1)]
-    group = known[list(by)].astype("str").agg(JOINT.join, axis=1) if by and len(known) else EVERYBODY
+    group: pd.Series | str = EVERYBODY
+    if by:
+        values = known[list(by)].astype("str")
+        group = values.iloc[:, 0]
+        if len(by) > 1:
+            group = group.str.cat(values.iloc[:, 1:], sep=JOINT)
     groups = known.assign(group=group).groupby([*keys, "group"], sort=False, dropna=False, observed=True)
     return groups[list(TABLE)].sum().reset_index().assign(by=JOINT.join(by))
 

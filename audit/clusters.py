@@ -106,9 +106,8 @@ def change_design_effect(
 
 def _by_cluster(values: Floats | NDArray[np.bool_], cluster: NDArray[np.intp]) -> Floats:
     """[N, W] to [K, W] sums."""
-    sums = np.zeros((int(cluster.max(initial=-1)) + 1, values.shape[1]))
-    np.add.at(sums, cluster, values)
-    return sums
+    clusters = int(cluster.max(initial=-1)) + 1
+    return np.stack([np.bincount(cluster, weights=one, minlength=clusters) for one in values.T], axis=1)
 
 
 def _for_few_clusters(effect: Floats, clusters: NDArray[np.int64]) -> Floats:

@@ -46,7 +46,7 @@ FLOAT_COLUMNS = {
     "shrunk", "design_effect", "share_of_events", "share_of_images", "representation", "lowest_rate",
     "highest_rate", "sd_observed", "sd", "sd_low", "sd_high", "share_compared", "raw_difference",
     "standardised", "standardised_low", "standardised_high",
-    "band_low", "band_high", "rate_first", "rate_second", "change", *CONFIRMATION_COLUMNS[1:],
+    "band_low", "band_high", "rate_first", "rate_second", "change", "all_ways_p", *CONFIRMATION_COLUMNS[1:],
     *(set(SPECIFICATION_COLUMNS) - {*INTEGERS, *GAP, "note"}),
 }  # fmt: skip
 
@@ -135,7 +135,7 @@ class AuditResult:
             composition=composition_table(counts, manifest, attributes),
             variation=variation_table(counts, manifest, clusters=clusters),
             controlled=controlled_table(counts, manifest, attributes),
-            paired=paired_table(records.pairs, manifest),
+            paired=paired_table(records.pairs, manifest, records.outcomes),
             specifications=specification_table(gaps, manifest, records.outcomes),
             findings=with_confirmation(
                 findings_among(gaps, manifest), records.confirmation, manifest, attributes

@@ -11,13 +11,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from audit.cluster_counts import ClusterCounts
 from audit.counts import JOINT, SPECIFICATION, GroupCounts, outcome_counts
 from audit.disparity import in_suite_order, min_group
-from audit.significance import homogeneity_p
+from audit.significance import SMALL_EXPECTED, homogeneity_p, permutation_homogeneity_p
 from audit.variation import between_group_interval, between_group_variance
 
+Floats = NDArray[np.float64]
+
+DRAWS = 999
 VARIATION_COLUMNS = {
     "by": "str", "groups": "int64", "n": "int64", "lowest": "str", "lowest_rate": "float64", "highest": "str",
     "highest_rate": "float64", "sd_observed": "float64", "sd": "float64", "sd_low": "float64",
@@ -35,8 +39,8 @@ def variation_table(
     Columns `SPECIFICATION`, by, groups (with at least `min_group` images), n, the groups of the lowest and
     the highest rate, sd_observed (the plain standard deviation of the rates), sd (corrected for sampling, 0
     where the variance would be below), sd_low and sd_high (bootstrap, doubly corrected; Lum, Zhang & Bower
-    2022), p (chi- squared over the groups), note. Images of a cluster are taken as dependent where the
-    records count by cluster.
+    2022), p (chi-squared over the groups, by permutation where an expected count is below 5), note. Images
+    of a cluster are taken as dependent where the records count by cluster.
     """
     by_cluster = None if clusters is None else ClusterCounts(clusters)
     tables = [
@@ -87,7 +91,7 @@ def _spread(groups: GroupCounts, clusters: ClusterCounts | None, *, least: int, 
         sd=np.sqrt(np.maximum(between_group_variance(events, sizes), 0.0)),
         sd_low=np.sqrt(low),
         sd_high=np.sqrt(high),
-        p=homogeneity_p(count / effect, n / effect),
+        p=_homogeneity(events, sizes, homogeneity_p(count / effect, n / effect), seed=seed),
         note=pd.Series(
             np.select(
                 [~enough, flat],
@@ -97,3 +101,15 @@ def _spread(groups: GroupCounts, clusters: ClusterCounts | None, *, least: int, 
             dtype="str",
         ),
     )
+
+
+def _homogeneity(events: Floats, sizes: Floats, p: Floats, *, seed: int) -> Floats:
+    """p of equal rates, by permutation in the rows where the law of chi-squared is poor."""
+    total, size = events.sum(axis=1, keepdims=True), sizes.sum(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        expected = np.where(sizes > 0, sizes * np.minimum(total, size - total) / size, np.inf)
+    small = (expected < SMALL_EXPECTED).any(axis=1) & ~np.isnan(p)
+    if small.any():
+        p = p.copy()
+        p[small] = permutation_homogeneity_p(events[small], sizes[small], replicates=DRAWS, seed=seed)
+    return p

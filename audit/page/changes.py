@@ -106,7 +106,9 @@ def _part(rows: pd.DataFrame, *, probe: Mapping[str, Any], kind: str) -> Changes
     identity = parts.slug(kind, probe["name"])
     title = "{probe}, {outcome}: change by group"
     drawings = _first_ways(rows, probe=probe, identity=identity, title=title, draw=change_forest)
+    tested = "all_ways_p" in rows
     columns = [*parts.text_columns("Group", "By", "Outcome", "Way of asking"), *_NUMBERS]
+    columns += parts.number_columns(*["p, all ways alike"] * tested)
     table = parts.Table(
         caption=f"{probe['title']}: paired changes by group",
         columns=[*columns, *parts.text_columns("Note")],
@@ -137,7 +139,8 @@ def _row(row: Mapping[Any, Any]) -> list[str]:
         fmt.words(row["group"]), fmt.words(row["by"]) or fmt.MISSING, fmt.words(row["outcome"]), row["way"],
         fmt.integer(row["n"]), fmt.percent(row["rate_first"]), fmt.percent(row["rate_second"]),
         fmt.integer(row["only_first"]), fmt.integer(row["only_second"]), fmt.points(row["change"]),
-        fmt.points_interval(row["low"], row["high"]), fmt.p_value(row["p_adjusted"]), row["note"],
+        fmt.points_interval(row["low"], row["high"]), fmt.p_value(row["p_adjusted"]),
+        *([fmt.p_value(row["all_ways_p"])] if "all_ways_p" in row else []), row["note"],
     ]  # fmt: skip
 
 

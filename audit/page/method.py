@@ -22,6 +22,20 @@ CODE_TERMS: Final = frozenset(
     }
 )
 
+STATISTICS: Final = (
+    ("Rates", "Wilson’s interval, longer where events are few; of counts over the design effect of clusters"),
+    ("Differences, ratios", "Newcombe; Katz, or Koopman where a cell is 0; the score test, or Fisher’s where "
+     "counts are small; Holm’s correction over the groups"),
+    ("All groups at once", "Pearson’s chi-squared, with Holm’s correction over all families; in the table of "
+     "spreads by permutation where counts are small"),
+    ("Ways of asking", "on the same images: Cochran’s Q over all; McNemar’s exact test and Newcombe’s paired "
+     "interval for each against the first"),
+    ("Whole curves", "permutation of the labels of images, clusters kept together; bands over thresholds by "
+     "bootstrap"),
+    ("Gates", "exact intervals (Clopper and Pearson), together at 95 % by Bonferroni"),
+)  # fmt: skip
+"""What stands behind which number; docs/statistics.md says more."""
+
 LIMITS: Final = (
     "A difference is a property of this model on these images with these words. Another model, image source, "
     "prompt or label set can give another answer.",
@@ -125,6 +139,7 @@ def card(manifest: Mapping[str, Any], run_info: Mapping[str, Any]) -> list[tuple
         ("Run", [("Command", run_info.get("command")), ("Started", run_info.get("started")),
                  ("Duration", _seconds(run_info.get("seconds"))), ("Seed", manifest["seed"]),
                  ("Versions", ", ".join(f"{fmt.words(k)} {v}" for k, v in manifest["versions"].items()))]),
+        ("Statistics", list(STATISTICS)),
     ]  # fmt: skip
     return [(head, [(t, str(v)) for t, v in pairs if v not in (None, "")]) for head, pairs in sections]
 
