@@ -42,6 +42,14 @@ class ClusterCounts:
         """
         return self._each(groups, lambda s, x, n: rate_design_effect(x, n), outcome=outcome)
 
+    def share_effects(self, groups: GroupCounts) -> Floats:
+        """Design effects [S, G] of the groups' shares of the events."""
+
+        def of_events(s: int, x: Floats, n: Floats) -> Floats:
+            return rate_design_effect(x, np.broadcast_to(x.sum(axis=1, keepdims=True), x.shape))
+
+        return self._each(groups, of_events)
+
     def difference_effects(self, groups: GroupCounts, sides: Sides) -> Floats:
         """Design effects [S, G] of each group against its reference."""
 

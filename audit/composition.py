@@ -13,25 +13,30 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from audit.cluster_counts import ClusterCounts
 from audit.counts import JOINT, SPECIFICATION, GroupCounts, outcome_counts
 from audit.disparity import in_suite_order, min_group
 from audit.intervals import adjusted_wilson
 
 COMPOSITION_COLUMNS = {
     "by": "str", "group": "str", "n_events": "int64", "count": "int64", "share_of_events": "float64",
-    "low": "float64", "high": "float64", "share_of_images": "float64", "representation": "float64", "note":
-    "str",
+    "low": "float64", "high": "float64", "share_of_images": "float64", "representation": "float64",
+    "design_effect": "float64", "note": "str",
 }  # fmt: skip
 
 
 def composition_table(
-    counts: pd.DataFrame, manifest: Mapping[str, Any], attributes: Sequence[str]
+    counts: pd.DataFrame,
+    manifest: Mapping[str, Any],
+    attributes: Sequence[str],
+    *,
+    clusters: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Who the images are to which an outcome happened, for every split of the groups.
 
     Parameters
     ----------
-    counts, manifest, attributes
+    counts, manifest, attributes, clusters
         As for `disparity.rate_table`.
 
     Returns
@@ -39,10 +44,12 @@ def composition_table(
     Columns `SPECIFICATION`, the attributes, by, group, n_events (images with the event in all groups of the
     split), count (those of this group), share_of_events with its 95 % interval low and high, share_of_images,
     representation (the ratio of the shares; above 1 where the group is met more often among the events),
-    note. Shares are NaN, with the reason in `note`, where fewer events than the probe's `min_group` happened.
+    design_effect (by which the interval allows for clusters), note. Shares are NaN, with the reason in
+    `note`, where fewer events than the probe's `min_group` happened.
     """
+    by_cluster = None if clusters is None else ClusterCounts(clusters)
     tables = [
-        _composition(groups, attributes, least=min_group(probe, manifest))
+        _composition(groups, attributes, by_cluster, least=min_group(probe, manifest))
         for probe in manifest["probes"]
         for groups in outcome_counts(counts, probe)
         if groups.by
@@ -50,12 +57,16 @@ def composition_table(
     return in_suite_order(tables, [*SPECIFICATION, *attributes], COMPOSITION_COLUMNS)
 
 
-def _composition(groups: GroupCounts, attributes: Sequence[str], *, least: int) -> pd.DataFrame:
+def _composition(
+    groups: GroupCounts, attributes: Sequence[str], clusters: ClusterCounts | None, *, least: int
+) -> pd.DataFrame:
     n, count = groups.n.sum(axis=2), groups.count.sum(axis=2)
     events = np.repeat(count.sum(axis=1, keepdims=True), n.shape[1], axis=1)
     enough = events >= least
     size, own = np.where(enough, events, 0), np.where(enough, count, 0)
-    low, high = adjusted_wilson(own, size)
+    effect = np.ones(n.shape) if clusters is None else clusters.share_effects(groups)
+    divisor = np.nan_to_num(effect, nan=1.0)
+    low, high = adjusted_wilson(own / divisor, size / divisor)
     with np.errstate(invalid="ignore", divide="ignore"):
         share, of_images = own / size, n / n.sum(axis=1, keepdims=True)
         representation = np.where(of_images > 0, share / of_images, np.nan)
@@ -73,6 +84,7 @@ def _composition(groups: GroupCounts, attributes: Sequence[str], *, least: int) 
             high=high.ravel(),
             share_of_images=of_images.ravel(),
             representation=representation.ravel(),
+            design_effect=np.where(enough, effect, np.nan).ravel(),
             note=pd.Series(note.ravel(), dtype="str"),
         )
     )

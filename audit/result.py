@@ -132,7 +132,7 @@ class AuditResult:
             accuracy=accuracy,
             rates=rates,
             gaps=gaps,
-            composition=composition_table(counts, manifest, attributes),
+            composition=composition_table(counts, manifest, attributes, clusters=clusters),
             variation=variation_table(counts, manifest, clusters=clusters),
             controlled=controlled_table(counts, manifest, attributes),
             paired=paired_table(records.pairs, manifest, records.outcomes),

@@ -49,6 +49,21 @@ def test_the_make_up_of_the_events_is_the_other_conditional() -> None:
         assert (row["low"], row["high"]) == pytest.approx((float(low), float(high)))
 
 
+def test_the_make_up_knows_clusters() -> None:
+    images = IMAGES.loc[IMAGES.index.repeat(3)].reset_index(drop=True)
+    clusters = cluster_rows(images, np.repeat(np.arange(len(IMAGES)), 3))
+    arguments = (naive_counts(images), manifest_of(probe_entry()), ATTRIBUTES)
+    table = wrong_rows(composition_table(*arguments, clusters=clusters), by="skin_tone")
+    alone = wrong_rows(
+        composition_table(naive_counts(IMAGES), manifest_of(probe_entry()), ATTRIBUTES), by="skin_tone"
+    )
+    assert alone["design_effect"].eq(1).all()
+    # Three copies of an image are one image, and a little less sure for the luck of few clusters.
+    np.testing.assert_allclose(table["design_effect"], 3, rtol=0.1)
+    np.testing.assert_allclose(table["share_of_events"], alone["share_of_events"])
+    np.testing.assert_allclose(table[["low", "high"]], alone[["low", "high"]], atol=0.01)
+
+
 def test_without_enough_events_there_is_no_make_up() -> None:
     right = IMAGES.assign(prediction=IMAGES["truth"])
     table = wrong_rows(
