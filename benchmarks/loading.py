@@ -90,6 +90,19 @@ def like_us() -> Preparation:
     return Preparation(batch)
 
 
+def write_tars(pairs: list[Pair], folder: Path) -> str:
+    """The pairs in shards; what data.source calls them."""
+    folder.mkdir()
+    for number in range(SHARDS):
+        with tarfile.open(folder / f"{number}.tar", "w") as tar:
+            for pair in pairs[number::SHARDS]:
+                for kind, content in (("jpg", pair.image), ("txt", pair.caption.encode())):
+                    member = tarfile.TarInfo(f"{pair.key}.{kind}")
+                    member.size = len(content)
+                    tar.addfile(member, io.BytesIO(content))
+    return f"{folder}/{{0..{SHARDS - 1}}}.tar"
+
+
 def written(pairs: list[Pair], folder: Path) -> dict[str, str]:
     """The pairs in all forms; what data.source names, by form."""
     files = {
@@ -97,16 +110,11 @@ def written(pairs: list[Pair], folder: Path) -> dict[str, str]:
         "parquet": "parquet/{0..3}.parquet",
         "CSV and files": "files/metadata.csv",
     }
-    for name in ("tar", "parquet", "files", "folder"):
+    for name in ("parquet", "files", "folder"):
         (folder / name).mkdir()
+    write_tars(pairs, folder / "tar")
     for number in range(SHARDS):
         part = pairs[number::SHARDS]
-        with tarfile.open(folder / "tar" / f"{number}.tar", "w") as tar:
-            for pair in part:
-                for kind, content in (("jpg", pair.image), ("txt", pair.caption.encode())):
-                    member = tarfile.TarInfo(f"{pair.key}.{kind}")
-                    member.size = len(content)
-                    tar.addfile(member, io.BytesIO(content))
         table = pa.table({"image": [p.image for p in part], "caption": [p.caption for p in part]})
         pq.write_table(table, folder / "parquet" / f"{number}.parquet")
     with (folder / "files" / "metadata.csv").open("w", newline="", encoding="utf-8") as file:
