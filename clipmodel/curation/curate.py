@@ -87,46 +87,45 @@ def curate(
     if not shards or not len(queries):
         raise UserError("nothing to match" if shards else "no shards", remedy="give captions and queries")
     with _draft_folder(out) as draft:
-        files = [draft / f"{number}.matches" for number in range(len(shards))]
-        run = _Run(shards, files, queries, query_salts(queries.texts, seed), progress or _silent)
-        tallies = run.match()
-        merged = reduce(add, tallies)
-        _check(merged, shards, queries)
-        limits = run.limits(merged.contained, t=t, rule=rule)
-        kept, contained, assigned = run.select(Balancer(limits), draft / KEPT_FILE, rows=merged.rows)
-        for file in files:
-            file.unlink()
-        counts = queries.frame[["query", "source"]].assign(
-            contained_before=merged.contained, contained_after=contained, assigned_after=assigned
-        )
-        named = [(shard.path.name, tally, n) for shard, tally, n in zip(shards, tallies, kept, strict=True)]
-        summary = {
-            "rule": rule,
-            "t": t,
-            "seed": seed,
-            "queries": {"n": len(queries), "sha256": queries.fingerprint},
-            "shards": [_shard_summary(*shard) for shard in named],
-            "totals": _totals(merged, tallies, n_kept=sum(kept), n_assigned=int(assigned.sum())),
-            "version": __version__,
-        }
-        report = CurationReport(counts, summary)
+        report = _Run(shards, queries, draft, seed=seed, progress=progress or _silent).curate(t=t, rule=rule)
         report.write(draft)
     return report
 
 
 class _Run:
-    """The three steps over the shards of this machine."""
+    """The three steps over the shards of this machine, and what they found."""
 
     def __init__(
-        self,
-        shards: Sequence[Shard],
-        files: Sequence[Path],
-        queries: QueryList,
-        salts: np.ndarray,
-        progress: Progress,
+        self, shards: Sequence[Shard], queries: QueryList, draft: Path, *, seed: int, progress: Progress
     ) -> None:
-        self._shards, self._files = shards, files
-        self._texts, self._salts, self._progress = queries.texts, salts, progress
+        self._shards, self._queries, self._texts = shards, queries, queries.texts
+        self._files = [draft / f"{number}.matches" for number in range(len(shards))]
+        self._kept_file, self._seed, self._progress = draft / KEPT_FILE, seed, progress
+        self._salts = query_salts(self._texts, seed)
+
+    def curate(self, *, t: int, rule: Rule) -> CurationReport:
+        """Write what is kept, and account for it."""
+        tallies = self.match()
+        merged = reduce(add, tallies)
+        _check(merged, self._shards, self._queries)
+        limits = self.limits(merged.contained, t=t, rule=rule)
+        kept, contained, assigned = self.select(Balancer(limits), rows=merged.rows)
+        for file in self._files:
+            file.unlink()
+        counts = self._queries.frame[["query", "source"]].assign(
+            contained_before=merged.contained, contained_after=contained, assigned_after=assigned
+        )
+        names = [shard.path.name for shard in self._shards]
+        summary = {
+            "rule": rule,
+            "t": t,
+            "seed": self._seed,
+            "queries": {"n": len(self._queries), "sha256": self._queries.fingerprint},
+            "shards": [_shard_summary(*shard) for shard in zip(names, tallies, kept, strict=True)],
+            "totals": _totals(merged, tallies, n_kept=sum(kept), n_assigned=int(assigned.sum())),
+            "version": __version__,
+        }
+        return CurationReport(counts, summary)
 
     def match(self) -> list[Tally]:
         matcher = Matcher(self._texts)
@@ -145,15 +144,13 @@ class _Run:
             self._progress("rank draws, shards", done, len(self._files))
         return exact_limits(smallest)
 
-    def select(
-        self, balancer: Balancer, kept_file: Path, *, rows: int
-    ) -> tuple[list[int], np.ndarray, np.ndarray]:
+    def select(self, balancer: Balancer, *, rows: int) -> tuple[list[int], np.ndarray, np.ndarray]:
         """Kept captions of each shard, and how many contain and are assigned to each query."""
         n_queries = len(self._texts)
         contained, assigned = np.zeros(n_queries, dtype=np.int64), np.zeros(n_queries, dtype=np.int64)
         kept = []
         advances = _advances("select captions", self._shards, self._progress, rows=rows)
-        with KeptWriter(kept_file, self._texts) as writer:
+        with KeptWriter(self._kept_file, self._texts) as writer:
             for shard, file, advance in zip(self._shards, self._files, advances, strict=True):
                 n_kept = 0
                 for part in select_shard(shard, file, balancer=balancer, salts=self._salts, advance=advance):

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from clipmodel.curation.ngrams import count_bigrams, count_words, mutual_information
+from clipmodel.curation.ngrams import WordCounts, count_bigrams, count_words, mutual_information
 from clipmodel.curation.text import plain_words
 from clipmodel.errors import UserError
 
@@ -137,26 +137,32 @@ def build_queries(
         raise UserError("the count that makes a query must be at least 1", remedy="raise the minimum count")
     words = count_words(texts)
     vocabulary = sorted(word for word, count in words.counts.items() if count >= min_count)
-    bigrams = count_bigrams(texts, {word: position for position, word in enumerate(vocabulary)})
-    pmi = mutual_information(words, vocabulary, bigrams)
-    chosen = np.flatnonzero((bigrams.counts >= at_least) & (pmi >= min_pmi))
-    pairs = zip(bigrams.left[chosen], bigrams.right[chosen], strict=True)
     counts = [words.counts[word] for word in vocabulary]
     return QueryList(
         _tidy(
             [
                 _table({"query": vocabulary, "source": WORD, "count": counts}),
-                _table(
-                    {
-                        "query": [f"{vocabulary[left]} {vocabulary[right]}" for left, right in pairs],
-                        "source": BIGRAM,
-                        "count": bigrams.counts[chosen],
-                        "pmi": pmi[chosen],
-                    }
-                ),
+                _bigrams(texts, words, vocabulary, at_least=at_least, min_pmi=min_pmi),
                 _table({"query": list(titles), "source": TITLE}),
             ]
         )
+    )
+
+
+def _bigrams(
+    texts: Iterable[str], words: WordCounts, vocabulary: list[str], *, at_least: int, min_pmi: float
+) -> pd.DataFrame:
+    bigrams = count_bigrams(texts, {word: position for position, word in enumerate(vocabulary)})
+    pmi = mutual_information(words, vocabulary, bigrams)
+    chosen = np.flatnonzero((bigrams.counts >= at_least) & (pmi >= min_pmi))
+    pairs = zip(bigrams.left[chosen], bigrams.right[chosen], strict=True)
+    return _table(
+        {
+            "query": [f"{vocabulary[left]} {vocabulary[right]}" for left, right in pairs],
+            "source": BIGRAM,
+            "count": bigrams.counts[chosen],
+            "pmi": pmi[chosen],
+        }
     )
 
 
