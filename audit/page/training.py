@@ -75,10 +75,10 @@ def _facts(history: TrainingHistory, last: Mapping[Any, Any] | None) -> list[tup
         ("Seed", str(account["seed"])),
         ("Training pictures", fmt.integer(account["rows"])),
     ]
-    if skipped := skipped_words(account):
-        facts.append(("Skipped", skipped))
     if last:
         facts.append(("Last", f"epoch {last['epoch']:.1f}, loss {last['loss']:.3f}"))
+    if skipped := skipped_words(account):
+        facts.append(("Skipped", skipped))
     return facts
 
 

@@ -5,7 +5,6 @@ Shapes: N rows, B rows of a batch, M of them in this process, H = W image side i
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from clipmodel.errors import UserError
 from clipmodel.formats.checkpoint import Checkpoint
+from clipmodel.images import open_image
 from clipmodel.preprocess import Preprocess
 from clipmodel.text import trim_padding
 from clipmodel.tokenizer import BPETokenizer, clip_tokenizer
@@ -73,10 +73,25 @@ def caption_table(frame: pd.DataFrame, recipe: CaptionRecipe) -> CaptionTable:
     return CaptionTable(stated_columns(frame, recipe), templates)
 
 
-def decode_pictures(encoded: Sequence[bytes], preprocess: Preprocess) -> Tensor:
-    """uint8 [N, 3, H, W], resized and cropped as for inference."""
-    pixels = np.stack([preprocess.crop(Image.open(io.BytesIO(blob)).convert("RGB")) for blob in encoded])
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
+def decode_pictures(
+    encoded: Sequence[bytes], preprocess: Preprocess, *, names: Sequence[str] | None = None
+) -> Tensor:
+    """uint8 [N, 3, H, W], resized and cropped as for inference.
+
+    Raises
+    ------
+    UserError
+        A picture is missing or cannot be decoded; the message has its name.
+    """
+    names = ["the image"] * len(encoded) if names is None else names
+    pixels = [preprocess.crop(_opened(*picture)) for picture in zip(encoded, names, strict=True)]
+    return torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous()
+
+
+def _opened(encoded: bytes, name: str) -> Image.Image:
+    if not isinstance(encoded, bytes):
+        raise UserError(f"{name}: no picture in column 'image'", remedy="fill it, or drop the row")
+    return open_image(encoded, name=name)
 
 
 class TrainingData:
@@ -170,7 +185,7 @@ def prepare_data(
     else:
         tokenizer, preprocess = init.tokenizer, init.preprocess
     data = TrainingData(
-        decode_pictures(frame["image"].tolist(), preprocess),
+        decode_pictures(frame["image"].tolist(), preprocess, names=frame.index.tolist()),
         captions,
         keys=frame.index.tolist(),
         tokenizer=tokenizer,

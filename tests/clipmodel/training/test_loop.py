@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -110,6 +111,23 @@ def test_data_that_cannot_be_used(
         change = {"data": recipe.data.model_copy(update=part)}
     with pytest.raises(UserError, match=message):
         _train(recipe.model_copy(update=change), pictures, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"no picture", r"pictures\.parquet, row 7: is none of JPEG"),
+        (None, "row 7: no picture in column 'image'"),
+    ],
+)
+def test_a_picture_that_cannot_be_decoded_is_named(
+    recipe: Recipe, pictures: Path, tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    frame = pd.read_parquet(pictures)
+    frame.loc[7, "image"] = content
+    frame.to_parquet(tmp_path / "pictures.parquet")
+    with pytest.raises(UserError, match=message):
+        prepare_data(recipe, [tmp_path / "pictures.parquet"], seed=0)
 
 
 def test_no_such_data(recipe: Recipe, tmp_path: Path) -> None:
