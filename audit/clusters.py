@@ -95,16 +95,16 @@ def change_design_effect(
             part = np.where(own, (change - (change * own).sum(axis=0) / n) / n, 0.0)
             influence += sign * part
             independent.append((part**2).sum(axis=0))
-            whole.append((_by_cluster(own, cluster) ** 2).sum(axis=0) / n)
-        present = np.count_nonzero(_by_cluster(counted, cluster), axis=0)
-        robust = (_by_cluster(influence, cluster) ** 2).sum(axis=0) * present / (present - 1)
+            whole.append((sums_by_cluster(own, cluster) ** 2).sum(axis=0) / n)
+        present = np.count_nonzero(sums_by_cluster(counted, cluster), axis=0)
+        robust = (sums_by_cluster(influence, cluster) ** 2).sum(axis=0) * present / (present - 1)
         effect = robust / sum(independent)
     known = np.all(np.array(independent) > 0, axis=0) & (present > 1)
     largest = np.fmax.reduce(np.array(whole), axis=0)
     return _at_least_one(np.where(known, _for_few_clusters(effect, present), largest))
 
 
-def _by_cluster(values: Floats | NDArray[np.bool_], cluster: NDArray[np.intp]) -> Floats:
+def sums_by_cluster(values: Floats | NDArray[np.bool_], cluster: NDArray[np.intp]) -> Floats:
     """[N, W] to [K, W] sums."""
     clusters = int(cluster.max(initial=-1)) + 1
     return np.stack([np.bincount(cluster, weights=one, minlength=clusters) for one in values.T], axis=1)

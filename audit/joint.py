@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from audit.clusters import sums_by_cluster
 from audit.counts import JOINT
 from audit.label_permutation import permuted_sums
 from probes.records import HAPPENED, KEYS, MISSING, NOT_ASKED
@@ -78,11 +79,20 @@ class JointCounts:
 
     def curve_p(self, group: str, reference: str, *, rng: np.random.Generator) -> float:
         """p of the specification curve of a group against its reference; see `curve_p`."""
-        images = self.images
-        if images is not None and reference in self.names:
-            images = images.among(np.array([self.names.index(group), self.names.index(reference)]))
-        code = self.names.index(group)
+        images, code = self._images_of(group, reference), self.names.index(group)
         return curve_p(self.bits, *self.sides(group, reference), rng=rng, images=images, group_code=code)
+
+    def covariance(self, group: str, reference: str) -> Floats:
+        """Covariance [S, S] of the differences of a group from its reference over the sampling of images."""
+        images = self._images_of(group, reference)
+        if images is None:
+            return difference_covariance(self.bits, *self.sides(group, reference))
+        return cluster_covariance(self.bits, images, group_code=self.names.index(group))
+
+    def _images_of(self, group: str, reference: str) -> Images | None:
+        if self.images is None or reference not in self.names:
+            return self.images
+        return self.images.among(np.array([self.names.index(group), self.names.index(reference)]))
 
 
 def asked_order(probe: Mapping[str, Any]) -> pd.DataFrame:
@@ -131,6 +141,25 @@ def difference_covariance(bits: Integers, group: Integers, reference: Integers) 
     Unbiased (divided by n - 1); NaN where a side has fewer than two images.
     """
     return _rate_covariance(bits, group) + _rate_covariance(bits, reference)
+
+
+def cluster_covariance(bits: Integers, images: Images, *, group_code: int) -> Floats:
+    """`difference_covariance` where clusters are sampled, and not images: from the sums of their influences.
+
+    NaN where a side has fewer than two images, or all are of one cluster.
+    """
+    happened = bits[images.pattern].astype(float)
+    influence = np.zeros_like(happened)
+    for own, sign in ((images.group == group_code, 1), (images.group != group_code, -1)):
+        n = np.count_nonzero(own)
+        if n < 2:
+            return np.full((bits.shape[1],) * 2, np.nan)
+        influence[own] = sign * (happened[own] - happened[own].mean(axis=0)) / n
+    present, cluster = np.unique(images.cluster, return_inverse=True)
+    if len(present) < 2:
+        return np.full((bits.shape[1],) * 2, np.nan)
+    sums = sums_by_cluster(influence, cluster)
+    return np.asarray(sums.T @ sums * len(present) / (len(present) - 1))
 
 
 def _rate_covariance(bits: Integers, counts: Integers) -> Floats:

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.counts import JOINT, number_rows
-from audit.joint import JointCounts, asked_order, difference_covariance, joint_counts
+from audit.joint import JointCounts, asked_order, joint_counts
 from audit.multiplicity import holm
 from audit.variance import PARTS, factor_bases, variance_parts
 from probes.records import KEYS
@@ -149,8 +149,7 @@ def _joint(curve: Curve, key: tuple[str, ...], family: _Family | None, *, seed: 
     differences = np.full(len(joint.specifications), np.nan)
     asked = defined & (curve["place"] >= 0)
     differences[curve["place"][asked]] = curve["difference"][asked]
-    covariance = difference_covariance(joint.bits, *joint.sides(key[3], key[4]))
-    parts = variance_parts(differences, covariance, family.bases)
+    parts = variance_parts(differences, joint.covariance(key[3], key[4]), family.bases)
     p = joint.curve_p(key[3], key[4], rng=_generator(seed, key))
     return {f"variance_{part}": value for part, value in parts.items()} | {"curve_p": p, "note": ""}
 

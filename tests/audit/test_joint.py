@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.joint import asked_order, curve_p, difference_covariance, joint_counts
+from audit.joint import Images, asked_order, cluster_covariance, curve_p, difference_covariance, joint_counts
 from tests.audit.outcomes import ASKED, outcome_rows
 
 BITS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
@@ -86,3 +86,41 @@ def test_asked_order_has_the_keys_of_the_counts() -> None:
     assert asked["probe"].tolist() == ["work"] * 3
     assert asked["threshold"].isna().tolist() == [True, False, True]
     assert isinstance(asked, pd.DataFrame)
+
+
+def _images(events: np.ndarray, label: np.ndarray, cluster: np.ndarray) -> tuple[np.ndarray, Images]:
+    bits, pattern = np.unique(events, axis=0, return_inverse=True)
+    return bits, Images(group=label, pattern=pattern, cluster=cluster)
+
+
+def test_single_images_as_clusters_have_the_covariance_of_images() -> None:
+    rng = np.random.default_rng(7)
+    events, label = rng.integers(0, 2, (400, 3)), rng.integers(0, 2, 400)
+    bits, images = _images(events, label, np.arange(400))
+    counts = [np.bincount(images.pattern[label == side], minlength=len(bits)) for side in (1, 0)]
+    # They differ in what a sample loses by its own mean: 200 / 199 on either side against 400 / 399.
+    expected = difference_covariance(bits, *counts)
+    np.testing.assert_allclose(cluster_covariance(bits, images, group_code=1), expected, rtol=0.01, atol=1e-7)
+
+
+@pytest.mark.parametrize("drawings", [True, False])
+def test_the_covariance_of_clusters_is_that_of_sampling_them(drawings: bool) -> None:
+    # Drawings in four tones, two of them of the group, or persons of either label with four photos.
+    rng = np.random.default_rng(8)
+    differences, covariances = [], []
+    for _ in range(1000):
+        cluster = np.repeat(np.arange(60), 4)
+        label = np.tile([0, 0, 1, 1], 60) if drawings else np.repeat(rng.integers(0, 2, 60), 4)
+        level = rng.random(60)[cluster][:, None] + 0.2 * rng.standard_normal((240, 2))
+        events = (level > 0.6).astype(int)
+        bits, images = _images(events, label, cluster)
+        differences.append(events[label == 1].mean(axis=0) - events[label == 0].mean(axis=0))
+        covariances.append(cluster_covariance(bits, images, group_code=1))
+    estimated, sampled = np.mean(covariances, axis=0), np.cov(np.array(differences).T)
+    # Five standard errors of a variance from a thousand samples: 5 sqrt(2 / 1000).
+    np.testing.assert_allclose(estimated, sampled, atol=0.22 * sampled[0, 0])
+
+
+def test_one_cluster_has_no_covariance() -> None:
+    bits, images = _images(np.array([[0], [1], [1]]), np.array([0, 0, 1]), np.zeros(3, dtype=int))
+    assert np.isnan(cluster_covariance(bits, images, group_code=1)).all()
