@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from clipmodel.errors import UserError
+from probes.datasets import pata_captions
 from probes.datasets.base import ID, REASON
 from probes.datasets.cards import DataCard
 from probes.datasets.files import FileDataset, find, open_annotations
+from probes.datasets.pata_captions import read_captions
 from probes.datasets.paths import find_images
 
 FILE, IMAGES = "pata_fairness.files.lst", "images"
@@ -34,17 +37,29 @@ CARD = DataCard(
 )
 
 
-def load_pata(root: Path) -> FileDataset:
+class PataDataset(FileDataset):
+    """PATA with its captions.
+
+    Attributes
+    ----------
+    captions
+        As `probes.datasets.pata_captions.read_captions` returns them; empty where the file is not there.
+    """
+
+    captions: pd.DataFrame
+
+
+def load_pata(root: Path) -> PataDataset:
     """PATA: the folder of pata_fairness.files.lst and of images/, downloaded from its URLs.
 
     The image of line N of the list is images/N.jpg, with any ending and leading zeros or none. Attributes:
     scene, race (five), gender and age (two each). Lines without labels or a URL, and those whose image is not
-    there, are dropped and counted by group.
+    there, are dropped and counted by group. Where pata_fairness.captions.json is there, it is read too.
 
     Raises
     ------
     UserError
-        The list is missing, or no image is there.
+        The list is missing, no image is there, or the captions are damaged.
     """
     file = find(root, FILE, what="PATA")
     lines = open_annotations(file).read().split("\n")
@@ -58,15 +73,33 @@ def load_pata(root: Path) -> FileDataset:
         raise UserError(
             f"{root / IMAGES}: none of its images", remedy="save the image of line N of the list as N.jpg"
         )
-    return FileDataset(
+    captions = _captions(root)
+    dataset = PataDataset(
         kept,
         root=root,
         attributes=ATTRIBUTES,
-        card=CARD,
+        card=replace(CARD, notes=_notes(captions, set(kept["scene"]))),
         files=[saved[name].relative_to(root).as_posix() for name in kept[ID]],
         orders={"race": tuple(RACES.values()), "gender": GENDERS, "age": AGES},
         dropped=frame[frame[REASON].notna()],
     )
+    dataset.captions = captions
+    return dataset
+
+
+def _captions(root: Path) -> pd.DataFrame:
+    file = root / pata_captions.FILE
+    return read_captions(file) if file.is_file() else pd.DataFrame(columns=list(pata_captions.COLUMNS))
+
+
+def _notes(captions: pd.DataFrame, scenes: set[str]) -> tuple[str, ...]:
+    """How many captions there are, and which scenes have none."""
+    if captions.empty:
+        return (f"no captions: {pata_captions.FILE} is not there",)
+    known = set(captions["scene"])
+    note = f"{len(captions):,} captions of {len(known):,} scenes"
+    without = sorted(scenes - known)
+    return (f"{note}; none of {', '.join(without)}" if without else note,)
 
 
 def _entry(number: int, line: str) -> dict[str, str | None]:
