@@ -8,7 +8,7 @@ its `name`, which is to be unique on its page.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -34,10 +34,16 @@ from audit.canvas import (
     stack,
 )
 from audit.counts import group_attributes
-from audit.formatting import in_order, integer, percent, words
+from audit.formatting import in_order, integer, percent, points, words
 from audit.svg import ROLES, to_svg
 from probes.records import ALL
 
+MeasureUnit = Literal["share", "points", "effect"]
+MEASURE_AXES: dict[MeasureUnit, str] = {
+    "share": "% of n",
+    "points": "percentage points",
+    "effect": "effect size",
+}
 HEAT_STEPS = 7
 CURVE_POINTS = 50
 BAND_POINTS = 15
@@ -200,15 +206,15 @@ def intersection_map(
     return to_svg(figure, name=name, title=title, description=f"Rates: {'; '.join(shares)}.")
 
 
-def measure_forest(rows: pd.DataFrame, *, name: str, title: str, shares: bool) -> str:
+def measure_forest(rows: pd.DataFrame, *, name: str, title: str, unit: MeasureUnit) -> str:
     """Draw measures of one probe, a row each, below the name of what is measured.
 
     Parameters
     ----------
     rows
         Rows of `AuditResult.measures` with a column label. A filled diamond marks an adjusted p below .05.
-    shares
-        Whether the values are shares, drawn in percent from zero on; otherwise effects around a line at zero.
+    unit
+        Shares are drawn in percent from zero on, differences of them and effects around a line at zero.
     name, title
         As for `rate_forest`.
     """
@@ -216,19 +222,18 @@ def measure_forest(rows: pd.DataFrame, *, name: str, title: str, shares: bool) -
     stacked = stack([(str(heading), part) for heading, part in blocks])
     if stacked["p_adjusted"].isna().all():
         stacked = stacked.drop(columns="p_adjusted")
+    scale = 1 if unit == "effect" else 100
     with forest_canvas(stacked, n="n") as (figure, ax):
-        if shares:
+        if unit == "share":
             percent_limits(ax, stacked["high"].fillna(stacked["value"]))
         else:
             ax.axvline(0, color=ROLES["ink"], linewidth=0.9)
-            widest = 1.15 * float(np.nanmax(stacked[["value", "low", "high"]].abs().to_numpy(float)))
-            ax.set_xlim(-widest, widest)
-        draw_intervals(ax, stacked, centre="value", low="low", high="high", scale=100 if shares else 1)
-        ax.set_xlabel("% of n" if shares else "effect size")
-    values = [
-        f"{row['label']} {percent(row['value']) if shares else format(row['value'], '.2f')}"
-        for _, row in marked(stacked)
-    ]
+            widest = float(np.nanmax(stacked[["value", "low", "high"]].abs().to_numpy(float)))
+            ax.set_xlim(-1.15 * scale * widest or -1, 1.15 * scale * widest or 1)
+        draw_intervals(ax, stacked, centre="value", low="low", high="high", scale=scale)
+        ax.set_xlabel(MEASURE_AXES[unit])
+    as_text = {"share": percent, "points": points, "effect": "{:.2f}".format}[unit]
+    values = [f"{row['label']} {as_text(row['value'])}" for _, row in marked(stacked)]
     return to_svg(figure, name=name, title=title, description=f"{title}: {'; '.join(values)}.")
 
 

@@ -17,6 +17,8 @@ from itertools import combinations
 
 import numpy as np
 
+from probes.clusters import ClusteredGroups, numbered
+
 MOST_EXACT_SPLITS = 10_000
 CHUNK_CELLS = 4_000_000  # permuted values held at a time
 ROUNDING = 1e-6  # statistics this close, in units of their spread, are ties that rounding tore apart
@@ -63,7 +65,14 @@ def differential_association(targets: np.ndarray, first: np.ndarray, second: np.
 
 
 def weat(
-    x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray, *, permutations: int = 9_999, seed: int = 0
+    x: np.ndarray,
+    y: np.ndarray,
+    a: np.ndarray,
+    b: np.ndarray,
+    *,
+    permutations: int = 9_999,
+    seed: int = 0,
+    clusters: np.ndarray | None = None,
 ) -> Effect:
     """Word-embedding association test; on images, iEAT.
 
@@ -78,6 +87,9 @@ def weat(
         [X, D] and [Y, D] targets, [A, D] and [B, D] attributes.
     permutations, seed
         Random splits where there are too many, and their seed.
+    clusters
+        [X + Y] what targets of one person or drawing share, first those of X; splits then keep clusters
+        whole, see `probes.clusters`. Targets are independent if left out.
 
     Raises
     ------
@@ -91,6 +103,7 @@ def weat(
         differential_association(y, a, b),
         permutations=permutations,
         seed=seed,
+        clusters=clusters,
     )
 
 
@@ -113,7 +126,14 @@ def sc_weat(
     return two_groups(_unit(a) @ w, _unit(b) @ w, permutations=permutations, seed=seed)
 
 
-def two_groups(first: np.ndarray, second: np.ndarray, *, permutations: int, seed: int) -> Effect:
+def two_groups(
+    first: np.ndarray,
+    second: np.ndarray,
+    *,
+    permutations: int,
+    seed: int,
+    clusters: np.ndarray | None = None,
+) -> Effect:
     """The standardised difference of two groups of numbers and its one-sided permutation p.
 
     Parameters
@@ -122,6 +142,8 @@ def two_groups(first: np.ndarray, second: np.ndarray, *, permutations: int, seed
         [X] and [Y] numbers, of which the first are expected to be larger.
     permutations, seed
         Random splits where there are more than 10,000, and their seed.
+    clusters
+        [X + Y] as for `weat`.
     """
     values = np.concatenate([first, second]).astype(np.float64)
     spread = values.std(ddof=1)
@@ -129,20 +151,42 @@ def two_groups(first: np.ndarray, second: np.ndarray, *, permutations: int, seed
     if not spread > ROUNDING * max(1.0, float(np.abs(values).max())):
         return Effect(value=math.nan, p=math.nan, n_splits=0, exact=False)
     size = len(first)
-    n_splits = math.comb(len(values), size)
-    exact = n_splits <= MOST_EXACT_SPLITS
-    observed = values[:size].sum()
-    # The sizes are fixed, so the difference of means rises with the sum over the first part.
-    least = observed - ROUNDING * spread * len(values)
+    difference = values[:size].mean() - values[size:].mean()
+    if clusters is None:
+        n_splits = math.comb(len(values), size)
+        exact = n_splits <= MOST_EXACT_SPLITS
+        # The sizes are fixed, so the difference of means rises with the sum over the first part.
+        least = values[:size].sum() - ROUNDING * spread * len(values)
+        if exact:
+            splits = np.array(list(combinations(range(len(values)), size)))
+            chance = values[splits].sum(axis=1)
+        else:
+            generator = np.random.default_rng(seed)
+            chance = np.concatenate(list(_random_sums(values, size, permutations, generator)))
+    else:
+        least = difference - ROUNDING * spread
+        groups = ClusteredGroups(groups=np.repeat([0, 1], [size, len(second)]), clusters=numbered(clusters))
+        chance, exact = _cluster_differences(values, groups, permutations, seed)
+    # Among all splits is the one observed; among random ones it counts besides.
+    hits, looked_at = int((chance >= least).sum()) + (not exact), len(chance) + (not exact)
+    return Effect(value=float(difference / spread), p=hits / looked_at, n_splits=looked_at, exact=exact)
+
+
+def _cluster_differences(
+    values: np.ndarray, groups: ClusteredGroups, permutations: int, seed: int
+) -> tuple[np.ndarray, bool]:
+    """Differences of means where clusters are dealt to the groups as a whole, and whether these are all."""
+    n_clusters, n_first = len(groups.of_cluster), int((groups.of_cluster == 0).sum())
+    exact = bool(groups.whole.all()) and math.comb(n_clusters, n_first) <= MOST_EXACT_SPLITS
     if exact:
-        splits = np.array(list(combinations(range(len(values)), size)))
-        hits, looked_at = int((values[splits].sum(axis=1) >= least).sum()), n_splits
+        splits = np.array(list(combinations(range(n_clusters), n_first)))
+        sums = np.bincount(groups.clusters, weights=values)[splits].sum(axis=1)
+        sizes = np.bincount(groups.clusters)[splits].sum(axis=1)
     else:
         generator = np.random.default_rng(seed)
-        sums = np.concatenate(list(_random_sums(values, size, permutations, generator)))
-        hits, looked_at = 1 + int((sums >= least).sum()), 1 + permutations
-    effect = (values[:size].mean() - values[size:].mean()) / spread
-    return Effect(value=float(effect), p=hits / looked_at, n_splits=looked_at, exact=exact)
+        first = (groups.permuted(generator) == 0 for _ in range(permutations))
+        sums, sizes = np.array([(values[own].sum(), own.sum()) for own in first]).T
+    return sums / sizes - (values.sum() - sums) / (len(values) - sizes), exact
 
 
 def _random_sums(

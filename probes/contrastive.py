@@ -5,11 +5,14 @@ Shapes: N images, W words, G groups.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from scipy.stats import false_discovery_control
+
+from probes.clusters import ClusteredGroups, numbered
 
 CHUNK_CELLS = 4_000_000  # resampled weights held at a time
 ROUNDING = 1e-6  # scores this close, relatively, are ties that rounding tore apart
@@ -68,6 +71,7 @@ def association_test(
     permutations: int = 999,
     resamples: int = 500,
     correction: Correction = "max_t",
+    clusters: np.ndarray | None = None,
     seed: int = 0,
 ) -> Scores:
     """C-ASC with intervals, and p-values corrected over all words x groups.
@@ -84,13 +88,21 @@ def association_test(
         [N, W].
     groups
         [N] the group of each image, 0 ... G-1.
+    clusters
+        [N] what images of one person or drawing share; permutations and resamples then keep clusters whole,
+        see `probes.clusters`. Images are independent if left out.
     """
     # Centred first: scores do not change, and sums of squares lose no digits.
     cosines = np.asarray(similarities, np.float64)
     cosines = cosines - cosines.mean(axis=0)
     value = contrastive_scores(cosines, groups, n_groups=n_groups)
-    permuted = _permute(cosines, groups, value, n_permutations=permutations, seed=seed)
-    low, high = _bootstrap(cosines, groups, n_groups=n_groups, resamples=resamples, seed=seed)
+    own = None if clusters is None else ClusteredGroups(groups=groups, clusters=numbered(clusters))
+    orders = _orders(groups, own, n_groups=n_groups, n_permutations=permutations, seed=seed)
+    permuted = _permute(cosines, groups, value, orders=orders, n_permutations=permutations)
+    if own is None:
+        low, high = _bootstrap(cosines, groups, n_groups=n_groups, resamples=resamples, seed=seed)
+    else:
+        low, high = _cluster_bootstrap(cosines, own, n_groups=n_groups, resamples=resamples, seed=seed)
     adjusted = permuted.of_largest if correction == "max_t" else adjust_bh(permuted.pooled)
     return Scores(value=value, low=low, high=high, p=permuted.own, p_adjusted=adjusted)
 
@@ -124,20 +136,41 @@ class _Permuted:
     pooled: np.ndarray
 
 
-def _permute(
-    cosines: np.ndarray, groups: np.ndarray, value: np.ndarray, *, n_permutations: int, seed: int
-) -> _Permuted:
-    n = np.bincount(groups, minlength=value.shape[1])
-    with np.errstate(divide="ignore"):
-        error = np.sqrt(1 / n + 1 / (len(groups) - n))
-    squares = np.square(cosines).sum(axis=0)
-    least = np.abs(value) / error * (1 - ROUNDING)
-    own, of_largest, pooled = (np.ones_like(value) for _ in range(3))
+def _orders(
+    groups: np.ndarray, clusters: ClusteredGroups | None, *, n_groups: int, n_permutations: int, seed: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Permutations: the images in an order in which they are dealt to the groups, and how many to each."""
     generator = np.random.default_rng(seed)
-    single = cosines.astype(np.float32)
+    n = np.bincount(groups, minlength=n_groups)
     for _ in range(n_permutations):
-        sums = _sums_by_group(single, generator.permutation(len(groups)), n)
-        permuted = np.abs(_scores(n, sums, squares)) / error
+        if clusters is None:
+            yield generator.permutation(len(groups)), n
+        else:
+            dealt = clusters.permuted(generator)
+            yield np.argsort(dealt, kind="stable"), np.bincount(dealt, minlength=n_groups)
+
+
+def _error(n: np.ndarray) -> np.ndarray:
+    """[G] the standard error of a score, in units of the standard deviation, for groups of n [G] images."""
+    with np.errstate(divide="ignore"):
+        return np.sqrt(1 / n + 1 / (n.sum() - n))
+
+
+def _permute(
+    cosines: np.ndarray,
+    groups: np.ndarray,
+    value: np.ndarray,
+    *,
+    orders: Iterable[tuple[np.ndarray, np.ndarray]],
+    n_permutations: int,
+) -> _Permuted:
+    squares = np.square(cosines).sum(axis=0)
+    least = np.abs(value) / _error(np.bincount(groups, minlength=value.shape[1])) * (1 - ROUNDING)
+    own, of_largest, pooled = (np.ones_like(value) for _ in range(3))
+    single = cosines.astype(np.float32)
+    for order, n in orders:
+        sums = _sums_by_group(single, order, n)
+        permuted = np.abs(_scores(n, sums, squares)) / _error(n)
         own += permuted >= least
         of_largest += np.nanmax(permuted, initial=0) >= least
         known = np.sort(permuted[~np.isnan(permuted)])
@@ -177,4 +210,17 @@ def _bootstrap(
     low, high = np.quantile(drawn, (0.025, 0.975), axis=0)
     # One image drawn from one is always itself: no spread is no knowledge of it.
     single = np.broadcast_to(n < 2, low.shape)
+    return np.where(single, np.nan, low), np.where(single, np.nan, high)
+
+
+def _cluster_bootstrap(
+    cosines: np.ndarray, groups: ClusteredGroups, *, n_groups: int, resamples: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `_bootstrap`, over clusters drawn again; NaN where a group is missing from a resample."""
+    both = np.concatenate([cosines, np.square(cosines)], axis=1)
+    n, sums = groups.resampled_sums(both, n_groups=n_groups, resamples=resamples, seed=seed)
+    n_words = cosines.shape[1]
+    drawn = _scores(n, sums[..., :n_words], sums[..., n_words:].sum(axis=1))
+    low, high = np.quantile(drawn, (0.025, 0.975), axis=0)
+    single = np.broadcast_to(groups.n_clusters(n_groups) < 2, low.shape)
     return np.where(single, np.nan, low), np.where(single, np.nan, high)

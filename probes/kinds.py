@@ -15,6 +15,7 @@ from probes.measuring import (
     conditionals,
     counterfactual,
     markedness,
+    parity,
     pronouns,
     ranking,
 )
@@ -63,4 +64,5 @@ KINDS: dict[str, Kind] = {
     "group_accuracy": Kind(texts=accuracy.texts, run=accuracy.run_group_accuracy),
     "picture_size": Kind(texts=accuracy.texts, run=accuracy.run_picture_size, sizes=_sizes),
     "conditionals": Kind(texts=conditionals.texts, run=conditionals.run),
+    "association_bias": Kind(texts=parity.texts, run=parity.run),
 }

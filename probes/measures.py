@@ -278,8 +278,25 @@ class ConditionalProbe(Classified):
         self._check_sets(suite, self.outcomes, place)
 
 
+class AssociationBiasProbe(Classified):
+    """Whether classes, such as occupations, are given to one group more than to another: CLIP the Bias."""
+
+    kind: Literal["association_bias"]
+    contrast: Annotated[dict[str, Pair], Field(min_length=1, max_length=1)] = Field(
+        description="{attribute: [one value, another]}; a difference above 0 is more of the first."
+    )
+    counted: Literal["share", "probability"] = Field(
+        default="share",
+        description="Of each class: the share of images it is given to, or its mean probability.",
+    )
+    correction: Correction = Field(
+        default="max_t", description="Of p over classes: max_t (any false alarm) or bh (their share)."
+    )
+    permutations: int = Field(default=999, ge=99, le=99_999)
+
+
 MEASURE_PROBES: tuple[type[ProbeBase], ...] = (
     AssociationProbe, RankingProbe, CounterfactualProbe, Markedness, PronounProbe, GroupAccuracyProbe,
-    PictureSizeProbe, ConditionalProbe,
+    PictureSizeProbe, ConditionalProbe, AssociationBiasProbe,
 )  # fmt: skip
 """Every kind but "classification", which is `probes.classification.Probe`."""

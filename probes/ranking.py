@@ -199,6 +199,41 @@ def random_counts(sizes: np.ndarray, k: int, *, rankings: int, seed: int) -> np.
     return generator.multivariate_hypergeometric(np.asarray(sizes), k, size=rankings)
 
 
+def top_weights(scores: np.ndarray, k: int, *, tie_rule: TieRule = "shared") -> np.ndarray:
+    """[N] how much of each image is among the K highest: 1, 0, or a share where equal scores share places.
+
+    Summed over the images of a group it is row K-1 of `counts_at`.
+    """
+    scores = np.asarray(scores, np.float64)
+    order = np.argsort(-scores, kind="stable")
+    if tie_rule == "row order":
+        return np.isin(np.arange(len(scores)), order[:k]).astype(np.float64)
+    last = scores[order[k - 1]]
+    above, level = scores > last, scores == last
+    return above + level * (k - above.sum()) / level.sum()
+
+
+def relabelled_counts(labels: np.ndarray, weights: np.ndarray, *, n_groups: int) -> np.ndarray:
+    """[R, G] group counts in one top K where the images' groups are dealt anew.
+
+    Parameters
+    ----------
+    labels
+        [R, N] the groups as dealt.
+    weights
+        [N] of `top_weights`.
+    """
+    top = np.flatnonzero(weights)
+    own = labels[:, top]
+    return np.stack([(own == group) @ weights[top] for group in range(n_groups)], axis=1)
+
+
+def two_sided(chance: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """[G] twice the smaller tail of values [G] among those of chance [R, G] and themselves; at most 1."""
+    below, above = (chance <= value + 1e-9).sum(axis=0), (chance >= value - 1e-9).sum(axis=0)
+    return np.minimum(1, 2 * (1 + np.minimum(below, above)) / (1 + len(chance)))
+
+
 def random_ndkl(groups: np.ndarray, reference: np.ndarray, *, rankings: int, seed: int) -> np.ndarray:
     """[R] NDKL of rankings at random of the same images."""
     generator = np.random.default_rng(seed)

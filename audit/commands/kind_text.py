@@ -9,7 +9,7 @@ from string import Template
 from audit.commands.suite_head import HARM_SET, OWN_LABEL_SET, Words, as_yaml, head, label_sets
 
 WORDS_KINDS = ("association", "ranking")
-CLASSES_KINDS = ("counterfactual", "group_accuracy", "picture_size", "conditionals")
+CLASSES_KINDS = ("counterfactual", "group_accuracy", "picture_size", "conditionals", "association_bias")
 PROMPT_KINDS = ("markedness", "pronouns")
 TRUTH_KINDS = ("group_accuracy", "picture_size", "pronouns")
 KINDS = (*WORDS_KINDS, *CLASSES_KINDS, *PROMPT_KINDS)
@@ -79,6 +79,14 @@ SETTINGS = {
     k: 1  # a class counts among the K most similar ...
     at_least: 0.0  # ... with at least this probability
 """,
+    "association_bias": """\
+    label_set: $label_set
+    templates: [plain]
+    contrast: $contrast  # a difference above 0 is more of the first
+    counted: share  # of each class: the share of images it is given to, or its mean probability
+    correction: max_t  # over classes: max_t (any false alarm) or bh (their share)
+    permutations: 999
+""",
     "markedness": """\
     neutral: a person  # the bare prompt
     marked: $prompts  # prompts that name groups
@@ -107,6 +115,8 @@ class KindAnswers:
         The attribute with the right answer, and its values; "" where the kind has none.
     attribute, same
         For counterfactual: what changes, and what does not.
+    pair
+        For association bias: the two values of the attribute that are compared.
     where
         The filter, as YAML.
     """
@@ -123,6 +133,7 @@ class KindAnswers:
     truth_values: Sequence[str]
     attribute: str
     same: Sequence[str]
+    pair: Sequence[str]
     where: str
     groups: Sequence[Sequence[str]]
 
@@ -140,6 +151,7 @@ def kind_suite_text(answers: KindAnswers) -> str:
         truth=answers.truth,
         attribute=answers.attribute,
         same=as_yaml(list(answers.same)),
+        contrast=as_yaml({answers.attribute: list(answers.pair)}),
         outcomes=as_yaml(_outcomes(answers)),
         prompts=as_yaml([f"a {word}" for word in answers.words]),
         pronouns=as_yaml(dict(zip(answers.truth_values, answers.words, strict=False))),

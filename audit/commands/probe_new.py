@@ -28,8 +28,13 @@ KIND_QUESTIONS = {
     "group_accuracy": "How often is the right class found, and for which group least often?",
     "picture_size": "How much of the accuracy is left on coarser pictures?",
     "conditionals": "How often does an outcome meet a group, and whose pictures make it up?",
+    "association_bias": "Are classes, such as occupations, given to one group more than to another?",
     "markedness": "Whose pictures are nearer to the bare prompt than to any that names a group?",
     "pronouns": "Is the caption with the right pronoun preferred?",
+}
+ATTRIBUTE_KINDS = {
+    "counterfactual": "Attribute that changes within a set",
+    "association_bias": "Attribute of which two values are compared",
 }
 PEOPLE = ("skin_tone", "gender", "age")  # compared by default where the data have them
 EPILOG = (
@@ -60,7 +65,7 @@ def new(
         str | None, typer.Option(help='Attributes to compare by, such as "age, gender, age x gender".')
     ] = None,
     attribute: Annotated[
-        str | None, typer.Option(help="For the kind counterfactual: the attribute that changes in a set.")
+        str | None, typer.Option(help="For counterfactual and association_bias: the attribute that differs.")
     ] = None,
     defaults: Annotated[bool, typer.Option("--defaults", help="Ask nothing: take the defaults.")] = False,
 ) -> None:
@@ -140,19 +145,19 @@ def _kind_answers(
     shipped, words = _words_of_kind(ask, given.classes, kind=kind, values=values)
     harmful = kind in CLASSES_KINDS and not shipped and not truth
     changes = first
-    if kind == "counterfactual":
-        changes = _known(
-            ask(given.attribute, f"Attribute that changes within a set: {known}", first), dataset
-        )
-    groups = ask(given.groups, "Attributes to compare by", _default_groups(dataset, truth))
+    if kind in ATTRIBUTE_KINDS:
+        changes = _known(ask(given.attribute, f"{ATTRIBUTE_KINDS[kind]}: {known}", first), dataset)
+    groups = NONE
+    if kind not in ATTRIBUTE_KINDS:
+        groups = ask(given.groups, "Attributes to compare by", _default_groups(dataset, truth))
     others = [name for name in dataset.attributes if name != changes]
     return KindAnswers(
         name=name, title=title, question=question, data=data, kind=kind, words=words, shipped=shipped,
         harmful=_words(ask(given.harmful, "Harmful words to offer besides", NONE)) if harmful else [],
         truth=truth or "", truth_values=values, attribute=changes,
-        same=[] if dataset.card.cluster else others,
+        same=[] if dataset.card.cluster else others, pair=dataset.levels(changes)[:2],
         where=_json_where(truth, words if kind in CLASSES_KINDS and not shipped else [], dataset),
-        groups=[] if kind == "counterfactual" else _groups(groups),
+        groups=_groups(groups),
     )  # fmt: skip
 
 
@@ -163,7 +168,7 @@ def _words_of_kind(
     from probes.words import shipped_words
 
     if kind in CLASSES_KINDS:
-        return _classes(ask, given, values)
+        return _classes(ask, given, values, default="occupations" if kind == "association_bias" else "")
     if kind == "pronouns":
         return None, _words(ask(given, f"Pronouns of {' and '.join(values[:2])}", "his, her"))
     if kind == "markedness":
@@ -235,12 +240,14 @@ def _default_groups(dataset: DemographicDataset, truth: str | None) -> str:
     return ", ".join([*chosen, *both])
 
 
-def _classes(ask: Ask, given: str | None, values: list[str]) -> tuple[str | None, list[str]]:
+def _classes(
+    ask: Ask, given: str | None, values: list[str], *, default: str = ""
+) -> tuple[str | None, list[str]]:
     """A shipped label set, or words."""
     from probes.schema import shipped
 
     sets = shipped("label_sets")
-    default = ", ".join(values) or sets[0]
+    default = default or ", ".join(values) or sets[0]
     answer = ask(given, f"Classes, separated by commas, or a label set: {', '.join(sets)}", default)
     return (answer, []) if answer in sets else (None, _words(answer))
 

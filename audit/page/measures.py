@@ -9,7 +9,7 @@ from typing import Any, Final
 import pandas as pd
 
 from audit import formatting as fmt
-from audit.figures import measure_forest
+from audit.figures import MeasureUnit, measure_forest
 from audit.page import parts
 from probes.ranking import REFERENCES, TIE_RULES, ZERO_RULES
 
@@ -34,6 +34,8 @@ MEANINGS: Final = {
     "picture_size": "Accuracy on the same pictures made coarser before the model sees them.",
     "conditionals": "How often an outcome meets a group, and which share of the outcome is that group’s: two "
     "numbers that are not each other.",
+    "association_bias": "How differently classes are given to two groups: the mean, over classes, of the "
+    "absolute difference of their shares, beside what chance alone would give, and each class’s own.",
 }  # fmt: skip
 _DRAWN: Final[Mapping[str, Callable[[str], bool]]] = {
     "association": lambda metric: True,
@@ -44,6 +46,7 @@ _DRAWN: Final[Mapping[str, Callable[[str], bool]]] = {
     "group_accuracy": lambda metric: metric.startswith("top-"),
     "picture_size": lambda metric: True,
     "conditionals": lambda metric: True,
+    "association_bias": lambda metric: metric == "difference by class",
 }
 _EFFECTS: Final = (
     "C-ASC",
@@ -55,6 +58,7 @@ _EFFECTS: Final = (
     "Bias@",
     "normalised entropy",
 )
+_POINTS: Final = ("turns", "association bias", "difference by class")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,17 +103,24 @@ def rules(probe: Mapping[str, Any]) -> str:
     settings = probe.get("settings", {})
     kind = probe["kind"]
     if kind == "association":
-        shuffled = f"{settings['permutations']:,} permutations of the images"
+        shuffled = f"{settings['permutations']:,} permutations of the images, by cluster where they have one"
         if settings["test"] == "weat":
             return f"p is one-sided, over all splits of the images if at most 10,000, otherwise {shuffled}."
         correction = CORRECTIONS[settings["correction"]]
         return f"Correction: {correction}, over all words and groups; p from {shuffled}."
+    if kind == "association_bias":
+        ((attribute, pair),) = settings["contrast"].items()
+        shuffled = f"{settings['permutations']:,} permutations of the images, by cluster where they have one"
+        return (
+            f"{fmt.words(attribute)}: {pair[0]} less {pair[1]}. Correction: "
+            f"{CORRECTIONS[settings['correction']]}, over the classes; p from {shuffled}."
+        )
     if kind == "ranking":
         return (
             f"Reference of the skew: {REFERENCES[settings['reference']]}. Zero rule: "
             f"{ZERO_RULES[settings['zero_rule']]}. Ties: {TIE_RULES[settings['tie_rule']]}. K equal to the "
             "number of images is a constant of the data and gets no number. p: Benjamini-Hochberg over the "
-            "queries of a measure."
+            "queries of a measure, beside chance that keeps clusters of images whole."
         )
     if kind == "counterfactual":
         same = ", ".join(map(fmt.words, settings["same"])) or "the clusters of the data"
@@ -120,9 +131,11 @@ def rules(probe: Mapping[str, Any]) -> str:
     return ""
 
 
-def is_share(metric: str) -> bool:
-    """Whether a measure is a share of images, and not an effect or a divergence."""
-    return not metric.startswith(_EFFECTS)
+def unit_of(metric: str) -> MeasureUnit:
+    """What the numbers of a measure are: shares of images, differences of shares, or effects."""
+    if metric.startswith(_EFFECTS):
+        return "effect"
+    return "points" if metric.startswith(_POINTS) else "share"
 
 
 def most_telling(rows: pd.DataFrame) -> pd.DataFrame:
@@ -144,18 +157,20 @@ def value_text(row: Mapping[Any, Any]) -> str:
     """Return the value of a row as its kind of number is written."""
     if pd.isna(row["value"]):
         return fmt.MISSING
-    if not is_share(str(row["metric"])):
+    unit = unit_of(str(row["metric"]))
+    if unit == "effect":
         return f"{row['value']:.2f}".replace("-", fmt.MINUS)
-    return fmt.points(row["value"]) if str(row["metric"]).startswith("turns") else fmt.percent(row["value"])
+    return fmt.points(row["value"]) if unit == "points" else fmt.percent(row["value"])
 
 
 def interval_text(row: Mapping[Any, Any]) -> str:
     """Return the interval of a row likewise."""
     if pd.isna(row["low"]):
         return fmt.MISSING
-    if not is_share(str(row["metric"])):
+    unit = unit_of(str(row["metric"]))
+    if unit == "effect":
         return f"{row['low']:.2f} to {row['high']:.2f}".replace("-", fmt.MINUS)
-    if str(row["metric"]).startswith("turns"):
+    if unit == "points":
         return fmt.points_interval(row["low"], row["high"])
     return fmt.percent_interval(row["low"], row["high"])
 
@@ -173,13 +188,11 @@ def _figure(
     cut = f" The {most} most telling." if tested else f" The first {most}."
     cut = cut if len(wanted) > most else ""
     wanted = most_telling(wanted).head(most) if cut else wanted
-    shares = is_share(str(wanted["metric"].iloc[0]))
-    if not shares or probe["kind"] == "ranking":
+    unit = unit_of(str(wanted["metric"].iloc[0]))
+    if unit != "share" or probe["kind"] == "ranking":
         wanted = wanted.sort_values("value", ascending=False, kind="stable")
     labels = [item_name(row, attributes) for row in wanted.to_dict("records")]
-    svg = measure_forest(
-        wanted.assign(label=labels), name=f"fig-{identity}", title=probe["title"], shares=shares
-    )
+    svg = measure_forest(wanted.assign(label=labels), name=f"fig-{identity}", title=probe["title"], unit=unit)
     shown = f" ({fmt.words(template)})" if template else ""
     return parts.Drawing(svg=svg, caption=f"{probe['title']}{shown}.{cut}", table=identity)
 

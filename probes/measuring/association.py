@@ -10,10 +10,10 @@ import pandas as pd
 from probes.association import weat
 from probes.contrastive import Scores, association_test
 from probes.datasets.base import DemographicDataset
-from probes.embeddings import EmbeddedImages
 from probes.measures import AssociationProbe
 from probes.measuring.frame import (
     TOO_FEW,
+    WHOLE_CLUSTERS,
     Given,
     Groups,
     Row,
@@ -43,33 +43,21 @@ def run(probe: AssociationProbe, given: Given) -> pd.DataFrame:
         words = vectors(shown, given.embedded)
         place = {item: i for i, item in enumerate(shown)}
         if probe.test == "weat":
-            rows.append(
-                _weat(probe, given.suite, given.dataset, given.images, words, place) | {"template": template}
-            )
-            continue
-        if probe.test == "c_asc":
-            for spec in probe.groups:
-                groups = divide(given.dataset, given.images.rows, spec)
-                scored = _c_asc(
-                    probe, given.images.embeddings @ words.T, groups, place, seed=given.suite.seed
-                )
-                rows += [one | {"template": template} for one in scored]
+            found = [_weat(probe, given, words, place)]
+        elif probe.test == "c_asc":
+            divisions = [divide(given.dataset, given.images.rows, spec) for spec in probe.groups]
+            found = [one for groups in divisions for one in _c_asc(probe, given, words, groups, place)]
         else:
-            scored = _sc_weat(probe, given.dataset, given.images, words, place, seed=given.suite.seed)
-            rows += [one | {"template": template} for one in scored]
+            found = list(_sc_weat(probe, given, words, place))
+        rows += [one | {"template": template} for one in found]
     return pd.DataFrame(rows)
 
 
 def _c_asc(
-    probe: AssociationProbe,
-    similarities: np.ndarray,
-    groups: Groups,
-    place: dict[str, int],
-    *,
-    seed: int,
+    probe: AssociationProbe, given: Given, words: np.ndarray, groups: Groups, place: dict[str, int]
 ) -> Iterator[Row]:
-    scores = _test(probe, similarities[groups.known], groups.codes[groups.known], len(groups), seed)
-    note = _note(probe, len(place) * len(groups), f"of {len(place)} words x {len(groups)} groups")
+    scores = _test(probe, given, words, np.flatnonzero(groups.known), groups.codes[groups.known], len(groups))
+    note = _note(probe, given, len(place) * len(groups), f"of {len(place)} words x {len(groups)} groups")
     for word_group, item in _asked(probe, place):
         for group, values in enumerate(groups.values):
             n = int(groups.sizes[group])
@@ -80,23 +68,16 @@ def _c_asc(
 
 
 def _sc_weat(
-    probe: AssociationProbe,
-    dataset: DemographicDataset,
-    images: EmbeddedImages,
-    words: np.ndarray,
-    place: dict[str, int],
-    *,
-    seed: int,
+    probe: AssociationProbe, given: Given, words: np.ndarray, place: dict[str, int]
 ) -> Iterator[Row]:
     """C-ASC of two groups is SC-WEAT, so one table does for all words."""
     ((attribute, pair),) = probe.contrast.items()
-    first, second = _two(dataset, images, attribute, pair)
+    first, second = _two(given, attribute, pair)
     chosen = np.concatenate([first, second])
     codes = np.repeat([0, 1], [len(first), len(second)])
-    scores = _test(probe, images.embeddings[chosen] @ words.T, codes, 2, seed)
-    note = f"{attribute} {pair[0]} against {pair[1]}; two-sided; " + _note(
-        probe, len(place), f"of {len(place)} words"
-    )
+    scores = _test(probe, given, words, chosen, codes, 2)
+    correction = _note(probe, given, len(place), f"of {len(place)} words")
+    note = f"{attribute} {pair[0]} against {pair[1]}; two-sided; {correction}"
     for word_group, item in _asked(probe, place):
         yield _scored(
             probe, "SC-WEAT d", item, scores, (place[item], 0), n=len(chosen), note=note, design=word_group,
@@ -104,16 +85,9 @@ def _sc_weat(
         )  # fmt: skip
 
 
-def _weat(
-    probe: AssociationProbe,
-    suite: Suite,
-    dataset: DemographicDataset,
-    images: EmbeddedImages,
-    words: np.ndarray,
-    place: dict[str, int],
-) -> Row:
+def _weat(probe: AssociationProbe, given: Given, words: np.ndarray, place: dict[str, int]) -> Row:
     ((attribute, pair),) = probe.contrast.items()
-    first, second = _two(dataset, images, attribute, pair)
+    first, second = _two(given, attribute, pair)
     sides = [
         words[[place[item] for group, item in _asked(probe, place) if group == name]]
         for name in probe.between
@@ -125,10 +99,12 @@ def _weat(
         why = few if all(map(len, sides)) else "a group of words is not in the file"
         return row(probe, "WEAT d", n=len(first) + len(second), value=np.nan, item=item, note=why)
     effect = weat(
-        images.embeddings[first], images.embeddings[second], *sides,
-        permutations=probe.permutations, seed=suite.seed,
+        given.images.embeddings[first], given.images.embeddings[second], *sides,
+        permutations=probe.permutations, seed=given.suite.seed,
+        clusters=None if given.clusters is None else given.clusters[np.concatenate([first, second])],
     )  # fmt: skip
     how = "all splits" if effect.exact else "random splits"
+    how += "" if given.clusters is None else f"; {WHOLE_CLUSTERS}"
     note = f"{attribute} {pair[0]} with {probe.between[0]}; one-sided p over {effect.n_splits:,} {how}"
     return row(
         probe, "WEAT d", n=len(first) + len(second), value=effect.value, item=item, p=effect.p,
@@ -136,25 +112,31 @@ def _weat(
     )  # fmt: skip
 
 
-def _two(
-    dataset: DemographicDataset, images: EmbeddedImages, attribute: str, pair: list[str]
-) -> tuple[np.ndarray, np.ndarray]:
-    values = dataset.values(attribute).iloc[images.rows].to_numpy()
+def _two(given: Given, attribute: str, pair: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    values = given.dataset.values(attribute).iloc[given.images.rows].to_numpy()
     return np.flatnonzero(values == pair[0]), np.flatnonzero(values == pair[1])
 
 
 def _test(
-    probe: AssociationProbe, similarities: np.ndarray, codes: np.ndarray, n_groups: int, seed: int
+    probe: AssociationProbe,
+    given: Given,
+    words: np.ndarray,
+    chosen: np.ndarray,
+    codes: np.ndarray,
+    n_groups: int,
 ) -> Scores:
+    """C-ASC of the chosen images, whose groups are `codes`."""
     return association_test(
-        similarities, codes, n_groups=n_groups, permutations=probe.permutations,
-        correction=probe.correction, seed=seed,
+        given.images.embeddings[chosen] @ words.T, codes, n_groups=n_groups,
+        permutations=probe.permutations, correction=probe.correction, seed=given.suite.seed,
+        clusters=None if given.clusters is None else given.clusters[chosen],
     )  # fmt: skip
 
 
-def _note(probe: AssociationProbe, n_tests: int, family: str) -> str:
+def _note(probe: AssociationProbe, given: Given, n_tests: int, family: str) -> str:
     correction = f"{CORRECTIONS[probe.correction]} over {n_tests:,} tests {family}"
-    return f"{correction}; {probe.permutations:,} permutations"
+    whole = "" if given.clusters is None else f"; {WHOLE_CLUSTERS}"
+    return f"{correction}; {probe.permutations:,} permutations{whole}"
 
 
 def _asked(probe: AssociationProbe, place: dict[str, int]) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from probes.templates import render
 Embedded = Mapping[str, np.ndarray]
 Row = dict[str, object]
 TOO_FEW = "fewer than {} images"
+WHOLE_CLUSTERS = "p keeps clusters whole"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,14 @@ class Given:
     images: EmbeddedImages
     embedded: Embedded
     head: Head
+
+    @cached_property
+    def clusters(self) -> np.ndarray | None:
+        """[N] the number of each image's cluster; None where each holds one image, for all the data know."""
+        own = self.dataset.clusters.iloc[self.images.rows]
+        if self.dataset.card.cluster is None or not own.duplicated().any():
+            return None
+        return pd.factorize(own)[0]
 
 
 @dataclass(frozen=True, kw_only=True)

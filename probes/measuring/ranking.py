@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from probes.clusters import ClusteredGroups, numbered
 from probes.contrastive import adjust_bh
 from probes.datasets.base import DemographicDataset
 from probes.measures import RankingProbe
 from probes.measuring.frame import (
+    WHOLE_CLUSTERS,
     Given,
     Groups,
     Row,
@@ -35,13 +37,17 @@ from probes.ranking import (
     normalised_entropy,
     random_counts,
     random_ndkl,
+    relabelled_counts,
     share_test,
     skew,
+    top_weights,
+    two_sided,
 )
 from probes.schema import Suite
 
 RANDOM_RANKINGS = 1_999
 RANDOM_NDKL = 199
+MOST_DEALT = 100_000_000  # groups dealt to images that are held at a time
 CONSTANT = "K = N: a constant of the data, whatever the model"
 
 
@@ -60,7 +66,9 @@ def run(probe: RankingProbe, given: Given) -> pd.DataFrame:
         place = {item: i for i, item in enumerate(shown)}
         for spec in probe.groups:
             groups = divide(given.dataset, given.images.rows, spec)
-            ranking = _Ranking(probe, groups, _reference(probe, given.dataset, groups), seed=given.suite.seed)
+            reference = _reference(probe, given.dataset, groups)
+            clusters = None if given.clusters is None else given.clusters[groups.known]
+            ranking = _Ranking(probe, groups, reference, clusters, seed=given.suite.seed)
             found: list[Row] = []
             for word_group, item in probe.word_list.members:
                 if item.name in place:
@@ -83,29 +91,59 @@ def _reference(probe: RankingProbe, dataset: DemographicDataset, groups: Groups)
 
 @dataclass(frozen=True)
 class _Ranking:
-    """One division into groups, and what rankings at random of the same images would give."""
+    """One division into groups, and what rankings at random of the same images would give.
+
+    Where images come in clusters, chance is the same ranking with the groups dealt anew to whole clusters.
+    """
 
     probe: RankingProbe
     groups: Groups
     reference: np.ndarray
+    clusters: np.ndarray | None
     seed: int
+
+    @property
+    def codes(self) -> np.ndarray:
+        """[N] the group of each image that has one."""
+        return self.groups.codes[self.groups.known]
 
     def rows(self, scores: np.ndarray) -> Iterator[Row]:
         """The rows of one query, whose similarities [N] are those of the images with a group."""
-        codes = self.groups.codes[self.groups.known]
-        counts = counts_at(scores, codes, n_groups=len(self.groups), tie_rule=self.probe.tie_rule)
+        counts = counts_at(scores, self.codes, n_groups=len(self.groups), tie_rule=self.probe.tie_rule)
         for k in self.probe.k:
-            for one in self._at(k, counts):
+            for one in self._at(k, counts, scores):
                 yield one | {"k": k}
-        value, drawn = ndkl(counts, self.reference), self._random_ndkl
+        value, drawn = ndkl(counts, self.reference), self._chance_of_ndkl(scores)
         p = (1 + (drawn >= value).sum()) / (1 + len(drawn))
         note = f"in nats; {drawn.mean():.3f} by chance; reference: {REFERENCES[self.probe.reference]}"
         yield self._row("NDKL", value, p=p, note=f"{note}; {TIE_RULES[self.probe.tie_rule]}")
 
+    def _chance_of_ndkl(self, scores: np.ndarray) -> np.ndarray:
+        if self.clusters is None:
+            return self._random_ndkl
+        dealt = self._dealt[:RANDOM_NDKL]
+        how: dict[str, Any] = {"n_groups": len(self.groups), "tie_rule": self.probe.tie_rule}
+        return np.array([ndkl(counts_at(scores, codes, **how), self.reference) for codes in dealt])
+
+    def _chance_of_counts(self, k: int, scores: np.ndarray) -> np.ndarray:
+        """[R, G] in the top K."""
+        if self.clusters is None:
+            return self._random_counts[k]
+        weights = top_weights(scores, k, tie_rule=self.probe.tie_rule)
+        return relabelled_counts(self._dealt, weights, n_groups=len(self.groups))
+
+    @cached_property
+    def _dealt(self) -> np.ndarray:
+        """[R, N] groups dealt anew to the same images, clusters whole; fewer where images are very many."""
+        assert self.clusters is not None
+        clustered = ClusteredGroups(groups=self.codes, clusters=numbered(self.clusters))
+        generator = np.random.default_rng(self.seed)
+        most = max(RANDOM_NDKL, min(RANDOM_RANKINGS, MOST_DEALT // len(self.codes)))
+        return np.stack([clustered.permuted(generator).astype(np.int16) for _ in range(most)])
+
     @cached_property
     def _random_ndkl(self) -> np.ndarray:
-        codes = self.groups.codes[self.groups.known]
-        return random_ndkl(codes, self.reference, rankings=RANDOM_NDKL, seed=self.seed)
+        return random_ndkl(self.codes, self.reference, rankings=RANDOM_NDKL, seed=self.seed)
 
     @cached_property
     def _random_counts(self) -> dict[int, np.ndarray]:
@@ -114,13 +152,13 @@ class _Ranking:
         places = [k for k in self.probe.k if k < sizes.sum()]
         return {k: random_counts(sizes, k, rankings=RANDOM_RANKINGS, seed=self.seed) for k in places}
 
-    def _at(self, k: int, counts: np.ndarray) -> Iterator[Row]:
+    def _at(self, k: int, counts: np.ndarray, scores: np.ndarray) -> Iterator[Row]:
         n = len(counts)
         if k >= n:
             why = CONSTANT if k == n else f"{n} images, fewer than K"
             yield self._row(f"MaxSkew@{k}", np.nan, note=why)
             return
-        top, chance = counts[k - 1], self._random_counts[k]
+        top, chance = counts[k - 1], self._chance_of_counts(k, scores)
         rules = (
             f"reference: {REFERENCES[self.probe.reference]}; {ZERO_RULES[self.probe.zero_rule]}; "
             f"{TIE_RULES[self.probe.tie_rule]}"
@@ -141,7 +179,7 @@ class _Ranking:
             f"normalised entropy@{k}", float(entropy), p=_tail(-of_random, float(-entropy)), note=note
         )
         yield from self._bias(top, k)
-        yield from self._shares(top, k)
+        yield from self._shares(top, k, chance)
 
     def _bias(self, top: np.ndarray, k: int) -> Iterator[Row]:
         for attribute, pair in self.probe.bias.items():
@@ -159,18 +197,23 @@ class _Ranking:
     def _sizes(self, names: Sequence[str], pair: Sequence[str]) -> list[float]:
         return [float(self.groups.sizes[names.index(value)]) if value in names else 0.0 for value in pair]
 
-    def _shares(self, top: np.ndarray, k: int) -> Iterator[Row]:
+    def _shares(self, top: np.ndarray, k: int, chance: np.ndarray) -> Iterator[Row]:
         low, high, p = share_test(top, self.groups.sizes)
+        how = "hypergeometric p of a random ranking"
+        if self.clusters is not None:
+            p, how = two_sided(chance, top), WHOLE_CLUSTERS
         candidates = self.groups.sizes / self.groups.sizes.sum()
         for group, values in enumerate(self.groups.values):
             yield row(
                 self.probe, f"share@{k}", n=round(top.sum()), value=top[group] / top.sum(), group=values,
                 low=low[group], high=high[group], p=p[group],
-                note=f"{candidates[group]:.1%} of the candidates; hypergeometric p of a random ranking",
+                note=f"{candidates[group]:.1%} of the candidates; {how}",
             )  # fmt: skip
 
     def _row(self, metric: str, value: float, *, note: str, **more: Any) -> Row:
         named = f"{metric} by {' x '.join(self.groups.spec)}"
+        if "p" in more and self.clusters is not None:
+            note += f"; {WHOLE_CLUSTERS}"
         return row(self.probe, named, n=self.groups.sizes.sum(), value=value, note=note, **more)
 
 

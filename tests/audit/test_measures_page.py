@@ -24,6 +24,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "ranking": {"reference": "uniform", "zero_rule": "1/groups", "tie_rule": "shared"},
     "counterfactual": {"attribute": "skin_tone", "same": []},
     "markedness": {},
+    "association_bias": {
+        "contrast": {"gender": ["woman", "man"]},
+        "correction": "max_t",
+        "permutations": 999,
+    },
 }
 
 
@@ -106,8 +111,8 @@ def test_a_probe_without_measures_has_no_part() -> None:
 
 def test_drawings_take_the_marks_of_significance_and_repeat_their_bytes() -> None:
     drawn = rows("C-ASC", p=0.01).assign(label=["a", "b", "c"])
-    first, again = (measure_forest(drawn, name="f", title="T", shares=False) for _ in range(2))
+    first, again = (measure_forest(drawn, name="f", title="T", unit="effect") for _ in range(2))
     assert first == again
     assert "effect size" in first and "a -0.40" in first
-    plain = measure_forest(rows("share@10").assign(label=["a", "b", "c"]), name="f", title="T", shares=True)
+    plain = measure_forest(rows("share@10").assign(label=["a", "b", "c"]), name="f", title="T", unit="share")
     assert "% of n" in plain
