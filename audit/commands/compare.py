@@ -69,8 +69,11 @@ def print_changes(comparison: Comparison, console: Console) -> None:
     from audit.storage import table_rows
 
     about = comparison.about
-    models = [about[side]["model"] for side in ("first", "second")]
-    console.print(escape(f"\n{models[0]} to {models[1]}, {fmt.integer(about['matched'])} images"))
+    sides = [
+        ", ".join(filter(None, (about[side]["model"], fmt.words(about[side]["design"]))))
+        for side in ("first", "second")
+    ]
+    console.print(escape(f"\n{sides[0]} to {sides[1]}: {fmt.integer(about['matched'])} images"))
     rows = [
         (
             fmt.words(row["probe"]), fmt.words(row["outcome"]), fmt.words(row["group"]),
