@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -234,10 +235,9 @@ def _cross(cells: pd.DataFrame, by: tuple[str, ...]) -> tuple[NDArray[np.intp], 
         code, words = _codes(cells[name])
         group = np.where((group < 0) | (code < 0), -1, group * len(words) + code)
         values.append(words)
-    grid = (
-        pd.MultiIndex.from_product(values, names=by).to_frame(index=False) if by else pd.DataFrame(index=[0])
-    )
-    return group, grid.astype("str")
+    combinations = list(product(*values))
+    grid = pd.DataFrame(combinations, columns=list(by), index=range(len(combinations)), dtype="str")
+    return group, grid
 
 
 def _codes(column: pd.Series) -> tuple[NDArray[np.intp], list[str]]:

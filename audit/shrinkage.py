@@ -39,10 +39,11 @@ def _likeliest(x: Floats, size: Floats) -> tuple[Floats, Floats]:
     """Prior mean and prior size of each family, with a last axis of length one."""
     best = np.full((*x.shape[:-1], 1), -np.inf)
     mean, prior = np.zeros_like(best), np.full_like(best, _PRIOR_SIZES[-1])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rate = np.where(size > 0, x / size, 0.0)
     for candidate in _PRIOR_SIZES:
         weight = size / (1 + (size - 1) / (candidate + 1))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            rate = np.where(size > 0, x / size, 0.0)
+        with np.errstate(invalid="ignore"):
             centre = (weight * rate).sum(axis=-1, keepdims=True) / weight.sum(axis=-1, keepdims=True)
         likelihood = beta_binomial_log(x, size, centre, candidate).sum(axis=-1, keepdims=True)
         better = likelihood > best
