@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Tables = tuple[Floats, Floats]
+Clusters: TypeAlias = "pd.DataFrame | ClusterCounts | None"
 _KEYS = [name for name in SPECIFICATION if name != "threshold"]
 
 
@@ -33,6 +34,11 @@ class ClusterCounts:
     """
 
     frame: pd.DataFrame
+
+    @classmethod
+    def of(cls, clusters: Clusters) -> ClusterCounts | None:
+        """Those of a table; counts made before are taken as they are, None remains None."""
+        return cls(clusters) if isinstance(clusters, pd.DataFrame) else clusters
 
     def rate_effects(self, groups: GroupCounts, *, outcome: str | None = None) -> Floats:
         """Design effects [S, G] of the groups' rates.

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from audit.cluster_counts import ClusterCounts
-from audit.counts import JOINT, SPECIFICATION, GroupCounts, outcome_counts
+from audit.cluster_counts import ClusterCounts, Clusters
+from audit.counts import JOINT, SPECIFICATION, CountTable, GroupCounts, outcome_counts
 from audit.disparity import in_suite_order, min_group
 from audit.intervals import adjusted_wilson
 
@@ -26,11 +26,11 @@ COMPOSITION_COLUMNS = {
 
 
 def composition_table(
-    counts: pd.DataFrame,
+    counts: CountTable,
     manifest: Mapping[str, Any],
     attributes: Sequence[str],
     *,
-    clusters: pd.DataFrame | None = None,
+    clusters: Clusters = None,
 ) -> pd.DataFrame:
     """Who the images are to which an outcome happened, for every split of the groups.
 
@@ -47,7 +47,7 @@ def composition_table(
     design_effect (by which the interval allows for clusters), note. Shares are NaN, with the reason in
     `note`, where fewer events than the probe's `min_group` happened.
     """
-    by_cluster = None if clusters is None else ClusterCounts(clusters)
+    by_cluster = ClusterCounts.of(clusters)
     tables = [
         _composition(groups, attributes, by_cluster, least=min_group(probe, manifest))
         for probe in manifest["probes"]

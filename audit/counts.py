@@ -6,7 +6,7 @@ S specifications (design, template, rule, threshold, outcome), G groups, T truth
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
@@ -73,7 +73,25 @@ class GroupCounts:
         return table.assign(n=self.n.sum(axis=2).ravel(), count=self.count.sum(axis=2).ravel())
 
 
-def outcome_counts(counts: pd.DataFrame, probe: Probe) -> Iterator[GroupCounts]:
+@dataclass(frozen=True)
+class SharedCounts:
+    """Counts whose splits by the groups of a probe are made once, for all the tables that start from them."""
+
+    frame: pd.DataFrame
+    _made: dict[tuple[Any, ...], tuple[GroupCounts, ...]] = field(default_factory=dict, init=False)
+
+    def splits(self, probe: Probe) -> tuple[GroupCounts, ...]:
+        """What `outcome_counts` counts."""
+        key = (probe["name"], *map(tuple, probe["groups"]))
+        if key not in self._made:
+            self._made[key] = tuple(outcome_counts(self.frame, probe))
+        return self._made[key]
+
+
+CountTable = pd.DataFrame | SharedCounts
+
+
+def outcome_counts(counts: CountTable, probe: Probe) -> Iterator[GroupCounts]:
     """Counts of every outcome of a probe: over all images, then for each specification of groups.
 
     An outcome that joins several sets is their sum under "argmax", where an image is in one set at most.
@@ -83,10 +101,13 @@ def outcome_counts(counts: pd.DataFrame, probe: Probe) -> Iterator[GroupCounts]:
     Parameters
     ----------
     counts
-        `Records.counts` or `Records.curves`.
+        `Records.counts` or `Records.curves`, as a table or shared.
     probe
         The probe's entry in the manifest.
     """
+    if isinstance(counts, SharedCounts):
+        yield from counts.splits(probe)
+        return
     if not probe["outcomes"]:
         return  # a probe that is no classification: its results are measures
     own = counts[counts["probe"] == probe["name"]]

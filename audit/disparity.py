@@ -18,9 +18,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.cluster_counts import ClusterCounts
+from audit.cluster_counts import ClusterCounts, Clusters
 from audit.contrasts import CONTRAST_COLUMNS, contrasts
-from audit.counts import SPECIFICATION, GroupCounts, Probe, correct_counts, number_rows, outcome_counts
+from audit.counts import (
+    SPECIFICATION,
+    CountTable,
+    GroupCounts,
+    Probe,
+    correct_counts,
+    number_rows,
+    outcome_counts,
+)
 from audit.intervals import adjusted_wilson
 from audit.shrinkage import shrunken_rates
 
@@ -33,11 +41,11 @@ MIN_GROUP = 3
 
 
 def rate_table(
-    counts: pd.DataFrame,
+    counts: CountTable,
     manifest: Mapping[str, Any],
     attributes: Sequence[str],
     *,
-    clusters: pd.DataFrame | None = None,
+    clusters: Clusters = None,
 ) -> pd.DataFrame:
     """Rates of every outcome over all images and by group, with 95 % intervals.
 
@@ -59,7 +67,7 @@ def rate_table(
     its split (`shrinkage.shrunken_rates`), for small groups, NaN over all images. All are NaN, with the
     reason in `note`, where a group has fewer images than the probe's `min_group`.
     """
-    by_cluster = None if clusters is None else ClusterCounts(clusters)
+    by_cluster = ClusterCounts.of(clusters)
     tables = []
     for probe in manifest["probes"]:
         for groups in outcome_counts(counts, probe):
@@ -74,7 +82,7 @@ def accuracy_table(
     manifest: Mapping[str, Any],
     attributes: Sequence[str],
     *,
-    clusters: pd.DataFrame | None = None,
+    clusters: Clusters = None,
 ) -> pd.DataFrame:
     """Share of right predictions for the probes that have a truth, over all images and by group.
 
@@ -83,7 +91,7 @@ def accuracy_table(
     As `rate_table`, without the outcome, and with `balanced`: the mean of the recalls of the classes, NaN
     where a class that has images elsewhere has none in the group.
     """
-    by_cluster = None if clusters is None else ClusterCounts(clusters)
+    by_cluster = ClusterCounts.of(clusters)
     tables = []
     for probe in manifest["probes"]:
         if not probe.get("truth"):
@@ -112,11 +120,11 @@ def balanced_accuracy(right: GroupCounts) -> NDArray[np.float64]:
 
 
 def gap_table(
-    counts: pd.DataFrame,
+    counts: CountTable,
     manifest: Mapping[str, Any],
     attributes: Sequence[str],
     *,
-    clusters: pd.DataFrame | None = None,
+    clusters: Clusters = None,
 ) -> pd.DataFrame:
     """Each group against its reference, for every outcome and specification of groups.
 
@@ -136,7 +144,7 @@ def gap_table(
     intervals, tests and sizes to detect allow for it. All are NaN, with the reason in `note`, where either
     side has fewer images than `min_group`.
     """
-    by_cluster = None if clusters is None else ClusterCounts(clusters)
+    by_cluster = ClusterCounts.of(clusters)
     tables = [
         contrasts(
             groups,

@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 
 from audit.claims import caution, noise_words, sentence, titles_of
-from audit.cluster_counts import ClusterCounts
-from audit.counts import JOINT, SPECIFICATION, GroupCounts, outcome_counts
+from audit.cluster_counts import ClusterCounts, Clusters
+from audit.counts import JOINT, SPECIFICATION, CountTable, GroupCounts, outcome_counts
 from audit.disparity import min_group
 from audit.multiplicity import holm
 from audit.noise import wrong_labels, wrong_truths
@@ -60,11 +60,11 @@ def finding_table(counts: pd.DataFrame, manifest: Mapping[str, Any], gaps: pd.Da
 
 
 def with_omnibus(
-    counts: pd.DataFrame,
+    counts: CountTable,
     manifest: Mapping[str, Any],
     gaps: pd.DataFrame,
     *,
-    clusters: pd.DataFrame | None = None,
+    clusters: Clusters = None,
 ) -> pd.DataFrame:
     """The gaps, and before their note the adjusted p of the omnibus test of their family."""
     omnibus = omnibus_table(counts, manifest, gaps, clusters=clusters).drop(columns="omnibus_p")
@@ -116,11 +116,11 @@ def _tipping(found: pd.DataFrame) -> dict[str, Any]:
 
 
 def omnibus_table(
-    counts: pd.DataFrame,
+    counts: CountTable,
     manifest: Mapping[str, Any],
     gaps: pd.DataFrame,
     *,
-    clusters: pd.DataFrame | None = None,
+    clusters: Clusters = None,
 ) -> pd.DataFrame:
     """Whether the groups of a family differ at all.
 
@@ -133,7 +133,7 @@ def omnibus_table(
     Columns `FAMILY`, omnibus_p, omnibus_p_adjusted (Holm over all families of the audit); p is NaN with fewer
     than two groups.
     """
-    by_cluster = None if clusters is None else ClusterCounts(clusters)
+    by_cluster = ClusterCounts.of(clusters)
     tables = [
         _omnibus(groups, by_cluster, least=min_group(probe, manifest))
         for probe in manifest["probes"]

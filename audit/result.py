@@ -12,10 +12,11 @@ import pandas as pd
 
 from audit.bands import with_bands
 from audit.changes import TABLE, paired_table
+from audit.cluster_counts import ClusterCounts
 from audit.composition import composition_table
 from audit.confirmation import CONFIRMATION_COLUMNS, with_confirmation
 from audit.controlled import controlled_table
-from audit.counts import SPECIFICATION
+from audit.counts import SPECIFICATION, SharedCounts
 from audit.disparity import accuracy_table, gap_table, rate_table
 from audit.findings import findings_among, with_omnibus
 from audit.gates import gate_table, overall_verdict
@@ -121,11 +122,11 @@ class AuditResult:
         # Through JSON, so that a result in memory equals the one read back, the order of keys included.
         manifest = json.loads(json.dumps(records.manifest, sort_keys=True, allow_nan=False))
         attributes = records.attributes
-        counts, clusters = records.counts, records.clusters
+        counts, clusters = SharedCounts(records.counts), ClusterCounts.of(records.clusters)
         gaps = gap_table(counts, manifest, attributes, clusters=clusters)
         gaps = with_omnibus(counts, manifest, gaps, clusters=clusters)
         rates = rate_table(counts, manifest, attributes, clusters=clusters)
-        accuracy = accuracy_table(counts, manifest, attributes, clusters=clusters)
+        accuracy = accuracy_table(records.counts, manifest, attributes, clusters=clusters)
         gates = gate_table(gaps, manifest.get("gates") or (), rates=rates, accuracy=accuracy)
         return cls(
             manifest=manifest,
@@ -134,7 +135,7 @@ class AuditResult:
             gaps=gaps,
             composition=composition_table(counts, manifest, attributes, clusters=clusters),
             variation=variation_table(counts, manifest, clusters=clusters),
-            controlled=controlled_table(counts, manifest, attributes),
+            controlled=controlled_table(records.counts, manifest, attributes),
             paired=paired_table(records.pairs, manifest, records.outcomes),
             specifications=specification_table(gaps, manifest, records.outcomes),
             findings=with_confirmation(
@@ -147,7 +148,7 @@ class AuditResult:
                 rate_table(records.curves, manifest, attributes, clusters=clusters),
                 seed=int(manifest["seed"]),
             ),
-            counts=_with_dtypes(counts),
+            counts=_with_dtypes(records.counts),
             measures=_with_dtypes(
                 empty_table("measures", attributes) if records.measures is None else records.measures
             ),

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.cluster_counts import ClusterCounts
-from audit.counts import JOINT, SPECIFICATION, GroupCounts, outcome_counts
+from audit.cluster_counts import ClusterCounts, Clusters
+from audit.counts import JOINT, SPECIFICATION, CountTable, GroupCounts, outcome_counts
 from audit.disparity import in_suite_order, min_group
 from audit.significance import SMALL_EXPECTED, homogeneity_p, permutation_homogeneity_p
 from audit.variation import between_group_interval, between_group_variance
@@ -30,7 +30,7 @@ VARIATION_COLUMNS = {
 
 
 def variation_table(
-    counts: pd.DataFrame, manifest: Mapping[str, Any], *, clusters: pd.DataFrame | None = None
+    counts: CountTable, manifest: Mapping[str, Any], *, clusters: Clusters = None
 ) -> pd.DataFrame:
     """The spread of the rates of every split: a row a specification, outcome and `by`.
 
@@ -42,7 +42,7 @@ def variation_table(
     2022), p (chi-squared over the groups, by permutation where an expected count is below 5), note. Images
     of a cluster are taken as dependent where the records count by cluster.
     """
-    by_cluster = None if clusters is None else ClusterCounts(clusters)
+    by_cluster = ClusterCounts.of(clusters)
     tables = [
         _spread(groups, by_cluster, least=min_group(probe, manifest), seed=int(manifest["seed"]))
         for probe in manifest["probes"]

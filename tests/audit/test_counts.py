@@ -4,7 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.counts import correct_counts, joined_truths, number_rows, outcome_counts, truths_of_class
+from audit.counts import (
+    SharedCounts,
+    correct_counts,
+    joined_truths,
+    number_rows,
+    outcome_counts,
+    truths_of_class,
+)
 from probes.records import MISSING
 from tests.audit.naive import ATTRIBUTES, draw_images, naive_counts, probe_entry, with_holes
 
@@ -128,3 +135,15 @@ def test_rows_are_numbered_as_they_appear_and_nan_is_a_value() -> None:
     )
     # Rows 0 and 2 are the same; 1, 3 and 4 differ in the threshold or the tone.
     assert number_rows(keys).tolist() == [0, 1, 0, 2, 3]
+
+
+def test_shared_counts_are_split_once_for_each_set_of_groups() -> None:
+    counts, probe = naive_counts(IMAGES), probe_entry()
+    shared = SharedCounts(counts)
+    first, again = (list(outcome_counts(shared, probe)) for _ in range(2))
+    assert [id(part) for part in first] == [id(part) for part in again]
+    for part, plain in zip(first, outcome_counts(counts, probe), strict=True):
+        assert part.by == plain.by
+        assert (part.n == plain.n).all() and (part.count == plain.count).all()
+    alone = {**probe, "groups": [["gender"]]}
+    assert [part.by for part in outcome_counts(shared, alone)] == [(), ("gender",)]
