@@ -93,11 +93,10 @@ def stack(blocks: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
 
 def marked(rows: pd.DataFrame) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the rows that stand for a group, with their place from the top."""
-    return (
-        (place, {str(key): value for key, value in row.items()})
-        for place, row in enumerate(rows.to_dict("records"))
-        if not row["heading"]
-    )
+    names = [str(name) for name in rows.columns]
+    columns = [rows[name].tolist() for name in rows.columns]
+    of_places = (dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True))
+    return ((place, row) for place, row in enumerate(of_places) if not row["heading"])
 
 
 def ordered(part: pd.DataFrame, *, by: str) -> pd.DataFrame:
