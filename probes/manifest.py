@@ -58,43 +58,11 @@ def manifest(
     n_confirmation
         Images kept apart to confirm findings, where the suite asks for it.
     """
-    card = dataset.card
-    texts = {
-        text
-        for by_design in prompts.values()
-        for classes in by_design.values()
-        for shown in classes.values()
-        for text in shown
-    } | set().union(*measured.values())
     return {
         "schema_version": SCHEMA_VERSION,
         "suite": {"name": suite.suite, "title": suite.title, "sha256": suite.sha256, "text": suite.text},
-        "model": {
-            "name": model.name,
-            "fingerprint": model.fingerprint,
-            "preprocessing": model.preprocess_id,
-            "logit_scale": float(model.logit_scale),
-            "logit_bias": None if model.logit_bias is None else float(model.logit_bias),
-        },
-        "data": {
-            "name": card.name,
-            "title": card.title,
-            "version": card.version,
-            "sha256": dataset.sha256,
-            "licence": card.licence,
-            "consent": card.consent,
-            "label_provenance": card.label_provenance,
-            "labelled_by": card.labelled_by,
-            "source": card.source,
-            "cluster": card.cluster,
-            "n_images": len(images.rows),
-            "n_unreadable": len(images.unreadable),
-            "n_not_loaded": len(dataset.dropped),
-            "notes": list(card.notes),
-            "images_sha256": images.content_sha256,
-            "caution": " ".join([card.caution, *confounding]).strip(),
-            "confounding": list(confounding),
-        },
+        "model": _model_entry(model),
+        "data": _data_entry(dataset, images, confounding),
         "probes": [
             _probe_entry(suite, probe, prompts[probe.name])
             | {"asked": [list(key) for key in (asked or {}).get(probe.name, ())]}
@@ -103,21 +71,73 @@ def manifest(
             for probe in suite.probes
         ],
         "published": load_figures(suite.published).model_dump() if suite.published else None,
-        "prompts_sha256": hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest(),
+        "prompts_sha256": _prompts_sha256(prompts, measured),
         "seed": suite.seed,
         "min_group": max(probe.min_group for probe in suite.probes),
         "gates": [gate.model_dump() for gate in suite.gates],
         "confirmation": None
         if suite.confirmation is None
         else suite.confirmation.model_dump() | {"n_images": n_confirmation},
-        "versions": {
-            "clip_audit": clipmodel.__version__,
-            "python": platform.python_version(),
-            "torch": str(torch.__version__),
-            "numpy": np.__version__,
-            "pandas": pd.__version__,
-        },
+        "versions": _versions(),
     }
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "clip_audit": clipmodel.__version__,
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "pandas": pd.__version__,
+    }
+
+
+def _model_entry(model: EmbeddingModel) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "fingerprint": model.fingerprint,
+        "preprocessing": model.preprocess_id,
+        "logit_scale": float(model.logit_scale),
+        "logit_bias": None if model.logit_bias is None else float(model.logit_bias),
+    }
+
+
+def _data_entry(
+    dataset: DemographicDataset, images: EmbeddedImages, confounding: Sequence[str]
+) -> dict[str, Any]:
+    """The card of the data, and which of its images were asked about."""
+    card = dataset.card
+    return {
+        "name": card.name,
+        "title": card.title,
+        "version": card.version,
+        "sha256": dataset.sha256,
+        "licence": card.licence,
+        "consent": card.consent,
+        "label_provenance": card.label_provenance,
+        "labelled_by": card.labelled_by,
+        "source": card.source,
+        "cluster": card.cluster,
+        "n_images": len(images.rows),
+        "n_unreadable": len(images.unreadable),
+        "n_not_loaded": len(dataset.dropped),
+        "notes": list(card.notes),
+        "images_sha256": images.content_sha256,
+        "caution": " ".join([card.caution, *confounding]).strip(),
+        "confounding": list(confounding),
+    }
+
+
+def _prompts_sha256(prompts: Mapping[str, Prompts], measured: Mapping[str, Collection[str]]) -> str:
+    """Over every prompt of every probe, each once."""
+    texts = {
+        text
+        for by_design in prompts.values()
+        for classes in by_design.values()
+        for shown in classes.values()
+        for text in shown
+    } | set().union(*measured.values())
+    return hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest()
 
 
 def _probe_entry(suite: Suite, probe: Probe, prompts: Prompts) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -87,29 +87,58 @@ def run_suite(
     """
     store = store or EmbeddingStore()
     planned = plan(suite, dataset)
-    images = embed_dataset(model, dataset, planned.rows, store=store, progress=progress)
-    texts = planned.texts
-    embedded = dict(zip(texts, embed_texts(model, texts, store=store), strict=True))
-    head = Head(scale=model.logit_scale, bias=model.logit_bias)
-
-    def shrunk(rows: np.ndarray, size: int) -> np.ndarray:
-        coarse = CoarseDataset(dataset, size)
-        return embed_dataset(model, coarse, rows, store=store, progress=progress).embeddings
-
+    embed = partial(embed_dataset, model, store=store, progress=progress)
     apart = suite.confirmation
-    held_out = None if apart is None else apart.held_out(dataset, seed=suite.seed)
+    run = _Run(
+        plan=planned,
+        model=model,
+        images=embed(dataset, planned.rows),
+        embedded=dict(zip(planned.texts, embed_texts(model, planned.texts, store=store), strict=True)),
+        shrunk=lambda rows, size: embed(CoarseDataset(dataset, size), rows).embeddings,
+        held_out=None if apart is None else apart.held_out(dataset, seed=suite.seed),
+        device=device,
+    )
     results = []
     for number, probe in enumerate(planned.everything, start=1):
         if isinstance(probe, ProbePlan):
-            result = _run_parts(
-                probe, images, embedded, held_out=held_out,
-                head=head, plan=planned, keep_images=keep_images, device=device,
-            )  # fmt: skip
+            results.append(_run_parts(probe, run, keep_images=keep_images))
         else:
-            result = _run_measure(probe, images, embedded, head=head, plan=planned, shrunk=shrunk)
-        results.append(result)
+            results.append(_run_measure(probe, run))
         if progress:
             progress("probes", number, len(planned.everything))
+    return _records(run, results)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """What every probe of a run is run on.
+
+    Attributes
+    ----------
+    images, embedded
+        The images that some probe asks about, and unit-norm embeddings [D] of every prompt.
+    shrunk
+        (rows, longer side in pixels) -> embeddings of the pictures made coarser.
+    held_out
+        [N] bool over the data set: images kept apart to confirm findings; None where there are none.
+    """
+
+    plan: Plan
+    model: EmbeddingModel
+    images: EmbeddedImages
+    embedded: Mapping[str, np.ndarray]
+    shrunk: Callable[[np.ndarray, int], np.ndarray]
+    held_out: np.ndarray | None
+    device: str | torch.device
+
+    @property
+    def head(self) -> Head:
+        return Head(scale=self.model.logit_scale, bias=self.model.logit_bias)
+
+
+def _records(run: _Run, results: Sequence[_ProbeResult]) -> Records:
+    """The tables of all probes under each other, and the manifest."""
+    suite, dataset, images = run.plan.suite, run.plan.dataset, run.images
     levels = {name: dataset.levels(name) for name in suite.attributes}
 
     def gathered(name: str) -> list[pd.DataFrame]:
@@ -118,21 +147,21 @@ def run_suite(
     return Records(
         manifest=manifest(
             suite,
-            model,
+            run.model,
             dataset,
-            prompts={probe.probe.name: probe.prompts for probe in planned.probes},
-            measured={probe.probe.name: probe.texts for probe in planned.measures},
+            prompts={probe.probe.name: probe.prompts for probe in run.plan.probes},
+            measured={probe.probe.name: probe.texts for probe in run.plan.measures},
             images=images,
-            confounding=_confounding(planned),
-            asked={probe.probe.name: _log(probe, suite, 0).asked for probe in planned.probes},
-            n_confirmation=None if held_out is None else int(held_out[images.rows].sum()),
+            confounding=_confounding(run.plan),
+            asked={probe.probe.name: _log(probe, suite, 0).asked for probe in run.plan.probes},
+            n_confirmation=None if run.held_out is None else int(run.held_out[images.rows].sum()),
         ),
         counts=join_counts(gathered("counts"), levels),
         curves=join_counts(gathered("curves"), levels),
         excluded=join_excluded([result.excluded for result in results], levels),
         images=join_images(gathered("images"), levels) if gathered("images") else None,
         outcomes=join_optional("outcomes", gathered("outcomes"), levels) if gathered("outcomes") else None,
-        confirmation=None if held_out is None else join_counts(gathered("confirmation"), levels),
+        confirmation=None if run.held_out is None else join_counts(gathered("confirmation"), levels),
         **{name: join_optional(name, gathered(name), levels) for name in ("measures", "pairs", "clusters")},
     )
 
@@ -160,19 +189,13 @@ def _readable(planned: ProbePlan | MeasurePlan, images: EmbeddedImages) -> Selec
     return selection
 
 
-def _run_measure(
-    planned: MeasurePlan,
-    images: EmbeddedImages,
-    embedded: Mapping[str, np.ndarray],
-    *,
-    head: Head,
-    plan: Plan,
-    shrunk: Callable[[np.ndarray, int], np.ndarray],
-) -> _ProbeResult:
-    probe, selection = planned.probe, _readable(planned, images)
-    coarse = {size: shrunk(selection.rows, size) for size in KINDS[probe.kind].sizes(probe)}
-    own = replace(images.of(selection.rows), coarse=coarse)
-    given = Given(suite=plan.suite, dataset=plan.dataset, images=own, embedded=embedded, head=head)
+def _run_measure(planned: MeasurePlan, run: _Run) -> _ProbeResult:
+    probe, selection = planned.probe, _readable(planned, run.images)
+    coarse = {size: run.shrunk(selection.rows, size) for size in KINDS[probe.kind].sizes(probe)}
+    given = Given(
+        suite=run.plan.suite, dataset=run.plan.dataset, embedded=run.embedded, head=run.head,
+        images=replace(run.images.of(selection.rows), coarse=coarse),
+    )  # fmt: skip
     table = KINDS[probe.kind].run(probe, given)
     return _ProbeResult(
         excluded=selection.excluded.assign(probe=probe.name),
@@ -180,27 +203,20 @@ def _run_measure(
     )
 
 
-def _run_parts(
-    planned: ProbePlan,
-    images: EmbeddedImages,
-    embedded: Mapping[str, np.ndarray],
-    *,
-    held_out: np.ndarray | None,
-    **how: Any,
-) -> _ProbeResult:
+def _run_parts(planned: ProbePlan, run: _Run, *, keep_images: bool) -> _ProbeResult:
     """Run a probe on the images that explore; of those kept apart, where there are any, keep the counts."""
-    selection = _readable(planned, images)
-    if held_out is None:
-        return _run_probe(planned, selection, images, embedded, **how)
-    apart = held_out[selection.rows]
+    selection = _readable(planned, run.images)
+    if run.held_out is None:
+        return _run_probe(planned, selection, run, keep_images=keep_images)
+    apart = run.held_out[selection.rows]
     if apart.all() or not apart.any():
         side = "to explore" if apart.all() else "to confirm"
         raise UserError(
             f"probe {planned.probe.name!r}: the confirmation split leaves it no images {side}",
             remedy="choose other values or another share under 'confirmation', or narrow 'where'",
         )
-    result = _run_probe(planned, selection.only(~apart), images, embedded, **how)
-    second = _run_probe(planned, selection.only(apart), images, embedded, **how | {"keep_images": False})
+    result = _run_probe(planned, selection.only(~apart), run, keep_images=keep_images)
+    second = _run_probe(planned, selection.only(apart), run, keep_images=False)
     return replace(result, confirmation=second.counts)
 
 
@@ -214,39 +230,29 @@ def _log(planned: ProbePlan, suite: Suite, n_images: int) -> OutcomeLog:
     )
 
 
-def _run_probe(
-    planned: ProbePlan,
-    selection: Selection,
-    images: EmbeddedImages,
-    embedded: Mapping[str, np.ndarray],
-    *,
-    head: Head,
-    plan: Plan,
-    keep_images: bool,
-    device: str | torch.device,
-) -> _ProbeResult:
-    probe = planned.probe
-    vectors = images.of(selection.rows).vectors
-    question = ask(planned, plan.suite)
-    specifications, class_embeddings = specify(planned, embedded, cells=selection.cells)
+def _run_probe(planned: ProbePlan, selection: Selection, run: _Run, *, keep_images: bool) -> _ProbeResult:
+    probe, head = planned.probe, run.head
+    vectors = run.images.of(selection.rows).vectors
+    question = ask(planned, run.plan.suite)
+    specifications, class_embeddings = specify(planned, run.embedded, cells=selection.cells)
     for cuts in question.rules:
         if cuts.rule == CALIBRATED:
             specifications = calibrate(
                 specifications, vectors, class_embeddings,
-                cells=selection.cell, shares=cuts.thresholds, device=device,
+                cells=selection.cell, shares=cuts.thresholds, device=run.device,
             )  # fmt: skip
-    clusters, number = _clusters(plan.dataset, selection)
-    log = _log(planned, plan.suite, len(selection.rows))
+    clusters, number = _clusters(run.plan.dataset, selection)
+    log = _log(planned, run.plan.suite, len(selection.rows))
     totals = score(
         vectors, class_embeddings, specifications,
         cells=selection.cell, n_cells=len(selection.cells), head=head, question=question,
-        clusters=number, log=log, device=device,
+        clusters=number, log=log, device=run.device,
     )  # fmt: skip
     n = np.bincount(selection.cell, minlength=len(selection.cells))
     cells = Cells(labels=selection.cells, n=n)
     pairs = list(zip(specifications, totals, strict=True))
     names = list(question.outcomes)
-    labels = _image_labels(plan.dataset, selection)
+    labels = _image_labels(run.plan.dataset, selection)
     return _ProbeResult(
         excluded=selection.excluded.assign(probe=probe.name),
         counts=[counts_table(spec, total, cells=cells, rules=question.rules) for spec, total in pairs],

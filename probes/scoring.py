@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import cached_property, reduce
 from operator import add
 from typing import Protocol
 
@@ -210,28 +210,19 @@ def score(
     -------
     One `Counts` a specification, in their order.
     """
-    where = torch.device(device)
-    n_clusters = 0 if clusters is None else int(clusters.max(initial=-1)) + 1
     work = _Work(
         images=images,
-        classes=torch.from_numpy(np.ascontiguousarray(class_embeddings, np.float32)).to(where),
+        classes=torch.from_numpy(np.ascontiguousarray(class_embeddings, np.float32)).to(device),
         specifications=specifications,
-        columns=[torch.from_numpy(spec.columns).to(where) for spec in specifications],
         cells=cells,
         n_cells=n_cells,
         clusters=clusters,
-        n_clusters=n_clusters,
         head=head,
         question=question,
         log=log,
         chunk=chunk,
     )
-    with _one_thread_each() as n_threads:
-        starts = np.arange(0, len(images), chunk)
-        shares = np.array_split(starts, max(1, min(n_threads if where.type == "cpu" else 1, len(starts))))
-        with ThreadPoolExecutor(len(shares)) as pool:
-            parts = list(pool.map(work.count, shares))
-    return [reduce(add, of_one) for of_one in zip(*parts, strict=True)]
+    return work.in_threads()
 
 
 @contextmanager
@@ -250,20 +241,38 @@ def _one_thread_each() -> Iterator[int]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Work:
-    """What one thread needs to count a share of the chunks."""
+    """What threads need to count a share of the chunks each."""
 
     images: Rows
     classes: Tensor
     specifications: Sequence[Specification]
-    columns: Sequence[Tensor]
     cells: np.ndarray
     n_cells: int
     clusters: np.ndarray | None
-    n_clusters: int
     head: Head
     question: Question
     log: OutcomeLog | None
     chunk: int
+
+    @cached_property
+    def columns(self) -> list[Tensor]:
+        """The rows of `classes` of each specification."""
+        return [torch.from_numpy(spec.columns).to(self.classes.device) for spec in self.specifications]
+
+    @property
+    def n_clusters(self) -> int:
+        """How many pairs of cell and cluster are counted."""
+        return 0 if self.clusters is None else int(self.clusters.max(initial=-1)) + 1
+
+    def in_threads(self) -> list[Counts]:
+        """The counts of all chunks, one a specification; on a CPU, by as many threads as torch may use."""
+        with _one_thread_each() as n_threads:
+            starts = np.arange(0, len(self.images), self.chunk)
+            most = n_threads if self.classes.device.type == "cpu" else 1
+            shares = np.array_split(starts, max(1, min(most, len(starts))))
+            with ThreadPoolExecutor(len(shares)) as pool:
+                parts = list(pool.map(self.count, shares))
+        return [reduce(add, of_one) for of_one in zip(*parts, strict=True)]
 
     def count(self, starts: np.ndarray) -> list[Counts]:
         """The counts of the chunks that begin at `starts`, one a specification."""
