@@ -33,6 +33,7 @@ CACHE_VARIABLE = "CLIP_AUDIT_CACHE"
 BATCH_IMAGES = 64
 BATCHES_PER_SHARD = 16  # at most 1,024 images are lost when a run is killed
 BATCH_TEXTS = 256
+BLOCK_IMAGES = 4096  # embeddings that a measure holds at a time
 READERS = 2  # threads that decode the next batch while the model embeds this one
 
 Progress = Callable[[str, int, int], None]  # what is being done, how many are done, how many in all
@@ -155,7 +156,7 @@ class EmbeddedImages:
     content_sha256
         Over the content of these images, in their order.
     coarse
-        Longer side in pixels -> [N, D] embeddings of the same images shrunk to it, where a probe asks for it.
+        Longer side in pixels -> the same images shrunk to it, where a probe asks for it.
     """
 
     rows: np.ndarray
@@ -163,12 +164,24 @@ class EmbeddedImages:
     unreadable: dict[int, str]
     n_new: int
     content_sha256: str
-    coarse: Mapping[int, np.ndarray] = field(default_factory=dict)
+    coarse: Mapping[int, EmbeddedImages] = field(default_factory=dict)
 
     @cached_property
     def embeddings(self) -> np.ndarray:
         """[N, D] all of them in memory."""
         return self.vectors[:]
+
+    def blocks(self) -> Iterator[tuple[int, np.ndarray]]:
+        """The embeddings some at a time, each block with the place of its first image."""
+        for start in range(0, len(self.rows), BLOCK_IMAGES):
+            yield start, self.vectors[start : start + BLOCK_IMAGES]
+
+    def similarities(self, texts: np.ndarray) -> np.ndarray:
+        """[N, U] cosines with unit-norm vectors [U, D], in their precision; one block is held at a time."""
+        found = np.empty((len(self.rows), len(texts)), texts.dtype)
+        for start, block in self.blocks():
+            found[start : start + len(block)] = block @ texts.T
+        return found
 
     def of(self, rows: np.ndarray) -> EmbeddedImages:
         """Those of some of the rows, each of which could be read; for which `n_new` and the hash stay."""

@@ -94,7 +94,7 @@ def run_suite(
         model=model,
         images=embed(dataset, planned.rows),
         embedded=dict(zip(planned.texts, embed_texts(model, planned.texts, store=store), strict=True)),
-        shrunk=lambda rows, size: embed(CoarseDataset(dataset, size), rows).embeddings,
+        shrunk=lambda rows, size: embed(CoarseDataset(dataset, size), rows),
         held_out=None if apart is None else apart.held_out(dataset, seed=suite.seed),
         device=device,
     )
@@ -118,7 +118,7 @@ class _Run:
     images, embedded
         The images that some probe asks about, and unit-norm embeddings [D] of every prompt.
     shrunk
-        (rows, longer side in pixels) -> embeddings of the pictures made coarser.
+        (rows, longer side in pixels) -> the pictures made coarser.
     held_out
         [N] bool over the data set: images kept apart to confirm findings; None where there are none.
     """
@@ -127,7 +127,7 @@ class _Run:
     model: EmbeddingModel
     images: EmbeddedImages
     embedded: Mapping[str, np.ndarray]
-    shrunk: Callable[[np.ndarray, int], np.ndarray]
+    shrunk: Callable[[np.ndarray, int], EmbeddedImages]
     held_out: np.ndarray | None
     device: str | torch.device
 

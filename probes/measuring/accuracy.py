@@ -81,7 +81,7 @@ def run_group_accuracy(probe: GroupAccuracyProbe, given: Given) -> pd.DataFrame:
     rows: list[Row] = []
     for template, shown in class_prompts(probe, given.suite, given.dataset).items():
         truth = _right(probe, given.suite, given.dataset, given.images.rows)
-        similarities = given.images.embeddings @ vectors(shown, given.embedded).T
+        similarities = given.images.similarities(vectors(shown, given.embedded))
         for k in [k for k in probe.k if k < len(shown)]:
             hits = top_k_hits(similarities, truth, k)
             found = list(rate_rows(probe, given.dataset, given.images.rows, f"top-{k} accuracy", hits))
@@ -132,9 +132,9 @@ def run_picture_size(probe: PictureSizeProbe, given: Given) -> pd.DataFrame:
     rows: list[Row] = []
     for template, shown in class_prompts(probe, given.suite, given.dataset).items():
         truth = _right(probe, given.suite, given.dataset, given.images.rows)
-        classes = vectors(shown, given.embedded).T
-        for size, pictures in [(np.nan, given.images.embeddings), *given.images.coarse.items()]:
-            hits = top_k_hits(pictures @ classes, truth, 1)
+        classes = vectors(shown, given.embedded)
+        for size, pictures in [(np.nan, given.images), *given.images.coarse.items()]:
+            hits = top_k_hits(pictures.similarities(classes), truth, 1)
             item = "original" if np.isnan(size) else f"{size:g} px"
             note = "as they are" if np.isnan(size) else f"shrunk so that the longer side has {size:g} px"
             more = {"item": item, "k": size, "note": note, "template": template}

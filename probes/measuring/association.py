@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from probes.association import weat
+from probes.association import two_groups
 from probes.contrastive import Scores, association_test
 from probes.datasets.base import DemographicDataset
 from probes.measures import AssociationProbe
@@ -89,7 +89,7 @@ def _weat(probe: AssociationProbe, given: Given, words: np.ndarray, place: dict[
     ((attribute, pair),) = probe.contrast.items()
     first, second = _two(given, attribute, pair)
     sides = [
-        words[[place[item] for group, item in _asked(probe, place) if group == name]]
+        words[[place[item] for group, item in _asked(probe, place) if group == name]].astype(np.float64)
         for name in probe.between
     ]
     item = f"{' / '.join(pair)}: {' / '.join(probe.between)}"
@@ -98,9 +98,11 @@ def _weat(probe: AssociationProbe, given: Given, words: np.ndarray, place: dict[
         few = TOO_FEW.format(probe.min_group)
         why = few if all(map(len, sides)) else "a group of words is not in the file"
         return row(probe, "WEAT d", n=len(first) + len(second), value=np.nan, item=item, note=why)
-    effect = weat(
-        given.images.embeddings[first], given.images.embeddings[second], *sides,
-        permutations=probe.permutations, seed=given.suite.seed,
+    # s(w, A, B) of unit-norm images, of which only similarities are held.
+    associations = given.images.similarities(sides[0]).mean(axis=1)
+    associations -= given.images.similarities(sides[1]).mean(axis=1)
+    effect = two_groups(
+        associations[first], associations[second], permutations=probe.permutations, seed=given.suite.seed,
         clusters=None if given.clusters is None else given.clusters[np.concatenate([first, second])],
     )  # fmt: skip
     how = "all splits" if effect.exact else "random splits"
@@ -127,7 +129,7 @@ def _test(
 ) -> Scores:
     """C-ASC of the chosen images, whose groups are `codes`."""
     return association_test(
-        given.images.embeddings[chosen] @ words.T, codes, n_groups=n_groups,
+        given.images.similarities(words)[chosen], codes, n_groups=n_groups,
         permutations=probe.permutations, correction=probe.correction, seed=given.suite.seed,
         clusters=None if given.clusters is None else given.clusters[chosen],
     )  # fmt: skip

@@ -38,7 +38,7 @@ def run(probe: ConditionalProbe, given: Given) -> pd.DataFrame:
     members = probe.classes(given.suite).members()
     for template, shown in class_prompts(probe, given.suite, given.dataset).items():
         names = list(shown)
-        cosines = vectors(shown, given.embedded) @ given.images.embeddings.T
+        cosines = given.images.similarities(vectors(shown, given.embedded)).T
         chosen = given.head.probabilities(cosines.copy()) >= probe.at_least
         kth = -np.sort(-cosines, axis=0)[min(probe.k, len(names)) - 1]
         chosen &= cosines >= kth

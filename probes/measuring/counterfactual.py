@@ -39,7 +39,7 @@ def run(probe: CounterfactualProbe, given: Given) -> pd.DataFrame:
     rows: list[Row] = []
     for template, shown in class_prompts(probe, given.suite, given.dataset).items():
         names = list(shown)
-        predicted = (given.images.embeddings @ vectors(shown, given.embedded).T).argmax(axis=1)
+        predicted = given.images.similarities(vectors(shown, given.embedded)).argmax(axis=1)
         members = probe.classes(given.suite).members()
         events = {
             outcome: np.isin(predicted, [names.index(n) for name in own for n in members[name]])

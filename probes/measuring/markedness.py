@@ -27,7 +27,7 @@ def texts(probe: Markedness, suite: Suite, dataset: DemographicDataset) -> list[
 def run(probe: Markedness, given: Given) -> pd.DataFrame:
     """The share of unmarked pictures, over all and by each group; a tie counts as marked."""
     prompts = [given.embedded[text] for text in texts(probe, given.suite, given.dataset)]
-    similarities = given.images.embeddings @ np.stack(prompts).T
+    similarities = given.images.similarities(np.stack(prompts))
     unmarked = marked(similarities[:, 0], similarities[:, 1:])
     return pd.DataFrame(
         rate_rows(probe, given.dataset, given.images.rows, METRIC, unmarked, item=probe.neutral)

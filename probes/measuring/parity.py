@@ -45,7 +45,7 @@ def run(probe: AssociationBiasProbe, given: Given) -> pd.DataFrame:
     is_first = values[chosen] == pair[0]
     rows: list[Row] = []
     for template, shown in class_prompts(probe, given.suite, given.dataset).items():
-        cosines = vectors(shown, given.embedded) @ given.images.embeddings[chosen].T
+        cosines = given.images.similarities(vectors(shown, given.embedded))[chosen].T
         found = _rows(probe, given, list(shown), _given(probe, given, cosines), chosen, is_first)
         rows += [one | {"template": template} for one in found]
     return pd.DataFrame(rows)

@@ -51,10 +51,13 @@ def run(probe: PronounProbe, given: Given) -> pd.DataFrame:
             remedy="correct the caption or the pronouns",
         )
     values = list(probe.pronouns)
+    captions = dict(found)
     cosines = np.array(
         [
-            [given.embedded[text] @ given.images.embeddings[place] for text in captions]
-            for place, captions in found
+            [given.embedded[text] @ vector for text in captions[place]]
+            for start, block in given.images.blocks()
+            for place, vector in enumerate(block, start=start)
+            if place in captions
         ]
     )
     own = given.dataset.values(probe.truth).iloc[given.images.rows[places]].to_numpy()

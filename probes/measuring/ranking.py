@@ -62,7 +62,7 @@ def run(probe: RankingProbe, given: Given) -> pd.DataFrame:
     """Rows a query, division into groups and K: the measures, and the share of each group."""
     rows: list[Row] = []
     for template, shown in word_prompts(probe, given.suite, given.dataset).items():
-        scores = given.images.embeddings @ vectors(shown, given.embedded).T
+        scores = given.images.similarities(vectors(shown, given.embedded))
         place = {item: i for i, item in enumerate(shown)}
         for spec in probe.groups:
             groups = divide(given.dataset, given.images.rows, spec)

@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 
 from clipmodel.errors import UserError
+from probes import embeddings
 from probes.association import weat
 from probes.contrastive import contrastive_scores
 from probes.datasets.base import DemographicDataset
@@ -32,6 +33,7 @@ from probes.ranking import counts_at, ndkl
 from probes.records import validate
 from probes.runner import run_suite
 from probes.schema import Suite
+from probes.shards import StoredRows
 
 from ..conftest import FakeModel
 
@@ -442,3 +444,39 @@ def test_clusters_of_one_image_change_nothing_and_larger_ones_are_kept_whole(
     assert whole.loc[whole["p"].notna(), "note"].str.contains("keeps clusters whole").any()
     pd.testing.assert_series_equal(whole["value"], plain["value"])
     assert not whole["p"].equals(plain["p"])
+
+
+READ: list[dict[str, Any]] = [
+    *PERMUTED,
+    {"kind": "counterfactual", "label_set": "colours", "attribute": "gender", "same": ["set"]},
+    {"kind": "markedness", "neutral": "a person", "marked": ["a red"]},
+    {"kind": "pronouns", "caption": "{pronoun} in the {region}", "truth": "gender",
+     "pronouns": {"woman": "red", "man": "green"}},
+    {"kind": "group_accuracy", "label_set": "colours", "truth": "colour", "k": [1]},
+    {"kind": "picture_size", "label_set": "colours", "truth": "colour", "sizes": [2]},
+    {"kind": "conditionals", "label_set": "colours", "outcomes": {"any": ["identity"]}},
+]  # fmt: skip
+
+
+def test_every_kind_reads_embeddings_a_block_at_a_time(
+    data: TableDataset, model: FakeModel, store: EmbeddingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory grows with the similarities that a probe asks for, not with the size of embeddings."""
+    probes = [{**probe, "name": f"p{number}"} for number, probe in enumerate(READ)]
+    suite = Suite.model_validate({"suite": "s", "label_sets": {"colours": COLOURS}, "probes": probes})
+    whole = run_suite(suite, model, data, store=store).measures
+    read: list[int] = []
+
+    def watched(rows: StoredRows, part: slice) -> np.ndarray:
+        vectors = read_slice(rows, part)
+        if len(rows) == len(data):  # prompts are fewer, and read at once
+            read.append(len(vectors))
+        return vectors
+
+    read_slice = StoredRows.__getitem__
+    monkeypatch.setattr(StoredRows, "__getitem__", watched)
+    monkeypatch.setattr(embeddings, "BLOCK_IMAGES", 5)
+    by_block = run_suite(suite, model, data, store=store).measures
+    assert by_block is not None and whole is not None
+    pd.testing.assert_frame_equal(by_block, whole, rtol=1e-5)
+    assert set(read) == {5, 2}  # of twelve images: 5, 5 and 2
