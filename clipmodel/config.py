@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 Activation = Literal["quick_gelu", "gelu"]
+MAX_LOGIT_SCALE = 100.0  # the paper keeps the multiplier on similarities at most 100 (section 2.5)
 
 
 def _require_positive(config: object) -> None:

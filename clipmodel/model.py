@@ -14,14 +14,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from clipmodel.config import CLIPConfig, ViTConfig
+from clipmodel.config import MAX_LOGIT_SCALE, CLIPConfig, ViTConfig
 from clipmodel.resnet import ModifiedResNet
 from clipmodel.text import TextTransformer
 from clipmodel.transformer import Attention
 from clipmodel.vit import VisionTransformer
 
 INITIAL_LOG_SCALE = math.log(1 / 0.07)  # paper, section 2.5
-MAX_LOG_SCALE = math.log(100)  # the paper keeps the multiplier at most 100
 INITIAL_LOGIT_BIAS = -10.0  # Zhai et al. 2023 (arXiv 2303.15343), section 3.2
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -107,6 +106,6 @@ class CLIP(nn.Module):
             self.visual.gradient_checkpointing = enabled
 
     @torch.no_grad()
-    def clamp_logit_scale(self) -> None:
-        """Keep the multiplier in [1, 100]; called after each optimiser step (paper, section 2.5)."""
-        self.log_scale.clamp_(0, MAX_LOG_SCALE)
+    def clamp_logit_scale(self, maximum: float = MAX_LOGIT_SCALE) -> None:
+        """Keep the multiplier in [1, maximum]; called after each optimiser step (paper, section 2.5)."""
+        self.log_scale.clamp_(0, math.log(maximum))

@@ -21,7 +21,7 @@ SPLITS = {
     "held_out_combination": "held-out combinations",
     "held_out_family": "held-out design families",
 }
-FAMILIES = {"twemoji": "- Twemoji", "emojione": "- EmojiOne"}
+FAMILIES = {"noto": "- Noto, both versions", "emojione": "- EmojiOne"}
 
 
 def markdown_table(accuracy: pd.DataFrame) -> str:

@@ -63,3 +63,4 @@ class PreparedData:
     tokenizer: BPETokenizer
     preprocess: Preprocess
     thinned: list[dict[str, Any]]  # what data.thin did, a rule each
+    repeated: list[dict[str, Any]]  # what data.repeat did, a rule each

@@ -25,7 +25,7 @@ from clipmodel.training.augment import augment
 from clipmodel.training.batches import Batch, PreparedData
 from clipmodel.training.captions import CaptionTable, CaptionTemplate
 from clipmodel.training.recipe import AugmentRecipe, CaptionRecipe, DataRecipe, Recipe
-from clipmodel.training.thinning import thinned
+from clipmodel.training.thinning import repeated, thinned
 
 
 def read_table(paths: Sequence[Path], recipe: DataRecipe) -> pd.DataFrame:
@@ -170,14 +170,15 @@ class TrainingData:
 def prepare_data(
     recipe: Recipe, paths: Sequence[Path], *, seed: int, init: Checkpoint | None = None
 ) -> PreparedData:
-    """Read, thin, decode and caption the training rows.
+    """Read, thin, repeat, decode and caption the training rows.
 
     The vocabulary is that of the model the run starts from; without one it is learned from the captions of
     the rows that are left, and from them alone, or is CLIP's.
     """
     assert recipe.data.captions is not None and isinstance(recipe.data.source, str), "a table in memory"
     frame = read_table(paths, recipe.data)
-    frame, account = thinned(frame, recipe.data.thin, source=recipe.data.source)
+    frame, thinnings = thinned(frame, recipe.data.thin, source=recipe.data.source)
+    frame, repeats = repeated(frame, recipe.data.repeat, source=recipe.data.source)
     captions = caption_table(frame, recipe.data.captions)
     if init is None:
         tokenizer = _learned_tokenizer(recipe, captions, len(frame), seed=seed)
@@ -194,7 +195,9 @@ def prepare_data(
         batch_size=recipe.batch_size,
         seed=seed,
     )
-    return PreparedData(batches=data, tokenizer=tokenizer, preprocess=preprocess, thinned=account)
+    return PreparedData(
+        batches=data, tokenizer=tokenizer, preprocess=preprocess, thinned=thinnings, repeated=repeats
+    )
 
 
 def _learned_tokenizer(recipe: Recipe, captions: CaptionTable, n_rows: int, *, seed: int) -> BPETokenizer:

@@ -254,7 +254,7 @@ class _Run:
             group["lr"] = rate
         trainee.scaler.step(trainee.optimizer)
         trainee.scaler.update()
-        trainee.clip.clamp_logit_scale()
+        trainee.clip.clamp_logit_scale(recipe.optim.max_logit_scale)
         self.step += 1
         self.epoch = self._passes()
         self.whole = True
@@ -317,6 +317,7 @@ class _Run:
             "steps": self.step,
             "rows": self.data.batches.size,
             "thinned": self.data.thinned,
+            "repeated": self.data.repeated,
             "skipped": self.data.batches.account(self.step),
         }
         text = json.dumps(account, indent=2) + "\n"

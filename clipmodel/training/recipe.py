@@ -9,9 +9,9 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
-from clipmodel.config import NAMED_CONFIGS, CLIPConfig
+from clipmodel.config import MAX_LOGIT_SCALE, NAMED_CONFIGS, CLIPConfig
 from clipmodel.training.hooks import Every
-from clipmodel.training.thinning import ThinRecipe
+from clipmodel.training.thinning import RepeatRecipe, ThinRecipe
 from clipmodel.yamlfile import StrictModel, read_yaml_model
 
 Tracker = Literal["tensorboard", "wandb"]
@@ -120,6 +120,7 @@ class DataRecipe(StrictModel):
     samples: int | None = Field(None, ge=1, description="pairs there are, for `epochs`")
     where: dict[str, list[str]] = Field({}, description="column: values kept")
     thin: list[ThinRecipe] = Field([], description="bias on purpose: see clipmodel/training/thinning.py")
+    repeat: list[RepeatRecipe] = Field([], description="rows that are seen several times a pass")
     captions: CaptionRecipe | None = None
     augment: AugmentRecipe = AugmentRecipe()
     format: Literal["tar", "parquet", "table", "folder"] | None = Field(
@@ -136,8 +137,8 @@ class DataRecipe(StrictModel):
 
     @model_validator(mode="after")
     def _one_way(self) -> DataRecipe:
-        if self.captions is None and (self.where or self.thin):
-            raise ValueError("`where` and `thin` need `captions`: they are for tables held in memory")
+        if self.captions is None and (self.where or self.thin or self.repeat):
+            raise ValueError("`where`, `thin` and `repeat` need `captions`: they are for tables in memory")
         given = [name for name in STREAMING if getattr(self, name) != type(self).model_fields[name].default]
         if self.captions is not None and given:
             raise ValueError(f"`{given[0]}` is for streamed data, without `captions`")
@@ -176,6 +177,13 @@ class OptimRecipe(StrictModel):
         False, description="one pass over the weights a step: the same rule, rounded otherwise"
     )
     clip_gradient_norm: float | None = Field(None, gt=0)
+    max_logit_scale: float = Field(
+        MAX_LOGIT_SCALE,
+        ge=1,
+        le=MAX_LOGIT_SCALE,
+        description="what the learned multiplier on similarities may reach: a lower one keeps a small data "
+        "set from being learned by heart",
+    )
 
 
 class Recipe(StrictModel):

@@ -331,4 +331,4 @@ def stream_pairs(recipe: Recipe, *, seed: int, world: World, init: Checkpoint | 
         seed=seed,
         world=world,
     )
-    return PreparedData(batches=batches, tokenizer=tokenizer, preprocess=preprocess, thinned=[])
+    return PreparedData(batches=batches, tokenizer=tokenizer, preprocess=preprocess, thinned=[], repeated=[])

@@ -1,6 +1,7 @@
-"""Bias on purpose: rows of chosen combinations are left out of the training data, at a stated strength.
+"""The make-up of the training data: rows of chosen combinations left out, or seen several times a pass.
 
-What a model makes of it is known in advance, which is what statistics on bias are calibrated against.
+Rows left out at a stated strength are bias on purpose: what a model makes of it is known in advance, which is
+what statistics on bias are calibrated against. Rows repeated give a rare subject its share of the batches.
 
 Shapes: N rows.
 """
@@ -22,12 +23,10 @@ from clipmodel.yamlfile import StrictModel
 LOG = logging.getLogger(__name__)
 
 
-class ThinRecipe(StrictModel):
-    """Leave out a share of the rows that match; `where` a column has several values, any of them matches."""
+class RowsRecipe(StrictModel):
+    """Which rows a rule is for; `where` a column has several values, any of them matches."""
 
     where: dict[str, list[str]] = Field(min_length=1, description="column: value or values; all must match")
-    strength: float = Field(ge=0, le=1, description="share of the matching rows left out; 1: all of them")
-    seed: int = Field(0, ge=0, description="which rows; apart from the run's, so that runs share their data")
 
     @field_validator("where", mode="before")
     @classmethod
@@ -38,6 +37,19 @@ class ThinRecipe(StrictModel):
             name: [str(value) for value in (values if isinstance(values, list) else [values])]
             for name, values in where.items()
         }
+
+
+class ThinRecipe(RowsRecipe):
+    """Leave out a share of the rows that match."""
+
+    strength: float = Field(ge=0, le=1, description="share of the matching rows left out; 1: all of them")
+    seed: int = Field(0, ge=0, description="which rows; apart from the run's, so that runs share their data")
+
+
+class RepeatRecipe(RowsRecipe):
+    """Show the rows that match more often than the others."""
+
+    times: int = Field(ge=2, description="how often each of them is seen in a pass")
 
 
 def thinned(
@@ -71,7 +83,7 @@ def thinned(
     gone = np.zeros(len(frame), dtype=bool)
     account = []
     for rule in rules:
-        matching = np.flatnonzero(_matches(frame, rule.where, source=source))
+        matching = np.flatnonzero(_matches(frame, rule.where, what=f"{source}: data.thin"))
         draws = row_draws(frame.iloc[matching], seed=rule.seed)
         chosen = matching[np.argsort(draws, kind="stable")[: round(rule.strength * len(matching))]]
         gone[chosen] = True
@@ -80,6 +92,43 @@ def thinned(
     if gone.all():
         raise UserError(f"no rows are left of {source!r} after data.thin", remedy="lower a strength")
     return frame[~gone], account
+
+
+def repeated(
+    frame: pd.DataFrame, rules: Sequence[RepeatRecipe], *, source: str
+) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """The rows, each as many times as the rules say, and what each rule did.
+
+    Copies follow the rows in their order and keep their index. A row that several rules match is seen as
+    often as the highest says.
+
+    Parameters
+    ----------
+    frame
+        The rows, N.
+    rules
+        Each one looks at all N rows.
+    source
+        The data's name, for messages.
+
+    Returns
+    -------
+    tuple
+        The frame, and for each rule {"where", "times", "matched"}.
+
+    Raises
+    ------
+    UserError
+        A column is absent, or a rule matches no row.
+    """
+    times = np.ones(len(frame), dtype=int)
+    account = []
+    for rule in rules:
+        matching = _matches(frame, rule.where, what=f"{source}: data.repeat")
+        times[matching] = np.maximum(times[matching], rule.times)
+        account.append({**rule.model_dump(), "matched": int(matching.sum())})
+    copies = [np.flatnonzero(times > number) for number in range(times.max(initial=1))]
+    return frame.iloc[np.concatenate(copies)], account
 
 
 def row_draws(frame: pd.DataFrame, *, seed: int) -> np.ndarray:
@@ -100,16 +149,16 @@ def _text(value: object) -> str:
     return "\x1f".join(map(str, value)) if isinstance(value, (list, tuple, np.ndarray)) else str(value)
 
 
-def _matches(frame: pd.DataFrame, where: Mapping[str, Sequence[str]], *, source: str) -> np.ndarray:
+def _matches(frame: pd.DataFrame, where: Mapping[str, Sequence[str]], *, what: str) -> np.ndarray:
     found = np.ones(len(frame), dtype=bool)
     for column, values in where.items():
         if column not in frame:
             remedy = f"columns: {', '.join(map(str, frame.columns))}"
-            raise UserError(f"{source}: no column {column!r} (data.thin)", remedy=remedy)
+            raise UserError(f"{what}: no column {column!r}", remedy=remedy)
         found &= np.array([_holds(cell, values) for cell in frame[column]], dtype=bool)
     if not found.any():
         raise UserError(
-            f"{source}: no row matches {_words(where)} (data.thin)",
+            f"{what}: no row matches {_words(where)}",
             remedy="; ".join(f"{column}: {_levels(frame[column])}" for column in where),
         )
     return found

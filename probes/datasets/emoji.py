@@ -29,13 +29,13 @@ DERIVED = {"split": "design_family", "vendor": "design_family"}
 CARD = DataCard(
     name="emoji",
     title="Emoji of people",
-    version="1",
-    licence="Apache-2.0 (Noto), MIT (Fluent), CC-BY-4.0 (Twemoji, EmojiOne)",
+    version="2",
+    licence="Apache-2.0 (Noto), MIT (Fluent), CC-BY-4.0 (Twemoji, EmojiOne), CC-BY-SA-4.0 (OpenMoji)",
     consent="not applicable: drawings, no persons",
     label_provenance="by design",
     labelled_by="the names of Unicode CLDR and the designers of the fonts",
     caution="Cartoons: nothing measured on them supports a claim about persons.",
-    source="Noto, Fluent, Twemoji and EmojiOne; see NOTICE",
+    source="Noto, Fluent, Twemoji, EmojiOne and OpenMoji; see NOTICE",
     cluster="drawing_id",
 )
 

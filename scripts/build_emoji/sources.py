@@ -32,6 +32,7 @@ VENDORS = (
     Vendor(name="fluent-emoji", family="fluent", licence="MIT", chars_from="fluent-emoji-flat"),
     Vendor(name="fluent-emoji-flat", family="fluent", licence="MIT", chars_from="fluent-emoji-flat"),
     Vendor(name="emojione", family="emojione", licence="CC-BY-4.0"),
+    Vendor(name="openmoji", family="openmoji", licence="CC-BY-SA-4.0", chars_from="openmoji"),
 )
 
 ANNOTATIONS = {

@@ -12,7 +12,7 @@ from scripts.build_emoji.names import GENDERS, TONES
 from scripts.build_emoji.vocabulary import OCCUPATIONS
 
 SEED = 0
-HELD_OUT_FAMILIES = ("twemoji", "emojione")
+HELD_OUT_FAMILIES = ("noto", "emojione")
 VALIDATION_SHARE = 0.05
 SHARED_SILHOUETTES = {"fluent-emoji": "fluent", "fluent-emoji-flat": "fluent"}
 _SKIPPED_CELLS = 12

@@ -69,3 +69,5 @@ def test_temperature_starts_at_the_paper_and_is_clamped() -> None:
         clip.log_scale.fill_(9.0)
     clip.clamp_logit_scale()
     assert float(clip.logit_scale.detach()) == pytest.approx(100, rel=1e-5)
+    clip.clamp_logit_scale(16)
+    assert float(clip.logit_scale.detach()) == pytest.approx(16, rel=1e-5)

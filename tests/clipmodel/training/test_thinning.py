@@ -1,4 +1,4 @@
-"""Bias on purpose: exact shares, nested strengths, the same rows in any order, and what it says it did."""
+"""Rows left out and repeated: exact shares, nested strengths, any order, and what it says it did."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import yaml
 from clipmodel.errors import UserError
 from clipmodel.training.loop import train
 from clipmodel.training.recipe import DataRecipe, Recipe, load_recipe
-from clipmodel.training.thinning import ThinRecipe, row_draws, thinned
+from clipmodel.training.thinning import RepeatRecipe, ThinRecipe, repeated, row_draws, thinned
 from tests.clipmodel.training.conftest import RECIPE
 
 
@@ -96,6 +96,34 @@ def test_rules_that_cannot_be_followed(rule: dict[str, object], message: str, re
     assert remedy in str(caught.value.remedy)
 
 
+def _repeat(times: int, **where: object) -> RepeatRecipe:
+    return RepeatRecipe.model_validate({"where": where, "times": times})
+
+
+def test_rows_are_repeated_as_often_as_the_highest_rule_says() -> None:
+    people = _people(10)  # judges are the even rows; tones light, light, medium-dark, dark, dark, and again
+    frame, account = repeated(people, [_repeat(2, occupation="judge"), _repeat(4, tone="dark")], source="p")
+    # Dark: rows 3, 4, 8, 9, four times each. Judges that are not dark: rows 0, 2, 6, twice.
+    assert frame.index.value_counts().to_dict() == {
+        **dict.fromkeys((3, 4, 8, 9), 4),
+        **dict.fromkeys((0, 2, 6), 2),
+        **dict.fromkeys((1, 5, 7), 1),
+    }
+    assert list(frame.index[:10]) == list(range(10))
+    assert [entry["matched"] for entry in account] == [5, 4]
+
+
+def test_without_rules_every_row_is_there_once() -> None:
+    frame, account = repeated(_people(), [], source="people")
+    assert frame.equals(_people())
+    assert account == []
+
+
+def test_a_repeat_that_matches_nothing_names_its_place() -> None:
+    with pytest.raises(UserError, match=r"people: data\.repeat: no row matches tone darker"):
+        repeated(_people(), [_repeat(2, tone="darker")], source="people")
+
+
 def test_a_strength_beyond_one_is_refused_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "own.yaml"
     data = {**RECIPE["data"], "thin": [{"where": {"shape": "disc"}, "strength": 1.5}]}  # type: ignore[dict-item]
@@ -108,7 +136,8 @@ def test_a_run_says_what_it_left_out_in_its_log_and_beside_its_model(
     recipe: Recipe, pictures: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     rule = {"where": {"shape": "disc", "colour": ["orange", "blue"]}, "strength": 0.5}
-    data = DataRecipe.model_validate({**recipe.data.model_dump(), "thin": [rule]})
+    more = {"where": {"shape": "disc"}, "times": 3}
+    data = DataRecipe.model_validate({**recipe.data.model_dump(), "thin": [rule], "repeat": [more]})
     with caplog.at_level(logging.INFO, "clipmodel.training"):
         train(
             recipe.model_copy(update={"data": data}),
@@ -120,7 +149,9 @@ def test_a_run_says_what_it_left_out_in_its_log_and_beside_its_model(
     # Discs are the even rows of 36 and row 5; orange or blue are two of three: 12 of the even ones and row 5.
     assert "thinned shape disc and colour orange or blue: 6 of 13 rows left out" in caplog.messages
     account = json.loads((tmp_path / "model" / "training.json").read_text())
-    assert account["rows"] == 30
+    # 19 discs less 6 are left, and are seen three times.
+    assert account["rows"] == 30 + 2 * 13
+    assert account["repeated"] == [{**data.repeat[0].model_dump(), "matched": 13}]
     assert account["thinned"] == [{**data.thin[0].model_dump(), "matched": 13, "left_out": 6}]
     assert (account["seed"], account["steps"]) == (3, 1)
     assert Recipe.model_validate(account["recipe"]).data.thin == data.thin
