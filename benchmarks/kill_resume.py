@@ -56,7 +56,7 @@ def recipe() -> dict[str, Any]:
     values["data"]["where"] = {"split": ["validation"]}
     values["optim"] |= {"warmup_steps": 5, "peak_learning_rate": 3e-4}
     values["validation"] = {
-        "where": {"split": ["validation"], "vendor": ["noto"]},
+        "where": {"split": ["validation"], "vendor": ["twemoji"]},
         "every": "7 steps",
         "zero_shot": {"occupation": ["{a} {}"]},
     }

@@ -58,8 +58,8 @@ def test_held_out_combinations_are_balanced() -> None:
 def test_art_shared_with_a_held_out_combination_leaves_training() -> None:
     job, tone, gender = sorted(held_out_combinations())[0]
     other = next(g for g in ("woman", "man") if g != gender and (job, tone, g) not in held_out_combinations())
-    rows = pd.DataFrame({"gender": [gender, other], "drawing_id": ["noto/a/man"] * 2})
-    rows = rows.assign(design_family="noto", occupation=job, skin_tone=tone)
+    rows = pd.DataFrame({"gender": [gender, other], "drawing_id": ["twemoji/a/man"] * 2})
+    rows = rows.assign(design_family="twemoji", occupation=job, skin_tone=tone)
     assert list(add_splits(rows)["split"]) == ["held_out_combination", "validation"]
 
 
