@@ -28,4 +28,4 @@ def test_the_recipe_learns_the_bundled_vocabulary_and_starts_at_its_loss(tmp_pat
     ).read_bytes()
     # From the log of that run. Weights, captions and augmentation are drawn from the seed; what the last
     # digits do depends on the machine.
-    assert [report.loss for report in reports] == pytest.approx([5.677266, 5.709971], abs=2e-3)
+    assert [report.loss for report in reports] == pytest.approx([5.755330, 5.711466], abs=2e-3)
