@@ -8,10 +8,12 @@ its `name`, which is to be unique on its page.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle, islice
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
@@ -153,15 +155,17 @@ def threshold_curves(
     with canvas(rows=12, left=["100000"], right=["0"], below=below) as (figure, ax):
         _shade_bands(ax, shown, attribute=attribute, groups=groups)
         _mark_thresholds(ax, shown, attribute=attribute, groups=groups, thresholds=thresholds)
-        handles = []
-        for index, group in enumerate(groups):
-            own = drawn[drawn[attribute] == group].dropna(subset="percent").sort_values("threshold")
-            handles += ax.plot(
-                own["threshold"], own["percent"], label=words(group), color=series_colour(index),
-                dashes=DASHES[index % len(DASHES)], marker=MARKERS[index % len(MARKERS)], markersize=5,
-                markeredgecolor=ROLES["paper"], markeredgewidth=0.75, markevery=every,
-            )  # fmt: skip
-        figure.legend(handles=handles, loc="lower center", ncols=3, handlelength=3)
+        sns.lineplot(
+            data=drawn, x="threshold", y="percent", ax=ax, estimator=None, markevery=every, markersize=5,
+            hue=attribute, hue_order=groups, palette=[series_colour(i) for i in range(len(groups))],
+            style=attribute, style_order=groups, markers=list(islice(cycle(MARKERS), len(groups))),
+            dashes=list(islice(cycle(DASHES), len(groups))), markeredgecolor=ROLES["paper"],
+        )  # fmt: skip
+        handles, labels = ax.get_legend_handles_labels()
+        if (inner := ax.get_legend()) is not None:
+            inner.remove()
+        labels = [words(label) for label in labels]
+        figure.legend(handles, labels, loc="lower center", ncols=3, handlelength=3)
         # Every curve starts at 100 % at a threshold of 0, which would press the rest to the ground.
         beyond = shown.loc[shown["threshold"] >= min(thresholds, default=0.0) / 2, "percent"]
         top = min(102.0, 1.1 * beyond.max() + 1)

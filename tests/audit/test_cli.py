@@ -47,13 +47,6 @@ def test_help_imports_nothing_heavy() -> None:
     assert set(done.stdout.split()) & heavy == set()
 
 
-def test_the_report_of_an_audit_needs_neither_seaborn_nor_pyplot() -> None:
-    """Each takes as long to import as a dozen drawings take to draw."""
-    code = "import sys, audit.report; print(*{'seaborn', 'matplotlib.pyplot', 'torch'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == []
-
-
 @pytest.mark.parametrize(
     "words", [["rnu"], ["run", "--sede", "1"], ["train", "tiny"], ["train", "tiny", "--steps", "0"]]
 )
