@@ -75,7 +75,7 @@ data: $(STAMP)  ## rebuild the embedded emoji from their npm packages
 	$(BIN)/python -m scripts.build_emoji --npm $(BUILD)/emoji/node_modules --out probes/data/emoji
 
 train: $(STAMP)  ## train the bundled model's recipe into runs/train-tiny
-	$(BIN)/clip-audit train tiny --out runs/train-tiny
+	$(BIN)/clip-audit train tiny --steps 1800 --out runs/train-tiny
 
 clean:  ## remove builds and caches; keep .venv and runs
 	rm -rf $(BUILD) dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

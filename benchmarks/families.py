@@ -80,7 +80,7 @@ def main() -> None:
     quick = asked_for_quick(__doc__)
     steps, seeds = (5, 1) if quick else (STEPS, SEEDS)
     rows, pixels = pictures()
-    labels = torch.from_numpy(pd.factorize(rows["occupation"], sort=True)[0])
+    labels = torch.tensor(pd.factorize(rows["occupation"], sort=True)[0])
     began = time.perf_counter()
     lines = []
     for family in sorted(rows["design_family"].unique()):
