@@ -127,7 +127,7 @@ def main() -> None:
         races = [decode_race(paths, rounds=1 if quick else 7)]
         notes += [_what_binds(races[0]), _what_shortcuts_cost(paths, races[0])]
         _report(races, notes, quick=quick)
-        races.append(end_to_end_race(paths[:32], rounds=1 if quick else 3))
+        races.append(end_to_end_race(paths[:32], rounds=1 if quick else 9))
     fast, slow = (one.speed(OURS) for one in races)
     notes.append(
         f"End to end the image tower binds: one core prepares {fast:.0f} pictures a second, both together "
