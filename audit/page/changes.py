@@ -173,16 +173,23 @@ def _strip(comparison: Comparison) -> Verdict:
 
 def widest_changes(comparison: Comparison) -> pd.DataFrame:
     """Return the widest changes whose adjusted p is below .05, one an outcome and group."""
-    found = comparison.changes[comparison.changes["p_adjusted"] < 0.05]
-    found = found.sort_values("change", key=lambda change: -change.abs(), kind="stable")
-    return found.drop_duplicates(["probe", "outcome", "by", "group"]).head(CHANGES_SHOWN)
+    return _widest_of(comparison.changes[comparison.changes["p_adjusted"] < 0.05])
+
+
+def _widest_of(changes: pd.DataFrame) -> pd.DataFrame:
+    widest_first = changes.sort_values("change", key=lambda change: -change.abs(), kind="stable")
+    return widest_first.drop_duplicates(["probe", "outcome", "by", "group"]).head(CHANGES_SHOWN)
+
+
+def _asked(row: Mapping[Any, Any], probes: Sequence[Mapping[str, Any]]) -> str:
+    probe = next(p for p in probes if p["name"] == row["probe"])
+    outcome = next(o for o in probe["outcomes"] if o["name"] == row["outcome"])
+    return f"{probe['title']}, {fmt.words(outcome['title'])}"
 
 
 def _widest(row: Mapping[Any, Any], probes: Sequence[Mapping[str, Any]]) -> str:
-    probe = next(p for p in probes if p["name"] == row["probe"])
-    outcome = next(o for o in probe["outcomes"] if o["name"] == row["outcome"])
     return (
-        f"{probe['title']}, {fmt.words(outcome['title'])}, {fmt.words(row['group'])}: "
+        f"{_asked(row, probes)}, {fmt.words(row['group'])}: "
         f"{fmt.percent(row['rate_first'])} to {fmt.percent(row['rate_second'])} of {fmt.integer(row['n'])} "
         f"images, {fmt.points(row['change'])} percentage points (paired 95\N{NO-BREAK SPACE}% interval "
         f"{fmt.points_interval(row['low'], row['high'])}; adjusted p {fmt.p_value(row['p_adjusted'])}; "
@@ -193,16 +200,12 @@ def _widest(row: Mapping[Any, Any], probes: Sequence[Mapping[str, Any]]) -> str:
 def widest_gap_changes(comparison: Comparison) -> pd.DataFrame:
     """Return the widest changes of gaps whose adjusted p is below .05, one a contrast."""
     found = comparison.gap_changes[comparison.gap_changes["p_adjusted"] < 0.05]
-    found = found[distinct_contrasts(found.assign(difference=found["change"]))]
-    found = found.sort_values("change", key=lambda change: -change.abs(), kind="stable")
-    return found.drop_duplicates(["probe", "outcome", "by", "group"]).head(CHANGES_SHOWN)
+    return _widest_of(found[distinct_contrasts(found.assign(difference=found["change"]))])
 
 
 def _widest_gap(row: Mapping[Any, Any], probes: Sequence[Mapping[str, Any]]) -> str:
-    probe = next(p for p in probes if p["name"] == row["probe"])
-    outcome = next(o for o in probe["outcomes"] if o["name"] == row["outcome"])
     return (
-        f"{probe['title']}, {fmt.words(outcome['title'])}, {parts.contrast(row)}: a difference of "
+        f"{_asked(row, probes)}, {parts.contrast(row)}: a difference of "
         f"{fmt.points(row['gap_first'])} percentage points became {fmt.points(row['gap_second'])}, a change "
         f"of {fmt.points(row['change'])} (paired 95\N{NO-BREAK SPACE}% interval "
         f"{fmt.points_interval(row['low'], row['high'])}; adjusted p {fmt.p_value(row['p_adjusted'])}; "

@@ -63,13 +63,18 @@ def _open(
     return page, [entry for entry in trouble if entry not in {report.as_uri(), "data:,"}]
 
 
-@pytest.mark.parametrize(("width", "scheme"), VIEWS)
-def test_it_opens_quietly_and_nothing_sticks_out(browser: Any, report: Path, width: int, scheme: str) -> None:
+def opened_quietly(browser: Any, report: Path, *, width: int, scheme: str) -> Any:
+    """The page with every box open, after checking that it asks for nothing and nothing sticks out."""
     page, trouble = _open(browser, report, width=width, scheme=scheme)
     page.evaluate("document.querySelectorAll('details').forEach((box) => { box.open = true; })")
     assert trouble == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.close()
+    return page
+
+
+@pytest.mark.parametrize(("width", "scheme"), VIEWS)
+def test_it_opens_quietly_and_nothing_sticks_out(browser: Any, report: Path, width: int, scheme: str) -> None:
+    opened_quietly(browser, report, width=width, scheme=scheme).close()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])

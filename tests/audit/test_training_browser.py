@@ -10,7 +10,7 @@ import pytest
 from audit.training import TrainingHistory
 from audit.training_report import render_training_report
 from tests.audit.report_fixture import invented_result
-from tests.audit.test_report_browser import SERIOUS, VIEWS, _open, browser
+from tests.audit.test_report_browser import SERIOUS, VIEWS, _open, browser, opened_quietly
 from tests.audit.training_fixture import write_run
 
 pytestmark = pytest.mark.browser
@@ -27,10 +27,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(("width", "scheme"), VIEWS)
 def test_it_opens_quietly_and_nothing_sticks_out(browser: Any, report: Path, width: int, scheme: str) -> None:
-    page, trouble = _open(browser, report, width=width, scheme=scheme)
-    page.evaluate("document.querySelectorAll('details').forEach((box) => { box.open = true; })")
-    assert trouble == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page = opened_quietly(browser, report, width=width, scheme=scheme)
     # No lettering of a drawing is cut off at its edge.
     cut = page.evaluate(
         """[...document.querySelectorAll('svg.figure')].flatMap((svg) => {
