@@ -12,7 +12,7 @@ from audit.compare import Comparison
 from audit.page.changes import comparison_page
 from audit.page.template import fill_template, frames_as_json
 from audit.storage import dump
-from clipmodel.files import replace_folder
+from clipmodel.atomic_files import replace_folder
 
 TABLES: Final = ("changes", "gap_changes")
 FILES: Final = (

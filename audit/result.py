@@ -23,8 +23,8 @@ from audit.gates import gate_table, overall_verdict
 from audit.specification import GAP, INTEGERS, SPECIFICATION_COLUMNS, specification_table
 from audit.spread import variation_table
 from audit.storage import dump, read_json
+from clipmodel.atomic_files import replace_folder
 from clipmodel.errors import UserError
-from clipmodel.files import replace_folder
 from probes.records import KEYS, SCHEMA_VERSION, Records, empty_counts, empty_table, validate
 
 AUDIT_FILE, RUN_FILE, REPORT_FILE = "audit.json", "run.json", "report.html"

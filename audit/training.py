@@ -20,9 +20,9 @@ from audit.findings import holds
 from audit.page import parts
 from audit.result import AUDIT_FILE, AuditResult
 from audit.storage import read_json
+from clipmodel.atomic_files import replace_folder
 from clipmodel.errors import UserError
-from clipmodel.files import replace_folder
-from clipmodel.training.recorders import LOG_FILE, MEASURES_FILE, TRAINING_FILE
+from clipmodel.training.recording.recorders import LOG_FILE, MEASURES_FILE, TRAINING_FILE
 
 AUDITS, LOOK_FILE = "audits", "look.json"
 AUDIT_MEASURE = "audit "  # how the names of an audit's figures begin in measures.csv

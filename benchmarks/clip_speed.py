@@ -18,9 +18,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.races import HEADER, OURS, Race, asked_for_quick, matmul_peak, one_thread, race, report, rows
 from benchmarks.twins import largest_difference, open_clip_twin, ours, transformers_twin
-from clipmodel.model import CLIP
-from clipmodel.text import trim_padding
-from clipmodel.tokenizer import clip_tokenizer
+from clipmodel.architecture.clip import CLIP
+from clipmodel.architecture.text_transformer import trim_padding
+from clipmodel.inputs.tokenizer import clip_tokenizer
 
 COMPILED = f"{OURS}, torch.compile"
 CAPTION = "a photo of a dog that runs over the wet grass"  # 12 tokens with start and end

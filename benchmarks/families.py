@@ -21,10 +21,10 @@ from PIL import Image
 from torch import Tensor
 
 from benchmarks.races import asked_for_quick, report
+from clipmodel.architecture.vision_transformer import VisionTransformer
 from clipmodel.config import ViTConfig
-from clipmodel.training.augment import augment
+from clipmodel.training.data.augment import augment
 from clipmodel.training.recipe import AugmentRecipe, load_recipe
-from clipmodel.vit import VisionTransformer
 from probes.datasets.emoji import ABSENT, FOLDER
 
 STEPS, BATCH, SEEDS = 500, 64, 2

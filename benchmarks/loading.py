@@ -34,12 +34,12 @@ from torch.utils.data import DataLoader
 from benchmarks.pictures import jpeg_files
 from benchmarks.races import HEADER, OURS, Race, asked_for_quick, one_thread, race, report, rows
 from benchmarks.tokenizer_speed import captions
-from clipmodel.preprocess import Preprocess
-from clipmodel.tokenizer import clip_tokenizer
-from clipmodel.training.crops import decode_and_crop
+from clipmodel.inputs.preprocess import Preprocess
+from clipmodel.inputs.tokenizer import clip_tokenizer
+from clipmodel.training.data.crops import decode_and_crop
+from clipmodel.training.data.streamed import stream_pairs
 from clipmodel.training.distributed import World
 from clipmodel.training.recipe import CropRecipe, Recipe
-from clipmodel.training.stream import stream_pairs
 from tests.peers import import_peer
 
 SIZE, BATCH, SHUFFLE, SHARDS = 224, 32, 64, 4

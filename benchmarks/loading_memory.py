@@ -16,11 +16,11 @@ from pathlib import Path
 from benchmarks.races import OURS, asked_for_quick, report
 from benchmarks.twins import ours
 from clipmodel import load_model
-from clipmodel.embedding_model import LoadedModel
-from clipmodel.formats.checkpoint import Checkpoint
-from clipmodel.formats.writing import write_checkpoint
-from clipmodel.preprocess import Preprocess
-from clipmodel.tokenizer import clip_tokenizer
+from clipmodel.checkpoints.checkpoint import Checkpoint
+from clipmodel.checkpoints.write import write_checkpoint
+from clipmodel.inputs.preprocess import Preprocess
+from clipmodel.inputs.tokenizer import clip_tokenizer
+from clipmodel.loading.embedding_model import LoadedModel
 from tests.peers import import_peer
 
 GOAL = 1.2  # times the file

@@ -22,9 +22,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.races import asked_for_quick, report
+from clipmodel.architecture.clip import CLIP
 from clipmodel.config import CLIPConfig, TextConfig, ViTConfig
 from clipmodel.losses import contrastive_loss
-from clipmodel.model import CLIP
 from clipmodel.training.gradients import Encoders, add_gradients
 
 EMBED_DIM = 512

@@ -26,7 +26,7 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.pictures import jpeg_files
 from benchmarks.races import HEADER, OURS, Race, asked_for_quick, one_thread, race, report, rows
 from benchmarks.twins import open_clip_twin, ours, transformers_twin
-from clipmodel.preprocess import FastPreprocess, Preprocess
+from clipmodel.inputs.preprocess import FastPreprocess, Preprocess
 from tests.peers import import_peer
 
 WORKERS = 2

@@ -16,7 +16,7 @@ import torch
 
 from benchmarks.pictures import SHARED
 from benchmarks.races import HEADER, OURS, Race, asked_for_quick, race, report, rows
-from clipmodel.tokenizer import CLIP_MERGES, END, START, clip_tokenizer
+from clipmodel.inputs.tokenizer import CLIP_MERGES, END, START, clip_tokenizer
 from tests.peers import import_peer
 
 WORDS = ("a", "the", "of", "on", "in", "with", "man", "woman", "dog", "two", "red", "street", "large")

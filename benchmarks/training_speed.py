@@ -21,11 +21,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.races import HEADER, OURS, Race, asked_for_quick, matmul_peak, race, report, rows
 from benchmarks.twins import open_clip_twin, ours, transformers_twin
-from clipmodel.convert import Layout, from_ours
+from clipmodel.architecture.clip import CLIP
+from clipmodel.architecture.text_transformer import trim_padding
+from clipmodel.checkpoints.weight_names import Layout, from_ours
+from clipmodel.inputs.tokenizer import clip_tokenizer
 from clipmodel.losses import contrastive_loss
-from clipmodel.model import CLIP
-from clipmodel.text import trim_padding
-from clipmodel.tokenizer import clip_tokenizer
 from clipmodel.training.gradients import Encoders, add_gradients
 from clipmodel.training.optim import build_optimizer
 from clipmodel.training.recipe import OptimRecipe

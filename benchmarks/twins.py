@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from clipmodel.architecture.clip import CLIP
+from clipmodel.checkpoints.transformers_config import config_to_transformers
+from clipmodel.checkpoints.weight_names import from_ours
 from clipmodel.config import NAMED_CONFIGS
-from clipmodel.convert import from_ours
-from clipmodel.formats.transformers_config import config_to_transformers
-from clipmodel.model import CLIP
 from tests.peers import import_peer
 
 

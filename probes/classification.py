@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from clipmodel.yamlfile import StrictModel
+from clipmodel.yaml_models import StrictModel
 from probes.designs import WrittenAuto
 from probes.errors import misplaced
 from probes.label_sets import DesignEdit, is_harm

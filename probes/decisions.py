@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from clipmodel.errors import UserError
-from clipmodel.yamlfile import StrictModel, closest
+from clipmodel.yaml_models import StrictModel, closest
 from probes.datasets.base import DemographicDataset
 from probes.errors import misplaced
 from probes.probe_base import Value

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from clipmodel.yamlfile import StrictModel
+from clipmodel.yaml_models import StrictModel
 from probes.errors import check_known, misplaced
 from probes.label_sets import DesignEdit, LabelSet, WrittenClass
 

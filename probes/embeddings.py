@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from clipmodel.errors import UserError
-from clipmodel.zoo import EmbeddingModel
+from clipmodel.loading import EmbeddingModel
 from probes.datasets.base import DemographicDataset, UnreadableImageError
 from probes.datasets.embedded import EmbeddedDataset
 from probes.shards import Shard, StoredRows, keys_of, locate, open_shard, write_shard

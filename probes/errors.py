@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from clipmodel.yamlfile import closest
+from clipmodel.yaml_models import closest
 
 
 def misplaced(location: Sequence[int | str], message: str, *, remedy: str) -> ValidationError:

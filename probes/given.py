@@ -23,7 +23,7 @@ Prompts = Mapping[tuple[str, str], Mapping[str, tuple[str, ...]]]
 
 
 class GivenModel:
-    """What a file tells of a model, behind the protocol of `clipmodel.zoo.EmbeddingModel`."""
+    """What a file tells of a model, behind the protocol of `clipmodel.loading.EmbeddingModel`."""
 
     preprocess_id = "not known"
 

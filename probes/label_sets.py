@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from clipmodel.yamlfile import StrictModel, closest
+from clipmodel.yaml_models import StrictModel, closest
 from probes.errors import check_known, misplaced
 from probes.probe_base import Value, unique
 

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 import clipmodel
-from clipmodel.zoo import EmbeddingModel
+from clipmodel.loading import EmbeddingModel
 from probes.classification import MISCLASSIFIED, Probe, is_harmful
 from probes.datasets.base import DemographicDataset
 from probes.embeddings import EmbeddedImages

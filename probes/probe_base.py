@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from clipmodel.yamlfile import StrictModel
+from clipmodel.yaml_models import StrictModel
 from probes.errors import check_known
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from clipmodel.errors import UserError
-from clipmodel.zoo import EmbeddingModel
+from clipmodel.loading import EmbeddingModel
 from probes.confounding import PROTECTED, confounding
 from probes.datasets.base import ID, DemographicDataset
 from probes.datasets.coarse import CoarseDataset

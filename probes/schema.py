@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from clipmodel.yamlfile import StrictModel, read_yaml_model
+from clipmodel.yaml_models import StrictModel, read_yaml_model
 from probes.classification import RULE_KEYS, Probe
 from probes.decisions import Confirmation, Gate
 from probes.errors import check_known, misplaced, moved

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from clipmodel.errors import UserError
-from clipmodel.yamlfile import closest
+from clipmodel.yaml_models import closest
 from probes.classification import Probe
 from probes.datasets.base import ID, DemographicDataset
 from probes.label_sets import LabelSet

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from clipmodel.yamlfile import StrictModel, closest
+from clipmodel.yaml_models import StrictModel, closest
 from probes.errors import misplaced
 from probes.label_sets import LabelClass, article
 from probes.probe_base import unique

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from clipmodel.yamlfile import StrictModel, read_yaml_model
+from clipmodel.yaml_models import StrictModel, read_yaml_model
 from probes.errors import misplaced
 from probes.label_sets import LabelClass, WrittenClass
 

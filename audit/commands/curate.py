@@ -112,7 +112,7 @@ def select(
 
 
 def _print(report: CurationReport) -> None:
-    from clipmodel.curation.report import COUNTS
+    from clipmodel.curation.curation_report import COUNTS
 
     console = terminal.out()
     totals = report.totals

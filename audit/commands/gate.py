@@ -87,7 +87,7 @@ def _read_gates(path: Path, manifest: Mapping[str, Any]) -> Sequence[Mapping[str
     """The gates of a suite or of a file of gates, checked against what the audit asked."""
     import yaml
 
-    from clipmodel.yamlfile import read_yaml_model
+    from clipmodel.yaml_models import read_yaml_model
     from probes.decisions import GateFile
     from probes.schema import load_suite
 
@@ -130,7 +130,7 @@ def _check(gate: Mapping[str, Any], manifest: Mapping[str, Any], path: Path) -> 
 
 
 def _known(name: str, known: Sequence[str], problem: str) -> None:
-    from clipmodel.yamlfile import closest
+    from clipmodel.yaml_models import closest
 
     if name not in known:
         raise UserError(f"{problem} {name!r}", remedy=closest(name, known))

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from audit.commands import terminal
+from clipmodel.checkpoints import Format
 from clipmodel.config import Activation
-from clipmodel.formats import Format
 
 app = typer.Typer(no_args_is_help=True, help="What a model is; its weights in another format.")
 ACTIVATION = typer.Option(
@@ -25,7 +25,7 @@ def show(
     activation: Annotated[Activation | None, ACTIVATION] = None,
 ) -> None:
     """Print a model's sizes, preprocessing and fingerprint."""
-    from clipmodel.zoo import LoadedModel, load_model
+    from clipmodel.loading import LoadedModel, load_model
 
     loaded = load_model(model, activation=activation)
     rows = {
@@ -61,8 +61,8 @@ def convert(
     activation: Annotated[Activation | None, ACTIVATION] = None,
 ) -> None:
     """Write a model's weights in another format; the values stay exactly the same."""
-    from clipmodel.formats.writing import convert_checkpoint
-    from clipmodel.zoo import model_path
+    from clipmodel.checkpoints.write import convert_checkpoint
+    from clipmodel.loading import model_path
 
     checkpoint = convert_checkpoint(model_path(source), target, to=to, activation=activation)
     count = sum(tensor.numel() for tensor in checkpoint.weights.values())

@@ -18,10 +18,10 @@ import numpy as np
 import pandas as pd
 
 from audit.commands.train import parquet_files
-from clipmodel.files import replace_file
+from clipmodel.atomic_files import replace_file
 
 if TYPE_CHECKING:
-    from clipmodel.zoo import EmbeddingModel
+    from clipmodel.loading import EmbeddingModel
     from probes.datasets.base import DemographicDataset
 
 MODEL: Final[dict[str, Any]] = {

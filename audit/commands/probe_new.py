@@ -185,7 +185,7 @@ def _json_where(truth: str | None, classes: list[str], dataset: DemographicDatas
 
 
 def _kind(answer: str) -> str:
-    from clipmodel.yamlfile import closest
+    from clipmodel.yaml_models import closest
 
     kinds = (CLASSIFICATION, *KINDS)
     if answer not in kinds:
@@ -221,7 +221,7 @@ def _groups(text: str) -> list[list[str]]:
 
 
 def _truth(answer: str, dataset: DemographicDataset) -> str | None:
-    from clipmodel.yamlfile import closest
+    from clipmodel.yaml_models import closest
 
     if answer not in (NONE, *dataset.attributes):
         raise UserError(f"the data have no attribute {answer!r}", remedy=closest(answer, dataset.attributes))

@@ -52,7 +52,7 @@ def _report_training(folder: Path) -> None:
     from audit.result import REPORT_FILE
     from audit.training import TrainingHistory
     from audit.training_report import render_training_report, write_curves
-    from clipmodel.files import replace_file
+    from clipmodel.atomic_files import replace_file
 
     history = TrainingHistory.read(folder)
     with terminal.ERR.status("writing the report"):

@@ -84,8 +84,8 @@ def _ask(
     from probes.datasets import load_dataset
 
     dataset = load_dataset(data)
-    from clipmodel.device import usable_device
-    from clipmodel.zoo import load_model
+    from clipmodel.loading import load_model
+    from clipmodel.loading.device import usable_device
     from probes.embeddings import EmbeddingStore
     from probes.given import given_model
     from probes.runner import run_suite

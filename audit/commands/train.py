@@ -13,7 +13,7 @@ import typer
 from audit.commands import terminal
 
 if TYPE_CHECKING:
-    from clipmodel.training.hooks import StepReport
+    from clipmodel.training.callbacks import StepReport
 
 EPILOG = (
     "Examples:  clip-audit train tiny --out runs/train-tiny  ·  "
@@ -132,7 +132,7 @@ def _duration(seconds: float) -> str:
 def _skipped(out: Path) -> str:
     from audit.storage import read_json
     from audit.training import skipped_words
-    from clipmodel.training.recorders import TRAINING_FILE
+    from clipmodel.training.recording.recorders import TRAINING_FILE
 
     return skipped_words(read_json(out / TRAINING_FILE))
 

@@ -11,14 +11,14 @@ from pydantic import Field
 
 from audit.result import AuditResult
 from audit.training import AUDIT_MEASURE, drop_audits, primary_accuracy, primary_gaps, write_audit
-from clipmodel.training.hooks import Every, Measure, StepReport
+from clipmodel.training.callbacks import Every, Measure, StepReport
 from clipmodel.training.recipe import Recipe
-from clipmodel.yamlfile import StrictModel
+from clipmodel.yaml_models import StrictModel
 from probes.probe_base import Filter
 from probes.schema import Suite, load_suite
 
 if TYPE_CHECKING:
-    from clipmodel.embedding_model import LoadedModel
+    from clipmodel.loading.embedding_model import LoadedModel
 
 
 class AuditPlan(StrictModel):

@@ -13,11 +13,11 @@ Build a query list from text, find which queries each caption contains, keep at 
 
 from __future__ import annotations
 
+from clipmodel.curation.caption_files import Shard, Texts, find_shards
 from clipmodel.curation.curate import curate
-from clipmodel.curation.matching import Matcher
+from clipmodel.curation.curation_report import CurationReport
+from clipmodel.curation.matcher import Matcher
 from clipmodel.curation.queries import QueryList, build_queries
-from clipmodel.curation.report import CurationReport
-from clipmodel.curation.shards import Shard, Texts, find_shards
 
 __all__ = [
     "CurationReport",

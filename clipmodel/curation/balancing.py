@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from clipmodel.curation.draws import HIGHEST, SmallestDraws
+from clipmodel.curation.hashed_draws import HIGHEST, SmallestDraws
 from clipmodel.errors import UserError
 
 Rule = Literal["probabilistic", "exact"]

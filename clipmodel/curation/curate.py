@@ -27,13 +27,13 @@ from clipmodel.curation.balancing import (
     exact_limits,
     probabilistic_limits,
 )
-from clipmodel.curation.draws import SmallestDraws, query_salts
-from clipmodel.curation.matched import Advance, Tally, match_shard, smallest_draws
-from clipmodel.curation.matching import Matcher
+from clipmodel.curation.caption_files import Shard
+from clipmodel.curation.curation_report import CurationReport
+from clipmodel.curation.hashed_draws import SmallestDraws, query_salts
+from clipmodel.curation.match_files import Advance, Tally, match_shard, smallest_draws
+from clipmodel.curation.matcher import Matcher
 from clipmodel.curation.queries import QueryList
-from clipmodel.curation.report import CurationReport
 from clipmodel.curation.selection import KeptWriter, select_shard
-from clipmodel.curation.shards import Shard
 from clipmodel.errors import UserError
 
 KEPT_FILE = "kept.parquet"

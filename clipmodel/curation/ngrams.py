@@ -12,7 +12,7 @@ from itertools import islice
 
 import numpy as np
 
-from clipmodel.curation.text import plain_words
+from clipmodel.curation.query_text import plain_words
 
 TEXTS_AT_ONCE = 4096
 _COMPACT_FROM = 1 << 20  # keys waiting to be counted, at least

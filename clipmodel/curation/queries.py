@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from clipmodel.curation.ngrams import WordCounts, count_bigrams, count_words, mutual_information
-from clipmodel.curation.text import plain_words
+from clipmodel.curation.query_text import plain_words
 from clipmodel.errors import UserError
 
 WORD, BIGRAM, TITLE, GIVEN = "word", "bigram", "title", "given"

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clipmodel.curation.balancing import Balancer
-from clipmodel.curation.matched import Advance, read_matches
-from clipmodel.curation.matching import Matches
-from clipmodel.curation.shards import Batch, Shard
+from clipmodel.curation.caption_files import Batch, Shard
+from clipmodel.curation.match_files import Advance, read_matches
+from clipmodel.curation.matcher import Matches
 
 SCHEMA = pa.schema(
     [

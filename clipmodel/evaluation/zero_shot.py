@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clipmodel.embedding_model import EmbeddingModel
-from clipmodel.yamlfile import StrictModel, read_yaml_model
+from clipmodel.loading.embedding_model import EmbeddingModel
+from clipmodel.yaml_models import StrictModel, read_yaml_model
 
 TEMPLATES_FILE = Path(__file__).parent / "data" / "imagenet_templates.yaml"
 

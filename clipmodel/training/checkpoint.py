@@ -31,9 +31,9 @@ from torch.distributed.checkpoint.state_dict_saver import save as save_shards
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
+from clipmodel.architecture.clip import CLIP
+from clipmodel.atomic_files import replace_file
 from clipmodel.errors import UserError
-from clipmodel.files import replace_file
-from clipmodel.model import CLIP
 from clipmodel.training.distributed import SCALARS, World, is_sharded
 
 CHECKPOINT_FILE = "checkpoint.pt"

@@ -21,11 +21,11 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
+from clipmodel.architecture.clip import CLIP
+from clipmodel.architecture.modified_resnet import Bottleneck
+from clipmodel.architecture.transformer import ResidualAttentionBlock
 from clipmodel.errors import UserError
-from clipmodel.model import CLIP
-from clipmodel.resnet import Bottleneck
 from clipmodel.training.gradients import Encoders
-from clipmodel.transformer import ResidualAttentionBlock
 
 T = TypeVar("T")
 PATIENCE = timedelta(hours=2)  # the others wait while the first process looks at the model

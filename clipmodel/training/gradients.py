@@ -19,8 +19,8 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor, nn
 
-from clipmodel.model import CLIP, DTYPES, Precision
-from clipmodel.resnet import statistics_kept
+from clipmodel.architecture.clip import CLIP, DTYPES, Precision
+from clipmodel.architecture.modified_resnet import statistics_kept
 
 LossOf = Callable[..., Tensor]  # (images, texts, logit scale[, logit bias]) -> scalar
 Averaging = Callable[[bool], AbstractContextManager[None]]

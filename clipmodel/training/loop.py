@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from clipmodel.embedding_model import LoadedModel
+from clipmodel.architecture.clip import CLIP
+from clipmodel.atomic_files import replace_file
 from clipmodel.errors import UserError
-from clipmodel.files import replace_file
+from clipmodel.loading.embedding_model import LoadedModel
 from clipmodel.losses import contrastive_loss, sigmoid_loss
-from clipmodel.model import CLIP
-from clipmodel.training.batches import Batch
+from clipmodel.training.callbacks import Every, Hook, StepReport, Watcher
 from clipmodel.training.checkpoint import (
     CHECKPOINT_FILE,
     Trainee,
@@ -32,7 +32,9 @@ from clipmodel.training.checkpoint import (
     weights_are_finite,
     whole_clip,
 )
-from clipmodel.training.data import prepare_data
+from clipmodel.training.data.batches import Batch
+from clipmodel.training.data.in_memory import prepare_data
+from clipmodel.training.data.streamed import stream_pairs
 from clipmodel.training.distributed import (
     World,
     averaging,
@@ -41,15 +43,13 @@ from clipmodel.training.distributed import (
     joined_world,
     temperature,
 )
+from clipmodel.training.evaluators.zero_shot_and_retrieval import Validation
 from clipmodel.training.gradients import Encoders, add_gradients
-from clipmodel.training.hooks import Every, Hook, StepReport, Watcher
 from clipmodel.training.interrupts import uninterrupted
 from clipmodel.training.optim import build_optimizer, learning_rate
 from clipmodel.training.recipe import Recipe
-from clipmodel.training.recorders import TRAINING_FILE, Recorder, opened_recorders
-from clipmodel.training.start import load_weights, starting_model
-from clipmodel.training.stream import stream_pairs
-from clipmodel.training.validation import Validation
+from clipmodel.training.recording.recorders import TRAINING_FILE, Recorder, opened_recorders
+from clipmodel.training.warm_start import load_weights, starting_model
 
 MODEL_FOLDER = "model"
 BATCH_FILE = "not-finite.txt"

@@ -10,9 +10,9 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, model_validator
 
 from clipmodel.config import MAX_LOGIT_SCALE, NAMED_CONFIGS, CLIPConfig
-from clipmodel.training.hooks import Every
-from clipmodel.training.thinning import RepeatRecipe, ThinRecipe
-from clipmodel.yamlfile import StrictModel, read_yaml_model
+from clipmodel.training.callbacks import Every
+from clipmodel.training.data.resampling import RepeatRecipe, ThinRecipe
+from clipmodel.yaml_models import StrictModel, read_yaml_model
 
 Tracker = Literal["tensorboard", "wandb"]
 CLIP_VOCAB_SIZE = 49_408
@@ -34,7 +34,7 @@ class TokenizerRecipe(StrictModel):
 
 
 class TemplateRecipe(StrictModel):
-    """One way to caption a row; see clipmodel/training/captions.py."""
+    """One way to caption a row; see clipmodel/training/data/caption_templates.py."""
 
     text: str
     when: dict[str, str] = Field({}, description="values the row must have")
@@ -119,7 +119,7 @@ class DataRecipe(StrictModel):
     )
     samples: int | None = Field(None, ge=1, description="pairs there are, for `epochs`")
     where: dict[str, list[str]] = Field({}, description="column: values kept")
-    thin: list[ThinRecipe] = Field([], description="bias on purpose: see clipmodel/training/thinning.py")
+    thin: list[ThinRecipe] = Field([], description="bias on purpose: see data/resampling.py")
     repeat: list[RepeatRecipe] = Field([], description="rows that are seen several times a pass")
     captions: CaptionRecipe | None = None
     augment: AugmentRecipe = AugmentRecipe()
@@ -148,7 +148,7 @@ class DataRecipe(StrictModel):
 
 
 class ValidationRecipe(StrictModel):
-    """Zero-shot accuracy and retrieval on rows kept for it; see clipmodel/training/validation.py."""
+    """Zero-shot accuracy and retrieval on held-out rows; see evaluators/zero_shot_and_retrieval.py."""
 
     source: str | list[str] | None = Field(
         None, description="as data.source; None: the same, of a table in memory"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipmodel.errors import UserError
-from clipmodel.yamlfile import closest
+from clipmodel.yaml_models import closest
 from probes.datasets import (
     casual_conversations,
     casual_conversations_v2,

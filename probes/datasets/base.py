@@ -14,7 +14,7 @@ import pandas as pd
 from PIL import Image
 
 from clipmodel.errors import UserError
-from clipmodel.images import open_image
+from clipmodel.inputs.image_decoding import open_image
 from probes.datasets.cards import DataCard
 
 ID, REASON = "image_id", "reason"
@@ -134,7 +134,7 @@ def read_image_file(path: Path) -> bytes:
 
 
 def decode(data: bytes) -> Image.Image:
-    """Encoded bytes to an upright RGB image, as `clipmodel.images.open_image` reads every kind of picture.
+    """Encoded bytes to an upright RGB image, as `image_decoding.open_image` reads every kind of picture.
 
     Raises
     ------

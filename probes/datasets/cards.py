@@ -11,7 +11,7 @@ import pandas as pd
 from pydantic import Field
 
 from clipmodel.errors import UserError
-from clipmodel.yamlfile import StrictModel, closest, read_yaml_model
+from clipmodel.yaml_models import StrictModel, closest, read_yaml_model
 
 Provenance = Literal["perceived", "self-reported", "by design", "public record", "not stated"]
 NOT_STATED = "not stated"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from clipmodel.errors import UserError
-from clipmodel.yamlfile import closest
+from clipmodel.yaml_models import closest
 from probes.confounding import PROTECTED, confounding
 from probes.datasets.base import ID, REASON, DemographicDataset, UnreadableImageError
 from probes.records import MISSING

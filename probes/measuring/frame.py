@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from clipmodel.errors import UserError
-from clipmodel.yamlfile import closest
+from clipmodel.yaml_models import closest
 from probes.datasets.base import DemographicDataset
 from probes.datasets.embedded import EmbeddedDataset
 from probes.embeddings import EmbeddedImages

@@ -79,14 +79,14 @@ def raising(error: BaseException) -> object:
 def test_mistakes_and_interruptions_have_a_message_and_a_code(
     error: BaseException, code: int, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clipmodel.zoo.load_model", raising(error))
+    monkeypatch.setattr("clipmodel.loading.load_model", raising(error))
     result = CliRunner().invoke(app, ["model", "show"])
     assert (result.exit_code, result.stderr, result.stdout) == (code, said, "")
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     bug = ValueError("a bug")
-    monkeypatch.setattr("clipmodel.zoo.load_model", raising(bug))
+    monkeypatch.setattr("clipmodel.loading.load_model", raising(bug))
     result = CliRunner().invoke(app, ["model", "show"])
     assert result.exception is bug
     assert result.exit_code == 1

@@ -7,11 +7,11 @@ import dataclasses
 import torch
 from torch import Tensor, nn
 
+from clipmodel.architecture.clip import CLIP
+from clipmodel.checkpoints.checkpoint import Checkpoint
 from clipmodel.config import CLIPConfig, ResNetConfig, TextConfig, ViTConfig
-from clipmodel.formats.checkpoint import Checkpoint
-from clipmodel.model import CLIP
-from clipmodel.preprocess import Preprocess
-from clipmodel.tokenizer import clip_tokenizer
+from clipmodel.inputs.preprocess import Preprocess
+from clipmodel.inputs.tokenizer import clip_tokenizer
 
 # Heads of width 64 and CLIP's vocabulary, as all formats can tell; 3 million values, most of them tokens.
 TEXT = TextConfig(context_length=16, vocab_size=49408, width=64, layers=2, heads=1)

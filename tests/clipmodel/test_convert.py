@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from clipmodel.architecture.clip import CLIP
+from clipmodel.checkpoints.infer_config import infer_config
+from clipmodel.checkpoints.weight_names import TensorSource, expected_shapes, from_ours, names_in, to_ours
 from clipmodel.config import NAMED_CONFIGS, Activation, CLIPConfig, ResNetConfig, ViTConfig
-from clipmodel.convert import TensorSource, expected_shapes, from_ours, names_in, to_ours
 from clipmodel.errors import UserError
-from clipmodel.formats.shapes import infer_config
-from clipmodel.model import CLIP
 from tests.clipmodel.small import KINDS, RESNET, VIT, random_clip, random_pixels, random_tokens, randomize
 from tests.peers import peer_or_skip
 
@@ -184,7 +184,7 @@ def _transformers(activation: Activation, folder: Path) -> nn.Module:
 
 @pytest.mark.parametrize("activation", ["quick_gelu", "gelu"])
 def test_embeddings_and_gradients_equal_transformers(activation: Activation, tmp_path: Path) -> None:
-    from clipmodel.formats.reading import read_checkpoint
+    from clipmodel.checkpoints.read import read_checkpoint
 
     theirs = _transformers(activation, tmp_path)
     assert len(list(tmp_path.glob("*.safetensors"))) > 1  # sharded, with an index

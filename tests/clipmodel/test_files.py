@@ -8,8 +8,8 @@ from typing import BinaryIO
 
 import pytest
 
+from clipmodel.atomic_files import replace_file, replace_folder
 from clipmodel.errors import UserError
-from clipmodel.files import replace_file, replace_folder
 
 
 def owned(name: str) -> bool:

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from clipmodel.architecture.batch_norm_folding import FoldingConv2d
+from clipmodel.architecture.modified_resnet import ModifiedResNet
 from clipmodel.config import ResNetConfig
-from clipmodel.folding import FoldingConv2d
-from clipmodel.resnet import ModifiedResNet
 from tests.clipmodel.small import randomize
 
 X = torch.randn(2, 6, 5, 5, generator=torch.Generator().manual_seed(0))

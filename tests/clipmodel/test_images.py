@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipmodel import images
 from clipmodel.errors import UserError
-from clipmodel.images import ORIENTATION, open_image, to_rgb
+from clipmodel.inputs import image_decoding
+from clipmodel.inputs.image_decoding import ORIENTATION, open_image, to_rgb
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -154,4 +154,4 @@ def test_damaged_files_give_a_picture_or_a_user_error_and_nothing_else() -> None
 def test_rgb_is_not_copied() -> None:
     image = noise()
     assert to_rgb(image) is image
-    assert images.MAX_PIXELS == Image.MAX_IMAGE_PIXELS  # where Pillow begins to warn
+    assert image_decoding.MAX_PIXELS == Image.MAX_IMAGE_PIXELS  # where Pillow begins to warn

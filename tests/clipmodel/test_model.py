@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from clipmodel.architecture.clip import DTYPES, Precision
+from clipmodel.checkpoints.write import write_checkpoint
 from clipmodel.config import NAMED_CONFIGS, CLIPConfig
-from clipmodel.formats.writing import write_checkpoint
-from clipmodel.model import DTYPES, Precision
 from tests.clipmodel.small import KINDS, RESNET, VIT, checkpoint_of, random_clip, random_pixels, random_tokens
 
 
@@ -79,12 +79,12 @@ def test_checkpointing_of_both_towers_changes_no_gradient() -> None:
 MEASURE = """
 import resource, sys
 from pathlib import Path
-import clipmodel.zoo
-from clipmodel.tokenizer import clip_tokenizer
+import clipmodel.loading
+from clipmodel.inputs.tokenizer import clip_tokenizer
 clip_tokenizer()  # not the model's
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 before = peak()
-model = clipmodel.zoo.load_model(Path(sys.argv[1]), activation="quick_gelu")
+model = clipmodel.loading.load_model(Path(sys.argv[1]), activation="quick_gelu")
 assert sum(float(p.sum()) for p in model.clip.parameters()) != 0
 print(peak() - before)
 """

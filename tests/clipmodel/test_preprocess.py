@@ -13,10 +13,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-import clipmodel.preprocess as preprocess_module
+import clipmodel.inputs.preprocess as preprocess_module
 from clipmodel.errors import UserError
-from clipmodel.images import ORIENTATION, open_image
-from clipmodel.preprocess import CLIP_MEAN, CLIP_STD, FastPreprocess, Preprocess
+from clipmodel.inputs.image_decoding import ORIENTATION, open_image
+from clipmodel.inputs.preprocess import CLIP_MEAN, CLIP_STD, FastPreprocess, Preprocess
 from tests.peers import peer_or_skip
 
 PHOTOS = Path(__file__).resolve().parents[3] / "shared" / "data" / "imagenet100"

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from clipmodel.architecture.modified_resnet import AttentionPool, Bottleneck, ModifiedResNet
 from clipmodel.config import ResNetConfig
-from clipmodel.resnet import AttentionPool, Bottleneck, ModifiedResNet
 from tests.clipmodel.small import randomize
 
 CONFIG = ResNetConfig(image_size=64, width=8, layers=(1, 2, 1, 1), heads=4)

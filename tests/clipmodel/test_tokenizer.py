@@ -15,10 +15,10 @@ import pytest
 import tokenizers
 import torch
 
-import clipmodel.tokenizer as tokenizer_module
-from clipmodel.cleaning import clean
+import clipmodel.inputs.tokenizer as tokenizer_module
 from clipmodel.errors import UserError
-from clipmodel.tokenizer import CLIP_MERGES, END, START, BPETokenizer, clip_tokenizer
+from clipmodel.inputs.text_cleaning import clean
+from clipmodel.inputs.tokenizer import CLIP_MERGES, END, START, BPETokenizer, clip_tokenizer
 from tests.peers import peer_or_skip
 
 WORDS = """a photo of the dog woman's Judge 3 2,000 isn't naïve café 東京 Привет ΟΔΟΣ नमस्ते مرحبا ﬁne
@@ -142,7 +142,7 @@ def test_remembered_words_change_nothing(tokenizer: BPETokenizer, monkeypatch: p
     texts = strange_texts(400, seed=3)
     first = tokenizer(texts, truncate=True)
     assert torch.equal(tokenizer(texts, truncate=True), first)
-    monkeypatch.setattr("clipmodel.tokenizer.WORDS_REMEMBERED", 5)
+    monkeypatch.setattr("clipmodel.inputs.tokenizer.WORDS_REMEMBERED", 5)
     assert torch.equal(torch.cat([tokenizer([text], truncate=True) for text in texts]), first)
 
 

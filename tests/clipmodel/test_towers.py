@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from clipmodel.architecture.clip import CLIP
+from clipmodel.architecture.text_transformer import trim_padding
 from clipmodel.config import Activation, CLIPConfig, TextConfig, ViTConfig
-from clipmodel.model import CLIP
-from clipmodel.text import trim_padding
 
 VOCAB = 99
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clipmodel.errors import UserError
-from clipmodel.yamlfile import StrictModel, closest, read_yaml_model
+from clipmodel.yaml_models import StrictModel, closest, read_yaml_model
 
 
 class _Inner(StrictModel):

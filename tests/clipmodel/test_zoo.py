@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from clipmodel.adapters import SquarePreprocess
+from clipmodel.checkpoints.write import write_checkpoint
 from clipmodel.errors import UserError
-from clipmodel.formats.writing import write_checkpoint
-from clipmodel.zoo import EmbeddingModel, LoadedModel, load_model
+from clipmodel.loading import EmbeddingModel, LoadedModel, load_model
+from clipmodel.loading.siglip import SquarePreprocess
 from tests.clipmodel.formats.test_open_clip_folder import written
 from tests.clipmodel.small import SIGMOID, VIT, checkpoint_of, random_clip, random_pixels
 from tests.peers import peer_or_skip

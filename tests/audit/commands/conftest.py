@@ -13,11 +13,11 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from audit.cli import app
+from clipmodel.architecture.clip import CLIP
 from clipmodel.config import CLIPConfig
-from clipmodel.model import CLIP
-from clipmodel.preprocess import Preprocess
-from clipmodel.tokenizer import BPETokenizer
-from clipmodel.zoo import LoadedModel
+from clipmodel.inputs.preprocess import Preprocess
+from clipmodel.inputs.tokenizer import BPETokenizer
+from clipmodel.loading import LoadedModel
 
 WORDS = [
     "a picture of a woman with light skin",

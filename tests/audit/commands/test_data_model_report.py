@@ -11,7 +11,7 @@ import pandas as pd
 import yaml
 from PIL import Image
 
-from clipmodel.zoo import load_model
+from clipmodel.loading import load_model
 from tests.audit.commands.conftest import MODEL, Invoke
 
 RECIPE = {

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from clipmodel.zoo import load_model
+from clipmodel.loading import load_model
 from tests.audit.commands.conftest import Invoke
 from tests.clipmodel.small import STEM, VIT, checkpoint_of, random_clip
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    from clipmodel.formats.writing import write_checkpoint
+    from clipmodel.checkpoints.write import write_checkpoint
 
     write_checkpoint(checkpoint_of(random_clip(VIT)), tmp_path / "native", to="native")
     return tmp_path / "native"
@@ -49,7 +49,7 @@ def test_an_unstated_activation_is_asked_for(invoke: Invoke, model: Path, tmp_pa
 
 
 def test_what_a_format_cannot_hold_is_refused(invoke: Invoke, tmp_path: Path) -> None:
-    from clipmodel.formats.writing import write_checkpoint
+    from clipmodel.checkpoints.write import write_checkpoint
 
     write_checkpoint(checkpoint_of(random_clip(STEM)), tmp_path / "stem", to="native")
     result = invoke("model", "convert", tmp_path / "stem", tmp_path / "m.pt", "--to", "openai")

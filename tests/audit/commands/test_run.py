@@ -14,7 +14,7 @@ import pytest
 from torch import Tensor
 
 from audit import AuditResult
-from clipmodel.zoo import LoadedModel
+from clipmodel.loading import LoadedModel
 from tests.audit.commands.conftest import SUITE, Invoke
 
 EMOJI_SUITE = """\

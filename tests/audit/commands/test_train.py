@@ -17,7 +17,7 @@ from rich.console import Console
 
 from audit.commands.train import Progress, _duration
 from audit.training import audits_in
-from clipmodel.training.hooks import StepReport
+from clipmodel.training.callbacks import StepReport
 from tests.audit.commands.conftest import COLOURS, Invoke
 from tests.clipmodel.training.conftest import RECIPE
 from tests.clipmodel.training.sources.shards_made import jpeg

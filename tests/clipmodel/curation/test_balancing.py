@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from clipmodel.curation.balancing import Balancer, Limits, exact_limits, probabilistic_limits
-from clipmodel.curation.draws import HIGHEST, SmallestDraws, draws, identities, query_salts
+from clipmodel.curation.hashed_draws import HIGHEST, SmallestDraws, draws, identities, query_salts
 from clipmodel.errors import UserError
 
 

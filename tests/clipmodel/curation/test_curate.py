@@ -13,7 +13,7 @@ import pytest
 
 from clipmodel.curation import CurationReport, QueryList, Shard, curate, find_shards
 from clipmodel.curation.balancing import RULES, Rule
-from clipmodel.curation.draws import draws, identities, query_salts
+from clipmodel.curation.hashed_draws import draws, identities, query_salts
 from clipmodel.errors import UserError
 
 AsShards = Callable[[pd.DataFrame, int], list[Shard]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clipmodel.curation import draws as draws_module
-from clipmodel.curation.draws import HIGHEST, SmallestDraws, draws, identities, query_salts
+from clipmodel.curation import hashed_draws as draws_module
+from clipmodel.curation.hashed_draws import HIGHEST, SmallestDraws, draws, identities, query_salts
 
 MASK = 2**64 - 1
 

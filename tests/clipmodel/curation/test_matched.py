@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from clipmodel.curation import Matcher, Shard
-from clipmodel.curation.draws import SmallestDraws, draws, identities, query_salts
-from clipmodel.curation.matched import match_shard, read_matches, smallest_draws
+from clipmodel.curation.hashed_draws import SmallestDraws, draws, identities, query_salts
+from clipmodel.curation.match_files import match_shard, read_matches, smallest_draws
 
 AsShards = Callable[[pd.DataFrame, int], list[Shard]]
 FRAME = pd.DataFrame(

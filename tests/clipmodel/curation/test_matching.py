@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clipmodel.curation import matching
-from clipmodel.curation.matching import Matcher
-from clipmodel.curation.text import plain_words
+from clipmodel.curation import matcher
+from clipmodel.curation.matcher import Matcher
+from clipmodel.curation.query_text import plain_words
 
 # Few words, so that queries overlap, contain one another and begin and end with parts of other words.
 WORDS = st.sampled_from(["a", "aa", "b", "new", "york", "newyork", "zürich", "हिन्दी", "猫"])
@@ -28,7 +28,7 @@ def naive(queries: list[str], captions: list[str]) -> list[list[int]]:
     return found
 
 
-def by_caption(matches: matching.Matches) -> list[list[int]]:
+def by_caption(matches: matcher.Matches) -> list[list[int]]:
     return [part.tolist() for part in np.split(matches.queries, matches.offsets[1:-1])]
 
 
@@ -50,7 +50,7 @@ def test_captions_searched_together_do_not_run_into_each_other(monkeypatch: pyte
     captions = [["new", "york", "new york", "", "a"][i % 5] for i in range(23)]
     queries = ["new york", "york", "york new"]
     together = Matcher(queries).match(captions)
-    monkeypatch.setattr(matching, "_AT_ONCE", 4)
+    monkeypatch.setattr(matcher, "_AT_ONCE", 4)
     apart = Matcher(queries).match(captions)
     assert by_caption(together) == by_caption(apart) == naive(queries, captions)
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from clipmodel.curation import Matcher, Shard, selection, shards
+from clipmodel.curation import Matcher, Shard, caption_files, selection
 from clipmodel.curation.balancing import Balancer, Limits
-from clipmodel.curation.draws import HIGHEST
-from clipmodel.curation.matched import match_shard
+from clipmodel.curation.hashed_draws import HIGHEST
+from clipmodel.curation.match_files import match_shard
 from clipmodel.curation.selection import KeptWriter, select_shard
 
 QUERIES = ["a", "b", "c"]
@@ -56,7 +56,7 @@ def test_batches_and_row_groups_change_nothing(
 ) -> None:
     (shard,) = as_shards(FRAME, 1)
     whole = rows(kept(shard, tmp_path))
-    monkeypatch.setattr(shards, "ROWS", 1)
+    monkeypatch.setattr(caption_files, "ROWS", 1)
     monkeypatch.setattr(selection, "_ROW_GROUP", 2)
     assert rows(kept(shard, tmp_path)) == whole
     # Two captions fill a row group, the third is what is left at the end.

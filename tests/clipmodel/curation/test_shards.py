@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from clipmodel.curation import Shard, Texts, find_shards, shards
+from clipmodel.curation import Shard, Texts, caption_files, find_shards
 from clipmodel.errors import UserError
 
 # Separators, quotes and line ends within values; a value that looks like a number, others like missing ones.
@@ -48,7 +48,7 @@ def read(path: Path, **names: str) -> tuple[list[str | None], list[str] | None]:
 def test_tables_give_captions_and_keys(
     tmp_path: Path, name: str, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shards, "ROWS", rows)
+    monkeypatch.setattr(caption_files, "ROWS", rows)
     assert read(written(tmp_path, name), key="id") == (CAPTIONS, ROWS["id"].tolist())
     (shard,) = find_shards([tmp_path], key="id")
     batches = list(shard.batches())
@@ -62,7 +62,7 @@ def test_tables_give_captions_and_keys(
 def test_text_gives_a_caption_a_line(
     tmp_path: Path, name: str, buffer: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shards, "_BUFFER_BYTES", buffer)
+    monkeypatch.setattr(caption_files, "_BUFFER_BYTES", buffer)
     captions, keys = read(written(tmp_path, name), key="id")
     assert captions == [caption.replace("\n", " ") for caption in CAPTIONS]
     assert keys is None

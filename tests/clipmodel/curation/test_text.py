@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipmodel.cleaning import clean
-from clipmodel.curation.text import plain_lines, plain_words
+from clipmodel.curation.query_text import plain_lines, plain_words
+from clipmodel.inputs.text_cleaning import clean
 
 
 @pytest.mark.parametrize(

@@ -14,15 +14,15 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from clipmodel.checkpoints import Format
+from clipmodel.checkpoints.checkpoint import Checkpoint
+from clipmodel.checkpoints.read import read_checkpoint
+from clipmodel.checkpoints.weight_names import from_ours
+from clipmodel.checkpoints.write import convert_checkpoint, write_checkpoint
 from clipmodel.config import ViTConfig
-from clipmodel.convert import from_ours
 from clipmodel.errors import UserError
-from clipmodel.formats import Format
-from clipmodel.formats.checkpoint import Checkpoint
-from clipmodel.formats.reading import read_checkpoint
-from clipmodel.formats.writing import convert_checkpoint, write_checkpoint
-from clipmodel.preprocess import Preprocess
-from clipmodel.tokenizer import BPETokenizer
+from clipmodel.inputs.preprocess import Preprocess
+from clipmodel.inputs.tokenizer import BPETokenizer
 from tests.clipmodel.small import KINDS, RESNET, SIGMOID, STEM, VIT, checkpoint_of, random_clip
 from tests.peers import peer_or_skip
 

@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
+from clipmodel.checkpoints.open_clip_config import read_open_clip_config
+from clipmodel.checkpoints.read import read_checkpoint
+from clipmodel.checkpoints.weight_names import from_ours
 from clipmodel.config import CLIPConfig
-from clipmodel.convert import from_ours
 from clipmodel.errors import UserError
-from clipmodel.formats.open_clip_config import read_open_clip_config
-from clipmodel.formats.reading import read_checkpoint
-from clipmodel.zoo import LoadedModel, load_model
+from clipmodel.loading import LoadedModel, load_model
 from tests.clipmodel.small import RESNET, VIT, WIDE, random_clip, random_pixels, random_tokens
 from tests.peers import peer_or_skip
 

@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from clipmodel.convert import from_ours
+from clipmodel.checkpoints.read import read_checkpoint
+from clipmodel.checkpoints.torchscript import is_torchscript, read_torchscript
+from clipmodel.checkpoints.weight_names import from_ours
 from clipmodel.errors import UserError
-from clipmodel.formats.reading import read_checkpoint
-from clipmodel.formats.torchscript import is_torchscript, read_torchscript
 from tests.clipmodel.small import KINDS, VIT, random_clip
 
 

@@ -19,9 +19,9 @@ from unittest.mock import patch
 
 import torch
 
-from clipmodel import files
-from clipmodel.embedding_model import LoadedModel
-from clipmodel.training.hooks import StepReport
+from clipmodel import atomic_files
+from clipmodel.loading.embedding_model import LoadedModel
+from clipmodel.training.callbacks import StepReport
 from clipmodel.training.loop import train
 from clipmodel.training.recipe import Recipe
 
@@ -42,7 +42,7 @@ def half_a_checkpoint(content: object, file: object) -> None:
 TRAPS = (
     lambda: patch.object(torch, "save", half_a_checkpoint),
     lambda: patch.object(Path, "replace", die),
-    lambda: patch.object(files, "sync_folder", die),
+    lambda: patch.object(atomic_files, "sync_folder", die),
     lambda: patch.object(LoadedModel, "save", die),
 )
 

@@ -22,13 +22,13 @@ from unittest.mock import patch
 
 import torch
 
-from clipmodel.embedding_model import LoadedModel
-from clipmodel.training.batches import Batch
+from clipmodel.loading.embedding_model import LoadedModel
+from clipmodel.training.callbacks import Every, Measure, StepReport
+from clipmodel.training.data.batches import Batch
+from clipmodel.training.data.streamed import StreamData
 from clipmodel.training.distributed import joined_world
-from clipmodel.training.hooks import Every, Measure, StepReport
 from clipmodel.training.loop import train
 from clipmodel.training.recipe import Recipe
-from clipmodel.training.stream import StreamData
 from tests.clipmodel.training.killed import half_a_checkpoint, slowly
 
 PROCESSES = 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from clipmodel.training.augment import augment
+from clipmodel.training.data.augment import augment
 from clipmodel.training.recipe import AugmentRecipe
 
 

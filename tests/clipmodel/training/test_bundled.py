@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from clipmodel.training.hooks import StepReport
+from clipmodel.loading import BUNDLED
+from clipmodel.training.callbacks import StepReport
 from clipmodel.training.loop import train
 from clipmodel.training.recipe import load_recipe
-from clipmodel.zoo import BUNDLED
 
 EMOJI = Path(__file__).parents[3] / "probes" / "data" / "emoji"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clipmodel.training.captions import Caption, CaptionTable, CaptionTemplate, add_articles
+from clipmodel.training.data.caption_templates import Caption, CaptionTable, CaptionTemplate, add_articles
 
 FRAME = pd.DataFrame(
     {

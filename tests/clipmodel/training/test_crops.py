@@ -11,8 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from clipmodel.errors import UserError
-from clipmodel.preprocess import FastPreprocess
-from clipmodel.training.crops import decode_and_crop
+from clipmodel.inputs.preprocess import FastPreprocess
+from clipmodel.training.data.crops import decode_and_crop
 from clipmodel.training.recipe import CropRecipe
 
 

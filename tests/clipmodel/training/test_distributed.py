@@ -14,12 +14,12 @@ import torch.multiprocessing as mp
 from torch import Tensor
 
 from clipmodel.errors import UserError
+from clipmodel.loading import LoadedModel, load_model
+from clipmodel.training.callbacks import StepReport
 from clipmodel.training.distributed import World
-from clipmodel.training.hooks import StepReport
+from clipmodel.training.evaluators.zero_shot_and_retrieval import Validation
 from clipmodel.training.loop import train
 from clipmodel.training.recipe import Recipe
-from clipmodel.training.validation import Validation
-from clipmodel.zoo import LoadedModel, load_model
 from tests.clipmodel.training.conftest import RECIPE
 from tests.clipmodel.training.two_processes import CASES, RUNS, TRAPS, Case, work
 

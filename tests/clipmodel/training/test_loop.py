@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from clipmodel.errors import UserError
-from clipmodel.training.data import prepare_data
-from clipmodel.training.hooks import StepReport
+from clipmodel.loading import LoadedModel, load_model
+from clipmodel.training.callbacks import StepReport
+from clipmodel.training.data.in_memory import prepare_data
 from clipmodel.training.loop import train
 from clipmodel.training.recipe import AugmentRecipe, Recipe
-from clipmodel.zoo import LoadedModel, load_model
 
 
 def _train(recipe: Recipe, pictures: Path, out: Path, **kwargs: object) -> LoadedModel:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from torch import nn
 
+from clipmodel.loading import LoadedModel
 from clipmodel.training.loop import train
 from clipmodel.training.recipe import Recipe
-from clipmodel.zoo import LoadedModel
 
 
 def _train(

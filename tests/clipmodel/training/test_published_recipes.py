@@ -12,9 +12,9 @@ import torch
 import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
+from clipmodel.architecture.clip import CLIP
 from clipmodel.config import NAMED_CONFIGS
 from clipmodel.errors import UserError
-from clipmodel.model import CLIP
 from clipmodel.training.recipe import RECIPES, Recipe, load_recipe
 
 # Model, parameters, peak learning rate (Radford et al. 2021, tables 19 and 20).

@@ -9,8 +9,8 @@ import pytest
 import torch
 import yaml
 
+from clipmodel.architecture.clip import CLIP
 from clipmodel.errors import UserError
-from clipmodel.model import CLIP
 from clipmodel.training.optim import build_optimizer, learning_rate
 from clipmodel.training.recipe import RECIPES, OptimRecipe, Recipe, load_recipe
 from tests.clipmodel.training.conftest import RECIPE

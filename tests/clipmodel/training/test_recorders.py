@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from clipmodel.errors import UserError
-from clipmodel.training.journal import Journal
 from clipmodel.training.loop import train
 from clipmodel.training.recipe import Recipe
+from clipmodel.training.recording.resumable_csv import Journal
 from tests.clipmodel.training.conftest import RECIPE
 
 VALIDATION = {"where": {"split": ["test"]}, "every": "2 steps", "zero_shot": {"shape": ["{}"]}}

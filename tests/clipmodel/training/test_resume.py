@@ -18,12 +18,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clipmodel.errors import UserError
+from clipmodel.loading import LoadedModel, load_model
 from clipmodel.training import loop
-from clipmodel.training.hooks import StepReport
+from clipmodel.training.callbacks import StepReport
 from clipmodel.training.interrupts import uninterrupted
 from clipmodel.training.loop import train
 from clipmodel.training.recipe import Recipe
-from clipmodel.zoo import LoadedModel, load_model
 
 ROOT = Path(__file__).parents[3]
 SAME = ("step", "loss", "learning_rate", "logit_scale", "epoch")  # in the log; the others are times

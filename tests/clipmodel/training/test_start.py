@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from clipmodel.architecture.clip import CLIP
 from clipmodel.errors import UserError
-from clipmodel.model import CLIP
+from clipmodel.loading import LoadedModel, load_model
 from clipmodel.training.loop import train
 from clipmodel.training.recipe import Recipe
-from clipmodel.training.start import load_weights, resized_positions, starting_model
-from clipmodel.zoo import LoadedModel, load_model
+from clipmodel.training.warm_start import load_weights, resized_positions, starting_model
 from tests.clipmodel.training.conftest import RECIPE
 
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from clipmodel.errors import UserError
-from clipmodel.training.batches import Batch
+from clipmodel.training.data.batches import Batch
+from clipmodel.training.data.streamed import UNDECODABLE, StreamData, stream_pairs
 from clipmodel.training.distributed import World
 from clipmodel.training.recipe import Recipe
-from clipmodel.training.stream import UNDECODABLE, StreamData, stream_pairs
 from tests.clipmodel.training.conftest import RECIPE
 from tests.clipmodel.training.sources.shards_made import jpeg, numbered, write_tar
 

@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from clipmodel.training.hooks import StepReport
+from clipmodel.loading import load_model
+from clipmodel.training.callbacks import StepReport
+from clipmodel.training.data.streamed import stream_pairs
 from clipmodel.training.loop import train
 from clipmodel.training.recipe import Recipe
-from clipmodel.training.stream import stream_pairs
-from clipmodel.zoo import load_model
 from tests.clipmodel.training.sources.shards_made import jpeg, numbered, write_tar
 from tests.clipmodel.training.streamed_processes import KILLED_AT, Looks
 from tests.clipmodel.training.test_stream import ALONE, MODEL, streamed_recipe

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from clipmodel.errors import UserError
-from clipmodel.training.hooks import StepReport
+from clipmodel.loading import LoadedModel
+from clipmodel.training.callbacks import StepReport
 from clipmodel.training.loop import train
 from clipmodel.training.recipe import Recipe
-from clipmodel.zoo import LoadedModel
 from tests.clipmodel.training.sources.shards_made import jpeg, numbered, write_tar
 from tests.clipmodel.training.test_stream import streamed_recipe
 

@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from clipmodel.errors import UserError
+from clipmodel.training.data.resampling import RepeatRecipe, ThinRecipe, repeated, row_draws, thinned
 from clipmodel.training.loop import train
 from clipmodel.training.recipe import DataRecipe, Recipe, load_recipe
-from clipmodel.training.thinning import RepeatRecipe, ThinRecipe, repeated, row_draws, thinned
 from tests.clipmodel.training.conftest import RECIPE
 
 

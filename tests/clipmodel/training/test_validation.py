@@ -11,11 +11,11 @@ import yaml
 from PIL import Image
 
 from clipmodel.errors import UserError
-from clipmodel.training.hooks import Every
+from clipmodel.loading import LoadedModel
+from clipmodel.training.callbacks import Every
+from clipmodel.training.evaluators.zero_shot_and_retrieval import read_validation_set
 from clipmodel.training.loop import train
 from clipmodel.training.recipe import Recipe, load_recipe
-from clipmodel.training.validation import read_validation_set
-from clipmodel.zoo import LoadedModel
 from tests.clipmodel.training.conftest import RECIPE
 from tests.clipmodel.training.sources.shards_made import jpeg
 from tests.clipmodel.training.test_stream import streamed_recipe

@@ -15,14 +15,14 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 
 from clipmodel import losses
-from clipmodel.collectives import gather
+from clipmodel.architecture.clip import CLIP
 from clipmodel.config import CLIPConfig, TextConfig, ViTConfig
 from clipmodel.errors import UserError
 from clipmodel.losses import Split, contrastive_loss, sigmoid_loss
-from clipmodel.model import CLIP
+from clipmodel.losses.collectives import gather
+from clipmodel.training.callbacks import StepReport
 from clipmodel.training.distributed import World, averaging, distribute, joined_world
 from clipmodel.training.gradients import Encoders, add_gradients
-from clipmodel.training.hooks import StepReport
 from clipmodel.training.loop import train
 from clipmodel.training.recipe import Recipe
 

@@ -12,10 +12,10 @@ import fsspec
 import pytest
 
 from clipmodel.errors import UserError
-from clipmodel.training.sources import locations
-from clipmodel.training.sources.base import Sample
-from clipmodel.training.sources.locations import expand, expand_braces, list_files, read_bytes
-from clipmodel.training.sources.tar import TarReader
+from clipmodel.training.data.sources import locations
+from clipmodel.training.data.sources.base import Sample
+from clipmodel.training.data.sources.locations import expand, expand_braces, list_files, read_bytes
+from clipmodel.training.data.sources.tar import TarReader
 from tests.clipmodel.training.sources.shards_made import numbered, write_tar
 
 

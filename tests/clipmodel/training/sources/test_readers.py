@@ -11,9 +11,9 @@ import pytest
 import webdataset
 
 from clipmodel.errors import UserError
-from clipmodel.training.sources.base import Item, Sample, Skipped
-from clipmodel.training.sources.parquet import ParquetReader
-from clipmodel.training.sources.tar import TarReader
+from clipmodel.training.data.sources.base import Item, Sample, Skipped
+from clipmodel.training.data.sources.parquet import ParquetReader
+from clipmodel.training.data.sources.tar import TarReader
 from tests.clipmodel.training.sources.shards_made import jpeg, numbered, write_tar
 
 Reader = TarReader | ParquetReader

@@ -9,8 +9,8 @@ from itertools import islice
 import pytest
 
 from clipmodel.errors import UserError
-from clipmodel.training.sources.base import Item, Lane, Position, Sample, Skipped
-from clipmodel.training.sources.shards import ShardSource
+from clipmodel.training.data.sources.base import Item, Lane, Position, Sample, Skipped
+from clipmodel.training.data.sources.sequential_shards import ShardSource
 
 
 class _Counting:

@@ -1,0 +1,1 @@
+"""The model: image towers, text tower and the two together."""

@@ -1,0 +1,227 @@
+"""Find out which format a path holds, and read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from torch import Tensor
+
+from clipmodel.checkpoints.checkpoint import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, Checkpoint
+from clipmodel.checkpoints.infer_config import infer_config
+from clipmodel.checkpoints.open_clip_config import OPEN_CLIP_CONFIG_FILE, read_open_clip_config
+from clipmodel.checkpoints.tensor_files import (
+    load_tensors_only,
+    load_torchscript,
+    open_folder,
+    open_safetensors,
+    read_json,
+    require_tensors,
+)
+from clipmodel.checkpoints.torchscript import is_torchscript
+from clipmodel.checkpoints.transformers_config import config_from_transformers, read_preprocess
+from clipmodel.checkpoints.weight_names import SIZES, TensorSource, to_ours
+from clipmodel.config import Activation, CLIPConfig
+from clipmodel.errors import UserError
+from clipmodel.inputs.preprocess import CLIP_MEAN, CLIP_STD, Preprocess
+from clipmodel.inputs.tokenizer import BPETokenizer, clip_tokenizer
+
+CLIP_VOCABULARY = 49408
+
+
+def read_checkpoint(path: Path, *, activation: Activation | None = None) -> Checkpoint:
+    """Read a model from any supported format.
+
+    Parameters
+    ----------
+    path
+        A folder: native, transformers' or open_clip's; or a file: OpenAI's TorchScript archive or state
+        dict, open_clip's .pt, .bin or .safetensors.
+    activation
+        Needed where the file does not say which one the model was trained with, as open_clip's do not.
+
+    Raises
+    ------
+    UserError
+        There is nothing to read, the activation is unknown or contradicts the file, the weights are not
+        those of a CLIP, or the vocabulary has no tokenizer. The message names file and key.
+    """
+    if path.is_dir():
+        return _read_folder(path, activation)
+    if not path.is_file():
+        raise UserError(f"{path}: no such file or folder", remedy="check the path")
+    return _read_file(path, activation)
+
+
+def _read_folder(folder: Path, activation: Activation | None) -> Checkpoint:
+    checkpoint = _read_configured(folder)
+    _settled(activation, stated=checkpoint.config.activation, where=str(folder))
+    return checkpoint
+
+
+def _read_configured(folder: Path) -> Checkpoint:
+    path = folder / CONFIG_FILE
+    if not path.is_file():
+        if (folder / OPEN_CLIP_CONFIG_FILE).is_file():
+            return _read_open_clip(folder)
+        raise UserError(
+            f"{folder}: no {CONFIG_FILE}",
+            remedy="point to a folder that training, transformers or open_clip wrote",
+        )
+    values = read_json(path)
+    if "model_type" not in values:
+        return _read_native(folder, values)
+    if values["model_type"] == "clip":
+        return _read_transformers(folder, values)
+    raise UserError(
+        f"{path}: model_type is {values['model_type']!r}, expected 'clip'", remedy="use a CLIP model"
+    )
+
+
+def _read_native(folder: Path, values: Mapping[str, Any]) -> Checkpoint:
+    stated = dict(values)
+    normalize = stated.pop("preprocess", {"mean": CLIP_MEAN, "std": CLIP_STD})
+    try:
+        config = CLIPConfig.from_dict(stated)
+        preprocess = Preprocess(
+            image_size=config.vision.image_size, mean=tuple(normalize["mean"]), std=tuple(normalize["std"])
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{folder / CONFIG_FILE}: {error}", remedy="restore the file written beside the weights"
+        ) from error
+    for name in (WEIGHTS_FILE, TOKENIZER_FILE):
+        if not (folder / name).is_file():
+            raise UserError(f"{folder}: no {name}", remedy="point to a folder that training wrote")
+    source, _ = open_safetensors(folder / WEIGHTS_FILE)
+    tokenizer = BPETokenizer.load(folder / TOKENIZER_FILE, context_length=config.text.context_length)
+    return Checkpoint(
+        format="native",
+        config=config,
+        weights=to_ours(source, config, "native"),
+        tokenizer=_fitting(tokenizer, config, where=str(folder)),
+        preprocess=preprocess,
+    )
+
+
+def _read_transformers(folder: Path, values: Mapping[str, Any]) -> Checkpoint:
+    config = config_from_transformers(values, where=str(folder / CONFIG_FILE))
+    return Checkpoint(
+        format="transformers",
+        config=config,
+        tokenizer=_fitting(_folder_tokenizer(folder, config), config, where=str(folder)),
+        preprocess=read_preprocess(folder, image_size=config.vision.image_size),
+        weights=to_ours(open_folder(folder), config, "transformers"),
+    )
+
+
+def _read_open_clip(folder: Path) -> Checkpoint:
+    source = _openai_names(open_folder(folder, prefix="open_clip_"))
+    config, preprocess = read_open_clip_config(folder, logit_bias="logit_bias" in source.shapes)
+    return Checkpoint(
+        format="open_clip",
+        config=config,
+        tokenizer=_clip_tokenizer(config, where=str(folder)),
+        preprocess=preprocess,
+        weights=to_ours(source, config, "openai"),
+    )
+
+
+def _folder_tokenizer(folder: Path, config: CLIPConfig) -> BPETokenizer:
+    """The one beside the weights; without files, CLIP's own for a vocabulary of its size."""
+    context_length = config.text.context_length
+    if (folder / TOKENIZER_FILE).is_file():
+        return BPETokenizer.load(folder / TOKENIZER_FILE, context_length=context_length)
+    vocabulary, merges = folder / "vocab.json", folder / "merges.txt"
+    if vocabulary.is_file() and merges.is_file():
+        lines = merges.read_text(encoding="utf-8").splitlines()
+        split = (line.partition(" ") for line in lines if not line.startswith("#version"))
+        pairs = [(left, right) for left, _, right in split if right]
+        try:
+            return BPETokenizer.from_merges(pairs, read_json(vocabulary), context_length=context_length)
+        except ValueError as error:
+            raise UserError(f"{vocabulary}: {error}", remedy="restore vocab.json and merges.txt") from error
+    return _clip_tokenizer(config, where=str(folder))
+
+
+def _clip_tokenizer(config: CLIPConfig, *, where: str) -> BPETokenizer:
+    if config.text.vocab_size != CLIP_VOCABULARY:
+        raise UserError(
+            f"{where}: no tokenizer for a vocabulary of {config.text.vocab_size} tokens",
+            remedy=f"only CLIP's own, of {CLIP_VOCABULARY}, comes with this package",
+        )
+    return clip_tokenizer(context_length=config.text.context_length)
+
+
+def _fitting(tokenizer: BPETokenizer, config: CLIPConfig, *, where: str) -> BPETokenizer:
+    if tokenizer.vocab_size != config.text.vocab_size:
+        raise UserError(
+            f"{where}: the tokenizer has {tokenizer.vocab_size} tokens, the model {config.text.vocab_size}",
+            remedy="use the tokenizer the model was trained with",
+        )
+    return tokenizer
+
+
+def _read_file(path: Path, activation: Activation | None) -> Checkpoint:
+    sizes: dict[str, Tensor] = {}
+    if path.suffix == ".safetensors":
+        source, metadata = open_safetensors(path)
+        stated = metadata.get("activation")
+    elif is_torchscript(path):
+        tensors = load_torchscript(path)
+        source, sizes = TensorSource.of(tensors, where=str(path)), tensors
+        stated = "quick_gelu"  # all models that OpenAI published have it
+    else:
+        content = load_tensors_only(path)
+        wrapped = isinstance(content, dict) and "state_dict" in content
+        stated = content.get("activation") if wrapped else None
+        tensors = require_tensors(content["state_dict"] if wrapped else content, where=str(path))
+        source = TensorSource.of(tensors, where=str(path))
+        if set(SIZES) <= tensors.keys():
+            sizes, stated = tensors, "quick_gelu"
+    source = _openai_names(source)
+    config = infer_config(source, activation=_settled(activation, stated=stated, where=str(path)))
+    _require_sizes(config, sizes, where=str(path))
+    return Checkpoint(
+        format="openai" if sizes else "open_clip",
+        config=config,
+        tokenizer=_clip_tokenizer(config, where=str(path)),
+        preprocess=Preprocess(image_size=config.vision.image_size),
+        weights=to_ours(source, config, "openai"),
+    )
+
+
+def _openai_names(source: TensorSource) -> TensorSource:
+    """Take off what open_clip puts before the names: distributed training's, its CustomTextCLIP's."""
+    if all(name.startswith("module.") for name in source.shapes):
+        source = source.without_prefix("module.")
+    for name, what in (("log_scale", "our own"), ("visual_projection.weight", "a transformers")):
+        if name in source.shapes:
+            raise UserError(f"{source.where} is a part of {what} folder", remedy="point to the folder")
+    return source.without_prefix("text.") if "text.ln_final.weight" in source.shapes else source
+
+
+def _settled(given: Activation | None, *, stated: str | None, where: str) -> Activation:
+    """The activation, from whoever says it; a wrong one costs accuracy without any error."""
+    if given and stated and given != stated:
+        raise UserError(f"{where}: the activation is {stated}, not {given}", remedy="leave --activation out")
+    value = given or stated
+    if value is None:
+        raise UserError(
+            f"{where} does not say which activation the model was trained with",
+            remedy="say --activation quick_gelu (OpenAI's, open_clip's with quickgelu in their name) or gelu",
+        )
+    for known in get_args(Activation):
+        if known == value:
+            return known
+    raise UserError(f"{where}: activation {value!r}", remedy=f"known are {', '.join(get_args(Activation))}")
+
+
+def _require_sizes(config: CLIPConfig, sizes: Mapping[str, Tensor], *, where: str) -> None:
+    wanted = (config.vision.image_size, config.text.context_length, config.text.vocab_size)
+    for name, size in zip(SIZES, wanted, strict=True):
+        if name in sizes and int(sizes[name]) != size:
+            raise UserError(
+                f"{where}: {name} is {int(sizes[name])}, the weights have {size}", remedy="restore the file"
+            )

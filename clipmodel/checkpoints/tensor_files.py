@@ -1,0 +1,139 @@
+"""Tensors from files, safely and without holding them twice: safetensors, torch's own, sharded folders."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from clipmodel.checkpoints.torchscript import read_torchscript
+from clipmodel.checkpoints.weight_names import TensorSource
+from clipmodel.errors import UserError
+
+WHOLE_FILE = "restore the file, or download it again"
+
+
+def open_safetensors(path: Path) -> tuple[TensorSource, dict[str, str]]:
+    """The tensors of a safetensors file and its metadata.
+
+    Each tensor is copied out of a mapping of its own, so that what has been read costs its size once and
+    does not change when the file does.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path}: {error}", remedy=WHOLE_FILE) from error
+
+    def read(name: str) -> Tensor:
+        with safe_open(path, framework="pt") as file:
+            return file.get_tensor(name).clone()
+
+    return TensorSource(str(path), shapes, read), metadata
+
+
+def load_tensors_only(path: Path) -> Any:
+    """What `torch.save` wrote, if it is tensors and plain values; a pickle with code in it is refused.
+
+    Raises
+    ------
+    UserError
+        The file is damaged or holds anything else.
+    """
+    try:
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        except RuntimeError:
+            # torch's format before 1.6 cannot be mapped; a damaged file fails here once more.
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        found = re.search(r"GLOBAL (\S+)", str(error))
+        reason = f"it holds {found[1]}" if found else "it is damaged, or no file of weights"
+        raise UserError(
+            f"{path}: refused, {reason}", remedy="only tensors are read; use a safetensors file"
+        ) from error
+    except (RuntimeError, EOFError, OSError, LookupError, ValueError) as error:
+        raise UserError(f"{path}: {_first_line(error)}", remedy=WHOLE_FILE) from error
+
+
+def load_torchscript(path: Path) -> dict[str, Tensor]:
+    """The weights of a TorchScript archive, or a UserError that says what is wrong with it."""
+    try:
+        return read_torchscript(path)
+    except pickle.UnpicklingError as error:
+        raise UserError(
+            f"{path}: refused, {error}", remedy="use an archive as OpenAI published it"
+        ) from error
+    except (zipfile.BadZipFile, LookupError, RuntimeError, ValueError, EOFError) as error:
+        raise UserError(f"{path}: damaged archive ({_first_line(error)})", remedy=WHOLE_FILE) from error
+
+
+def open_folder(folder: Path, *, prefix: str = "") -> TensorSource:
+    """The tensors of a transformers folder: one file or several with an index, safetensors first.
+
+    open_clip puts a prefix before the names of the files.
+    """
+    for single in (f"{prefix}model.safetensors", f"{prefix}pytorch_model.bin"):
+        if (folder / single).is_file():
+            return _open(folder / single)
+        index = folder / f"{single}.index.json"
+        if index.is_file():
+            return _open_shards(index)
+    raise UserError(f"{folder}: no {prefix}model.safetensors", remedy="point to a complete model folder")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object, or a UserError that names the file."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: {error}", remedy=WHOLE_FILE) from error
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: expected a JSON object", remedy=WHOLE_FILE)
+    return values
+
+
+def require_tensors(values: Any, *, where: str) -> dict[str, Tensor]:
+    """A mapping of names to tensors, or a UserError."""
+    if not isinstance(values, dict) or not values:
+        raise UserError(f"{where}: no state dict in it", remedy="use a checkpoint of a CLIP")
+    for name, value in values.items():
+        if not isinstance(value, Tensor):
+            raise UserError(f"{where}: {name!r} is no tensor", remedy="use a checkpoint of a CLIP")
+    return values
+
+
+def _open(path: Path) -> TensorSource:
+    if path.suffix == ".safetensors":
+        return open_safetensors(path)[0]
+    return TensorSource.of(require_tensors(load_tensors_only(path), where=str(path)), where=str(path))
+
+
+def _open_shards(index: Path) -> TensorSource:
+    places = read_json(index).get("weight_map")
+    if not isinstance(places, dict):
+        raise UserError(f"{index}: no weight_map", remedy=WHOLE_FILE)
+    shards = {name: index.parent / Path(name).name for name in set(places.values())}
+    for path in shards.values():
+        if not path.is_file():
+            raise UserError(f"{index}: its part {path.name} is missing", remedy="restore the file")
+    sources = {name: _open(path) for name, path in shards.items()}
+    for tensor, shard in places.items():
+        if tensor not in sources[shard].shapes:
+            raise UserError(
+                f"{shards[shard]}: no {tensor}, which {index.name} places there", remedy=WHOLE_FILE
+            )
+    shapes = {tensor: sources[shard].shapes[tensor] for tensor, shard in places.items()}
+    return TensorSource(str(index.parent), shapes, lambda name: sources[places[name]].read(name))
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

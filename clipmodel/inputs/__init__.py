@@ -1,0 +1,1 @@
+"""From text and encoded images to tensors."""

@@ -1,0 +1,158 @@
+"""What an audit needs of a model, and CLIP behind it.
+
+Shapes: N images, C texts, D joint embedding.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from clipmodel.architecture.clip import CLIP
+from clipmodel.architecture.text_transformer import trim_padding
+from clipmodel.checkpoints.checkpoint import Checkpoint
+from clipmodel.checkpoints.write import write_checkpoint
+from clipmodel.inputs.preprocess import Preprocess
+from clipmodel.inputs.tokenizer import BPETokenizer
+
+
+class EmbeddingModel(Protocol):
+    """What an audit needs of a model; a user's own needs these names and no base class.
+
+    Examples
+    --------
+    A model that compares colours, complete; examples/own_model.py audits one like it.
+
+    >>> class ColourModel:
+    ...     name, embed_dim = "colour words", 3
+    ...     fingerprint = "colour words, version 1"  # another one for other weights: embeddings are cached
+    ...     preprocess_id = "mean colour, 8 bits"  # another one for other pixels
+    ...     logit_scale, logit_bias = 100.0, None  # a bias makes it a sigmoid model
+    ...     words = {"red": [1.0, 0.0, 0.0], "green": [0.0, 1.0, 0.0], "blue": [0.0, 0.0, 1.0]}
+    ...
+    ...     def preprocess(self, image):
+    ...         pixel = image.convert("RGB").resize((1, 1))
+    ...         return torch.tensor(pixel.getpixel((0, 0))).view(3, 1, 1) / 255
+    ...
+    ...     def encode_image(self, pixels):
+    ...         return torch.nn.functional.normalize(pixels.mean(dim=(2, 3)) + 1e-3, dim=-1)
+    ...
+    ...     def encode_text(self, texts):
+    ...         found = [[self.words[w] for w in text.split() if w in self.words] for text in texts]
+    ...         sums = torch.tensor([[sum(c) + 1e-3 for c in zip(*(f or [[0, 0, 0]]))] for f in found])
+    ...         return torch.nn.functional.normalize(sums, dim=-1)
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def embed_dim(self) -> int: ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Of weights, configuration and tokenizer: embeddings are stored under it."""
+
+    @property
+    def preprocess_id(self) -> str:
+        """What is done to a picture before the image tower, as one line; part of the same key."""
+
+    @property
+    def logit_scale(self) -> float:
+        """The multiplier on cosine similarities."""
+
+    @property
+    def logit_bias(self) -> float | None:
+        """Added to the scaled similarities of a model trained with the sigmoid loss; None for a softmax."""
+
+    def preprocess(self, image: Image.Image) -> Tensor:
+        """A Pillow image -> float32 [3, H, W]."""
+
+    def encode_image(self, pixels: Tensor) -> Tensor:
+        """[N, 3, H, W] preprocessed pixels -> unit-norm [N, D], float32 on the CPU, without gradients."""
+
+    def encode_text(self, texts: Sequence[str]) -> Tensor:
+        """C strings -> unit-norm [C, D], float32 on the CPU, without gradients."""
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A CLIP behind the protocol of `EmbeddingModel`."""
+
+    name: str
+    clip: CLIP
+    tokenizer: BPETokenizer
+    preprocessor: Preprocess
+
+    def preprocess(self, image: Image.Image) -> Tensor:
+        """A Pillow image -> float32 [3, H, W]."""
+        return self.preprocessor(image)
+
+    @torch.inference_mode()
+    def encode_image(self, pixels: Tensor) -> Tensor:
+        """[N, 3, H, W] preprocessed pixels -> unit-norm [N, D], float32 on the CPU."""
+        return self.clip.encode_image(pixels.to(self.device)).float().cpu()
+
+    @torch.inference_mode()
+    def encode_text(self, texts: Sequence[str]) -> Tensor:
+        """C strings -> unit-norm [C, D], float32 on the CPU. Texts that do not fit are truncated."""
+        tokens = trim_padding(self.tokenizer(texts, truncate=True))
+        return self.clip.encode_text(tokens.to(self.device)).float().cpu()
+
+    @property
+    def device(self) -> torch.device:
+        return self.clip.log_scale.device
+
+    @property
+    def embed_dim(self) -> int:
+        return self.clip.config.embed_dim
+
+    @property
+    def logit_scale(self) -> float:
+        """The multiplier on cosine similarities."""
+        return float(self.clip.logit_scale.detach())
+
+    @property
+    def logit_bias(self) -> float | None:
+        """None where the model was trained with a softmax."""
+        bias = self.clip.logit_bias
+        return None if bias is None else float(bias.detach())
+
+    @property
+    def preprocess_id(self) -> str:
+        return self.preprocessor.identity
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the configuration, every weight's name, shape and bytes, and the tokenizer."""
+        config = json.dumps(self.clip.config.to_dict(), sort_keys=True)
+        return weights_hash(self.clip.state_dict(), config, self.tokenizer.fingerprint)
+
+    def save(self, folder: Path) -> None:
+        """Write config.json, model.safetensors and tokenizer.json; `load_model(folder)` reads them."""
+        checkpoint = Checkpoint(
+            format="native",
+            config=self.clip.config,
+            weights=self.clip.state_dict(),
+            tokenizer=self.tokenizer,
+            preprocess=self.preprocessor,
+        )
+        write_checkpoint(checkpoint, folder, to="native")
+
+
+def weights_hash(weights: Mapping[str, Tensor], before: str, after: str) -> str:
+    """SHA-256 over a text, every weight's name, shape, type and bytes, and another text."""
+    digest = hashlib.sha256(before.encode())
+    for name, tensor in sorted(weights.items()):
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().data)
+    digest.update(after.encode())
+    return digest.hexdigest()

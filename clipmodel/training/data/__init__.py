@@ -1,0 +1,1 @@
+"""Training pairs: sources, batches in memory or streamed, augmentation."""
