@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from audit.counts import joined_truths, truths_of_class
-from audit.exact import exact_difference
-from audit.intervals import wilson
 from audit.result import AuditResult
+from audit.statistics.exact_intervals import exact_difference
+from audit.statistics.intervals import wilson
+from audit.tables.group_counts import joined_truths, truths_of_class
 from clipmodel import __version__
 from clipmodel.errors import UserError
 from probes.records import EVENT_COLUMNS, KEYS, MISSING, NO_TRUTH, SCHEMA_VERSION, Records, empty_counts

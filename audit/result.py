@@ -10,19 +10,19 @@ from typing import Any, Self
 
 import pandas as pd
 
-from audit.bands import with_bands
-from audit.changes import TABLE, paired_table
-from audit.cluster_counts import ClusterCounts
-from audit.composition import composition_table
-from audit.confirmation import CONFIRMATION_COLUMNS, with_confirmation
-from audit.controlled import controlled_table
-from audit.counts import SPECIFICATION, SharedCounts
-from audit.disparity import accuracy_table, gap_table, rate_table
-from audit.findings import findings_among, with_omnibus
-from audit.gates import gate_table, overall_verdict
-from audit.specification import GAP, INTEGERS, SPECIFICATION_COLUMNS, specification_table
-from audit.spread import variation_table
-from audit.storage import dump, read_json
+from audit.conclusions.confirmation import CONFIRMATION_COLUMNS, with_confirmation
+from audit.conclusions.findings import findings_among, with_omnibus
+from audit.conclusions.gates import gate_table, overall_verdict
+from audit.json_tables import dump, read_json
+from audit.tables.between_group_variation import variation_table
+from audit.tables.cluster_counts import ClusterCounts
+from audit.tables.composition import composition_table
+from audit.tables.controlled_gaps import controlled_table
+from audit.tables.group_counts import SPECIFICATION, SharedCounts
+from audit.tables.paired_changes import TABLE, paired_table
+from audit.tables.rates import accuracy_table, gap_table, rate_table
+from audit.tables.specification_curves import GAP, INTEGERS, SPECIFICATION_COLUMNS, specification_table
+from audit.tables.threshold_bands import with_bands
 from clipmodel.atomic_files import replace_folder
 from clipmodel.errors import UserError
 from probes.records import KEYS, SCHEMA_VERSION, Records, empty_counts, empty_table, validate
@@ -61,20 +61,21 @@ class AuditResult:
     manifest
         What was asked of which model on which data.
     accuracy, rates, gaps
-        See `audit.disparity`; the gaps also hold the adjusted p of the omnibus test of their family.
+        See `audit.tables.rates`; the gaps also hold the adjusted p of the omnibus test of their family.
     composition, variation, controlled
-        P(group | outcome), the spread over groups, and gaps at equal make-up: see `audit.composition`,
-        `audit.spread` and `audit.controlled`.
+        P(group | outcome), the spread over groups, and gaps at equal make-up: see `audit.tables.composition`,
+        `audit.tables.between_group_variation` and `audit.tables.controlled_gaps`.
     specifications
-        How each gap moves over the ways of asking: see `audit.specification`.
+        How each gap moves over the ways of asking: see `audit.tables.specification_curves`.
     paired
-        What another class design or template changes, image by image: see `audit.changes`.
+        What another class design or template changes, image by image: see `audit.tables.paired_changes`.
     findings, gates, verdict
-        See `audit.findings` and `audit.gates`.
+        See `audit.conclusions.findings` and `audit.conclusions.gates`.
     excluded
         Images left out, with the reason.
     curves
-        Rates at every threshold of the curve; columns of `rates`, and simultaneous bands (`audit.bands`).
+        Rates at every threshold of the curve; columns of `rates`, and simultaneous bands
+        (`tables.threshold_bands`).
     counts
         The counts that everything derives from; empty where the folder that was read holds none.
     images
@@ -84,7 +85,7 @@ class AuditResult:
     outcomes
         What happened to each image in every way of asking; see `Records.outcomes`.
     confirmation
-        Counts of the images kept apart to confirm findings; see `audit.confirmation`.
+        Counts of the images kept apart to confirm findings; see `audit.conclusions.confirmation`.
     """
 
     manifest: dict[str, Any]
@@ -194,7 +195,7 @@ class AuditResult:
         return len(self.rates[list(KEYS)].drop_duplicates())
 
     def judge(self, gates: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-        """Judge gates on this audit, those of its own suite or any others; see `audit.gates.gate_table`."""
+        """Judge gates, those of its own suite or any others: see `conclusions.gates.gate_table`."""
         return gate_table(self.gaps, gates, rates=self.rates, accuracy=self.accuracy)
 
     def to_json(self) -> str:

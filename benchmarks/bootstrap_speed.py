@@ -20,8 +20,8 @@ import pandas as pd
 from fairlearn.metrics import MetricFrame, selection_rate, true_positive_rate
 from sklearn.metrics import accuracy_score
 
-from audit.bootstrap import percentile_interval, resample_rows
-from audit.tally import tally
+from audit.statistics.bootstrap import percentile_interval, resample_rows
+from benchmarks.tally import tally
 
 GROUPS, ROWS, REPLICATES = 14, 100_000, 1_000
 SCORED = 100_000_000

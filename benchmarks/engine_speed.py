@@ -39,7 +39,7 @@ def classes() -> np.ndarray:
 
 
 def fill_store(root: Path, n: int) -> None:
-    from probes.embeddings import EmbeddingStore
+    from probes.embeddings.embed import EmbeddingStore
 
     store, rng, own = EmbeddingStore(root), np.random.default_rng(1), classes()
     for start in range(0, n, SHARD):
@@ -54,9 +54,9 @@ def groups(n: int) -> np.ndarray:
 
 
 def engine(root: Path, n: int) -> None:
-    from probes.embeddings import EmbeddingStore
-    from probes.rules import ARGMAX, PROBABILITY, Cuts
-    from probes.scoring import Head, Question, Specification, score
+    from probes.embeddings.embed import EmbeddingStore
+    from probes.scoring.assignment_rules import ARGMAX, PROBABILITY, Cuts
+    from probes.scoring.engine import Head, Question, Specification, score
 
     images, found = EmbeddingStore(root).locate(SPACE, [f"{i:064x}" for i in range(n)], dim=DIM)
     assert found.all()
@@ -84,7 +84,7 @@ def public_way(root: Path, n: int) -> None:
     """One design: load all, one softmax, and a MetricFrame for each set and threshold; a few of those."""
     from fairlearn.metrics import MetricFrame, selection_rate
 
-    from probes.embeddings import EmbeddingStore
+    from probes.embeddings.embed import EmbeddingStore
 
     images, _ = EmbeddingStore(root).fetch(SPACE, [f"{i:064x}" for i in range(n)], dim=DIM)
     logits = SCALE * images @ classes()[: SHARED + 1].T

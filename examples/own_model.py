@@ -20,7 +20,7 @@ from torch import Tensor
 from audit.result import AuditResult
 from probes.datasets import load_dataset
 from probes.runner import run_suite
-from probes.schema import load_suite
+from probes.suite.suite import load_suite
 
 WORDS = {"red": (1.0, 0.0, 0.0), "green": (0.0, 1.0, 0.0), "blue": (0.0, 0.0, 1.0), "white": (1.0, 1.0, 1.0)}
 

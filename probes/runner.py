@@ -12,22 +12,19 @@ import torch
 
 from clipmodel.errors import UserError
 from clipmodel.loading import EmbeddingModel
-from probes.confounding import PROTECTED, confounding
 from probes.datasets.base import ID, DemographicDataset
-from probes.datasets.coarse import CoarseDataset
-from probes.embeddings import EmbeddedImages, EmbeddingStore, Progress, embed_dataset, embed_texts
-from probes.kinds import KINDS
-from probes.manifest import manifest
-from probes.measuring.frame import Given
-from probes.outcomes import OutcomeLog
-from probes.planning import MeasurePlan, Plan, ProbePlan, plan
+from probes.datasets.downscaled import CoarseDataset
+from probes.embeddings.embed import EmbeddedImages, EmbeddingStore, Progress, embed_dataset, embed_texts
+from probes.measures.context import Given
+from probes.measures.registry import KINDS
+from probes.planning.confounding import PROTECTED, confounding
+from probes.planning.image_selection import TRUTH, Selection
+from probes.planning.manifest import manifest
+from probes.planning.plan import MeasurePlan, Plan, ProbePlan, plan
 from probes.records import Records
-from probes.rules import ARGMAX, CALIBRATED
-from probes.schema import Suite
-from probes.scoring import Head, score, score_images
-from probes.selection import TRUTH, Selection
-from probes.specifications import ask, calibrate, specify
-from probes.tables import (
+from probes.scoring.assignment_rules import ARGMAX, CALIBRATED
+from probes.scoring.build_specifications import ask, calibrate, specify
+from probes.scoring.count_tables import (
     Cells,
     clusters_table,
     counts_table,
@@ -40,6 +37,9 @@ from probes.tables import (
     measures_table,
     pairs_table,
 )
+from probes.scoring.engine import Head, score, score_images
+from probes.scoring.outcome_patterns import OutcomeLog
+from probes.suite.suite import Suite
 
 
 def _confounding(planned: Plan) -> list[str]:

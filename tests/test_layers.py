@@ -146,7 +146,9 @@ def test_no_optional_dependency_is_imported_with_the_core() -> None:
     assert offenders == []
 
 
-@pytest.mark.parametrize("modules", ["audit", "audit.report", "audit.cli", "probes.schema, probes.records"])
+@pytest.mark.parametrize(
+    "modules", ["audit", "audit.report", "audit.cli", "probes.suite.suite, probes.records"]
+)
 def test_import_without_torch_or_optional_dependencies(modules: str) -> None:
     code = f"import {modules}, sys; print(' '.join(sorted({{name.split('.')[0] for name in sys.modules}})))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -168,12 +170,12 @@ def test_an_upward_import_inside_a_function_is_found(tmp_path: Path) -> None:
             "clipmodel/__init__.py": "",
             "clipmodel/loading/__init__.py": "def load():\n    from probes import schema\n",
             "probes/__init__.py": "",
-            "probes/schema.py": "from clipmodel.loading import load\n",
+            "probes/suite/suite.py": "from clipmodel.loading import load\n",
         },
     )
     graph = import_graph(root, nested=True)
-    assert upward_edges(graph) == ["clipmodel.loading imports probes.schema"]
-    assert circles(graph) == [["clipmodel.loading", "probes.schema", "clipmodel.loading"]]
+    assert upward_edges(graph) == ["clipmodel.loading imports probes.suite.suite"]
+    assert circles(graph) == [["clipmodel.loading", "probes.suite.suite", "clipmodel.loading"]]
     # What a function imports does not run when the module is loaded.
     assert upward_edges(import_graph(root, nested=False)) == []
 

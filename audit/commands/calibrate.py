@@ -41,15 +41,15 @@ def calibrate(
     Simulated tables that OUT holds are not made again, and a trained model is measured once: an interrupted
     command goes on where it was. Remove OUT to begin anew.
     """
-    from audit.calibration_page import write_page
+    from audit.calibration.page import write_page
 
     strengths = strength or [0.9]
     out.mkdir(parents=True, exist_ok=True)
     with terminal.progress_bars() as progress:
         tables = _simulated(out, audits=audits, repeated=repeated, seed=seed, progress=progress)
         if models:
+            from audit.calibration.planted_bias import judge_models, planted_summary
             from audit.commands.planted_models import measure_all
-            from audit.planted import judge_models, planted_summary
 
             values = measure_all(
                 out / "models", controls=models, planted=models, strengths=strengths,
@@ -75,7 +75,7 @@ def _simulated(
 ) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
-    from audit.calibration import coverage_table, false_alarm_table, power_table
+    from audit.calibration.coverage import coverage_table, false_alarm_table, power_table
 
     makers = {
         "coverage": lambda: coverage_table(seed=seed, progress=progress),

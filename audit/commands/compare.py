@@ -14,7 +14,7 @@ from clipmodel.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from audit.compare import Comparison
+    from audit.comparison.compare import Comparison
 
 EPILOG = (
     "Examples:  clip-audit compare runs/v1 runs/v2 --out runs/v1-v2 --margin 0.02  ·  "
@@ -45,8 +45,8 @@ def compare(
 
     With --margin, exit code 0 for PASS, 1 for FAIL, 3 for INCONCLUSIVE.
     """
-    from audit.compare import compare as compare_audits
-    from audit.compare_files import write_comparison
+    from audit.comparison.compare import compare as compare_audits
+    from audit.comparison.files import write_comparison
     from audit.result import AuditResult
 
     one, other = AuditResult.read(first), AuditResult.read(second)
@@ -64,9 +64,9 @@ def print_changes(comparison: Comparison, console: Console) -> None:
     from rich.markup import escape
 
     from audit import formatting as fmt
-    from audit.commands.summary import VERDICT_STYLES
-    from audit.page.changes import widest_changes
-    from audit.storage import table_rows
+    from audit.commands.run_summary import VERDICT_STYLES
+    from audit.json_tables import table_rows
+    from audit.report.sections.changes import widest_changes
 
     about = comparison.about
     sides = [
@@ -96,9 +96,9 @@ def print_changes(comparison: Comparison, console: Console) -> None:
 
 def _print_gaps(comparison: Comparison, console: Console) -> None:
     from audit import formatting as fmt
-    from audit.page.changes import widest_gap_changes
-    from audit.page.parts import contrast
-    from audit.storage import table_rows
+    from audit.json_tables import table_rows
+    from audit.report.components import contrast
+    from audit.report.sections.changes import widest_gap_changes
 
     rows = [
         (

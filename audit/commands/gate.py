@@ -35,8 +35,8 @@ def gate(
 
     Nothing is asked of a model: the audit in the folder is enough.
     """
-    from audit.gates import overall_verdict
-    from audit.junit import junit_xml
+    from audit.conclusions.gates import overall_verdict
+    from audit.conclusions.junit import junit_xml
     from audit.result import AuditResult
 
     result = AuditResult.read(folder)
@@ -57,9 +57,9 @@ def print_gates(gates: pd.DataFrame, verdict: str, console: Console) -> None:
     """Print a table of gates, the sentence of each that does not pass, and the verdict."""
     from rich.markup import escape
 
-    from audit.commands.summary import VERDICT_STYLES
-    from audit.gates import METRICS, PASS
-    from audit.storage import table_rows
+    from audit.commands.run_summary import VERDICT_STYLES
+    from audit.conclusions.gates import METRICS, PASS
+    from audit.json_tables import table_rows
 
     rows = table_rows(gates)
     terminal.print_table(
@@ -88,8 +88,8 @@ def _read_gates(path: Path, manifest: Mapping[str, Any]) -> Sequence[Mapping[str
     import yaml
 
     from clipmodel.yaml_models import read_yaml_model
-    from probes.decisions import GateFile
-    from probes.schema import load_suite
+    from probes.suite.gates import GateFile
+    from probes.suite.suite import load_suite
 
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None

@@ -137,7 +137,7 @@ def _values(
     model: EmbeddingModel, dataset: DemographicDataset, rows: np.ndarray, tones: Sequence[str], scratch: Path
 ) -> pd.DataFrame:
     """One row a skin tone: group, n, and value, the mean log-probability of the right tone."""
-    from probes.embeddings import EmbeddingStore, embed_dataset, embed_texts
+    from probes.embeddings.embed import EmbeddingStore, embed_dataset, embed_texts
 
     store = EmbeddingStore(scratch / "store")
     images = embed_dataset(model, dataset, rows, store=store)

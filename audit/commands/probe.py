@@ -10,17 +10,18 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from audit.commands import probe_new, terminal
+from audit.commands import terminal
+from audit.commands.new_suite import questions
 
 if TYPE_CHECKING:
-    from probes.classification import Probe
-    from probes.label_sets import LabelClass
-    from probes.planning import MeasurePlan, Plan, ProbePlan
-    from probes.probe_base import ProbeBase
-    from probes.schema import Suite
+    from probes.planning.plan import MeasurePlan, Plan, ProbePlan
+    from probes.suite.classification_probe import Probe
+    from probes.suite.label_sets import LabelClass
+    from probes.suite.probe_base import ProbeBase
+    from probes.suite.suite import Suite
 
 app = typer.Typer(no_args_is_help=True, help="Write, check and read probe suites.")
-app.command(epilog=probe_new.EPILOG)(probe_new.new)
+app.command(epilog=questions.EPILOG)(questions.new)
 
 SuiteArgument = Annotated[
     str, typer.Argument(metavar="SUITE", help="A shipped suite by name, or a YAML file.")
@@ -43,8 +44,8 @@ def check(
     class for every truth. Noted: groups too small for a rate, and classes whose truth no image has.
     """
     from probes.datasets import load_dataset
-    from probes.planning import plan
-    from probes.schema import load_suite
+    from probes.planning.plan import plan
+    from probes.suite.suite import load_suite
 
     questions = load_suite(suite)
     dataset = load_dataset(data or questions.data)
@@ -97,7 +98,7 @@ def small_groups(planned: ProbePlan | MeasurePlan) -> Iterator[tuple[str, int]]:
 @app.command(epilog="Example:  clip-audit probe show quickstart")
 def show(suite: SuiteArgument) -> None:
     """Print what a suite asks: every class, prompt, design and group."""
-    from probes.schema import load_suite
+    from probes.suite.suite import load_suite
 
     questions = load_suite(suite)
     console = terminal.out()
@@ -116,9 +117,9 @@ def show(suite: SuiteArgument) -> None:
 
 
 def _described(suite: Suite, probe: ProbeBase) -> Iterator[tuple[str, str]]:
-    from probes.classification import Probe
-    from probes.probe_base import ProbeBase
-    from probes.selection import where_text
+    from probes.planning.image_selection import where_text
+    from probes.suite.classification_probe import Probe
+    from probes.suite.probe_base import ProbeBase
 
     yield "images", where_text(probe)
     if isinstance(probe, Probe):
@@ -131,7 +132,7 @@ def _described(suite: Suite, probe: ProbeBase) -> Iterator[tuple[str, str]]:
 
 
 def _described_classes(suite: Suite, probe: Probe) -> Iterator[tuple[str, str]]:
-    from probes.templates import render
+    from probes.suite.templates import render
 
     labels = suite.label_set(probe.label_set)
     yield "truth", probe.truth or "none"
@@ -162,6 +163,6 @@ def _some(texts: Sequence[str], most: int = 3) -> str:
 @app.command(epilog="Example:  clip-audit probe schema > suite.schema.json")
 def schema() -> None:
     """Print the JSON Schema of suites, for editors."""
-    from probes.schema import suite_json_schema
+    from probes.suite.suite import suite_json_schema
 
     typer.echo(json.dumps(suite_json_schema(), indent=2))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from audit.commands import terminal
-from audit.commands.small_tables import makes_small_tables
+from audit.commands.small_table_settings import makes_small_tables
 
 EPILOG = "Examples:  clip-audit report runs/quickstart  ·  clip-audit report runs/train-tiny"
 
@@ -24,7 +24,7 @@ def report(
     Of a training run, also of one that is still going on, the report shows loss, validation, and accuracy
     and differences of the audits on the way, against the epoch.
     """
-    from audit.training import is_training_folder
+    from audit.training.history import is_training_folder
 
     if is_training_folder(folder):
         _report_training(folder)
@@ -33,10 +33,10 @@ def report(
 
 
 def _report_audit(folder: Path) -> None:
-    from audit.commands.summary import print_summary
+    from audit.commands.run_summary import print_summary
+    from audit.json_tables import read_json
     from audit.report import render_report
     from audit.result import REPORT_FILE, RUN_FILE, AuditResult
-    from audit.storage import read_json
 
     result = AuditResult.read(folder)
     info = read_json(folder / RUN_FILE) if (folder / RUN_FILE).is_file() else None
@@ -50,8 +50,8 @@ def _report_audit(folder: Path) -> None:
 def _report_training(folder: Path) -> None:
     from audit.commands.training_summary import print_training_summary
     from audit.result import REPORT_FILE
-    from audit.training import TrainingHistory
-    from audit.training_report import render_training_report, write_curves
+    from audit.training.history import TrainingHistory
+    from audit.training.report import render_training_report, write_curves
     from clipmodel.atomic_files import replace_file
 
     history = TrainingHistory.read(folder)

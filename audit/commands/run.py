@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audit.commands import terminal
-from audit.commands.output import check_output_folder
-from audit.commands.small_tables import makes_small_tables
+from audit.commands.output_folder import check_output_folder
+from audit.commands.small_table_settings import makes_small_tables
 
 if TYPE_CHECKING:
     from probes.records import Records
-    from probes.schema import Suite
+    from probes.suite.suite import Suite
 
 EPILOG = (
     "Examples:  clip-audit run  ·  "
@@ -47,7 +47,7 @@ def run(
 ) -> None:
     """Audit a model: ask it every question of a suite, and write tables and a report."""
     started, clock = datetime.now(UTC), time.perf_counter()
-    from probes.schema import load_suite
+    from probes.suite.suite import load_suite
 
     questions = load_suite(suite)
     folder = out or Path("runs") / questions.suite
@@ -55,7 +55,7 @@ def run(
     source = data or questions.data
     records = _ask(questions, model=model, data=source, cache=cache, keep_images=images, device=device)
 
-    from audit.commands.summary import print_summary
+    from audit.commands.run_summary import print_summary
     from audit.report import render_report
     from audit.result import REPORT_FILE, AuditResult
 
@@ -86,8 +86,8 @@ def _ask(
     dataset = load_dataset(data)
     from clipmodel.loading import load_model
     from clipmodel.loading.device import usable_device
-    from probes.embeddings import EmbeddingStore
-    from probes.given import given_model
+    from probes.embeddings.embed import EmbeddingStore
+    from probes.embeddings.precomputed import given_model
     from probes.runner import run_suite
 
     loaded = given_model(dataset) or load_model(model, device=usable_device(device))

@@ -34,7 +34,7 @@ def train(
 
     A recipe with a `validation` is measured, one with an `audit` is audited on the way.
     """
-    from audit.commands.train_audit import AuditedRecipe, AuditWatcher
+    from audit.commands.audit_evaluator import AuditedRecipe, AuditWatcher
     from clipmodel.training.recipe import load_recipe
 
     plan = load_recipe(recipe, AuditedRecipe)
@@ -130,16 +130,16 @@ def _duration(seconds: float) -> str:
 
 
 def _skipped(out: Path) -> str:
-    from audit.storage import read_json
-    from audit.training import skipped_words
+    from audit.json_tables import read_json
+    from audit.training.history import skipped_words
     from clipmodel.training.recording.recorders import TRAINING_FILE
 
     return skipped_words(read_json(out / TRAINING_FILE))
 
 
 def _draw_curves(out: Path) -> list[Path]:
-    from audit.training import TrainingHistory
-    from audit.training_report import write_curves
+    from audit.training.history import TrainingHistory
+    from audit.training.report import write_curves
 
     return write_curves(TrainingHistory.read(out), out)
 

@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from audit import formatting as fmt
 from audit.commands.terminal import print_table
-from audit.training import TrainingHistory, skipped_words
+from audit.training.history import TrainingHistory, skipped_words
 
 GAPS_SHOWN = 8
 ACCURACY_COLUMNS = ("probe", "epoch", "n", "accuracy", "95 % interval")

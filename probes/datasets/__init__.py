@@ -8,15 +8,22 @@ from pathlib import Path
 
 from clipmodel.errors import UserError
 from clipmodel.yaml_models import closest
-from probes.datasets import (
-    casual_conversations,
+from probes.datasets import emoji
+from probes.datasets.base import DemographicDataset, UnreadableImageError
+from probes.datasets.cards import DataCard
+from probes.datasets.formats.embeddings import EmbeddedDataset, load_embeddings
+from probes.datasets.formats.folders_and_tars import load_image_folder, load_webdataset
+from probes.datasets.formats.hugging_face import load_hugging_face
+from probes.datasets.formats.predictions import load_predictions
+from probes.datasets.formats.table import TableDataset
+from probes.datasets.published import (
+    casual_conversations_v1,
     casual_conversations_v2,
     celeba,
     congress,
-    emoji,
     facet,
     fairface,
-    geography,
+    geode_dollar_street,
     lfwa,
     miap,
     pata,
@@ -25,13 +32,6 @@ from probes.datasets import (
     utkface,
     visogender,
 )
-from probes.datasets.base import DemographicDataset, UnreadableImageError
-from probes.datasets.cards import DataCard
-from probes.datasets.embedded import EmbeddedDataset, load_embeddings
-from probes.datasets.folder import load_image_folder, load_webdataset
-from probes.datasets.hugging_face import load_hugging_face
-from probes.datasets.predictions import load_predictions
-from probes.datasets.table import TableDataset
 
 __all__ = ["DataCard", "DemographicDataset", "EmbeddedDataset", "UnreadableImageError", "load_dataset"]
 
@@ -56,7 +56,7 @@ AT_PATH: dict[str, Kind] = {
     "ppb": Kind(ppb.load_ppb, ppb.CARD),
     "congress": Kind(congress.load_congress, congress.CARD),
     "casual_conversations_v1": Kind(
-        casual_conversations.load_casual_conversations_v1, casual_conversations.CARD
+        casual_conversations_v1.load_casual_conversations_v1, casual_conversations_v1.CARD
     ),
     "casual_conversations_v2": Kind(
         casual_conversations_v2.load_casual_conversations_v2, casual_conversations_v2.CARD
@@ -64,8 +64,8 @@ AT_PATH: dict[str, Kind] = {
     "visogender": Kind(visogender.load_visogender, visogender.CARD),
     "pata": Kind(pata.load_pata, pata.CARD),
     "social_counterfactuals": Kind(social_counterfactuals.SocialCounterfactuals, social_counterfactuals.CARD),
-    "geode": Kind(geography.load_geode, geography.GEODE),
-    "dollar_street": Kind(geography.load_dollar_street, geography.DOLLAR_STREET),
+    "geode": Kind(geode_dollar_street.load_geode, geode_dollar_street.GEODE),
+    "dollar_street": Kind(geode_dollar_street.load_dollar_street, geode_dollar_street.DOLLAR_STREET),
     "table": Kind(TableDataset, title="CSV, TSV or parquet: a column of paths, a column an attribute"),
     "folder": Kind(load_image_folder, title="folders of images, named by their class"),
     "webdataset": Kind(load_webdataset, title="tar files of KEY.jpg with KEY.json"),

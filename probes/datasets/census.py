@@ -10,8 +10,8 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from clipmodel.yaml_models import closest
-from probes.confounding import PROTECTED, confounding
 from probes.datasets.base import ID, REASON, DemographicDataset, UnreadableImageError
+from probes.planning.confounding import PROTECTED, confounding
 from probes.records import MISSING
 
 READERS = 4  # threads that decode images; Pillow lets go of Python's lock

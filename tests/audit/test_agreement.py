@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from audit import formatting as fmt
 from audit.cli import app
-from audit.commands.summary import print_summary
+from audit.commands.run_summary import print_summary
 from audit.report import render_report
 from audit.result import JSON_TABLES, AuditResult
 from tests.audit.report_fixture import invented_records

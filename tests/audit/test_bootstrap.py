@@ -6,7 +6,7 @@ import pytest
 from fairlearn.metrics import MetricFrame, selection_rate
 from scipy import stats
 
-from audit.bootstrap import (
+from audit.statistics.bootstrap import (
     acceleration,
     bca_interval,
     percentile_interval,

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from audit.calibration import (
+from audit.calibration.coverage import (
     COVERAGE_COLUMNS,
     audit_of,
     failed_gates,
@@ -14,9 +14,9 @@ from audit.calibration import (
     population,
     proportion_coverage,
 )
-from audit.calibration_page import write_page
-from audit.intervals import wilson
-from audit.planted import judge_models, planted_summary
+from audit.calibration.page import write_page
+from audit.calibration.planted_bias import judge_models, planted_summary
+from audit.statistics.intervals import wilson
 from tests.audit.test_planted import trained
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from statsmodels.stats.contingency_tables import StratifiedTable
 
-from audit.clusters import difference_design_effect, rate_design_effect
-from audit.intervals import newcombe, wilson
-from audit.strata import (
+from audit.statistics.design_effects import difference_design_effect, rate_design_effect
+from audit.statistics.intervals import newcombe, wilson
+from audit.statistics.mantel_haenszel import (
     mantel_haenszel_difference,
     mantel_haenszel_p,
     mantel_haenszel_ratio,

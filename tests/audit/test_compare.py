@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from audit.changes import change_table, joint_by_group, paired_table
 from audit.cli import app
-from audit.compare import compare, regression_verdict
-from audit.compare_files import FILES, render_comparison, to_json
-from audit.multiplicity import holm
-from audit.paired import mcnemar_p, newcombe_paired
+from audit.comparison.compare import compare, regression_verdict
+from audit.comparison.files import FILES, render_comparison, to_json
 from audit.result import AuditResult
+from audit.statistics.multiplicity import holm
+from audit.statistics.paired import mcnemar_p, newcombe_paired
+from audit.tables.paired_changes import change_table, joint_by_group, paired_table
 from clipmodel.errors import UserError
 from probes.records import Records, empty_counts
 from tests.audit.naive import manifest_of

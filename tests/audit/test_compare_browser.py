@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from audit.compare import compare
-from audit.compare_files import render_comparison
+from audit.comparison.compare import compare
+from audit.comparison.files import render_comparison
 from tests.audit.test_compare import drawn
 from tests.audit.test_report_browser import SERIOUS, VIEWS, _open, browser, opened_quietly
 

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.confirmation import CONFIRMATION_COLUMNS, with_confirmation
-from audit.disparity import gap_table
-from audit.findings import finding_table
-from audit.multiplicity import holm
+from audit.conclusions.confirmation import CONFIRMATION_COLUMNS, with_confirmation
+from audit.conclusions.findings import finding_table
 from audit.result import AuditResult
-from audit.significance import two_sided_p
+from audit.statistics.multiplicity import holm
+from audit.statistics.tests_of_proportions import two_sided_p
+from audit.tables.rates import gap_table
 from tests.audit.naive import ATTRIBUTES, draw_images, manifest_of, naive_counts, probe_entry, records_of
 
 MANIFEST = manifest_of(probe_entry())

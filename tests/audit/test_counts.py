@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.counts import (
+from audit.tables.group_counts import (
     SharedCounts,
     correct_counts,
     joined_truths,

@@ -6,12 +6,12 @@ import pytest
 from fairlearn.metrics import MetricFrame, count
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
-from audit.disparity import accuracy_table, gap_table, rate_table
-from audit.intervals import adjusted_wilson, katz, koopman, newcombe
-from audit.multiplicity import holm
-from audit.power import smallest_detectable_gap
-from audit.references import THE_REST
-from audit.significance import two_sided_p
+from audit.statistics.intervals import adjusted_wilson, katz, koopman, newcombe
+from audit.statistics.multiplicity import holm
+from audit.statistics.power import smallest_detectable_gap
+from audit.statistics.tests_of_proportions import two_sided_p
+from audit.tables.rates import accuracy_table, gap_table, rate_table
+from audit.tables.reference_groups import THE_REST
 from probes.records import MISSING, empty_counts
 from tests.audit.naive import ATTRIBUTES, draw_images, manifest_of, naive_counts, probe_entry, with_holes
 

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from audit.exact import exact_difference, exact_ratio
-from audit.intervals import newcombe
+from audit.statistics.exact_intervals import exact_difference, exact_ratio
+from audit.statistics.intervals import newcombe
 
 HARD = np.array([1e-4, 0.002, 0.03, 0.2, 0.5, 0.8, 0.97, 0.9995])
 

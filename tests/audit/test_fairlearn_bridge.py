@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.exact import exact_difference
 from audit.fairlearn_bridge import audit_of_predictions, equalized_odds, metric_frame, metric_frame_inputs
 from audit.result import AuditResult
+from audit.statistics.exact_intervals import exact_difference
 from clipmodel.errors import UserError
 from tests.audit.naive import draw_images, records_of, with_holes
 

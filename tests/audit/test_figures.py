@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from audit import figures
+from audit.figures.svg import LIGHT, ROLES, for_page
 from audit.result import AuditResult
-from audit.svg import LIGHT, ROLES, for_page
 from tests.audit.report_fixture import THRESHOLDS, invented_result
 
 SVG = "{http://www.w3.org/2000/svg}"

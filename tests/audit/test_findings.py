@@ -7,10 +7,16 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from audit.disparity import gap_table
-from audit.findings import FAMILY, FINDING_COLUMNS, distinct_contrasts, finding_table, omnibus_table
-from audit.multiplicity import holm
-from audit.noise import gap_behind_noise
+from audit.conclusions.findings import (
+    FAMILY,
+    FINDING_COLUMNS,
+    distinct_contrasts,
+    finding_table,
+    omnibus_table,
+)
+from audit.statistics.label_noise import gap_behind_noise
+from audit.statistics.multiplicity import holm
+from audit.tables.rates import gap_table
 from probes.records import EVENT_COLUMNS, KEYS
 from tests.audit.naive import ATTRIBUTES, draw_images, manifest_of, naive_counts, probe_entry
 

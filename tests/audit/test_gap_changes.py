@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit import gap_changes
-from audit.counts import JOINT, SPECIFICATION
-from audit.gap_changes import GAP_CHANGE_COLUMNS, gap_change_table
-from audit.matched import Matched
-from audit.paired import newcombe_paired
-from audit.references import THE_OVERALL, THE_REST
+from audit.comparison import gap_changes
+from audit.comparison.gap_changes import GAP_CHANGE_COLUMNS, gap_change_table
+from audit.comparison.matched_images import Matched
+from audit.statistics.paired import newcombe_paired
+from audit.tables.group_counts import JOINT, SPECIFICATION
+from audit.tables.reference_groups import THE_OVERALL, THE_REST
 from tests.audit.naive import manifest_of
 from tests.audit.outcomes import probe_of
 

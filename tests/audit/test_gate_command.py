@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from audit.cli import app
-from audit.junit import junit_xml
+from audit.conclusions.junit import junit_xml
 from audit.result import AuditResult
 from tests.audit.naive import draw_images, records_of
 

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.disparity import accuracy_table, gap_table, rate_table
-from audit.exact import exact_difference, exact_ratio
-from audit.gates import GATE_COLUMNS, gate_table, overall_verdict
-from audit.intervals import clopper_pearson
+from audit.conclusions.gates import GATE_COLUMNS, gate_table, overall_verdict
+from audit.statistics.exact_intervals import exact_difference, exact_ratio
+from audit.statistics.intervals import clopper_pearson
+from audit.tables.rates import accuracy_table, gap_table, rate_table
 from clipmodel.errors import UserError
 from tests.audit.naive import ATTRIBUTES, manifest_of, naive_counts, probe_entry
 

@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.clusters import difference_design_effect, rate_design_effect
-from audit.composition import composition_table
-from audit.controlled import controlled_table
-from audit.disparity import accuracy_table, gap_table, rate_table
-from audit.intervals import adjusted_wilson, newcombe
-from audit.shrinkage import shrunken_rates
-from audit.spread import variation_table
-from audit.strata import mantel_haenszel_difference, mantel_haenszel_p
+from audit.statistics.design_effects import difference_design_effect, rate_design_effect
+from audit.statistics.intervals import adjusted_wilson, newcombe
+from audit.statistics.mantel_haenszel import mantel_haenszel_difference, mantel_haenszel_p
+from audit.statistics.shrinkage import shrunken_rates
+from audit.tables.between_group_variation import variation_table
+from audit.tables.composition import composition_table
+from audit.tables.controlled_gaps import controlled_table
+from audit.tables.rates import accuracy_table, gap_table, rate_table
 from probes.records import MISSING
 from tests.audit.naive import ATTRIBUTES, draw_images, manifest_of, naive_counts, probe_entry, with_holes
 

@@ -13,7 +13,15 @@ from statsmodels.stats.proportion import (
     score_test_proportions_2indep,
 )
 
-from audit.intervals import adjusted_wilson, clopper_pearson, katz, koopman, newcombe, normal_quantile, wilson
+from audit.statistics.intervals import (
+    adjusted_wilson,
+    clopper_pearson,
+    katz,
+    koopman,
+    newcombe,
+    normal_quantile,
+    wilson,
+)
 
 COUNTS = np.array([0, 1, 2, 5, 20, 20, 1, 3, 499, 0])
 SIZES = np.array([1, 1, 3, 20, 20, 200, 1000, 7, 1000, 10_000])

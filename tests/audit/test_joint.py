@@ -6,7 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.joint import Images, asked_order, cluster_covariance, curve_p, difference_covariance, joint_counts
+from audit.statistics.specification_curve_test import (
+    Images,
+    asked_order,
+    cluster_covariance,
+    curve_p,
+    difference_covariance,
+    joint_counts,
+)
 from tests.audit.outcomes import ASKED, outcome_rows
 
 BITS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])

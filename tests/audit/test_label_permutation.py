@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from audit.joint import Images, curve_p
-from audit.label_permutation import Exchangeable, permuted_labels, permuted_sums
+from audit.statistics.clustered_permutation import Exchangeable, permuted_labels, permuted_sums
+from audit.statistics.specification_curve_test import Images, curve_p
 
 
 def persons(n: int, *, seed: int, photos: int = 4) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from audit.figures import measure_forest
-from audit.page.measures import (
+from audit.report.sections.measures import (
     ROWS_LISTED,
     interval_text,
     item_name,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from audit.noise import gap_behind_noise, wrong_labels, wrong_truths
+from audit.statistics.label_noise import gap_behind_noise, wrong_labels, wrong_truths
 
 
 def test_wrong_labels_by_hand() -> None:

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 
-from audit.intervals import newcombe
-from audit.paired import mcnemar_p, newcombe_paired
+from audit.statistics.intervals import newcombe
+from audit.statistics.paired import mcnemar_p, newcombe_paired
 
 CHANGES = [(0, 0), (1, 0), (5, 5), (3, 9), (12, 2), (40, 71)]
 

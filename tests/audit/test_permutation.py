@@ -5,9 +5,14 @@ import pytest
 from scipy import stats
 from statsmodels.stats.contingency_tables import cochrans_q
 
-from audit.multiplicity import holm, max_t
-from audit.permutation import joint_counts, permuted_counts, rest_z
-from audit.significance import cochran_q_p, homogeneity_p, permutation_homogeneity_p, score_p
+from audit.statistics.multiplicity import holm, max_t
+from audit.statistics.permutation import joint_counts, permuted_counts, rest_z
+from audit.statistics.tests_of_proportions import (
+    cochran_q_p,
+    homogeneity_p,
+    permutation_homogeneity_p,
+    score_p,
+)
 
 
 def dependent_answers(n: int, *, prompts: int, seed: int, gap: float = 0.0) -> tuple[np.ndarray, np.ndarray]:

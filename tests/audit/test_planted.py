@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from audit.planted import detectable_change, judge_models, panel_contrasts, planted_summary
+from audit.calibration.planted_bias import detectable_change, judge_models, panel_contrasts, planted_summary
 
 GROUPS = [f"g{i}" for i in range(8)]
 

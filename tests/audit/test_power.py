@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from audit.power import cautious_rate, smallest_detectable_gap
+from audit.statistics.power import cautious_rate, smallest_detectable_gap
 
 
 @pytest.mark.parametrize(("n", "expected"), [(100, 0.159), (780, 0.057)])

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from audit.page.published import published_section
-from audit.published import published_table
+from audit.report.sections.published import published_section
 from audit.result import AuditResult
+from audit.tables.published_figures import published_table
 
 from .report_fixture import invented_result
 

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.contrasts import contrast_estimates
-from audit.disparity import gap_table
-from audit.intervals import newcombe
-from audit.multiplicity import holm
-from audit.references import BEST_NOTE, THE_OVERALL, THE_REST
-from audit.significance import two_sided_p
+from audit.statistics.intervals import newcombe
+from audit.statistics.multiplicity import holm
+from audit.statistics.tests_of_proportions import two_sided_p
+from audit.tables.gaps import contrast_estimates
+from audit.tables.rates import gap_table
+from audit.tables.reference_groups import BEST_NOTE, THE_OVERALL, THE_REST
 from tests.audit.naive import ATTRIBUTES, draw_images, manifest_of, naive_counts, probe_entry
 
 IMAGES = draw_images(900, seed=11, extra={"dark": 0.25, "medium": 0.1})

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from audit import formatting as fmt
-from audit.page.verdict import verdict
 from audit.report import render_report, tables_as_json
+from audit.report.sections.verdict_and_summary import verdict
 from audit.result import AuditResult
 from probes.records import Records
 from tests.audit.report_fixture import invented_records, invented_result, six_digits

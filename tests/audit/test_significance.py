@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from audit.significance import fisher_p, homogeneity_p, least_expected, score_p, two_sided_p
+from audit.statistics.tests_of_proportions import (
+    fisher_p,
+    homogeneity_p,
+    least_expected,
+    score_p,
+    two_sided_p,
+)
 
 
 def tables(largest: int, *, size: int, seed: int) -> tuple[np.ndarray, ...]:

@@ -4,10 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.disparity import gap_table
-from audit.multiplicity import holm
-from audit.specification import GAP, NO_OUTCOMES, ONE_WAY, SPECIFICATION_COLUMNS, specification_table
-from audit.variance import PARTS
+from audit.statistics.multiplicity import holm
+from audit.statistics.specification_variance import PARTS
+from audit.tables.rates import gap_table
+from audit.tables.specification_curves import (
+    GAP,
+    NO_OUTCOMES,
+    ONE_WAY,
+    SPECIFICATION_COLUMNS,
+    specification_table,
+)
 from tests.audit.naive import manifest_of
 from tests.audit.outcomes import counts_of, outcome_rows, probe_of
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.storage import dump, read_json, table_rows
+from audit.json_tables import dump, read_json, table_rows
 from clipmodel.errors import UserError
 
 

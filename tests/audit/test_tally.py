@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from audit import tally as module
-from audit.tally import tally
+from benchmarks import tally as module
+from benchmarks.tally import tally
 
 
 def test_counts_are_those_of_plain_masks_whatever_the_chunks(monkeypatch) -> None:

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from audit.result import AuditResult
-from audit.training import (
+from audit.training.history import (
     TrainingHistory,
     audits_in,
     drop_audits,
@@ -19,7 +19,7 @@ from audit.training import (
     skipped_words,
     write_audit,
 )
-from audit.training_report import render_training_report, write_curves
+from audit.training.report import render_training_report, write_curves
 from clipmodel.errors import UserError
 from tests.audit.report_fixture import invented_result
 from tests.audit.training_fixture import write_run

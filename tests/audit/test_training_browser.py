@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from audit.training import TrainingHistory
-from audit.training_report import render_training_report
+from audit.training.history import TrainingHistory
+from audit.training.report import render_training_report
 from tests.audit.report_fixture import invented_result
 from tests.audit.test_report_browser import SERIOUS, VIEWS, _open, browser, opened_quietly
 from tests.audit.training_fixture import write_run

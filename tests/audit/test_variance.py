@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.variance import PARTS, factor_bases, variance_parts
+from audit.statistics.specification_variance import PARTS, factor_bases, variance_parts
 
 CROSSED = pd.DataFrame(
     list(itertools.product(["default", "with_child"], ["plain", "photo", "art"], [0.1, 0.5])),

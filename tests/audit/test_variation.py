@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from audit.shrinkage import shrunken_rates
-from audit.variation import between_group_interval, between_group_variance
+from audit.statistics.between_group_variance import between_group_interval, between_group_variance
+from audit.statistics.shrinkage import shrunken_rates
 
 SIZES = np.array([30, 60, 100, 300])
 

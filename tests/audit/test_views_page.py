@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from audit import formatting as fmt
-from audit.page.parts import IMAGE_ATTRIBUTES
-from audit.page.views import View, views_section
 from audit.report import render_report
+from audit.report.components import IMAGE_ATTRIBUTES
+from audit.report.sections.other_group_tables import View, views_section
 from audit.result import AuditResult
 from tests.audit.report_fixture import invented_records, invented_result
 

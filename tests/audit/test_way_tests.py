@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from statsmodels.stats.contingency_tables import cochrans_q
 
-from audit.changes import paired_table
-from audit.clusters import change_design_effect
-from audit.significance import permutation_homogeneity_p
-from audit.spread import variation_table
-from audit.way_tests import way_test_table
+from audit.statistics.design_effects import change_design_effect
+from audit.statistics.tests_of_proportions import permutation_homogeneity_p
+from audit.tables.between_group_variation import variation_table
+from audit.tables.paired_changes import paired_table
+from audit.tables.way_tests import way_test_table
 from tests.audit.naive import manifest_of
 from tests.audit.outcomes import counts_of, outcome_rows, probe_of
 

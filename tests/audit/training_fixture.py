@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from audit.result import AuditResult
-from audit.training import write_audit
+from audit.training.history import write_audit
 
 THINNED = {"where": {"occupation": ["judge"]}, "strength": 0.5, "seed": 0, "matched": 8, "left_out": 4}
 

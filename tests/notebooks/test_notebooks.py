@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from audit.compare import compare
+from audit.comparison.compare import compare
 from audit.result import AuditResult
 from tests.audit.report_fixture import invented_result
 

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from probes.embeddings import EmbeddingStore
+from probes.embeddings.embed import EmbeddingStore
 
 
 class FakeModel:

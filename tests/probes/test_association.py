@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from probes.association import differential_association, sc_weat, two_groups, weat
+from probes.metrics.weat import differential_association, sc_weat, two_groups, weat
 
 
 def cosine(u: np.ndarray, v: np.ndarray) -> float:

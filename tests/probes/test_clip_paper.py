@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from probes.datasets.ages import AGE_BANDS
-from probes.datasets.fairface import RACES, load_fairface
-from probes.embeddings import EmbeddingStore
-from probes.planning import plan
-from probes.published import Figures, load_figures
+from probes.datasets.fairface_age_bands import AGE_BANDS
+from probes.datasets.published.fairface import RACES, load_fairface
+from probes.embeddings.embed import EmbeddingStore
+from probes.planning.plan import plan
 from probes.records import validate
 from probes.runner import run_suite
-from probes.schema import Suite, load_suite
+from probes.suite.published_figures import Figures, load_figures
+from probes.suite.suite import Suite, load_suite
 
 from .conftest import FakeModel, png
 

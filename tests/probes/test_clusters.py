@@ -8,10 +8,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from probes.association import two_groups
-from probes.clusters import ClusteredGroups, numbered
-from probes.contrastive import association_test
-from probes.ranking import counts_at, relabelled_counts, top_weights, two_sided
+from probes.metrics.c_asc import association_test
+from probes.metrics.clusters import ClusteredGroups, numbered
+from probes.metrics.ranking import counts_at, relabelled_counts, top_weights, two_sided
+from probes.metrics.weat import two_groups
 
 
 def people(rng: np.random.Generator, *, n_clusters: int = 24, size: int = 6) -> tuple[np.ndarray, np.ndarray]:

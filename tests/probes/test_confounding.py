@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from probes.confounding import confounding
+from probes.planning.confounding import confounding
 
 
 def people(**cells: int) -> pd.DataFrame:

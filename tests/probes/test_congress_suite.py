@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from probes.datasets.congress import load_congress
-from probes.embeddings import EmbeddingStore
+from probes.datasets.published.congress import load_congress
+from probes.embeddings.embed import EmbeddingStore
 from probes.records import validate
 from probes.runner import run_suite
-from probes.schema import load_suite
+from probes.suite.suite import load_suite
 
 from .conftest import FakeModel, png
 

@@ -9,8 +9,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from probes.association import sc_weat
-from probes.contrastive import adjust_bh, association_test, contrastive_scores
+from probes.metrics.c_asc import adjust_bh, association_test, contrastive_scores
+from probes.metrics.weat import sc_weat
 
 
 def cosine(u: np.ndarray, v: np.ndarray) -> float:

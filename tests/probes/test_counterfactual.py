@@ -8,8 +8,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from probes.counterfactual import counterfactual_pairs, flip_rate, flips, marked, set_codes, turns
-from probes.proportions import wilson
+from probes.metrics.counterfactual import counterfactual_pairs, flip_rate, flips, marked, set_codes, turns
+from probes.metrics.proportions import wilson
 
 
 def naive_flip_rate(sets: list[int], values: list[int], predictions: list[str]) -> float:

@@ -7,9 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from clipmodel.errors import UserError
-from probes.designs import AutoDesign
-from probes.label_sets import LabelSet
-from probes.schema import Suite, load_suite
+from probes.suite.automatic_designs import AutoDesign
+from probes.suite.label_sets import LabelSet
+from probes.suite.suite import Suite, load_suite
 
 LABELS = LabelSet.model_validate(
     {

@@ -16,9 +16,9 @@ import pytest
 from torch import Tensor
 
 from clipmodel.errors import UserError
-from probes import embeddings, shards
-from probes.datasets.table import TableDataset
-from probes.embeddings import EmbeddingStore, cache_folder, embed_dataset, embed_texts, image_space
+from probes.datasets.formats.table import TableDataset
+from probes.embeddings import embed, shard_files
+from probes.embeddings.embed import EmbeddingStore, cache_folder, embed_dataset, embed_texts, image_space
 
 from .conftest import FakeModel
 
@@ -35,8 +35,8 @@ def dataset(write_table: Callable[[pd.DataFrame], Path]) -> TableDataset:
 
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embeddings, "BATCH_IMAGES", 3)
-    monkeypatch.setattr(embeddings, "BATCHES_PER_SHARD", 1)
+    monkeypatch.setattr(embed, "BATCH_IMAGES", 3)
+    monkeypatch.setattr(embed, "BATCHES_PER_SHARD", 1)
 
 
 def sha(text: str) -> str:
@@ -125,7 +125,7 @@ def test_a_half_written_shard_is_never_read(store: EmbeddingStore, monkeypatch: 
     def fail(descriptor: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(shards.os, "fsync", fail)
+    monkeypatch.setattr(shard_files.os, "fsync", fail)
     with pytest.raises(KeyboardInterrupt):
         store.add("space", [sha("x")], np.ones((1, 3), np.float32))
     assert not store.fetch("space", [sha("x")], dim=3)[1].any()
@@ -166,17 +166,18 @@ def test_two_processes_write_at_once(store: EmbeddingStore, dataset: TableDatase
     assert [process.exitcode for process in processes] == [0, 0]
     result = embed_dataset(FakeModel(), dataset, range(12), store=store)
     assert (result.n_new, len(result.rows)) == (0, 12)
-    assert not list(store.root.rglob(f"{shards.UNFINISHED}*"))
+    assert not list(store.root.rglob(f"{shard_files.UNFINISHED}*"))
 
 
 def test_what_a_killed_run_left_is_removed_after_a_day(store: EmbeddingStore) -> None:
     store.add("space", [sha("a")], np.ones((1, 2), np.float32))
     folder = next(store.root.rglob("*.npz")).parent
-    for name, age in (("old", 2 * shards.STALE_SECONDS), ("new", 0)):
-        (folder / f"{shards.UNFINISHED}{name}").mkdir()
-        os.utime(folder / f"{shards.UNFINISHED}{name}", (time.time() - age,) * 2)
+    for name, age in (("old", 2 * shard_files.STALE_SECONDS), ("new", 0)):
+        (folder / f"{shard_files.UNFINISHED}{name}").mkdir()
+        os.utime(folder / f"{shard_files.UNFINISHED}{name}", (time.time() - age,) * 2)
     store.add("space", [sha("b")], np.ones((1, 2), np.float32))
-    assert [path.name for path in folder.glob(f"{shards.UNFINISHED}*")] == [f"{shards.UNFINISHED}new"]
+    left = [path.name for path in folder.glob(f"{shard_files.UNFINISHED}*")]
+    assert left == [f"{shard_files.UNFINISHED}new"]
 
 
 def test_slices_are_read_from_where_they_lie(store: EmbeddingStore) -> None:
@@ -246,7 +247,7 @@ def test_the_cache_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("CLIP_AUDIT_CACHE", str(tmp_path / "mine"))
     assert cache_folder() == tmp_path / "mine"
     monkeypatch.delenv("CLIP_AUDIT_CACHE")
-    monkeypatch.setattr(embeddings.sys, "platform", "linux")
+    monkeypatch.setattr(embed.sys, "platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cache_folder() == tmp_path / "clip-audit"
 

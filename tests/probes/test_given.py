@@ -11,12 +11,12 @@ import pytest
 
 from clipmodel.errors import UserError
 from probes.datasets import EmbeddedDataset, load_dataset
-from probes.embeddings import EmbeddingStore, embed_dataset, embed_texts
-from probes.given import AS_GIVEN, GivenModel, given_model
-from probes.planning import plan
+from probes.embeddings.embed import EmbeddingStore, embed_dataset, embed_texts
+from probes.embeddings.precomputed import AS_GIVEN, GivenModel, given_model
+from probes.planning.plan import plan
 from probes.records import Records, validate
 from probes.runner import run_suite
-from probes.schema import Suite
+from probes.suite.suite import Suite
 
 from .conftest import FakeModel
 from .test_runner import ROWS, SUITE

@@ -7,8 +7,15 @@ import math
 import numpy as np
 import pytest
 
-from probes.groupwise import buckets, conditionals, group_rates, resolution, top_k_hits, worst_group
-from probes.proportions import newcombe, wilson
+from probes.metrics.group_accuracy import (
+    buckets,
+    conditionals,
+    group_rates,
+    resolution,
+    top_k_hits,
+    worst_group,
+)
+from probes.metrics.proportions import newcombe, wilson
 
 
 @pytest.mark.parametrize("k", [1, 3, 5])

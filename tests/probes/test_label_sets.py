@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from probes.label_sets import DesignEdit, LabelClass, LabelSet, article
-from probes.templates import TemplateFile, render
+from probes.suite.label_sets import DesignEdit, LabelClass, LabelSet, article
+from probes.suite.templates import TemplateFile, render
 
 
 def label_set(**sets: list) -> LabelSet:

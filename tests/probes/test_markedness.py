@@ -14,12 +14,12 @@ import pytest
 
 from audit.result import AuditResult
 from clipmodel.errors import UserError
-from probes.datasets.table import TableDataset
-from probes.embeddings import EmbeddingStore
-from probes.planning import plan
+from probes.datasets.formats.table import TableDataset
+from probes.embeddings.embed import EmbeddingStore
+from probes.planning.plan import plan
 from probes.records import Records, empty_table, validate
 from probes.runner import run_suite
-from probes.schema import Suite, load_suite, suite_json_schema
+from probes.suite.suite import Suite, load_suite, suite_json_schema
 
 from .conftest import FakeModel
 

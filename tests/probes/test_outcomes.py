@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 
 from clipmodel.errors import UserError
-from probes.datasets.table import TableDataset
-from probes.decisions import Confirmation
-from probes.embeddings import EmbeddingStore
-from probes.outcomes import OutcomeLog, digests
+from probes.datasets.formats.table import TableDataset
+from probes.embeddings.embed import EmbeddingStore
 from probes.records import Records, validate
 from probes.runner import run_suite
-from probes.schema import Suite
+from probes.scoring.outcome_patterns import OutcomeLog, digests
+from probes.suite.gates import Confirmation
+from probes.suite.suite import Suite
 
 from .conftest import FakeModel
 from .test_runner import ROWS, SUITE, pick
@@ -84,7 +84,7 @@ def test_a_log_in_chunks_is_the_log_of_all() -> None:
 
 
 def test_too_many_letters_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("probes.outcomes.MOST_LETTERS", 17)
+    monkeypatch.setattr("probes.scoring.outcome_patterns.MOST_LETTERS", 17)
     log = OutcomeLog(9, keys=[("a", "plain")], thresholds={"top_k": [1.0, 2.0]}, outcomes=["x"])
     log.add(0, 0, {"top_k": np.ones((1, 2, 9), bool)})
     assert log.tables(pd.DataFrame({"image_id": range(9), "cluster": range(9)}), probe="p") == []

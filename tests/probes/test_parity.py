@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from probes.parity import association_bias
-from probes.proportions import newcombe
+from probes.metrics.association_bias import association_bias
+from probes.metrics.proportions import newcombe
 
 
 def naive_bias(given: np.ndarray, is_first: np.ndarray) -> float:

@@ -8,7 +8,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from probes.ranking import (
+from probes.metrics.ranking import (
     bias_at,
     counts_at,
     is_constant,

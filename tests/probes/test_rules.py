@@ -4,8 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from probes.class_cuts import STEP, class_cuts, edges_of_bins
-from probes.rules import CALIBRATED, PROBABILITY, TOP_K, Buckets, Cuts, first_greatest, ranks
+from probes.scoring.assignment_rules import (
+    CALIBRATED,
+    PROBABILITY,
+    TOP_K,
+    Buckets,
+    Cuts,
+    first_greatest,
+    ranks,
+)
+from probes.scoring.calibrated_thresholds import STEP, class_cuts, edges_of_bins
 
 CPU = torch.device("cpu")
 

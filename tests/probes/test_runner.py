@@ -15,12 +15,12 @@ import pytest
 from audit.result import AuditResult
 from clipmodel.errors import UserError
 from probes.datasets import load_dataset
-from probes.datasets.table import TableDataset
-from probes.embeddings import EmbeddingStore
-from probes.planning import plan
+from probes.datasets.formats.table import TableDataset
+from probes.embeddings.embed import EmbeddingStore
+from probes.planning.plan import plan
 from probes.records import KEYS, Records, validate
 from probes.runner import run_suite
-from probes.schema import Suite, load_suite
+from probes.suite.suite import Suite, load_suite
 
 from .conftest import FakeModel
 

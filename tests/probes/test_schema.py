@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from clipmodel.errors import UserError
-from probes.classification import Outcome
-from probes.probe_base import Exclusion
-from probes.schema import Suite, load_label_set, load_suite, shipped, suite_json_schema
+from probes.suite.classification_probe import Outcome
+from probes.suite.probe_base import Exclusion
+from probes.suite.suite import Suite, load_label_set, load_suite, shipped, suite_json_schema
 
 SUITE = """\
 suite: small

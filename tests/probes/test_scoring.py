@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from probes.classification import MISCLASSIFIED
-from probes.counting import Counts
-from probes.rules import ARGMAX, CALIBRATED, COSINE, PROBABILITY, TOP_K, Cuts
-from probes.scoring import Head, Question, Specification, ensemble, score, score_images
+from probes.scoring.assignment_rules import ARGMAX, CALIBRATED, COSINE, PROBABILITY, TOP_K, Cuts
+from probes.scoring.count_accumulator import Counts
+from probes.scoring.engine import Head, Question, Specification, ensemble, score, score_images
+from probes.suite.classification_probe import MISCLASSIFIED
 
 NAMED = (0.1, 0.5)
 CURVE = tuple(i / 10 for i in range(11))

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from clipmodel.errors import UserError
-from probes.classification import Probe
 from probes.datasets.base import DemographicDataset
 from probes.datasets.cards import DataCard
-from probes.label_sets import LabelSet
-from probes.selection import Selection, select, where_text
+from probes.planning.image_selection import Selection, select, where_text
+from probes.suite.classification_probe import Probe
+from probes.suite.label_sets import LabelSet
 
 CARD = DataCard(
     name="small", title="Small", version="1", licence="MIT", consent="none needed",

@@ -15,12 +15,12 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from audit.fairlearn_bridge import metric_frame, metric_frame_inputs
 from audit.result import AuditResult
 from clipmodel.errors import UserError
-from probes.datasets.table import TableDataset
-from probes.embeddings import EmbeddingStore
-from probes.label_sets import LabelSet
-from probes.planning import plan
+from probes.datasets.formats.table import TableDataset
+from probes.embeddings.embed import EmbeddingStore
+from probes.planning.plan import plan
 from probes.runner import run_suite
-from probes.schema import Suite, suite_json_schema
+from probes.suite.label_sets import LabelSet
+from probes.suite.suite import Suite, suite_json_schema
 
 from .conftest import FakeModel
 

@@ -10,15 +10,15 @@ import pytest
 import yaml
 
 from clipmodel.errors import UserError
-from probes.datasets.fairface import load_fairface
-from probes.embeddings import EmbeddingStore
-from probes.label_sets import article, is_harm
-from probes.planning import plan
-from probes.published import load_figures, shipped_figures
+from probes.datasets.published.fairface import load_fairface
+from probes.embeddings.embed import EmbeddingStore
+from probes.planning.plan import plan
 from probes.runner import run_suite
-from probes.schema import Suite, load_label_set, load_suite, shipped
-from probes.templates import render
-from probes.words import WordList, load_words, shipped_words
+from probes.suite.label_sets import article, is_harm
+from probes.suite.published_figures import load_figures, shipped_figures
+from probes.suite.suite import Suite, load_label_set, load_suite, shipped
+from probes.suite.templates import render
+from probes.suite.word_lists import WordList, load_words, shipped_words
 
 from .conftest import FakeModel
 from .test_clip_paper import faces

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from probes.label_sets import LabelClass
-from probes.schema import Suite
-from probes.templates import Template, render
+from probes.suite.label_sets import LabelClass
+from probes.suite.suite import Suite
+from probes.suite.templates import Template, render
 
 MOODS = {
     "texts": ["a photo of {a} {mood} {label}", "{a} {mood} {label} {place}"],

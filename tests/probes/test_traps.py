@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 from clipmodel.errors import UserError
-from probes.datasets.table import TableDataset
-from probes.label_sets import DesignEdit
-from probes.planning import plan
-from probes.schema import Suite, load_label_set, suite_json_schema
-from probes.templates import render
+from probes.datasets.formats.table import TableDataset
+from probes.planning.plan import plan
+from probes.suite.label_sets import DesignEdit
+from probes.suite.suite import Suite, load_label_set, suite_json_schema
+from probes.suite.templates import render
 
 FIVE_RACES = ["White", "Black", "Asian", "Indian", "Others"]
 

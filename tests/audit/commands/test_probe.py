@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from audit.commands.kind_text import KINDS, TRUTH_KINDS
-from probes.schema import load_suite
+from audit.commands.new_suite.measures import KINDS, TRUTH_KINDS
+from probes.suite.suite import load_suite
 from tests.audit.commands.conftest import SUITE, Invoke
 
 

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from audit import AuditResult
-from audit.commands.summary import print_summary
+from audit.commands.run_summary import print_summary
 from tests.audit.report_fixture import invented_result
 
 # The groups of the invented audit that are of people, not of pictures.

@@ -16,7 +16,7 @@ from PIL import Image
 from rich.console import Console
 
 from audit.commands.train import Progress, _duration
-from audit.training import audits_in
+from audit.training.history import audits_in
 from clipmodel.training.callbacks import StepReport
 from tests.audit.commands.conftest import COLOURS, Invoke
 from tests.clipmodel.training.conftest import RECIPE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from probes.datasets.ages import AGE_BANDS, age_band
+from probes.datasets.fairface_age_bands import AGE_BANDS, age_band
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from clipmodel.errors import UserError
-from probes.datasets.casual_conversations_v2 import load_casual_conversations_v2
+from probes.datasets.published.casual_conversations_v2 import load_casual_conversations_v2
 
 from .conftest import WriteImages
 

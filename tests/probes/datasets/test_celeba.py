@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clipmodel.errors import UserError
-from probes.datasets.celeba import load_celeba
+from probes.datasets.published.celeba import load_celeba
 
 from .conftest import WriteImages
 

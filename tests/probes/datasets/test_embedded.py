@@ -13,7 +13,7 @@ import pytest
 
 from clipmodel.errors import UserError
 from probes.datasets import UnreadableImageError, load_dataset
-from probes.datasets.embedded import EmbeddedDataset, load_embeddings
+from probes.datasets.formats.embeddings import EmbeddedDataset, load_embeddings
 
 ARRAYS: dict[str, Any] = {
     "image": np.array([[1, 0], [0, 2], [0, 0], [np.nan, 1]], np.float32),

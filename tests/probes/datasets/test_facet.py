@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from clipmodel.errors import UserError
-from probes.datasets.facet import COLUMNS, load_facet
+from probes.datasets.published.facet import COLUMNS, load_facet
 
 from .conftest import WriteImages
 

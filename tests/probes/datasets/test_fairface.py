@@ -9,7 +9,7 @@ import pytest
 
 from clipmodel.errors import UserError
 from probes.datasets import DemographicDataset, load_dataset
-from probes.datasets.fairface import load_fairface
+from probes.datasets.published.fairface import load_fairface
 
 from .conftest import WriteImages
 

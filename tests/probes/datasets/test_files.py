@@ -10,7 +10,7 @@ import pytest
 from clipmodel.errors import UserError
 from probes.datasets import UnreadableImageError
 from probes.datasets.cards import DataCard
-from probes.datasets.files import Box, FileDataset, checked_values, find, read_annotations
+from probes.datasets.file_dataset import Box, FileDataset, checked_values, find, read_annotations
 
 from .conftest import WriteImages
 

@@ -11,7 +11,7 @@ import pytest
 
 from clipmodel.errors import UserError
 from probes.datasets import load_dataset
-from probes.datasets.folder import load_image_folder, load_webdataset
+from probes.datasets.formats.folders_and_tars import load_image_folder, load_webdataset
 
 from .conftest import WriteImages, noise
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clipmodel.errors import UserError
-from probes.datasets.geography import load_dollar_street, load_geode
+from probes.datasets.published.geode_dollar_street import load_dollar_street, load_geode
 
 from .conftest import WriteImages
 

@@ -11,7 +11,7 @@ import pytest
 
 from clipmodel.errors import UserError
 from probes.datasets import UnreadableImageError, load_dataset
-from probes.datasets.hugging_face import load_hugging_face
+from probes.datasets.formats.hugging_face import load_hugging_face
 
 from .conftest import WriteImages, noise
 

@@ -10,8 +10,8 @@ import pytest
 from scipy.io import savemat
 
 from clipmodel.errors import UserError
-from probes.datasets.lfwa import load_lfwa
-from probes.datasets.matlab import read_matlab
+from probes.datasets.formats.matlab import read_matlab
+from probes.datasets.published.lfwa import load_lfwa
 
 from .conftest import WriteImages
 

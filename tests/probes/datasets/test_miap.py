@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clipmodel.errors import UserError
-from probes.datasets.miap import load_miap
+from probes.datasets.published.miap import load_miap
 
 from .conftest import WriteImages
 

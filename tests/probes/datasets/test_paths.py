@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from probes.datasets.paths import find_images, first_outside
+from probes.datasets.image_paths import find_images, first_outside
 
 from .conftest import WriteImages
 

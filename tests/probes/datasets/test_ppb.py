@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clipmodel.errors import UserError
-from probes.datasets.ppb import load_ppb
+from probes.datasets.published.ppb import load_ppb
 
 from .conftest import WriteImages
 

@@ -9,8 +9,8 @@ import pytest
 
 from clipmodel.errors import UserError
 from probes.datasets import load_dataset
-from probes.datasets.predictions import load_predictions
-from probes.scoring import Head
+from probes.datasets.formats.predictions import load_predictions
+from probes.scoring.engine import Head
 
 
 def write(folder: Path, text: str) -> Path:

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipmodel.errors import UserError
-from probes.datasets.files import read_annotations, with_columns
-from probes.datasets.reading import place, read_table, repairs
+from probes.datasets.annotation_tables import place, read_table, repairs
+from probes.datasets.file_dataset import read_annotations, with_columns
 
 
 def write(folder: Path, content: str | bytes, name: str = "t.csv") -> Path:

@@ -9,7 +9,7 @@ import pytest
 
 from clipmodel.errors import UserError
 from probes.datasets import UnreadableImageError
-from probes.datasets.social_counterfactuals import SocialCounterfactuals
+from probes.datasets.published.social_counterfactuals import SocialCounterfactuals
 
 from .conftest import noise
 

@@ -11,7 +11,7 @@ from PIL import Image
 from clipmodel.errors import UserError
 from probes.datasets import UnreadableImageError, load_dataset
 from probes.datasets.base import decode
-from probes.datasets.table import TableDataset
+from probes.datasets.formats.table import TableDataset
 
 from ..conftest import png
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from clipmodel.errors import UserError
-from probes.datasets.pata import load_pata
-from probes.datasets.pata_captions import as_words
-from probes.datasets.visogender import load_visogender
-from probes.planning import plan
-from probes.schema import Suite
+from probes.datasets.published.pata import load_pata
+from probes.datasets.published.pata_captions import as_words
+from probes.datasets.published.visogender import load_visogender
+from probes.planning.plan import plan
+from probes.suite.suite import Suite
 
 from .conftest import WriteImages
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clipmodel.errors import UserError
-from probes.datasets.utkface import load_utkface
+from probes.datasets.published.utkface import load_utkface
 
 from .conftest import WriteImages
 

@@ -11,12 +11,12 @@ import pytest
 
 from clipmodel.errors import UserError
 from probes.datasets.base import DemographicDataset
-from probes.datasets.table import TableDataset
-from probes.embeddings import EmbeddingStore
-from probes.proportions import newcombe
+from probes.datasets.formats.table import TableDataset
+from probes.embeddings.embed import EmbeddingStore
+from probes.metrics.proportions import newcombe
 from probes.records import validate
 from probes.runner import run_suite
-from probes.schema import Suite
+from probes.suite.suite import Suite
 
 from ..conftest import FakeModel
 from .test_kinds import data, one, similarities

@@ -17,23 +17,23 @@ import pandas as pd
 import pytest
 
 from clipmodel.errors import UserError
-from probes import embeddings
-from probes.association import weat
-from probes.contrastive import contrastive_scores
 from probes.datasets.base import DemographicDataset
-from probes.datasets.coarse import CoarseDataset
-from probes.datasets.embedded import load_embeddings
-from probes.datasets.predictions import load_predictions
-from probes.datasets.table import TableDataset
-from probes.embeddings import EmbeddingStore
-from probes.given import given_model
-from probes.planning import plan
-from probes.proportions import newcombe, wilson
-from probes.ranking import counts_at, ndkl
+from probes.datasets.downscaled import CoarseDataset
+from probes.datasets.formats.embeddings import load_embeddings
+from probes.datasets.formats.predictions import load_predictions
+from probes.datasets.formats.table import TableDataset
+from probes.embeddings import embed
+from probes.embeddings.embed import EmbeddingStore
+from probes.embeddings.precomputed import given_model
+from probes.embeddings.shard_files import StoredRows
+from probes.metrics.c_asc import contrastive_scores
+from probes.metrics.proportions import newcombe, wilson
+from probes.metrics.ranking import counts_at, ndkl
+from probes.metrics.weat import weat
+from probes.planning.plan import plan
 from probes.records import validate
 from probes.runner import run_suite
-from probes.schema import Suite
-from probes.shards import StoredRows
+from probes.suite.suite import Suite
 
 from ..conftest import FakeModel
 
@@ -427,7 +427,7 @@ def test_every_kind_reads_embeddings_a_block_at_a_time(
 
     read_slice = StoredRows.__getitem__
     monkeypatch.setattr(StoredRows, "__getitem__", watched)
-    monkeypatch.setattr(embeddings, "BLOCK_IMAGES", 5)
+    monkeypatch.setattr(embed, "BLOCK_IMAGES", 5)
     by_block = run_suite(suite, model, data, store=store).measures
     assert by_block is not None and whole is not None
     pd.testing.assert_frame_equal(by_block, whole, rtol=1e-5)

@@ -1,0 +1,269 @@
+"""`clip-audit probe new`: a few questions, and a commented suite that can run."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from audit.commands import terminal
+from audit.commands.new_suite.classification import Answers, suite_text
+from audit.commands.new_suite.measures import CLASSES_KINDS, KINDS, TRUTH_KINDS, KindAnswers, kind_suite_text
+from clipmodel.errors import UserError
+
+if TYPE_CHECKING:
+    from probes.datasets import DemographicDataset
+
+NONE, CLASSIFICATION = "none", "classification"
+KIND_QUESTIONS = {
+    "association": "Which words are nearer to the pictures of one group than to the others?",
+    "ranking": "Whose pictures come up first?",
+    "counterfactual": "Does the prediction change where only one attribute of the picture does?",
+    "group_accuracy": "How often is the right class found, and for which group least often?",
+    "picture_size": "How much of the accuracy is left on coarser pictures?",
+    "conditionals": "How often does an outcome meet a group, and whose pictures make it up?",
+    "association_bias": "Are classes, such as occupations, given to one group more than to another?",
+    "markedness": "Whose pictures are nearer to the bare prompt than to any that names a group?",
+    "pronouns": "Is the caption with the right pronoun preferred?",
+}
+ATTRIBUTE_KINDS = {
+    "counterfactual": "Attribute that changes within a set",
+    "association_bias": "Attribute of which two values are compared",
+}
+PEOPLE = ("skin_tone", "gender", "age")  # compared by default where the data have them
+EPILOG = (
+    "Examples:  clip-audit probe new my-suite.yaml  ·  "
+    'clip-audit probe new my-suite.yaml --truth gender --classes "woman, man" --groups skin_tone --defaults'
+    "  ·  "
+    "clip-audit probe new ranking.yaml --kind ranking --defaults"
+)
+
+Ask = Callable[[str | None, str, str], str]  # what was given, prompt, default -> answer
+
+
+def new(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The YAML file to write.")],
+    *,
+    title: Annotated[str | None, typer.Option(help="What the suite is called in the report.")] = None,
+    data: Annotated[str | None, typer.Option(metavar="KIND:PATH", help="The data set.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help=f"What is measured: {', '.join((CLASSIFICATION, *KINDS))}.")
+    ] = None,
+    truth: Annotated[str | None, typer.Option(help="The attribute with the right answer, or 'none'.")] = None,
+    question: Annotated[str | None, typer.Option(help="What is asked, in one sentence.")] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="Words separated by commas, or a shipped label set or word list.")
+    ] = None,
+    harmful: Annotated[str | None, typer.Option(help="Harmful words to offer besides, with commas.")] = None,
+    groups: Annotated[
+        str | None, typer.Option(help='Attributes to compare by, such as "age, gender, age x gender".')
+    ] = None,
+    attribute: Annotated[
+        str | None, typer.Option(help="For counterfactual and association_bias: the attribute that differs.")
+    ] = None,
+    defaults: Annotated[bool, typer.Option("--defaults", help="Ask nothing: take the defaults.")] = False,
+) -> None:
+    """Ask a few questions and write a commented suite that `clip-audit probe check` accepts."""
+    if path.exists():
+        raise UserError(f"{path}: already there", remedy="name a new file")
+
+    from probes.datasets import load_dataset
+
+    ask = _asker(defaults=defaults)
+    title = ask(title, "Title of the suite", path.stem.replace("-", " ").replace("_", " "))
+    data = ask(data, "Data set (see clip-audit data list)", "emoji")
+    dataset = load_dataset(data)
+    kind = _kind(ask(kind, f"Kind of probe: {', '.join((CLASSIFICATION, *KINDS))}", CLASSIFICATION))
+    given = Given(truth=truth, question=question, classes=classes, harmful=harmful, groups=groups,
+                  attribute=attribute)  # fmt: skip
+    begun = {"name": path.stem, "title": title, "data": data}
+    if kind == CLASSIFICATION:
+        text = suite_text(_answers(ask, given, dataset, **begun))
+    else:
+        text = kind_suite_text(_kind_answers(ask, given, dataset, kind=kind, **begun))
+    _write_checked(path, text, dataset)
+    terminal.out().print(f"Wrote {path}\nNext:  clip-audit probe check {path}", soft_wrap=True, markup=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """The options that were given."""
+
+    truth: str | None
+    question: str | None
+    classes: str | None
+    harmful: str | None
+    groups: str | None
+    attribute: str | None
+
+
+def _asker(*, defaults: bool) -> Ask:
+    """Asks for what is not given, or takes its default where nothing is to be asked."""
+
+    def ask(given: str | None, prompt: str, default: str) -> str:
+        if given is not None or defaults:
+            return default if given is None else given
+        return _prompt(prompt, default)
+
+    return ask
+
+
+def _answers(
+    ask: Ask, given: Given, dataset: DemographicDataset, *, name: str, title: str, data: str
+) -> Answers:
+    """Ask what a probe that classifies needs."""
+    known = ", ".join(dataset.attributes)
+    truth = _truth(ask(given.truth, f"Attribute with the right answer: {known}", NONE), dataset)
+    question = ask(given.question, "What is asked, in one sentence", _default_question(truth))
+    label_set, classes = _classes(ask, given.classes, dataset.levels(truth) if truth else [])
+    return Answers(
+        name=name, title=title, question=question, data=data, label_set=label_set, classes=classes,
+        harmful=[] if label_set else _words(ask(given.harmful, "Harmful words to offer besides", NONE)),
+        truth=truth, truth_values=dataset.levels(truth) if truth else [],
+        truth_is_complete=truth is None or bool(dataset.frame[truth].notna().all()),
+        groups=_groups(ask(given.groups, "Attributes to compare by", _default_groups(dataset, truth))),
+    )  # fmt: skip
+
+
+def _kind_answers(
+    ask: Ask, given: Given, dataset: DemographicDataset, *, name: str, title: str, data: str, kind: str
+) -> KindAnswers:
+    """Ask what a probe that is no classification needs."""
+    known = ", ".join(dataset.attributes)
+    first = next((name for name in PEOPLE if name in dataset.attributes), dataset.attributes[0])
+    question = ask(given.question, "What is asked, in one sentence", KIND_QUESTIONS[kind])
+    truth = None
+    if kind in TRUTH_KINDS:
+        truth = _known(ask(given.truth, f"Attribute with the right answer: {known}", first), dataset)
+    values = dataset.levels(truth or first)
+    shipped, words = _words_of_kind(ask, given.classes, kind=kind, values=values)
+    harmful = kind in CLASSES_KINDS and not shipped and not truth
+    changes = first
+    if kind in ATTRIBUTE_KINDS:
+        changes = _known(ask(given.attribute, f"{ATTRIBUTE_KINDS[kind]}: {known}", first), dataset)
+    groups = NONE
+    if kind not in ATTRIBUTE_KINDS:
+        groups = ask(given.groups, "Attributes to compare by", _default_groups(dataset, truth))
+    others = [name for name in dataset.attributes if name != changes]
+    return KindAnswers(
+        name=name, title=title, question=question, data=data, kind=kind, words=words, shipped=shipped,
+        harmful=_words(ask(given.harmful, "Harmful words to offer besides", NONE)) if harmful else [],
+        truth=truth or "", truth_values=values, attribute=changes,
+        same=[] if dataset.card.cluster else others, pair=dataset.levels(changes)[:2],
+        where=_json_where(truth, words if kind in CLASSES_KINDS and not shipped else [], dataset),
+        groups=_groups(groups),
+    )  # fmt: skip
+
+
+def _words_of_kind(
+    ask: Ask, given: str | None, *, kind: str, values: list[str]
+) -> tuple[str | None, list[str]]:
+    """A shipped word list or label set, or words."""
+    from probes.suite.word_lists import shipped_words
+
+    if kind in CLASSES_KINDS:
+        return _classes(ask, given, values, default="occupations" if kind == "association_bias" else "")
+    if kind == "pronouns":
+        return None, _words(ask(given, f"Pronouns of {' and '.join(values[:2])}", "his, her"))
+    if kind == "markedness":
+        return None, _words(ask(given, "Words that name groups, with commas", ", ".join(values)))
+    lists = shipped_words()
+    answer = ask(given, f"Words, separated by commas, or a word list: {', '.join(lists)}", "queries")
+    return (answer, []) if answer in lists else (None, _words(answer))
+
+
+def _json_where(truth: str | None, classes: list[str], dataset: DemographicDataset) -> str:
+    """Only images whose truth some class stands for."""
+    kept = [value for value in dataset.levels(truth) if value in classes] if truth else []
+    return json.dumps({truth: kept}, ensure_ascii=False) if kept else "{}"
+
+
+def _kind(answer: str) -> str:
+    from clipmodel.yaml_models import closest
+
+    kinds = (CLASSIFICATION, *KINDS)
+    if answer not in kinds:
+        raise UserError(f"unknown kind of probe {answer!r}", remedy=closest(answer, kinds))
+    return answer
+
+
+def _known(answer: str, dataset: DemographicDataset) -> str:
+    found = _truth(answer, dataset)
+    if found is None:
+        raise UserError("this kind of probe needs an attribute", remedy=f"one of: {dataset.attributes}")
+    return found
+
+
+def _prompt(prompt: str, default: str) -> str:
+    try:
+        answer: str = typer.prompt(prompt, default=default, err=True)
+    except typer.Abort as error:
+        if sys.stdin.isatty():
+            raise KeyboardInterrupt from error
+        remedy = "give the option, or --defaults to be asked nothing"
+        raise UserError(f"no answer to {prompt!r}", remedy=remedy) from error
+    return answer
+
+
+def _words(text: str) -> list[str]:
+    words = list(dict.fromkeys(word for part in text.split(",") if (word := " ".join(part.split()))))
+    return [] if words == [NONE] else words
+
+
+def _groups(text: str) -> list[list[str]]:
+    return [[name.strip() for name in group.split(" x ")] for group in _words(text)]
+
+
+def _truth(answer: str, dataset: DemographicDataset) -> str | None:
+    from clipmodel.yaml_models import closest
+
+    if answer not in (NONE, *dataset.attributes):
+        raise UserError(f"the data have no attribute {answer!r}", remedy=closest(answer, dataset.attributes))
+    return None if answer == NONE else answer
+
+
+def _default_question(truth: str | None) -> str:
+    what = f"Which {truth.replace('_', ' ')}" if truth else "Which of the classes"
+    return f"{what} does the picture show?"
+
+
+def _default_groups(dataset: DemographicDataset, truth: str | None) -> str:
+    others = [name for name in dataset.attributes if name != truth]
+    chosen = [name for name in PEOPLE if name in others] or others[:1] or dataset.attributes[:1]
+    both = [f"{chosen[0]} x {chosen[1]}"] if len(chosen) > 1 else []
+    return ", ".join([*chosen, *both])
+
+
+def _classes(
+    ask: Ask, given: str | None, values: list[str], *, default: str = ""
+) -> tuple[str | None, list[str]]:
+    """A shipped label set, or words."""
+    from probes.suite.suite import shipped
+
+    sets = shipped("label_sets")
+    default = default or ", ".join(values) or sets[0]
+    answer = ask(given, f"Classes, separated by commas, or a label set: {', '.join(sets)}", default)
+    return (answer, []) if answer in sets else (None, _words(answer))
+
+
+def _write_checked(path: Path, text: str, dataset: DemographicDataset) -> None:
+    """Write the suite if it can run on the data; leave nothing behind if it cannot."""
+    from probes.planning.plan import plan
+    from probes.suite.suite import load_suite
+
+    try:
+        with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=".new-suite-") as scratch:
+            draft = Path(scratch) / path.name
+            draft.write_text(text, encoding="utf-8")
+            plan(load_suite(draft), dataset)
+            draft.replace(path)
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror})", remedy="name another file"
+        ) from error

@@ -1,0 +1,209 @@
+"""Two audits of the same images, image by image: what a new model, or another class design, changed for whom.
+
+The same images answered twice, so a change is a paired difference: McNemar's exact test and a paired interval
+from the images whose answer changed. Two independent intervals side by side would be far too wide. Whether a
+gap between groups changed is asked of the same images; see `audit.comparison.gap_changes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from audit.comparison.gap_changes import gap_change_table
+from audit.comparison.matched_images import Matched, match_probe
+from audit.conclusions.finding_sentences import specification_words, titles_of
+from audit.conclusions.gates import CONFIDENCE, FAIL, INCONCLUSIVE, NO_GATE, PASS, design_effect
+from audit.formatting import points, points_interval, words
+from audit.json_tables import table_rows
+from audit.result import AuditResult
+from audit.statistics.design_effects import change_design_effect
+from audit.statistics.intervals import clopper_pearson
+from audit.tables.group_counts import JOINT, SPECIFICATION
+from audit.tables.paired_changes import OF_CHANGE, TABLE, change_table
+from audit.tables.rates import min_group
+from clipmodel.errors import UserError
+
+CHANGE_COLUMNS: Final = (*SPECIFICATION, *OF_CHANGE)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Comparison:
+    """What changed from a first audit to a second.
+
+    Attributes
+    ----------
+    about
+        Of both sides: model, data, images; how many images were matched; the designs compared.
+    changes
+        Columns `CHANGE_COLUMNS`, one row an outcome, way of asking and group. `change` is the rate of the
+        second less that of the first; see `audit.tables.paired_changes`.
+    gap_changes
+        One row a gap and way of asking: the change of the group less that of its reference; see
+        `audit.comparison.gap_changes`.
+    verdict
+        Of the gate on regressions; NO GATE without one.
+    sentence
+        What decided the verdict.
+    margin
+        Of that gate; None without one.
+    """
+
+    about: dict[str, Any]
+    changes: pd.DataFrame
+    gap_changes: pd.DataFrame
+    verdict: str
+    sentence: str
+    margin: float | None = None
+
+
+def compare(
+    first: AuditResult,
+    second: AuditResult,
+    *,
+    designs: tuple[str, str] | None = None,
+    margin: float | None = None,
+) -> Comparison:
+    """Compare two audits on the images that both have.
+
+    Parameters
+    ----------
+    first, second
+        The earlier and the later audit, or one audit twice with two `designs`.
+    designs
+        Class design of the first and of the second; by default each design is compared with itself.
+    margin
+        Gate on regressions: by how much the rate of an outcome may rise in any group. Every outcome counts
+        what nobody wants (an error, a harmful word), so a rise is a regression.
+
+    Raises
+    ------
+    UserError
+        An audit has no outcomes of single images; the two share no image, question or design.
+    """
+    one, other = (_outcomes(result) for result in (first, second))
+    about = _about(first, second, one, other, designs=designs)
+    others = {probe["name"]: probe for probe in second.manifest["probes"]}
+    probes = [probe for probe in first.manifest["probes"] if probe["outcomes"] and probe["name"] in others]
+    matched = [
+        (probe, images)
+        for probe in probes
+        for images in [match_probe(probe, others[probe["name"]], one, other, designs=designs)]
+        if images is not None
+    ]
+    if not matched:
+        raise UserError(
+            "the two audits have no question in common",
+            remedy="compare audits of one suite; --designs FIRST:SECOND names designs that they have",
+        )
+    changes = pd.concat(
+        [_changes(images, probe, least=min_group(probe, first.manifest)) for probe, images in matched],
+        ignore_index=True,
+    )
+    verdict, sentence = (
+        (NO_GATE, "") if margin is None else regression_verdict(changes, margin, first.manifest)
+    )
+    return Comparison(
+        about=about, changes=changes,
+        gap_changes=gap_change_table([images for _, images in matched], first.gaps, first.manifest),
+        verdict=verdict, sentence=sentence, margin=margin,
+    )  # fmt: skip
+
+
+def _outcomes(result: AuditResult) -> pd.DataFrame:
+    if result.outcomes is None or not len(result.outcomes):
+        model = result.manifest["model"]["name"]
+        raise UserError(
+            f"the audit of {model} holds no outcomes of single images (outcomes.parquet)",
+            remedy="run it again with this version of clip-audit run, which keeps them",
+        )
+    return result.outcomes
+
+
+def _changes(matched: Matched, probe: Mapping[str, Any], *, least: int) -> pd.DataFrame:
+    """Paired changes of every way of asking, over all images and by group."""
+    alone = matched.labels["cluster"].is_unique
+    clusters = pd.factorize(matched.labels["cluster"])[0]
+    first, second, counted = matched.first, matched.second, matched.counted
+    cells = (first & second, first & ~second, second & ~first, counted & ~first & ~second)
+    ways = np.arange(len(matched.columns))
+    tables = []
+    for by in [[], *probe["groups"]]:
+        code, names = matched.groups(by)
+        for number, name in enumerate(names):
+            own = code == number
+            joint = dict(zip(TABLE, (cell[own].sum(axis=0) for cell in cells), strict=True))
+            effect = np.ones(len(ways))
+            if not alone:
+                effect = change_design_effect(matched.change, counted, own, clusters)
+            table = matched.columns.assign(by=JOINT.join(by), group=name, **joint, design_effect=effect)
+            tables.append(table.assign(way=ways))
+    counts = pd.concat(tables, ignore_index=True).sort_values("way", kind="stable", ignore_index=True)
+    asked = counts[counts[list(TABLE)].sum(axis=1) > 0].astype({"threshold": "float64"})
+    return change_table(asked, keys=SPECIFICATION, least=least)[list(CHANGE_COLUMNS)]
+
+
+def regression_verdict(changes: pd.DataFrame, margin: float, manifest: Mapping[str, Any]) -> tuple[str, str]:
+    """FAIL where a rise lies wholly beyond the margin, PASS where none does, else INCONCLUSIVE; and why.
+
+    The intervals never cover less than they claim, and hold together by Bonferroni over all changes: either
+    share of images that changed has an exact one (Clopper & Pearson 1934), with half of the error each, of
+    counts over the design effect.
+    """
+    confidence = 1 - (1 - CONFIDENCE) / len(changes)
+    effect = design_effect(changes)
+    (fell_low, fell_high), (rose_low, rose_high) = (
+        clopper_pearson(changes[name] / effect, changes["n"] / effect, confidence=(1 + confidence) / 2)
+        for name in ("only_first", "only_second")
+    )
+    judged = changes.assign(low=rose_low - fell_high, high=rose_high - fell_low)
+    # A group too small for a rate is not judged, and nothing passes with it.
+    judged[["low", "high"]] = judged[["low", "high"]].where(judged["change"].notna(), float("nan"), axis=0)
+    failed = bool((judged["low"] > margin).any())
+    verdict = FAIL if failed else PASS if (judged["high"] <= margin).all() else INCONCLUSIVE
+    row = table_rows(judged.loc[[judged["low" if failed else "high"].idxmax()]])[0]
+    probe, outcome = titles_of(manifest)[row["probe"], row["outcome"]]
+    claim = {
+        PASS: "No rate rose by more than",
+        FAIL: "A rate rose by more than",
+        INCONCLUSIVE: "The images do not settle whether a rate rose by more than",
+    }[verdict]
+    interval = points_interval(row["low"], row["high"])
+    return verdict, (
+        f"{claim} {100 * margin:.1f} percentage points; furthest out: {probe}, {outcome}, "
+        f"{words(row['group'])}, {points(row['change'])} "
+        f"(simultaneous paired interval {interval}; {specification_words(row)})."
+    )
+
+
+def _about(
+    first: AuditResult,
+    second: AuditResult,
+    one: pd.DataFrame,
+    other: pd.DataFrame,
+    *,
+    designs: tuple[str, str] | None,
+) -> dict[str, Any]:
+    images = [set(table["image"]) for table in (one, other)]
+    matched = images[0] & images[1]
+    if not matched:
+        raise UserError(
+            "the two audits have no image in common", remedy="compare audits of the same data set"
+        )
+    sides = {
+        name: {
+            "model": result.manifest["model"]["name"],
+            "fingerprint": result.manifest["model"].get("fingerprint", ""),
+            "suite": result.manifest["suite"]["name"],
+            "data": result.manifest["data"]["name"],
+            "design": "" if designs is None else designs[place],
+            "images": len(images[place]),
+        }
+        for place, (name, result) in enumerate((("first", first), ("second", second)))
+    }
+    digests = [result.manifest["data"].get("images_sha256") for result in (first, second)]
+    return {**sides, "matched": len(matched), "same_files": digests[0] == digests[1]}

@@ -1,0 +1,68 @@
+"""A comparison as files: compare.json, the tables of changes, and a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from audit.comparison.compare import Comparison
+from audit.json_tables import dump
+from audit.report.html import fill_template, frames_as_json
+from audit.report.sections.changes import comparison_page
+from clipmodel.atomic_files import replace_folder
+
+TABLES: Final = ("changes", "gap_changes")
+FILES: Final = (
+    "compare.json", "compare.html", *(f"{name}.{suffix}" for name in TABLES for suffix in ("parquet", "csv"))
+)  # fmt: skip
+
+
+def to_json(comparison: Comparison) -> str:
+    """The text of compare.json: the same bytes from the same comparison."""
+    document = {
+        "about": comparison.about,
+        "verdict": comparison.verdict,
+        "sentence": comparison.sentence,
+        "margin": comparison.margin,
+        "columns": {name: list(table.columns) for name, table in _tables(comparison).items()},
+    }
+    return dump(document, _tables(comparison))
+
+
+def render_comparison(comparison: Comparison, *, probes: Sequence[Mapping[str, Any]]) -> str:
+    """Return the page of a comparison, self-contained.
+
+    Parameters
+    ----------
+    probes
+        Of the manifest of the first audit, for titles.
+    """
+    data = frames_as_json(_tables(comparison))
+    return fill_template("compare.html.j2", comparison_page(comparison, probes=probes), data=data)
+
+
+def write_comparison(comparison: Comparison, folder: Path, *, probes: Sequence[Mapping[str, Any]]) -> None:
+    """Write `FILES` into a folder; whole, or not at all, and other files there are kept.
+
+    Raises
+    ------
+    UserError
+        The folder cannot be written.
+    """
+
+    def fill(content: Path) -> None:
+        (content / "compare.json").write_text(to_json(comparison), encoding="utf-8")
+        for name, table in _tables(comparison).items():
+            table.to_parquet(content / f"{name}.parquet", index=False)
+            table.to_csv(content / f"{name}.csv", index=False, lineterminator="\n")
+        page = render_comparison(comparison, probes=probes)
+        (content / "compare.html").write_text(page, encoding="utf-8")
+
+    replace_folder(folder, fill, owned=lambda name: name in FILES)
+
+
+def _tables(comparison: Comparison) -> dict[str, pd.DataFrame]:
+    return {name: getattr(comparison, name) for name in TABLES}

@@ -1,0 +1,245 @@
+"""What changed in each gap between two audits of the same images: a difference of paired differences.
+
+A gap can widen while every rate falls, and stay while every rate rises. Its change is the mean paired change
+of the group less that of its reference. The two sides are different images, so the variances of their means
+add up (images of one cluster on both sides apart); within a side each image is its own control.
+
+N images, W ways of asking times outcomes, G groups, R gaps of one split, B permutations.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from audit.comparison.matched_images import Matched
+from audit.statistics.clustered_permutation import permuted_labels
+from audit.statistics.design_effects import change_design_effect
+from audit.statistics.multiplicity import max_t
+from audit.statistics.paired import newcombe_paired
+from audit.tables.group_counts import JOINT, SPECIFICATION
+from audit.tables.rates import min_group
+from audit.tables.reference_groups import THE_OVERALL
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+DRAWS = 999
+GAP_CHANGE_COLUMNS: Final = (
+    *SPECIFICATION, "by", "group", "reference", "n_group", "n_reference", "gap_first", "gap_second", "change",
+    "low", "high", "p", "p_adjusted", "design_effect", "note",
+)  # fmt: skip
+_ESTIMATES: Final = ("gap_first", "gap_second", "change", "low", "high", "p", "p_adjusted", "design_effect")
+_SCALED: Final = ("gap_first", "gap_second", "change", "low", "high")
+_SIZES: Final = ("n_group", "n_reference")
+
+
+def gap_change_table(
+    matched: Sequence[Matched], gaps: pd.DataFrame, manifest: Mapping[str, Any]
+) -> pd.DataFrame:
+    """The change of every gap of the first audit.
+
+    Parameters
+    ----------
+    matched
+        One entry a probe.
+    gaps, manifest
+        Of the first audit: which groups are compared with which, the seed, the smallest group.
+
+    Returns
+    -------
+    Columns `GAP_CHANGE_COLUMNS`. `gap_first` and `gap_second` are of the images in both audits, `change` is
+    the second less the first. Its 95 % interval joins the paired intervals of both sides (Newcombe) as
+    Newcombe joins those of two rates (MOVER: Zou & Donner 2008), of counts over the design effect. `p`
+    permutes the group labels of whole images, studentised; `p_adjusted` is that of Westfall and Young over
+    all groups and ways of asking of one outcome and split, from the same permutations. The null hypothesis is
+    that the change of an image has nothing to do with its group. Where the reference is the best group, it is
+    that of the first audit. NaN, with the reason in `note`, where a side is smaller than the probe's
+    `min_group`.
+    """
+    probes = {probe["name"]: probe for probe in manifest["probes"]}
+    tables = []
+    for one in matched:
+        probe = probes[one.columns["probe"].iloc[0]]
+        for by in probe["groups"]:
+            wanted = _wanted(one.columns, gaps[gaps["by"] == JOINT.join(by)])
+            if len(wanted):
+                least = min_group(probe, manifest)
+                tables.append(_of_split(one, by, wanted, least=least, seed=int(manifest["seed"])))
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(GAP_CHANGE_COLUMNS))
+    numbers = {"threshold", *_ESTIMATES}
+    return table[list(GAP_CHANGE_COLUMNS)].astype(
+        {name: "float64" if name in numbers else "int64" if name in _SIZES else "str" for name in table}
+        if len(table)
+        else {name: "float64" if name in numbers else "str" for name in GAP_CHANGE_COLUMNS}
+    )
+
+
+def _wanted(columns: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
+    """The gaps in the ways of asking that both audits have, with the position of the way in `columns`."""
+    keys = list(SPECIFICATION)
+    pairs = gaps[[*keys, "group", "reference"]].drop_duplicates()
+    placed = columns.assign(way=np.arange(len(columns)))
+    return placed.merge(pairs, on=keys).sort_values("way", kind="stable", ignore_index=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sums:
+    """Images, sums of changes and of their squares: each [..., G, W]."""
+
+    n: Floats
+    change: Floats
+    square: Floats
+
+    def reference(self, group: Codes, reference: Codes, way: Codes) -> tuple[Floats, Floats, Floats]:
+        """Each [..., R]: of the reference of a gap; of all other groups where that is -1."""
+        named = reference >= 0
+        return tuple(
+            np.where(
+                named, values[..., reference, way], values.sum(axis=-2)[..., way] - values[..., group, way]
+            )
+            for values in (self.n, self.change, self.square)
+        )  # type: ignore[return-value]
+
+    def t(self, group: Codes, reference: Codes, way: Codes) -> Floats:
+        """[..., R] studentised changes; 0 where no image changes.
+
+        A side has its own variance, and at least that over all: a small group in which nothing changes would
+        otherwise seem to be measured without error.
+        """
+        own = tuple(values[..., group, way] for values in (self.n, self.change, self.square))
+        total = tuple(values.sum(axis=-2) for values in (self.n, self.change, self.square))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            pooled = (total[2] / total[0] - (total[1] / total[0]) ** 2)[..., way]
+            sides = [own, self.reference(group, reference, way)]
+            means = [change / n for n, change, _ in sides]
+            errors = [np.maximum(q / n - (x / n) ** 2, pooled) / n for n, x, q in sides]
+            t = (means[0] - means[1]) / np.sqrt(errors[0] + errors[1])
+        return np.where(pooled > 0, t, 0.0)
+
+
+def _of_split(
+    matched: Matched, by: Sequence[str], wanted: pd.DataFrame, *, least: int, seed: int
+) -> pd.DataFrame:
+    code, names = matched.groups(by)
+    known = np.flatnonzero(code >= 0)
+    places = pd.Index(names, dtype="str")
+    group, reference = (places.get_indexer(pd.Index(wanted[side])) for side in ("group", "reference"))
+    way = wanted["way"].to_numpy()
+    # A group that no image of both audits has is a further, empty one.
+    group = np.where(group < 0, len(names), group)
+    counted = matched.counted[known]
+    sums = _sums(code[known], matched.change[known], counted, groups=len(names) + 1)
+    n_group, n_reference = sums.n[group, way], sums.reference(group, reference, way)[0]
+    enough = (n_group >= least) & (n_reference >= least)
+    estimates = _estimates(matched, code, group, reference, way)
+    p, adjusted = np.full(len(wanted), np.nan), np.full(len(wanted), np.nan)
+    if enough.any():
+        rng = np.random.default_rng([seed, zlib.crc32("\0".join([*by, wanted["probe"].iloc[0]]).encode())])
+        observed = np.where(enough, sums.t(group, reference, way), np.nan)
+        permuted = _permuted_t(matched, known, code[known], (group, reference, way), rng=rng)
+        p = _p(observed, permuted)
+        for outcome in wanted["outcome"].unique():
+            family = (wanted["outcome"] == outcome).to_numpy()
+            adjusted[family] = max_t(observed[family], permuted[:, family])
+    overall = (wanted["reference"] == THE_OVERALL).to_numpy()
+    with np.errstate(invalid="ignore"):
+        # The group is a part of all images: its distance from them is that from the rest times their share.
+        scale = np.where(overall, n_reference / (n_group + n_reference), 1.0)
+    estimates |= {name: scale * estimates[name] for name in _SCALED}
+    note = np.select(
+        [n_group < least, n_reference < least],
+        [f"fewer than {least} images", f"fewer than {least} images in the reference"], default="",
+    )  # fmt: skip
+    columns = {**estimates, "p": p, "p_adjusted": adjusted}
+    return wanted.drop(columns="way").assign(
+        by=JOINT.join(by),
+        n_group=n_group.astype(np.int64),
+        n_reference=np.where(overall, n_group + n_reference, n_reference).astype(np.int64),
+        **{name: np.where(enough, columns[name], np.nan) for name in _ESTIMATES},
+        note=note,
+    )
+
+
+def _sums(code: Codes, change: Floats, counted: NDArray[np.bool_], *, groups: int) -> _Sums:
+    inside = (code == np.arange(groups)[:, None]).astype(float)
+    return _Sums(n=inside @ counted, change=inside @ change, square=inside @ change**2)
+
+
+def _estimates(
+    matched: Matched, code: Codes, group: Codes, reference: Codes, way: Codes
+) -> dict[str, Floats]:
+    """Gaps, their change and its interval, gap by gap of one split."""
+    found = np.full((len(group), 6), np.nan)
+    alone = matched.labels["cluster"].is_unique
+    clusters = pd.factorize(matched.labels["cluster"])[0]
+    pairs = np.column_stack([group, reference])
+    for pair in np.unique(pairs, axis=0):
+        rows = np.flatnonzero((pairs == pair).all(axis=1))
+        columns = way[rows]
+        side = np.where(code == pair[0], 1, 0)
+        side -= ((code == pair[1]) if pair[1] >= 0 else (code >= 0) & (side == 0)).astype(side.dtype)
+        first, second, counted = (a[:, columns] for a in (matched.first, matched.second, matched.counted))
+        effect = np.ones(len(rows))
+        if not alone:
+            effect = change_design_effect(second.astype(float) - first, counted, side, clusters)
+        found[rows] = np.column_stack([*_gap_change(first, second, counted, side, effect), effect])
+    return dict(zip((*_SCALED, "design_effect"), found.T, strict=True))
+
+
+def _gap_change(
+    first: NDArray[np.bool_], second: NDArray[np.bool_], counted: NDArray[np.bool_], side: Codes,
+    effect: Floats,
+) -> list[Floats]:  # fmt: skip
+    """Gap in the first and in the second, change, low and high, each [W]; NaN where a side is empty."""
+    rates, changes = [], []
+    for sign in (1, -1):
+        own = counted[side == sign]
+        one, other = first[side == sign] & own, second[side == sign] & own
+        cells = (one & other, one & ~other, other & ~one, own & ~one & ~other)
+        both, fell, rose, neither = (cell.sum(axis=0) for cell in cells)
+        n = own.sum(axis=0)
+        low, high = newcombe_paired(*(cell / effect for cell in (both, fell, rose, neither)))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            rates.append(((both + fell) / n, (both + rose) / n))
+            changes.append(((rose - fell) / n, -high, -low))
+    (d1, low1, high1), (d2, low2, high2) = changes
+    gaps = [rates[0][place] - rates[1][place] for place in (0, 1)]
+    low = d1 - d2 - np.sqrt((d1 - low1) ** 2 + (high2 - d2) ** 2)
+    high = d1 - d2 + np.sqrt((high1 - d1) ** 2 + (d2 - low2) ** 2)
+    return [*gaps, d1 - d2, low, high]
+
+
+def _permuted_t(
+    matched: Matched, known: Codes, code: Codes, gaps: tuple[Codes, Codes, Codes], *, rng: np.random.Generator
+) -> Floats:
+    """[B, R] studentised changes, the labels of images permuted together for all gaps and ways."""
+    clusters = pd.factorize(matched.labels["cluster"].to_numpy()[known])[0]
+    change, counted = matched.change[known], matched.counted[known]
+    groups = int(max(gaps[0].max(), code.max())) + 1
+    # Most images change nowhere: they count among n only, and few columns of `counted` are distinct.
+    changed = np.flatnonzero(change.any(axis=1))
+    distinct, place = np.unique(counted, axis=1, return_inverse=True)
+    values = np.hstack([change[changed], change[changed] ** 2]).astype(np.float32)
+    parts = []
+    for labels in permuted_labels(code, clusters, rng=rng, draws=DRAWS):
+        n = np.stack([(labels == group) @ distinct.astype(np.float32) for group in range(groups)], axis=1)
+        sums = np.stack(
+            [(labels[:, changed] == group).astype(np.float32) @ values for group in range(groups)], axis=1
+        ).astype(float)
+        change_sums, squares = np.split(sums, 2, axis=2)
+        permuted = _Sums(n=n[..., place.ravel()].astype(float), change=change_sums, square=squares)
+        parts.append(permuted.t(*gaps))
+    return np.concatenate(parts)
+
+
+def _p(observed: Floats, permuted: Floats) -> Floats:
+    """Two-sided p of each gap alone, the observed data counted as one of the permutations."""
+    reached = np.abs(np.nan_to_num(permuted)) >= np.abs(observed) - 1e-9
+    return np.where(np.isnan(observed), np.nan, (1 + reached.sum(axis=0)) / (1 + len(permuted)))

@@ -1,0 +1,123 @@
+"""The images that two audits share, with what happened to each of them in both.
+
+N images, W ways of asking times outcomes, G groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from audit.conclusions.gates import EVERYBODY
+from audit.formatting import in_order
+from audit.statistics.specification_curve_test import asked_order
+from audit.tables.group_counts import JOINT, SPECIFICATION
+from probes.records import HAPPENED, KEYS, MISSING, NOT_ASKED
+
+Codes = NDArray[np.int64]
+Letters = NDArray[np.str_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matched:
+    """One probe, asked in two audits of the same images.
+
+    Attributes
+    ----------
+    labels
+        N rows: image, cluster and the group attributes, as the first audit has them.
+    columns
+        W rows, columns `SPECIFICATION`: the ways of asking that both have, of every outcome. A way has the
+        design of the first audit.
+    first, second, counted
+        [N, W] whether the event happened in either audit, and whether it was counted in both.
+    """
+
+    labels: pd.DataFrame
+    columns: pd.DataFrame
+    first: NDArray[np.bool_]
+    second: NDArray[np.bool_]
+    counted: NDArray[np.bool_]
+
+    @property
+    def change(self) -> NDArray[np.float64]:
+        """[N, W] 1 where the event happens in the second audit only, -1 where in the first only, else 0."""
+        return self.second.astype(float) - self.first
+
+    def groups(self, by: Sequence[str]) -> tuple[Codes, list[str]]:
+        """[N] codes of the groups, -1 for images that miss an attribute, and the names of the groups."""
+        if not by:
+            return np.zeros(len(self.labels), dtype=np.int64), [EVERYBODY]
+        values = self.labels[list(by)].astype("str")
+        names = values.iloc[:, 0]
+        if len(by) > 1:
+            names = names.str.cat(values.iloc[:, 1:], sep=JOINT)
+        names = names.where((values != MISSING).all(axis=1), MISSING)
+        known = in_order(names[names != MISSING])
+        return pd.Index(known, dtype="str").get_indexer(pd.Index(names, dtype="str")).astype(np.int64), known
+
+
+def match_probe(
+    probe: Mapping[str, Any],
+    other_probe: Mapping[str, Any],
+    first: pd.DataFrame,
+    second: pd.DataFrame,
+    *,
+    designs: tuple[str, str] | None,
+) -> Matched | None:
+    """Match the outcomes of one probe in two audits, image by image.
+
+    Parameters
+    ----------
+    probe, other_probe
+        Its entry in either manifest.
+    first, second
+        `AuditResult.outcomes`.
+    designs
+        Class design of the first and of the second; each with itself by default.
+
+    Returns
+    -------
+    None where the two have no image or no way of asking in common.
+    """
+    sides = [table[table["probe"] == probe["name"]] for table in (first, second)]
+    ways = _common_ways(asked_order(probe), asked_order(other_probe), designs)
+    attributes = list(dict.fromkeys(name for spec in probe["groups"] for name in spec))
+    labels = sides[0].drop_duplicates("image").merge(sides[1][["image"]].drop_duplicates(), on="image")
+    labels = labels.sort_values("image", ignore_index=True)[["image", "cluster", *attributes]]
+    both = [set(side["outcome"]) for side in sides]
+    outcomes = [o["name"] for o in probe["outcomes"] if o["name"] in both[0] & both[1]]
+    if not (len(labels) and len(ways) and outcomes):
+        return None
+    letters = [
+        np.hstack([_letters(side, outcome, labels["image"])[:, ways[place]] for outcome in outcomes])
+        for side, place in zip(sides, ("place", "place_second"), strict=True)
+    ]
+    columns = pd.concat([ways[list(KEYS)].assign(outcome=outcome) for outcome in outcomes], ignore_index=True)
+    counted = (letters[0] != NOT_ASKED) & (letters[1] != NOT_ASKED)
+    return Matched(
+        labels=labels, columns=columns[list(SPECIFICATION)],
+        first=counted & (letters[0] == HAPPENED), second=counted & (letters[1] == HAPPENED), counted=counted,
+    )  # fmt: skip
+
+
+def _common_ways(first: pd.DataFrame, second: pd.DataFrame, designs: tuple[str, str] | None) -> pd.DataFrame:
+    """Ways of asking that both have, with their places in the patterns; a way has the first's design."""
+    first, second = (table.assign(place=range(len(table))) for table in (first, second))
+    if designs is not None:
+        first = first[first["design"] == designs[0]]
+        second = second[second["design"] == designs[1]].assign(design=designs[0])
+    return first.merge(second, on=list(KEYS), suffixes=("", "_second"))
+
+
+def _letters(outcomes: pd.DataFrame, outcome: str, images: pd.Series) -> Letters:
+    """[N, S] letters of one outcome; an image without a pattern was not asked."""
+    own = outcomes[outcomes["outcome"] == outcome].drop_duplicates("image").set_index("image")["pattern"]
+    width = len(own.iloc[0])
+    patterns = own.reindex(images).fillna(NOT_ASKED * width).to_numpy(dtype=f"U{width}")
+    return patterns.view("U1").reshape(len(images), width)

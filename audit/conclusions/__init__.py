@@ -1,0 +1,1 @@
+"""Findings, confirmation, gates and the verdict."""

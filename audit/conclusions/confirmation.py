@@ -1,0 +1,79 @@
+"""Findings tested once more, on images that exploration did not see.
+
+Who tries many label sets, prompts and thresholds will find something. A suite can keep images apart: what was
+found on the others is tested on them again, one test a finding, in the way of asking that the finding speaks
+of, with Holm's adjustment over the findings. Only these tests are free of the search that led to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from audit.statistics.multiplicity import holm
+from audit.tables.group_counts import SPECIFICATION
+from audit.tables.rates import gap_table
+
+EXPLORED, CONFIRMED, NOT_CONFIRMED, NOT_TESTED = "explored", "confirmed", "not confirmed", "not tested"
+LEVEL = 0.05
+CONFIRMATION_COLUMNS: Final = (
+    "status", "confirmation_n_group", "confirmation_n_reference", "confirmation_difference",
+    "confirmation_low", "confirmation_high", "confirmation_p_adjusted",
+)  # fmt: skip
+_TAKEN: Final = {
+    "n_group": "confirmation_n_group",
+    "n_reference": "confirmation_n_reference",
+    "difference": "confirmation_difference",
+    "difference_low": "confirmation_low",
+    "difference_high": "confirmation_high",
+    "p": "p",
+}
+
+
+def with_confirmation(
+    findings: pd.DataFrame,
+    confirmation: pd.DataFrame | None,
+    manifest: Mapping[str, Any],
+    attributes: Sequence[str],
+) -> pd.DataFrame:
+    """Add to each finding what the images kept apart say of it.
+
+    Parameters
+    ----------
+    findings
+        As `audit.conclusions.findings.findings_among` makes them.
+    confirmation
+        `Records.confirmation`; None where the suite keeps no images apart.
+
+    Returns
+    -------
+    The findings with `CONFIRMATION_COLUMNS` before the sentence. `status` is "explored" without a
+    confirmation; else "confirmed" where the adjusted p is below 0.05 and the gap has the same direction, "not
+    confirmed" where it is not, "not tested" where a side has too few images. The difference, its 95 %
+    interval and the p, adjusted over all findings that could be tested, are of the images kept apart alone.
+    """
+    places = list(findings.columns)
+    cut = places.index("sentence")
+    if confirmation is None:
+        added = dict.fromkeys(CONFIRMATION_COLUMNS[1:], np.nan)
+        table = findings.assign(status=pd.Series(EXPLORED, index=findings.index, dtype="str"), **added)
+    else:
+        gaps = gap_table(confirmation, manifest, attributes)
+        keys = [*SPECIFICATION, "by", "group", "reference"]
+        second = gaps[[*keys, *_TAKEN]].rename(columns=_TAKEN)
+        # Whole numbers that may be missing are floats, so that the table has the same types when read back.
+        sizes = {name: "float64" for name in second.columns if name.startswith("confirmation_n")}
+        table = findings.merge(second.astype(sizes), on=keys, how="left", validate="one_to_one")
+        table["confirmation_p_adjusted"] = holm(table["p"])
+        table["status"] = _status(table)
+    return table[[*places[:cut], *CONFIRMATION_COLUMNS, *places[cut:]]]
+
+
+def _status(table: pd.DataFrame) -> pd.Series:
+    same = np.sign(table["confirmation_difference"]) == np.sign(table["difference"])
+    held = (table["confirmation_p_adjusted"] < LEVEL) & same
+    status = np.select([table["p"].isna(), held], [NOT_TESTED, CONFIRMED], default=NOT_CONFIRMED)
+    return pd.Series(status, index=table.index, dtype="str")

@@ -1,0 +1,89 @@
+"""From the plain values of a page to its HTML: one file that asks no other place for anything."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from audit.figures.svg import for_page
+
+
+def fill_template(name: str, page: Mapping[str, Any], *, data: str) -> str:
+    """Return a page as HTML, with the style sheet and the script in it.
+
+    Parameters
+    ----------
+    name
+        Of the template.
+    page
+        What the template shows.
+    data
+        JSON of the tables that the page offers as a download; see `frames_as_json`.
+    """
+    environment = Environment(
+        loader=PackageLoader("audit.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["zip"] = zip
+    environment.filters["drawing"] = lambda svg: Markup(for_page(svg))
+    script = _resource("report.js")
+    return environment.get_template(name).render(
+        page=page,
+        css=Markup(_resource("report.css")),
+        script=Markup(script),
+        policy=_policy(script),
+        data=Markup(data),
+    )
+
+
+def frames_as_json(frames: Mapping[str, pd.DataFrame]) -> str:
+    """Return tables as JSON that may stand inside HTML.
+
+    Each table is an object of columns. A column of numbers is a list, NaN written null; a column of words is
+    {"words": distinct words, "places": where in them each row points}, which takes a quarter of the room.
+    Numbers have six significant digits. `<`, `>` and `&` are written as escapes.
+    """
+    tables = {name: _columns(frame) for name, frame in frames.items()}
+    text = json.dumps(tables, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _columns(frame: pd.DataFrame) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for name, column in frame.items():
+        if pd.api.types.is_numeric_dtype(column):
+            columns[str(name)] = [_digits(value) for value in column.tolist()]
+        else:
+            places, distinct = pd.factorize(column)
+            columns[str(name)] = {"words": distinct.tolist(), "places": places.tolist()}
+    return columns
+
+
+def _digits(value: float) -> float | None:
+    if isinstance(value, int):
+        return value
+    return None if math.isnan(value) else float(f"{value:.6g}")
+
+
+def _resource(name: str) -> str:
+    return (files("audit") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _policy(script: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )

@@ -1,0 +1,1 @@
+"""The statistics core: functions of arrays, without tables and without the words of an audit."""

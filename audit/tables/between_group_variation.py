@@ -1,0 +1,115 @@
+"""One number for a whole split: how much the rate varies between its groups, without what sampling adds.
+
+The largest gap over many groups is large by chance alone. The corrected spread is not: it is around zero
+where no group differs, however many there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from audit.statistics.between_group_variance import between_group_interval, between_group_variance
+from audit.statistics.tests_of_proportions import SMALL_EXPECTED, homogeneity_p, permutation_homogeneity_p
+from audit.tables.cluster_counts import ClusterCounts, Clusters
+from audit.tables.group_counts import JOINT, SPECIFICATION, CountTable, GroupCounts, outcome_counts
+from audit.tables.rates import in_suite_order, min_group
+
+Floats = NDArray[np.float64]
+
+DRAWS = 999
+VARIATION_COLUMNS = {
+    "by": "str", "groups": "int64", "n": "int64", "lowest": "str", "lowest_rate": "float64", "highest": "str",
+    "highest_rate": "float64", "sd_observed": "float64", "sd": "float64", "sd_low": "float64",
+    "sd_high": "float64", "p": "float64", "note": "str",
+}  # fmt: skip
+
+
+def variation_table(
+    counts: CountTable, manifest: Mapping[str, Any], *, clusters: Clusters = None
+) -> pd.DataFrame:
+    """The spread of the rates of every split: a row a specification, outcome and `by`.
+
+    Returns
+    -------
+    Columns `SPECIFICATION`, by, groups (with at least `min_group` images), n, the groups of the lowest and
+    the highest rate, sd_observed (the plain standard deviation of the rates), sd (corrected for sampling, 0
+    where the variance would be below), sd_low and sd_high (bootstrap, doubly corrected; Lum, Zhang & Bower
+    2022), p (chi-squared over the groups, by permutation where an expected count is below 5), note. Images
+    of a cluster are taken as dependent where the records count by cluster.
+    """
+    by_cluster = ClusterCounts.of(clusters)
+    tables = [
+        _spread(groups, by_cluster, least=min_group(probe, manifest), seed=int(manifest["seed"]))
+        for probe in manifest["probes"]
+        for groups in outcome_counts(counts, probe)
+        if groups.by
+    ]
+    return in_suite_order(tables, list(SPECIFICATION), VARIATION_COLUMNS)
+
+
+def _spread(groups: GroupCounts, clusters: ClusterCounts | None, *, least: int, seed: int) -> pd.DataFrame:
+    n, count = groups.n.sum(axis=2), groups.count.sum(axis=2)
+    n, count = np.where(n >= least, n, 0), np.where(n >= least, count, 0)
+    effect = np.ones(n.shape) if clusters is None else np.nan_to_num(clusters.rate_effects(groups), nan=1.0)
+    # One empty group where all images miss an attribute, so that the row says so.
+    n, count, effect = (
+        np.pad(a, ((0, 0), (0, int(not a.shape[1]))), constant_values=a.dtype.type(e))
+        for a, e in ((n, 0), (count, 0), (effect, 1))
+    )
+    with np.errstate(invalid="ignore"):
+        rate = count / n
+        sizes = np.where(effect > 1, np.floor(n / effect), n)
+        events = np.rint(np.nan_to_num(rate) * sizes)
+    present = np.count_nonzero(n, axis=1)
+    enough = present >= 2
+    low, high = between_group_interval(events, sizes, seed=seed)
+    # Without two groups there is nothing to vary.
+    filled = np.where(enough[:, None], rate, 0.0)
+    extremes = [choose(filled, axis=1) for choose in (np.nanargmin, np.nanargmax)]
+    names = np.array(groups.names or [""], dtype=object)
+    lowest, highest = (np.where(enough, names[place], "") for place in extremes)
+    rates = [
+        np.where(enough, np.take_along_axis(rate, place[:, None], axis=1)[:, 0], np.nan) for place in extremes
+    ]
+    flat = enough & np.isnan(low)
+    return groups.specifications.assign(
+        by=JOINT.join(groups.by),
+        groups=present,
+        n=n.sum(axis=1),
+        lowest=pd.Series(lowest, dtype="str"),
+        lowest_rate=rates[0],
+        highest=pd.Series(highest, dtype="str"),
+        highest_rate=rates[1],
+        sd_observed=np.where(
+            enough, np.nanstd(filled, axis=1, ddof=1) if filled.shape[1] > 1 else np.nan, np.nan
+        ),
+        sd=np.sqrt(np.maximum(between_group_variance(events, sizes), 0.0)),
+        sd_low=np.sqrt(low),
+        sd_high=np.sqrt(high),
+        p=_homogeneity(events, sizes, homogeneity_p(count / effect, n / effect), seed=seed),
+        note=pd.Series(
+            np.select(
+                [~enough, flat],
+                ["fewer than two groups with enough images", "the rates do not vary in any replicate"],
+                default="",
+            ),
+            dtype="str",
+        ),
+    )
+
+
+def _homogeneity(events: Floats, sizes: Floats, p: Floats, *, seed: int) -> Floats:
+    """p of equal rates, by permutation in the rows where the law of chi-squared is poor."""
+    total, size = events.sum(axis=1, keepdims=True), sizes.sum(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        expected = np.where(sizes > 0, sizes * np.minimum(total, size - total) / size, np.inf)
+    small = (expected < SMALL_EXPECTED).any(axis=1) & ~np.isnan(p)
+    if small.any():
+        p = p.copy()
+        p[small] = permutation_homogeneity_p(events[small], sizes[small], replicates=DRAWS, seed=seed)
+    return p

@@ -1,0 +1,90 @@
+"""The other conditional: P(group | event), the make-up of the images to which an event happened.
+
+`rates` says how often an event happens to a group, P(event | group). Both are asked for, and one is easily
+taken for the other: of a large group more images are harmed even where each is harmed less often. So the
+table has the group's share of all images beside its share of the events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from audit.statistics.intervals import adjusted_wilson
+from audit.tables.cluster_counts import ClusterCounts, Clusters
+from audit.tables.group_counts import JOINT, SPECIFICATION, CountTable, GroupCounts, outcome_counts
+from audit.tables.rates import in_suite_order, min_group
+
+COMPOSITION_COLUMNS = {
+    "by": "str", "group": "str", "n_events": "int64", "count": "int64", "share_of_events": "float64",
+    "low": "float64", "high": "float64", "share_of_images": "float64", "representation": "float64",
+    "design_effect": "float64", "note": "str",
+}  # fmt: skip
+
+
+def composition_table(
+    counts: CountTable,
+    manifest: Mapping[str, Any],
+    attributes: Sequence[str],
+    *,
+    clusters: Clusters = None,
+) -> pd.DataFrame:
+    """Who the images are to which an outcome happened, for every split of the groups.
+
+    Parameters
+    ----------
+    counts, manifest, attributes, clusters
+        As for `disparity.rate_table`.
+
+    Returns
+    -------
+    Columns `SPECIFICATION`, the attributes, by, group, n_events (images with the event in all groups of the
+    split), count (those of this group), share_of_events with its 95 % interval low and high, share_of_images,
+    representation (the ratio of the shares; above 1 where the group is met more often among the events),
+    design_effect (by which the interval allows for clusters), note. Shares are NaN, with the reason in
+    `note`, where fewer events than the probe's `min_group` happened.
+    """
+    by_cluster = ClusterCounts.of(clusters)
+    tables = [
+        _composition(groups, attributes, by_cluster, least=min_group(probe, manifest))
+        for probe in manifest["probes"]
+        for groups in outcome_counts(counts, probe)
+        if groups.by
+    ]
+    return in_suite_order(tables, [*SPECIFICATION, *attributes], COMPOSITION_COLUMNS)
+
+
+def _composition(
+    groups: GroupCounts, attributes: Sequence[str], clusters: ClusterCounts | None, *, least: int
+) -> pd.DataFrame:
+    n, count = groups.n.sum(axis=2), groups.count.sum(axis=2)
+    events = np.repeat(count.sum(axis=1, keepdims=True), n.shape[1], axis=1)
+    enough = events >= least
+    size, own = np.where(enough, events, 0), np.where(enough, count, 0)
+    effect = np.ones(n.shape) if clusters is None else clusters.share_effects(groups)
+    divisor = np.nan_to_num(effect, nan=1.0)
+    low, high = adjusted_wilson(own / divisor, size / divisor)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share, of_images = own / size, n / n.sum(axis=1, keepdims=True)
+        representation = np.where(of_images > 0, share / of_images, np.nan)
+    note = np.select([events == 0, ~enough], ["no event", f"fewer than {least} events"], default="")
+    return (
+        groups.frame(attributes)
+        .drop(columns=["n", "count"])
+        .assign(
+            by=JOINT.join(groups.by),
+            group=pd.Series(groups.names * len(n), dtype="str"),
+            n_events=events.ravel(),
+            count=count.ravel(),
+            share_of_events=share.ravel(),
+            low=low.ravel(),
+            high=high.ravel(),
+            share_of_images=of_images.ravel(),
+            representation=representation.ravel(),
+            design_effect=np.where(enough, effect, np.nan).ravel(),
+            note=pd.Series(note.ravel(), dtype="str"),
+        )
+    )

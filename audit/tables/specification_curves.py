@@ -1,0 +1,171 @@
+"""Specification analysis: how each gap moves over class designs, prompts and thresholds.
+
+One gap is one group against its reference, for one outcome of one probe; a suite asks for it in many ways. A
+single way is a choice, so the table says of each gap where it lies in all of them, in how many its interval
+excludes zero, what its spread is made of, and whether the whole curve could be chance.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from audit.statistics.multiplicity import holm
+from audit.statistics.specification_curve_test import JointCounts, asked_order, joint_counts
+from audit.statistics.specification_variance import PARTS, factor_bases, variance_parts
+from audit.tables.group_counts import JOINT, number_rows
+from probes.records import KEYS
+
+GAP: Final = ("probe", "outcome", "by", "group", "reference")
+"""Columns that name one gap, whatever the way of asking."""
+SPREAD: Final = (
+    "difference_median",
+    "difference_min",
+    "difference_max",
+    "share_excludes_zero",
+    "share_above",
+)
+SPECIFICATION_COLUMNS: Final = (
+    *GAP, "n_group", "n_reference", "specifications", *SPREAD,
+    *(f"variance_{part}" for part in PARTS), "curve_p", "curve_p_adjusted", "note",
+)  # fmt: skip
+INTEGERS: Final = ("n_group", "n_reference", "specifications")
+NO_OUTCOMES: Final = "the outcomes of single images were not kept: no variances, no test of the curve"
+TOO_SMALL: Final = "too few images"
+ONE_WAY: Final = "asked in one way only"
+NUMBERS: Final = ("difference", "difference_low", "difference_high", "n_group", "n_reference", "p")
+
+Curve = Mapping[str, NDArray[Any]]
+"""`NUMBERS` of one gap, an entry a way of asking, and its place among those counted jointly: -1 for none."""
+
+
+def specification_table(
+    gaps: pd.DataFrame, manifest: Mapping[str, Any], outcomes: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Summarise the specification curve of every gap.
+
+    Parameters
+    ----------
+    gaps
+        As `disparity.gap_table` makes it.
+    manifest
+        Of the records; its `seed` fixes the permutations.
+    outcomes
+        `Records.outcomes`; None where it was not kept.
+
+    Returns
+    -------
+    Columns `SPECIFICATION_COLUMNS`, one row a gap:
+
+    specifications
+        Ways of asking in which the gap is defined.
+    difference_median, difference_min, difference_max
+        Of the gap over them.
+    share_excludes_zero, share_above
+        Share of the ways whose 95 % interval excludes zero, and whose gap is above zero.
+    variance_sampling, variance_design, variance_template, variance_threshold, variance_interaction
+        See `audit.statistics.specification_variance`; NaN for one way, and without `outcomes`.
+    curve_p, curve_p_adjusted
+        Joint permutation test of the whole curve (`specification_curve_test.curve_p`), clusters kept
+        together, and Holm's
+        adjustment over the groups compared for one outcome and specification of groups. For one way of
+        asking, p of that gap.
+    note
+        Why something is NaN.
+    """
+    seed = int(manifest["seed"])
+    rows = [
+        {**dict(zip(GAP, key, strict=True)), **_spread(curve), **_joint(curve, key, family, seed=seed)}
+        for key, curve, family in _curves(gaps, manifest, outcomes)
+    ]
+    dtypes = {
+        name: "str" if name in (*GAP, "note") else "int64" if name in INTEGERS else "float64"
+        for name in SPECIFICATION_COLUMNS
+    }
+    table = pd.DataFrame(rows, columns=list(SPECIFICATION_COLUMNS)).astype(dtypes)
+    table["curve_p_adjusted"] = _adjusted(table)
+    return table
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Family:
+    """The joint counts of the gaps of one outcome and split, and the bases of their ways of asking."""
+
+    joint: JointCounts
+    bases: Mapping[str, NDArray[np.float64]]
+
+
+def _curves(
+    gaps: pd.DataFrame, manifest: Mapping[str, Any], outcomes: pd.DataFrame | None
+) -> Iterator[tuple[tuple[str, ...], Curve, _Family | None]]:
+    """Every gap with its numbers in each way of asking, and its family where that helps."""
+    probes = {probe["name"]: probe for probe in manifest["probes"]}
+    for family_key, rows in gaps.groupby(["probe", "outcome", "by"], sort=False):
+        probe, outcome, by = map(str, family_key)
+        family, place = None, np.full(len(rows), -1)
+        if outcomes is not None and len(rows[list(KEYS)].drop_duplicates()) > 1:
+            own = outcomes[(outcomes["probe"] == probe) & (outcomes["outcome"] == outcome)]
+            if len(own):
+                joint = joint_counts(own, asked_order(probes[probe]), by=by.split(JOINT))
+                family = _Family(joint=joint, bases=factor_bases(joint.specifications))
+                places = joint.specifications.assign(place=np.arange(len(joint.specifications)))
+                merged = rows[list(KEYS)].merge(places, on=list(KEYS), how="left", validate="many_to_one")
+                place = merged["place"].fillna(-1).to_numpy(dtype=np.intp)
+        numbers = {name: rows[name].to_numpy() for name in NUMBERS} | {"place": place}
+        contrast = [rows["group"].tolist(), rows["reference"].tolist()]
+        number = number_rows(rows[["group", "reference"]])
+        for gap in range(number.max() + 1):
+            own_rows = np.flatnonzero(number == gap)
+            curve = {name: values[own_rows] for name, values in numbers.items()}
+            yield (probe, outcome, by, *(names[own_rows[0]] for names in contrast)), curve, family
+
+
+def _spread(curve: Curve) -> dict[str, Any]:
+    defined = ~np.isnan(curve["difference"])
+    d, low, high = (curve[name][defined] for name in ("difference", "difference_low", "difference_high"))
+    sizes = {"n_group": int(curve["n_group"].max()), "n_reference": int(curve["n_reference"].max())}
+    if not len(d):
+        return {**sizes, "specifications": 0, **dict.fromkeys(SPREAD, np.nan)}
+    spread = (np.median(d), d.min(), d.max(), ((low > 0) | (high < 0)).mean(), (d > 0).mean())
+    return {**sizes, "specifications": len(d), **dict(zip(SPREAD, map(float, spread), strict=True))}
+
+
+def _joint(curve: Curve, key: tuple[str, ...], family: _Family | None, *, seed: int) -> dict[str, Any]:
+    """Variances and p of the curve, NaN with a note where they cannot be had."""
+    nothing = {**{f"variance_{part}": np.nan for part in PARTS}, "curve_p": np.nan}
+    defined = ~np.isnan(curve["difference"])
+    if not defined.any():
+        return nothing | {"note": TOO_SMALL}
+    if len(defined) == 1:
+        return nothing | {"curve_p": float(curve["p"][0]), "note": ONE_WAY}
+    if family is None:
+        return nothing | {"note": NO_OUTCOMES}
+    joint = family.joint
+    differences = np.full(len(joint.specifications), np.nan)
+    asked = defined & (curve["place"] >= 0)
+    differences[curve["place"][asked]] = curve["difference"][asked]
+    parts = variance_parts(differences, joint.covariance(key[3], key[4]), family.bases)
+    p = joint.curve_p(key[3], key[4], rng=_generator(seed, key))
+    return {f"variance_{part}": value for part, value in parts.items()} | {"curve_p": p, "note": ""}
+
+
+def _generator(seed: int, key: tuple[str, ...]) -> np.random.Generator:
+    """Randomness of one gap: the same whatever other gaps the audit has."""
+    return np.random.default_rng([seed, zlib.crc32("\0".join(key).encode())])
+
+
+def _adjusted(table: pd.DataFrame) -> pd.Series:
+    """Holm's adjustment within a family; two groups that are each other's rest are one test."""
+    adjusted = pd.Series(np.nan, index=table.index)
+    for _, family in table.groupby(["probe", "outcome", "by"], sort=False):
+        mirrored = len(family) == 2 and family["group"].iloc[0] == family["reference"].iloc[1]
+        p = family["curve_p"].to_numpy()
+        # Permuted independently, the two rows would differ by the luck of the draw.
+        adjusted[family.index] = np.full(2, p[0]) if mirrored else holm(p)
+    return adjusted

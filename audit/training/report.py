@@ -1,0 +1,36 @@
+"""The report of a training run as one HTML file, and its curves as pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from audit.figures import training as figures
+from audit.figures.svg import standalone
+from audit.report.html import fill_template, frames_as_json
+from audit.training.history import TrainingHistory
+from audit.training.page import training_page, with_intervals
+
+LOSS_PICTURE, ACCURACY_PICTURE = "loss.svg", "accuracy.svg"
+
+
+def render_training_report(history: TrainingHistory) -> str:
+    """Return the report of a run as one self-contained HTML page; the same history, the same bytes."""
+    tables = {name: getattr(history, name) for name in ("measures", "accuracy", "gaps")}
+    return fill_template("training.html.j2", training_page(history), data=frames_as_json(tables))
+
+
+def write_curves(history: TrainingHistory, out: Path) -> list[Path]:
+    """Write the loss and, where it was measured, the accuracy as pictures; the paths written."""
+    drawings = {}
+    if len(history.log):
+        drawings[LOSS_PICTURE] = figures.loss_curve(history.log, name="loss", title="Loss against the epoch")
+    validated = history.measures[history.measures["measure"].str.startswith("zero-shot accuracy")]
+    if len(validated):
+        rows = with_intervals(validated).assign(series=validated["measure"].str.partition(", ")[2])
+        drawings[ACCURACY_PICTURE] = figures.measure_curves(
+            rows, axis="accuracy, % of images", name="accuracy",
+            title="Zero-shot accuracy against the epoch",
+        )  # fmt: skip
+    for name, svg in drawings.items():
+        (out / name).write_text(standalone(svg), encoding="utf-8")
+    return [out / name for name in drawings]

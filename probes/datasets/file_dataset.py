@@ -1,0 +1,195 @@
+"""Images that are files below one folder, and how the loaders of known layouts read their annotations."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+from PIL import Image
+
+from clipmodel.errors import UserError
+from probes.datasets.annotation_tables import place, read_table, without_repeated_rows
+from probes.datasets.base import ID, DemographicDataset, UnreadableImageError, read_image_file
+from probes.datasets.cards import DataCard, card_file, describe, image_folders, renamed, written_card
+from probes.datasets.image_paths import first_outside
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+
+
+class FileDataset(DemographicDataset):
+    """Rows of a frame, each with a file below `root`.
+
+    Parameters
+    ----------
+    frame, attributes, card, orders, dropped, derived
+        As for `DemographicDataset`, but for what card.yaml in the folder of the data says.
+    root
+        The folder of the images.
+    home
+        The folder of the data, where it is another one.
+    files
+        [N] the path of each row's image below it; the image ids if left out. Rows may share a file.
+    boxes
+        [N] the part of the image that the row is about: in pixels, or as shares of width and height
+        where no side is above 1. The whole image if left out.
+
+    Raises
+    ------
+    UserError
+        A file is outside the folder, an image id occurs twice, or card.yaml is wrong.
+    """
+
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        *,
+        root: Path,
+        attributes: Sequence[str],
+        card: DataCard,
+        home: Path | None = None,
+        files: Sequence[str] | None = None,
+        boxes: Sequence[Box] | None = None,
+        orders: Mapping[str, Sequence[str]] | None = None,
+        dropped: pd.DataFrame | None = None,
+        derived: Mapping[str, str] | None = None,
+    ) -> None:
+        if (again := frame[ID].duplicated()).any():
+            name = frame[ID].iloc[int(again.to_numpy().argmax())]
+            raise UserError(f"{root}: {name!r} is annotated twice", remedy="keep one row an image")
+        home = home or root
+        known = describe(frame, home, attributes=list(attributes), card=card)
+        super().__init__(
+            known.frame,
+            attributes=known.attributes,
+            card=known.card,
+            orders={**(orders or {}), **known.orders},
+            dropped=None if dropped is None else renamed(dropped, written_card(home)),
+            derived=derived,
+        )
+        self.root = root
+        self._files = list(files) if files is not None else [str(name) for name in frame[ID]]
+        self._boxes = list(boxes) if boxes is not None else None
+        outside = first_outside(root, self._files, folders=image_folders(home))
+        if outside is not None:
+            raise UserError(
+                f"{root}: {self._files[outside]!r} is outside the folder",
+                remedy=f"name files below it, or list their folder under 'images:' in {card_file(home)}",
+            )
+
+    def read_bytes(self, row: int) -> bytes:
+        return read_image_file(self.root / self._files[row])
+
+    def open_image(self, row: int) -> Image.Image:
+        """The image of a row, RGB, cut to its box; raises UnreadableImageError where it is damaged."""
+        image = super().open_image(row)
+        return image if self._boxes is None else _cut(image, self._boxes[row])
+
+    def content_hash(self, row: int) -> str:
+        """SHA-256 of the encoded image and its box."""
+        whole = super().content_hash(row)
+        if self._boxes is None:
+            return whole
+        return hashlib.sha256(f"{whole} {self._boxes[row]}".encode()).hexdigest()
+
+
+def _cut(image: Image.Image, box: Box) -> Image.Image:
+    left, top, right, bottom = box
+    if max(box) <= 1:
+        left, right = left * image.width, right * image.width
+        top, bottom = top * image.height, bottom * image.height
+    left, top = max(0, round(left)), max(0, round(top))
+    right, bottom = min(image.width, round(right)), min(image.height, round(bottom))
+    if left >= right or top >= bottom:
+        raise UnreadableImageError("the box is empty or outside the image")
+    return image.crop((left, top, right, bottom))
+
+
+def find(root: Path, *names: str, what: str) -> Path:
+    """The first of some files that is there.
+
+    Raises
+    ------
+    UserError
+        None of them is; the message names the folder and what was expected.
+    """
+    if not root.is_dir():
+        raise UserError(f"no folder at {str(root)!r}", remedy=f"give the folder of {what}")
+    for name in names:
+        if (root / name).exists():
+            return root / name
+    raise UserError(f"{root}: no {' or '.join(names)}", remedy=f"give the folder of {what}")
+
+
+def read_annotations(file: Path, columns: Sequence[str], *, key: str | None = None) -> pd.DataFrame:
+    """A table of annotations as strings, NaN where a field is empty; rows that repeat in full are dropped.
+
+    Parameters
+    ----------
+    file
+        The table.
+    columns
+        The columns it must have; capitals and blanks in the header do not matter.
+    key
+        A column that must have a value in every row, such as that of the image.
+
+    Raises
+    ------
+    UserError
+        The file cannot be read, lacks one of the columns, or a row lacks the key.
+    """
+    table = with_columns(file, read_table(file), columns)
+    if key and table[key].isna().any():
+        where = place(table[key].isna())
+        raise UserError(f"{file}, {where}: {key} is empty", remedy="give every row its image")
+    return without_repeated_rows(table, key or columns[0], file=file)
+
+
+def with_columns(file: Path, table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """The table, if it has the columns; otherwise a UserError that names the first one missing."""
+    written = {_plain_name(name): name for name in map(str, table.columns)}
+    names = {written[_plain_name(name)]: name for name in columns if _plain_name(name) in written}
+    table = table.rename(columns={old: new for old, new in names.items() if new not in table})
+    if absent := [name for name in columns if name not in table]:
+        found = ", ".join(map(str, table.columns))
+        raise UserError(
+            f"{file}: no column {absent[0]!r} among: {found}", remedy=f"the columns are {', '.join(columns)}"
+        )
+    return table
+
+
+def _plain_name(name: str) -> str:
+    return " ".join(name.lower().replace("_", " ").split())
+
+
+def checked_values(file: Path, column: pd.Series, known: Sequence[str]) -> pd.Series:
+    """The column, if every value is known or missing.
+
+    Raises
+    ------
+    UserError
+        With the line and the known values.
+    """
+    wrong = column.notna() & ~column.isin(known)
+    if wrong.any():
+        value = str(column.iloc[int(wrong.to_numpy().argmax())])
+        raise UserError(
+            f"{file}, {place(wrong)}: {column.name} is {value!r}", remedy=f"one of: {', '.join(known)}"
+        )
+    return column
+
+
+def open_annotations(file: Path) -> io.StringIO:
+    """The text of a file without header or separators; line ends are "\\n".
+
+    Raises
+    ------
+    UserError
+        The file is not UTF-8.
+    """
+    try:
+        return io.StringIO("\n".join(file.read_text(encoding="utf-8-sig").splitlines()))
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file}: not UTF-8 text", remedy="save it as UTF-8") from error

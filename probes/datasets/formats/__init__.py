@@ -1,0 +1,1 @@
+"""Generic formats: tables, folders, tars, parquet, embeddings, predictions."""

@@ -1,0 +1,275 @@
+"""Embeddings instead of images: what a model made of images and texts, in one file, without the model.
+
+Shapes: N images, U texts, D joint embedding.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from clipmodel.errors import UserError
+from probes.datasets.annotation_tables import as_strings, first_of, repairs
+from probes.datasets.base import ID, REASON, VISIBLE_PREFIX, DemographicDataset, UnreadableImageError
+from probes.datasets.cards import DataCard, Described, describe, unknown_card
+from probes.datasets.formats.table import (
+    CLUSTER_COLUMNS,
+    PATH_COLUMNS,
+    noting_capitals,
+    with_bands,
+    with_visibility,
+)
+
+IMAGE_ARRAYS = ("image", "images", "image_embedding", "image_embeddings", "embedding", "embeddings")
+VECTOR, TEXT = "embedding", "text"  # the columns of a parquet file
+SCALE, BIAS, MODEL = "logit_scale", "logit_bias", "model"
+DEFAULT_SCALE = 100.0  # the multiplier at which OpenAI's CLIPs were clipped in training
+NO_VECTOR = "the embedding is zero or not finite"
+UNIT = 1e-2  # how far a norm may be from 1 before the file is said to be unnormalised
+
+
+@dataclass(frozen=True, kw_only=True)
+class Texts:
+    """What is known of a model without the model: the embeddings of some texts, and its head.
+
+    Attributes
+    ----------
+    rows
+        Text -> its row in `vectors`.
+    vectors
+        [U, D] float32, unit-norm.
+    model
+        The model's name.
+    scale, bias
+        Of the logits; a bias of None means a softmax over the classes.
+    unknown
+        The row that stands for every text that is not there; None: such a text is an error.
+    ambiguous
+        Texts that the file has several embeddings of; they are left out.
+    """
+
+    rows: Mapping[str, int]
+    vectors: np.ndarray
+    model: str
+    scale: float = DEFAULT_SCALE
+    bias: float | None = None
+    unknown: int | None = None
+    ambiguous: tuple[str, ...] = ()
+
+
+class EmbeddedDataset(DemographicDataset):
+    """Images of known attributes that come as embeddings.
+
+    Parameters
+    ----------
+    frame, attributes, card, orders, dropped
+        As for `DemographicDataset`.
+    embeddings
+        [N, D] float32.
+    texts
+        The embeddings of texts that classes are looked up in.
+    """
+
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        *,
+        attributes: Sequence[str],
+        card: DataCard,
+        embeddings: np.ndarray,
+        texts: Texts,
+        orders: Mapping[str, Sequence[str]] | None = None,
+        dropped: pd.DataFrame | None = None,
+    ) -> None:
+        super().__init__(frame, attributes=attributes, card=card, orders=orders, dropped=dropped)
+        self.embeddings = embeddings
+        self.texts = texts
+
+    def read_bytes(self, row: int) -> bytes:
+        raise UnreadableImageError("the file holds no images")
+
+    @cached_property
+    def sha256(self) -> str:
+        """Over the annotations and the embeddings."""
+        return hashlib.sha256(super().sha256.encode() + self.embeddings.tobytes()).hexdigest()
+
+
+def load_embeddings(file: Path) -> EmbeddedDataset:
+    """Image and text embeddings in one .npz or .parquet file; no model is needed.
+
+    npz: image [N, D]; one or more text arrays [U, D], such as text, each with its texts in text_name;
+    attributes [N]; optionally logit_scale (100 if left out), logit_bias and model. parquet: the columns
+    embedding and text, and the attributes; a row with a text is a text, every other one an image;
+    logit_scale, logit_bias and model in the metadata of the schema.
+
+    Raises
+    ------
+    UserError
+        The file is missing, damaged, or its arrays do not fit each other.
+    """
+    if not file.is_file():
+        raise UserError(f"no file at {str(file)!r}", remedy="check the path after the colon")
+    if file.suffix.lower() not in (".npz", ".parquet"):
+        raise UserError(f"{file}: not embeddings by its name", remedy="use .npz or .parquet")
+    vectors, table, texts = _read_npz(file) if file.suffix.lower() == ".npz" else _read_parquet(file)
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    usable = np.isfinite(lengths) & (lengths > 0)
+    notes: tuple[str, ...] = ()
+    if (np.abs(lengths[usable] - 1) > UNIT).any():
+        notes = ("The image embeddings of the file were not of unit length; they were normalised.",)
+    if n := len(texts.ambiguous):
+        notes += (
+            f"Texts with several embeddings in the file are not used: {n}, such as {texts.ambiguous[0]}.",
+        )
+    card = unknown_card(
+        file.stem, f"Embeddings in {file.name}", notes=notes,
+        caution="Embeddings from a file: the preprocessing, and how the labels came about, are not known.",
+    )  # fmt: skip
+    known = described(file, table, card=card)
+    return EmbeddedDataset(
+        known.frame[usable],
+        attributes=known.attributes,
+        card=known.card,
+        orders=known.orders,
+        embeddings=_of_unit_length(vectors[usable]),
+        texts=texts,
+        dropped=known.frame[~usable].assign(**{REASON: NO_VECTOR}),
+    )
+
+
+def described(file: Path, table: pd.DataFrame, *, card: DataCard) -> Described:
+    """The labels of images that are not there: a table of strings, as the card beside the file describes it.
+
+    Raises
+    ------
+    UserError
+        There is no attribute, or an image is there twice.
+    """
+    path, cluster = first_of(PATH_COLUMNS, table), first_of(CLUSTER_COLUMNS, table)
+    frame = with_visibility(file, table.rename(columns={path: ID}) if path else table)
+    if path is None:
+        frame.insert(0, ID, [f"row {number}" for number in range(1, len(table) + 1)])
+    if (again := frame[ID].duplicated()).any():
+        name = frame[ID].iloc[int(again.to_numpy().argmax())]
+        raise UserError(f"{file}: the image {name!r} is there twice", remedy="keep one row an image")
+    special = (ID, cluster)
+    attributes = [n for n in map(str, frame) if n not in special and not n.startswith(VISIBLE_PREFIX)]
+    if not attributes:
+        raise UserError(f"{file}: no attribute beside the embeddings", remedy="add one, such as gender")
+    frame = with_bands(file, frame, attributes)
+    card = replace(card, cluster=cluster, notes=(*card.notes, *repairs(frame)))
+    known = describe(frame, file, attributes=attributes, card=card)
+    return replace(known, card=noting_capitals(known))
+
+
+def _read_npz(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        remedy = "write it again, without Python objects in it"
+        raise UserError(f"{file}: not an .npz file, damaged, or holding objects", remedy=remedy) from error
+    image = next((name for name in IMAGE_ARRAYS if name in arrays), None)
+    if image is None or arrays[image].ndim != 2:
+        raise UserError(f"{file}: no array [N, D] of image embeddings", remedy="name it 'image'")
+    vectors = arrays.pop(image)
+    head = {name: arrays.pop(name).item() for name in (SCALE, BIAS, MODEL) if name in arrays}
+    texts: list[tuple[str, np.ndarray]] = []
+    for name in [name for name, array in arrays.items() if array.ndim == 2]:
+        texts += _named_texts(file, arrays, name, dim=vectors.shape[1])
+    if wrong := next((name for name, array in arrays.items() if array.shape != (len(vectors),)), None):
+        raise UserError(
+            f"{file}: the array {wrong!r} has the shape {arrays[wrong].shape}",
+            remedy=f"an attribute has one value for each of the {len(vectors)} images",
+        )
+    return vectors, as_strings(pd.DataFrame(arrays)), _texts(file, texts, head)
+
+
+def _named_texts(
+    file: Path, arrays: dict[str, np.ndarray], name: str, *, dim: int
+) -> list[tuple[str, np.ndarray]]:
+    """The texts of one array and their embeddings; both are taken out of the arrays."""
+    vectors = arrays.pop(name)
+    candidates = (f"{name}_name", f"{name}_names", name.replace(TEXT, "name"), f"{name}s", f"{TEXT}s")
+    names = next((key for key in candidates if key in arrays), None)
+    if names is None or len(arrays[names]) != len(vectors):
+        raise UserError(
+            f"{file}: {len(vectors)} embeddings in {name!r} without their texts", remedy=f"add {name}_name"
+        )
+    if vectors.shape[1] != dim:
+        message = f"{file}: embeddings of {vectors.shape[1]} dimensions in {name!r}, the images have {dim}"
+        raise UserError(message, remedy="take both from one model")
+    return list(zip(map(str, arrays.pop(names)), vectors, strict=True))
+
+
+def _read_parquet(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:
+    try:
+        table = pd.read_parquet(file)
+        metadata = pq.read_schema(file).metadata or {}
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UserError(f"{file}: not a parquet file, or damaged", remedy="write it again") from error
+    for name in (VECTOR, TEXT):
+        if name not in table:
+            raise UserError(f"{file}: no column {name!r}", remedy=f"the columns are {VECTOR} and {TEXT}")
+    vectors = _stacked(file, table.pop(VECTOR))
+    words = table.pop(TEXT)
+    is_text = (words.notna() & (words != "")).to_numpy()
+    given = {
+        name: metadata[name.encode()].decode() for name in (SCALE, BIAS, MODEL) if name.encode() in metadata
+    }
+    texts = list(zip(words[is_text].astype(str), vectors[is_text], strict=True))
+    images = as_strings(table[~is_text].reset_index(drop=True))
+    return vectors[~is_text], images, _texts(file, texts, given)
+
+
+def _stacked(file: Path, column: pd.Series) -> np.ndarray:
+    """[N, D] of a column of lists; NaN where a row has none."""
+    rows = [None if row is None else np.asarray(row) for row in column]
+    shapes = {row.shape for row in rows if row is not None}
+    if len(shapes) != 1 or len(shape := shapes.pop()) != 1:
+        raise UserError(f"{file}: embeddings of several lengths", remedy="take all from one model")
+    nothing = np.full(shape, np.nan)
+    try:
+        return np.stack([nothing if row is None else row for row in rows]).astype(np.float32)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{file}: an embedding is no list of numbers", remedy="write it again") from error
+
+
+def _of_unit_length(vectors: np.ndarray) -> np.ndarray:
+    """Vectors that are a rounding away from unit length stay as the model gave them."""
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    lengths[np.abs(lengths - 1) <= UNIT] = 1
+    return (vectors / lengths[:, None]).astype(np.float32)
+
+
+def _texts(file: Path, pairs: Sequence[tuple[str, np.ndarray]], head: Mapping[str, object]) -> Texts:
+    """Each text once. A text with two different embeddings is left out: which was meant is not known."""
+    known: dict[str, np.ndarray] = {}
+    ambiguous: set[str] = set()
+    for text, vector in pairs:
+        if not np.array_equal(known.setdefault(text, vector), vector):
+            ambiguous.add(text)
+    known = {text: vector for text, vector in known.items() if text not in ambiguous}
+    if not known:
+        raise UserError(f"{file}: no text embeddings", remedy="add those of the classes, with their texts")
+    vectors = np.stack(list(known.values())).astype(np.float64)
+    lengths = np.linalg.norm(vectors, axis=1)
+    if not (np.isfinite(lengths) & (lengths > 0)).all():
+        raise UserError(f"{file}: a text embedding is zero or not finite", remedy="make it again")
+    return Texts(
+        rows={text: row for row, text in enumerate(known)},
+        vectors=_of_unit_length(vectors),
+        model=str(head.get(MODEL, file.stem)),
+        scale=float(str(head.get(SCALE, DEFAULT_SCALE))),
+        bias=float(str(head[BIAS])) if BIAS in head else None,
+        ambiguous=tuple(sorted(ambiguous)),
+    )

@@ -1,0 +1,1 @@
+"""Images and texts embedded once, stored, looked up."""

@@ -1,0 +1,1 @@
+"""Array functions of the probes other than classification: estimates only."""

@@ -1,0 +1,243 @@
+"""Who is on top: measures of a ranking of images by their similarity to a query. Bare arrays in, arrays out.
+
+Three things that change these figures, and that publications often leave out, are arguments here: where ties
+go, what stands for the logarithm of an absent group, and what share a group is expected to have.
+
+Shapes: N candidates, G groups, R random rankings.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from scipy.stats import hypergeom
+
+from probes.metrics.proportions import wilson
+
+TieRule = Literal["shared", "row order"]
+ZeroRule = Literal["1/K", "1/groups", "zero"]
+Reference = Literal["uniform", "dataset", "candidates"]
+
+TIE_RULES: dict[str, str] = {
+    "shared": "equal scores share their places",
+    "row order": "equal scores stand in the order of the data",
+}
+ZERO_RULES: dict[str, str] = {
+    "1/K": "an absent group counts as one image in K",
+    "1/groups": "an absent group counts as its share among equal groups",
+    "zero": "an absent group counts as without skew",
+}
+REFERENCES: dict[str, str] = {
+    "uniform": "equal shares",
+    "dataset": "the shares of the whole data set",
+    "candidates": "the shares of the images ranked",
+}
+
+
+def counts_at(
+    scores: np.ndarray, groups: np.ndarray, *, n_groups: int, tie_rule: TieRule = "shared"
+) -> np.ndarray:
+    """How many of the K highest-scoring images are of each group, for every K.
+
+    Parameters
+    ----------
+    scores
+        [N] similarities to the query.
+    groups
+        [N] the group of each image, 0 ... G-1.
+    tie_rule
+        "shared": images of equal score share their places, so a count may be a fraction: it is the mean over
+        all orders of the equal ones. "row order": they stand as the data do.
+
+    Returns
+    -------
+    [N, G]; row K-1 sums to K.
+
+    Raises
+    ------
+    ValueError
+        A score is not finite.
+    """
+    scores = np.asarray(scores, np.float64)
+    if not np.isfinite(scores).all():
+        raise ValueError("a score is not finite")
+    order = np.argsort(-scores, kind="stable")
+    counts = np.eye(n_groups)[np.asarray(groups)[order]].cumsum(axis=0)
+    if tie_rule == "row order":
+        return counts
+    ranked = scores[order]
+    starts = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
+    ends = np.concatenate([starts[1:], [len(ranked)]])
+    block = np.repeat(np.arange(len(starts)), ends - starts)
+    before = np.concatenate([np.zeros((1, n_groups)), counts])[starts]
+    within = (np.arange(len(ranked)) - starts[block] + 1) / (ends - starts)[block]
+    return np.asarray(before[block] + within[:, None] * (counts[ends - 1] - before)[block])
+
+
+def skew(counts: np.ndarray, reference: np.ndarray, *, zero_rule: ZeroRule = "1/K") -> np.ndarray:
+    """Skew@K of every group: ln((c_a / K) / p_a).
+
+    Above 0 the group is more frequent among the K highest than it is expected to be (Geyik, Ambler &
+    Kenthapadi 2019, definition 1). MaxSkew@K and MinSkew@K are the largest and the smallest.
+
+    Parameters
+    ----------
+    counts
+        [..., G] how many of the K highest are of each group; K is their sum.
+    reference
+        [G] the share each group is expected to have. A group with a share of 0 has no skew: NaN.
+    zero_rule
+        What stands in for a group that is absent, whose logarithm is minus infinity: a share of "1/K" or of
+        "1/groups", or a skew of "zero".
+    """
+    counts, p = np.asarray(counts, np.float64), np.asarray(reference, np.float64)
+    k = counts.sum(axis=-1, keepdims=True)
+    stand_in = {"1/K": 1 / k, "1/groups": np.full_like(k, 1 / counts.shape[-1]), "zero": p}[zero_rule]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        skews = np.log(np.where(counts == 0, stand_in, counts / k) / p)
+    return np.where(p > 0, skews, np.nan)
+
+
+def ndkl(counts: np.ndarray, reference: np.ndarray) -> float:
+    """Normalised discounted divergence of the shares in every prefix from the expected ones, in nats.
+
+    (1 / Z) sum over i of KL(D_i, D) / log2(i + 1), Z = sum of 1 / log2(i + 1) (Geyik et al. 2019, definition
+    5). 0 where every prefix has the expected shares; infinite where a group without expectation turns up.
+
+    Parameters
+    ----------
+    counts
+        [N, G] of `counts_at`, or its first rows.
+    reference
+        [G] the share each group is expected to have.
+    """
+    shares = np.asarray(counts) / np.arange(1, len(counts) + 1)[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        divergence = np.where(shares > 0, shares * np.log(shares / np.asarray(reference)), 0).sum(axis=1)
+    discount = 1 / np.log2(np.arange(len(counts)) + 2)
+    return float((divergence * discount).sum() / discount.sum())
+
+
+def bias_at(first: np.ndarray | float, second: np.ndarray | float) -> np.ndarray:
+    """Bias@K: (first - second) / (first + second) of two groups' counts in the top K.
+
+    Between -1 and 1 (Wang, Liu & Wang 2021, with men first). They take 0 where neither group is there; here
+    that is NaN: nothing was seen.
+    """
+    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(first + second > 0, (first - second) / (first + second), np.nan)
+
+
+def normalised_entropy(counts: np.ndarray) -> np.ndarray:
+    """Entropy of the groups' shares over ln G: 1 where they are equal, 0 where one group has all.
+
+    Used at K = 100 by So-B-IT (Hamidieh et al. 2024). It does not know how many of each group there are.
+
+    Parameters
+    ----------
+    counts
+        [..., G]; NaN for one group only.
+    """
+    counts = np.asarray(counts, np.float64)
+    shares = counts / counts.sum(axis=-1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        entropy = -np.where(shares > 0, shares * np.log(shares), 0).sum(axis=-1)
+        return (
+            np.asarray(entropy / np.log(counts.shape[-1]))
+            if counts.shape[-1] > 1
+            else np.full_like(entropy, np.nan)
+        )
+
+
+def is_constant(k: int, n: int) -> bool:
+    """Whether the K highest of N are all: every measure at K is then one of the data, not of the model.
+
+    Raises
+    ------
+    ValueError
+        K is no place of a ranking of N.
+    """
+    if not 1 <= k <= n:
+        raise ValueError(f"the {k} highest of {n} do not exist")
+    return k == n
+
+
+def share_test(counts: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Each group's share of the top K: its interval, and p against a ranking at random.
+
+    Parameters
+    ----------
+    counts
+        [G] how many of the K highest are of each group.
+    sizes
+        [G] how many candidates are.
+
+    Returns
+    -------
+    low, high, p
+        [G] Wilson interval of the share, and the two-sided p of the hypergeometric distribution: twice the
+        smaller tail, at most 1. A count that is a fraction is rounded towards what is expected.
+    """
+    counts, sizes = np.asarray(counts, np.float64), np.asarray(sizes)
+    k, n = round(float(counts.sum())), int(sizes.sum())
+    low, high = wilson(counts, k)
+    expected = k * sizes / n
+    whole = np.where(counts > expected, np.floor(counts + 1e-9), np.ceil(counts - 1e-9))
+    chance = hypergeom(n, sizes, k)
+    p = np.minimum(1, 2 * np.minimum(chance.cdf(whole), chance.sf(whole - 1)))
+    return low, high, p
+
+
+def random_counts(sizes: np.ndarray, k: int, *, rankings: int, seed: int) -> np.ndarray:
+    """[R, G] group counts in the top K of rankings at random: what the measures are by chance alone.
+
+    MaxSkew and the entropy are not 0 and 1 by chance, least so for small K, and need this to be read.
+    """
+    generator = np.random.default_rng(seed)
+    return generator.multivariate_hypergeometric(np.asarray(sizes), k, size=rankings)
+
+
+def top_weights(scores: np.ndarray, k: int, *, tie_rule: TieRule = "shared") -> np.ndarray:
+    """[N] how much of each image is among the K highest: 1, 0, or a share where equal scores share places.
+
+    Summed over the images of a group it is row K-1 of `counts_at`.
+    """
+    scores = np.asarray(scores, np.float64)
+    order = np.argsort(-scores, kind="stable")
+    if tie_rule == "row order":
+        return np.isin(np.arange(len(scores)), order[:k]).astype(np.float64)
+    last = scores[order[k - 1]]
+    above, level = scores > last, scores == last
+    return above + level * (k - above.sum()) / level.sum()
+
+
+def relabelled_counts(labels: np.ndarray, weights: np.ndarray, *, n_groups: int) -> np.ndarray:
+    """[R, G] group counts in one top K where the images' groups are dealt anew.
+
+    Parameters
+    ----------
+    labels
+        [R, N] the groups as dealt.
+    weights
+        [N] of `top_weights`.
+    """
+    top = np.flatnonzero(weights)
+    own = labels[:, top]
+    return np.stack([(own == group) @ weights[top] for group in range(n_groups)], axis=1)
+
+
+def two_sided(chance: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """[G] twice the smaller tail of values [G] among those of chance [R, G] and themselves; at most 1."""
+    below, above = (chance <= value + 1e-9).sum(axis=0), (chance >= value - 1e-9).sum(axis=0)
+    return np.minimum(1, 2 * (1 + np.minimum(below, above)) / (1 + len(chance)))
+
+
+def random_ndkl(groups: np.ndarray, reference: np.ndarray, *, rankings: int, seed: int) -> np.ndarray:
+    """[R] NDKL of rankings at random of the same images."""
+    generator = np.random.default_rng(seed)
+    member = np.eye(len(reference))
+    return np.array(
+        [ndkl(member[generator.permutation(groups)].cumsum(axis=0), reference) for _ in range(rankings)]
+    )

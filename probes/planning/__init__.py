@@ -1,0 +1,1 @@
+"""A suite and a data set put together, without a model: images, prompts, groups, manifest."""

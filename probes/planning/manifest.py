@@ -1,0 +1,232 @@
+"""The manifest of a run: what was asked, of which model, on which data. The same run gives the same one."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+import clipmodel
+from clipmodel.loading import EmbeddingModel
+from probes.datasets.base import DemographicDataset
+from probes.embeddings.embed import EmbeddedImages
+from probes.planning.image_selection import where_text
+from probes.records import SCHEMA_VERSION
+from probes.suite.classification_probe import MISCLASSIFIED, Probe, is_harmful
+from probes.suite.label_sets import LabelSet
+from probes.suite.probe_base import ProbeBase
+from probes.suite.published_figures import load_figures
+from probes.suite.suite import Suite
+
+Prompts = Mapping[tuple[str, str], Mapping[str, Sequence[str]]]  # (design, template) -> class -> prompts
+
+
+def manifest(
+    suite: Suite,
+    model: EmbeddingModel,
+    dataset: DemographicDataset,
+    *,
+    prompts: Mapping[str, Prompts],
+    measured: Mapping[str, Collection[str]],
+    images: EmbeddedImages,
+    confounding: Sequence[str] = (),
+    asked: Mapping[str, Sequence[Sequence[Any]]] | None = None,
+    n_confirmation: int | None = None,
+) -> dict[str, Any]:
+    """What `Records.manifest` holds.
+
+    Parameters
+    ----------
+    suite, model, dataset
+        The run.
+    prompts
+        Probe that classifies -> what its classes were shown as.
+    measured
+        Probe of another kind -> the prompts it used.
+    images
+        The images that some probe selected.
+    confounding
+        Attributes that go together in the data, a sentence each; they join the caution of the data.
+    asked
+        Probe that classifies -> design, template, rule and threshold of its specifications, in the order of
+        the patterns of `Records.outcomes`.
+    n_confirmation
+        Images kept apart to confirm findings, where the suite asks for it.
+    """
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "suite": {"name": suite.suite, "title": suite.title, "sha256": suite.sha256, "text": suite.text},
+        "model": _model_entry(model),
+        "data": _data_entry(dataset, images, confounding),
+        "probes": [
+            _probe_entry(suite, probe, prompts[probe.name])
+            | {"asked": [list(key) for key in (asked or {}).get(probe.name, ())]}
+            if isinstance(probe, Probe)
+            else _measure_entry(suite, probe, measured[probe.name])
+            for probe in suite.probes
+        ],
+        "published": load_figures(suite.published).model_dump() if suite.published else None,
+        "prompts_sha256": _prompts_sha256(prompts, measured),
+        "seed": suite.seed,
+        "min_group": max(probe.min_group for probe in suite.probes),
+        "gates": [gate.model_dump() for gate in suite.gates],
+        "confirmation": None
+        if suite.confirmation is None
+        else suite.confirmation.model_dump() | {"n_images": n_confirmation},
+        "versions": _versions(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "clip_audit": clipmodel.__version__,
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "pandas": pd.__version__,
+    }
+
+
+def _model_entry(model: EmbeddingModel) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "fingerprint": model.fingerprint,
+        "preprocessing": model.preprocess_id,
+        "logit_scale": float(model.logit_scale),
+        "logit_bias": None if model.logit_bias is None else float(model.logit_bias),
+    }
+
+
+def _data_entry(
+    dataset: DemographicDataset, images: EmbeddedImages, confounding: Sequence[str]
+) -> dict[str, Any]:
+    """The card of the data, and which of its images were asked about."""
+    card = dataset.card
+    return {
+        "name": card.name,
+        "title": card.title,
+        "version": card.version,
+        "sha256": dataset.sha256,
+        "licence": card.licence,
+        "consent": card.consent,
+        "label_provenance": card.label_provenance,
+        "labelled_by": card.labelled_by,
+        "source": card.source,
+        "cluster": card.cluster,
+        "n_images": len(images.rows),
+        "n_unreadable": len(images.unreadable),
+        "n_not_loaded": len(dataset.dropped),
+        "notes": list(card.notes),
+        "images_sha256": images.content_sha256,
+        "caution": " ".join([card.caution, *confounding]).strip(),
+        "confounding": list(confounding),
+    }
+
+
+def _prompts_sha256(prompts: Mapping[str, Prompts], measured: Mapping[str, Collection[str]]) -> str:
+    """Over every prompt of every probe, each once."""
+    texts = {
+        text
+        for by_design in prompts.values()
+        for classes in by_design.values()
+        for shown in classes.values()
+        for text in shown
+    } | set().union(*measured.values())
+    return hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest()
+
+
+def _probe_entry(suite: Suite, probe: Probe, prompts: Prompts) -> dict[str, Any]:
+    base, designs, edits = suite.label_set(probe.label_set), suite.designs(probe), suite.edits(probe)
+    shown = list(dict.fromkeys(template for _, template in prompts))
+    return {
+        "name": probe.name,
+        "title": probe.title or probe.name.replace("_", " "),
+        "question": probe.question,
+        "kind": probe.kind,
+        "truth": probe.truth,
+        "label_set": base.name,
+        "label_set_source": base.source,
+        "note": base.note,
+        "sets": _sets(designs),
+        "classes": _classes(probe, designs, prompts),
+        "designs": [
+            {"name": name, "description": edits[name].description, "classes": design.names}
+            for name, design in designs.items()
+        ],
+        "templates": shown,
+        "template_texts": {name: texts for name, texts in suite.template_texts.items() if name in shown},
+        "groups": probe.groups,
+        "outcomes": [
+            {
+                "name": name,
+                "title": outcome.title or name.replace("_", " "),
+                "kind": MISCLASSIFIED if name == MISCLASSIFIED else "set",
+                "sets": outcome.sets,
+                "harmful": is_harmful(outcome),
+            }
+            for name, outcome in probe.outcomes.items()
+        ],
+        "references": probe.references,
+        "control": probe.control,
+        "where_text": where_text(probe),
+        "min_group": probe.min_group,
+    }
+
+
+def _measure_entry(suite: Suite, probe: ProbeBase, texts: Collection[str]) -> dict[str, Any]:
+    """The entry of a probe that is no classification: the keys of one that is, and what it asked."""
+    return {
+        "name": probe.name,
+        "title": probe.title or probe.name.replace("_", " "),
+        "question": probe.question,
+        "kind": probe.kind,
+        "truth": None,
+        "label_set": "",
+        "label_set_source": "",
+        "note": "",
+        "sets": {},
+        **probe.offered(suite),
+        "classes": [],
+        "designs": [],
+        "templates": [],
+        "outcomes": [],
+        "groups": probe.groups,
+        "references": probe.references,
+        "where_text": where_text(probe),
+        "min_group": probe.min_group,
+        "prompts": sorted(texts),
+        "settings": probe.model_dump(by_alias=True, mode="json", exclude=set(ProbeBase.model_fields)),
+    }
+
+
+def _sets(designs: dict[str, LabelSet]) -> dict[str, list[str]]:
+    """Class names by set, over all designs."""
+    sets: dict[str, list[str]] = {}
+    for design in designs.values():
+        for name, members in design.members().items():
+            sets[name] = list(dict.fromkeys([*sets.get(name, []), *members]))
+    return sets
+
+
+def _classes(probe: Probe, designs: dict[str, LabelSet], prompts: Prompts) -> list[dict[str, Any]]:
+    """Every class of some design, with the prompts it is shown as."""
+    shown: dict[str, dict[str, None]] = {}
+    for classes in prompts.values():
+        for name, texts in classes.items():
+            shown[name] = shown.get(name, {}) | dict.fromkeys(texts)
+    entries: dict[str, dict[str, Any]] = {}
+    for design in designs.values():
+        for set_name, classes_of_set in design.sets.items():
+            for item in classes_of_set:
+                truth = item.is_.get(probe.truth) if probe.truth else None
+                prompts_of_class = list(shown[item.name])
+                entries.setdefault(
+                    item.name,
+                    {"name": item.name, "set": set_name, "truth": truth, "prompts": prompts_of_class},
+                )
+    return list(entries.values())

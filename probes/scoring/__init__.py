@@ -1,0 +1,1 @@
+"""Classification: similarities to counts under every rule and threshold."""

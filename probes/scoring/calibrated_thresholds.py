@@ -1,0 +1,98 @@
+"""Calibration of each class: the cosine similarity at which a stated share of images is given the class.
+
+The cut of a class at share r is the least multiple of 0.0001 that at most the share r of its reference images
+reaches. The reference images are those of another truth, where the probe has a truth and the class stands for
+one of its values: r is then the class's false positive rate; otherwise all images of the probe. The cut
+belongs to the words of the class and not to its class design: it is the same for a softmax and a sigmoid
+model, and adding a class moves no other one's cut.
+
+One pass over the embeddings fills a histogram a class, so memory does not grow with the images.
+
+Shapes: N images, D embedding, U class embeddings, Q classes to calibrate, T shares, B bins.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from probes.scoring.engine import CHUNK_IMAGES, Rows
+
+STEP = 1e-4
+N_BINS = round(2 / STEP) + 1  # lower edges of the bins: -1, -0.9999, ... 1
+NEVER = np.inf
+
+
+def class_cuts(
+    images: Rows,
+    class_embeddings: np.ndarray,
+    columns: np.ndarray,
+    reference: np.ndarray,
+    *,
+    cells: np.ndarray,
+    shares: np.ndarray,
+    chunk: int = CHUNK_IMAGES,
+    device: str | torch.device = "cpu",
+) -> np.ndarray:
+    """The cut of each class at each share.
+
+    Parameters
+    ----------
+    images
+        [N, D] unit-norm embeddings.
+    class_embeddings
+        [U, D] unit-norm.
+    columns
+        [Q] the row of each class to calibrate in `class_embeddings`.
+    reference
+        [Q, G] bool: the cells whose images are the reference of the class.
+    cells
+        [N] the cell of each image.
+    shares
+        [T] descending, in (0, 1).
+    chunk, device
+        As for `probes.scoring.engine.score`.
+
+    Returns
+    -------
+    [T, Q] cosines, ascending along T; infinite where a class has no reference image.
+    """
+    where = torch.device(device)
+    own = np.ascontiguousarray(class_embeddings[columns], np.float32)
+    classes = torch.from_numpy(own).to(where)
+    counted = torch.from_numpy(reference).to(where)
+    histogram = torch.zeros((len(columns), N_BINS), dtype=torch.int64, device=where)
+    for start in range(0, len(images), chunk):
+        part = slice(start, start + chunk)
+        cosines = classes @ torch.from_numpy(np.ascontiguousarray(images[part])).to(where).T
+        bins = _bins(cosines)
+        inside = counted.index_select(1, torch.from_numpy(cells[part]).to(where))
+        for row, own_bins, own_inside in zip(histogram, bins, inside, strict=True):
+            row += torch.bincount(own_bins[own_inside], minlength=N_BINS)
+    return _cuts(histogram.cpu().numpy(), shares)
+
+
+def _bins(cosines: torch.Tensor) -> torch.Tensor:
+    """The last bin whose lower edge a cosine reaches, by the edges and not by a rounded product."""
+    edges = torch.from_numpy(edges_of_bins()).to(cosines.device)
+    bins = ((cosines + 1) / STEP).long().clamp_(0, N_BINS - 1)
+    bins -= (cosines < edges[bins]).long()
+    above = torch.clamp(bins + 1, max=N_BINS - 1)
+    return torch.where(cosines >= edges[above], above, bins).clamp_(min=0)
+
+
+def edges_of_bins() -> np.ndarray:
+    """[B] the candidates for a cut, float32."""
+    return (np.arange(N_BINS) * STEP - 1).round(6).astype(np.float32)
+
+
+def _cuts(histogram: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    reaching = histogram[:, ::-1].cumsum(axis=1)[:, ::-1]  # [Q, B]
+    total = reaching[:, :1]
+    edges = edges_of_bins()
+    cuts = np.full((len(shares), len(histogram)), NEVER, np.float32)
+    for t, share in enumerate(shares):
+        few = reaching <= np.floor(share * total + 1e-9)
+        found = few.any(axis=1) & (total[:, 0] > 0)
+        cuts[t, found] = edges[few[found].argmax(axis=1)]
+    return cuts

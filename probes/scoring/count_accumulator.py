@@ -1,0 +1,208 @@
+"""Adding up: the levels of a chunk of images into counts by cell, joint counts of pairs, counts by cluster.
+
+Shapes: N images of a chunk, C classes, E events (sets, and "misclassified"), O outcomes, G cells, T
+thresholds, K points of the curve, M pairs of cell and cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from probes.scoring.assignment_rules import ARGMAX, Buckets, Cuts
+from probes.suite.classification_probe import MISCLASSIFIED
+
+Happened = dict[str, Tensor]  # rule -> [O, T, N] bool: whether the outcome happened to the image
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """Results of one specification, added up by cell.
+
+    Attributes
+    ----------
+    events
+        The E events: the names of the sets, then "misclassified" where there is a truth.
+    hits
+        Rule -> [T, G, C + E] images that are given the class, or any class of the set; or, for
+        "misclassified", no class that is right for them.
+    curve
+        [K, G, E] the same events for the points of the curve.
+    pairs
+        Rule -> [O, T, G, 4] images to which each outcome happened under neither, only this, only the baseline
+        or both specifications; empty for the baseline itself.
+    clusters
+        [O, M] images by cell and cluster to which the outcome happened, under argmax.
+    """
+
+    events: tuple[str, ...]
+    hits: Mapping[str, np.ndarray]
+    curve: np.ndarray
+    pairs: Mapping[str, np.ndarray]
+    clusters: np.ndarray
+
+    def __add__(self, other: Counts) -> Counts:
+        """Counts of two disjoint parts of the images."""
+        return Counts(
+            events=self.events,
+            hits={rule: self.hits[rule] + other.hits[rule] for rule in self.hits},
+            curve=self.curve + other.curve,
+            pairs={rule: self.pairs[rule] + other.pairs[rule] for rule in self.pairs},
+            clusters=self.clusters + other.clusters,
+        )
+
+
+class Tally:
+    """Counts of one specification while they grow.
+
+    Parameters
+    ----------
+    classes
+        [C] names.
+    sets
+        Set -> positions of its classes.
+    right
+        [G, C] bool, or None: the classes that are right in a cell.
+    rules, curve, outcomes
+        As in `probes.scoring.engine.Question`.
+    n_cells, n_clusters
+        G and M.
+    device
+        Where the chunks are.
+    """
+
+    def __init__(
+        self,
+        *,
+        classes: Sequence[str],
+        sets: Mapping[str, Sequence[int]],
+        right: np.ndarray | None,
+        rules: Sequence[Cuts],
+        curve: np.ndarray,
+        outcomes: Mapping[str, str],
+        n_cells: int,
+        n_clusters: int,
+        device: torch.device,
+    ) -> None:
+        self.n_classes, self.n_cells, self.n_clusters = len(classes), n_cells, n_clusters
+        self.members = [torch.tensor(list(places), device=device) for places in sets.values()]
+        self.right = None if right is None else torch.from_numpy(right).to(device)
+        self.events = (*sets, *([] if right is None else [MISCLASSIFIED]))
+        self.outcome_events = [self.events.index(event) for event in outcomes.values()]
+        self.n_thresholds = {cuts.rule: len(cuts.thresholds) for cuts in rules}
+        self.curve_buckets = Buckets(curve, device)
+        self.n_curve = len(curve)
+        rows, n_events = self.n_classes + len(self.events), len(self.events)
+        self.levels = {
+            rule: torch.zeros((rows, n_cells, n + 1), dtype=torch.int64, device=device)
+            for rule, n in self.n_thresholds.items()
+        }
+        shape = (n_events, n_cells, self.n_curve + 1)
+        self.curve_levels = torch.zeros(shape, dtype=torch.int64, device=device)
+        self.joint: dict[str, Tensor] = {}
+        self.clusters = torch.zeros((len(outcomes), n_clusters), dtype=torch.int64, device=device)
+
+    def add(
+        self,
+        levels: Mapping[str, Tensor],
+        probabilities: Tensor,
+        cells: Tensor,
+        *,
+        clusters: Tensor | None = None,
+        baseline: Happened | None = None,
+    ) -> Happened:
+        """Add a chunk.
+
+        Parameters
+        ----------
+        levels
+            Rule -> [C, N] int32: how many of its thresholds each class reaches.
+        probabilities
+            [C, N], for the curve.
+        cells
+            [N].
+        clusters
+            [N] a number for each cell and cluster.
+        baseline
+            What happened under the specification to pair with; None for that one itself.
+
+        Returns
+        -------
+        What happened under this one.
+        """
+        right = None if self.right is None else self.right.index_select(0, cells).T
+        happened: Happened = {}
+        for rule, own in levels.items():
+            events = self._events(own, right)
+            self._add_levels(self.levels[rule], torch.cat([own, events]), cells)
+            if self.outcome_events:
+                happened[rule] = self._outcomes(events, self.n_thresholds[rule])
+        if self.n_curve:
+            self._add_levels(
+                self.curve_levels, self.curve_buckets(self._events(probabilities, right, -1)), cells
+            )
+        if baseline is not None:
+            for rule, second in happened.items():
+                self._add_pairs(rule, baseline[rule], second, cells)
+        if clusters is not None and ARGMAX in happened:
+            for row, own in zip(self.clusters, happened[ARGMAX][:, 0], strict=True):
+                row += torch.bincount(clusters[own], minlength=self.n_clusters)
+        return happened
+
+    def _events(self, values: Tensor, right: Tensor | None, nothing: int = 0) -> Tensor:
+        """[C, N] -> [E, N]: the greatest value of each set; last, the greatest of the right classes."""
+        none = torch.full_like(values[0], nothing)
+        rows = [values.index_select(0, own).amax(0) if len(own) else none for own in self.members]
+        if right is not None:
+            rows.append(torch.where(right, values, none).amax(0))
+        return torch.stack(rows) if rows else values[:0]
+
+    def _add_levels(self, totals: Tensor, levels: Tensor, cells: Tensor) -> None:
+        """Add a histogram [R, G, T + 1] of levels [R, N]: one look at each for all thresholds."""
+        n_rows, _, n_levels = totals.shape
+        if not n_rows:
+            return
+        rows = torch.arange(n_rows, device=cells.device)[:, None] * self.n_cells
+        flat = (rows + cells) * n_levels + levels
+        totals += torch.bincount(flat.ravel(), minlength=totals.numel()).view(totals.shape)
+
+    def _outcomes(self, events: Tensor, n_thresholds: int) -> Tensor:
+        """[O, T, N] bool; an image is misclassified where no right class reaches the threshold."""
+        order = torch.arange(1, n_thresholds + 1, device=events.device)[:, None]
+        reached = [events[place] >= order for place in self.outcome_events]
+        return torch.stack(
+            [
+                ~row if self.events[place] == MISCLASSIFIED else row
+                for row, place in zip(reached, self.outcome_events, strict=True)
+            ]
+        )
+
+    def _add_pairs(self, rule: str, first: Tensor, second: Tensor, cells: Tensor) -> None:
+        """Add the joint counts [O, T, G, 4] of first (2) and second (1)."""
+        shape = (*first.shape[:2], self.n_cells, 4)
+        rows = torch.arange(shape[0] * shape[1], device=cells.device).view(*first.shape[:2], 1)
+        flat = (rows * self.n_cells + cells) * 4 + 2 * first + second.long()
+        counts = torch.bincount(flat.ravel(), minlength=int(np.prod(shape))).view(shape)
+        self.joint[rule] = self.joint[rule] + counts if rule in self.joint else counts
+
+    def counts(self) -> Counts:
+        """The counts of all chunks so far."""
+        return Counts(
+            events=self.events,
+            hits={rule: self._reached(levels, self.n_classes) for rule, levels in self.levels.items()},
+            curve=self._reached(self.curve_levels, 0),
+            pairs={rule: joint.cpu().numpy() for rule, joint in self.joint.items()},
+            clusters=self.clusters.cpu().numpy(),
+        )
+
+    def _reached(self, levels: Tensor, n_classes: int) -> np.ndarray:
+        """Histograms [R, G, T + 1] -> [T, G, R]: images that reach each threshold, from the top down."""
+        hits = levels.flip(2).cumsum(2).flip(2)[:, :, 1:].permute(2, 1, 0).cpu().numpy()
+        if self.right is not None and hits.shape[2]:
+            n = levels[-1].sum(1).cpu().numpy()
+            hits[:, :, -1] = n - hits[:, :, -1]
+        return np.ascontiguousarray(hits)

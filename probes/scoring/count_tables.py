@@ -1,0 +1,244 @@
+"""Arrays of counts into the tidy tables of `probes.records`.
+
+Shapes: G cells, C classes, T thresholds, K points of the curve, N images, M pairs of cell and cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from probes.planning.image_selection import TRUTH
+from probes.records import ALL, MISSING, empty_counts, empty_table
+from probes.scoring.assignment_rules import ARGMAX, PROBABILITY, Cuts
+from probes.scoring.count_accumulator import Counts
+from probes.scoring.engine import ImageScores, Specification
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cells:
+    """The cells of a probe.
+
+    Attributes
+    ----------
+    labels
+        G rows: the group attributes and "truth".
+    n
+        [G] images of each.
+    """
+
+    labels: pd.DataFrame
+    n: np.ndarray
+
+
+def counts_table(spec: Specification, counts: Counts, *, cells: Cells, rules: Sequence[Cuts]) -> pd.DataFrame:
+    """The rows of `Records.counts` of one specification.
+
+    Parameters
+    ----------
+    spec
+        Its key is (probe, design, template).
+    counts
+        What the engine counted.
+    cells
+        Of the probe.
+    rules
+        Those that were counted.
+    """
+    events = _events(spec.classes, counts.events)
+    parts = [_rows(spec, cuts.rule, cuts.thresholds, cells, events, counts.hits[cuts.rule]) for cuts in rules]
+    return pd.concat(parts, ignore_index=True)
+
+
+def curve_table(spec: Specification, counts: Counts, *, cells: Cells, thresholds: np.ndarray) -> pd.DataFrame:
+    """The rows of `Records.curves` of one specification, at the thresholds [K] of the curve."""
+    return _rows(spec, PROBABILITY, thresholds, cells, _events((), counts.events), counts.curve)
+
+
+def _events(classes: Iterable[str], events: Iterable[str]) -> pd.DataFrame:
+    pairs = [("class", name) for name in classes] + [("set", name) for name in events]
+    return pd.DataFrame(pairs, columns=["event_kind", "event"], dtype="str")
+
+
+def _rows(
+    spec: Specification,
+    rule: str,
+    thresholds: np.ndarray,
+    cells: Cells,
+    events: pd.DataFrame,
+    counts: np.ndarray,
+) -> pd.DataFrame:
+    """One row a threshold, cell and event, zero counts kept; counts are [T, G, events]."""
+    t, g, e = (axis.ravel() for axis in np.indices(counts.shape))
+    probe, design, template = spec.key
+    columns = {
+        "probe": probe,
+        "design": design,
+        "template": template,
+        "rule": rule,
+        "threshold": thresholds[t],
+        **{name: cells.labels[name].array.take(g) for name in cells.labels},
+        **{name: events[name].array.take(e) for name in events},
+        "n": cells.n[g],
+        "count": counts.ravel(),
+    }
+    return pd.DataFrame(columns)
+
+
+def pairs_table(
+    first: Specification,
+    second: Specification,
+    counts: Counts,
+    *,
+    cells: Cells,
+    rules: Sequence[Cuts],
+    outcomes: Sequence[str],
+) -> pd.DataFrame:
+    """The rows of `Records.pairs` of two specifications, of which `counts` are the second's."""
+    own, number = _without_truth(cells)
+    parts = []
+    for cuts in rules:
+        o, t, g = (axis.ravel() for axis in np.indices((len(outcomes), len(cuts.thresholds), len(own.n))))
+        table = own.labels.iloc[g].reset_index(drop=True)
+        finest = counts.pairs[cuts.rule]  # [O, T, G, 4], by truth too
+        joint = np.stack([finest[:, :, number == i].sum(axis=2) for i in range(len(own.n))], axis=2)
+        parts.append(
+            table.assign(
+                probe=first.key[0], rule=cuts.rule, threshold=cuts.thresholds[t],
+                outcome=np.array(outcomes, object)[o],
+                design=first.key[1], template=first.key[2],
+                other_design=second.key[1], other_template=second.key[2],
+                n=own.n[g], both=joint[..., 3].ravel(), only_first=joint[..., 2].ravel(),
+                only_second=joint[..., 1].ravel(), neither=joint[..., 0].ravel(),
+            )
+        )  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def clusters_table(
+    spec: Specification, counts: Counts, *, clusters: pd.DataFrame, outcomes: Sequence[str]
+) -> pd.DataFrame:
+    """The rows of `Records.clusters` of one specification.
+
+    Parameters
+    ----------
+    clusters
+        M rows: the group attributes, cluster and n.
+    """
+    probe, design, template = spec.key
+    parts = [
+        clusters.assign(
+            probe=probe, design=design, template=template, rule=ARGMAX, threshold=np.nan,
+            outcome=outcome, count=own,
+        )
+        for outcome, own in zip(outcomes, counts.clusters, strict=True)
+    ]  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def _without_truth(cells: Cells) -> tuple[Cells, np.ndarray]:
+    """The cells, those that differ in truth only as one, and the number [G] of the one each goes into."""
+    names = [name for name in cells.labels if name != TRUTH]
+    if not names:
+        number = np.zeros(len(cells.labels), int)
+        labels = pd.DataFrame(index=range(1))
+    else:
+        groups = cells.labels.groupby(names, sort=False)
+        number = groups.ngroup().to_numpy()
+        labels = groups.size().index.to_frame(index=False)
+    return Cells(labels=labels, n=np.bincount(number, cells.n).astype(np.int64)), number
+
+
+def images_table(spec: Specification, scores: Sequence[ImageScores], *, labels: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `Records.images` of one specification.
+
+    Parameters
+    ----------
+    spec
+        Its key is (probe, design, template).
+    scores
+        Per-image results, in chunks.
+    labels
+        N rows: image_id, cluster, the group attributes and "truth".
+    """
+    probe, design, template = spec.key
+    prediction = np.concatenate([part.prediction for part in scores])
+    best = np.concatenate([part.sets for part in scores], axis=1)
+    table = labels.assign(
+        probe=probe,
+        design=design,
+        template=template,
+        prediction=np.array(spec.classes)[prediction],
+        probability=np.concatenate([part.probability for part in scores]),
+    )
+    # A set without classes in this design has no score.
+    return table.assign(
+        **{f"score_{name}": np.where(row < 0, np.nan, row) for name, row in zip(spec.sets, best, strict=True)}
+    )
+
+
+Levels = Mapping[str, Sequence[str]]  # the group attributes, and their values in natural order
+
+
+def join_counts(parts: Sequence[pd.DataFrame], levels: Levels) -> pd.DataFrame:
+    """Tables of several probes under each other, in the columns of the contract.
+
+    The group attributes are categorical, so that groups keep their natural order.
+    """
+    return _join(parts, empty_counts(list(levels)), levels)
+
+
+def join_excluded(parts: Sequence[pd.DataFrame], levels: Levels) -> pd.DataFrame:
+    """Tables of exclusions under each other: probe, reason, the group attributes, n."""
+    columns = {name: pd.Series(dtype="str") for name in ("probe", "reason", *levels)}
+    return _join(parts, pd.DataFrame(columns | {"n": pd.Series(dtype="int64")}), levels)
+
+
+def join_optional(name: str, parts: Sequence[pd.DataFrame], levels: Levels) -> pd.DataFrame:
+    """Tables of measures, pairs or clusters under each other, in the columns of the contract."""
+    return _join(parts, empty_table(name, list(levels)), levels)
+
+
+def measures_table(table: pd.DataFrame, *, probe: str, kind: str) -> pd.DataFrame:
+    """What a kind of probe returned, with its name, and empty what it left out."""
+    whole = table.assign(probe=probe, kind=kind)
+    for name in ("design", "template", "item", "note"):
+        whole[name] = whole.get(name, "")
+    for name in ("k", "low", "high", "p", "p_adjusted"):
+        whole[name] = whole.get(name, np.nan)
+    return whole
+
+
+def join_images(parts: Sequence[pd.DataFrame], levels: Levels) -> pd.DataFrame:
+    """Per-image tables under each other; a set that a probe does not have gives NaN."""
+    table = pd.concat(parts, ignore_index=True)
+    for name, values in levels.items():
+        table[name] = _categorical(table[name].fillna(ALL), values)
+    front = [
+        "probe",
+        "design",
+        "template",
+        "image_id",
+        "cluster",
+        *levels,
+        TRUTH,
+        "prediction",
+        "probability",
+    ]
+    return table[[*front, *(name for name in table if name not in front)]]
+
+
+def _join(parts: Sequence[pd.DataFrame], empty: pd.DataFrame, levels: Levels) -> pd.DataFrame:
+    filled = [
+        part.assign(**{name: ALL for name in levels if name not in part}) for part in parts if len(part)
+    ]
+    whole = [part[list(empty.columns)].astype(empty.dtypes.to_dict()) for part in filled]
+    table = pd.concat([empty, *whole], ignore_index=True)
+    return table.assign(**{name: _categorical(table[name], values) for name, values in levels.items()})
+
+
+def _categorical(column: pd.Series, levels: Sequence[str]) -> pd.Series:
+    return column.astype(pd.CategoricalDtype([*levels, MISSING, ALL]))

@@ -1,0 +1,1 @@
+"""The YAML of a suite: every model a user can write, label sets, templates, gates."""
