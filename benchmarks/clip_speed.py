@@ -16,8 +16,18 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.races import HEADER, OURS, Race, asked_for_quick, matmul_peak, one_thread, race, report, rows
-from benchmarks.twins import largest_difference, open_clip_twin, ours, transformers_twin
+from benchmarks.interleaved_timing import (
+    HEADER,
+    OURS,
+    Race,
+    asked_for_quick,
+    matmul_peak,
+    one_thread,
+    race,
+    report,
+    rows,
+)
+from benchmarks.reference_models import largest_difference, open_clip_twin, ours, transformers_twin
 from clipmodel.architecture.clip import CLIP
 from clipmodel.architecture.text_transformer import trim_padding
 from clipmodel.inputs.tokenizer import clip_tokenizer

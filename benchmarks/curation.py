@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import seaborn  # noqa: F401 - what the report loads when it draws is no memory of the curation
 
-from benchmarks.races import asked_for_quick, report
+from benchmarks.interleaved_timing import asked_for_quick, report
 from clipmodel.curation import QueryList, curate, find_shards
 from clipmodel.curation.balancing import Rule
 from clipmodel.curation.curate import KEPT_FILE, Progress

@@ -25,7 +25,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from benchmarks.races import asked_for_quick, report
+from benchmarks.interleaved_timing import asked_for_quick, report
 from clipmodel.training.recipe import RECIPES
 
 STEPS, SAVE_EVERY, BATCH = 60, 2, 32

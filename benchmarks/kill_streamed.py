@@ -15,10 +15,10 @@ from typing import Any
 
 import yaml
 
+from benchmarks.interleaved_timing import asked_for_quick
 from benchmarks.kill_resume import BATCH, Command, ordeal, recipe, report_lives
 from benchmarks.loading import Pair, write_tars
-from benchmarks.pictures import jpeg_files
-from benchmarks.races import asked_for_quick
+from benchmarks.synthetic_images import jpeg_files
 from benchmarks.tokenizer_speed import captions
 
 STEPS, SAVE_EVERY, PICTURES = 30, 2, 96

@@ -31,8 +31,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from benchmarks.pictures import jpeg_files
-from benchmarks.races import HEADER, OURS, Race, asked_for_quick, one_thread, race, report, rows
+from benchmarks.interleaved_timing import HEADER, OURS, Race, asked_for_quick, one_thread, race, report, rows
+from benchmarks.synthetic_images import jpeg_files
 from benchmarks.tokenizer_speed import captions
 from clipmodel.inputs.preprocess import Preprocess
 from clipmodel.inputs.tokenizer import clip_tokenizer
@@ -40,7 +40,7 @@ from clipmodel.training.data.crops import decode_and_crop
 from clipmodel.training.data.streamed import stream_pairs
 from clipmodel.training.distributed import World
 from clipmodel.training.recipe import CropRecipe, Recipe
-from tests.peers import import_peer
+from tests.support.peers import import_peer
 
 SIZE, BATCH, SHUFFLE, SHARDS = 224, 32, 64, 4
 SAME_WORK = 0.5  # of 255 levels: the mean difference of a picture's pixels, ours against a peer's

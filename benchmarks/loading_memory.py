@@ -13,15 +13,15 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.races import OURS, asked_for_quick, report
-from benchmarks.twins import ours
+from benchmarks.interleaved_timing import OURS, asked_for_quick, report
+from benchmarks.reference_models import ours
 from clipmodel import load_model
 from clipmodel.checkpoints.checkpoint import Checkpoint
 from clipmodel.checkpoints.write import write_checkpoint
 from clipmodel.inputs.preprocess import Preprocess
 from clipmodel.inputs.tokenizer import clip_tokenizer
 from clipmodel.loading.embedding_model import LoadedModel
-from tests.peers import import_peer
+from tests.support.peers import import_peer
 
 GOAL = 1.2  # times the file
 MEBIBYTE = 2**20

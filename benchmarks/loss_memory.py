@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.races import asked_for_quick, report
+from benchmarks.interleaved_timing import asked_for_quick, report
 from clipmodel.architecture.clip import CLIP
 from clipmodel.config import CLIPConfig, TextConfig, ViTConfig
 from clipmodel.losses import contrastive_loss

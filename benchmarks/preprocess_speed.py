@@ -23,11 +23,11 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from benchmarks.pictures import jpeg_files
-from benchmarks.races import HEADER, OURS, Race, asked_for_quick, one_thread, race, report, rows
-from benchmarks.twins import open_clip_twin, ours, transformers_twin
+from benchmarks.interleaved_timing import HEADER, OURS, Race, asked_for_quick, one_thread, race, report, rows
+from benchmarks.reference_models import open_clip_twin, ours, transformers_twin
+from benchmarks.synthetic_images import jpeg_files
 from clipmodel.inputs.preprocess import FastPreprocess, Preprocess
-from tests.peers import import_peer
+from tests.support.peers import import_peer
 
 WORKERS = 2
 BATCH = 16

@@ -14,10 +14,10 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from benchmarks.pictures import SHARED
-from benchmarks.races import HEADER, OURS, Race, asked_for_quick, race, report, rows
+from benchmarks.interleaved_timing import HEADER, OURS, Race, asked_for_quick, race, report, rows
+from benchmarks.synthetic_images import SHARED
 from clipmodel.inputs.tokenizer import CLIP_MERGES, END, START, clip_tokenizer
-from tests.peers import import_peer
+from tests.support.peers import import_peer
 
 WORDS = ("a", "the", "of", "on", "in", "with", "man", "woman", "dog", "two", "red", "street", "large")
 

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.races import HEADER, OURS, Race, asked_for_quick, matmul_peak, race, report, rows
-from benchmarks.twins import open_clip_twin, ours, transformers_twin
+from benchmarks.interleaved_timing import HEADER, OURS, Race, asked_for_quick, matmul_peak, race, report, rows
+from benchmarks.reference_models import open_clip_twin, ours, transformers_twin
 from clipmodel.architecture.clip import CLIP
 from clipmodel.architecture.text_transformer import trim_padding
 from clipmodel.checkpoints.weight_names import Layout, from_ours
@@ -29,7 +29,7 @@ from clipmodel.losses import contrastive_loss
 from clipmodel.training.gradients import Encoders, add_gradients
 from clipmodel.training.optim import build_optimizer
 from clipmodel.training.recipe import OptimRecipe
-from tests.peers import import_peer
+from tests.support.peers import import_peer
 
 GOAL = 1.3  # times the samples a second of the faster peer
 ANIMALS = (

@@ -8,7 +8,7 @@ from audit.fairlearn_bridge import audit_of_predictions, equalized_odds, metric_
 from audit.result import AuditResult
 from audit.statistics.exact_intervals import exact_difference
 from clipmodel.errors import UserError
-from tests.audit.naive import draw_images, records_of, with_holes
+from tests.audit.support.naive_counts import draw_images, records_of, with_holes
 
 IMAGES = with_holes(draw_images(600, seed=7, extra={"dark": 0.3}))
 KNOWN = IMAGES[IMAGES["truth"] != "(missing)"]

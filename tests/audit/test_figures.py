@@ -12,7 +12,7 @@ import pytest
 from audit import figures
 from audit.figures.svg import LIGHT, ROLES, for_page
 from audit.result import AuditResult
-from tests.audit.report_fixture import THRESHOLDS, invented_result
+from tests.audit.support.invented_audit import THRESHOLDS, invented_result
 
 SVG = "{http://www.w3.org/2000/svg}"
 

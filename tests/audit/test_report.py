@@ -16,7 +16,7 @@ from audit.report import render_report, tables_as_json
 from audit.report.sections.verdict_and_summary import verdict
 from audit.result import AuditResult
 from probes.records import Records
-from tests.audit.report_fixture import invented_records, invented_result, six_digits
+from tests.audit.support.invented_audit import invented_records, invented_result, six_digits
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 RUN = {"command": "clip-audit run invented", "started": "2026-11-24T03:00:00+00:00", "seconds": 12.4}

@@ -15,7 +15,7 @@ from audit import AuditResult
 from audit.result import JSON_TABLES
 from clipmodel.errors import UserError
 from probes.records import MISSING, Records
-from tests.audit.naive import ATTRIBUTES, draw_images, records_of, with_holes
+from tests.audit.support.naive_counts import ATTRIBUTES, draw_images, records_of, with_holes
 
 GATE = {
     "name": "tones", "probe": "work", "outcome": "misclassified", "groups": ["skin_tone"],

@@ -10,7 +10,7 @@ import pytest
 
 from audit.comparison.compare import compare
 from audit.result import AuditResult
-from tests.audit.report_fixture import invented_result
+from tests.audit.support.invented_audit import invented_result
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 TIMEOUT_SECONDS = 600

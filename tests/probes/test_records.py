@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from probes.records import KEYS, Records, attribute_columns, empty_counts, validate
-from tests.audit.naive import ATTRIBUTES, draw_images, probe_entry, records_of
+from tests.audit.support.naive_counts import ATTRIBUTES, draw_images, probe_entry, records_of
 
 RECORDS = records_of(draw_images(80, seed=0))
 

@@ -9,7 +9,7 @@ import torch
 
 from clipmodel.loading import load_model
 from tests.audit.commands.conftest import Invoke
-from tests.clipmodel.small import STEM, VIT, checkpoint_of, random_clip
+from tests.clipmodel.support.small_models import STEM, VIT, checkpoint_of, random_clip
 
 
 @pytest.fixture

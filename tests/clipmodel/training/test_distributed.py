@@ -21,7 +21,7 @@ from clipmodel.training.evaluators.zero_shot_and_retrieval import Validation
 from clipmodel.training.loop import train
 from clipmodel.training.recipe import Recipe
 from tests.clipmodel.training.conftest import RECIPE
-from tests.clipmodel.training.two_processes import CASES, RUNS, TRAPS, Case, work
+from tests.clipmodel.training.support.two_processes import CASES, RUNS, TRAPS, Case, work
 
 REPORT = StepReport(
     step=4, steps=4, epoch=1.0, pairs=8, loss=1.0, learning_rate=0.1, logit_scale=14.0, seconds=1.0,

@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from audit.cli import app
+from audit.comparison.compare import compare, regression_verdict
+from audit.comparison.files import FILES, render_comparison, to_json
+from audit.result import AuditResult
+from audit.statistics.multiplicity import holm
+from audit.statistics.paired import mcnemar_p, newcombe_paired
+from audit.tables.paired_changes import change_table, joint_by_group, paired_table
+from clipmodel.errors import UserError
+from probes.records import Records, empty_counts
+from tests.audit.support.naive_counts import manifest_of
+from tests.audit.support.outcome_rows import counts_of, outcome_rows, probe_of
+from tests.audit.test_report import Page
+
+ASKED = [["default", "plain", "argmax", None], ["with_child", "plain", "argmax", None]]
+SIDES = {"model": {"name": "v1", "fingerprint": "a" * 16}, "suite": {"name": "invented", "title": "Invented"}}
+
+
+def audit_of(patterns: list[str], tones: list[str], *, asked: list[list[object]] = ASKED) -> AuditResult:
+    """An audit with one outcome, from what happened to each image."""
+    outcomes = outcome_rows(patterns, tone=tones)
+    probe = probe_of(asked, by=["tone"], designs=[{"name": key[0]} for key in asked], templates=["plain"])
+    excluded = pd.DataFrame(columns=["probe", "reason", "tone", "n"]).astype({"n": "int64"})
+    return AuditResult.from_records(
+        Records(
+            manifest=manifest_of(probe, **SIDES), counts=counts_of(outcomes, asked, by=["tone"]),
+            curves=empty_counts(["tone"]), excluded=excluded, outcomes=outcomes,
+        )
+    )  # fmt: skip
+
+
+def drawn(n: int, *, seed: int, worse: float = 0.0) -> tuple[AuditResult, AuditResult]:
+    """Two versions of a model: `worse` is the chance that the second newly fails on a dark image."""
+    rng = np.random.default_rng(seed)
+    tones = rng.choice(["dark", "light"], n).tolist()
+    first = rng.random((n, 2)) < 0.2
+    second = first ^ (rng.random((n, 2)) < 0.02)
+    second |= (rng.random((n, 2)) < worse) & (np.array(tones) == "dark")[:, None]
+    sides = [["".join("01"[int(bit)] for bit in image) for image in side] for side in (first, second)]
+    return audit_of(sides[0], tones), audit_of(sides[1], tones)
+
+
+def test_by_hand() -> None:
+    first = audit_of(["1-", "1-", "0-", "0-", "0-"], ["dark", "dark", "dark", "dark", "light"], asked=ASKED)
+    second = audit_of(["1-", "0-", "1-", "1-", "0-"], ["dark", "dark", "dark", "dark", "light"], asked=ASKED)
+    changes = compare(first, second).changes.set_index(["by", "group"])
+    dark = changes.loc["tone", "dark"]
+    assert dark[["n", "both", "only_first", "only_second", "neither"]].tolist() == [4, 1, 1, 2, 0]
+    assert (dark["rate_first"], dark["rate_second"], dark["change"]) == (0.5, 0.75, 0.25)
+    low, high = newcombe_paired(1, 1, 2, 0)
+    assert (dark["low"], dark["high"]) == pytest.approx((-float(high), -float(low)))
+    assert dark["p"] == mcnemar_p(1, 2) == 1.0
+    everybody = changes.loc["", "all images"]
+    assert everybody["n"] == 5
+    # One light image is too few for a rate.
+    assert np.isnan(changes.loc["tone", "light"]["change"])
+    assert changes.loc["tone", "light"]["note"] == "fewer than 3 images"
+
+
+def test_a_regression_in_one_group_is_found_and_the_gate_decides() -> None:
+    first, second = drawn(2000, seed=1, worse=0.2)
+    comparison = compare(first, second, margin=0.05)
+    dark = comparison.changes[comparison.changes["group"] == "dark"]
+    assert (dark["change"] > 0.1).all()
+    assert (dark["p_adjusted"] < 0.001).all()
+    assert comparison.verdict == "FAIL"
+    assert (
+        "A rate rose by more than 5.0 percentage points; furthest out: Work, harm, dark, +"
+        in comparison.sentence
+    )
+    assert compare(first, second, margin=0.5).verdict == "PASS"
+    change = dark["change"].max()
+    assert compare(first, second, margin=float(change)).verdict == "INCONCLUSIVE"
+    assert compare(first, second).verdict == "NO GATE"
+
+
+def test_exact_intervals_stand_behind_the_gate_on_regressions() -> None:
+    first, second = drawn(40, seed=1)
+    changes = compare(first, second).changes.iloc[:1]
+    # A rise of 0 in truth, 8 of 100 images changing either way: a margin of 0 must seldom fail.
+    drawn_changes = np.random.default_rng(10).multinomial(100, [0.08, 0.08, 0.84], size=400)
+    failed = 0
+    for fell, rose, neither in drawn_changes:
+        row = changes.assign(n=100, both=0, only_first=fell, only_second=rose, neither=neither)
+        row["change"] = (rose - fell) / 100
+        failed += regression_verdict(row, 0.0, first.manifest)[0] == "FAIL"
+    assert failed / 400 <= 0.025
+
+
+def test_the_page_is_well_formed_and_its_ids_are_unique() -> None:
+    first, second = drawn(300, seed=1, worse=0.2)
+    page = Page(render_comparison(compare(first, second), probes=first.manifest["probes"]))
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert {(a["href"] or "")[1:] for a in page.all("a")} <= set(ids)
+    assert len(page.all("figure")) == 2
+    assert len(page.tables["Work: change of each difference"]) == 1 + 4  # 2 designs x 2 tones
+
+
+def test_an_improvement_is_no_regression() -> None:
+    first, second = drawn(2000, seed=1, worse=0.2)
+    assert compare(second, first, margin=0.02).verdict == "PASS"
+
+
+def test_the_paired_interval_is_narrower_than_two_independent_ones() -> None:
+    first, second = drawn(2000, seed=2)
+    change = compare(first, second).changes.iloc[0]
+    rate = first.rates.iloc[0]
+    assert change["high"] - change["low"] < 0.6 * (rate["high"] - rate["low"])
+
+
+def test_p_is_adjusted_over_the_groups_of_one_way_of_asking() -> None:
+    changes = compare(*drawn(500, seed=3, worse=0.05)).changes
+    for _, family in changes.groupby(["design", "by"]):
+        np.testing.assert_allclose(family["p_adjusted"], holm(family["p"]))
+
+
+def test_one_audit_with_two_designs() -> None:
+    first, _ = drawn(300, seed=4)
+    comparison = compare(first, first, designs=("default", "with_child"))
+    assert set(comparison.changes["design"]) == {"default"}
+    patterns = first.outcomes["pattern"]  # type: ignore[index]
+    overall = comparison.changes.iloc[0]
+    assert overall["only_first"] == (patterns == "10").sum()
+    assert overall["only_second"] == (patterns == "01").sum()
+
+
+def test_only_images_in_both_are_compared() -> None:
+    first, second = drawn(300, seed=5)
+    assert second.outcomes is not None
+    some = dataclasses.replace(second, outcomes=second.outcomes.iloc[:100])
+    comparison = compare(first, some)
+    assert comparison.about["matched"] == 100
+    assert comparison.changes["n"].iloc[0] == 100
+    shuffled = dataclasses.replace(second, outcomes=second.outcomes.iloc[::-1])
+    pd.testing.assert_frame_equal(compare(first, shuffled).changes, compare(first, second).changes)
+
+
+def test_what_cannot_be_compared_is_a_user_error() -> None:
+    first, second = drawn(50, seed=6)
+    assert second.outcomes is not None
+    with pytest.raises(UserError, match=r"no outcomes of single images"):
+        compare(first, dataclasses.replace(second, outcomes=None))
+    others = second.outcomes.assign(image=[f"x{i}" for i in range(50)])
+    with pytest.raises(UserError, match="no image in common"):
+        compare(first, dataclasses.replace(second, outcomes=others))
+    with pytest.raises(UserError, match="no question in common"):
+        compare(first, second, designs=("default", "with_kid"))
+
+
+def test_pairs_of_designs_are_added_up_by_group() -> None:
+    keys = {
+        "probe": "work", "rule": "argmax", "threshold": np.nan, "outcome": "harm", "design": "default",
+        "template": "plain", "other_design": "with_child", "other_template": "plain",
+    }  # fmt: skip
+    cells = [("dark", "woman", 3, 2, 1, 4), ("dark", "man", 1, 0, 5, 4), ("(missing)", "man", 1, 1, 1, 1)]
+    names = ["tone", "gender", "both", "only_first", "only_second", "neither"]
+    pairs = pd.DataFrame([keys | dict(zip(names, cell, strict=True)) for cell in cells])
+    manifest = manifest_of(probe_of(ASKED, by=["tone", "gender"]))
+    table = paired_table(pairs, manifest).set_index(["by", "group"])
+    assert table.loc["tone", "dark"][["both", "only_first", "only_second", "neither"]].tolist() == [
+        4,
+        2,
+        6,
+        8,
+    ]
+    assert table.loc["", "all images"]["n"] == 24
+    assert table.loc["gender", "man"]["n"] == 14
+    assert table.loc["tone", "dark"]["change"] == pytest.approx(4 / 20)
+    assert not len(paired_table(None, manifest))
+
+
+def test_empty_groups_have_no_change() -> None:
+    none = pd.DataFrame(
+        {"both": [0], "only_first": [0], "only_second": [0], "neither": [0], "tone": ["dark"]}
+    )
+    row = change_table(joint_by_group(none, ["tone"]), keys=[], least=3).iloc[0]
+    assert np.isnan(row[["change", "low", "high", "p"]].astype(float)).all()
+    assert row["note"] == "no images"
+
+
+def test_the_command_writes_files_and_exits_by_the_gate(tmp_path: Path) -> None:
+    first, second = drawn(2000, seed=1, worse=0.2)
+    first.write(tmp_path / "v1")
+    second.write(tmp_path / "v2")
+    words = ["compare", str(tmp_path / "v1"), str(tmp_path / "v2"), "--margin", "0.05", "--out"]
+    done = CliRunner().invoke(app, [*words, str(tmp_path / "out")], env={"COLUMNS": "200"})
+    assert done.exit_code == 1, done.output
+    assert {path.name for path in (tmp_path / "out").iterdir()} == set(FILES)
+    comparison = compare(first, second, margin=0.05)
+    assert (tmp_path / "out" / "compare.json").read_text() == to_json(comparison)
+    page = (tmp_path / "out" / "compare.html").read_text()
+    assert page == render_comparison(comparison, probes=first.manifest["probes"])
+    assert comparison.sentence.split(";")[0] in page
+    assert comparison.sentence in done.output
+    assert json.loads((tmp_path / "out" / "compare.json").read_text())["verdict"] == "FAIL"
+
+
+def test_the_command_explains_designs(tmp_path: Path) -> None:
+    drawn(50, seed=1)[0].write(tmp_path / "v1")
+    folder = str(tmp_path / "v1")
+    done = CliRunner().invoke(app, ["compare", folder, folder, "--designs", "default"])
+    assert done.exit_code == 2
+    assert "FIRST:SECOND" in done.output

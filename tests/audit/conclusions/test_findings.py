@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from audit.conclusions.findings import (
+    FAMILY,
+    FINDING_COLUMNS,
+    distinct_contrasts,
+    finding_table,
+    omnibus_table,
+)
+from audit.statistics.label_noise import gap_behind_noise
+from audit.statistics.multiplicity import holm
+from audit.tables.rates import gap_table
+from probes.records import EVENT_COLUMNS, KEYS
+from tests.audit.support.naive_counts import ATTRIBUTES, draw_images, manifest_of, naive_counts, probe_entry
+
+
+def findings_of(images: pd.DataFrame, **manifest: object) -> pd.DataFrame:
+    whole = manifest_of(probe_entry(), **manifest)
+    counts = naive_counts(images)
+    return finding_table(counts, whole, gap_table(counts, whole, ATTRIBUTES))
+
+
+def test_a_planted_gap_is_found_and_said_in_a_sentence() -> None:
+    images = draw_images(1500, seed=3, extra={"dark": 0.3})
+    data = {"cluster": "drawing_id", "caution": "Pictures, not persons."}
+    findings = findings_of(images, data=data)
+    first = findings[(findings["by"] == "skin_tone") & (findings["outcome"] == "misclassified")].iloc[0]
+    wrong, dark = images["prediction"] != images["truth"], images["skin_tone"] == "dark"
+    assert first["group"] == "dark"
+    assert first["difference"] == pytest.approx(wrong[dark].mean() - wrong[~dark].mean())
+    sentence = first["sentence"].replace("\N{NO-BREAK SPACE}", " ")
+    assert sentence.startswith(
+        "Work, design default, template plain: misclassified more often for dark than for the rest, "
+    )
+    assert f"{100 * wrong[dark].mean():.1f} % of {dark.sum()} images" in sentence
+    assert f"+{100 * first['difference']:.1f} percentage points (95 % interval +" in sentence
+    assert sentence.endswith("adjusted p < 0.001). Asked in one way.")
+    assert first["caution"].startswith("Images that share a drawing id depend on each other")
+    assert first["caution"].endswith("Pictures, not persons.")
+
+
+def test_findings_are_numbered_from_the_widest_gap() -> None:
+    findings = findings_of(draw_images(1500, seed=3, extra={"dark": 0.3, "medium": 0.1}))
+    assert tuple(findings.columns) == FINDING_COLUMNS
+    assert findings["id"].tolist() == [f"F{i + 1}" for i in range(len(findings))]
+    assert findings["difference"].abs().is_monotonic_decreasing
+    assert (findings[["p_adjusted", "omnibus_p_adjusted"]] < 0.05).all(axis=None)
+
+
+def test_small_groups_carry_a_caution() -> None:
+    images = draw_images(400, seed=5)
+    few = images.index[(images["skin_tone"] == "dark")][:20]
+    images = images[(images["skin_tone"] != "dark") | images.index.isin(few)]
+    images.loc[few, "prediction"] = "thief"
+    found = findings_of(images).set_index("group").loc["dark"]
+    assert found["caution"].str.startswith("One side has fewer than 30 images.").all()
+
+
+def test_the_omnibus_test_is_pearsons_and_adjusted_over_all_families() -> None:
+    images = draw_images(600, seed=2)
+    counts, manifest = naive_counts(images), manifest_of(probe_entry())
+    table = omnibus_table(counts, manifest, gap_table(counts, manifest, ATTRIBUTES))
+    assert len(table) == 9
+    wrong = images["prediction"] != images["truth"]
+    expected = stats.chi2_contingency(pd.crosstab(images["skin_tone"], wrong), correction=False).pvalue
+    row = table[(table["outcome"] == "misclassified") & (table["by"] == "skin_tone")]
+    assert row["omnibus_p"].item() == pytest.approx(expected, abs=1e-10)
+    np.testing.assert_allclose(table["omnibus_p_adjusted"], holm(table["omnibus_p"]))
+
+
+def test_small_expected_counts_leave_the_omnibus_to_the_exact_contrasts() -> None:
+    images = draw_images(60, seed=2)
+    counts, manifest = naive_counts(images), manifest_of(probe_entry(groups=[["skin_tone"]]))
+    gaps = gap_table(counts, manifest, ATTRIBUTES)
+    table = omnibus_table(counts, manifest, gaps)
+    assert (
+        table["omnibus_p"].tolist()
+        == gaps.groupby(list(FAMILY), dropna=False, sort=False)["p_adjusted"].min().tolist()
+    )
+
+
+def test_two_groups_that_mirror_each_other_are_one_finding() -> None:
+    images = draw_images(900, seed=4)
+    women = images["gender"] == "woman"
+    images.loc[women & (images.index % 2 == 0), "prediction"] = "thief"
+    findings = findings_of(images)
+    by_gender = findings[(findings["by"] == "gender") & (findings["outcome"] == "crime")]
+    assert by_gender["group"].tolist() == ["woman"]
+    assert by_gender["reference"].tolist() == ["man"]
+
+
+def test_distinct_contrasts_keeps_nan_rows_and_groups_against_the_rest() -> None:
+    family = dict.fromkeys(FAMILY, "x")
+    rows = [("a", "b", -0.1), ("b", "a", 0.1), ("c", "the rest", np.nan), ("d", "the rest", 0.0)]
+    gaps = pd.DataFrame([family | {"group": g, "reference": r, "difference": d} for g, r, d in rows])
+    assert distinct_contrasts(gaps).tolist() == [False, True, True, True]
+
+
+def null_counts(*, audits: int, groups: int, families: int, n: int, rate: float) -> pd.DataFrame:
+    """An event as likely in every group: each design is an audit, each probe one of its families."""
+    index = pd.MultiIndex.from_product(
+        [range(audits), range(families), range(groups)], names=["design", "probe", "tone"]
+    )
+    table = index.to_frame(index=False).astype("str")
+    drawn = np.random.default_rng(20).binomial(n, rate, len(table))
+    keys = {"template": "plain", "rule": "argmax", "threshold": np.nan}
+    event = {"truth": "(none)", "event_kind": "set", "event": "harm", "n": n, "count": drawn}
+    return table.assign(**keys, **event)[[*KEYS, "tone", *EVENT_COLUMNS]]
+
+
+@pytest.mark.parametrize(("n", "rate"), [(100, 0.2), (30, 0.05), (8, 0.5)])
+def test_audits_without_disparity_are_silent_in_at_least_95_of_100_cases(n: int, rate: float) -> None:
+    audits, families = 400, 5
+    outcome = {"name": "harm", "kind": "set", "sets": ["harm"]}
+    manifest = manifest_of(
+        *({"name": str(i), "groups": [["tone"]], "outcomes": [outcome]} for i in range(families))
+    )
+    counts = null_counts(audits=audits, groups=14, families=families, n=n, rate=rate)
+    gaps = gap_table(counts, manifest, ["tone"])
+    key = ["design", "probe"]
+    least_p = gaps.groupby(key)["p_adjusted"].min().to_numpy().reshape(audits, families)
+    omnibus = omnibus_table(counts, manifest, gaps).sort_values(key)["omnibus_p"].to_numpy()
+    # What finding_table asks of each audit by itself: the adjusted omnibus test, then the contrast.
+    found = (holm(omnibus.reshape(audits, families)) < 0.05) & (least_p < 0.05)
+    assert found.any(axis=1).mean() <= 0.05
+    # Without the correction, most audits would cry wolf.
+    assert (gaps.groupby("design")["p"].min() < 0.05).mean() > 0.5
+
+
+def test_the_findings_are_those_that_pass_both_steps() -> None:
+    images = draw_images(700, seed=3, extra={"dark": 0.12})
+    counts, manifest = naive_counts(images), manifest_of(probe_entry())
+    gaps = gap_table(counts, manifest, ATTRIBUTES)
+    omnibus = omnibus_table(counts, manifest, gaps).set_index(["outcome", "by"])["omnibus_p_adjusted"]
+    significant = gaps[distinct_contrasts(gaps) & (gaps["p_adjusted"] < 0.05)]
+    expected = {
+        (row.outcome, row.by, row.group)
+        for row in significant.itertuples()
+        if omnibus[row.outcome, row.by] < 0.05
+    }
+    findings = finding_table(counts, manifest, gaps)
+    assert set(findings[["outcome", "by", "group"]].itertuples(index=False, name=None)) == expected
+    # Some contrasts pass the second step alone, or the test would not tell the two apart.
+    assert 0 < len(expected) < len(significant)
+
+
+def in_two_ways(first: Mapping[str, float], second: Mapping[str, float]) -> pd.DataFrame:
+    """Findings of 1,000 images a tone asked in two designs; for each, the excess of the error by tone."""
+    parts = []
+    for design, extra in (("default", first), ("with_child", second)):
+        images = draw_images(3000, seed=11, extra=extra)
+        parts.append(naive_counts(images).assign(design=design))
+    counts, manifest = pd.concat(parts, ignore_index=True), manifest_of(probe_entry(groups=[["skin_tone"]]))
+    found = finding_table(counts, manifest, gap_table(counts, manifest, ATTRIBUTES))
+    return found[found["outcome"] == "misclassified"].set_index("group")
+
+
+def test_a_gap_asked_for_in_two_ways_is_one_finding() -> None:
+    found = in_two_ways({"dark": 0.3}, {"dark": 0.2})
+    dark = found.loc["dark"]
+    assert (dark["holds_in"], dark["specifications"], dark["design"]) == (2, 2, "default")
+    assert dark["difference"] == dark["difference_max"] > dark["difference_min"] > 0.1
+    assert "It holds in 2 of 2 ways of asking; over all of them the difference is +" in dark["sentence"]
+
+
+def test_a_finding_speaks_of_the_first_way_in_which_it_holds() -> None:
+    found = in_two_ways({}, {"dark": 0.3})
+    dark = found.loc["dark"]
+    assert (dark["holds_in"], dark["specifications"], dark["design"]) == (1, 2, "with_child")
+    assert dark["difference"] == dark["difference_max"]
+    assert "It holds in 1 of 2 ways of asking" in dark["sentence"]
+
+
+def test_a_finding_says_when_its_direction_turns() -> None:
+    found = in_two_ways({"dark": 0.3}, {"light": 0.3, "medium": 0.3})
+    assert found.loc["dark", "sentence"].endswith("so its direction depends on the way.")
+
+
+def test_a_finding_says_how_wrong_the_labels_would_have_to_be() -> None:
+    images = draw_images(1500, seed=3, extra={"dark": 0.3})
+    findings = findings_of(images)
+    first = findings[(findings["by"] == "skin_tone") & (findings["outcome"] == "misclassified")].iloc[0]
+    wrong, dark = images["prediction"] != images["truth"], images["skin_tone"] == "dark"
+    x1, n1, x2, n2 = wrong[dark].sum(), dark.sum(), wrong[~dark].sum(), (~dark).sum()
+    assert first["wrong_labels"] == np.ceil((x1 * n2 - x2 * n1) / (n1 + n2 - x1 - x2))
+    assert first["wrong_truths"] == np.ceil(x1 - n1 * x2 / n2)
+    assert f"{first['wrong_labels']} of the {n1} images labelled dark" in first["noise"]
+    assert f"the right answer of {int(first['wrong_truths'])} images of dark is wrong." in first["noise"]
+    behind = float(gap_behind_noise(first["difference"], n1, n2, share=0.05))
+    assert first["noise"].endswith(f"+{100 * behind:.1f} points would stand behind it.")
+
+
+def test_only_what_goes_together_with_the_attribute_is_a_caution() -> None:
+    tied = "skin_tone and vendor are confounded in these images: of 90 with skin_tone dark, 90 have vendor x."
+    other = "age and vendor are confounded in these images: of 90 with age old, 90 have vendor x."
+    data = {"confounding": [tied, other], "caution": f"Pictures. {tied} {other}"}
+    findings = findings_of(draw_images(1500, seed=3, extra={"dark": 0.3}), data=data)
+    cautions = findings.set_index("by")["caution"]
+    assert (cautions.loc[["skin_tone"]] == f"{tied} Pictures.").all()
+    assert not cautions.str.contains("age and vendor").any()

@@ -1,0 +1,311 @@
+"""Checkpoints through files: round trips, what every format says of itself, and damage of every kind."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from clipmodel.checkpoints import Format
+from clipmodel.checkpoints.checkpoint import Checkpoint
+from clipmodel.checkpoints.read import read_checkpoint
+from clipmodel.checkpoints.weight_names import from_ours
+from clipmodel.checkpoints.write import convert_checkpoint, write_checkpoint
+from clipmodel.config import ViTConfig
+from clipmodel.errors import UserError
+from clipmodel.inputs.preprocess import Preprocess
+from clipmodel.inputs.tokenizer import BPETokenizer
+from tests.clipmodel.support.small_models import KINDS, RESNET, SIGMOID, STEM, VIT, checkpoint_of, random_clip
+from tests.support.peers import peer_or_skip
+
+FILES: dict[str, tuple[Format, str]] = {
+    "native": ("native", "model"),
+    "openai": ("openai", "model.pt"),
+    "open_clip.pt": ("open_clip", "model.pt"),
+    "open_clip.bin": ("open_clip", "model.bin"),
+    "open_clip.safetensors": ("open_clip", "model.safetensors"),
+    "transformers": ("transformers", "model"),
+}
+
+
+def _same(one: Checkpoint, other: Checkpoint) -> bool:
+    return (
+        one.config == other.config
+        and one.preprocess == other.preprocess
+        and one.tokenizer.fingerprint == other.tokenizer.fingerprint
+        and one.weights.keys() == other.weights.keys()
+        and all(torch.equal(one.weights[name], tensor) for name, tensor in other.weights.items())
+    )
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("kind", ["vit", "resnet", "sigmoid", "wide"])
+def test_a_round_trip_changes_nothing(kind: str, file: str, tmp_path: Path) -> None:
+    checkpoint = checkpoint_of(random_clip(KINDS[kind]))
+    to, name = FILES[file]
+    if (to, kind) in {("openai", "sigmoid"), ("transformers", "resnet"), ("transformers", "sigmoid")}:
+        with pytest.raises(UserError, match="no place for"):
+            write_checkpoint(checkpoint, tmp_path / name, to=to)
+        return
+    write_checkpoint(checkpoint, tmp_path / name, to=to)
+    back = read_checkpoint(tmp_path / name)
+    assert back.format == to
+    assert _same(back, checkpoint)
+
+
+def test_half_precision_is_kept(tmp_path: Path) -> None:
+    clip = random_clip(VIT)
+    clip.set_precision("fp16")
+    write_checkpoint(checkpoint_of(clip), tmp_path / "half", to="transformers")
+    weights = read_checkpoint(tmp_path / "half").weights
+    assert weights["visual.conv1.weight"].dtype == torch.float16
+    assert weights["text.token_embedding.weight"].dtype == torch.float32
+
+
+def test_a_stem_other_heads_or_another_vocabulary_have_no_place_in_other_formats(tmp_path: Path) -> None:
+    stem = checkpoint_of(random_clip(STEM))
+    for to, name in (("openai", "m.pt"), ("open_clip", "m.pt"), ("transformers", "m")):
+        with pytest.raises(UserError, match="a convolutional stem"):
+            write_checkpoint(stem, tmp_path / name, to=to)
+    vision = VIT.vision
+    assert isinstance(vision, ViTConfig)
+    heads = dataclasses.replace(VIT, vision=dataclasses.replace(vision, heads=4))
+    with pytest.raises(UserError, match="number of heads: 4 and 1"):
+        write_checkpoint(checkpoint_of(random_clip(heads)), tmp_path / "m.pt", to="open_clip")
+    tokenizer = BPETokenizer.train(["some words"] * 3, vocab_size=300, context_length=16)
+    small = dataclasses.replace(VIT, text=dataclasses.replace(VIT.text, vocab_size=tokenizer.vocab_size))
+    own = dataclasses.replace(checkpoint_of(random_clip(small)), tokenizer=tokenizer)
+    with pytest.raises(UserError, match="vocabulary of its own"):
+        write_checkpoint(own, tmp_path / "m.pt", to="openai")
+    write_checkpoint(own, tmp_path / "own", to="transformers")
+    assert _same(read_checkpoint(tmp_path / "own"), own)
+    assert list(tmp_path.iterdir()) == [tmp_path / "own"]  # what was refused left nothing behind
+
+
+@pytest.mark.parametrize("to", ["native", "transformers"])
+def test_other_normalisation_is_kept_where_there_is_a_place_for_it(to: Format, tmp_path: Path) -> None:
+    half = (0.5, 0.5, 0.5)
+    checkpoint = dataclasses.replace(
+        checkpoint_of(random_clip(VIT)), preprocess=Preprocess(image_size=64, mean=half, std=half)
+    )
+    write_checkpoint(checkpoint, tmp_path / "m", to=to)
+    assert _same(read_checkpoint(tmp_path / "m"), checkpoint)
+    with pytest.raises(UserError, match="preprocessing of its own"):
+        write_checkpoint(checkpoint, tmp_path / "m.pt", to="open_clip")
+
+
+def test_transformers_reads_what_is_written_for_it(tmp_path: Path) -> None:
+    transformers = peer_or_skip("transformers")
+    clip = random_clip(VIT)
+    write_checkpoint(checkpoint_of(clip), tmp_path / "m", to="transformers")
+    theirs, report = transformers.CLIPModel.from_pretrained(tmp_path / "m", output_loading_info=True)
+    assert not report["missing_keys"] and not report["unexpected_keys"]
+    pixels = torch.randn(2, 3, 64, 64)
+    with torch.inference_mode():
+        ours = clip.encode_image(pixels)
+        output = theirs.get_image_features(pixel_values=pixels)
+    features = getattr(output, "pooler_output", output)
+    assert (torch.nn.functional.normalize(features, dim=-1) - ours).abs().max() < 1e-5
+
+
+def _open_clip_weights(config: Any = VIT) -> dict[str, torch.Tensor]:
+    return from_ours(random_clip(config).state_dict(), "openai")
+
+
+@pytest.mark.parametrize("prefix", ["module.", "text.", "module.text."])
+def test_open_clips_prefixes_are_taken_off(prefix: str, tmp_path: Path) -> None:
+    text = set(_open_clip_weights()) - {"logit_scale"}
+    custom = {
+        ("text." if "text." in prefix and not name.startswith("visual.") and name in text else "")
+        + name: tensor
+        for name, tensor in _open_clip_weights().items()
+    }
+    if prefix.startswith("module."):
+        custom = {f"module.{name}": tensor for name, tensor in custom.items()}
+    torch.save({"epoch": 3, "name": "run", "state_dict": custom, "optimizer": {"step": 1}}, tmp_path / "m.pt")
+    back = read_checkpoint(tmp_path / "m.pt", activation="quick_gelu")
+    assert _same(back, dataclasses.replace(checkpoint_of(random_clip(VIT)), format="open_clip"))
+
+
+def test_the_activation_is_asked_for_and_never_overruled(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    save_file(_open_clip_weights(), path)
+    with pytest.raises(UserError, match="does not say which activation") as caught:
+        read_checkpoint(path)
+    assert "--activation" in str(caught.value.remedy)
+    assert read_checkpoint(path, activation="gelu").config.activation == "gelu"
+    write_checkpoint(checkpoint_of(random_clip(VIT)), tmp_path / "m.pt", to="openai")
+    with pytest.raises(UserError, match="activation is quick_gelu, not gelu"):
+        read_checkpoint(tmp_path / "m.pt", activation="gelu")
+
+
+def test_openais_sizes_must_be_those_of_the_weights(tmp_path: Path) -> None:
+    write_checkpoint(checkpoint_of(random_clip(RESNET)), tmp_path / "m.pt", to="openai")
+    weights = torch.load(tmp_path / "m.pt")
+    weights["input_resolution"] = torch.tensor(224)
+    torch.save(weights, tmp_path / "m.pt")
+    with pytest.raises(UserError, match="input_resolution is 224, the weights have 64"):
+        read_checkpoint(tmp_path / "m.pt")
+
+
+class _Code:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, ("touch executed",)
+
+
+def _pickle_with_code(path: Path) -> None:
+    torch.save({"state_dict": _Code()}, path)
+
+
+def _truncated_pt(path: Path) -> None:
+    torch.save(_open_clip_weights(), path)
+    path.write_bytes(path.read_bytes()[:-5000])
+
+
+def _not_weights(path: Path) -> None:
+    path.write_text("no checkpoint at all")
+
+
+def _list(path: Path) -> None:
+    torch.save([torch.zeros(1)], path)
+
+
+def _string_among_tensors(path: Path) -> None:
+    torch.save({"state_dict": {"logit_scale": "2.66"}}, path)
+
+
+def _optimizer_alone(path: Path) -> None:
+    torch.save(OrderedDict({"exp_avg": torch.zeros(3)}), path)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (_pickle_with_code, r"m\.pt: refused, it holds .*system"),
+        (_truncated_pt, r"m\.pt: "),
+        (_not_weights, r"m\.pt: refused, it is damaged"),
+        (_list, r"m\.pt: no state dict in it"),
+        (_string_among_tensors, r"'logit_scale' is no tensor"),
+        (_optimizer_alone, r"m\.pt lacks text_projection"),
+    ],
+)
+def test_bad_torch_files_are_refused(
+    make: Callable[[Path], None], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path / "m.pt")
+    with pytest.raises(UserError, match=message):
+        read_checkpoint(tmp_path / "m.pt", activation="gelu")
+    assert not (tmp_path / "executed").exists()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """A fresh transformers folder for each call."""
+    checkpoint = checkpoint_of(random_clip(VIT))
+
+    def make() -> Path:
+        path = tmp_path_factory.mktemp("folder")
+        write_checkpoint(checkpoint, path, to="transformers")
+        return path
+
+    return make
+
+
+def _edit(path: Path, **values: Any) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def _no_config(path: Path) -> None:
+    (path / "config.json").unlink()
+
+
+def _no_weights(path: Path) -> None:
+    (path / "model.safetensors").unlink()
+
+
+def _truncated(path: Path) -> None:
+    weights = path / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+
+
+def _other_type(path: Path) -> None:
+    _edit(path / "config.json", model_type="bert")
+
+
+def _other_activation(path: Path) -> None:
+    config = path / "config.json"
+    _edit(config, text_config={**json.loads(config.read_text())["text_config"], "hidden_act": "gelu"})
+
+
+def _damaged_config(path: Path) -> None:
+    (path / "config.json").write_text("{")
+
+
+def _other_vocabulary(path: Path) -> None:
+    tokenizer = BPETokenizer.train(["some words"] * 3, vocab_size=300, context_length=16)
+    tokenizer.save(path / "tokenizer.json")
+
+
+def _missing_shard(path: Path) -> None:
+    names = list(load_file(path / "model.safetensors"))
+    (path / "model.safetensors").unlink()
+    index = {"weight_map": dict.fromkeys(names, "model-00001-of-00002.safetensors")}
+    (path / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
+def _no_crop(path: Path) -> None:
+    _edit(path / "preprocessor_config.json", do_center_crop=False)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (_no_config, "no config.json"),
+        (_no_weights, "no model.safetensors"),
+        (_truncated, "model.safetensors: "),
+        (_other_type, "model_type is 'bert', expected 'clip'"),
+        (_other_activation, "hidden_act is 'quick_gelu' in the image tower and 'gelu' in the text tower"),
+        (_damaged_config, "config.json: "),
+        (_other_vocabulary, r"the tokenizer has \d+ tokens, the model 49408"),
+        (_missing_shard, "its part model-00001-of-00002.safetensors is missing"),
+        (_no_crop, "do_center_crop is False, expected True"),
+    ],
+)
+def test_bad_folders_are_refused(
+    damage: Callable[[Path], None], message: str, folder: Callable[[], Path]
+) -> None:
+    path = folder()
+    damage(path)
+    with pytest.raises(UserError, match=message):
+        read_checkpoint(path)
+
+
+def test_a_part_of_a_folder_is_refused_with_the_remedy(folder: Callable[[], Path]) -> None:
+    with pytest.raises(UserError, match="a part of a transformers folder"):
+        read_checkpoint(folder() / "model.safetensors", activation="gelu")
+
+
+def test_an_unknown_vocabulary_size_without_files_has_no_tokenizer(tmp_path: Path) -> None:
+    small = dataclasses.replace(VIT, text=dataclasses.replace(VIT.text, vocab_size=300))
+    torch.save(_open_clip_weights(small), tmp_path / "m.pt")
+    with pytest.raises(UserError, match="no tokenizer for a vocabulary of 300 tokens"):
+        read_checkpoint(tmp_path / "m.pt", activation="gelu")
+
+
+def test_convert_refuses_to_overwrite_and_unknown_formats(tmp_path: Path) -> None:
+    write_checkpoint(checkpoint_of(random_clip(SIGMOID)), tmp_path / "m", to="native")
+    with pytest.raises(UserError, match="exists"):
+        convert_checkpoint(tmp_path / "m", tmp_path / "m", to="open_clip")
+    with pytest.raises(UserError, match=r"ends with \.pt or \.bin or \.safetensors"):
+        convert_checkpoint(tmp_path / "m", tmp_path / "m.onnx", to="open_clip")
+    convert_checkpoint(tmp_path / "m", tmp_path / "m.bin", to="open_clip")
+    assert _same(read_checkpoint(tmp_path / "m.bin"), read_checkpoint(tmp_path / "m"))

@@ -1,0 +1,149 @@
+"""Tar and parquet shards: what is a sample, what is skipped and why, and shards that break off."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import webdataset
+
+from clipmodel.errors import UserError
+from clipmodel.training.data.sources.base import Item, Sample, Skipped
+from clipmodel.training.data.sources.parquet import ParquetReader
+from clipmodel.training.data.sources.tar import TarReader
+from tests.clipmodel.training.support.made_shards import jpeg, numbered, write_tar
+
+Reader = TarReader | ParquetReader
+
+
+def _read(reader: Reader, shard: Path, *, first: int = 0) -> list[tuple[int, Item]]:
+    return list(reader.samples(str(shard), first=first, keep=lambda i: True))
+
+
+def _captions(items: list[tuple[int, Item]]) -> list[tuple[str, ...]]:
+    return [item.captions for _, item in items if isinstance(item, Sample)]
+
+
+def _reasons(items: list[tuple[int, Item]]) -> list[str]:
+    return [item.reason for _, item in items if isinstance(item, Skipped)]
+
+
+def test_tar_files_that_webdataset_wrote(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    with webdataset.TarWriter(str(path)) as writer:
+        for n in range(3):
+            writer.write({"__key__": f"part/{n}", "jpg": jpeg(n), "json": {"caption": f"picture {n}"}})
+    found = _read(TarReader(), path)
+    assert _captions(found) == [("picture 0",), ("picture 1",), ("picture 2",)]
+    assert [item.key for _, item in found] == [f"{path} part/{n}" for n in range(3)]
+    assert [item.image for _, item in found if isinstance(item, Sample)] == [jpeg(n) for n in range(3)]
+
+
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz"])
+def test_captions_of_every_kind_and_samples_without(tmp_path: Path, name: str) -> None:
+    shard = write_tar(
+        tmp_path / name,
+        [
+            ("a", {"png": b"x", "txt": "text"}),
+            ("b", {"jpg": b"x", "json": {"caption": ["one", " ", "two"]}}),
+            ("c", {"jpg": b"x"}),
+            ("d", {"txt": "no picture"}),
+            ("e", {"jpg": b"x", "json": "{broken"}),
+            ("f.x", {"jpg": b"x", "txt": "dots"}),
+            ("g", {"jpg": b"x", "txt": "  "}),
+        ],
+    )
+    found = _read(TarReader(), shard)
+    assert _captions(found) == [("text",), ("one", "two")]
+    assert _reasons(found) == ["no caption", "no picture", "no caption", "no picture", "no caption"]
+    assert "it has jpg" in str(found[2])
+    named = _read(TarReader(image="x.jpg", caption="x.txt"), shard)
+    assert _captions(named) == [("dots",)]
+
+
+def test_reading_goes_on_within_a_shard(tmp_path: Path) -> None:
+    for name in ("a.tar", "a.tgz"):
+        shard = write_tar(tmp_path / name, numbered(range(6)))
+        found = list(TarReader().samples(str(shard), first=2, keep=lambda i: i % 2 == 0))
+        assert [i for i, _ in found] == [2, 4]
+        assert _captions(found) == [("picture number 2",), ("picture number 4",)]
+
+
+@pytest.mark.parametrize("cut", [0.55, 0.7, 0.75, 0.8, 0.9, 0.95])
+def test_a_truncated_tar_gives_what_it_still_holds(tmp_path: Path, cut: float) -> None:
+    shard = write_tar(tmp_path / "a.tar", numbered(range(8)))
+    content = shard.read_bytes()
+    end = len(content.rstrip(b"\0"))
+    shard.write_bytes(content[: int(end * cut)])
+    found = _read(TarReader(), shard)
+    assert 2 <= len(_captions(found)) < 8
+    last = found[-1][1]
+    assert isinstance(last, Skipped) and last.is_shard
+    assert last.reason == "shard broken off or damaged"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty shard"),
+        (b"\0" * 10240, "empty shard"),
+        (b"no tar file at all" * 100, "shard broken off or damaged"),
+    ],
+)
+def test_shards_without_samples(tmp_path: Path, content: bytes, reason: str) -> None:
+    shard = tmp_path / "a.tar"
+    shard.write_bytes(content)
+    assert _reasons(_read(TarReader(), shard)) == [reason]
+    assert _reasons(_read(TarReader(), tmp_path / "absent.tar")) == ["shard broken off or damaged"]
+
+
+@pytest.fixture()
+def table(tmp_path: Path) -> Path:
+    frame = pd.DataFrame(
+        {"jpg": [jpeg(n) for n in range(10)], "caption": [f"number {n}" for n in range(10)], "url": "x"}
+    )
+    frame.loc[3, "caption"] = None
+    frame.loc[4, "jpg"] = b""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.Table.from_pandas(frame), path, row_group_size=3)
+    return path
+
+
+def test_parquet_rows_and_those_without(table: Path) -> None:
+    found = _read(ParquetReader(), table)
+    assert [i for i, _ in found] == list(range(10))
+    assert _reasons(found) == ["no caption", "no picture"]
+    assert _captions(found)[-1] == ("number 9",)
+    later = _read(ParquetReader(), table, first=7)
+    assert [i for i, _ in later] == [7, 8, 9]
+    assert _captions(later)[0] == ("number 7",)
+
+
+def test_parquet_as_the_datasets_library_writes_it(tmp_path: Path) -> None:
+    rows = [{"image": {"bytes": jpeg(n), "path": None}, "captions": [f"a {n}", f"b {n}"]} for n in range(2)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    assert _captions(_read(ParquetReader(), tmp_path / "a.parquet")) == [("a 0", "b 0"), ("a 1", "b 1")]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"caption": "captoin"}, "no column 'captoin'.*its columns: jpg, caption, url"),
+        ({"image": "url"}, "column 'url' holds large_string, expected encoded images"),
+    ],
+)
+def test_columns_that_are_not_there(table: Path, options: dict[str, str], message: str) -> None:
+    reader = ParquetReader(**options)
+    with pytest.raises(UserError, match=message):
+        reader.columns(str(table))
+    assert _reasons(_read(reader, table)) == ["shard broken off or damaged"]
+
+
+def test_a_truncated_parquet_is_a_broken_shard(table: Path) -> None:
+    table.write_bytes(table.read_bytes()[:-50])
+    assert _reasons(_read(ParquetReader(), table)) == ["shard broken off or damaged"]
+    with pytest.raises(UserError, match=r"a\.parquet: unreadable"):
+        ParquetReader().columns(str(table))

@@ -1,0 +1,253 @@
+"""Streamed batches: the same for any number of workers and processes, resumed exactly; skips are limited."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from clipmodel.errors import UserError
+from clipmodel.training.data.batches import Batch
+from clipmodel.training.data.streamed import UNDECODABLE, StreamData, stream_pairs
+from clipmodel.training.distributed import World
+from clipmodel.training.recipe import Recipe
+from tests.clipmodel.training.conftest import RECIPE
+from tests.clipmodel.training.support.made_shards import jpeg, numbered, write_tar
+
+ALONE = World(rank=0, size=1, device=torch.device("cpu"))
+MODEL: dict[str, Any] = RECIPE["model"]  # type: ignore[assignment]
+STREAMED = {
+    **RECIPE,
+    "tokenizer": "clip",
+    "model": {**MODEL, "text": {**MODEL["text"], "vocab_size": 49408}},
+}
+
+
+def streamed_recipe(
+    source: str | list[str], *, loading: dict[str, object] | None = None, **data: object
+) -> Recipe:
+    options = {"workers": 0, "shuffle": 8, **(loading or {})}
+    return Recipe.model_validate({**STREAMED, "data": {"source": source, "loading": options, **data}})
+
+
+def _data(recipe: Recipe, seed: int = 0) -> StreamData:
+    batches = stream_pairs(recipe, seed=seed, world=ALONE).batches
+    assert isinstance(batches, StreamData)
+    return batches
+
+
+def _same(a: Batch, b: Batch) -> bool:
+    return a.keys == b.keys and torch.equal(a.pixels, b.pixels) and torch.equal(a.tokens, b.tokens)
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Three shards of 12, 9 and 16 pictures."""
+    folder = tmp_path_factory.mktemp("shards")
+    for number, (first, last) in enumerate([(0, 12), (12, 21), (21, 37)]):
+        write_tar(folder / f"{number}.tar", numbered(range(first, last)))
+    return f"{folder}/{{0..2}}.tar"
+
+
+def test_a_batch_is_pictures_with_their_captions(shards: str) -> None:
+    recipe = streamed_recipe(shards)
+    prepared = stream_pairs(recipe, seed=0, world=ALONE)
+    batch = prepared.batches.batch(0)
+    assert batch.pixels.shape == (8, 3, 32, 32)
+    assert batch.ignore is None
+    numbers = [int(key.split()[-1]) for key in batch.keys]
+    texts = prepared.tokenizer([f"picture number {n}" for n in numbers])
+    assert torch.equal(batch.tokens, texts[:, : batch.tokens.shape[1]])
+    expected = torch.tensor([(n * 7 % 256, n * 31 % 256, n % 256) for n in numbers]).view(8, 3, 1, 1)
+    found = _levels(batch.pixels).mean(dim=(2, 3), keepdim=True)
+    assert (found - expected).abs().max() < 4  # JPEG rounds its colours
+
+
+def _levels(pixels: Tensor) -> Tensor:
+    mean = torch.tensor((0.48145466, 0.4578275, 0.40821073)).view(3, 1, 1)
+    std = torch.tensor((0.26862954, 0.26130258, 0.27577711)).view(3, 1, 1)
+    return (pixels * std + mean) * 255
+
+
+def test_each_pass_over_shards_sees_every_picture_once(shards: str) -> None:
+    data = _data(streamed_recipe(shards, loading={"lanes": 1}))
+    keys = [key for step in range(10) for key in data.batch(step).keys]
+    assert sorted(keys[:37]) == sorted(keys[37:74]) != keys[:37]
+    assert data.epoch(10) == pytest.approx(80 / 37, abs=0.6)  # to the shard: their sizes are not known
+
+
+@pytest.mark.slow()
+def test_workers_do_not_change_the_batches(shards: str) -> None:
+    runs = [_data(streamed_recipe(shards, loading={"lanes": 4, "workers": n})) for n in (0, 2)]
+    for step in range(4):
+        assert _same(runs[0].batch(step), runs[1].batch(step))
+
+
+def test_the_parts_of_processes_make_up_the_batch(shards: str) -> None:
+    recipe = streamed_recipe(shards, loading={"lanes": 4})
+    whole, parts = _data(recipe), [_data(recipe) for _ in range(2)]
+    for step in range(3):
+        batch = whole.batch(step)
+        halves = [part.batch(step, slice(4 * i, 4 * i + 4)) for i, part in enumerate(parts)]
+        assert batch.keys == halves[0].keys + halves[1].keys
+        assert torch.equal(batch.pixels, torch.cat([half.pixels for half in halves]))
+    # Where both stand is where the whole stands.
+    merged = parts[0].state_dict(3)["positions"] | parts[1].state_dict(3)["positions"]
+    assert merged == whole.state_dict(3)["positions"]
+
+
+@pytest.mark.parametrize("stop", [1, 4, 7])
+def test_a_run_goes_on_where_it_stood(shards: str, stop: int) -> None:
+    whole, begun = (_data(streamed_recipe(shards, loading={"workers": 0, "lanes": 2})) for _ in range(2))
+    expected = [whole.batch(step) for step in range(10)]
+    for step in range(stop + 1):
+        begun.batch(step)
+    # One step back, as when a step is interrupted after its batch was drawn.
+    for state, step in ((begun.state_dict(stop + 1), stop + 1), (begun.state_dict(stop), stop)):
+        again = _data(streamed_recipe(shards))  # takes over the number of lanes
+        again.load_state_dict(state)
+        assert _same(again.batch(step), expected[step])
+        assert _same(again.batch(step + 1), expected[step + 1])
+
+
+def test_another_number_of_lanes_or_step_is_refused(shards: str) -> None:
+    data = _data(streamed_recipe(shards, loading={"lanes": 2}))
+    data.batch(0)
+    other = _data(streamed_recipe(shards, loading={"lanes": 4}))
+    with pytest.raises(UserError, match="begun with 2 lanes, the recipe now has 4"):
+        other.load_state_dict(data.state_dict(1))
+    with pytest.raises(ValueError, match="step 5 is not the next one"):
+        data.batch(5)
+
+
+def test_seeds_differ_and_epochs_are_shuffled_anew(shards: str) -> None:
+    one, same, other = (_data(streamed_recipe(shards), seed) for seed in (1, 1, 2))
+    first = one.batch(0)
+    assert _same(first, same.batch(0))
+    assert first.keys != other.batch(0).keys
+
+
+def test_lanes_that_do_not_divide(shards: str) -> None:
+    with pytest.raises(UserError, match="batch_size 8, 3 lanes and 1 processes do not divide"):
+        _data(streamed_recipe(shards, loading={"lanes": 3})).batch(0)
+
+
+def _damaged_table(folder: Path, bad: int, good: int) -> str:
+    rows = ["image,caption"]
+    for n in range(bad + good):
+        (folder / f"{n}.jpg").write_bytes(b"no picture" if n < bad else jpeg(n))
+        rows.append(f"{n}.jpg,number {n}")
+    (folder / "table.csv").write_text("\n".join(rows) + "\n")
+    return str(folder / "table.csv")
+
+
+def test_unreadable_pictures_are_skipped_counted_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = _data(streamed_recipe(_damaged_table(tmp_path, bad=3, good=17)))
+    keys = [key for step in range(2) for key in data.batch(step).keys]
+    assert len(set(keys)) == 16
+    assert not any(Path(key).stem in {"0", "1", "2"} for key in keys)
+    assert data.skipped.read == 16
+    assert 2 <= data.skipped.samples["picture damaged or of no known format"] <= 3
+    assert any("picture damaged" in record.message and ".jpg" in record.message for record in caplog.records)
+
+
+def test_the_account_of_what_was_skipped_goes_on_with_the_run(tmp_path: Path) -> None:
+    broken = write_tar(tmp_path / "0.tar", numbered(range(8)))
+    broken.write_bytes(broken.read_bytes()[:3000])
+    bad = [("bad", {"jpg": b"no picture", "txt": "a picture"}), ("dumb", {"jpg": jpeg(1)})]
+    write_tar(tmp_path / "1.tar", [*numbered(range(8, 30)), *bad])
+    recipe = streamed_recipe(f"{tmp_path}/*.tar", loading={"max_skipped": 90})
+    whole, begun, again = _data(recipe), _data(recipe), _data(recipe)
+    for step in range(12):
+        whole.batch(step)
+    for step in range(7):
+        begun.batch(step)
+    again.load_state_dict(begun.state_dict(6))  # one step back, as when a step is interrupted
+    for step in range(6, 12):
+        again.batch(step)
+    account = whole.account(12)
+    assert again.account(12) == account
+    assert account["read"] == 12 * 8
+    # In every pass over 22 or more good pictures; the shard once.
+    assert all(3 <= account["samples"].pop(reason) <= 5 for reason in (UNDECODABLE, "no caption"))
+    assert account == {"read": 96, "samples": {}, "shards": {"shard broken off or damaged": 1}, "rows": {}}
+
+
+def test_rows_that_were_left_out_for_good_are_in_the_account(tmp_path: Path) -> None:
+    table = Path(_damaged_table(tmp_path, bad=0, good=9))
+    table.write_text(table.read_text() + "9.jpg\n")
+    account = _data(streamed_recipe(str(table), loading={"max_skipped": 1})).account(0)
+    assert account["rows"] == {"row with another number of fields": 1}
+    assert account["read"] == 0
+
+
+@pytest.mark.parametrize(("limit", "skips"), [(0, 1), (2, 3), (0.001, 2)])
+def test_too_many_unreadable_pictures_stop_the_run(tmp_path: Path, limit: float, skips: int) -> None:
+    table = _damaged_table(tmp_path, bad=6, good=14)
+    data = _data(streamed_recipe(table, loading={"max_skipped": limit}))
+    with pytest.raises(UserError, match=f"no known format {skips}, beside .*the last is .*jpg") as caught:
+        for step in range(10):
+            data.batch(step)
+    assert "data.loading.max_skipped" in str(caught.value)
+
+
+@pytest.mark.slow()
+def test_an_error_in_a_worker_reaches_the_user_as_it_is(tmp_path: Path) -> None:
+    table = _damaged_table(tmp_path, bad=6, good=14)
+    data = _data(streamed_recipe(table, loading={"max_skipped": 0, "workers": 1}))
+    with pytest.raises(UserError) as caught:
+        for step in range(10):
+            data.batch(step)
+    assert "Traceback" not in caught.value.message
+    assert "too much of the data cannot be used" in caught.value.message
+
+
+def test_a_broken_and_an_empty_shard_are_told_and_passed_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = write_tar(tmp_path / "0.tar", numbered(range(8)))
+    broken.write_bytes(broken.read_bytes()[:3000])
+    (tmp_path / "1.tar").touch()
+    write_tar(tmp_path / "2.tar", numbered(range(8, 30)))
+    data = _data(streamed_recipe(f"{tmp_path}/*.tar", loading={"max_skipped": 3}))
+    for step in range(8):
+        data.batch(step)
+    assert data.skipped.shards == {"shard broken off or damaged": 1, "empty shard": 1}
+    assert sum("1.tar: empty shard" in record.message for record in caplog.records) == 1
+    strict = _data(streamed_recipe(f"{tmp_path}/*.tar"))  # 1 % of a hundred shards is one
+    with pytest.raises(UserError, match=r"too much of the data cannot be used: .* 1"):
+        for step in range(8):
+            strict.batch(step)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"caption": "captoin"}, "none of the first 20 samples can be used: no caption: .*it has jpg, txt"),
+        ({"image": "png"}, "none of the first 20 samples can be used: no picture"),
+    ],
+)
+def test_kinds_of_members_that_are_not_there(shards: str, data: dict[str, str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        _data(streamed_recipe(shards, **data))
+
+
+def test_data_that_cannot_be_opened(tmp_path: Path) -> None:
+    (tmp_path / "a.xyz").touch()
+    (tmp_path / "empty.tar").touch()
+    for source, message in [
+        (f"{tmp_path}/a.xyz", r"a\.xyz: a kind of data not known by its name"),
+        (f"{tmp_path}/b.tar", r"no training data at .*b\.tar"),
+        (
+            f"{tmp_path}/empty.tar",
+            r"none of the first 1 samples can be used: empty shard: .*\(check data.source\)",
+        ),
+        (_damaged_table(tmp_path, bad=0, good=3), "batch_size 8 is larger than the 3 pictures"),
+    ]:
+        with pytest.raises(UserError, match=message):
+            _data(streamed_recipe(source))

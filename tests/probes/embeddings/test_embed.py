@@ -1,0 +1,259 @@
+"""The store: keyed, shared, resumable, and safe against damage."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from torch import Tensor
+
+from clipmodel.errors import UserError
+from probes.datasets.formats.table import TableDataset
+from probes.embeddings import embed, shard_files
+from probes.embeddings.embed import EmbeddingStore, cache_folder, embed_dataset, embed_texts, image_space
+from tests.probes.conftest import FakeModel
+
+COLOURS = ("red", "green", "blue")
+
+
+@pytest.fixture
+def dataset(write_table: Callable[[pd.DataFrame], Path]) -> TableDataset:
+    names = [f"{i:02}.png" for i in range(12)]
+    return TableDataset(
+        write_table(pd.DataFrame({"path": names, "colour": [COLOURS[i % 3] for i in range(12)]}))
+    )
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embed, "BATCH_IMAGES", 3)
+    monkeypatch.setattr(embed, "BATCHES_PER_SHARD", 1)
+
+
+def sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_a_second_run_embeds_nothing(model: FakeModel, store: EmbeddingStore, dataset: TableDataset) -> None:
+    first = embed_dataset(model, dataset, range(12), store=store)
+    second = embed_dataset(model, dataset, [5, 2], store=store)
+    assert (first.n_new, second.n_new, model.n_images) == (12, 0, 12)
+    assert second.rows.tolist() == [5, 2]
+    np.testing.assert_array_equal(second.embeddings, first.embeddings[[5, 2]])
+
+
+def test_embeddings_are_those_of_the_model(
+    model: FakeModel, store: EmbeddingStore, dataset: TableDataset
+) -> None:
+    """The first picture is (200, 20, 20): its direction is that of (200, 20, 20) / 255 + 0.001."""
+    expected = np.array([200, 20, 20]) / 255 + 1e-3
+    result = embed_dataset(model, dataset, [0], store=store)
+    np.testing.assert_allclose(result.embeddings[0], expected / np.linalg.norm(expected), rtol=1e-6)
+
+
+def test_other_weights_or_preprocessing_have_their_own_space(
+    model: FakeModel, store: EmbeddingStore, dataset: TableDataset
+) -> None:
+    embed_dataset(model, dataset, range(12), store=store)
+    for name in ("fingerprint", "preprocess_id"):
+        other = FakeModel()
+        setattr(other, name, "another")
+        assert image_space(other) != image_space(model)
+        assert embed_dataset(other, dataset, range(12), store=store).n_new == 12
+
+
+def test_equal_images_are_embedded_once(model: FakeModel, store: EmbeddingStore, tmp_path: Path) -> None:
+    from tests.probes.conftest import png
+
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(png((1, 2, 3)))
+    (tmp_path / "t.csv").write_text("path,gender\na.png,woman\nb.png,man\n")
+    result = embed_dataset(model, TableDataset(tmp_path / "t.csv"), [0, 1], store=store)
+    assert result.n_new == model.n_images == 1
+    np.testing.assert_array_equal(result.embeddings[0], result.embeddings[1])
+
+
+class _Killed(FakeModel):
+    """Dies on the third batch."""
+
+    def encode_image(self, pixels: Tensor) -> Tensor:
+        if self.n_images >= 6:
+            raise KeyboardInterrupt
+        return super().encode_image(pixels)
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_a_killed_run_goes_on_where_it_stopped(store: EmbeddingStore, dataset: TableDataset) -> None:
+    killed, model = _Killed(), FakeModel()
+    with pytest.raises(KeyboardInterrupt):
+        embed_dataset(killed, dataset, range(12), store=store)
+    result = embed_dataset(model, dataset, range(12), store=store)
+    assert (killed.n_images, result.n_new, model.n_images) == (6, 6, 6)
+    assert len(result.rows) == 12
+
+
+@pytest.mark.usefixtures("small_batches")
+@pytest.mark.parametrize("damage", ["cut", "flip"])
+def test_a_damaged_shard_is_found_and_made_again(
+    model: FakeModel, store: EmbeddingStore, dataset: TableDataset, damage: str
+) -> None:
+    whole = embed_dataset(model, dataset, range(12), store=store)
+    shard = sorted(store.root.rglob("*.npz"))[0]
+    data = bytearray(shard.read_bytes())
+    if damage == "cut":
+        shard.write_bytes(data[: len(data) // 2])
+    else:
+        at = data.find(whole.embeddings[0].tobytes()[:4])
+        data[at if at > 0 else len(data) // 2] ^= 0xFF
+        shard.write_bytes(data)
+    with pytest.warns(UserWarning, match="damaged"):
+        again = embed_dataset(model, dataset, range(12), store=store)
+    assert again.n_new == 3
+    np.testing.assert_array_equal(again.embeddings, whole.embeddings)
+
+
+def test_a_half_written_shard_is_never_read(store: EmbeddingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(descriptor: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shard_files.os, "fsync", fail)
+    with pytest.raises(KeyboardInterrupt):
+        store.add("space", [sha("x")], np.ones((1, 3), np.float32))
+    assert not store.fetch("space", [sha("x")], dim=3)[1].any()
+
+
+def _die_by_kill(root: Path, dataset: TableDataset) -> None:
+    class Dies(FakeModel):
+        def encode_image(self, pixels: Tensor) -> Tensor:
+            if self.n_images >= 6:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return super().encode_image(pixels)
+
+    embed_dataset(Dies(), dataset, range(12), store=EmbeddingStore(root))
+
+
+def _embed_all(root: Path, dataset: TableDataset) -> None:
+    embed_dataset(FakeModel(), dataset, range(12), store=EmbeddingStore(root))
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_after_kill_9_the_next_run_goes_on(store: EmbeddingStore, dataset: TableDataset) -> None:
+    process = multiprocessing.get_context("fork").Process(target=_die_by_kill, args=(store.root, dataset))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    model = FakeModel()
+    assert embed_dataset(model, dataset, range(12), store=store).n_new == model.n_images == 6
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_two_processes_write_at_once(store: EmbeddingStore, dataset: TableDataset) -> None:
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=_embed_all, args=(store.root, dataset)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0]
+    result = embed_dataset(FakeModel(), dataset, range(12), store=store)
+    assert (result.n_new, len(result.rows)) == (0, 12)
+    assert not list(store.root.rglob(f"{shard_files.UNFINISHED}*"))
+
+
+def test_what_a_killed_run_left_is_removed_after_a_day(store: EmbeddingStore) -> None:
+    store.add("space", [sha("a")], np.ones((1, 2), np.float32))
+    folder = next(store.root.rglob("*.npz")).parent
+    for name, age in (("old", 2 * shard_files.STALE_SECONDS), ("new", 0)):
+        (folder / f"{shard_files.UNFINISHED}{name}").mkdir()
+        os.utime(folder / f"{shard_files.UNFINISHED}{name}", (time.time() - age,) * 2)
+    store.add("space", [sha("b")], np.ones((1, 2), np.float32))
+    left = [path.name for path in folder.glob(f"{shard_files.UNFINISHED}*")]
+    assert left == [f"{shard_files.UNFINISHED}new"]
+
+
+def test_slices_are_read_from_where_they_lie(store: EmbeddingStore) -> None:
+    """Three shards of 50 vectors, asked for in any order, some twice, in slices of any length."""
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(150, 5)).astype(np.float32)
+    names = [sha(str(i)) for i in range(150)]
+    for start in (100, 0, 50):
+        store.add("space", names[start : start + 50], vectors[start : start + 50])
+    wanted = np.concatenate([np.arange(150), rng.integers(0, 150, 200)])
+    rows, found = store.locate("space", [names[i] for i in wanted] + [sha("?")], dim=5)
+    assert found.tolist() == [True] * 350 + [False]
+    for part in (slice(0, 150), slice(40, 60), slice(149, 350), slice(7, 7), slice(200, 201)):
+        np.testing.assert_array_equal(rows[part], vectors[wanted[part]])
+    chosen = rng.integers(0, 350, 30)
+    np.testing.assert_array_equal(rows.take(chosen)[5:20], vectors[wanted[chosen]][5:20])
+
+
+def test_a_shard_that_went_away_says_what_to_do(store: EmbeddingStore) -> None:
+    store.add("space", [sha("a")], np.ones((1, 2), np.float32))
+    rows, _ = store.locate("space", [sha("a")], dim=2)
+    next(store.root.rglob("*.npz")).unlink()
+    with pytest.raises(UserError, match="run the same command again"):
+        rows[:]
+
+
+def test_shards_add_up_and_rows_may_repeat(store: EmbeddingStore) -> None:
+    store.add("space", [sha("a")], np.full((1, 2), 1.0, np.float32))
+    store.add("space", [sha("b")], np.full((1, 2), 2.0, np.float32))
+    found_rows, found = store.fetch("space", [sha("b"), sha("?"), sha("a"), sha("b")], dim=2)
+    assert found.tolist() == [True, False, True, True]
+    assert found_rows[:, 0].tolist() == [2.0, 0.0, 1.0, 2.0]
+
+
+def test_unreadable_images_are_returned_with_their_reason(
+    model: FakeModel, store: EmbeddingStore, dataset: TableDataset, tmp_path: Path
+) -> None:
+    (tmp_path / "03.png").write_bytes(b"no picture")
+    (tmp_path / "07.png").unlink()
+    result = embed_dataset(model, dataset, range(12), store=store)
+    assert result.rows.tolist() == [0, 1, 2, 4, 5, 6, 8, 9, 10, 11]
+    assert result.unreadable == {3: "the image cannot be decoded", 7: "there is no such file"}
+
+
+def test_texts_are_embedded_once_and_in_order(model: FakeModel, store: EmbeddingStore) -> None:
+    first = embed_texts(model, ["a red one", "a blue one"], store=store)
+    again = embed_texts(model, ["a blue one", "a green one", "a red one"], store=store)
+    assert model.n_texts == 3
+    np.testing.assert_array_equal(again[[2, 0]], first)
+    np.testing.assert_array_equal(again[1], [0, 1, 0])
+
+
+def test_progress_reaches_the_end(model: FakeModel, store: EmbeddingStore, dataset: TableDataset) -> None:
+    seen: list[tuple[str, int, int]] = []
+    embed_dataset(model, dataset, range(12), store=store, progress=lambda *step: seen.append(step))
+    assert seen[-1] == ("images", 12, 12)
+
+
+def test_a_store_that_cannot_be_written_says_so(model: FakeModel, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="cannot be written") as caught:
+        embed_texts(model, ["a"], store=EmbeddingStore(tmp_path / "file"))
+    assert "CLIP_AUDIT_CACHE" in str(caught.value)
+
+
+def test_the_cache_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CLIP_AUDIT_CACHE", str(tmp_path / "mine"))
+    assert cache_folder() == tmp_path / "mine"
+    monkeypatch.delenv("CLIP_AUDIT_CACHE")
+    monkeypatch.setattr(embed.sys, "platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "clip-audit"
+
+
+def test_a_model_needs_only_the_protocol(store: EmbeddingStore) -> None:
+    class Texts(FakeModel):
+        def encode_text(self, texts: Sequence[str]) -> Tensor:
+            return super().encode_text(texts).double()
+
+    assert embed_texts(Texts(), ["a"], store=store).dtype == np.float32

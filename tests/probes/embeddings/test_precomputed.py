@@ -1,0 +1,161 @@
+"""Embeddings, predictions and scores from a file lead to the same audit as a model with images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from clipmodel.errors import UserError
+from probes.datasets import EmbeddedDataset, load_dataset
+from probes.embeddings.embed import EmbeddingStore, embed_dataset, embed_texts
+from probes.embeddings.precomputed import AS_GIVEN, GivenModel, given_model
+from probes.planning.plan import plan
+from probes.records import Records, validate
+from probes.runner import run_suite
+from probes.suite.suite import Suite
+from tests.probes.conftest import FakeModel
+from tests.probes.test_runner import ROWS, SUITE
+
+REAL = Path(__file__).parents[4] / "shared" / "data" / "clip_rn50_fairface" / "rn50_fairface2000.npz"
+PATHS, COLOURS, LABELS, GENDERS = (list(column) for column in zip(*ROWS, strict=True))
+
+
+def colour_suite(**changed: Any) -> Suite:
+    """The first probe of the runner's suite: colours, one design."""
+    return Suite.model_validate(SUITE | {"probes": [SUITE["probes"][0] | changed]})
+
+
+def run(spec: str, suite: Suite, store: EmbeddingStore) -> Records:
+    dataset = load_dataset(spec)
+    model = given_model(dataset)
+    assert model is not None
+    records = run_suite(suite, model, dataset, store=store, keep_images=True)
+    validate(records)
+    return records
+
+
+@pytest.fixture
+def from_images(write_table: Any, model: FakeModel, store: EmbeddingStore) -> Records:
+    table = pd.DataFrame({"path": PATHS, "colour": COLOURS, "label": LABELS, "gender": GENDERS})
+    return run_suite(colour_suite(), model, load_dataset(f"table:{write_table(table)}"), store=store)
+
+
+@pytest.fixture
+def embeddings(tmp_path: Path, from_images: Records, model: FakeModel, store: EmbeddingStore) -> str:
+    """What the model made of the images and prompts of that run, saved to a file."""
+    dataset = load_dataset(f"table:{tmp_path / 'people.csv'}")
+    texts = plan(colour_suite(), dataset).texts
+    np.savez(
+        tmp_path / "e.npz",
+        image=embed_dataset(model, dataset, range(len(ROWS)), store=store).embeddings,
+        text=embed_texts(model, texts, store=store),
+        text_name=np.array(texts),
+        path=np.array(PATHS),
+        label=np.array(LABELS),
+        gender=np.array(GENDERS),
+        logit_scale=np.float64(model.logit_scale),
+    )
+    return f"embeddings:{tmp_path / 'e.npz'}"
+
+
+def test_embeddings_give_the_counts_of_the_images(
+    from_images: Records, embeddings: str, store: EmbeddingStore
+) -> None:
+    records = run(embeddings, colour_suite(), store)
+    pd.testing.assert_frame_equal(records.counts, from_images.counts)
+    assert records.manifest["probes"] == from_images.manifest["probes"]
+    assert records.manifest["model"]["preprocessing"] == "not known"
+    assert records.manifest["data"]["n_images"] == len(ROWS)
+
+
+def test_predictions_give_the_counts_of_the_images(
+    tmp_path: Path, from_images: Records, embeddings: str, store: EmbeddingStore
+) -> None:
+    """The predictions of the embeddings' run, saved to a table and audited again."""
+    images = run(embeddings, colour_suite(), store).images
+    assert images is not None
+    said = images[images["template"] == "plain"]["prediction"].to_numpy()
+    table = pd.DataFrame({"path": PATHS, "label": LABELS, "gender": GENDERS, "prediction": said})
+    table.to_csv(tmp_path / "p.csv", index=False)
+    records = run(f"predictions:{tmp_path / 'p.csv'}", colour_suite(), store)
+    expected = from_images.counts[from_images.counts["template"] == "plain"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(records.counts.assign(template="plain"), expected, check_dtype=False)
+    assert records.manifest["probes"][0]["templates"] == [AS_GIVEN]
+
+
+def scores(folder: Path, text: str) -> str:
+    (folder / "s.csv").write_text(text)
+    return f"predictions:{folder / 's.csv'}"
+
+
+def test_scores_answer_thresholds(tmp_path: Path, store: EmbeddingStore) -> None:
+    """p(red) is 0.6, 0.3 and 0.2: at the threshold 0.3 two images of three have 'red'."""
+    text = (
+        "gender,label,score_red,score_blue,score_villain\nw,red,.6,.3,.1\nw,red,.3,.6,.1\nm,blue,.2,.2,.6\n"
+    )
+    suite = colour_suite(rules=["argmax", "probability"])
+    counts = run(scores(tmp_path, text), suite, store).counts
+    at = counts[(counts["threshold"] == 0.3) & (counts["event"] == "red")]
+    assert at.groupby("gender", observed=True)["count"].sum().to_dict() == {"m": 0, "w": 2}
+    argmax = counts[(counts["rule"] == "argmax") & (counts["event_kind"] == "class") & (counts["count"] > 0)]
+    assert sorted(argmax["event"]) == ["blue", "red", "villain"]
+
+
+@pytest.mark.parametrize(
+    ("text", "changed", "message"),
+    [
+        ("gender,label,prediction\nw,red,Red\n", {}, "predicts 'Red', which is no class"),
+        ("gender,label,prediction\nw,red,red\n", {"rules": ["probability"]}, "needs scores"),
+        (
+            "gender,label,prediction\nw,red,red\n",
+            {"designs": {"default": {}, "more": {"add": {"identity": ["child"]}}}},
+            "answer one",
+        ),
+        ("gender,label,score_red,score_blue\nw,red,.5,.5\n", {}, "no text for the class 'villain'"),
+    ],
+)
+def test_what_the_file_cannot_answer_is_refused(
+    tmp_path: Path, store: EmbeddingStore, text: str, changed: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        run(scores(tmp_path, text), colour_suite(**changed), store)
+
+
+def test_a_class_that_is_never_predicted_has_no_counts(tmp_path: Path, store: EmbeddingStore) -> None:
+    counts = run(
+        scores(tmp_path, "gender,label,prediction\nw,red,red\nm,red,red\n"), colour_suite(), store
+    ).counts
+    by_class = counts[counts["event_kind"] == "class"].groupby("event")["count"].sum().to_dict()
+    assert by_class == {"red": 2, "blue": 0, "villain": 0}
+
+
+def test_a_file_embeds_nothing_new(tmp_path: Path) -> None:
+    dataset = load_dataset(scores(tmp_path, "gender,score_a,score_b\nw,.5,.5\n"))
+    assert isinstance(dataset, EmbeddedDataset)
+    model = GivenModel(dataset.texts)
+    with pytest.raises(UserError, match="no embedding of the text 'c'"):
+        model.encode_text(["a", "c"])
+    assert given_model(load_dataset("emoji")) is None
+
+
+@pytest.mark.skipif(not REAL.is_file(), reason="the embeddings of CLIP RN50 are not here")
+def test_real_embeddings_give_the_known_accuracy_and_a_warning(store: EmbeddingStore) -> None:
+    """877 of 1,000 men and 915 of 1,000 women with the texts man and woman; all women there are White."""
+    suite = Suite.model_validate(
+        {
+            "suite": "gender", "templates": "clip_paper",
+            "probes": [{
+                "name": "gender", "truth": "gender", "label_set": "clip_paper_gender",
+                "templates": ["person"], "groups": [["gender"]], "outcomes": ["misclassified"],
+            }],
+        }
+    )  # fmt: skip
+    records = run(f"embeddings:{REAL}", suite, store)
+    counts = records.counts[records.counts["event_kind"] == "class"].set_index(["truth", "event"])["count"]
+    assert (counts["Male", "man"], counts["Female", "woman"]) == (877, 915)
+    caution = records.manifest["data"]["caution"]
+    assert "of 1,000 with gender Female, 1,000 have race White, of the other 1,000 only 207" in caution
