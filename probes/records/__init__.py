@@ -36,11 +36,36 @@ RULES = ("argmax", "top_k", "probability", "cosine", "calibrated")
 RANGES = {"top_k": (1, np.inf), "probability": (0, 1), "cosine": (-1, 1), "calibrated": (0, 1)}
 """Where the thresholds of a rule lie: k, t, c, and the share of images that each class is given to."""
 EVENT_KINDS = ("class", "set")
+STATISTICS = (
+    "rate",
+    "share of events",
+    "mean over sets",
+    "signed mean over sets",
+    "difference of sides",
+    "mean of sides",
+    "mean absolute difference",
+    "standardised difference of sides",
+    "one-sided standardised difference of sides",
+    "standardised difference from the rest",
+    "share at k",
+    "largest skew",
+    "smallest skew",
+    "divergence",
+    "entropy at k",
+    "bias at k",
+    "reported",
+)
+"""What a row of `Records.estimands` asks for; `audit.tables.measures` computes each."""
 FIXED_COLUMNS = {
     "measures": (
         ("probe", "kind", "metric", "design", "template", "item", "k"),
         ("n", "value", "low", "high", "p", "p_adjusted", "note"),
     ),
+    "estimands": (
+        ("probe", "kind", "metric", "design", "template", "item", "k"),
+        ("statistic", "note"),
+    ),
+    "scalars": (("probe", "template", "item", "k", "side", "image", "cluster"), ("n", "value")),
     "pairs": (
         ("probe", "rule", "threshold", "outcome", "design", "template", "other_design", "other_template"),
         ("n", "both", "only_first", "only_second", "neither"),
@@ -80,6 +105,14 @@ class Records:
         Results of probes that are no classification: probe, kind, metric, design, template, item (the query,
         word, label or pair it is about), k, one column a group attribute, n, value, low, high, p, p_adjusted,
         note (what the number rests on, or why it is NaN).
+    estimands
+        What is to be estimated from `scalars`, one row a number: probe, kind, metric, design, template, item,
+        k, one column a group attribute, statistic (one of `STATISTICS`), note.
+    scalars
+        One row an image (or set of counterfactual images) x item of a non-classification probe: probe,
+        template, item, k, side ("first" or "second" of a contrast, "" if neither), image and cluster
+        (digests, as in `outcomes`), one column a group attribute, n (what the value is a mean of: 1, or the
+        pairs of a set), value.
     pairs
         Joint counts of two specifications on the same images, the first of the probe against each other one:
         probe, rule, threshold, outcome, design, template, other_design, other_template, one column a group
@@ -104,6 +137,8 @@ class Records:
     excluded: pd.DataFrame
     images: pd.DataFrame | None = None
     measures: pd.DataFrame | None = None
+    estimands: pd.DataFrame | None = None
+    scalars: pd.DataFrame | None = None
     pairs: pd.DataFrame | None = None
     clusters: pd.DataFrame | None = None
     outcomes: pd.DataFrame | None = None
