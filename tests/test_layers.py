@@ -168,7 +168,7 @@ def test_an_upward_import_inside_a_function_is_found(tmp_path: Path) -> None:
         tmp_path,
         {
             "clipmodel/__init__.py": "",
-            "clipmodel/loading/__init__.py": "def load():\n    from probes import schema\n",
+            "clipmodel/loading/__init__.py": "def load():\n    from probes.suite import suite\n",
             "probes/__init__.py": "",
             "probes/suite/suite.py": "from clipmodel.loading import load\n",
         },
