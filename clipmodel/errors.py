@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class UserError(ValueError):
-    """A mistake the user can mend.
+    """A mistake the user can correct.
 
     Parameters
     ----------

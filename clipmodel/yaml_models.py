@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from clipmodel.errors import UserError
+from clipmodel.yaml_documents import Document, read_document
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 UNKNOWN_KEY = "unknown_key"
@@ -64,50 +64,46 @@ def read_yaml_model(path: Path, model: type[ModelT], *, what: str, shipped: Sequ
     Raises
     ------
     UserError
-        The file is missing, is no YAML mapping, or does not fit the model.
+        The file is missing, is no YAML mapping (see `yaml_documents.read_document`), or does not fit the
+        model.
     """
-    if not path.is_file():
-        raise UserError(f"no {what} named or at {str(path)!r}", remedy=closest(str(path), shipped))
-    text = path.read_text(encoding="utf-8")
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path}: not valid YAML: {reason}", remedy="mend the line") from error
-    if not isinstance(values, dict):
+    if not is_file(path):
+        raise UserError(f"no {what} named or at {shortened(path)!r}", remedy=closest(str(path), shipped))
+    document = read_document(path)
+    if not isinstance(document.values, dict):
         raise UserError(f"{path}: a {what} is a mapping of keys to values", remedy="see the shipped examples")
     try:
-        return model.model_validate(values)
+        return model.model_validate(document.values)
     except ValidationError as error:
-        raise _explain(path, text, error) from error
+        raise _explain(path, document, error) from error
+    except RecursionError as error:
+        raise UserError(f"{path}: nested too deeply", remedy="write it flatter") from error
 
 
-def _explain(path: Path, text: str, error: ValidationError) -> UserError:
+def is_file(path: Path) -> bool:
+    """Whether a file is there; a name that no file can have (too long, a zero byte) is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def shortened(text: object, most: int = 120) -> str:
+    """A text for a message: its beginning and end where it is longer than `most` characters."""
+    words = str(text)
+    half = most // 2 - 2
+    return words if len(words) <= most else f"{words[:half]}...{words[-half:]}"
+
+
+def _explain(path: Path, document: Document, error: ValidationError) -> UserError:
     # An unknown key first: it is the likely cause of a missing one.
     first, *others = sorted(error.errors(), key=lambda item: item["type"] != UNKNOWN_KEY)
-    line = _line_of(text, first["loc"])
+    line = document.line_of(first["loc"])
     where = f"{path}, line {line}" if line else str(path)
-    key = "".join(f"{part}." for part in first["loc"]).removesuffix(".")
-    message = first["msg"].removeprefix("Value error, ")
+    key = shortened("".join(f"{part}." for part in first["loc"]).removesuffix("."))
+    message = shortened(first["msg"].removeprefix("Value error, "), 600)
     more = f" (and {len(others)} more)" if others else ""
     return UserError(
         f"{where}: {key}: {message}{more}" if key else f"{where}: {message}{more}",
         remedy=first.get("ctx", {}).get("remedy", "correct the value and run again"),
     )
-
-
-def _line_of(text: str, location: Sequence[int | str]) -> int | None:
-    """The line, from 1, of the deepest part of a location that the file holds."""
-    node, line = yaml.compose(text), None
-    for part in location:
-        if isinstance(node, yaml.MappingNode):
-            match = next(((k, v) for k, v in node.value if k.value == str(part)), None)
-            if match is None:
-                continue  # the name of one form of several, which is no key of the file
-            line, node = match[0].start_mark.line + 1, match[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-        else:
-            break
-    return line

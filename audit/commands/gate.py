@@ -85,15 +85,14 @@ def _row(row: Mapping[str, Any], metric: Any) -> tuple[str, ...]:
 
 def _read_gates(path: Path, manifest: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """The gates of a suite or of a file of gates, checked against what the audit asked."""
-    import yaml
-
+    from clipmodel.yaml_documents import read_document
     from clipmodel.yaml_models import read_yaml_model
     from probes.suite.gates import GateFile
     from probes.suite.suite import load_suite
 
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
-    except (OSError, ValueError, yaml.YAMLError):
+        document = read_document(path).values if path.is_file() else None
+    except (OSError, UserError):
         document = None  # reading it as a suite says what is wrong, and where
     alone = isinstance(document, dict) and set(document) == {"gates"}
     read = read_yaml_model(path, GateFile, what="file of gates", shipped=[]) if alone else load_suite(path)

@@ -1,0 +1,185 @@
+"""A YAML file as text, nodes and plain values, or the place where it is none.
+
+A file is refused if it is no UTF-8, too large, nested too deeply, if a key stands twice in one mapping, if a
+value is none of its type (a date of 2026-99-99), or if it refers to itself. PyYAML keeps the last of two
+equal keys, follows nesting until the interpreter's stack ends, and raises whatever the constructors of Python
+raise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from clipmodel.errors import UserError
+
+MAX_BYTES = 8 << 20
+MAX_DEPTH = 64
+MAX_NODES = 200_000  # with every alias written out
+_MERGE = "tag:yaml.org,2002:merge"
+# What the constructors of dates, numbers, truth values and sets raise for text that is none.
+_CONSTRUCTION_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+
+
+@dataclass(frozen=True)
+class Document:
+    """One YAML file.
+
+    Attributes
+    ----------
+    values
+        Its content as dicts, lists, words and numbers.
+    root
+        The node that the content was made from, with the lines; None for an empty file.
+    """
+
+    values: Any
+    root: yaml.Node | None
+
+    def line_of(self, location: Sequence[int | str]) -> int | None:
+        """The line, from 1, of the deepest part of a location that the file holds; None if it holds none."""
+        node, line = self.root, None
+        for part in location:
+            if isinstance(node, yaml.MappingNode):
+                match = next(((k, v) for k, v in node.value if k.value == str(part)), None)
+                if match is None:
+                    continue  # the name of one form of several, which is no key of the file
+                line, node = match[0].start_mark.line + 1, match[1]
+            elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+                node = node.value[part]
+                line = node.start_mark.line + 1
+            else:
+                break
+        return line
+
+
+def read_document(path: Path) -> Document:
+    """Read a YAML file.
+
+    Raises
+    ------
+    UserError
+        With the line: the file cannot be read, is no UTF-8 or no YAML, or is refused for one of the reasons
+        that the module names.
+    """
+    text = read_utf8(path)
+    try:
+        loader = _Loader(text, path)
+        root = loader.get_single_node()
+        if root is not None:
+            _expanded(root, path, known={}, open_nodes=set())
+        values = None if root is None else loader.construct_document(root)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = None if mark is None else mark.line + 1
+        raise _refused(path, " ".join(str(error.problem or error.context).split()), line) from error
+    except yaml.reader.ReaderError as error:
+        reason = f"the control character U+{error.character:04X}"
+        raise _refused(path, reason, text[: error.position].count("\n") + 1) from error
+    return Document(values, root)
+
+
+def read_utf8(path: Path) -> str:
+    """The text of a file, without a byte order mark.
+
+    Raises
+    ------
+    UserError
+        It cannot be read, has more than `MAX_BYTES`, or is no UTF-8.
+    """
+    try:
+        size = path.stat().st_size
+        content = path.read_bytes() if size <= MAX_BYTES else b""
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}", remedy="check the path") from error
+    if size > MAX_BYTES:
+        raise UserError(f"{path}: {size:,} bytes, {MAX_BYTES:,} are read", remedy="is this the right file?")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise UserError(f"{path}, line {line}: not UTF-8 text", remedy="save it as UTF-8") from error
+    if "\0" in text:
+        raise UserError(f"{path}: not UTF-8 text, or no text", remedy="save it as UTF-8")
+    return text
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain values only; refuses what the module says, with the line."""
+
+    def __init__(self, text: str, path: Path) -> None:
+        super().__init__(text)
+        self._path = path
+        self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            mark = self.peek_event().start_mark
+            raise yaml.MarkedYAMLError(problem=f"nested more than {MAX_DEPTH} levels deep", problem_mark=mark)
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
+
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag == _MERGE:
+                continue
+            line = key.start_mark.line + 1
+            if (first := lines.get(key.value)) is not None:
+                where = f"lines {first} and {line}" if first != line else f"line {line}"
+                raise UserError(
+                    f"{self._path}, {where}: the key {key.value!r} is there twice",
+                    remedy="keep one of the two",
+                )
+            lines[key.value] = line
+        return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            value = super().construct_object(node, deep=deep)
+        except _CONSTRUCTION_ERRORS as error:
+            kind = node.tag.rpartition(":")[2]
+            written = str(node.value)
+            shown = written if len(written) <= 40 else f"{written[:40]}..."
+            raise yaml.MarkedYAMLError(
+                problem=f"{shown!r} is no {kind}; put it in quotes if it is a word",
+                problem_mark=node.start_mark,
+            ) from error
+        if isinstance(value, str) and any("\ud800" <= sign <= "\udfff" for sign in value):
+            raise yaml.MarkedYAMLError(
+                problem="half of a surrogate pair, which is no character", problem_mark=node.start_mark
+            )
+        return value
+
+
+def _expanded(node: yaml.Node, path: Path, *, known: dict[int, int], open_nodes: set[int]) -> int:
+    """How many nodes a node is with every alias written out; refuses too many, and a node inside itself."""
+    if id(node) in known:
+        return known[id(node)]
+    if id(node) in open_nodes:
+        raise _refused(path, "a value refers to itself", node.start_mark.line + 1)
+    open_nodes.add(id(node))
+    children: list[yaml.Node] = []
+    if isinstance(node, yaml.MappingNode):
+        children = [part for pair in node.value for part in pair]
+    elif isinstance(node, yaml.SequenceNode):
+        children = node.value
+    size = 1 + sum(_expanded(child, path, known=known, open_nodes=open_nodes) for child in children)
+    if size > MAX_NODES:
+        raise _refused(path, f"more than {MAX_NODES:,} values", node.start_mark.line + 1)
+    open_nodes.discard(id(node))
+    known[id(node)] = size
+    return size
+
+
+def _refused(path: Path, reason: str, line: int | None) -> UserError:
+    where = f"{path}, line {line}" if line else str(path)
+    return UserError(f"{where}: not valid YAML: {reason}", remedy="correct the line")
