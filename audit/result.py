@@ -15,10 +15,10 @@ from audit.conclusions.findings import findings_among, with_omnibus
 from audit.conclusions.gates import gate_table, overall_verdict
 from audit.json_tables import dump, read_json
 from audit.tables.between_group_variation import variation_table
-from audit.tables.cluster_counts import ClusterCounts
 from audit.tables.composition import composition_table
+from audit.tables.context import TableContext
 from audit.tables.controlled_gaps import controlled_table
-from audit.tables.group_counts import SPECIFICATION, SharedCounts
+from audit.tables.group_counts import SPECIFICATION
 from audit.tables.paired_changes import TABLE, paired_table
 from audit.tables.rates import accuracy_table, gap_table, rate_table
 from audit.tables.specification_curves import GAP, INTEGERS, SPECIFICATION_COLUMNS, specification_table
@@ -123,31 +123,26 @@ class AuditResult:
         # Through JSON, so that a result in memory equals the one read back, the order of keys included.
         manifest = json.loads(json.dumps(records.manifest, sort_keys=True, allow_nan=False))
         attributes = records.attributes
-        counts, clusters = SharedCounts(records.counts), ClusterCounts.of(records.clusters)
-        gaps = gap_table(counts, manifest, attributes, clusters=clusters)
-        gaps = with_omnibus(counts, manifest, gaps, clusters=clusters)
-        rates = rate_table(counts, manifest, attributes, clusters=clusters)
-        accuracy = accuracy_table(records.counts, manifest, attributes, clusters=clusters)
+        context = TableContext.of_records(records, manifest)
+        gaps = with_omnibus(context, gap_table(context))
+        rates, accuracy = rate_table(context), accuracy_table(context)
         gates = gate_table(gaps, manifest.get("gates") or (), rates=rates, accuracy=accuracy)
         return cls(
             manifest=manifest,
             accuracy=accuracy,
             rates=rates,
             gaps=gaps,
-            composition=composition_table(counts, manifest, attributes, clusters=clusters),
-            variation=variation_table(counts, manifest, clusters=clusters),
-            controlled=controlled_table(records.counts, manifest, attributes),
-            paired=paired_table(records.pairs, manifest, records.outcomes),
-            specifications=specification_table(gaps, manifest, records.outcomes),
-            findings=with_confirmation(
-                findings_among(gaps, manifest), records.confirmation, manifest, attributes
-            ),
+            composition=composition_table(context),
+            variation=variation_table(context),
+            controlled=controlled_table(context),
+            paired=paired_table(context),
+            specifications=specification_table(context, gaps),
+            findings=with_confirmation(context, findings_among(context, gaps), records.confirmation),
             excluded=_with_dtypes(records.excluded),
             gates=gates,
             verdict=overall_verdict(gates),
             curves=with_bands(
-                rate_table(records.curves, manifest, attributes, clusters=clusters),
-                seed=int(manifest["seed"]),
+                rate_table(context.of_counts(records.curves, clusters=records.clusters)), seed=context.seed
             ),
             counts=_with_dtypes(records.counts),
             measures=_with_dtypes(

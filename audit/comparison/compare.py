@@ -23,9 +23,9 @@ from audit.json_tables import table_rows
 from audit.result import AuditResult
 from audit.statistics.design_effects import change_design_effect
 from audit.statistics.intervals import clopper_pearson
+from audit.tables.context import min_group
 from audit.tables.group_counts import JOINT, SPECIFICATION
 from audit.tables.paired_changes import OF_CHANGE, TABLE, change_table
-from audit.tables.rates import min_group
 from clipmodel.errors import UserError
 
 CHANGE_COLUMNS: Final = (*SPECIFICATION, *OF_CHANGE)

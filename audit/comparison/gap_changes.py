@@ -23,8 +23,8 @@ from audit.statistics.clustered_permutation import permuted_labels
 from audit.statistics.design_effects import change_design_effect
 from audit.statistics.multiplicity import max_t
 from audit.statistics.paired import newcombe_paired
+from audit.tables.context import min_group
 from audit.tables.group_counts import JOINT, SPECIFICATION
-from audit.tables.rates import min_group
 from audit.tables.reference_groups import THE_OVERALL
 
 Floats = NDArray[np.float64]

@@ -7,13 +7,13 @@ of, with Holm's adjustment over the findings. Only these tests are free of the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from audit.statistics.multiplicity import holm
+from audit.tables.context import TableContext
 from audit.tables.group_counts import SPECIFICATION
 from audit.tables.rates import gap_table
 
@@ -34,10 +34,7 @@ _TAKEN: Final = {
 
 
 def with_confirmation(
-    findings: pd.DataFrame,
-    confirmation: pd.DataFrame | None,
-    manifest: Mapping[str, Any],
-    attributes: Sequence[str],
+    context: TableContext, findings: pd.DataFrame, confirmation: pd.DataFrame | None
 ) -> pd.DataFrame:
     """Add to each finding what the images kept apart say of it.
 
@@ -61,7 +58,7 @@ def with_confirmation(
         added = dict.fromkeys(CONFIRMATION_COLUMNS[1:], np.nan)
         table = findings.assign(status=pd.Series(EXPLORED, index=findings.index, dtype="str"), **added)
     else:
-        gaps = gap_table(confirmation, manifest, attributes)
+        gaps = gap_table(context.of_counts(confirmation))
         keys = [*SPECIFICATION, "by", "group", "reference"]
         second = gaps[[*keys, *_TAKEN]].rename(columns=_TAKEN)
         # Whole numbers that may be missing are floats, so that the table has the same types when read back.

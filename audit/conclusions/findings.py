@@ -11,7 +11,7 @@ holds: merging can only lower the number of findings, so the error control stays
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,9 +22,9 @@ from audit.json_tables import table_rows
 from audit.statistics.label_noise import wrong_labels, wrong_truths
 from audit.statistics.multiplicity import holm
 from audit.statistics.tests_of_proportions import SMALL_EXPECTED, homogeneity_p
-from audit.tables.cluster_counts import ClusterCounts, Clusters
-from audit.tables.group_counts import JOINT, SPECIFICATION, CountTable, GroupCounts, outcome_counts
-from audit.tables.rates import min_group
+from audit.tables.cluster_counts import ClusterCounts
+from audit.tables.context import TableContext
+from audit.tables.group_counts import JOINT, SPECIFICATION, GroupCounts
 from audit.tables.specification_curves import GAP
 
 LEVEL = 0.05
@@ -36,17 +36,13 @@ FINDING_COLUMNS = (
 )  # fmt: skip
 
 
-def finding_table(counts: pd.DataFrame, manifest: Mapping[str, Any], gaps: pd.DataFrame) -> pd.DataFrame:
+def finding_table(context: TableContext, gaps: pd.DataFrame) -> pd.DataFrame:
     """The findings of an audit, the widest gap first.
 
     Parameters
     ----------
-    counts
-        `Records.counts`.
-    manifest
-        Of the records.
-    gaps
-        As `disparity.gap_table` makes it from them.
+    context, gaps
+        Of the records, and the gaps that `audit.tables.rates.gap_table` makes of it.
 
     Returns
     -------
@@ -56,18 +52,12 @@ def finding_table(counts: pd.DataFrame, manifest: Mapping[str, Any], gaps: pd.Da
     alone. `holds_in` of the `specifications` ways have it; `difference_min` and `difference_max` are over all
     of them. `wrong_labels` and `wrong_truths` (misclassification only) are those of `statistics.label_noise`.
     """
-    return findings_among(with_omnibus(counts, manifest, gaps), manifest)
+    return findings_among(context, with_omnibus(context, gaps))
 
 
-def with_omnibus(
-    counts: CountTable,
-    manifest: Mapping[str, Any],
-    gaps: pd.DataFrame,
-    *,
-    clusters: Clusters = None,
-) -> pd.DataFrame:
+def with_omnibus(context: TableContext, gaps: pd.DataFrame) -> pd.DataFrame:
     """The gaps, and before their note the adjusted p of the omnibus test of their family."""
-    omnibus = omnibus_table(counts, manifest, gaps, clusters=clusters).drop(columns="omnibus_p")
+    omnibus = omnibus_table(context, gaps).drop(columns="omnibus_p")
     tested = gaps.merge(omnibus, on=list(FAMILY), how="left", validate="many_to_one")
     return tested[[name for name in tested.columns if name != "note"] + ["note"]]
 
@@ -77,7 +67,7 @@ def holds(tested: pd.DataFrame) -> pd.Series:
     return (tested["omnibus_p_adjusted"] < LEVEL) & (tested["p_adjusted"] < LEVEL)
 
 
-def findings_among(tested: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame:
+def findings_among(context: TableContext, tested: pd.DataFrame) -> pd.DataFrame:
     """The findings among the gaps of `with_omnibus`; see `finding_table`."""
     found = tested[holds(tested)]
     found = found.assign(**_over_ways(tested, found)).drop_duplicates(list(GAP))
@@ -85,11 +75,11 @@ def findings_among(tested: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.Data
     found = found.sort_values("difference", key=lambda gap: -gap.abs(), kind="stable", ignore_index=True)
     found = found.rename(columns={"difference_low": "low", "difference_high": "high"})
     found = found.assign(id=[f"F{number}" for number in range(1, len(found) + 1)], **_tipping(found))
-    titles, rows = titles_of(manifest), table_rows(found)
+    titles, rows = titles_of(context.manifest), table_rows(found)
     found = found.assign(
         sentence=[sentence(row, titles) for row in rows],
         noise=[noise_words(row) for row in rows],
-        caution=[caution(row, manifest["data"]) for row in rows],
+        caution=[caution(row, context.manifest["data"]) for row in rows],
     )[list(FINDING_COLUMNS)]
     whole = dict.fromkeys(("holds_in", "specifications", "wrong_labels"), "int64")
     return found.astype(whole | dict.fromkeys(("id", "sentence", "noise", "caution"), "str"))
@@ -115,13 +105,7 @@ def _tipping(found: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def omnibus_table(
-    counts: CountTable,
-    manifest: Mapping[str, Any],
-    gaps: pd.DataFrame,
-    *,
-    clusters: Clusters = None,
-) -> pd.DataFrame:
+def omnibus_table(context: TableContext, gaps: pd.DataFrame) -> pd.DataFrame:
     """Whether the groups of a family differ at all.
 
     Pearson's chi-squared over the groups with enough images, of their counts over the design effect where the
@@ -133,12 +117,9 @@ def omnibus_table(
     Columns `FAMILY`, omnibus_p, omnibus_p_adjusted (Holm over all families of the audit); p is NaN with fewer
     than two groups.
     """
-    by_cluster = ClusterCounts.of(clusters)
     tables = [
-        _omnibus(groups, by_cluster, least=min_group(probe, manifest))
-        for probe in manifest["probes"]
-        for groups in outcome_counts(counts, probe)
-        if groups.by
+        _omnibus(groups, context.clusters, least=context.min_group(probe))
+        for probe, groups in context.comparisons()
     ]
     least_p = gaps.groupby(list(FAMILY), dropna=False, as_index=False, sort=False)["p_adjusted"].min()
     if not tables:

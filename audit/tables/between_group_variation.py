@@ -6,18 +6,16 @@ where no group differs, however many there are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from audit.statistics.between_group_variance import between_group_interval, between_group_variance
 from audit.statistics.tests_of_proportions import SMALL_EXPECTED, homogeneity_p, permutation_homogeneity_p
-from audit.tables.cluster_counts import ClusterCounts, Clusters
-from audit.tables.group_counts import JOINT, SPECIFICATION, CountTable, GroupCounts, outcome_counts
-from audit.tables.rates import in_suite_order, min_group
+from audit.tables.cluster_counts import ClusterCounts
+from audit.tables.context import TableContext
+from audit.tables.group_counts import JOINT, SPECIFICATION, GroupCounts
+from audit.tables.rates import in_suite_order
 
 Floats = NDArray[np.float64]
 
@@ -29,9 +27,7 @@ VARIATION_COLUMNS = {
 }  # fmt: skip
 
 
-def variation_table(
-    counts: CountTable, manifest: Mapping[str, Any], *, clusters: Clusters = None
-) -> pd.DataFrame:
+def variation_table(context: TableContext) -> pd.DataFrame:
     """The spread of the rates of every split: a row a specification, outcome and `by`.
 
     Returns
@@ -42,12 +38,9 @@ def variation_table(
     2022), p (chi-squared over the groups, by permutation where an expected count is below 5), note. Images
     of a cluster are taken as dependent where the records count by cluster.
     """
-    by_cluster = ClusterCounts.of(clusters)
     tables = [
-        _spread(groups, by_cluster, least=min_group(probe, manifest), seed=int(manifest["seed"]))
-        for probe in manifest["probes"]
-        for groups in outcome_counts(counts, probe)
-        if groups.by
+        _spread(groups, context.clusters, least=context.min_group(probe), seed=context.seed)
+        for probe, groups in context.comparisons()
     ]
     return in_suite_order(tables, list(SPECIFICATION), VARIATION_COLUMNS)
 

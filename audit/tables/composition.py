@@ -7,16 +7,16 @@ table has the group's share of all images beside its share of the events.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from audit.statistics.intervals import adjusted_wilson
-from audit.tables.cluster_counts import ClusterCounts, Clusters
-from audit.tables.group_counts import JOINT, SPECIFICATION, CountTable, GroupCounts, outcome_counts
-from audit.tables.rates import in_suite_order, min_group
+from audit.tables.cluster_counts import ClusterCounts
+from audit.tables.context import TableContext
+from audit.tables.group_counts import JOINT, SPECIFICATION, GroupCounts
+from audit.tables.rates import in_suite_order
 
 COMPOSITION_COLUMNS = {
     "by": "str", "group": "str", "n_events": "int64", "count": "int64", "share_of_events": "float64",
@@ -25,19 +25,8 @@ COMPOSITION_COLUMNS = {
 }  # fmt: skip
 
 
-def composition_table(
-    counts: CountTable,
-    manifest: Mapping[str, Any],
-    attributes: Sequence[str],
-    *,
-    clusters: Clusters = None,
-) -> pd.DataFrame:
+def composition_table(context: TableContext) -> pd.DataFrame:
     """Who the images are to which an outcome happened, for every split of the groups.
-
-    Parameters
-    ----------
-    counts, manifest, attributes, clusters
-        As for `disparity.rate_table`.
 
     Returns
     -------
@@ -47,14 +36,11 @@ def composition_table(
     design_effect (by which the interval allows for clusters), note. Shares are NaN, with the reason in
     `note`, where fewer events than the probe's `min_group` happened.
     """
-    by_cluster = ClusterCounts.of(clusters)
     tables = [
-        _composition(groups, attributes, by_cluster, least=min_group(probe, manifest))
-        for probe in manifest["probes"]
-        for groups in outcome_counts(counts, probe)
-        if groups.by
+        _composition(groups, context.attributes, context.clusters, least=context.min_group(probe))
+        for probe, groups in context.comparisons()
     ]
-    return in_suite_order(tables, [*SPECIFICATION, *attributes], COMPOSITION_COLUMNS)
+    return in_suite_order(tables, [*SPECIFICATION, *context.attributes], COMPOSITION_COLUMNS)
 
 
 def _composition(

@@ -17,8 +17,9 @@ from audit.statistics.mantel_haenszel import (
     standardised_difference,
 )
 from audit.statistics.multiplicity import holm
+from audit.tables.context import TableContext
 from audit.tables.group_counts import JOINT, SPECIFICATION, GroupCounts, outcome_counts
-from audit.tables.rates import in_suite_order, min_group
+from audit.tables.rates import in_suite_order
 from audit.tables.reference_groups import THE_REST, reference_sides
 
 CONTROLLED_COLUMNS = {
@@ -30,9 +31,7 @@ CONTROLLED_COLUMNS = {
 }  # fmt: skip
 
 
-def controlled_table(
-    counts: pd.DataFrame, manifest: Mapping[str, Any], attributes: Sequence[str]
-) -> pd.DataFrame:
+def controlled_table(context: TableContext) -> pd.DataFrame:
     """The gaps of probes with a `control`, for every split that does not cross the control itself.
 
     The reference is the group that `references` name, or the rest. Strata in which either side has no image
@@ -47,19 +46,19 @@ def controlled_table(
     are taken as independent.
     """
     tables = []
-    for probe in manifest["probes"]:
+    for probe in context.probes:
         control = tuple(probe.get("control") or ())
         splits = [tuple(by) for by in probe["groups"] if not set(by) & set(control)]
         if not control or not splits:
             continue
         crossed = {**probe, "groups": [[*by, *control] for by in splits]}
         plain = {**probe, "groups": [list(by) for by in splits]}
-        least = min_group(probe, manifest)
-        fine = [groups for groups in outcome_counts(counts, crossed) if groups.by]
-        coarse = [groups for groups in outcome_counts(counts, plain) if groups.by]
+        least = context.min_group(probe)
+        fine = [groups for groups in outcome_counts(context.counts, crossed) if groups.by]
+        coarse = [groups for groups in outcome_counts(context.counts, plain) if groups.by]
         for groups, strata in zip(coarse, fine, strict=True):
-            tables.append(_controlled(groups, strata, probe, attributes, least=least))
-    return in_suite_order(tables, [*SPECIFICATION, *attributes], CONTROLLED_COLUMNS)
+            tables.append(_controlled(groups, strata, probe, context.attributes, least=least))
+    return in_suite_order(tables, [*SPECIFICATION, *context.attributes], CONTROLLED_COLUMNS)
 
 
 def _controlled(

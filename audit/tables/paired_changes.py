@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from audit.conclusions.gates import EVERYBODY
 from audit.statistics.multiplicity import holm
 from audit.statistics.paired import mcnemar_p, newcombe_paired
+from audit.tables.context import TableContext
 from audit.tables.group_counts import JOINT
-from audit.tables.rates import min_group
 from audit.tables.way_tests import WAY_KEYS, WAY_TESTS, way_test_table
 from probes.records import MISSING
 
@@ -32,19 +32,15 @@ PAIRED_COLUMNS: Final = (*PAIR_KEYS, *OF_CHANGE[:-1], "all_ways_p", "note")
 _ESTIMATES = ["rate_first", "rate_second", "change", "low", "high", "p", "design_effect"]
 
 
-def paired_table(
-    pairs: pd.DataFrame | None, manifest: Mapping[str, Any], outcomes: pd.DataFrame | None = None
-) -> pd.DataFrame:
+def paired_table(context: TableContext) -> pd.DataFrame:
     """What another class design or template changes for each group, image by image.
 
     Parameters
     ----------
-    pairs
-        `Records.pairs`: the first specification of a probe against each other one.
-    manifest
-        Of the records.
-    outcomes
-        `Records.outcomes`, for what pairs alone cannot say: design effects and the test of all ways at once.
+    context
+        Of the records: its pairs hold the first specification of a probe against each other one; its outcomes
+        of single images, if the run kept them, what pairs alone cannot say: design effects and the test of
+        all specifications at once.
 
     Returns
     -------
@@ -53,8 +49,8 @@ def paired_table(
     is the same under all designs and templates of the rule and threshold (`tables.way_tests`); with two ways
     it is p of the pair, without outcomes NaN.
     """
-    tables = []
-    for probe in manifest["probes"]:
+    tables, pairs, outcomes = [], context.pairs, context.outcomes
+    for probe in context.probes:
         own = pd.DataFrame() if pairs is None else pairs[pairs["probe"] == probe["name"]]
         parts = [
             joint_by_group(own, by, keys=PAIR_KEYS)
@@ -63,7 +59,7 @@ def paired_table(
         ]
         if parts:
             counts = _with_way_tests(pd.concat(parts, ignore_index=True), probe, outcomes)
-            table = change_table(counts, keys=PAIR_KEYS, least=min_group(probe, manifest))
+            table = change_table(counts, keys=PAIR_KEYS, least=context.min_group(probe))
             ways = table.groupby([*PAIR_KEYS[:-2], "by", "group"], dropna=False)["n"].transform("size")
             only = (ways == 1) & (outcomes is not None)
             table["all_ways_p"] = table["all_ways_p"].where(~only, table["p"]).where(table["p"].notna())

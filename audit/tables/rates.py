@@ -12,7 +12,6 @@ are taken as independent.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,45 +19,28 @@ from numpy.typing import NDArray
 
 from audit.statistics.intervals import adjusted_wilson
 from audit.statistics.shrinkage import shrunken_rates
-from audit.tables.cluster_counts import ClusterCounts, Clusters
+from audit.tables.context import TableContext
 from audit.tables.gaps import CONTRAST_COLUMNS, contrasts
 from audit.tables.group_counts import (
     SPECIFICATION,
-    CountTable,
     GroupCounts,
-    Probe,
     correct_counts,
     number_rows,
-    outcome_counts,
 )
 
 RATE_COLUMNS = {
     "rate": "float64", "low": "float64", "high": "float64", "shrunk": "float64", "design_effect": "float64",
     "note": "str",
 }  # fmt: skip
-MIN_GROUP = 3
-"""Images below which a group gets no rate, unless the suite says otherwise."""
 
 
-def rate_table(
-    counts: CountTable,
-    manifest: Mapping[str, Any],
-    attributes: Sequence[str],
-    *,
-    clusters: Clusters = None,
-) -> pd.DataFrame:
+def rate_table(context: TableContext) -> pd.DataFrame:
     """Rates of every outcome over all images and by group, with 95 % intervals.
 
     Parameters
     ----------
-    counts
-        `Records.counts`, or `Records.curves` for the rates at every threshold.
-    manifest
-        Of the records.
-    attributes
-        All group attributes: one column each.
-    clusters
-        `Records.clusters`.
+    context
+        Of `Records.counts`, or of `Records.curves` for the rates at every threshold.
 
     Returns
     -------
@@ -67,23 +49,16 @@ def rate_table(
     its split (`shrinkage.shrunken_rates`), for small groups, NaN over all images. All are NaN, with the
     reason in `note`, where a group has fewer images than the probe's `min_group`.
     """
-    by_cluster = ClusterCounts.of(clusters)
     tables = []
-    for probe in manifest["probes"]:
-        for groups in outcome_counts(counts, probe):
-            effect = _no_effect(groups) if by_cluster is None else by_cluster.rate_effects(groups)
-            least = min_group(probe, manifest)
-            tables.append(_with_rates(groups, attributes, min_group=least, design_effect=effect))
-    return in_suite_order(tables, [*SPECIFICATION, *attributes, "n", "count"], RATE_COLUMNS)
+    for probe, groups in context.groupings():
+        clusters = context.clusters
+        effect = _no_effect(groups) if clusters is None else clusters.rate_effects(groups)
+        least = context.min_group(probe)
+        tables.append(_with_rates(groups, context.attributes, min_group=least, design_effect=effect))
+    return in_suite_order(tables, [*SPECIFICATION, *context.attributes, "n", "count"], RATE_COLUMNS)
 
 
-def accuracy_table(
-    counts: pd.DataFrame,
-    manifest: Mapping[str, Any],
-    attributes: Sequence[str],
-    *,
-    clusters: Clusters = None,
-) -> pd.DataFrame:
+def accuracy_table(context: TableContext) -> pd.DataFrame:
     """Share of right predictions for the probes that have a truth, over all images and by group.
 
     Returns
@@ -91,24 +66,22 @@ def accuracy_table(
     As `rate_table`, without the outcome, and with `balanced`: the mean of the recalls of the classes, NaN
     where a class that has images elsewhere has none in the group.
     """
-    by_cluster = ClusterCounts.of(clusters)
     tables = []
-    for probe in manifest["probes"]:
+    for probe in context.probes:
         if not probe.get("truth"):
             continue
         wrong = next((o["name"] for o in probe["outcomes"] if o["kind"] == "misclassified"), "")
-        for right in correct_counts(counts, probe):
-            least = min_group(probe, manifest)
+        for right in correct_counts(context.counts.frame, probe):
+            least = context.min_group(probe)
             effect = _no_effect(right)
-            if by_cluster is not None:
-                effect = by_cluster.rate_effects(right, outcome=wrong)
-            table = _with_rates(right, attributes, min_group=least, design_effect=effect)
+            if context.clusters is not None:
+                effect = context.clusters.rate_effects(right, outcome=wrong)
+            table = _with_rates(right, context.attributes, min_group=least, design_effect=effect)
             balanced = np.where(table["n"] < least, np.nan, balanced_accuracy(right).ravel())
             tables.append(table.assign(balanced=balanced, note=table.pop("note")))
     numbers = {**RATE_COLUMNS, "balanced": "float64", "note": "str"}
-    return in_suite_order(tables, [*SPECIFICATION, *attributes, "n", "count"], numbers).drop(
-        columns="outcome"
-    )
+    keys = [*SPECIFICATION, *context.attributes, "n", "count"]
+    return in_suite_order(tables, keys, numbers).drop(columns="outcome")
 
 
 def balanced_accuracy(right: GroupCounts) -> NDArray[np.float64]:
@@ -119,13 +92,7 @@ def balanced_accuracy(right: GroupCounts) -> NDArray[np.float64]:
         return np.where(occurring, recall, 0.0).sum(axis=2) / occurring.sum(axis=2)
 
 
-def gap_table(
-    counts: CountTable,
-    manifest: Mapping[str, Any],
-    attributes: Sequence[str],
-    *,
-    clusters: Clusters = None,
-) -> pd.DataFrame:
+def gap_table(context: TableContext) -> pd.DataFrame:
     """Each group against its reference, for every outcome and specification of groups.
 
     The reference is what the probe's `references` say, where they say it of every attribute that is crossed:
@@ -144,29 +111,21 @@ def gap_table(
     intervals, tests and sizes to detect allow for it. All are NaN, with the reason in `note`, where either
     side has fewer images than `min_group`.
     """
-    by_cluster = ClusterCounts.of(clusters)
     tables = [
         contrasts(
             groups,
-            attributes=attributes,
+            attributes=context.attributes,
             references=probe.get("references") or {},
-            least=min_group(probe, manifest),
-            clusters=by_cluster,
+            least=context.min_group(probe),
+            clusters=context.clusters,
         )
-        for probe in manifest["probes"]
-        for groups in outcome_counts(counts, probe)
-        if groups.by
+        for probe, groups in context.comparisons()
     ]
     words, sizes = ("group", "by", "reference", "note"), ("n_group", "n_reference")
     dtypes = {
         name: "str" if name in words else "int64" if name in sizes else "float64" for name in CONTRAST_COLUMNS
     }
-    return in_suite_order(tables, [*SPECIFICATION, *attributes], dtypes)
-
-
-def min_group(probe: Probe, manifest: Mapping[str, Any]) -> int:
-    """Images that a group of this probe needs for a rate."""
-    return int(probe.get("min_group") or manifest.get("min_group") or MIN_GROUP)
+    return in_suite_order(tables, [*SPECIFICATION, *context.attributes], dtypes)
 
 
 def _no_effect(groups: GroupCounts) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from audit.statistics.multiplicity import holm
 from audit.statistics.specification_curve_test import JointCounts, asked_order, joint_counts
 from audit.statistics.specification_variance import PARTS, factor_bases, variance_parts
+from audit.tables.context import TableContext
 from audit.tables.group_counts import JOINT, number_rows
 from probes.records import KEYS
 
@@ -45,19 +46,16 @@ Curve = Mapping[str, NDArray[Any]]
 """`NUMBERS` of one gap, an entry a way of asking, and its place among those counted jointly: -1 for none."""
 
 
-def specification_table(
-    gaps: pd.DataFrame, manifest: Mapping[str, Any], outcomes: pd.DataFrame | None = None
-) -> pd.DataFrame:
+def specification_table(context: TableContext, gaps: pd.DataFrame) -> pd.DataFrame:
     """Summarise the specification curve of every gap.
 
     Parameters
     ----------
+    context
+        Of the records. Its seed fixes the permutations; its outcomes of single images, if the run kept them,
+        give the variances and the test.
     gaps
-        As `disparity.gap_table` makes it.
-    manifest
-        Of the records; its `seed` fixes the permutations.
-    outcomes
-        `Records.outcomes`; None where it was not kept.
+        As `audit.tables.rates.gap_table` makes it.
 
     Returns
     -------
@@ -79,10 +77,13 @@ def specification_table(
     note
         Why something is NaN.
     """
-    seed = int(manifest["seed"])
     rows = [
-        {**dict(zip(GAP, key, strict=True)), **_spread(curve), **_joint(curve, key, family, seed=seed)}
-        for key, curve, family in _curves(gaps, manifest, outcomes)
+        {
+            **dict(zip(GAP, key, strict=True)),
+            **_spread(curve),
+            **_joint(curve, key, family, seed=context.seed),
+        }
+        for key, curve, family in _curves(gaps, context)
     ]
     dtypes = {
         name: "str" if name in (*GAP, "note") else "int64" if name in INTEGERS else "float64"
@@ -102,10 +103,10 @@ class _Family:
 
 
 def _curves(
-    gaps: pd.DataFrame, manifest: Mapping[str, Any], outcomes: pd.DataFrame | None
+    gaps: pd.DataFrame, context: TableContext
 ) -> Iterator[tuple[tuple[str, ...], Curve, _Family | None]]:
     """Every gap with its numbers in each way of asking, and its family where that helps."""
-    probes = {probe["name"]: probe for probe in manifest["probes"]}
+    probes, outcomes = {probe["name"]: probe for probe in context.probes}, context.outcomes
     for family_key, rows in gaps.groupby(["probe", "outcome", "by"], sort=False):
         probe, outcome, by = map(str, family_key)
         family, place = None, np.full(len(rows), -1)

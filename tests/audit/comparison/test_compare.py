@@ -18,7 +18,7 @@ from audit.statistics.paired import mcnemar_p, newcombe_paired
 from audit.tables.paired_changes import change_table, joint_by_group, paired_table
 from clipmodel.errors import UserError
 from probes.records import Records, empty_counts
-from tests.audit.support.naive_counts import manifest_of
+from tests.audit.support.naive_counts import context_of, manifest_of
 from tests.audit.support.outcome_rows import counts_of, outcome_rows, probe_of
 from tests.audit.test_report import Page
 
@@ -167,7 +167,7 @@ def test_pairs_of_designs_are_added_up_by_group() -> None:
     names = ["tone", "gender", "both", "only_first", "only_second", "neither"]
     pairs = pd.DataFrame([keys | dict(zip(names, cell, strict=True)) for cell in cells])
     manifest = manifest_of(probe_of(ASKED, by=["tone", "gender"]))
-    table = paired_table(pairs, manifest).set_index(["by", "group"])
+    table = paired_table(context_of(manifest, pairs=pairs)).set_index(["by", "group"])
     assert table.loc["tone", "dark"][["both", "only_first", "only_second", "neither"]].tolist() == [
         4,
         2,
@@ -177,7 +177,7 @@ def test_pairs_of_designs_are_added_up_by_group() -> None:
     assert table.loc["", "all images"]["n"] == 24
     assert table.loc["gender", "man"]["n"] == 14
     assert table.loc["tone", "dark"]["change"] == pytest.approx(4 / 20)
-    assert not len(paired_table(None, manifest))
+    assert not len(paired_table(context_of(manifest)))
 
 
 def test_empty_groups_have_no_change() -> None:

@@ -11,7 +11,9 @@ from audit.conclusions.findings import finding_table
 from audit.result import AuditResult
 from audit.statistics.multiplicity import holm
 from audit.statistics.tests_of_proportions import two_sided_p
+from audit.tables.context import TableContext
 from audit.tables.rates import gap_table
+from probes.records import empty_counts
 from tests.audit.support.naive_counts import (
     ATTRIBUTES,
     draw_images,
@@ -22,20 +24,21 @@ from tests.audit.support.naive_counts import (
 )
 
 MANIFEST = manifest_of(probe_entry())
+CONTEXT = TableContext.of(empty_counts(ATTRIBUTES), MANIFEST, ATTRIBUTES)
 
 
 def findings_of(images: pd.DataFrame) -> pd.DataFrame:
-    counts = naive_counts(images)
-    return finding_table(counts, MANIFEST, gap_table(counts, MANIFEST, ATTRIBUTES))
+    context = TableContext.of(naive_counts(images), MANIFEST, ATTRIBUTES)
+    return finding_table(context, gap_table(context))
 
 
 def confirmed(found: pd.DataFrame, apart: pd.DataFrame) -> pd.DataFrame:
-    return with_confirmation(found, naive_counts(apart), MANIFEST, ATTRIBUTES)
+    return with_confirmation(CONTEXT, found, naive_counts(apart))
 
 
 def test_without_images_kept_apart_all_findings_are_explored() -> None:
     found = findings_of(draw_images(1500, seed=3, extra={"dark": 0.3}))
-    table = with_confirmation(found, None, MANIFEST, ATTRIBUTES)
+    table = with_confirmation(CONTEXT, found, None)
     assert (table["status"] == "explored").all()
     assert table[list(CONFIRMATION_COLUMNS[1:])].isna().all(axis=None)
 
@@ -54,7 +57,7 @@ def test_a_true_gap_is_confirmed_by_its_own_numbers() -> None:
 def test_p_is_adjusted_over_the_findings_and_no_more() -> None:
     found = findings_of(draw_images(1500, seed=3, extra={"dark": 0.3}))
     apart = draw_images(300, seed=5, extra={"dark": 0.1})
-    gaps = gap_table(naive_counts(apart), MANIFEST, ATTRIBUTES)
+    gaps = gap_table(TableContext.of(naive_counts(apart), MANIFEST, ATTRIBUTES))
     keys = ["outcome", "by", "group"]
     raw = found[keys].merge(gaps[[*keys, "p"]], on=keys, how="left")["p"]
     np.testing.assert_allclose(confirmed(found, apart)["confirmation_p_adjusted"], holm(raw))

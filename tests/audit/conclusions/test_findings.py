@@ -16,6 +16,7 @@ from audit.conclusions.findings import (
 )
 from audit.statistics.label_noise import gap_behind_noise
 from audit.statistics.multiplicity import holm
+from audit.tables.context import TableContext
 from audit.tables.rates import gap_table
 from probes.records import EVENT_COLUMNS, KEYS
 from tests.audit.support.naive_counts import ATTRIBUTES, draw_images, manifest_of, naive_counts, probe_entry
@@ -24,7 +25,9 @@ from tests.audit.support.naive_counts import ATTRIBUTES, draw_images, manifest_o
 def findings_of(images: pd.DataFrame, **manifest: object) -> pd.DataFrame:
     whole = manifest_of(probe_entry(), **manifest)
     counts = naive_counts(images)
-    return finding_table(counts, whole, gap_table(counts, whole, ATTRIBUTES))
+    return finding_table(
+        TableContext.of(counts, whole, ATTRIBUTES), gap_table(TableContext.of(counts, whole, ATTRIBUTES))
+    )
 
 
 def test_a_planted_gap_is_found_and_said_in_a_sentence() -> None:
@@ -66,7 +69,10 @@ def test_small_groups_carry_a_caution() -> None:
 def test_the_omnibus_test_is_pearsons_and_adjusted_over_all_families() -> None:
     images = draw_images(600, seed=2)
     counts, manifest = naive_counts(images), manifest_of(probe_entry())
-    table = omnibus_table(counts, manifest, gap_table(counts, manifest, ATTRIBUTES))
+    table = omnibus_table(
+        TableContext.of(counts, manifest, ATTRIBUTES),
+        gap_table(TableContext.of(counts, manifest, ATTRIBUTES)),
+    )
     assert len(table) == 9
     wrong = images["prediction"] != images["truth"]
     expected = stats.chi2_contingency(pd.crosstab(images["skin_tone"], wrong), correction=False).pvalue
@@ -78,8 +84,8 @@ def test_the_omnibus_test_is_pearsons_and_adjusted_over_all_families() -> None:
 def test_small_expected_counts_leave_the_omnibus_to_the_exact_contrasts() -> None:
     images = draw_images(60, seed=2)
     counts, manifest = naive_counts(images), manifest_of(probe_entry(groups=[["skin_tone"]]))
-    gaps = gap_table(counts, manifest, ATTRIBUTES)
-    table = omnibus_table(counts, manifest, gaps)
+    gaps = gap_table(TableContext.of(counts, manifest, ATTRIBUTES))
+    table = omnibus_table(TableContext.of(counts, manifest, ATTRIBUTES), gaps)
     assert (
         table["omnibus_p"].tolist()
         == gaps.groupby(list(FAMILY), dropna=False, sort=False)["p_adjusted"].min().tolist()
@@ -123,10 +129,14 @@ def test_audits_without_disparity_are_silent_in_at_least_95_of_100_cases(n: int,
         *({"name": str(i), "groups": [["tone"]], "outcomes": [outcome]} for i in range(families))
     )
     counts = null_counts(audits=audits, groups=14, families=families, n=n, rate=rate)
-    gaps = gap_table(counts, manifest, ["tone"])
+    gaps = gap_table(TableContext.of(counts, manifest, ["tone"]))
     key = ["design", "probe"]
     least_p = gaps.groupby(key)["p_adjusted"].min().to_numpy().reshape(audits, families)
-    omnibus = omnibus_table(counts, manifest, gaps).sort_values(key)["omnibus_p"].to_numpy()
+    omnibus = (
+        omnibus_table(TableContext.of(counts, manifest, ATTRIBUTES), gaps)
+        .sort_values(key)["omnibus_p"]
+        .to_numpy()
+    )
     # What finding_table asks of each audit by itself: the adjusted omnibus test, then the contrast.
     found = (holm(omnibus.reshape(audits, families)) < 0.05) & (least_p < 0.05)
     assert found.any(axis=1).mean() <= 0.05
@@ -137,15 +147,17 @@ def test_audits_without_disparity_are_silent_in_at_least_95_of_100_cases(n: int,
 def test_the_findings_are_those_that_pass_both_steps() -> None:
     images = draw_images(700, seed=3, extra={"dark": 0.12})
     counts, manifest = naive_counts(images), manifest_of(probe_entry())
-    gaps = gap_table(counts, manifest, ATTRIBUTES)
-    omnibus = omnibus_table(counts, manifest, gaps).set_index(["outcome", "by"])["omnibus_p_adjusted"]
+    gaps = gap_table(TableContext.of(counts, manifest, ATTRIBUTES))
+    omnibus = omnibus_table(TableContext.of(counts, manifest, ATTRIBUTES), gaps).set_index(["outcome", "by"])[
+        "omnibus_p_adjusted"
+    ]
     significant = gaps[distinct_contrasts(gaps) & (gaps["p_adjusted"] < 0.05)]
     expected = {
         (row.outcome, row.by, row.group)
         for row in significant.itertuples()
         if omnibus[row.outcome, row.by] < 0.05
     }
-    findings = finding_table(counts, manifest, gaps)
+    findings = finding_table(TableContext.of(counts, manifest, ATTRIBUTES), gaps)
     assert set(findings[["outcome", "by", "group"]].itertuples(index=False, name=None)) == expected
     # Some contrasts pass the second step alone, or the test would not tell the two apart.
     assert 0 < len(expected) < len(significant)
@@ -157,8 +169,9 @@ def in_two_ways(first: Mapping[str, float], second: Mapping[str, float]) -> pd.D
     for design, extra in (("default", first), ("with_child", second)):
         images = draw_images(3000, seed=11, extra=extra)
         parts.append(naive_counts(images).assign(design=design))
-    counts, manifest = pd.concat(parts, ignore_index=True), manifest_of(probe_entry(groups=[["skin_tone"]]))
-    found = finding_table(counts, manifest, gap_table(counts, manifest, ATTRIBUTES))
+    manifest = manifest_of(probe_entry(groups=[["skin_tone"]]))
+    context = TableContext.of(pd.concat(parts, ignore_index=True), manifest, ATTRIBUTES)
+    found = finding_table(context, gap_table(context))
     return found[found["outcome"] == "misclassified"].set_index("group")
 
 

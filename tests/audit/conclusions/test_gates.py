@@ -7,6 +7,7 @@ import pytest
 from audit.conclusions.gates import GATE_COLUMNS, gate_table, overall_verdict
 from audit.statistics.exact_intervals import exact_difference, exact_ratio
 from audit.statistics.intervals import clopper_pearson
+from audit.tables.context import TableContext
 from audit.tables.rates import accuracy_table, gap_table, rate_table
 from clipmodel.errors import UserError
 from tests.audit.support.naive_counts import ATTRIBUTES, manifest_of, naive_counts, probe_entry
@@ -24,7 +25,7 @@ def gaps_of(errors: dict[str, tuple[int, int]], **probe: object) -> pd.DataFrame
     tones = [tone for tone, (_, n) in errors.items() for _ in range(n)]
     predicted = [name for x, n in errors.values() for name in ["cook"] * x + ["judge"] * (n - x)]
     images = pd.DataFrame({"skin_tone": tones, "gender": "man", "truth": "judge", "prediction": predicted})
-    return gap_table(naive_counts(images), manifest_of(probe_entry(**probe)), ATTRIBUTES)
+    return gap_table(TableContext.of(naive_counts(images), manifest_of(probe_entry(**probe)), ATTRIBUTES))
 
 
 LEVEL = {"light": (100, 1000), "medium": (100, 1000), "dark": (100, 1000)}
@@ -108,9 +109,9 @@ def tables_of(errors: dict[str, tuple[int, int]]) -> dict[str, pd.DataFrame]:
     images = pd.DataFrame({"skin_tone": tones, "gender": "man", "truth": "judge", "prediction": predicted})
     counts, manifest = naive_counts(images), manifest_of(probe_entry())
     return {
-        "gaps": gap_table(counts, manifest, ATTRIBUTES),
-        "rates": rate_table(counts, manifest, ATTRIBUTES),
-        "accuracy": accuracy_table(counts, manifest, ATTRIBUTES),
+        "gaps": gap_table(TableContext.of(counts, manifest, ATTRIBUTES)),
+        "rates": rate_table(TableContext.of(counts, manifest, ATTRIBUTES)),
+        "accuracy": accuracy_table(TableContext.of(counts, manifest, ATTRIBUTES)),
     }
 
 

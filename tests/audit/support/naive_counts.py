@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from audit.tables.context import TableContext
 from probes.records import EVENT_COLUMNS, KEYS, MISSING, SCHEMA_VERSION, Records, empty_counts
 
 ATTRIBUTES = ("skin_tone", "gender")
@@ -59,6 +60,16 @@ def naive_counts(images: pd.DataFrame, *, attributes: Sequence[str] = ATTRIBUTES
             rows.append((*key, *cell, kind, event, inside.sum(), happened.sum()))
     table = pd.DataFrame(rows, columns=[*KEYS, *attributes, *EVENT_COLUMNS])
     return table.astype({"n": "int64", "count": "int64", "threshold": "float64"})
+
+
+def context_of(
+    manifest: Mapping[str, Any],
+    *,
+    pairs: pd.DataFrame | None = None,
+    outcomes: pd.DataFrame | None = None,
+) -> TableContext:
+    """The context of a table that starts from gaps, pairs or outcomes, and not from counts."""
+    return TableContext.of(empty_counts([]), manifest, [], pairs=pairs, outcomes=outcomes)
 
 
 def records_of(

@@ -10,6 +10,7 @@ from audit.statistics.mantel_haenszel import mantel_haenszel_difference, mantel_
 from audit.statistics.shrinkage import shrunken_rates
 from audit.tables.between_group_variation import variation_table
 from audit.tables.composition import composition_table
+from audit.tables.context import TableContext
 from audit.tables.controlled_gaps import controlled_table
 from audit.tables.rates import accuracy_table, gap_table, rate_table
 from probes.records import MISSING
@@ -42,7 +43,8 @@ def cluster_rows(images: pd.DataFrame, cluster: np.ndarray) -> pd.DataFrame:
 
 def test_the_make_up_of_the_events_is_the_other_conditional() -> None:
     table = wrong_rows(
-        composition_table(naive_counts(IMAGES), manifest_of(probe_entry()), ATTRIBUTES), by="skin_tone"
+        composition_table(TableContext.of(naive_counts(IMAGES), manifest_of(probe_entry()), ATTRIBUTES)),
+        by="skin_tone",
     )
     for tone in ("light", "medium", "dark"):
         own = (IMAGES["skin_tone"] == tone).to_numpy()
@@ -60,9 +62,10 @@ def test_the_make_up_knows_clusters() -> None:
     images = IMAGES.loc[IMAGES.index.repeat(3)].reset_index(drop=True)
     clusters = cluster_rows(images, np.repeat(np.arange(len(IMAGES)), 3))
     arguments = (naive_counts(images), manifest_of(probe_entry()), ATTRIBUTES)
-    table = wrong_rows(composition_table(*arguments, clusters=clusters), by="skin_tone")
+    table = wrong_rows(composition_table(TableContext.of(*arguments, clusters=clusters)), by="skin_tone")
     alone = wrong_rows(
-        composition_table(naive_counts(IMAGES), manifest_of(probe_entry()), ATTRIBUTES), by="skin_tone"
+        composition_table(TableContext.of(naive_counts(IMAGES), manifest_of(probe_entry()), ATTRIBUTES)),
+        by="skin_tone",
     )
     assert alone["design_effect"].eq(1).all()
     # Three copies of an image are one image, and a little less sure for the luck of few clusters.
@@ -74,14 +77,15 @@ def test_the_make_up_knows_clusters() -> None:
 def test_without_enough_events_there_is_no_make_up() -> None:
     right = IMAGES.assign(prediction=IMAGES["truth"])
     table = wrong_rows(
-        composition_table(naive_counts(right), manifest_of(probe_entry()), ATTRIBUTES), by="skin_tone"
+        composition_table(TableContext.of(naive_counts(right), manifest_of(probe_entry()), ATTRIBUTES)),
+        by="skin_tone",
     )
     assert table[["share_of_events", "low", "high", "representation"]].isna().all(axis=None)
     assert set(table["note"]) == {"no event"}
 
 
 def test_the_spread_names_the_extremes_and_takes_off_sampling() -> None:
-    table = variation_table(naive_counts(IMAGES), manifest_of(probe_entry()))
+    table = variation_table(TableContext.of(naive_counts(IMAGES), manifest_of(probe_entry()), ATTRIBUTES))
     rows = table[table["outcome"] == "misclassified"].set_index("by")
     rates = pd.Series(WRONG).groupby(IMAGES["skin_tone"]).mean()
     row = rows.loc["skin_tone"]
@@ -105,7 +109,7 @@ def test_the_spread_of_small_absent_and_equal_groups_says_why_it_is_missing() ->
         (few, "fewer than two groups with enough images"),
         (IMAGES.assign(prediction=IMAGES["truth"]), "the rates do not vary in any replicate"),
     ):
-        table = variation_table(naive_counts(images), manifest_of(probe_entry()))
+        table = variation_table(TableContext.of(naive_counts(images), manifest_of(probe_entry()), ATTRIBUTES))
         row = table[(table["outcome"] == "misclassified") & (table["by"] == "skin_tone")].iloc[0]
         assert np.isnan([row["sd_low"], row["sd_high"]]).all()
         assert row["note"] == reason
@@ -121,7 +125,9 @@ def test_control_takes_away_a_gap_that_the_make_up_makes() -> None:
     images = pd.DataFrame({"skin_tone": tone, "gender": truth, "truth": truth, "prediction": prediction})
     probe = probe_entry(groups=[["skin_tone"]], control=["gender"])
     counts, manifest = naive_counts(images), manifest_of(probe)
-    row = wrong_rows(controlled_table(counts, manifest, ATTRIBUTES), by="skin_tone").loc["dark"]
+    row = wrong_rows(controlled_table(TableContext.of(counts, manifest, ATTRIBUTES)), by="skin_tone").loc[
+        "dark"
+    ]
     cells = [
         [int(f(wrong[(tone == t) & (truth == job)])) for job in ("judge", "cook")]
         for t in ("dark", "light")
@@ -142,11 +148,13 @@ def test_control_takes_away_a_gap_that_the_make_up_makes() -> None:
 
 
 def test_only_probes_with_a_control_have_controlled_gaps() -> None:
-    table = controlled_table(naive_counts(IMAGES), manifest_of(probe_entry()), ATTRIBUTES)
+    table = controlled_table(TableContext.of(naive_counts(IMAGES), manifest_of(probe_entry()), ATTRIBUTES))
     assert len(table) == 0
     assert {"difference", "share_compared", "skin_tone"} <= set(table.columns)
     crossed = probe_entry(control=["gender"], references={"skin_tone": "light"})
-    table = controlled_table(naive_counts(with_holes(IMAGES)), manifest_of(crossed), ATTRIBUTES)
+    table = controlled_table(
+        TableContext.of(naive_counts(with_holes(IMAGES)), manifest_of(crossed), ATTRIBUTES)
+    )
     assert set(table["by"]) == {"skin_tone"}
     medium = wrong_rows(table, by="skin_tone").loc["medium"]
     # No image of medium x man: one stratum is left, with all of the group's images.
@@ -173,7 +181,7 @@ def test_rates_and_gaps_allow_for_clusters() -> None:
         )
 
     dark = (images["skin_tone"] == "dark").to_numpy()
-    rates = rate_table(counts, manifest, ATTRIBUTES, clusters=clusters)
+    rates = rate_table(TableContext.of(counts, manifest, ATTRIBUTES, clusters=clusters))
     row = rates[
         (rates["outcome"] == "misclassified") & (rates["skin_tone"] == "dark") & (rates["gender"] == "(all)")
     ]
@@ -182,16 +190,18 @@ def test_rates_and_gaps_allow_for_clusters() -> None:
     assert row["design_effect"].item() == pytest.approx(effect)
     low, high = adjusted_wilson(wrong[dark].sum() / effect, dark.sum() / effect)
     assert (row["low"].item(), row["high"].item()) == pytest.approx((float(low), float(high)))
-    gaps = wrong_rows(gap_table(counts, manifest, ATTRIBUTES, clusters=clusters), by="skin_tone")
+    gaps = wrong_rows(
+        gap_table(TableContext.of(counts, manifest, ATTRIBUTES, clusters=clusters)), by="skin_tone"
+    )
     effect = float(difference_design_effect(*sums(dark), *sums(~dark)))
     assert gaps.loc["dark", "design_effect"] == pytest.approx(effect)
     cells = wrong[dark].sum(), dark.sum(), wrong[~dark].sum(), (~dark).sum()
     low, high = newcombe(*(value / effect for value in cells))
     assert gaps.loc["dark", "difference_low"] == pytest.approx(float(low))
-    plain = wrong_rows(gap_table(counts, manifest, ATTRIBUTES), by="skin_tone")
+    plain = wrong_rows(gap_table(TableContext.of(counts, manifest, ATTRIBUTES)), by="skin_tone")
     assert (plain["design_effect"] == 1).all()
     assert gaps.loc["dark", "smallest_detectable"] >= plain.loc["dark", "smallest_detectable"]
-    accuracy = accuracy_table(counts, manifest, ATTRIBUTES, clusters=clusters)
+    accuracy = accuracy_table(TableContext.of(counts, manifest, ATTRIBUTES, clusters=clusters))
     overall = accuracy[(accuracy[list(ATTRIBUTES)] == "(all)").all(axis=1)].iloc[0]
     assert overall["design_effect"] == pytest.approx(
         float(rate_design_effect(*sums(np.ones(len(wrong), bool))))
@@ -205,13 +215,15 @@ def test_rates_and_gaps_allow_for_clusters() -> None:
 def test_clusters_of_one_image_change_little() -> None:
     clusters = cluster_rows(IMAGES, np.arange(len(IMAGES)))
     counts, manifest = naive_counts(IMAGES), manifest_of(probe_entry())
-    plain = wrong_rows(gap_table(counts, manifest, ATTRIBUTES), by="skin_tone")
-    aware = wrong_rows(gap_table(counts, manifest, ATTRIBUTES, clusters=clusters), by="skin_tone")
+    plain = wrong_rows(gap_table(TableContext.of(counts, manifest, ATTRIBUTES)), by="skin_tone")
+    aware = wrong_rows(
+        gap_table(TableContext.of(counts, manifest, ATTRIBUTES, clusters=clusters)), by="skin_tone"
+    )
     np.testing.assert_allclose(aware["difference_low"], plain["difference_low"], atol=0.002)
 
 
 def test_shrunken_rates_stand_beside_the_raw_ones() -> None:
-    rates = rate_table(naive_counts(IMAGES), manifest_of(probe_entry()), ATTRIBUTES)
+    rates = rate_table(TableContext.of(naive_counts(IMAGES), manifest_of(probe_entry()), ATTRIBUTES))
     rows = rates[(rates["outcome"] == "misclassified") & (rates["gender"] == "(all)")].set_index("skin_tone")
     tones = rows.drop("(all)")
     np.testing.assert_allclose(tones["shrunk"], shrunken_rates(tones["count"], tones["n"]))

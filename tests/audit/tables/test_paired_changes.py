@@ -10,9 +10,10 @@ from statsmodels.stats.contingency_tables import cochrans_q
 from audit.statistics.design_effects import change_design_effect
 from audit.statistics.tests_of_proportions import permutation_homogeneity_p
 from audit.tables.between_group_variation import variation_table
+from audit.tables.context import TableContext
 from audit.tables.paired_changes import paired_table
 from audit.tables.way_tests import way_test_table
-from tests.audit.support.naive_counts import manifest_of
+from tests.audit.support.naive_counts import context_of, manifest_of
 from tests.audit.support.outcome_rows import counts_of, outcome_rows, probe_of
 
 ASKED = [
@@ -105,8 +106,8 @@ def test_a_design_effect_by_hand() -> None:
 def test_paired_changes_carry_both() -> None:
     _, outcomes = answers(150, seed=3)
     manifest = manifest_of(probe_of(ASKED, by=["tone"]))
-    with_tests = paired_table(pairs_of(outcomes), manifest, outcomes)
-    without = paired_table(pairs_of(outcomes), manifest)
+    with_tests = paired_table(context_of(manifest, pairs=pairs_of(outcomes), outcomes=outcomes))
+    without = paired_table(context_of(manifest, pairs=pairs_of(outcomes)))
     assert without[["all_ways_p", "design_effect"]].isna().all(axis=None)
     same = ["n", "both", "change", "low", "high", "p", "p_adjusted"]
     pd.testing.assert_frame_equal(with_tests[same], without[same])
@@ -133,7 +134,9 @@ def test_spread_is_tested_by_permutation_where_counts_are_small() -> None:
     outcomes = outcomes[outcomes["tone"] != "(missing)"].reset_index(drop=True)
     outcomes.loc[:3, "tone"] = "medium"
     manifest = manifest_of(probe_of(ASKED, by=["tone"]))
-    row = variation_table(counts_of(outcomes, ASKED, by=["tone"]), manifest).iloc[0]
+    row = variation_table(TableContext.of(counts_of(outcomes, ASKED, by=["tone"]), manifest, ["tone"])).iloc[
+        0
+    ]
     x = outcomes["pattern"].str[0].eq("1").groupby(outcomes["tone"]).agg(["sum", "size"])
     exact = permutation_homogeneity_p(x["sum"], x["size"], replicates=20_000)
     assert row["p"] == pytest.approx(float(exact), abs=0.05)

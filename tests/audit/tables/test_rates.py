@@ -10,6 +10,7 @@ from audit.statistics.intervals import adjusted_wilson, katz, koopman, newcombe
 from audit.statistics.multiplicity import holm
 from audit.statistics.power import smallest_detectable_gap
 from audit.statistics.tests_of_proportions import two_sided_p
+from audit.tables.context import TableContext
 from audit.tables.rates import accuracy_table, gap_table, rate_table
 from audit.tables.reference_groups import THE_REST
 from probes.records import MISSING, empty_counts
@@ -29,11 +30,11 @@ HOLES = with_holes(IMAGES)
 
 
 def rates_of(images: pd.DataFrame, **probe: object) -> pd.DataFrame:
-    return rate_table(naive_counts(images), manifest_of(probe_entry(**probe)), ATTRIBUTES)
+    return rate_table(TableContext.of(naive_counts(images), manifest_of(probe_entry(**probe)), ATTRIBUTES))
 
 
 def gaps_of(images: pd.DataFrame, **probe: object) -> pd.DataFrame:
-    gaps = gap_table(naive_counts(images), manifest_of(probe_entry(**probe)), ATTRIBUTES)
+    gaps = gap_table(TableContext.of(naive_counts(images), manifest_of(probe_entry(**probe)), ATTRIBUTES))
     return gaps[gaps["outcome"] == "misclassified"].set_index("group")
 
 
@@ -61,7 +62,7 @@ def test_rates_and_accuracy_equal_fairlearn(images: pd.DataFrame, by: list[str])
     ).by_group
     rates = rates_of(images)
     rates = rates[rates["outcome"] == "misclassified"]
-    accuracy = accuracy_table(naive_counts(images), manifest_of(probe_entry()), ATTRIBUTES)
+    accuracy = accuracy_table(TableContext.of(naive_counts(images), manifest_of(probe_entry()), ATTRIBUTES))
     for table, expected in ((rates, 1 - theirs["accuracy"]), (accuracy, theirs["accuracy"])):
         others = [name for name in ATTRIBUTES if name not in by]
         rows = table[(table[by] != "(all)").all(axis=1) & (table[others] == "(all)").all(axis=1)].set_index(
@@ -103,7 +104,9 @@ def test_balanced_accuracy_is_nan_where_a_class_has_no_image_in_the_group() -> N
         {"skin_tone": "dark", "gender": "man", "truth": "cook", "prediction": ["judge", "cook"] * 2}
     )
     counts = naive_counts(pd.concat([judges, cooks], ignore_index=True))
-    accuracy = accuracy_table(counts, manifest_of(probe_entry(groups=[["skin_tone"]])), ATTRIBUTES)
+    accuracy = accuracy_table(
+        TableContext.of(counts, manifest_of(probe_entry(groups=[["skin_tone"]])), ATTRIBUTES)
+    )
     balanced = accuracy.set_index("skin_tone")["balanced"]
     assert balanced["dark"] == pytest.approx(0.7)
     assert np.isnan(balanced["light"])
@@ -197,7 +200,10 @@ def test_an_intersection_without_images_is_a_row_of_the_gaps() -> None:
 
 def test_no_rows_in_no_rows_out() -> None:
     empty, manifest = empty_counts(ATTRIBUTES), manifest_of(probe_entry())
-    for table in (rate_table(empty, manifest, ATTRIBUTES), gap_table(empty, manifest, ATTRIBUTES)):
+    for table in (
+        rate_table(TableContext.of(empty, manifest, ATTRIBUTES)),
+        gap_table(TableContext.of(empty, manifest, ATTRIBUTES)),
+    ):
         assert len(table) == 0
         assert table["threshold"].dtype == "float64"
         assert {"outcome", *ATTRIBUTES, "note"} <= set(table.columns)

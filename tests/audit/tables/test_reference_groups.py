@@ -7,6 +7,7 @@ import pytest
 from audit.statistics.intervals import newcombe
 from audit.statistics.multiplicity import holm
 from audit.statistics.tests_of_proportions import two_sided_p
+from audit.tables.context import TableContext
 from audit.tables.gaps import contrast_estimates
 from audit.tables.rates import gap_table
 from audit.tables.reference_groups import BEST_NOTE, THE_OVERALL, THE_REST
@@ -18,7 +19,7 @@ WRONG = IMAGES["prediction"] != IMAGES["truth"]
 
 def gaps_of(references: dict[str, str], images: pd.DataFrame = IMAGES) -> pd.DataFrame:
     manifest = manifest_of(probe_entry(references=references))
-    gaps = gap_table(naive_counts(images), manifest, ATTRIBUTES)
+    gaps = gap_table(TableContext.of(naive_counts(images), manifest, ATTRIBUTES))
     return gaps[gaps["outcome"] == "misclassified"].set_index("group")
 
 
@@ -109,7 +110,9 @@ def test_the_best_of_equal_groups_is_no_finding() -> None:
             prediction=np.where(np.random.default_rng(seed).random(1400) < 0.2, "cook", "judge"),
         )
         counts = naive_counts(images)
-        gaps = gap_table(counts, manifest_of(probe_entry(references={"skin_tone": "(best)"})), ATTRIBUTES)
+        gaps = gap_table(
+            TableContext.of(counts, manifest_of(probe_entry(references={"skin_tone": "(best)"})), ATTRIBUTES)
+        )
         own = gaps[(gaps["by"] == "skin_tone") & (gaps["outcome"] == "misclassified")]
         alarms += bool((own["p_adjusted"] < 0.05).any())
     assert alarms <= 7

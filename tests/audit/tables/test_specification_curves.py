@@ -6,6 +6,7 @@ import pytest
 
 from audit.statistics.multiplicity import holm
 from audit.statistics.specification_variance import PARTS
+from audit.tables.context import TableContext
 from audit.tables.rates import gap_table
 from audit.tables.specification_curves import (
     GAP,
@@ -14,7 +15,7 @@ from audit.tables.specification_curves import (
     SPECIFICATION_COLUMNS,
     specification_table,
 )
-from tests.audit.support.naive_counts import manifest_of
+from tests.audit.support.naive_counts import context_of, manifest_of
 from tests.audit.support.outcome_rows import counts_of, outcome_rows, probe_of
 
 ASKED = [
@@ -41,8 +42,8 @@ def table_of(
     outcomes: pd.DataFrame, *, keep: bool = True, **probe: object
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     manifest = manifest_of(probe_of(ASKED, by=["tone"], **probe))
-    gaps = gap_table(counts_of(outcomes, ASKED, by=["tone"]), manifest, ["tone"])
-    return specification_table(gaps, manifest, outcomes if keep else None), gaps
+    gaps = gap_table(TableContext.of(counts_of(outcomes, ASKED, by=["tone"]), manifest, ["tone"]))
+    return specification_table(context_of(manifest, outcomes=outcomes if keep else None), gaps), gaps
 
 
 def test_one_row_a_gap_with_its_spread() -> None:
@@ -92,8 +93,8 @@ def test_one_way_of_asking_has_the_p_of_its_gap() -> None:
     outcomes = drawn_outcomes(300, seed=4)
     outcomes = outcomes.assign(pattern=outcomes["pattern"].str[:1])
     manifest = manifest_of(probe_of(ASKED[:1], by=["tone"]))
-    gaps = gap_table(counts_of(outcomes, ASKED[:1], by=["tone"]), manifest, ["tone"])
-    table = specification_table(gaps, manifest, outcomes)
+    gaps = gap_table(TableContext.of(counts_of(outcomes, ASKED[:1], by=["tone"]), manifest, ["tone"]))
+    table = specification_table(context_of(manifest, outcomes=outcomes), gaps)
     assert (table["note"] == ONE_WAY).all()
     assert table["curve_p"].tolist() == gaps["p"].tolist()
     assert table["curve_p_adjusted"].tolist() == pytest.approx(gaps["p_adjusted"].tolist())
@@ -122,13 +123,13 @@ def test_the_same_seed_gives_the_same_table_and_no_gap_depends_on_the_others() -
     again, _ = table_of(outcomes)
     pd.testing.assert_frame_equal(table, again)
     manifest = manifest_of(probe_of(ASKED, by=["tone"]))
-    alone = specification_table(gaps[gaps["group"] == "dark"], manifest, outcomes)
+    alone = specification_table(context_of(manifest, outcomes=outcomes), gaps[gaps["group"] == "dark"])
     assert alone["curve_p"].item() == table.set_index("group").loc["dark", "curve_p"]
 
 
 def test_no_gaps_give_an_empty_table() -> None:
     _, gaps = table_of(drawn_outcomes(50, seed=1))
-    table = specification_table(gaps.iloc[:0], manifest_of(probe_of(ASKED, by=["tone"])))
+    table = specification_table(context_of(manifest_of(probe_of(ASKED, by=["tone"]))), gaps.iloc[:0])
     assert tuple(table.columns) == SPECIFICATION_COLUMNS
     assert not len(table)
     assert set(GAP) <= set(table.columns)

@@ -1,0 +1,121 @@
+"""What every table of an audit is computed from, in one object.
+
+A table function takes a `TableContext` and nothing that the context already knows, so a new ingredient (a
+weight, another count) reaches all tables without a change of their signatures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import pandas as pd
+
+from audit.tables.cluster_counts import ClusterCounts, Clusters
+from audit.tables.group_counts import CountTable, GroupCounts, SharedCounts, outcome_counts
+from probes.records import Records
+
+MIN_GROUP = 3
+"""Images below which a group gets no rate, unless the suite says otherwise."""
+
+
+def min_group(probe: Mapping[str, Any], manifest: Mapping[str, Any]) -> int:
+    """Images that a group of a probe needs for a rate."""
+    return int(probe.get("min_group") or manifest.get("min_group") or MIN_GROUP)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableContext:
+    """Counts with all that is needed to read them.
+
+    Attributes
+    ----------
+    counts
+        `Records.counts`, or another table of the same columns: see `of_counts`. Their divisions into groups
+        are made once and shared by all tables.
+    manifest
+        Of the records.
+    attributes
+        The columns of group attributes, in the order of the tables.
+    clusters
+        `Records.clusters`; None if every cluster holds one image.
+    outcomes, pairs
+        `Records.outcomes` and `Records.pairs`; None if the run did not keep them.
+    """
+
+    counts: SharedCounts
+    manifest: Mapping[str, Any]
+    attributes: tuple[str, ...]
+    clusters: ClusterCounts | None = None
+    outcomes: pd.DataFrame | None = None
+    pairs: pd.DataFrame | None = None
+
+    @classmethod
+    def of(
+        cls,
+        counts: CountTable,
+        manifest: Mapping[str, Any],
+        attributes: Sequence[str],
+        *,
+        clusters: Clusters = None,
+        outcomes: pd.DataFrame | None = None,
+        pairs: pd.DataFrame | None = None,
+    ) -> Self:
+        """The context of a table of counts.
+
+        Examples
+        --------
+        >>> context = TableContext.of(records.counts, records.manifest, records.attributes)
+        >>> rate_table(context)
+        """
+        shared = counts if isinstance(counts, SharedCounts) else SharedCounts(counts)
+        return cls(
+            counts=shared,
+            manifest=manifest,
+            attributes=tuple(attributes),
+            clusters=ClusterCounts.of(clusters),
+            outcomes=outcomes,
+            pairs=pairs,
+        )
+
+    @classmethod
+    def of_records(cls, records: Records, manifest: Mapping[str, Any] | None = None) -> Self:
+        """The context of a run; `manifest` replaces that of the records."""
+        return cls.of(
+            records.counts,
+            records.manifest if manifest is None else manifest,
+            records.attributes,
+            clusters=records.clusters,
+            outcomes=records.outcomes,
+            pairs=records.pairs,
+        )
+
+    def of_counts(self, counts: pd.DataFrame, *, clusters: Clusters = None) -> Self:
+        """The same run with other counts: those of the curve, or of the held-out images."""
+        return replace(self, counts=SharedCounts(counts), clusters=ClusterCounts.of(clusters))
+
+    @property
+    def probes(self) -> Sequence[Mapping[str, Any]]:
+        """The probes of the manifest."""
+        probes: Sequence[Mapping[str, Any]] = self.manifest["probes"]
+        return probes
+
+    @property
+    def seed(self) -> int:
+        """Of everything that is random."""
+        return int(self.manifest["seed"])
+
+    def min_group(self, probe: Mapping[str, Any]) -> int:
+        """Images that a group of a probe needs for a rate."""
+        return min_group(probe, self.manifest)
+
+    def groupings(self) -> Iterator[tuple[Mapping[str, Any], GroupCounts]]:
+        """Every probe with the counts of each of its groupings, those over all images first."""
+        for probe in self.probes:
+            for groups in outcome_counts(self.counts, probe):
+                yield probe, groups
+
+    def comparisons(self) -> Iterator[tuple[Mapping[str, Any], GroupCounts]]:
+        """The groupings that compare groups: all but those over all images."""
+        return ((probe, groups) for probe, groups in self.groupings() if groups.by)
