@@ -78,7 +78,7 @@ def _digits(value: float) -> float | None:
 
 
 def _resource(name: str) -> str:
-    return (files("audit") / "templates" / name).read_text(encoding="utf-8")
+    return (files("audit.report") / "templates" / name).read_text(encoding="utf-8")
 
 
 def _policy(script: str) -> str:
