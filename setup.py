@@ -52,6 +52,9 @@ DEV = [
     *DATASETS,
     *LFWA,
     *FAIRLEARN,
+    *SCALE,
+    "duckdb>=1.1",  # that other programs read the shards is tested
+    "polars>=1.20",
     "pytest>=8.3",
     "pytest-xdist>=3.6",
     "hypothesis>=6.110",

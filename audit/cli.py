@@ -10,7 +10,21 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from audit.commands import calibrate, compare, curate, data, gate, model, probe, report, run, terminal, train
+from audit.commands import (
+    cache,
+    calibrate,
+    compare,
+    curate,
+    data,
+    forget,
+    gate,
+    model,
+    probe,
+    report,
+    run,
+    terminal,
+    train,
+)
 from clipmodel import __version__
 from clipmodel.errors import UserError
 
@@ -57,6 +71,8 @@ app.add_typer(probe.app, name="probe")
 app.add_typer(data.app, name="data")
 app.add_typer(model.app, name="model")
 app.add_typer(curate.app, name="curate")
+app.add_typer(cache.app, name="cache")
+data.app.command("forget", epilog=forget.EPILOG)(forget.forget)
 
 
 def _version(wanted: bool) -> None:

@@ -24,6 +24,8 @@ from clipmodel.checkpoints.write import write_checkpoint
 from clipmodel.inputs.preprocess import Preprocess
 from clipmodel.inputs.tokenizer import BPETokenizer
 
+LEAST_BATCH = 16  # images from which on oneDNN and MKL compute every row of a product in one order
+
 
 class EmbeddingModel(Protocol):
     """What an audit needs of a model; a user's own needs these names and no base class.
@@ -98,8 +100,15 @@ class LoadedModel:
 
     @torch.inference_mode()
     def encode_image(self, pixels: Tensor) -> Tensor:
-        """[N, 3, H, W] preprocessed pixels -> unit-norm [N, D], float32 on the CPU."""
-        return self.clip.encode_image(pixels.to(self.device)).float().cpu()
+        """[N, 3, H, W] preprocessed pixels -> unit-norm [N, D], float32 on the CPU.
+
+        On a CPU the bits of an embedding do not depend on the images it is computed with, nor on the number
+        of threads: small batches, which the matrix libraries compute in another order, are filled up.
+        """
+        n = len(pixels)
+        if 0 < n < LEAST_BATCH:
+            pixels = torch.cat([pixels, pixels[:1].expand(LEAST_BATCH - n, *pixels.shape[1:])])
+        return self.clip.encode_image(pixels.to(self.device))[:n].float().cpu()
 
     @torch.inference_mode()
     def encode_text(self, texts: Sequence[str]) -> Tensor:

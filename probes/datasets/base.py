@@ -84,11 +84,19 @@ class DemographicDataset(ABC):
 
     def open_image(self, row: int) -> Image.Image:
         """The decoded image of a row, RGB; raises UnreadableImageError where it is damaged."""
-        return decode(self.read_bytes(row))
+        return self.image_of(row, self.read_bytes(row))
 
     def content_hash(self, row: int) -> str:
         """SHA-256 of the encoded image: equal files share one embedding."""
-        return hashlib.sha256(self.read_bytes(row)).hexdigest()
+        return self.hash_of(row, self.read_bytes(row))
+
+    def image_of(self, row: int, data: bytes) -> Image.Image:
+        """The image of a row from its bytes, which are read once for this and for the hash."""
+        return decode(data)
+
+    def hash_of(self, row: int, data: bytes) -> str:
+        """The content hash of a row from its bytes."""
+        return hashlib.sha256(data).hexdigest()
 
     def visible(self, attribute: str) -> np.ndarray:
         """[N] bool: whether the image shows the attribute; all true where the data do not say."""

@@ -30,15 +30,19 @@ class CoarseDataset(DemographicDataset):
     def read_bytes(self, row: int) -> bytes:
         return self._original.read_bytes(row)
 
-    def open_image(self, row: int) -> Image.Image:
-        image = self._original.open_image(row)
+    def image_of(self, row: int, data: bytes) -> Image.Image:
+        image = self._original.image_of(row, data)
         scale = self._side / max(image.size)
         if scale >= 1:
             return image
         width, height = (max(1, round(scale * length)) for length in image.size)
         return image.resize((width, height), Image.Resampling.BOX)
 
-    def content_hash(self, row: int) -> str:
-        """Over the original's bytes and the size, so that no coarse picture is taken for its original."""
-        content = f"{self._original.content_hash(row)} shrunk to {self._side} px"
-        return hashlib.sha256(content.encode()).hexdigest()
+    def hash_of(self, row: int, data: bytes) -> str:
+        """Over the original's bytes and the size, so that no downscaled image is taken for its original."""
+        return downscaled_hash(self._original.hash_of(row, data), self._side)
+
+
+def downscaled_hash(original: str, longer_side_px: int) -> str:
+    """The content hash of an image whose original has the hash `original`."""
+    return hashlib.sha256(f"{original} shrunk to {longer_side_px} px".encode()).hexdigest()

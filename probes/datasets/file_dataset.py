@@ -82,14 +82,14 @@ class FileDataset(DemographicDataset):
     def read_bytes(self, row: int) -> bytes:
         return read_image_file(self.root / self._files[row])
 
-    def open_image(self, row: int) -> Image.Image:
+    def image_of(self, row: int, data: bytes) -> Image.Image:
         """The image of a row, RGB, cut to its box; raises UnreadableImageError where it is damaged."""
-        image = super().open_image(row)
+        image = super().image_of(row, data)
         return image if self._boxes is None else _cut(image, self._boxes[row])
 
-    def content_hash(self, row: int) -> str:
+    def hash_of(self, row: int, data: bytes) -> str:
         """SHA-256 of the encoded image and its box."""
-        whole = super().content_hash(row)
+        whole = super().hash_of(row, data)
         if self._boxes is None:
             return whole
         return hashlib.sha256(f"{whole} {self._boxes[row]}".encode()).hexdigest()

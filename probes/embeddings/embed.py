@@ -1,8 +1,4 @@
-"""A store of embeddings on disk: each image and each prompt is embedded once by each model.
-
-An embedding is found by the model's weights, its preprocessing and the content of the image, so runs,
-suites and data sets share it. Shards are written under another name and renamed when complete: a run that
-is killed leaves whole shards behind, and the next one goes on from there.
+"""Images and texts embedded, those in the store excepted.
 
 Shapes: N images or texts, D joint embedding.
 """
@@ -10,15 +6,11 @@ Shapes: N images or texts, D joint embedding.
 from __future__ import annotations
 
 import hashlib
-import os
-import sys
-import warnings
-import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -27,106 +19,27 @@ from clipmodel.errors import UserError
 from clipmodel.loading import EmbeddingModel
 from probes.datasets.base import DemographicDataset, UnreadableImageError
 from probes.datasets.formats.embeddings import EmbeddedDataset
-from probes.embeddings.shard_files import Shard, StoredRows, keys_of, locate, open_shard, write_shard
+from probes.embeddings.shard_files import keys_of
+from probes.embeddings.store import CACHE_VARIABLE, EmbeddingStore, cache_folder
+from probes.embeddings.stored_rows import StoredRows, locate
 
-CACHE_VARIABLE = "CLIP_AUDIT_CACHE"
+__all__ = [
+    "CACHE_VARIABLE",
+    "EmbeddedImages",
+    "EmbeddingStore",
+    "cache_folder",
+    "embed_dataset",
+    "embed_texts",
+]
+
 BATCH_IMAGES = 64
 BATCHES_PER_SHARD = 16  # at most 1,024 images are lost when a run is killed
 BATCH_TEXTS = 256
 BLOCK_IMAGES = 4096  # embeddings that a measure holds at a time
-READERS = 2  # threads that decode the next batch while the model embeds this one
+READERS = 2  # threads that read and decode images while the model embeds others
+AHEAD = 2 * BATCH_IMAGES  # images that are decoded before they are needed
 
 Progress = Callable[[str, int, int], None]  # what is being done, how many are done, how many in all
-
-
-def cache_folder() -> Path:
-    """The folder in CLIP_AUDIT_CACHE, or "clip-audit" in the platform's cache folder."""
-    if chosen := os.environ.get(CACHE_VARIABLE):
-        return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "clip-audit"
-
-
-class EmbeddingStore:
-    """Embeddings in a folder, by space (what made them) and content hash.
-
-    Parameters
-    ----------
-    root
-        The folder; by default `cache_folder()`. It is made when the first embedding is stored.
-    """
-
-    def __init__(self, root: Path | None = None) -> None:
-        self.root = root or cache_folder()
-
-    def fetch(self, space: str, hashes: Sequence[str], *, dim: int) -> tuple[np.ndarray, np.ndarray]:
-        """Look embeddings up and read them.
-
-        Parameters
-        ----------
-        space
-            As `image_space` or `text_space` name it.
-        hashes
-            N SHA-256 sums in hexadecimal; one may repeat.
-        dim
-            D.
-
-        Returns
-        -------
-        embeddings
-            [N, D] float32; rows that are not stored are zero.
-        found
-            [N] bool.
-
-        Warns
-        -----
-        UserWarning
-            A shard is damaged. It is removed, and its embeddings count as not stored.
-        """
-        rows, found = self.locate(space, hashes, dim=dim)
-        embeddings = np.zeros((len(hashes), dim), np.float32)
-        embeddings[found] = rows.take(np.flatnonzero(found))[:]
-        return embeddings, found
-
-    def locate(self, space: str, hashes: Sequence[str], *, dim: int) -> tuple[StoredRows, np.ndarray]:
-        """As `fetch`, but the embeddings stay where they are until a slice of them is read."""
-        return locate(list(self._shards(space, dim)), keys_of(hashes), dim=dim)
-
-    def add(self, space: str, hashes: Sequence[str], embeddings: np.ndarray) -> None:
-        """Store a shard: N hashes and their [N, D] embeddings. Either all of it is there afterwards, or none.
-
-        Raises
-        ------
-        UserError
-            The folder cannot be written.
-        """
-        keys = keys_of(hashes)
-        name = hashlib.sha256(keys.tobytes()).hexdigest()[:24]
-        try:
-            write_shard(self._folder(space), name, keys, embeddings)
-        except OSError as error:
-            raise UserError(
-                f"the store of embeddings {self.root} cannot be written: {error.strerror}",
-                remedy=f"set {CACHE_VARIABLE} to a folder that can",
-            ) from error
-
-    def _folder(self, space: str) -> Path:
-        return self.root / "embeddings" / hashlib.sha256(space.encode()).hexdigest()[:24]
-
-    def _shards(self, space: str, dim: int) -> Iterator[Shard]:
-        for path in sorted(self._folder(space).glob("*.npz")):
-            try:
-                yield open_shard(path, dim)
-            except FileNotFoundError:
-                continue  # another run found it damaged first
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-                warnings.warn(f"{path} is damaged; its embeddings are made again", stacklevel=4)
-                path.unlink(missing_ok=True)
 
 
 def image_space(model: EmbeddingModel) -> str:
@@ -200,109 +113,163 @@ def embed_dataset(
 ) -> EmbeddedImages:
     """Embed rows of a data set, those in the store excepted.
 
-    Images with the same content are embedded once. An image that cannot be read is returned with its
-    reason; it is not fatal. Embeddings that the data set brings along are taken as they are.
+    Each image is read once: its hash is looked up, and it is decoded from the same bytes if it is new. Images
+    with the same content are embedded once. An image that cannot be read is returned with its reason; it is
+    not fatal. Embeddings that the data set brings along are taken as they are.
     """
     rows = [int(row) for row in rows]
     if isinstance(dataset, EmbeddedDataset):
         given = dataset.embeddings[rows]
         return EmbeddedImages(np.array(rows, int), given, {}, 0, hashlib.sha256(given.tobytes()).hexdigest())
-    hashes, unreadable = _hash_rows(dataset, rows)
-    space = image_space(model)
-    known = [row for row in rows if row in hashes]
-    keys = [hashes[row] for row in known]
-    vectors, found = store.locate(space, keys, dim=model.embed_dim)
-    places: dict[str, list[int]] = {}
-    for place in np.flatnonzero(~found).tolist():
-        places.setdefault(keys[place], []).append(place)
-    tasks = [(key, known[at[0]]) for key, at in places.items()]
-    n_new = 0
-    for made, new, damaged in _embed_shards(model, dataset, tasks, progress=progress):
-        if made:
-            store.add(space, made, new)
-        for key, reason in damaged.items():
-            unreadable |= {known[place]: reason for place in places[key]}
+    space, n_new = image_space(model), 0
+    shards = store.shards(space, dim=model.embed_dim)
+    known = np.unique(np.concatenate([keys_of([]), *(shard.keys for shard in shards)]))
+    seen = _Seen()
+    images = read_new_images(dataset, rows, model=model, known=known, seen=seen)
+    for made, new in _embedded_shards(model, images, progress=progress, seen=seen, total=len(rows)):
+        store.add(space, made, new)
         n_new += len(made)
     if n_new:
-        vectors, found = store.locate(space, keys, dim=model.embed_dim)
-    readable = np.array(known, int)[found]
+        shards = store.shards(space, dim=model.embed_dim)
+    keys = [seen.hashes[row] for row in rows if row in seen.hashes]
+    vectors, found = locate(shards, keys_of(keys), dim=model.embed_dim)
+    readable = np.array([row for row in rows if row in seen.hashes], int)[found]
+    unreadable = seen.unreadable_rows()
     if lost := len(rows) - len(readable) - len(unreadable):
         raise UserError(
             f"the store of embeddings {store.root} lost {lost} images while they were embedded",
             remedy="let no other program change the folder, and run the same command again",
         )
-    content = hashlib.sha256("".join(hashes[int(row)] for row in readable).encode()).hexdigest()
+    content = hashlib.sha256("".join(seen.hashes[int(row)] for row in readable).encode()).hexdigest()
     return EmbeddedImages(readable, vectors.take(np.flatnonzero(found)), unreadable, n_new, content)
 
 
-def _hash_rows(dataset: DemographicDataset, rows: Sequence[int]) -> tuple[dict[int, str], dict[int, str]]:
-    hashes: dict[int, str] = {}
-    unreadable: dict[int, str] = {}
-    for row in rows:
-        try:
-            hashes[row] = dataset.content_hash(row)
-        except UnreadableImageError as error:
-            unreadable[row] = str(error)
-    return hashes, unreadable
+@dataclass
+class _Seen:
+    """What reading the images showed.
+
+    Attributes
+    ----------
+    hashes
+        Row -> content hash of each image with bytes.
+    missing
+        Row -> reason why there are no bytes.
+    damaged
+        Hash -> reason why its bytes are no image.
+    """
+
+    hashes: dict[int, str] = field(default_factory=dict)
+    missing: dict[int, str] = field(default_factory=dict)
+    damaged: dict[str, str] = field(default_factory=dict)
+
+    def unreadable_rows(self) -> dict[int, str]:
+        """Row and reason of each image that could not be read."""
+        damaged = {row: self.damaged[key] for row, key in self.hashes.items() if key in self.damaged}
+        return self.missing | damaged
 
 
-Made = tuple[list[str], np.ndarray, dict[str, str]]
+NewImage = tuple[str, torch.Tensor]  # content hash and preprocessed pixels [3, H, W]
 
 
-def _embed_shards(
-    model: EmbeddingModel,
+def read_new_images(
     dataset: DemographicDataset,
-    tasks: Sequence[tuple[str, int]],
+    rows: Iterable[int],
+    *,
+    model: EmbeddingModel,
+    known: np.ndarray,
+    seen: _Seen,
+) -> Iterator[NewImage]:
+    """Read rows in their order, and yield each image once whose hash is not `known` (sorted raw hashes)."""
+
+    def load(row: int) -> tuple[int, str | None, torch.Tensor | str | None]:
+        key: str | None = None
+        try:
+            data = dataset.read_bytes(row)
+            key = dataset.hash_of(row, data)
+            raw = keys_of([key])[0]
+            at = int(np.searchsorted(known, raw))
+            if key in seen.damaged or (at < len(known) and known[at] == raw):
+                return row, key, None
+            return row, key, model.preprocess(dataset.image_of(row, data))
+        except UnreadableImageError as error:
+            return row, key, str(error)
+
+    claimed: set[str] = set()
+    for row, key, found in _in_order(load, rows):
+        if key is None:
+            seen.missing[row] = str(found)
+            continue
+        seen.hashes[row] = key
+        if isinstance(found, str):
+            seen.damaged[key] = found
+        elif found is not None and key not in claimed:
+            claimed.add(key)
+            yield key, found
+
+
+Loaded = tuple[int, str | None, "torch.Tensor | str | None"]
+
+
+def _in_order(load: Callable[[int], Loaded], rows: Iterable[int]) -> Iterator[Loaded]:
+    """What `load` gives for each row, in their order, some computed ahead."""
+    waiting: deque[Future[Loaded]] = deque()
+    pool = ThreadPoolExecutor(READERS)
+    try:
+        for row in rows:
+            waiting.append(pool.submit(load, row))
+            if len(waiting) > AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _embedded_shards(
+    model: EmbeddingModel,
+    images: Iterator[NewImage],
     *,
     progress: Progress | None,
-) -> Iterator[Made]:
-    """Hashes, embeddings and unreadable hashes, a shard at a time.
+    seen: _Seen,
+    total: int,
+) -> Iterator[tuple[list[str], np.ndarray]]:
+    """Hashes and embeddings of new images, a shard at a time.
 
-    Shards end where batches end, so a run that goes on after a kill forms the same batches, and with them
-    the same last bits, as one that was never interrupted.
+    Shards end where batches end, so a run that resumes after a kill forms the same batches as one that was
+    never interrupted.
     """
-    batches = [tasks[i : i + BATCH_IMAGES] for i in range(0, len(tasks), BATCH_IMAGES)]
     keys: list[str] = []
-    parts: list[np.ndarray] = [np.zeros((0, model.embed_dim), np.float32)]
-    damaged: dict[str, str] = {}
+    parts: list[np.ndarray] = []
     done = 0
-    for number, (batch, pixels) in enumerate(_prefetched(model, dataset, batches), start=1):
-        good = [
-            (key, value) for (key, _), value in zip(batch, pixels, strict=True) if not isinstance(value, str)
-        ]
-        damaged |= {
-            key: value for (key, _), value in zip(batch, pixels, strict=True) if isinstance(value, str)
-        }
-        if good:
-            keys += [key for key, _ in good]
-            parts.append(_as_numpy(model.encode_image(torch.stack([value for _, value in good]))))
-        done += len(batch)
+    for number, (own, embeddings) in enumerate(embedded_batches(model, images), start=1):
+        keys += own
+        parts.append(embeddings)
+        done = len(seen.hashes) + len(seen.missing)
         if progress:
-            progress("images", done, len(tasks))
-        if number % BATCHES_PER_SHARD == 0 or number == len(batches):
-            yield keys, np.concatenate(parts), damaged
-            keys, parts, damaged = [], [np.zeros((0, model.embed_dim), np.float32)], {}
+            progress("images", done, total)
+        if number % BATCHES_PER_SHARD == 0:
+            yield keys, np.concatenate(parts)
+            keys, parts = [], []
+    if keys:
+        yield keys, np.concatenate(parts)
+    if progress and done < total:
+        progress("images", total, total)
 
 
-def _prefetched(
-    model: EmbeddingModel, dataset: DemographicDataset, batches: Sequence[Sequence[tuple[str, int]]]
-) -> Iterator[tuple[Sequence[tuple[str, int]], list[torch.Tensor | str]]]:
-    """Each batch with the pixels, or the reason why there are none, of its images; read one batch ahead."""
-
-    def load(task: tuple[str, int]) -> torch.Tensor | str:
-        try:
-            return model.preprocess(dataset.open_image(task[1]))
-        except UnreadableImageError as error:
-            return str(error)
-
-    with ThreadPoolExecutor(READERS) as pool:
-        ahead = [pool.submit(load, task) for task in batches[0]] if batches else []
-        for number, batch in enumerate(batches):
-            current = ahead
-            ahead = (
-                [pool.submit(load, task) for task in batches[number + 1]] if number + 1 < len(batches) else []
-            )
-            yield batch, [future.result() for future in current]
+def embedded_batches(
+    model: EmbeddingModel, images: Iterator[NewImage]
+) -> Iterator[tuple[list[str], np.ndarray]]:
+    """Hashes and embeddings of images, a batch at a time."""
+    keys: list[str] = []
+    pixels: list[torch.Tensor] = []
+    for key, values in images:
+        keys.append(key)
+        pixels.append(values)
+        if len(keys) == BATCH_IMAGES:
+            yield keys, as_numpy(model.encode_image(torch.stack(pixels)))
+            keys, pixels = [], []
+    if keys:
+        yield keys, as_numpy(model.encode_image(torch.stack(pixels)))
 
 
 def embed_texts(model: EmbeddingModel, texts: Sequence[str], *, store: EmbeddingStore) -> np.ndarray:
@@ -316,12 +283,13 @@ def embed_texts(model: EmbeddingModel, texts: Sequence[str], *, store: Embedding
     missing = sorted(places)
     for start in range(0, len(missing), BATCH_TEXTS):
         batch = missing[start : start + BATCH_TEXTS]
-        new = _as_numpy(model.encode_text(batch))
+        new = as_numpy(model.encode_text(batch))
         store.add(space, [hashes[places[text][0]] for text in batch], new)
         for text, embedding in zip(batch, new, strict=True):
             embeddings[places[text]] = embedding
     return embeddings
 
 
-def _as_numpy(embeddings: torch.Tensor) -> np.ndarray:
+def as_numpy(embeddings: torch.Tensor) -> np.ndarray:
+    """float32 [N, D] on the CPU."""
     return embeddings.detach().float().cpu().numpy()

@@ -1,178 +1,222 @@
-"""Shards of the store of embeddings: files of hashes and vectors, of which rows are read as they are needed.
+"""Shards: Arrow files of keys and embeddings, of which a slice is read from where it lies.
 
-A shard is an uncompressed .npz of `keys` [n, 32] uint8 and `embeddings` [n, D] float32. Its index is read,
-and its checksums are verified, once; after that a chunk of rows is read from where it lies, so a run over
-ten times the images holds no more of them in memory.
+A shard is an uncompressed Arrow IPC file of one record batch with the columns `key` (the 32 bytes of a
+SHA-256 sum) and `embedding` (a list of D numbers of 32 or 16 bits). It can be memory-mapped, and read by
+pyarrow, Polars (`polars.scan_ipc`) or DuckDB (through `pyarrow.dataset`). A shard of the store is named by
+the checksum of its bytes, so damage is told before anything in it is interpreted.
+
+Shapes: n rows of a shard, D joint embedding.
 """
 
 from __future__ import annotations
 
-import itertools
+import hashlib
 import os
-import shutil
+import re
 import tempfile
-import time
-import zipfile
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
-from clipmodel.errors import UserError
+from clipmodel.atomic_files import sync_folder
 
 HASH_BYTES = 32
 KEY = np.dtype(f"S{HASH_BYTES}")
+FORMAT = b"clip-audit embeddings 1"
 UNFINISHED = ".writing-"
-STALE_SECONDS = 24 * 3600
-ZIP_HEADER_BYTES = 30
+SHARD_NAME = re.compile(r"([0-9a-f]{32})(-\d+)?\.arrow")
+CHECKSUM_DIGITS = 32
+BLOCK_BYTES = 1 << 20
+PRECISIONS = {"float32": pa.float32(), "float16": pa.float16()}
 
 
-def keys_of(hashes: Sequence[str]) -> np.ndarray:
+class DamagedShardError(ValueError):
+    """The bytes of a shard are not those that were written."""
+
+
+def keys_of(hashes: Sequence[str]) -> NDArray[np.bytes_]:
     """[N] raw SHA-256 sums from hexadecimal ones."""
     return np.frombuffer(bytes.fromhex("".join(hashes)), KEY)
 
 
-def write_shard(folder: Path, name: str, keys: np.ndarray, embeddings: np.ndarray) -> None:
-    """Write a shard under another name and rename it when it is whole; OSError where that fails.
+def shard_bytes(
+    keys: NDArray[np.bytes_],
+    embeddings: NDArray[np.floating[Any]],
+    *,
+    reasons: Sequence[str | None] | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> bytes:
+    """A shard as the bytes of its file; equal content gives equal bytes.
 
-    Two processes that write at once do not meet: each has a folder of its own until the renaming. What a
-    killed one left behind is removed after a day.
+    Parameters
+    ----------
+    keys
+        [n] raw hashes.
+    embeddings
+        [n, D] float32 or float16.
+    reasons
+        [n] why there is no embedding, None where there is one. With it, the file has a column `reason`, and
+        key and embedding are null where a reason is given.
+    metadata
+        Written into the schema.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for left in folder.glob(f"{UNFINISHED}*"):
-        if time.time() - left.stat().st_mtime > STALE_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=UNFINISHED) as scratch:
-        path = Path(scratch) / f"{name}.npz"
-        with path.open("wb") as file:
-            raw = keys.view(np.uint8).reshape(-1, HASH_BYTES)
-            np.savez(file, keys=raw, embeddings=embeddings.astype(np.float32))
+    missing = None if reasons is None else np.array([reason is not None for reason in reasons], bool)
+    dim = embeddings.shape[1]
+    numbers = pa.array(np.ascontiguousarray(embeddings).ravel(), PRECISIONS[embeddings.dtype.name])
+    # NumPy drops the zero bytes at the end of a value, so the keys go over as one buffer.
+    columns = {
+        "key": pa.Array.from_buffers(
+            pa.binary(HASH_BYTES),
+            len(keys),
+            [_validity(missing), pa.py_buffer(np.ascontiguousarray(keys).tobytes())],
+        ),
+        "embedding": pa.FixedSizeListArray.from_arrays(
+            numbers, dim, mask=None if missing is None else pa.array(missing)
+        ),
+    }
+    if reasons is not None:
+        columns["reason"] = pa.array(reasons, pa.string())
+    schema = pa.schema(
+        [(name, column.type) for name, column in columns.items()],
+        metadata={"format": FORMAT, **(metadata or {})},
+    )
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, schema) as writer:
+        writer.write_batch(pa.record_batch(list(columns.values()), schema=schema))
+    return bytes(sink.getvalue())
+
+
+def _validity(missing: NDArray[np.bool_] | None) -> Any:
+    return None if missing is None else pa.py_buffer(np.packbits(~missing, bitorder="little").tobytes())
+
+
+def write_bytes(path: Path, data: bytes, *, mode: int) -> None:
+    """Write a file under another name and rename it when it is on the disk; OSError if that fails."""
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        path.replace(folder / path.name)
+        Path(draft).chmod(mode)
+        Path(draft).replace(path)
+    except BaseException:
+        with suppress(OSError):  # the disk may be gone; what counts is the error that led here
+            Path(draft).unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def add_shard(
+    folder: Path, keys: NDArray[np.bytes_], embeddings: NDArray[np.floating[Any]], *, mode: int = 0o600
+) -> Path:
+    """Write a shard of the store into a folder that exists, named by its checksum; OSError if that fails.
+
+    A file of that name that cannot be read is somebody else's and stays: the shard gets a number.
+    """
+    data = shard_bytes(keys, embeddings)
+    digest = hashlib.sha256(data).hexdigest()[:CHECKSUM_DIGITS]
+    for number in count():
+        path = folder / (f"{digest}-{number}.arrow" if number else f"{digest}.arrow")
+        if not path.exists() or _readable(path):
+            write_bytes(path, data, mode=mode)
+            return path
+    raise AssertionError("numbers do not end")
+
+
+def _readable(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
 class Shard:
-    """A whole shard.
+    """A sound shard.
 
     Attributes
     ----------
     path
         The file.
     keys
-        [n] raw hashes.
+        [n] raw hashes; 32 zero bytes for a row without an embedding.
+    dim
+        D.
+    dtype
+        Of the stored numbers, float32 or float16.
     start
-        Where the vectors begin, in bytes.
+        Where the embeddings begin, in bytes.
     """
 
     path: Path
-    keys: np.ndarray
+    keys: NDArray[np.bytes_]
+    dim: int
+    dtype: np.dtype[Any]
     start: int
 
+    def read(self, first: int, n: int) -> NDArray[np.floating[Any]]:
+        """[n, D] rows from `first` on, as they are stored; OSError or ValueError if they are gone."""
+        with self.path.open("rb") as file:
+            file.seek(self.start + first * self.dim * self.dtype.itemsize)
+            return np.fromfile(file, self.dtype, n * self.dim).reshape(n, self.dim)
 
-def open_shard(path: Path, dim: int) -> Shard:
-    """The index of a shard, all of which is read once: zip's own checksums tell a changed byte.
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file in hexadecimal; OSError if it cannot be read."""
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def open_shard(path: Path) -> Shard | None:
+    """The index of a shard of the store; None for a file of another format.
 
     Raises
     ------
-    ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile
-        The file is damaged, or no shard of this dimension.
+    OSError
+        The file cannot be read.
+    DamagedShardError
+        It can be read, and its checksum is not the one in its name.
     """
-    with np.load(path) as shard:
-        keys, embeddings = shard["keys"], shard["embeddings"]
-    if embeddings.shape != (len(keys), dim) or not np.isfinite(embeddings).all():
-        raise ValueError(f"{path}: {len(keys)} keys for embeddings of shape {embeddings.shape}")
-    if embeddings.dtype != np.float32 or keys.shape[1:] != (HASH_BYTES,):
-        raise ValueError(f"{path}: keys of {keys.dtype} {keys.shape}, embeddings of {embeddings.dtype}")
-    return Shard(path, np.ascontiguousarray(keys).view(KEY).ravel(), _start_of_vectors(path))
+    name = SHARD_NAME.fullmatch(path.name)
+    if name is None:
+        return None
+    if not checksum(path).startswith(name[1]):
+        raise DamagedShardError(f"{path}: its checksum is not the one in its name")
+    return index_of(path)
 
 
-def _start_of_vectors(path: Path) -> int:
-    with zipfile.ZipFile(path) as archive:
-        member = archive.getinfo("embeddings.npy")
-    if member.compress_type != zipfile.ZIP_STORED:
-        raise ValueError(f"{path}: compressed")
-    with path.open("rb") as file:
-        file.seek(member.header_offset)
-        header = file.read(ZIP_HEADER_BYTES)
-        lengths = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
-        file.seek(member.header_offset + ZIP_HEADER_BYTES + lengths)
-        np.lib.format.read_magic(file)
-        np.lib.format.read_array_header_1_0(file)
-        return file.tell()
-
-
-@dataclass(frozen=True)
-class StoredRows:
-    """N vectors that lie in shards; a slice of them is read when it is asked for.
-
-    Attributes
-    ----------
-    shards
-        The shards that hold some of them.
-    dim
-        D.
-    shard, place
-        [N] where each vector lies.
-    """
-
-    shards: Sequence[Shard]
-    dim: int
-    shard: np.ndarray
-    place: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.shard)
-
-    def __getitem__(self, part: slice) -> np.ndarray:
-        """[n, D] float32 the vectors of a slice.
-
-        Raises
-        ------
-        UserError
-            A shard has gone since its index was read.
-        """
-        shard, place = self.shard[part], self.place[part]
-        vectors = np.empty((len(shard), self.dim), np.float32)
-        # Rows that follow each other in the file are read at once, wherever they go.
-        order = np.lexsort((place, shard))
-        breaks = np.flatnonzero((np.diff(shard[order]) != 0) | (np.diff(place[order]) != 1)) + 1
-        runs = np.split(order, breaks) if len(order) else []
-        for number, own in itertools.groupby(runs, lambda run: int(shard[run[0]])):
-            self._read_runs(self.shards[number], own, place, vectors)
-        return vectors
-
-    def _read_runs(
-        self, shard: Shard, runs: Iterable[np.ndarray], place: np.ndarray, vectors: np.ndarray
-    ) -> None:
-        row_bytes = self.dim * vectors.itemsize
+def index_of(path: Path) -> Shard | None:
+    """The index of a file whose checksum was verified; None if it is no shard of this version."""
+    with pa.memory_map(str(path)) as whole:
+        base = whole.read_buffer(1).address
         try:
-            with shard.path.open("rb") as file:
-                for run in runs:
-                    file.seek(shard.start + int(place[run[0]]) * row_bytes)
-                    data = np.fromfile(file, np.float32, len(run) * self.dim)
-                    vectors[run] = data.reshape(len(run), self.dim)
-        except (OSError, ValueError) as error:
-            raise UserError(
-                f"{shard.path}: no longer there, or cut short", remedy="run the same command again"
-            ) from error
-
-    def take(self, rows: np.ndarray) -> StoredRows:
-        """Some of the vectors, in the order of their positions [n]."""
-        return replace(self, shard=self.shard[rows], place=self.place[rows])
-
-
-def locate(shards: Sequence[Shard], keys: np.ndarray, *, dim: int) -> tuple[StoredRows, np.ndarray]:
-    """Where the vectors of some hashes [N] lie, and whether [N] each was found; others point nowhere."""
-    distinct, inverse = np.unique(keys, return_inverse=True)
-    shard = np.full(len(distinct), -1, np.int32)
-    place = np.zeros(len(distinct), np.int32)
-    for number, own in enumerate(shards):
-        at = np.searchsorted(distinct, own.keys).clip(max=max(len(distinct) - 1, 0))
-        known = distinct[at] == own.keys if len(distinct) else np.zeros(len(own.keys), bool)
-        shard[at[known]] = number
-        place[at[known]] = np.flatnonzero(known)
-    rows = StoredRows(shards, dim, shard[inverse], place[inverse])
-    return rows, rows.shard >= 0
+            reader = pa.ipc.open_file(whole)
+            metadata = reader.schema.metadata or {}
+            if metadata.get(b"format") != FORMAT or reader.num_record_batches != 1:
+                return None
+            batch = reader.get_batch(0)
+        except pa.ArrowInvalid:
+            return None
+        vectors = batch.column("embedding")
+        keys = batch.column("key").buffers()[1]
+        numbers = vectors.values.buffers()[1]
+        return Shard(
+            path=path,
+            keys=np.frombuffer(keys.to_pybytes()[: batch.num_rows * HASH_BYTES], KEY),
+            dim=vectors.type.list_size,
+            dtype=np.dtype(vectors.type.value_type.to_pandas_dtype()),
+            start=numbers.address - base,
+        )

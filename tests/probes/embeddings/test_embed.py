@@ -1,4 +1,4 @@
-"""The store: keyed, shared, resumable, and safe against damage."""
+"""Embedding: each image read and embedded once, resumable, and safe against damage."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import hashlib
 import multiprocessing
 import os
 import signal
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from torch import Tensor
 
 from clipmodel.errors import UserError
+from clipmodel.loading import load_model
 from probes.datasets.formats.table import TableDataset
 from probes.embeddings import embed, shard_files
-from probes.embeddings.embed import EmbeddingStore, cache_folder, embed_dataset, embed_texts, image_space
+from probes.embeddings.embed import embed_dataset, embed_texts, image_space
+from probes.embeddings.store import EmbeddingStore
 from tests.probes.conftest import FakeModel
 
 COLOURS = ("red", "green", "blue")
@@ -106,7 +108,7 @@ def test_a_damaged_shard_is_found_and_made_again(
     model: FakeModel, store: EmbeddingStore, dataset: TableDataset, damage: str
 ) -> None:
     whole = embed_dataset(model, dataset, range(12), store=store)
-    shard = sorted(store.root.rglob("*.npz"))[0]
+    shard = sorted(store.root.rglob("*.arrow"))[0]
     data = bytearray(shard.read_bytes())
     if damage == "cut":
         shard.write_bytes(data[: len(data) // 2])
@@ -118,16 +120,6 @@ def test_a_damaged_shard_is_found_and_made_again(
         again = embed_dataset(model, dataset, range(12), store=store)
     assert again.n_new == 3
     np.testing.assert_array_equal(again.embeddings, whole.embeddings)
-
-
-def test_a_half_written_shard_is_never_read(store: EmbeddingStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(descriptor: int) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(shard_files.os, "fsync", fail)
-    with pytest.raises(KeyboardInterrupt):
-        store.add("space", [sha("x")], np.ones((1, 3), np.float32))
-    assert not store.fetch("space", [sha("x")], dim=3)[1].any()
 
 
 def _die_by_kill(root: Path, dataset: TableDataset) -> None:
@@ -168,49 +160,6 @@ def test_two_processes_write_at_once(store: EmbeddingStore, dataset: TableDatase
     assert not list(store.root.rglob(f"{shard_files.UNFINISHED}*"))
 
 
-def test_what_a_killed_run_left_is_removed_after_a_day(store: EmbeddingStore) -> None:
-    store.add("space", [sha("a")], np.ones((1, 2), np.float32))
-    folder = next(store.root.rglob("*.npz")).parent
-    for name, age in (("old", 2 * shard_files.STALE_SECONDS), ("new", 0)):
-        (folder / f"{shard_files.UNFINISHED}{name}").mkdir()
-        os.utime(folder / f"{shard_files.UNFINISHED}{name}", (time.time() - age,) * 2)
-    store.add("space", [sha("b")], np.ones((1, 2), np.float32))
-    left = [path.name for path in folder.glob(f"{shard_files.UNFINISHED}*")]
-    assert left == [f"{shard_files.UNFINISHED}new"]
-
-
-def test_slices_are_read_from_where_they_lie(store: EmbeddingStore) -> None:
-    """Three shards of 50 vectors, asked for in any order, some twice, in slices of any length."""
-    rng = np.random.default_rng(0)
-    vectors = rng.normal(size=(150, 5)).astype(np.float32)
-    names = [sha(str(i)) for i in range(150)]
-    for start in (100, 0, 50):
-        store.add("space", names[start : start + 50], vectors[start : start + 50])
-    wanted = np.concatenate([np.arange(150), rng.integers(0, 150, 200)])
-    rows, found = store.locate("space", [names[i] for i in wanted] + [sha("?")], dim=5)
-    assert found.tolist() == [True] * 350 + [False]
-    for part in (slice(0, 150), slice(40, 60), slice(149, 350), slice(7, 7), slice(200, 201)):
-        np.testing.assert_array_equal(rows[part], vectors[wanted[part]])
-    chosen = rng.integers(0, 350, 30)
-    np.testing.assert_array_equal(rows.take(chosen)[5:20], vectors[wanted[chosen]][5:20])
-
-
-def test_a_shard_that_went_away_says_what_to_do(store: EmbeddingStore) -> None:
-    store.add("space", [sha("a")], np.ones((1, 2), np.float32))
-    rows, _ = store.locate("space", [sha("a")], dim=2)
-    next(store.root.rglob("*.npz")).unlink()
-    with pytest.raises(UserError, match="run the same command again"):
-        rows[:]
-
-
-def test_shards_add_up_and_rows_may_repeat(store: EmbeddingStore) -> None:
-    store.add("space", [sha("a")], np.full((1, 2), 1.0, np.float32))
-    store.add("space", [sha("b")], np.full((1, 2), 2.0, np.float32))
-    found_rows, found = store.fetch("space", [sha("b"), sha("?"), sha("a"), sha("b")], dim=2)
-    assert found.tolist() == [True, False, True, True]
-    assert found_rows[:, 0].tolist() == [2.0, 0.0, 1.0, 2.0]
-
-
 def test_unreadable_images_are_returned_with_their_reason(
     model: FakeModel, store: EmbeddingStore, dataset: TableDataset, tmp_path: Path
 ) -> None:
@@ -242,18 +191,92 @@ def test_a_store_that_cannot_be_written_says_so(model: FakeModel, tmp_path: Path
     assert "CLIP_AUDIT_CACHE" in str(caught.value)
 
 
-def test_the_cache_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("CLIP_AUDIT_CACHE", str(tmp_path / "mine"))
-    assert cache_folder() == tmp_path / "mine"
-    monkeypatch.delenv("CLIP_AUDIT_CACHE")
-    monkeypatch.setattr(embed.sys, "platform", "linux")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "clip-audit"
-
-
 def test_a_model_needs_only_the_protocol(store: EmbeddingStore) -> None:
     class Texts(FakeModel):
         def encode_text(self, texts: Sequence[str]) -> Tensor:
             return super().encode_text(texts).double()
 
     assert embed_texts(Texts(), ["a"], store=store).dtype == np.float32
+
+
+def test_each_image_is_read_once(
+    model: FakeModel, store: EmbeddingStore, dataset: TableDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hash and pixels come from one read: 12 images, 12 reads, new or stored."""
+    reads: list[int] = []
+    read = TableDataset.read_bytes
+
+    def counted(self: TableDataset, row: int) -> bytes:
+        reads.append(row)
+        return read(self, row)
+
+    monkeypatch.setattr(TableDataset, "read_bytes", counted)
+    embed_dataset(model, dataset, range(12), store=store)
+    assert sorted(reads) == list(range(12))
+    embed_dataset(model, dataset, range(12), store=store)
+    assert sorted(reads) == sorted([*range(12), *range(12)])
+
+
+def test_no_more_images_are_read_ahead_than_a_few_batches(
+    model: FakeModel, store: EmbeddingStore, dataset: TableDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With 2 images ahead, the model has had the first batch of 3 when the 7th image is read."""
+    monkeypatch.setattr(embed, "AHEAD", 2)
+    monkeypatch.setattr(embed, "BATCH_IMAGES", 3)
+    embedded_before: dict[int, int] = {}
+    read = TableDataset.read_bytes
+
+    def watched(self: TableDataset, row: int) -> bytes:
+        embedded_before[row] = model.n_images
+        return read(self, row)
+
+    monkeypatch.setattr(TableDataset, "read_bytes", watched)
+    embed_dataset(model, dataset, range(12), store=store)
+    assert embedded_before[0] == 0
+    assert embedded_before[6] >= 3
+
+
+def test_a_shard_that_cannot_be_read_is_worked_around(
+    model: FakeModel, store: EmbeddingStore, dataset: TableDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another user's shard: its images are embedded again, once; the file stays as it is."""
+    whole = embed_dataset(model, dataset, range(12), store=store).embeddings
+    shard = next(store.root.rglob("*.arrow"))
+    before = shard.read_bytes()
+    open_path = Path.open
+
+    def refuse(self: Path, *args: object, **kwargs: object) -> object:
+        if self == shard:
+            raise PermissionError(13, "Permission denied")
+        return open_path(self, *args, **kwargs)  # type: ignore[call-overload]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", refuse)
+        with pytest.warns(UserWarning, match="cannot be read \\(Permission denied\\); it is left alone"):
+            again = embed_dataset(model, dataset, range(12), store=store)
+        assert again.n_new == 12
+        np.testing.assert_array_equal(again.embeddings, whole)
+        with pytest.warns(UserWarning, match="left alone"):
+            assert embed_dataset(model, dataset, range(12), store=store).n_new == 0
+    assert shard.read_bytes() == before
+    assert [path.name for path in sorted(shard.parent.glob("*.arrow"))] == [
+        f"{shard.stem}-1.arrow",
+        shard.name,
+    ]
+
+
+def test_an_embedding_does_not_depend_on_its_company() -> None:
+    """The bundled model, one image alone, in any batch and with any number of threads: the same bits."""
+    bundled = load_model("tiny")
+    side = bundled.preprocessor.image_size  # type: ignore[attr-defined]
+    pixels = torch.randn(40, 3, side, side, generator=torch.Generator().manual_seed(0))
+    whole = bundled.encode_image(pixels)
+    threads = torch.get_num_threads()
+    try:
+        for n_threads in (1, 2):
+            torch.set_num_threads(n_threads)
+            for part in (slice(0, 1), slice(3, 5), slice(7, 38), slice(39, 40)):
+                assert torch.equal(bundled.encode_image(pixels[part]), whole[part])
+    finally:
+        torch.set_num_threads(threads)
+    assert bundled.encode_image(pixels[:0]).shape == (0, bundled.embed_dim)

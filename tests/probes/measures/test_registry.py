@@ -25,7 +25,7 @@ from probes.datasets.formats.table import TableDataset
 from probes.embeddings import embed
 from probes.embeddings.embed import EmbeddingStore
 from probes.embeddings.precomputed import given_model
-from probes.embeddings.shard_files import StoredRows
+from probes.embeddings.stored_rows import StoredRows
 from probes.metrics.c_asc import contrastive_scores
 from probes.metrics.proportions import newcombe, wilson
 from probes.metrics.ranking import counts_at, ndkl
