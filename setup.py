@@ -99,5 +99,5 @@ setup(
         "open_clip": OPEN_CLIP,
         "dev": DEV,
     },
-    entry_points={"console_scripts": ["clip-audit = audit.cli:main"]},
+    entry_points={"console_scripts": ["clip-audit = audit.start:main"]},
 )

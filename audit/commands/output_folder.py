@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from audit.commands import terminal
 from clipmodel.errors import UserError
 
 
@@ -39,3 +42,14 @@ def _try_to_write(folder: Path, place: Path) -> None:
         raise UserError(
             f"{folder}: cannot be written ({place}: {reason})", remedy="choose another folder with --out"
         ) from error
+
+
+@contextmanager
+def kept_tables(folder: Path) -> Iterator[None]:
+    """Around making the report of an audit whose tables are written: a failure says that they are there."""
+    try:
+        yield
+    except Exception:
+        message = f"The report could not be made; audit.json and the tables are in {folder}"
+        terminal.ERR.print(message, style="bold yellow", soft_wrap=True, markup=False)
+        raise

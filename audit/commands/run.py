@@ -7,14 +7,13 @@ import platform
 import shlex
 import time
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from audit.commands import terminal
-from audit.commands.output_folder import check_output_folder
+from audit.commands.output_folder import check_output_folder, kept_tables
 from audit.commands.small_table_settings import makes_small_tables
 
 if TYPE_CHECKING:
@@ -58,6 +57,7 @@ def run(
     from audit.commands.run_summary import print_summary
     from audit.report import render_report
     from audit.result import REPORT_FILE, AuditResult
+    from clipmodel.atomic_files import replace_file
 
     with terminal.ERR.status("computing intervals"):
         result = AuditResult.from_records(records)
@@ -71,8 +71,11 @@ def run(
         "machine": {"system": platform.platform(), "cores": os.cpu_count(), "device": device},
         "out": str(folder),
     }
-    with terminal.ERR.status("writing the report"):
-        result.write(folder, report=partial(render_report, run_info=info), run_info=info)
+    # The tables first: what draws or prints can fail, and must not cost what was computed.
+    result.write(folder, run_info=info)
+    with terminal.ERR.status("writing the report"), kept_tables(folder):
+        page = render_report(result, run_info=info).encode()
+        replace_file(folder / REPORT_FILE, lambda file: file.write(page))
     console = terminal.out()
     print_summary(result, console)
     console.print(f"\nReport: {folder / REPORT_FILE}", soft_wrap=True, markup=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 import warnings
@@ -20,6 +21,16 @@ PIPE_WIDTH = 120  # columns where the output is no terminal and nobody has said
 
 ERR = Console(stderr=True, highlight=False)
 Report = Callable[[str, int, int], None]  # what is being done, how many are done, how many in all
+
+
+def accept_any_sign() -> None:
+    """Let the standard streams replace signs that their encoding has not, instead of failing.
+
+    A pipe on Windows is often cp1252, and LC_ALL=C is ASCII: an audit must not end for want of a minus sign.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def out() -> Console:

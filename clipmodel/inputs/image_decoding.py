@@ -18,6 +18,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from clipmodel.errors import UserError
 
 MAX_PIXELS = 89_478_485  # a quarter of a gigabyte in RGB; Pillow warns from here on
+MAX_RATIO = 200  # of the sides: to scale the shorter one to 224 pixels would make millions of the longer one
 Image.init()
 # Not all that Pillow opens: EPS, for one, would start another program. Some need a library it may lack.
 _KNOWN = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG2000", "AVIF", "PPM")
@@ -64,11 +65,15 @@ def open_checked(data: bytes, *, name: str = "the image") -> Image.Image:
         raise UserError(f"{name}: {reason}", remedy="restore or convert the file") from error
     except Image.DecompressionBombError as error:
         raise _too_large(name) from error
-    except (OSError, ValueError, SyntaxError, EOFError) as error:  # a damaged header, by format
+    except Exception as error:  # a damaged header: each format raises its own
         raise _damaged(name, error) from error
     if image.width * image.height > MAX_PIXELS:
         image.close()
         raise _too_large(name)
+    if max(image.size) > MAX_RATIO * min(image.size):
+        size = f"{image.width:,} x {image.height:,}"
+        image.close()
+        raise UserError(f"{name}: {size} pixels are too narrow to be resized", remedy="crop it")
     return image
 
 
@@ -86,7 +91,9 @@ def load_rgb(image: Image.Image, *, name: str = "the image") -> Image.Image:
         return to_rgb(image)
     except UserError as error:
         raise UserError(f"{name}: {error.message}", remedy=error.remedy) from error
-    except (OSError, ValueError, SyntaxError, EOFError) as error:  # what Pillow's decoders raise on damage
+    except (
+        Exception
+    ) as error:  # what decoders raise on damage: OSError, SyntaxError, RuntimeError, struct.error ...
         raise _damaged(name, error) from error
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipmodel.errors import UserError
-from clipmodel.yaml_models import closest
+from clipmodel.yaml_models import closest, shortened
 from probes.datasets import emoji
 from probes.datasets.base import DemographicDataset, UnreadableImageError
 from probes.datasets.cards import DataCard
@@ -94,5 +94,18 @@ def load_dataset(spec: str) -> DemographicDataset:
     if kind in AT_PATH:
         if not path:
             raise UserError(f"the data set {spec!r} needs a path", remedy=f"write {kind}:PATH")
-        return AT_PATH[kind].load(Path(path))
+        return _loaded(AT_PATH[kind], Path(path))
     raise UserError(f"unknown data set {spec!r}", remedy=closest(kind, [*EMBEDDED, *AT_PATH]))
+
+
+def _loaded(kind: Kind, path: Path) -> DemographicDataset:
+    """The data at a path; whatever the system says against reading them is a UserError."""
+    try:
+        path.exists()  # a name that is too long, or in a folder that may not be entered
+        return kind.load(path)
+    except OSError as error:
+        raise UserError(
+            f"{shortened(path)}: {error.strerror or error}", remedy="check the path after the colon"
+        ) from error
+    except MemoryError as error:
+        raise UserError(f"{shortened(path)}: too large for the memory", remedy="give a part of it") from error

@@ -15,9 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 
 from clipmodel.errors import UserError
+from clipmodel.yaml_models import is_file, shortened
+from probes.label_text import clean_label, text_column
 
 SEPARATORS = ",;\t|"
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
@@ -43,11 +44,12 @@ def read_table(file: Path) -> pd.DataFrame:
     UserWarning
         For each kind of repair.
     """
-    if not file.is_file():
-        raise UserError(f"no table at {str(file)!r}", remedy="check the path after the colon")
+    if not is_file(file):
+        raise UserError(f"no table at {shortened(file)!r}", remedy="check the path after the colon")
     if file.suffix.lower() not in SUFFIXES:
         raise UserError(f"{file}: not a table by its name", remedy=f"use one of {', '.join(SUFFIXES)}")
     table = _read_parquet(file) if file.suffix.lower() == ".parquet" else _read_text(file)
+    table.columns = pd.Index([clean_label(str(name)) for name in table.columns])
     table = _named_columns(file, table)
     if repeated := sorted(set(table.columns[table.columns.duplicated()])):
         raise UserError(f"{file}: the column {repeated[0]!r} is there twice", remedy="rename or drop one")
@@ -79,8 +81,7 @@ def first_of(names: Sequence[str], table: pd.DataFrame) -> str | None:
 
 def as_strings(table: pd.DataFrame) -> pd.DataFrame:
     """Every value as a string, whole numbers without a point; NaN where it is missing or empty."""
-    text = table.convert_dtypes().astype("string").astype(object)
-    return text.where(text.notna() & (text != ""))
+    return table.apply(text_column)
 
 
 def without_repeated_rows(table: pd.DataFrame, key: str, *, file: Path) -> pd.DataFrame:
@@ -97,7 +98,7 @@ def without_repeated_rows(table: pd.DataFrame, key: str, *, file: Path) -> pd.Da
 def _read_parquet(file: Path) -> pd.DataFrame:
     try:
         table = pd.read_parquet(file)
-    except (OSError, pa.ArrowInvalid) as error:
+    except Exception as error:  # its footer, schema, pages and pandas' metadata each raise their own
         raise UserError(f"{file}: not a parquet file, or damaged", remedy="write it again") from error
     return as_strings(table.reset_index(drop=True)).set_index(pd.RangeIndex(1, len(table) + 1, name=ROW))
 

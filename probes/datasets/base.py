@@ -6,6 +6,7 @@ import hashlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -16,9 +17,12 @@ from PIL import Image
 from clipmodel.errors import UserError
 from clipmodel.inputs.image_decoding import open_image
 from probes.datasets.cards import DataCard
+from probes.label_text import clean_column, clean_label
+from probes.records import ALL, BEST, MISSING, NO_TRUTH, OVERALL, REST
 
 ID, REASON = "image_id", "reason"
 VISIBLE_PREFIX = "visible_"
+RESERVED_VALUES = (ALL, MISSING, NO_TRUTH, REST, OVERALL, BEST)
 
 
 class UnreadableImageError(ValueError):
@@ -45,10 +49,15 @@ class DemographicDataset(ABC):
     derived
         Attribute -> the attribute it is made from: the two go together by construction.
 
+    Labels are brought into one form (`probes.label_text`), which is noted on the card. An attribute with the
+    name of a column that the audit itself needs is no attribute, which is noted as well.
+
     Raises
     ------
     ValueError
         A column is missing, or image ids repeat.
+    UserError
+        An attribute has a value that the audit's tables use for something else, such as "(all)".
     """
 
     def __init__(
@@ -61,18 +70,23 @@ class DemographicDataset(ABC):
         dropped: pd.DataFrame | None = None,
         derived: Mapping[str, str] | None = None,
     ) -> None:
+        attributes, taken = _usable(attributes)
         needed = [ID, *attributes, *([card.cluster] if card.cluster else [])]
         if absent := [name for name in needed if name not in frame]:
             raise ValueError(f"the data set {card.name!r} lacks the columns {', '.join(absent)}")
         if not frame[ID].is_unique:
             raise ValueError(f"the data set {card.name!r} has image ids that repeat")
-        self.frame = frame.reset_index(drop=True)
+        frame, notes = clean_frame(frame.reset_index(drop=True), attributes, name=card.name)
+        self.frame = frame
         self.attributes = list(attributes)
-        self.card = card
-        self.orders = dict(orders or {})
+        self.card = replace(card, notes=(*card.notes, *taken, *notes))
+        self.orders = {
+            name: [clean_label(value) for value in order] for name, order in (orders or {}).items()
+        }
         unread = pd.DataFrame({REASON: []}) if dropped is None else dropped
         dropped_columns = [REASON, *self.attributes]
-        self.dropped = unread.reindex(columns=dropped_columns).astype(object).reset_index(drop=True)
+        unread = unread.reindex(columns=dropped_columns).astype(object).reset_index(drop=True)
+        self.dropped = clean_frame(unread, attributes, name=card.name)[0]
         self.derived = dict(derived or {})
 
     def __len__(self) -> int:
@@ -131,6 +145,42 @@ class DemographicDataset(ABC):
         return digest.hexdigest()
 
 
+def clean_frame(
+    frame: pd.DataFrame, attributes: Sequence[str], *, name: str
+) -> tuple[pd.DataFrame, list[str]]:
+    """A frame with its attributes as clean labels, and what was changed, a sentence each.
+
+    Raises
+    ------
+    UserError
+        A value is one of `RESERVED_VALUES`; the message names it, its attribute and its first image.
+    """
+    columns, notes = {}, []
+    for attribute in attributes:
+        cleaned = clean_column(frame[attribute])
+        notes += cleaned.notes(attribute)
+        columns[attribute] = cleaned.column
+        reserved = cleaned.column.isin(RESERVED_VALUES).to_numpy()
+        if reserved.any():
+            row = int(reserved.argmax())
+            where = f", first in image {frame[ID].iloc[row]}" if ID in frame else ""
+            raise UserError(
+                f"the data {name!r}: {attribute} is {cleaned.column.iloc[row]!r}{where}; "
+                "the tables of an audit use that for something else",
+                remedy="call the value otherwise in the data",
+            )
+    return frame.assign(**columns), notes
+
+
+def _usable(attributes: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The attributes that are not called like a column of the frames, and a note on each of the others."""
+    taken = [name for name in attributes if name in (ID, REASON)]
+    notes = [
+        f"The column {name!r} is no attribute here: the tables of an audit use the name." for name in taken
+    ]
+    return [name for name in attributes if name not in taken], notes
+
+
 def read_image_file(path: Path) -> bytes:
     """The bytes of an image file; raises UnreadableImageError where there is none."""
     if not path.is_file():
@@ -152,7 +202,9 @@ def decode(data: bytes) -> Image.Image:
     try:
         return open_image(data)
     except UserError as error:
-        raise UnreadableImageError("the image cannot be decoded") from error
+        narrow = "too narrow" in error.message
+        reason = "the image is too narrow to be resized" if narrow else "the image cannot be decoded"
+        raise UnreadableImageError(reason) from error
 
 
 def _natural(value: str) -> list[tuple[int, int, str]]:

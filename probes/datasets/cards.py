@@ -11,9 +11,11 @@ import pandas as pd
 from pydantic import Field
 
 from clipmodel.errors import UserError
-from clipmodel.yaml_models import StrictModel, closest, read_yaml_model
+from clipmodel.yaml_models import StrictModel, closest, is_file, read_yaml_model
+from probes.label_text import clean_column
 
 Provenance = Literal["perceived", "self-reported", "by design", "public record", "not stated"]
+ScoreKind = Literal["probabilities", "independent probabilities", "percentages", "logits"]
 NOT_STATED = "not stated"
 REPLACED = (
     "title", "version", "licence", "consent", "label_provenance", "labelled_by", "source", "caution",
@@ -62,6 +64,7 @@ class WrittenCard(StrictModel):
     orders: dict[str, list[str]] = Field(default={})
     values: dict[str, dict[str, str | None]] = Field(default={})
     images: list[str] = Field(default=[])
+    scores: ScoreKind | None = None
 
 
 def card_file(path: Path) -> Path:
@@ -78,7 +81,7 @@ def written_card(path: Path) -> WrittenCard:
         A key or value of the card is wrong.
     """
     file = card_file(path)
-    return read_yaml_model(file, WrittenCard, what="card") if file.is_file() else WrittenCard()
+    return read_yaml_model(file, WrittenCard, what="card") if is_file(file) else WrittenCard()
 
 
 def image_folders(path: Path) -> list[Path]:
@@ -123,6 +126,10 @@ def describe(frame: pd.DataFrame, path: Path, *, attributes: list[str], card: Da
         if name not in frame:
             raise UserError(f"{file}: no column {name!r}", remedy=closest(name, attributes))
     notes = list(card.notes)
+    for name in dict.fromkeys([*chosen, *written.values]):
+        cleaned = clean_column(frame[name])
+        frame = frame.assign(**{name: cleaned.column})
+        notes += cleaned.notes(name)
     for name, words in written.values.items():
         for old, new in words.items():
             if not (n := int((frame[name] == old).sum())):
@@ -143,11 +150,11 @@ def describe(frame: pd.DataFrame, path: Path, *, attributes: list[str], card: Da
 
 def renamed(frame: pd.DataFrame, written: WrittenCard) -> pd.DataFrame:
     """The frame with the values of its attributes called as a card says; None makes them missing."""
-    columns = {
-        name: frame[name].mask(frame[name].isin(list(words)), frame[name].map(words))
-        for name, words in written.values.items()
-        if name in frame
-    }
+    columns = {}
+    for name, words in written.values.items():
+        if name in frame:
+            column = clean_column(frame[name]).column
+            columns[name] = column.mask(column.isin(list(words)), column.map(words))
     return frame.assign(**columns)
 
 

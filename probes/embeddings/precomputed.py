@@ -36,8 +36,8 @@ class GivenModel:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Over the texts and their embeddings, which stand for the weights."""
-        words = "\x1f".join(self._texts.rows)
+        """Over the texts, their embeddings and the predictions, which stand for the weights."""
+        words = "\x1f".join([*self._texts.rows, self._texts.content])
         return hashlib.sha256(words.encode() + self._texts.vectors.tobytes()).hexdigest()
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:

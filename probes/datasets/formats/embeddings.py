@@ -14,17 +14,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clipmodel.errors import UserError
+from clipmodel.yaml_models import is_file, shortened
 from probes.datasets.annotation_tables import as_strings, first_of, repairs
+from probes.datasets.attribute_notes import with_attribute_notes
 from probes.datasets.base import ID, REASON, VISIBLE_PREFIX, DemographicDataset, UnreadableImageError
 from probes.datasets.cards import DataCard, Described, describe, unknown_card
 from probes.datasets.formats.table import (
     CLUSTER_COLUMNS,
     PATH_COLUMNS,
-    noting_capitals,
+    one_column_of_ids,
     with_bands,
     with_visibility,
 )
@@ -34,6 +35,7 @@ VECTOR, TEXT = "embedding", "text"  # the columns of a parquet file
 SCALE, BIAS, MODEL = "logit_scale", "logit_bias", "model"
 DEFAULT_SCALE = 100.0  # the multiplier at which OpenAI's CLIPs were clipped in training
 NO_VECTOR = "the embedding is zero or not finite"
+MOST_UNPACKED, MOST_PACKED = 1 << 30, 100  # bytes, and times the size of the file
 UNIT = 1e-2  # how far a norm may be from 1 before the file is said to be unnormalised
 
 
@@ -55,6 +57,9 @@ class Texts:
         The row that stands for every text that is not there; None: such a text is an error.
     ambiguous
         Texts that the file has several embeddings of; they are left out.
+    content
+        A digest of what the model said of the images, where that is what the file holds: two files of
+        predictions with the same classes are two models.
     """
 
     rows: Mapping[str, int]
@@ -64,6 +69,7 @@ class Texts:
     bias: float | None = None
     unknown: int | None = None
     ambiguous: tuple[str, ...] = ()
+    content: str = ""
 
 
 class EmbeddedDataset(DemographicDataset):
@@ -116,8 +122,8 @@ def load_embeddings(file: Path) -> EmbeddedDataset:
     UserError
         The file is missing, damaged, or its arrays do not fit each other.
     """
-    if not file.is_file():
-        raise UserError(f"no file at {str(file)!r}", remedy="check the path after the colon")
+    if not is_file(file):
+        raise UserError(f"no file at {shortened(file)!r}", remedy="check the path after the colon")
     if file.suffix.lower() not in (".npz", ".parquet"):
         raise UserError(f"{file}: not embeddings by its name", remedy="use .npz or .parquet")
     vectors, table, texts = _read_npz(file) if file.suffix.lower() == ".npz" else _read_parquet(file)
@@ -155,6 +161,7 @@ def described(file: Path, table: pd.DataFrame, *, card: DataCard) -> Described:
         There is no attribute, or an image is there twice.
     """
     path, cluster = first_of(PATH_COLUMNS, table), first_of(CLUSTER_COLUMNS, table)
+    table = one_column_of_ids(file, table, path)
     frame = with_visibility(file, table.rename(columns={path: ID}) if path else table)
     if path is None:
         frame.insert(0, ID, [f"row {number}" for number in range(1, len(table) + 1)])
@@ -168,14 +175,15 @@ def described(file: Path, table: pd.DataFrame, *, card: DataCard) -> Described:
     frame = with_bands(file, frame, attributes)
     card = replace(card, cluster=cluster, notes=(*card.notes, *repairs(frame)))
     known = describe(frame, file, attributes=attributes, card=card)
-    return replace(known, card=noting_capitals(known))
+    return replace(known, card=with_attribute_notes(known))
 
 
 def _read_npz(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:
+    _refuse_bomb(file)
     try:
         with np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # damage in an archive raises SyntaxError, RuntimeError and many more
         remedy = "write it again, without Python objects in it"
         raise UserError(f"{file}: not an .npz file, damaged, or holding objects", remedy=remedy) from error
     image = next((name for name in IMAGE_ARRAYS if name in arrays), None)
@@ -192,6 +200,20 @@ def _read_npz(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:
             remedy=f"an attribute has one value for each of the {len(vectors)} images",
         )
     return vectors, as_strings(pd.DataFrame(arrays)), _texts(file, texts, head)
+
+
+def _refuse_bomb(file: Path) -> None:
+    """Refuse an archive that says it unpacks to far more than its size; what is no archive is told later."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            declared = sum(member.file_size for member in archive.infolist())
+    except Exception:  # noqa: BLE001 - reading its arrays says what is wrong
+        return
+    if declared > MOST_UNPACKED and declared > MOST_PACKED * file.stat().st_size:
+        raise UserError(
+            f"{file}: unpacks to {declared:,} bytes from {file.stat().st_size:,}",
+            remedy="write it with numpy.savez, not compressed",
+        )
 
 
 def _named_texts(
@@ -215,7 +237,7 @@ def _read_parquet(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:
     try:
         table = pd.read_parquet(file)
         metadata = pq.read_schema(file).metadata or {}
-    except (OSError, pa.ArrowInvalid) as error:
+    except Exception as error:
         raise UserError(f"{file}: not a parquet file, or damaged", remedy="write it again") from error
     for name in (VECTOR, TEXT):
         if name not in table:

@@ -17,6 +17,7 @@ from probes.datasets.annotation_tables import (
     repairs,
     without_repeated_rows,
 )
+from probes.datasets.attribute_notes import with_attribute_notes
 from probes.datasets.base import (
     ID,
     VISIBLE_PREFIX,
@@ -24,11 +25,13 @@ from probes.datasets.base import (
     UnreadableImageError,
     read_image_file,
 )
-from probes.datasets.cards import DataCard, Described, card_file, describe, image_folders, unknown_card
+from probes.datasets.cards import card_file, describe, image_folders, unknown_card
 from probes.datasets.fairface_age_bands import BAND, undated
 from probes.datasets.image_paths import first_outside
 
-PATH_COLUMNS = ("path", "file", "filename", "file_name", "image", "image_path", "filepath", "file_path")
+PATH_COLUMNS = (
+    "path", "file", "filename", "file_name", "image", "image_path", "filepath", "file_path", ID,
+)  # fmt: skip
 CLUSTER_COLUMNS = ("cluster", "subject_id", "person_id")
 TRUE, FALSE = ("true", "1", "yes"), ("false", "0", "no", "")
 
@@ -57,6 +60,7 @@ class TableDataset(DemographicDataset):
             raise UserError(
                 f"{file}: no column of image paths among: {found}", remedy=f"name it {PATH_COLUMNS[0]!r}"
             )
+        table = one_column_of_ids(file, table, path_column)
         table = _with_slashes(file, without_repeated_rows(table, path_column, file=file), path_column)
         cluster = first_of(CLUSTER_COLUMNS, table)
         special = {path_column, cluster}
@@ -74,7 +78,7 @@ class TableDataset(DemographicDataset):
         frame = with_visibility(file, table).rename(columns={path_column: ID})
         known = describe(frame, file, attributes=attributes, card=replace(card, cluster=cluster))
         super().__init__(
-            known.frame, attributes=known.attributes, card=noting_capitals(known), orders=known.orders
+            known.frame, attributes=known.attributes, card=with_attribute_notes(known), orders=known.orders
         )
 
     def read_bytes(self, row: int) -> bytes:
@@ -83,16 +87,13 @@ class TableDataset(DemographicDataset):
         return read_image_file(self._paths[row])
 
 
-def noting_capitals(known: Described) -> DataCard:
-    """The card with a note on each attribute whose values differ in capitals alone: "Male" and "male"."""
-    notes = []
-    for name in known.attributes:
-        words: dict[str, list[str]] = {}
-        for value in sorted(known.frame[name].dropna().unique()):
-            words.setdefault(value.casefold(), []).append(value)
-        if pairs := [" and ".join(same) for same in words.values() if len(same) > 1]:
-            notes.append(f"Groups of {name} that differ in capitals only are kept apart: {pairs[0]}.")
-    return replace(known.card, notes=(*known.card.notes, *notes))
+def one_column_of_ids(file: Path, table: pd.DataFrame, path: str | None) -> pd.DataFrame:
+    """The table without a column image_id beside the column that images are called by."""
+    if path in (None, ID) or ID not in table:
+        return table
+    table = table.drop(columns=ID)
+    add_repair(table, f"Images are called as in the column {path!r}; {ID!r} was not read.", file=file)
+    return table
 
 
 def with_visibility(file: Path, table: pd.DataFrame) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import struct
 import warnings
 import zlib
 from pathlib import Path
@@ -155,3 +156,25 @@ def test_rgb_is_not_copied() -> None:
     image = noise()
     assert to_rgb(image) is image
     assert image_decoding.MAX_PIXELS == Image.MAX_IMAGE_PIXELS  # where Pillow begins to warn
+
+
+@pytest.mark.parametrize("size", [(30_000, 1), (1, 30_000), (201, 1)])
+def test_an_image_that_is_too_narrow_to_be_resized_is_refused(size: tuple[int, int]) -> None:
+    """Its shorter side at 224 pixels, the longer one of 30,000 x 1 would have 6.7 million."""
+    buffer = io.BytesIO()
+    Image.new("L", size).save(buffer, format="PNG")
+    with pytest.raises(UserError, match="too narrow"):
+        open_image(buffer.getvalue())
+
+
+@pytest.mark.parametrize("error", [NotImplementedError, RuntimeError, struct.error, KeyError, AttributeError])
+def test_whatever_a_decoder_raises_is_damage(monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(buffer, format="PNG")
+
+    def fail(self: Image.Image) -> None:
+        raise error("odd")
+
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", fail)
+    with pytest.raises(UserError, match="damaged or truncated"):
+        open_image(buffer.getvalue())

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import pytest
 
+from clipmodel.errors import UserError
 from probes.datasets.base import DemographicDataset
 from probes.datasets.cards import DataCard
 
@@ -53,3 +54,29 @@ def test_equal_bytes_have_equal_hashes(frame: dict) -> None:
 def test_the_hash_of_the_data_sees_every_label(frame: dict) -> None:
     other = frame | {"age": ["10-19", "3-9", "3-9"]}
     assert small(frame).sha256 == small(dict(frame)).sha256 != small(other).sha256
+
+
+@pytest.mark.parametrize("value", ["(all)", "(missing)", " (rest)\u200b", "(none)", "(overall)", "(best)"])
+def test_values_that_tables_use_otherwise_are_refused_by_name(frame: dict, value: str) -> None:
+    with pytest.raises(UserError, match=r"age is '\(\w+\)', first in image b"):
+        small(frame | {"age": ["3-9", value, None]})
+
+
+def test_labels_are_brought_into_one_form_and_the_card_says_so(frame: dict) -> None:
+    data = small(frame | {"age": ["3-9 ", "\u00a03-9", "x\x00"]})
+    assert data.levels("age") == ["3-9", "x\ufffd"]
+    assert data.card.notes == (
+        "Blanks, invisible characters or another Unicode form in 2 labels of age were evened out.",
+        "Control characters in 1 label of age were replaced.",
+    )
+
+
+def test_labels_of_any_type_are_text(frame: dict) -> None:
+    """A user's frame in Python may hold numbers: they are the labels that a file of the same rows has."""
+    assert small(frame | {"age": [1, 2.0, None]}).levels("age") == ["1", "2"]
+
+
+def test_an_attribute_called_like_a_column_of_the_frames_is_none(frame: dict) -> None:
+    data = small(frame | {"reason": ["a", "b", "c"]}, ["age", "reason", "image_id"])
+    assert data.attributes == ["age"]
+    assert [note.split(" ")[2] for note in data.card.notes] == ["'reason'", "'image_id'"]

@@ -10,6 +10,7 @@ import pytest
 from clipmodel.errors import UserError
 from probes.datasets import load_dataset
 from probes.datasets.formats.predictions import load_predictions
+from probes.embeddings.precomputed import GivenModel
 from probes.scoring.engine import Head
 
 
@@ -72,3 +73,43 @@ def test_logits_are_read_as_logits(tmp_path: Path) -> None:
 def test_a_wrong_table_is_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         load_predictions(write(tmp_path, text))
+
+
+def test_files_of_other_predictions_are_other_models(tmp_path: Path) -> None:
+    """Both have the classes man and woman: only what they say of the images tells them apart."""
+    files = {}
+    for name, rows in {"a": "w,man\nm,woman\n", "b": "w,woman\nm,man\n", "again": "w,man\nm,woman\n"}.items():
+        (tmp_path / f"{name}.csv").write_text(f"gender,prediction\n{rows}")
+        files[name] = GivenModel(load_predictions(tmp_path / f"{name}.csv").texts).fingerprint
+    assert files["a"] == files["again"] != files["b"]
+    scores = "gender,score_a,score_b\nw,0.{},0.{}\n"
+    first = GivenModel(load_predictions(write(tmp_path, scores.format(2, 8))).texts).fingerprint
+    assert first != GivenModel(load_predictions(write(tmp_path, scores.format(3, 7))).texts).fingerprint
+
+
+def test_floats_of_one_column_and_whole_numbers_of_another_are_the_same_labels(tmp_path: Path) -> None:
+    data = load_predictions(write(tmp_path, "y_true,y_pred\n1,1.0\n0,0.0\n1,\n"))
+    assert data.levels("y_true") == ["0", "1"]
+    assert list(data.texts.rows) == ["0", "1"]
+
+
+@pytest.mark.parametrize("header", ["prediction", "predicted", "y_pred"])
+def test_predictions_go_by_several_names(tmp_path: Path, header: str) -> None:
+    assert load_predictions(write(tmp_path, f"image_id,gender,{header}\nx,m,man\n")).attributes == ["gender"]
+
+
+def test_image_ids_beside_paths_are_not_read(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="'image_id' was not read"):
+        data = load_predictions(write(tmp_path, "image_id,path,gender,prediction\n7,x.jpg,m,man\n"))
+    assert data.frame["image_id"].tolist() == ["x.jpg"]
+
+
+def test_the_card_says_what_scores_are(tmp_path: Path) -> None:
+    (tmp_path / "p.card.yaml").write_text("scores: logits\n")
+    data = load_predictions(write(tmp_path, "gender,score_a,score_b\nm,0.25,0.3\nw,0.2,0.28\n"))
+    np.testing.assert_allclose(data.embeddings, [[0.25, 0.3], [0.2, 0.28]], rtol=1e-6)
+
+
+def test_a_class_has_one_column_of_scores(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="the scores of the class 'a' are there twice"):
+        load_predictions(write(tmp_path, "gender,score_a,score_ a\nm,0.2,0.3\n"))

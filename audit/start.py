@@ -1,0 +1,22 @@
+"""Where the console script begins: an interruption while the program loads ends it like one at any other time."""
+
+from __future__ import annotations
+
+import sys
+
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Load the command line and run it; Ctrl-C at any moment ends with one line and exit code 130."""
+    try:
+        from audit.cli import main as run
+
+        run()
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        raise SystemExit(INTERRUPTED) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""The text of a label in one form, so that what looks the same is one group, whatever file it came from.
+
+White space of every kind at the ends is dropped and inside becomes one space; characters without width and
+marks of writing direction are dropped at the ends; the Unicode form is NFC. A control character or half of a
+surrogate pair is replaced by U+FFFD. Numbers are written in one way: 1, 1.0 and 1.50 are "1", "1" and "1.5".
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+REPLACEMENT = "\ufffd"
+INVISIBLE = "\u00ad\u200b\u2060\ufeff"  # soft hyphen, zero-width space, word joiner, byte order mark
+# They join or part letters inside a word, or turn the direction; at its ends they change nothing that is
+# seen.
+AT_THE_ENDS = INVISIBLE + "\u061c\u200c\u200d\u200e\u200f"
+_DROPPED = dict.fromkeys(map(ord, INVISIBLE))
+_REPLACED = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")
+_PLAIN = re.compile(r"[!-~](?:[ -~]*[!-~])?")  # nothing to do, but for a space after a space
+
+
+def clean_label(text: str) -> str:
+    """A label in its one form; "" if nothing visible is left of it.
+
+    Examples
+    --------
+    >>> clean_label(" East\\u00a0 Asian\\u200b")
+    'East Asian'
+    >>> clean_label("A\\x07") == "A" + REPLACEMENT
+    True
+    """
+    if _PLAIN.fullmatch(text) and "  " not in text:
+        return text
+    words = " ".join(text.translate(_DROPPED).split()).strip(AT_THE_ENDS + " ")
+    return unicodedata.normalize("NFC", _REPLACED.sub(REPLACEMENT, words))
+
+
+def plain_text(value: object) -> str | None:
+    """Any value as text: equal numbers of any type give one text; None, NaN and "" give None."""
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, bool | np.bool_ | list | tuple | dict | np.ndarray):
+        return str(value)
+    if pd.isna(value):
+        return None
+    return number_text(str(value))
+
+
+def number_text(text: str) -> str:
+    """A decimal number without a decimal point or zeros that say nothing; other text as it is."""
+    if "." not in text or not _NUMBER.fullmatch(text):
+        return text
+    short = text.rstrip("0").rstrip(".")
+    return "0" if short == "-0" else short
+
+
+@dataclass(frozen=True, kw_only=True)
+class CleanColumn:
+    """A column of labels in their one form.
+
+    Attributes
+    ----------
+    column
+        Strings, NaN where there is no label.
+    n_spaced, n_replaced, n_numbers
+        How many labels lost white space, invisible characters or another Unicode form; how many had a control
+        character replaced; how many numbers are written in another way.
+    """
+
+    column: pd.Series
+    n_spaced: int = 0
+    n_replaced: int = 0
+    n_numbers: int = 0
+
+    def notes(self, name: str) -> list[str]:
+        """What was changed, a sentence each."""
+        found = []
+        if self.n_spaced:
+            found.append(
+                f"Blanks, invisible characters or another Unicode form in {_labels(self.n_spaced)} of {name} "
+                "were evened out."
+            )
+        if self.n_replaced:
+            found.append(f"Control characters in {_labels(self.n_replaced)} of {name} were replaced.")
+        if self.n_numbers:
+            found.append(
+                f"Numbers in {_labels(self.n_numbers)} of {name} are written without needless decimals."
+            )
+        return found
+
+
+def clean_column(column: pd.Series) -> CleanColumn:
+    """A column of labels of any type in their one form."""
+    codes, values = pd.factorize(column)
+    raw: list[Any] = list(values)
+    texts = [None if (text := plain_text(value)) is None else clean_label(text) or None for value in raw]
+    known = [text for text in texts if text is not None]
+    numbers: Mapping[str, str] = {}
+    if any("." in text for text in known) and all(_NUMBER.fullmatch(text) for text in known):
+        numbers = {text: number_text(text) for text in known}
+    final = [None if text is None else numbers.get(text, text) for text in texts]
+    sizes = np.bincount(codes[codes >= 0], minlength=len(raw))
+    if not any(type(old) is not str or old != new for old, new in zip(raw, final, strict=True)):
+        return CleanColumn(column=column)
+    spaced = replaced = renumbered = 0
+    for old, text, new, n in zip(raw, texts, final, sizes.tolist(), strict=True):
+        if isinstance(old, str) and text != old:
+            changed = text is not None and text.count(REPLACEMENT) > old.count(REPLACEMENT)
+            replaced += n * changed
+            spaced += n * (not changed)
+        elif isinstance(old, str) and new != text:
+            renumbered += n
+    table = np.array([*final, np.nan], dtype=object)
+    table[[new is None for new in final] + [False]] = np.nan
+    cleaned = pd.Series(table[codes], index=column.index, name=column.name, dtype=object)
+    return CleanColumn(column=cleaned, n_spaced=spaced, n_replaced=replaced, n_numbers=renumbered)
+
+
+def text_column(column: pd.Series) -> pd.Series:
+    """A column of any type as text, as `plain_text` does; NaN where there is none."""
+    try:
+        codes, values = pd.factorize(column)
+    except TypeError:  # lists and other values without a hash
+        texts = [plain_text(value) for value in column]
+        return pd.Series(texts, index=column.index, name=column.name, dtype=object).fillna(np.nan)
+    table = np.array([*(plain_text(value) for value in values), None], dtype=object)
+    table[pd.isna(table)] = np.nan
+    return pd.Series(table[codes], index=column.index, name=column.name, dtype=object)
+
+
+def _labels(n: int) -> str:
+    return "1 label" if n == 1 else f"{n:,} labels"

@@ -1,0 +1,95 @@
+"""Labels that look the same are one group; what is changed is counted."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from probes.label_text import REPLACEMENT, clean_column, clean_label, plain_text, text_column
+
+
+@pytest.mark.parametrize(
+    ("written", "label"),
+    [
+        ("A ", "A"),
+        ("\tA\u00a0\n", "A"),
+        ("\u200bA\ufeff", "A"),
+        ("East\u00a0 Asian", "East Asian"),
+        ("cafe\u0301", "café"),  # NFD to NFC
+        ("a\u200bb", "ab"),
+        ("\u200e(A)\u200f", "(A)"),
+        ("می\u200cخواهم", "می\u200cخواهم"),  # the joiner inside a Persian word is spelling
+        ("A\x07b", f"A{REPLACEMENT}b"),
+        ("x\ud83d", f"x{REPLACEMENT}"),
+        ("a\u202eb", f"a{REPLACEMENT}b"),
+        ("A  B", "A B"),
+        (" \u200b ", ""),
+        ("-1", "-1"),
+    ],
+)
+def test_a_label_has_one_form(written: str, label: str) -> None:
+    assert clean_label(written) == label
+
+
+@given(st.text(st.characters(), max_size=20))
+def test_the_form_is_final_and_can_be_written(text: str) -> None:
+    label = clean_label(text)
+    assert clean_label(label) == label == unicodedata.normalize("NFC", label)
+    assert label == label.strip()
+    label.encode()
+
+
+def test_equal_numbers_of_any_type_are_one_label() -> None:
+    column = pd.Series(
+        [1, 1.0, np.int8(1), np.float32(1), "1", 1.5, None, float("nan"), True, ""], dtype=object
+    )
+    assert [plain_text(value) for value in column] == [
+        "1", "1", "1", "1", "1", "1.5", None, None, "True", None,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        (
+            ["1.0", "0.0", None],
+            ["1", "0", None],
+        ),  # floats of a column with a gap, beside whole numbers elsewhere
+        (["1", "1.0", "-0.0"], ["1", "1", "0"]),
+        (["1.50", "2.0"], ["1.5", "2"]),
+        (["1.0", "v2"], ["1.0", "v2"]),  # versions are words
+        (["01.0", "2.0"], ["01.0", "2.0"]),
+    ],
+)
+def test_numbers_are_written_in_one_way_if_all_are_numbers(
+    values: list[str | None], labels: list[str | None]
+) -> None:
+    cleaned = clean_column(pd.Series(values, dtype=object, name="x"))
+    assert [None if pd.isna(value) else value for value in cleaned.column] == labels
+
+
+def test_what_is_changed_is_counted() -> None:
+    """Two labels with blanks, one with a control character; one becomes missing."""
+    column = pd.Series(["A ", "A", "A ", "B\x01", " ", None], name="race", dtype=object)
+    cleaned = clean_column(column)
+    assert cleaned.column.tolist()[:4] == ["A", "A", "A", f"B{REPLACEMENT}"]
+    assert cleaned.column.isna().tolist() == [False] * 4 + [True] * 2
+    assert (cleaned.n_spaced, cleaned.n_replaced, cleaned.n_numbers) == (3, 1, 0)
+    assert [note.split(" of ")[0] for note in cleaned.notes("race")] == [
+        "Blanks, invisible characters or another Unicode form in 3 labels",
+        "Control characters in 1 label",
+    ]
+
+
+def test_a_clean_column_is_not_copied() -> None:
+    column = pd.Series(["A", "B", None], dtype=object)
+    assert clean_column(column).column is column
+
+
+def test_values_without_a_hash_are_text() -> None:
+    assert text_column(pd.Series([[1, 2], None])).tolist()[0] == "[1, 2]"
