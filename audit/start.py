@@ -1,4 +1,4 @@
-"""Where the console script begins: an interruption while the program loads ends it like one at any other time."""
+"""Where the console script begins: an interruption while the program loads is one like any other."""
 
 from __future__ import annotations
 

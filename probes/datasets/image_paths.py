@@ -54,7 +54,7 @@ def first_outside(root: Path, names: Sequence[str], *, folders: Sequence[Path] =
         folder = name[: len(name) - len(last)]
         if folder not in inside:
             inside[folder] = _is_below(root / folder, allowed)
-            links[folder] = _links(root / folder)
+            links[folder] = _links((root / folder).resolve())
         stays = inside[folder]
         if last == ".." or last in links[folder]:
             stays = _is_below(root / name, allowed)

@@ -228,7 +228,7 @@ def test_ctrl_c_in_a_terminal_leaves_nothing_half_written(workplace: Path, small
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
-    while not list((workplace / "cache").rglob("*.npz")):
+    while not list((workplace / "cache").rglob("*.arrow")):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.02)
