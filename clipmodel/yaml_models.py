@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -25,8 +25,12 @@ def closest(word: str, known: Sequence[str]) -> str:
 
 
 class StrictModel(BaseModel):
-    """Immutable; an unknown key is refused with the key that was probably meant."""
+    """Immutable; an unknown key is refused with the key that was probably meant, or the place it belongs to.
 
+    `elsewhere` says of keys that are often written here where they belong.
+    """
+
+    elsewhere: ClassVar[dict[str, str]] = {}
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @model_validator(mode="before")
@@ -38,7 +42,9 @@ class StrictModel(BaseModel):
             return values
         details = [
             InitErrorDetails(
-                type=PydanticCustomError(UNKNOWN_KEY, "unknown key", {"remedy": closest(key, known)}),
+                type=PydanticCustomError(
+                    UNKNOWN_KEY, "unknown key", {"remedy": cls.elsewhere.get(key) or closest(key, known)}
+                ),
                 loc=(key,),
                 input=None,
             )

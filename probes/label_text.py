@@ -43,7 +43,7 @@ def clean_label(text: str) -> str:
     return unicodedata.normalize("NFC", _REPLACED.sub(REPLACEMENT, words))
 
 
-def plain_text(value: object) -> str | None:
+def plain_text(value: Any) -> str | None:
     """Any value as text: equal numbers of any type give one text; None, NaN and "" give None."""
     if isinstance(value, str):
         return value or None

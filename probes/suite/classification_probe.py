@@ -9,8 +9,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from clipmodel.yaml_models import StrictModel
 from probes.suite.automatic_designs import WrittenAuto
 from probes.suite.label_sets import DesignEdit, is_harm
-from probes.suite.probe_base import ProbeBase, Uncovered, unique
+from probes.suite.probe_base import ProbeBase, Uncovered
 from probes.suite.validation_errors import misplaced
+from probes.suite.values import unique
 
 MISCLASSIFIED = "misclassified"
 Rule = Literal["argmax", "top_k", "probability", "cosine", "calibrated"]

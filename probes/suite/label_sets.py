@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -17,8 +19,9 @@ from pydantic import (
 )
 
 from clipmodel.yaml_models import StrictModel, closest
-from probes.suite.probe_base import Value, unique
+from probes.label_text import clean_label
 from probes.suite.validation_errors import check_known, misplaced
+from probes.suite.values import Name, Value, unique
 
 PLAIN_SETS = ("identity", "distractor")
 HARM_PREFIX = "harm: "
@@ -52,7 +55,7 @@ StandsFor = Annotated[
 class LabelClass(StrictModel):
     """One class: its name, the words the model is shown, and the attribute values it stands for."""
 
-    name: str = Field(min_length=1, description="Unique in the label set; the name in every table.")
+    name: Name = Field(description="Unique in the label set; the name in every table.")
     text: str = Field(default="", description="What a template's {label} becomes; the name if left out.")
     is_: dict[str, StandsFor] = Field(
         default={},
@@ -67,7 +70,7 @@ class LabelClass(StrictModel):
     @field_validator("name", "text")
     @classmethod
     def _tidy(cls, value: str) -> str:
-        return " ".join(value.split())
+        return clean_label(value)
 
     def stands_for(self, attribute: str) -> tuple[str, ...]:
         """The values of an attribute that this class is right for; none where it never is."""
@@ -86,7 +89,7 @@ class LabelClass(StrictModel):
 
 
 def _expand(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
+    return {"name": value} if isinstance(value, str | int | float) and not isinstance(value, bool) else value
 
 
 # In YAML, a class that needs no more than its name is a plain string.
@@ -164,13 +167,21 @@ class LabelSet(StrictModel):
         return self
 
     def _check_words(self) -> None:
-        """No two classes are shown as the same words: which of them were given would be chance."""
-        shown: dict[str, str] = {}
+        """No two classes are shown as the same words: which of them is predicted would be chance.
+
+        The tokenizer of CLIP lowers capitals and evens out blanks and HTML entities, so "Man" and "man" are
+        one.
+        """
+        shown: dict[str, LabelClass] = {}
         for set_name, classes in self.sets.items():
             for position, item in enumerate(classes):
-                other = shown.setdefault(item.words, item.name)
-                if other != item.name:
-                    message = f"the classes {other!r} and {item.name!r} are both shown as {item.words!r}"
+                other = shown.setdefault(as_tokenized(item.words), item)
+                if other is not item:
+                    alike = (
+                        "" if other.words == item.words else f", which is {other.words!r} to the tokenizer"
+                    )
+                    names = f"{other.name!r} and {item.name!r}"
+                    message = f"the classes {names} are both shown as {item.words!r}{alike}"
                     remedy = "give one of them another 'text', or drop it"
                     raise misplaced(["sets", set_name, position], message, remedy=remedy)
 
@@ -251,6 +262,12 @@ def _reworded(item: LabelClass, words: Mapping[str, str]) -> LabelClass:
         return item
     kept = item.article if item.article == "none" else "auto"
     return item.model_copy(update={"text": " ".join(words[item.name].split()), "article": kept})
+
+
+def as_tokenized(text: str) -> str:
+    """A text as CLIP's tokenizer cleans it: texts that are equal here are one prompt."""
+    plain = html.unescape(html.unescape(unicodedata.normalize("NFC", text)))
+    return " ".join(plain.split()).lower()
 
 
 def _check_set_name(name: str) -> None:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import string
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from probes.metrics.c_asc import Correction
 from probes.metrics.ranking import Reference, TieRule, ZeroRule
 from probes.suite.label_sets import DesignEdit, LabelSet, WrittenClass, is_harm
-from probes.suite.probe_base import ProbeBase, Uncovered, Value, unique
+from probes.suite.probe_base import ProbeBase, Uncovered
+from probes.suite.suite_view import SuiteView
 from probes.suite.validation_errors import check_known, misplaced
+from probes.suite.values import Value, unique
 from probes.suite.word_lists import WordList, load_words, shipped_words
 
-if TYPE_CHECKING:
-    from probes.suite.suite import Suite
-
 Names = Annotated[list[str], Field(min_length=1), AfterValidator(unique)]
-Places = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1), AfterValidator(unique)]
+Places = Annotated[list[Annotated[int, Field(ge=1, le=10**9)]], Field(min_length=1), AfterValidator(unique)]
 Pair = Annotated[list[Value], Field(min_length=2, max_length=2), AfterValidator(unique)]
-Cuts = Annotated[list[float], Field(min_length=1)]
+Cuts = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=1)]
 
 
 class Templated(ProbeBase):
@@ -28,7 +27,7 @@ class Templated(ProbeBase):
 
     templates: Names = Field(default=["plain"], description="Names of templates of the suite.")
 
-    def check(self, suite: Suite, place: list[int | str]) -> None:
+    def check(self, suite: SuiteView, place: list[int | str]) -> None:
         for i, name in enumerate(self.templates):
             known = list(suite.named_templates)
             check_known(name, known, what="template", location=[*place, "templates", i])
@@ -45,7 +44,7 @@ class Worded(Templated):
     def word_list(self) -> WordList:
         return load_words(self.words) if isinstance(self.words, str) else WordList(words=self.words)
 
-    def offered(self, suite: Suite) -> dict[str, Any]:
+    def offered(self, suite: SuiteView) -> dict[str, Any]:
         words = self.word_list
         sets = {group: [word.name for word in members] for group, members in words.words.items()}
         return {
@@ -71,11 +70,11 @@ class Classified(Templated):
     label_set: str
     design: DesignEdit = Field(default=DesignEdit(), description="An edit of the label set.")
 
-    def classes(self, suite: Suite) -> LabelSet:
+    def classes(self, suite: SuiteView) -> LabelSet:
         """The label set as edited."""
         return suite.label_set(self.label_set).edited(self.design)
 
-    def check(self, suite: Suite, place: list[int | str]) -> None:
+    def check(self, suite: SuiteView, place: list[int | str]) -> None:
         super().check(suite, place)
         known = suite.label_set_names
         check_known(self.label_set, known, what="label set", location=[*place, "label_set"])
@@ -85,7 +84,7 @@ class Classified(Templated):
             message = f"the design does not fit the label set {self.label_set!r}: {error.errors()[0]['msg']}"
             raise misplaced([*place, "design"], message, remedy="correct the design") from error
 
-    def offered(self, suite: Suite) -> dict[str, Any]:
+    def offered(self, suite: SuiteView) -> dict[str, Any]:
         labels = self.classes(suite)
         return {
             "label_set": labels.name,
@@ -95,7 +94,7 @@ class Classified(Templated):
             "sets": labels.members(),
         }
 
-    def _check_sets(self, suite: Suite, outcomes: dict[str, list[str]], place: list[int | str]) -> None:
+    def _check_sets(self, suite: SuiteView, outcomes: dict[str, list[str]], place: list[int | str]) -> None:
         sets = list(self.classes(suite).sets)
         for name, members in outcomes.items():
             for i, member in enumerate(members):
@@ -111,7 +110,7 @@ class WithTruth(Classified):
         description="Images whose truth no class stands for: exclude and count them, or refuse to run.",
     )
 
-    def check(self, suite: Suite, place: list[int | str]) -> None:
+    def check(self, suite: SuiteView, place: list[int | str]) -> None:
         super().check(suite, place)
         if not self.classes(suite).covered(self.truth):
             message = f"no class of the label set {self.label_set!r} says which {self.truth} it stands for"
@@ -196,7 +195,7 @@ class CounterfactualProbe(Classified):
         default={}, description="Sets of classes to follow, by name: in which direction predictions turn."
     )
 
-    def check(self, suite: Suite, place: list[int | str]) -> None:
+    def check(self, suite: SuiteView, place: list[int | str]) -> None:
         super().check(suite, place)
         self._check_sets(suite, self.outcomes, place)
 
@@ -270,10 +269,14 @@ class ConditionalProbe(Classified):
     outcomes: Annotated[dict[str, list[str]], Field(min_length=1)] = Field(
         description="Sets of classes to count, by name."
     )
-    k: int = Field(default=1, ge=1, description="A class counts where it is among the K most similar ...")
-    at_least: float = Field(default=0.0, ge=0, le=1, description="... and reaches this probability.")
+    k: int = Field(
+        default=1, ge=1, le=10**9, description="A class counts where it is among the K most similar ..."
+    )
+    at_least: float = Field(
+        default=0.0, ge=0, le=1, allow_inf_nan=False, description="... and reaches this probability."
+    )
 
-    def check(self, suite: Suite, place: list[int | str]) -> None:
+    def check(self, suite: SuiteView, place: list[int | str]) -> None:
         super().check(suite, place)
         self._check_sets(suite, self.outcomes, place)
 

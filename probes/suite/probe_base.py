@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from clipmodel.yaml_models import StrictModel
+from probes.suite.suite_view import SuiteView
 from probes.suite.validation_errors import check_known
+from probes.suite.values import Name, Value, unique
 
-if TYPE_CHECKING:
-    from probes.suite.suite import Suite
-
-
-def _as_text(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError(f"YAML reads this as {value}; put the word in quotes")
-    return str(value) if isinstance(value, int | float) else value
-
-
-Value = Annotated[str, BeforeValidator(_as_text, json_schema_input_type=str | int | float)]
-
-
-def unique(values: list[Any]) -> list[Any]:
-    """The values, if none is there twice."""
-    if repeated := [value for i, value in enumerate(values) if value in values[:i]]:
-        raise ValueError(f"{repeated[0]!r} is there twice")
-    return values
+MOST_IMAGES = 10**9  # no data set has more
 
 
 Uncovered = Literal["refuse", "exclude"]
@@ -54,23 +39,33 @@ Filter = Annotated[
 ]
 
 
+Grouping = Annotated[list[str], Field(min_length=1), AfterValidator(unique)]
+
+
 class ProbeBase(StrictModel):
     """One question of any kind: which images it asks about, and by which groups it compares them."""
 
-    name: str = Field(min_length=1)
+    elsewhere: ClassVar[dict[str, str]] = dict.fromkeys(
+        ("thresholds", "top_k", "cosines", "shares", "curve", "seed", "data", "label_sets", "gates"),
+        "it belongs to the suite: write it at the left margin, beside 'probes:'",
+    )
+
+    name: Name
     title: str = ""
     question: str = Field(default="", description="One sentence, shown in the report.")
     kind: str
     where: dict[str, Filter] = Field(
         default={}, description="Which images: a value, values, or {not: [...]}."
     )
-    groups: Annotated[list[Annotated[list[str], Field(min_length=1)]], AfterValidator(unique)] = Field(
+    groups: Annotated[list[Grouping], AfterValidator(unique)] = Field(
         default=[], description="What to compare by: attributes, or crossings of attributes."
     )
     references: dict[str, Value] = Field(
         default={}, description="By attribute: the group to compare with, (rest), (overall) or (best)."
     )
-    min_group: int = Field(default=3, ge=1, description="Groups with fewer images get no rate.")
+    min_group: int = Field(
+        default=3, ge=1, le=MOST_IMAGES, description="Groups with fewer images get no rate."
+    )
 
     @property
     def attributes(self) -> list[str]:
@@ -85,11 +80,11 @@ class ProbeBase(StrictModel):
             )
         return self
 
-    def offered(self, suite: Suite) -> dict[str, Any]:
+    def offered(self, suite: SuiteView) -> dict[str, Any]:
         """What the report says of the words shown: label_set, label_set_source, note, harmful, sets."""
         return {}
 
-    def check(self, suite: Suite, place: list[int | str]) -> None:
+    def check(self, suite: SuiteView, place: list[int | str]) -> None:
         """Check the names a probe uses against its suite; `place` leads to the probe in the file.
 
         Raises

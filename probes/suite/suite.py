@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args
+from typing import Annotated, Any, Union, get_args
 
 import yaml
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     Field,
     PlainValidator,
@@ -23,28 +21,37 @@ from pydantic import (
 )
 
 from clipmodel.yaml_models import StrictModel, read_yaml_model
-from probes.suite.classification_probe import RULE_KEYS, Probe
-from probes.suite.gates import Confirmation, Gate
+from probes.suite.classification_probe import Probe
+from probes.suite.confirmation import Confirmation
+from probes.suite.consistency import check_suite
+from probes.suite.gates import Gate
 from probes.suite.label_sets import DesignEdit, LabelSet
+from probes.suite.library import load_label_set, read_shipped, shipped
 from probes.suite.measure_probes import MEASURE_PROBES
-from probes.suite.probe_base import ProbeBase, unique
-from probes.suite.published_figures import shipped_figures
+from probes.suite.probe_base import ProbeBase
 from probes.suite.templates import Template, TemplateFile, WrittenTemplate
 from probes.suite.validation_errors import check_known, misplaced, moved
+from probes.suite.values import MOST_WORDS, unique
 
-DATA = Path(__file__).parents[1] / "data"
 MODELS: tuple[type[ProbeBase], ...] = (Probe, *MEASURE_PROBES)
 PROBE_KINDS: dict[str, type[ProbeBase]] = {
     str(get_args(model.model_fields["kind"].annotation)[0]): model for model in MODELS
 }
-EXAMPLES = {"top_k": 5, "probability": 0.5, "cosine": 0.25, "calibrated": 0.05}
 DEFAULT_KIND: str = Probe.model_fields["kind"].default
-ModelT = TypeVar("ModelT", bound=BaseModel)
 
-Threshold = Annotated[float, Field(ge=0, le=1)]
-Cosine = Annotated[float, Field(ge=-1, le=1)]
-Share = Annotated[float, Field(gt=0, lt=1)]
+Threshold = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Cosine = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
+Share = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 Places = Annotated[int, Field(ge=1)]
+
+
+def _name(value: str) -> str:
+    """A name, not a path: the audit's folder is called after it."""
+    if value.strip(". ") != value or any(sign in '/\\:*?"<>|' or not sign.isprintable() for sign in value):
+        raise ValueError(
+            f"{value!r} cannot be the name of a folder: write letters, digits, '-', '_' or blanks"
+        )
+    return value
 
 
 def _of_its_kind(value: Any) -> ProbeBase:
@@ -73,11 +80,13 @@ def _templates(value: Any) -> dict[str, Template] | str:
 class Suite(StrictModel):
     """A whole suite, checked against itself: every name it uses is defined in it or shipped."""
 
-    suite: str = Field(min_length=1, description="The suite's name.")
+    suite: Annotated[str, AfterValidator(_name)] = Field(
+        min_length=1, max_length=MOST_WORDS, description="The suite's name; of a folder below runs/ as well."
+    )
     title: str = ""
     description: str = ""
     data: str = "emoji"
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**63)
     templates: Annotated[
         dict[str, Template] | str,
         BeforeValidator(_templates, json_schema_input_type=dict[str, WrittenTemplate] | str),
@@ -123,13 +132,7 @@ class Suite(StrictModel):
 
     @model_validator(mode="after")
     def _check(self) -> Suite:
-        _check_names(self)
-        for position, probe in enumerate(self.probes):
-            if isinstance(probe, Probe):
-                _check_probe(self, probe, ["probes", position])
-            probe.check(self, ["probes", position])
-        for position, gate in enumerate(self.gates):
-            _check_gate(self, gate, ["gates", position])
+        check_suite(self)
         return self
 
     @cached_property
@@ -137,7 +140,7 @@ class Suite(StrictModel):
         """The suite's templates, or those of the shipped file it names."""
         if isinstance(self.templates, dict):
             return self.templates
-        return _read_shipped("templates", self.templates, TemplateFile).templates
+        return read_shipped("templates", self.templates, TemplateFile).templates
 
     @cached_property
     def template_texts(self) -> dict[str, list[str]]:
@@ -203,115 +206,6 @@ class Suite(StrictModel):
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
 
 
-def _check_names(suite: Suite) -> None:
-    names = [probe.name for probe in suite.probes]
-    for position, name in enumerate(names):
-        if name in names[:position]:
-            message = f"two probes are named {name!r}"
-            raise misplaced(["probes", position, "name"], message, remedy="rename one of them")
-    if suite.published is not None:
-        known = shipped_figures()
-        check_known(suite.published, known, what="file of figures", location=["published"])
-    if isinstance(suite.templates, str):
-        check_known(suite.templates, shipped("templates"), what="template file", location=["templates"])
-
-
-def _check_probe(suite: Suite, probe: Probe, place: list[int | str]) -> None:
-    known = suite.label_set_names
-    check_known(probe.label_set, known, what="label set", location=[*place, "label_set"])
-    for i, name in enumerate(probe.templates):
-        known_templates = list(suite.named_templates)
-        check_known(name, known_templates, what="template", location=[*place, "templates", i])
-    designs = _edited_designs(suite, probe, place)
-    if probe.truth and not any(design.covered(probe.truth) for design in designs):
-        raise misplaced(
-            [*place, "truth"],
-            f"no class of the label set {probe.label_set!r} says which {probe.truth} it stands for",
-            remedy=f"give its classes 'is: {{{probe.truth}: ...}}'",
-        )
-    sets = sorted({name for design in designs for name in design.sets})
-    for name, outcome in probe.outcomes.items():
-        if name in sets and outcome.sets != [name]:
-            message = f"the outcome {name!r} has the name of another set"
-            raise misplaced([*place, "outcomes", name], message, remedy="rename it")
-        for i, set_name in enumerate(outcome.sets):
-            check_known(set_name, sets, what="set", location=[*place, "outcomes", name, i])
-    _check_rules(suite, probe, designs, place)
-
-
-def _check_rules(suite: Suite, probe: Probe, designs: Sequence[LabelSet], place: Sequence[int | str]) -> None:
-    for rule in probe.rules:
-        key = RULE_KEYS.get(rule)
-        if key and not getattr(suite, key):
-            message = f"the rule {rule!r} needs {key}"
-            raise misplaced(
-                [*place, "rules"], message, remedy=f"add '{key}: [{EXAMPLES[rule]}]' to the suite"
-            )
-    fewest = min(len(design.names) for design in designs)
-    if "top_k" in probe.rules and (wrong := [k for k in suite.top_k if k >= fewest]):
-        message = f"the rule 'top_k' with k = {wrong[0]} gives every one of the {fewest} classes of a design"
-        raise misplaced([*place, "rules"], message, remedy=f"take k below {fewest}, or leave the rule out")
-
-
-def _edited_designs(suite: Suite, probe: Probe, place: Sequence[int | str]) -> list[LabelSet]:
-    base = suite.label_set(probe.label_set)
-    designs = []
-    try:
-        edits = suite.edits(probe)
-    except ValidationError as error:
-        raise moved(error, place) from error
-    for name, edit in edits.items():
-        try:
-            designs.append(base.edited(edit))
-        except ValidationError as error:
-            first = error.errors()[0]
-            message = f"the design {name!r} does not fit the label set {base.name!r}: {first['msg']}"
-            remedy = first.get("ctx", {}).get("remedy", "correct the design")
-            raise misplaced([*place, "designs", name, *first["loc"]], message, remedy=remedy) from error
-    return designs
-
-
-def _check_gate(suite: Suite, gate: Gate, place: list[int | str]) -> None:
-    probes = {probe.name: probe for probe in suite.classification}
-    check_known(gate.probe, list(probes), what="probe", location=[*place, "probe"])
-    probe = probes[gate.probe]
-    if gate.outcome:
-        check_known(gate.outcome, list(probe.outcomes), what="outcome", location=[*place, "outcome"])
-    elif probe.truth is None:
-        message = f"the probe {gate.probe!r} has no truth, so no accuracy"
-        raise misplaced([*place, "metric"], message, remedy="take the metric 'rate' of an outcome")
-    if gate.groups and gate.groups not in probe.groups:
-        known = ", ".join(str(spec) for spec in probe.groups)
-        message = f"the probe {gate.probe!r} has no groups {gate.groups}"
-        raise misplaced([*place, "groups"], message, remedy=f"one of: {known}")
-    for key, what, names in (
-        ("designs", "design", list(suite.edits(probe))),
-        ("templates", "template", suite.templates_of(probe)),
-        ("rules", "rule", list(probe.rules)),
-    ):
-        for i, name in enumerate(getattr(gate, key)):
-            check_known(name, names, what=what, location=[*place, key, i])
-
-
-def shipped(kind: Literal["suites", "label_sets", "templates"]) -> list[str]:
-    """Names of the files in the package."""
-    return sorted(path.stem for path in (DATA / kind).glob("*.yaml"))
-
-
-def _read_shipped(
-    kind: Literal["suites", "label_sets", "templates"], name: str, model: type[ModelT]
-) -> ModelT:
-    path = DATA / kind / f"{name}.yaml"
-    what = kind.removesuffix("s").replace("_", " ")
-    return read_yaml_model(path if path.is_file() else Path(name), model, what=what, shipped=shipped(kind))
-
-
-@cache
-def load_label_set(name: str) -> LabelSet:
-    """A shipped label set by name."""
-    return _read_shipped("label_sets", name, LabelSet)
-
-
 def load_suite(name_or_path: str | Path) -> Suite:
     """A shipped suite by name, or one of your own by path.
 
@@ -322,7 +216,7 @@ def load_suite(name_or_path: str | Path) -> Suite:
         right word.
     """
     if str(name_or_path) in shipped("suites"):
-        return _read_shipped("suites", str(name_or_path), Suite)
+        return read_shipped("suites", str(name_or_path), Suite)
     return read_yaml_model(Path(name_or_path), Suite, what="suite", shipped=shipped("suites"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import string
 from typing import Annotated, Any, Literal
 
@@ -10,10 +11,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from clipmodel.yaml_models import StrictModel, closest
 from probes.suite.label_sets import LabelClass, article
-from probes.suite.probe_base import unique
 from probes.suite.validation_errors import misplaced
+from probes.suite.values import unique
 
 ARTICLE, LABEL = "{a}", "{label}"
+MOST_TEXTS = 10_000  # of one template
 OWN_SLOTS = ("a", "label")
 
 
@@ -63,10 +65,21 @@ class Template(StrictModel):
         if taken := sorted(set(self.slots) & set(OWN_SLOTS)):
             message = f"{{{taken[0]}}} is filled by the class"
             raise misplaced(["slots", taken[0]], message, remedy="name the slot otherwise")
+        if (n := self.n_texts) > MOST_TEXTS:
+            message = f"{n:,} texts, where every slot takes each of its words; {MOST_TEXTS:,} are the most"
+            raise misplaced(["slots"], message, remedy="leave words out")
         if unused := sorted(set(self.slots) - used):
             message = f"no text has the slot {{{unused[0]}}}"
             raise misplaced(["slots", unused[0]], message, remedy="put it into a text, or drop it")
         return self
+
+    @property
+    def n_texts(self) -> int:
+        """How many texts there are with every slot filled."""
+        return sum(
+            math.prod(len(self.slots[name]) for name in dict.fromkeys(_slots_of(text)) if name in self.slots)
+            for text in self.texts
+        )
 
     @property
     def filled(self) -> dict[str, str]:

@@ -244,7 +244,7 @@ def _classes(
     ask: Ask, given: str | None, values: list[str], *, default: str = ""
 ) -> tuple[str | None, list[str]]:
     """A shipped label set, or words."""
-    from probes.suite.suite import shipped
+    from probes.suite.library import shipped
 
     sets = shipped("label_sets")
     default = default or ", ".join(values) or sets[0]

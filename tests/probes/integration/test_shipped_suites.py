@@ -15,8 +15,9 @@ from probes.embeddings.embed import EmbeddingStore
 from probes.planning.plan import plan
 from probes.runner import run_suite
 from probes.suite.label_sets import article, is_harm
+from probes.suite.library import load_label_set, shipped
 from probes.suite.published_figures import load_figures, shipped_figures
-from probes.suite.suite import Suite, load_label_set, load_suite, shipped
+from probes.suite.suite import Suite, load_suite
 from probes.suite.templates import render
 from probes.suite.word_lists import WordList, load_words, shipped_words
 from tests.probes.conftest import FakeModel

@@ -10,8 +10,9 @@ import yaml
 
 from clipmodel.errors import UserError
 from probes.suite.classification_probe import Outcome
+from probes.suite.library import load_label_set, shipped
 from probes.suite.probe_base import Exclusion
-from probes.suite.suite import Suite, load_label_set, load_suite, shipped, suite_json_schema
+from probes.suite.suite import Suite, load_suite, suite_json_schema
 
 SUITE = """\
 suite: small
@@ -114,6 +115,18 @@ def test_the_hash_is_of_the_meaning(suite: Suite, tmp_path: Path) -> None:
         ("groups: [gender], margin", "groups: [tone], margin", 23, "has no groups ['tone']"),
         ("margin: 0.1", "margin: 0", 23, "greater than 0"),
         ("[a, 3]", "[a, yes]", 14, "put the word in quotes"),
+        ("[[gender], [gender, tone]]", "[[gender, gender]]", 19, "'gender' is there twice"),
+        ("{add: {identity: [green]}}", "{add: {identity: [RED]}}", 17, "which is 'red' to the tokenizer"),
+        ("[thief]", "['blue&nbsp;']", 10, "which is 'blue' to the tokenizer"),
+        ("suite: small", "suite: ../small", 1, "cannot be the name of a folder"),
+        ("suite: small", 'suite: "a\\x07b"', 1, "cannot be the name of a folder"),
+        ("thresholds: [0.2, 0.5]", "seed: -5", 11, "greater than or equal to 0"),
+        ("thresholds: [0.2, 0.5]", f"seed: {2**63}", 11, "less than"),
+        ("thresholds: [0.2, 0.5]", "thresholds: [.nan]", 11, "finite number"),
+        ("thresholds: [0.2, 0.5]", "curve: 10002", 11, "less than or equal to 10001"),
+        ("    rules: [argmax, probability]", "    thresholds: [0.5]", 18, "beside 'probes:'"),
+        ("    rules: [argmax, probability]", f"    min_group: {10**24}", 18, "less than or equal to"),
+        ("name: red, is:", f"name: {'x' * 201}, is:", 8, "1 to 200 characters, this one 201"),
     ],
 )
 def test_a_mistake_is_placed_and_explained(tmp_path: Path, old: str, new: str, line: int, words: str) -> None:
@@ -123,6 +136,26 @@ def test_a_mistake_is_placed_and_explained(tmp_path: Path, old: str, new: str, l
         load_suite(path)
     assert str(caught.value).startswith(f"{path}, line {line}: "), str(caught.value)
     assert words in str(caught.value)
+
+
+def test_slots_that_multiply_are_refused_before_they_are_filled(tmp_path: Path) -> None:
+    """Twelve slots of 30 words would be 30**12 texts."""
+    names = [f"s{i}" for i in range(12)]
+    text = " ".join(f"{{{name}}}" for name in names)
+    slots = {name: [f"w{i}" for i in range(30)] for name in names}
+    template = json.dumps({"texts": [f"{text} {{label}}"], "slots": slots})
+    with pytest.raises(UserError, match="531,441,000,000,000,000 texts"):
+        load_suite(write(tmp_path, SUITE.replace('["{a} {label}"]', template)))
+
+
+def test_numbers_in_yaml_are_the_labels_that_numbers_in_data_are(tmp_path: Path) -> None:
+    suite = load_suite(write(tmp_path, SUITE.replace("[a, 3]", "[1.0, 2.5, ' b\u00a0']")))
+    assert suite.probes[0].where["kind"] == ["1", "2.5", "b"]
+
+
+def test_a_class_may_be_a_number(tmp_path: Path) -> None:
+    text = SUITE.replace("{name: red, is: {colour: red}}", "{name: 1, is: {colour: red}}")
+    assert load_suite(write(tmp_path, text)).label_set("colours").names[0] == "1"
 
 
 def test_outcomes_as_a_list_are_misclassifications_only(tmp_path: Path) -> None:

@@ -1,0 +1,24 @@
+"""What a probe may ask of its suite: the suite knows its probes, and they know it by this protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from probes.suite.label_sets import LabelSet
+from probes.suite.templates import Template
+
+
+class SuiteView(Protocol):
+    """The names that a suite defines, for the checks of its probes."""
+
+    @property
+    def named_templates(self) -> Mapping[str, Template]:
+        """Templates by name."""
+
+    @property
+    def label_set_names(self) -> list[str]:
+        """Label sets of the suite's own, and shipped ones."""
+
+    def label_set(self, name: str) -> LabelSet:
+        """A label set by name."""

@@ -1,0 +1,39 @@
+"""Values that a suite names: attribute values and words, in the form that labels have in the data."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator
+
+from probes.label_text import clean_label, number_text
+
+MOST_WORDS = 200  # characters of a name or value; the longest label of a published data set has 80
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"YAML reads this as {value}; put the word in quotes")
+    if isinstance(value, int | float):
+        return number_text(str(value))
+    return clean_label(value) if isinstance(value, str) else value
+
+
+Value = Annotated[str, BeforeValidator(_as_text, json_schema_input_type=str | int | float)]
+
+
+def unique(values: list[Any]) -> list[Any]:
+    """The values, if none is there twice."""
+    if repeated := [value for i, value in enumerate(values) if value in values[:i]]:
+        raise ValueError(f"{repeated[0]!r} is there twice")
+    return values
+
+
+def _short(value: str) -> str:
+    if not 0 < len(value) <= MOST_WORDS:
+        raise ValueError(f"a name has 1 to {MOST_WORDS} characters, this one {len(value):,}")
+    return value
+
+
+Name = Annotated[Value, AfterValidator(_short)]
+"""What a class, probe or gate is called; a number in YAML is read as the word."""
