@@ -19,7 +19,20 @@ from audit.statistics.intervals import wilson
 from audit.tables.group_counts import joined_truths, truths_of_class
 from clipmodel import __version__
 from clipmodel.errors import UserError
-from probes.records import EVENT_COLUMNS, KEYS, MISSING, NO_TRUTH, SCHEMA_VERSION, Records, empty_counts
+from probes.records import (
+    EVENT_COLUMNS,
+    KEYS,
+    MISSING,
+    NO_TRUTH,
+    SCHEMA_VERSION,
+    Manifest,
+    Records,
+    attribute_column,
+    attribute_entry,
+    attribute_of,
+    empty_counts,
+    empty_table,
+)
 
 if TYPE_CHECKING:
     from fairlearn.metrics import MetricFrame
@@ -69,7 +82,7 @@ def metric_frame_inputs(
     return {
         "y_true": rows["truth"].astype("str").replace(joined).to_numpy(),
         "y_pred": np.array(predicted, dtype=object),
-        "sensitive_features": rows[attributes].astype("str"),
+        "sensitive_features": rows[attributes].astype("str").rename(columns=attribute_of),
     }
 
 
@@ -136,19 +149,17 @@ def audit_of_predictions(
     """
     features = pd.DataFrame(sensitive_features).astype("object").where(lambda table: table.notna(), MISSING)
     features = features.astype("str").reset_index(drop=True)
-    features.columns = [str(column) for column in features.columns]
+    names = [str(column) for column in features.columns]
+    features.columns = [attribute_column(column) for column in names]
     truth, predicted = (pd.Series(np.asarray(a)).astype("str") for a in (y_true, y_pred))
     attributes, labels = list(features.columns), sorted({*truth, *predicted})
     sets = {SELECTED: [str(positive)]} if positive is not None else {}
     images = features.assign(truth=truth, prediction=predicted)
-    manifest = _manifest(
-        attributes, labels, sets, name=name, n=len(images), references=references, gates=gates
-    )
-    excluded = pd.DataFrame(columns=["probe", "reason", *attributes, "n"]).astype({"n": "int64"})
+    manifest = _manifest(names, labels, sets, name=name, n=len(images), references=references, gates=gates)
     return AuditResult.from_records(
         Records(
             manifest=manifest, counts=_counts(images, attributes, labels, sets),
-            curves=empty_counts(attributes), excluded=excluded,
+            curves=empty_counts(attributes), excluded=empty_table("excluded", attributes),
         )
     )  # fmt: skip
 
@@ -230,7 +241,7 @@ def _counts(
 
 
 def _manifest(
-    attributes: list[str],
+    names: list[str],
     labels: list[str],
     sets: Mapping[str, list[str]],
     *,
@@ -238,7 +249,8 @@ def _manifest(
     n: int,
     references: Mapping[str, str] | None,
     gates: Sequence[Mapping[str, Any]],
-) -> dict[str, Any]:
+) -> Manifest:
+    attributes = [attribute_column(one) for one in names]
     outcomes = [{"name": "misclassified", "title": "misclassified", "kind": "misclassified", "sets": []}]
     outcomes += [{"name": key, "title": key, "kind": "set", "sets": [key]} for key in sets]
     probe = {
@@ -249,7 +261,8 @@ def _manifest(
         "designs": [{"name": "default", "description": "", "classes": labels}], "templates": ["plain"],
         "groups": [[a] for a in attributes] + [list(pair) for pair in combinations(attributes, 2)],
         "outcomes": [outcome | {"harmful": False} for outcome in outcomes],
-        "references": dict(references or {}), "where_text": "all examples", "min_group": 3,
+        "references": {attribute_column(one): to for one, to in (references or {}).items()},
+        "where_text": "all examples", "min_group": 3,
         "asked": [["default", "plain", "argmax", None]],
     }  # fmt: skip
     return {
@@ -260,6 +273,7 @@ def _manifest(
         "data": {"name": name, "title": name, "version": "", "sha256": "", "licence": "", "consent": "",
                  "label_provenance": "", "cluster": None, "n_images": n, "n_unreadable": 0, "n_not_loaded": 0,
                  "notes": [], "images_sha256": "", "caution": "", "confounding": []},
+        "attributes": [attribute_entry(one) for one in names],
         "probes": [probe], "prompts_sha256": "", "seed": 0, "min_group": 3, "confirmation": None,
         "gates": [dict(gate) for gate in gates], "versions": {"clip_audit": __version__},
     }  # fmt: skip

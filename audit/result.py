@@ -10,46 +10,29 @@ from typing import Any, Self
 
 import pandas as pd
 
-from audit.conclusions.confirmation import CONFIRMATION_COLUMNS, with_confirmation
+from audit.conclusions.confirmation import with_confirmation
 from audit.conclusions.findings import findings_among, with_omnibus
 from audit.conclusions.gates import gate_table, overall_verdict
-from audit.json_tables import dump, read_json
+from audit.result_files import (
+    JSON_TABLES,
+    TABLES,
+    attribute_columns,
+    audit_text,
+    conform,
+    empty_records_table,
+    read_folder,
+    without_categories,
+    write_folder,
+)
 from audit.tables.between_group_variation import variation_table
 from audit.tables.composition import composition_table
 from audit.tables.context import TableContext
 from audit.tables.controlled_gaps import controlled_table
-from audit.tables.group_counts import SPECIFICATION
-from audit.tables.paired_changes import TABLE, paired_table
+from audit.tables.paired_changes import paired_table
 from audit.tables.rates import accuracy_table, gap_table, rate_table
-from audit.tables.specification_curves import GAP, INTEGERS, SPECIFICATION_COLUMNS, specification_table
+from audit.tables.specification_curves import specification_table
 from audit.tables.threshold_bands import with_bands
-from clipmodel.atomic_files import replace_folder
-from clipmodel.errors import UserError
-from probes.records import KEYS, SCHEMA_VERSION, Records, empty_counts, empty_table, validate
-
-AUDIT_FILE, RUN_FILE, REPORT_FILE = "audit.json", "run.json", "report.html"
-JSON_TABLES = (
-    "accuracy", "rates", "gaps", "composition", "variation", "controlled", "specifications", "paired",
-    "findings",     "excluded", "gates", "measures",
-)  # fmt: skip
-OPTIONAL_TABLES = ("counts", "curves", "images", "pairs", "clusters", "outcomes", "confirmation")
-TABLES = (*JSON_TABLES, *OPTIONAL_TABLES)
-PARQUET_ONLY = {"outcomes"}
-"""One row an image and outcome: as CSV it would be many times larger than everything else."""
-INTEGER_COLUMNS = {
-    "n", "count", "n_group", "n_reference", "contrasts", "holds_in", "wrong_labels", "n_events", "groups",
-    "strata", *TABLE, *INTEGERS,
-}  # fmt: skip
-FLOAT_COLUMNS = {
-    "threshold", "rate", "low", "high", "balanced", "rate_group", "rate_reference", "difference",
-    "difference_low", "difference_high", "ratio", "ratio_low", "ratio_high", "p", "p_adjusted",
-    "omnibus_p_adjusted", "smallest_detectable", "margin", "confidence", "k", "value", "wrong_truths",
-    "shrunk", "design_effect", "share_of_events", "share_of_images", "representation", "lowest_rate",
-    "highest_rate", "sd_observed", "sd", "sd_low", "sd_high", "share_compared", "raw_difference",
-    "standardised", "standardised_low", "standardised_high",
-    "band_low", "band_high", "rate_first", "rate_second", "change", "all_ways_p", *CONFIRMATION_COLUMNS[1:],
-    *(set(SPECIFICATION_COLUMNS) - {*INTEGERS, *GAP, "note"}),
-}  # fmt: skip
+from probes.records import KEYS, SCHEMAS, Manifest, Records, validate
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -88,7 +71,7 @@ class AuditResult:
         Counts of the images kept apart to confirm findings; see `audit.conclusions.confirmation`.
     """
 
-    manifest: dict[str, Any]
+    manifest: Manifest
     accuracy: pd.DataFrame
     rates: pd.DataFrame
     gaps: pd.DataFrame
@@ -121,39 +104,39 @@ class AuditResult:
         """
         validate(records)
         # Through JSON, so that a result in memory equals the one read back, the order of keys included.
-        manifest = json.loads(json.dumps(records.manifest, sort_keys=True, allow_nan=False))
-        attributes = records.attributes
+        manifest: Manifest = json.loads(json.dumps(records.manifest, sort_keys=True, allow_nan=False))
         context = TableContext.of_records(records, manifest)
         gaps = with_omnibus(context, gap_table(context))
         rates, accuracy = rate_table(context), accuracy_table(context)
-        gates = gate_table(gaps, manifest.get("gates") or (), rates=rates, accuracy=accuracy)
-        return cls(
-            manifest=manifest,
-            accuracy=accuracy,
-            rates=rates,
-            gaps=gaps,
-            composition=composition_table(context),
-            variation=variation_table(context),
-            controlled=controlled_table(context),
-            paired=paired_table(context),
-            specifications=specification_table(context, gaps),
-            findings=with_confirmation(context, findings_among(context, gaps), records.confirmation),
-            excluded=_with_dtypes(records.excluded),
-            gates=gates,
-            verdict=overall_verdict(gates),
-            curves=with_bands(
-                rate_table(context.of_counts(records.curves, clusters=records.clusters)), seed=context.seed
-            ),
-            counts=_with_dtypes(records.counts),
-            measures=_with_dtypes(
-                empty_table("measures", attributes) if records.measures is None else records.measures
-            ),
-            **{
-                name: None if table is None else _without_categories(table)
-                for name in ("images", "pairs", "clusters", "outcomes", "confirmation")
-                for table in [getattr(records, name)]
-            },
+        gates = gate_table(
+            gaps, _gates_by_column(manifest.get("gates", []), manifest), rates=rates, accuracy=accuracy
         )
+        curves = rate_table(context.of_counts(records.curves, clusters=records.clusters))
+        tables = {
+            "accuracy": accuracy,
+            "rates": rates,
+            "gaps": gaps,
+            "composition": composition_table(context),
+            "variation": variation_table(context),
+            "controlled": controlled_table(context),
+            "specifications": specification_table(context, gaps),
+            "paired": paired_table(context),
+            "findings": with_confirmation(context, findings_among(context, gaps), records.confirmation),
+            "excluded": records.excluded,
+            "gates": gates,
+            "curves": with_bands(curves, seed=context.seed),
+            "counts": records.counts,
+            "measures": empty_records_table("measures", manifest)
+            if records.measures is None
+            else records.measures,
+        }
+        whole = {name: conform(name, table, manifest) for name, table in tables.items()}
+        kept: dict[str, Any] = {
+            name: None if table is None else without_categories(table)
+            for name in ("images", "pairs", "clusters", "outcomes", "confirmation")
+            for table in [getattr(records, name)]
+        }
+        return cls(manifest=manifest, verdict=overall_verdict(gates), **whole, **kept)
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
@@ -166,22 +149,12 @@ class AuditResult:
         UserError
             There is no audit.json, it is damaged, or of another schema version.
         """
-        path = Path(folder) / AUDIT_FILE
-        if not path.is_file():
-            raise UserError(f"{folder}: no {AUDIT_FILE}", remedy="give the folder that clip-audit run wrote")
-        document = read_json(path)
-        _check_version(path, document)
-        try:
-            tables = {name: _table(document["columns"][name], document[name]) for name in JSON_TABLES}
-            manifest, verdict = document["manifest"], str(document["verdict"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{path}: damaged, {error!r}", remedy="run the audit again") from error
-        optional = {name: _read_optional(Path(folder) / f"{name}.parquet") for name in OPTIONAL_TABLES}
-        if optional["counts"] is None:
-            optional["counts"] = empty_counts(_attributes(tables["rates"]))
-        if optional["curves"] is None:
-            optional["curves"] = with_bands(tables["rates"].iloc[:0], seed=0)
-        everything: dict[str, Any] = {**tables, **optional}
+        manifest, verdict, tables = read_folder(Path(folder))
+        if tables["counts"] is None:
+            tables["counts"] = empty_records_table("counts", manifest)
+        if tables["curves"] is None:
+            tables["curves"] = SCHEMAS["curves"].empty(attribute_columns(manifest))
+        everything: dict[str, Any] = dict(tables)
         return cls(manifest=manifest, verdict=verdict, **everything)
 
     @property
@@ -191,19 +164,13 @@ class AuditResult:
 
     def judge(self, gates: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         """Judge gates, those of its own suite or any others: see `conclusions.gates.gate_table`."""
-        return gate_table(self.gaps, gates, rates=self.rates, accuracy=self.accuracy)
+        own = _gates_by_column(gates, self.manifest)
+        return gate_table(self.gaps, own, rates=self.rates, accuracy=self.accuracy)
 
     def to_json(self) -> str:
         """The text of audit.json: the same bytes from the same records."""
         tables = {name: getattr(self, name) for name in JSON_TABLES}
-        document = {
-            "schema_version": SCHEMA_VERSION,
-            "manifest": self.manifest,
-            "verdict": self.verdict,
-            "n_specifications": self.n_specifications,
-            "columns": {name: list(table.columns) for name, table in tables.items()},
-        }
-        return dump(document, tables)
+        return audit_text(self.manifest, tables, verdict=self.verdict, n_specifications=self.n_specifications)
 
     def write(
         self,
@@ -228,20 +195,10 @@ class AuditResult:
         UserError
             The folder cannot be written.
         """
-
-        def fill(content: Path) -> None:
-            (content / AUDIT_FILE).write_text(self.to_json(), encoding="utf-8")
-            for name, table in self._present_tables().items():
-                table.to_parquet(content / f"{name}.parquet", index=False)
-                if name in PARQUET_ONLY:
-                    continue
-                table.to_csv(content / f"{name}.csv", index=False, lineterminator="\n")
-            if run_info is not None:
-                (content / RUN_FILE).write_text(dump(run_info, {}), encoding="utf-8")
-            if report is not None:
-                (content / REPORT_FILE).write_text(report(self), encoding="utf-8")
-
-        replace_folder(Path(folder), fill, owned=_is_ours)
+        tables = {name: getattr(self, name) for name in TABLES}
+        present = {name: table for name, table in tables.items() if table is not None}
+        page = None if report is None else report(self)
+        write_folder(Path(folder), self.to_json(), present, report=page, run_info=run_info)
         return Path(folder)
 
     def __eq__(self, other: object) -> bool:
@@ -253,55 +210,13 @@ class AuditResult:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def _present_tables(self) -> dict[str, pd.DataFrame]:
-        tables = {name: getattr(self, name) for name in TABLES}
-        return {name: table for name, table in tables.items() if table is not None}
 
-
-def _check_version(path: Path, document: Mapping[str, Any]) -> None:
-    version = document.get("schema_version")
-    if version != SCHEMA_VERSION:
-        raise UserError(
-            f"{path}: schema version {version!r}, this program reads {SCHEMA_VERSION}",
-            remedy="run the audit again with this version",
-        )
-
-
-def _table(columns: list[str], rows: list[dict[str, Any]]) -> pd.DataFrame:
-    for row in rows:
-        if missing := set(columns) - set(row):
-            raise ValueError(f"a row lacks {sorted(missing)}")
-    return _with_dtypes(pd.DataFrame(rows, columns=columns))
-
-
-def _with_dtypes(table: pd.DataFrame) -> pd.DataFrame:
-    dtypes = {
-        name: "int64" if name in INTEGER_COLUMNS else "float64" if name in FLOAT_COLUMNS else "str"
-        for name in table.columns
-    }
-    return table.astype(dtypes).reset_index(drop=True)
-
-
-def _without_categories(table: pd.DataFrame) -> pd.DataFrame:
-    categories = table.select_dtypes("category").columns
-    return table.astype(dict.fromkeys(categories, "str")).reset_index(drop=True)
-
-
-def _read_optional(path: Path) -> pd.DataFrame | None:
-    try:
-        return pd.read_parquet(path) if path.is_file() else None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: damaged, {error}", remedy="run the audit again") from error
-
-
-def _attributes(rates: pd.DataFrame) -> list[str]:
-    fixed = {*SPECIFICATION, *INTEGER_COLUMNS, *FLOAT_COLUMNS, "note"}
-    return [name for name in rates.columns if name not in fixed]
-
-
-def _is_ours(name: str) -> bool:
-    tables = {f"{table}.{suffix}" for table in TABLES for suffix in ("parquet", "csv")}
-    return name in {AUDIT_FILE, RUN_FILE, REPORT_FILE} | tables
+def _gates_by_column(gates: Sequence[Mapping[str, Any]], manifest: Manifest) -> list[dict[str, Any]]:
+    """Gates name attributes as the suite does; the tables have their columns."""
+    columns = {one["name"]: one["column"] for one in manifest["attributes"]}
+    return [
+        {**gate, "groups": [columns.get(name, name) for name in gate.get("groups") or ()]} for gate in gates
+    ]
 
 
 def _equal(mine: object, theirs: object) -> bool:

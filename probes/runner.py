@@ -21,7 +21,8 @@ from probes.planning.confounding import PROTECTED, confounding
 from probes.planning.image_selection import TRUTH, Selection
 from probes.planning.manifest import manifest
 from probes.planning.plan import MeasurePlan, Plan, ProbePlan, plan
-from probes.records import Records
+from probes.records import Records, attribute_column
+from probes.records.manifest_types import Confounding
 from probes.scoring.assignment_rules import ARGMAX, CALIBRATED
 from probes.scoring.build_specifications import ask, calibrate, specify
 from probes.scoring.count_tables import (
@@ -42,17 +43,19 @@ from probes.scoring.outcome_patterns import OutcomeLog
 from probes.suite.suite import Suite
 
 
-def _confounding(planned: Plan) -> list[str]:
-    """What some probe compares by and what goes together with it in its images, a sentence each."""
+def _confounding(planned: Plan) -> list[Confounding]:
+    """What some probe compares by and what is associated with it in its images."""
     suite, dataset = planned.suite, planned.dataset
     of_interest = {*suite.attributes, *PROTECTED}
     names = [name for name in dataset.attributes if name in of_interest]
-    sentences: dict[tuple[str, str], str] = {}
+    derived = {attribute_column(name): attribute_column(of) for name, of in dataset.derived.items()}
+    found: dict[tuple[str, str], Confounding] = {}
     for probe in planned.everything:
         rows = probe.selection.rows
-        labels = pd.DataFrame({name: dataset.values(name).iloc[rows] for name in names})
-        sentences = confounding(labels, probe.probe.attributes, derived=dataset.derived) | sentences
-    return list(sentences.values())
+        labels = pd.DataFrame({attribute_column(name): dataset.values(name).iloc[rows] for name in names})
+        compared = [attribute_column(name) for name in probe.probe.attributes]
+        found = confounding(labels, compared, derived=derived) | found
+    return list(found.values())
 
 
 def run_suite(
@@ -139,7 +142,7 @@ class _Run:
 def _records(run: _Run, results: Sequence[_ProbeResult]) -> Records:
     """The tables of all probes under each other, and the manifest."""
     suite, dataset, images = run.plan.suite, run.plan.dataset, run.images
-    levels = {name: dataset.levels(name) for name in suite.attributes}
+    levels = {attribute_column(name): dataset.levels(name) for name in suite.attributes}
 
     def gathered(name: str) -> list[pd.DataFrame]:
         return [table for result in results for table in getattr(result, name)]

@@ -30,7 +30,7 @@ from audit.statistics.power import smallest_detectable_gap
 from audit.statistics.tests_of_proportions import homogeneity_p, two_sided_p
 from audit.tables.gaps import ratio_interval
 from probes.metrics.proportions import Interval
-from probes.records import SCHEMA_VERSION, Records, empty_counts
+from probes.records import SCHEMA_VERSION, Records, attribute_entry, empty_counts
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -285,7 +285,7 @@ def audit_of(count: Counts, sizes: Counts, *, margin: float) -> AuditResult:
     ]
     manifest = {
         "schema_version": SCHEMA_VERSION, "suite": {"name": "simulated"}, "model": {"name": "none"},
-        "data": {"name": "simulated"}, "seed": 0,
+        "data": {"name": "simulated"}, "attributes": [attribute_entry("origin")], "seed": 0,
         "probes": [{"name": name, "title": name, **probe} for name in names],
         "gates": gates,
     }  # fmt: skip

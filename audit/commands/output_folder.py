@@ -19,7 +19,7 @@ def check_output_folder(folder: Path) -> None:
     UserError
         It, or what it would be in, is a file or cannot be written; or it holds files and no audit.json.
     """
-    from audit.result import AUDIT_FILE
+    from audit.result_files import AUDIT_FILE
 
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: a file, not a folder", remedy="choose another folder with --out")

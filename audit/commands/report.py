@@ -36,7 +36,8 @@ def _report_audit(folder: Path) -> None:
     from audit.commands.run_summary import print_summary
     from audit.json_tables import read_json
     from audit.report import render_report
-    from audit.result import REPORT_FILE, RUN_FILE, AuditResult
+    from audit.result import AuditResult
+    from audit.result_files import REPORT_FILE, RUN_FILE
 
     result = AuditResult.read(folder)
     info = read_json(folder / RUN_FILE) if (folder / RUN_FILE).is_file() else None
@@ -49,7 +50,7 @@ def _report_audit(folder: Path) -> None:
 
 def _report_training(folder: Path) -> None:
     from audit.commands.training_summary import print_training_summary
-    from audit.result import REPORT_FILE
+    from audit.result_files import REPORT_FILE
     from audit.training.history import TrainingHistory
     from audit.training.report import render_training_report, write_curves
     from clipmodel.atomic_files import replace_file

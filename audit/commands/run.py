@@ -56,7 +56,8 @@ def run(
 
     from audit.commands.run_summary import print_summary
     from audit.report import render_report
-    from audit.result import REPORT_FILE, AuditResult
+    from audit.result import AuditResult
+    from audit.result_files import REPORT_FILE
     from clipmodel.atomic_files import replace_file
 
     with terminal.ERR.status("computing intervals"):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from audit.conclusions.confounding_sentences import confounding_about, confounding_sentence
 from audit.formatting import integer, p_value, percent, points, points_interval, rule_words, words
 from audit.statistics.label_noise import gap_behind_noise
 from audit.tables.group_counts import JOINT
@@ -100,19 +101,6 @@ def caution(row: Mapping[str, Any], data: Mapping[str, Any]) -> str:
             else "the interval takes them as independent and may be too narrow"
         )  # fmt: skip
         parts.append(f"Images that share a {words(data['cluster'])} depend on each other; {effect}.")
-    confounding = list(data.get("confounding") or ())
-    parts += _about(confounding, row["by"].split(JOINT))
-    general = str(data.get("caution") or "")
-    for other in confounding:
-        general = general.replace(other, "")
-    return " ".join([*parts, " ".join(general.split())]).strip()
-
-
-def _about(confounding: Sequence[str], attributes: Sequence[str]) -> list[str]:
-    """The sentences of `planning.confounding` that are about one of these attributes and not about two."""
-    found = []
-    for text in confounding:
-        pair = set(text.partition(" are confounded")[0].split(" and "))
-        if pair & set(attributes) and not pair <= set(attributes):
-            found.append(text)
-    return found
+    about = confounding_about(data.get("confounding") or (), row["by"].split(JOINT))
+    parts += map(confounding_sentence, about)
+    return " ".join([*parts, str(data.get("caution") or "")]).strip()

@@ -97,7 +97,7 @@ def _over_ways(tested: pd.DataFrame, found: pd.DataFrame) -> dict[str, Any]:
 
 def _tipping(found: pd.DataFrame) -> dict[str, Any]:
     n1, n2 = (found[name].to_numpy() for name in ("n_group", "n_reference"))
-    x1, x2 = np.rint(found["rate_group"].to_numpy() * n1), np.rint(found["rate_reference"].to_numpy() * n2)
+    x1, x2 = (found[name].to_numpy() for name in ("count_group", "count_reference"))
     judged = found["outcome"].to_numpy() == "misclassified"
     return {
         "wrong_labels": wrong_labels(x1, n1, x2, n2),

@@ -202,10 +202,10 @@ def _contrasts(gaps: pd.DataFrame, gate: Mapping[str, Any], *, ratio: bool) -> p
     own = _asked(gaps, gate)
     own = own[distinct_contrasts(own)].reset_index(drop=True)
     n = [np.where(own["rate_group"].isna(), 0, own[name]) for name in ("n_group", "n_reference")]
-    # A rate is its count over n, so rounding gives the count back exactly; without a rate, no images.
+    # A group without a rate is too small to judge: no images, so no limits.
     x = [
-        np.rint(np.nan_to_num(own[name].to_numpy()) * size)
-        for name, size in zip(("rate_group", "rate_reference"), n, strict=True)
+        np.where(size > 0, own[name], 0)
+        for name, size in zip(("count_group", "count_reference"), n, strict=True)
     ]
     interval = exact_ratio if ratio else exact_difference
     effect = design_effect(own)

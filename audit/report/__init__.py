@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from audit import formatting as fmt
+from audit.conclusions.confounding_sentences import data_caution
 from audit.report import components
 from audit.report.html import fill_template, frames_as_json
 from audit.report.sections import method
@@ -104,7 +105,7 @@ def _heading(result: AuditResult, run_info: Mapping[str, Any]) -> dict[str, Any]
         "title": manifest["suite"]["title"],
         "suite": manifest["suite"],
         "model": manifest["model"],
-        "data": manifest["data"],
+        "data": {**manifest["data"], "caution": data_caution(manifest)},
         "n_images": fmt.integer(manifest["data"]["n_images"]),
         "versions": manifest["versions"],
         "run": {"started": _started(run_info.get("started"))},

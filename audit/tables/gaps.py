@@ -28,7 +28,10 @@ ESTIMATES = (
     "rate_group", "rate_reference", "difference", "difference_low", "difference_high",
     "ratio", "ratio_low", "ratio_high", "p", "p_adjusted", "smallest_detectable", "design_effect",
 )  # fmt: skip
-CONTRAST_COLUMNS = ("group", "by", "reference", "n_group", "n_reference", *ESTIMATES, "note")
+CONTRAST_COLUMNS = (
+    "group", "by", "reference", "n_group", "n_reference", "count_group", "count_reference", *ESTIMATES,
+    "note",
+)  # fmt: skip
 
 
 def contrasts(
@@ -68,7 +71,8 @@ def contrasts(
     estimates["p_adjusted"] = _adjusted(
         estimates["p"], groups, sides, n, count, least=least, clusters=clusters
     )
-    n_reference = n + sides.n if sides.kind == OVERALL else sides.n
+    whole = sides.kind == OVERALL  # the reference is all images, the group's own among them
+    n_reference, count_reference = (n + sides.n, count + sides.count) if whole else (sides.n, sides.count)
     table = groups.frame(attributes).drop(columns=["n", "count"])
     table = table.assign(
         group=_words(groups.names * len(n)),
@@ -76,6 +80,8 @@ def contrasts(
         reference=_words(sides.names.ravel()),
         n_group=n.ravel(),
         n_reference=n_reference.ravel(),
+        count_group=count.ravel(),
+        count_reference=count_reference.ravel(),
         **{name: estimates[name].ravel() for name in ESTIMATES},
         note=_words(_notes(count, n, sides, least=least).ravel()),
     )

@@ -15,14 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from probes.records import ALL, KEYS, MISSING, NO_TRUTH
+from probes.records.schemas import attributes_among
 
 SPECIFICATION = (*KEYS, "outcome")
 """Columns that name one question with one outcome; `rates` has a row for each of them and each group."""
-NO_GROUP = frozenset(
-    {*SPECIFICATION, "n", "count", "rate", "low", "high", "balanced", "shrunk", "design_effect", "note"}
-    | {"band_low", "band_high"}
-)
-"""Columns of rates and accuracies that are no group attributes."""
 JOINT = " x "
 """Joins the values of crossed attributes, and their names."""
 OR = " or "
@@ -136,8 +132,11 @@ def correct_counts(counts: pd.DataFrame, probe: Probe) -> Iterator[GroupCounts]:
 
 
 def group_attributes(table: pd.DataFrame) -> list[str]:
-    """The columns of rates or accuracies that are group attributes."""
-    return [str(name) for name in table.columns if name not in NO_GROUP]
+    """The columns of group attributes, of a table of which nothing but the columns is known.
+
+    Where there is a manifest, its `attributes` say it.
+    """
+    return attributes_among([str(name) for name in table.columns])
 
 
 def truths_of_class(probe: Probe) -> dict[str, tuple[str, ...]]:

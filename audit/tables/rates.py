@@ -121,7 +121,8 @@ def gap_table(context: TableContext) -> pd.DataFrame:
         )
         for probe, groups in context.comparisons()
     ]
-    words, sizes = ("group", "by", "reference", "note"), ("n_group", "n_reference")
+    words = ("group", "by", "reference", "note")
+    sizes = ("n_group", "n_reference", "count_group", "count_reference")
     dtypes = {
         name: "str" if name in words else "int64" if name in sizes else "float64" for name in CONTRAST_COLUMNS
     }

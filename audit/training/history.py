@@ -19,10 +19,12 @@ from audit import formatting as fmt
 from audit.conclusions.findings import holds
 from audit.json_tables import read_json
 from audit.report import components
-from audit.result import AUDIT_FILE, AuditResult
+from audit.result import AuditResult
+from audit.result_files import AUDIT_FILE
 from clipmodel.atomic_files import replace_folder
 from clipmodel.errors import UserError
 from clipmodel.training.recording.recorders import LOG_FILE, MEASURES_FILE, TRAINING_FILE
+from probes.records import Manifest
 
 AUDITS, LOOK_FILE = "audits", "look.json"
 AUDIT_MEASURE = "audit "  # how the names of an audit's figures begin in measures.csv
@@ -60,7 +62,7 @@ class TrainingHistory:
     measures: pd.DataFrame
     accuracy: pd.DataFrame
     gaps: pd.DataFrame
-    manifest: dict[str, Any] | None
+    manifest: Manifest | None
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
@@ -161,7 +163,7 @@ def primary_gaps(result: AuditResult) -> pd.DataFrame:
     return _primary(alone, result.manifest)[[*GAP_COLUMNS, "holds"]]
 
 
-def _primary(frame: pd.DataFrame, manifest: Mapping[str, Any]) -> pd.DataFrame:
+def _primary(frame: pd.DataFrame, manifest: Manifest) -> pd.DataFrame:
     found = [(probe, components.primary_specification(frame, probe=probe)) for probe in manifest["probes"]]
     shown = [components.of_specification(frame, one) for _, one in found if one is not None]
     return pd.concat(shown) if shown else frame.iloc[:0]

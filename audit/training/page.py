@@ -10,6 +10,7 @@ from typing import Any, Final
 import pandas as pd
 
 from audit import formatting as fmt
+from audit.conclusions.confounding_sentences import data_caution
 from audit.figures import training as figures
 from audit.report import components
 from audit.training.history import TrainingHistory, skipped_words
@@ -47,7 +48,7 @@ def training_page(history: TrainingHistory) -> dict[str, Any]:
         "facts": _facts(history, last),
         "thinned": [_thinned(rule) for rule in history.account["thinned"]],
         "cautions": CAUTIONS,
-        "data_caution": history.manifest["data"]["caution"] if history.manifest else "",
+        "data_caution": data_caution(history.manifest) if history.manifest else "",
         "loss": _loss(history.log),
         "loss_table": _loss_table(history.log),
         "validation": _validation(history.measures),

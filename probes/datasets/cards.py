@@ -20,6 +20,8 @@ NOT_STATED = "not stated"
 REPLACED = (
     "title", "version", "licence", "consent", "label_provenance", "labelled_by", "source", "caution",
 )  # fmt: skip
+OF_IMAGES = ("split",)
+"""Columns that describe the image and not a person wherever a card does not say otherwise."""
 UNVERIFIED = "(unverified)"
 """Behind a licence that was not read at its source: the terms that came with a copy count."""
 
@@ -38,6 +40,7 @@ class DataCard:
     labelled_by: str = NOT_STATED  # who gave which label
     source: str = NOT_STATED  # the paper or place the data come from
     cluster: str | None = None  # the column whose equal values are no independent images
+    image_attributes: tuple[str, ...] = ()  # attributes of the image, not of whom it shows: split, source
     notes: tuple[str, ...] = ()  # what the loader repaired, cut or assumed, a sentence each
 
 
@@ -45,10 +48,11 @@ class WrittenCard(StrictModel):
     """A card that lies beside the data: `people.card.yaml` beside people.csv, card.yaml in a folder.
 
     Every key may be left out. The first ones replace what the card says. `cluster` names the column of
-    persons; `attributes` the columns that are attributes, where not all are; `orders` the natural order of
-    values; `values` what a value is to be called, or null where it is no label: {race: {Asian: East Asian,
-    Others: null}}. `images` lists further folders that images may lie in: without it, what leads out of the
-    data's own folder is refused.
+    persons; `attributes` the columns that are attributes, where not all are; `image_attributes` those of them
+    that describe the image and not whom it shows, such as its split or source: no contrast of people is made
+    of them; `orders` the natural order of values; `values` what a value is to be called, or null where it is
+    no label: {race: {Asian: East Asian, Others: null}}. `images` lists further folders that images may lie
+    in: without it, what leads out of the data's own folder is refused.
     """
 
     title: str | None = None
@@ -61,6 +65,7 @@ class WrittenCard(StrictModel):
     caution: str | None = None
     cluster: str | None = None
     attributes: list[str] | None = None
+    image_attributes: list[str] | None = None
     orders: dict[str, list[str]] = Field(default={})
     values: dict[str, dict[str, str | None]] = Field(default={})
     images: list[str] = Field(default=[])
@@ -122,7 +127,8 @@ def describe(frame: pd.DataFrame, path: Path, *, attributes: list[str], card: Da
     written, file = written_card(path), card_file(path)
     cluster = written.cluster or card.cluster
     chosen = written.attributes or [name for name in attributes if name != cluster]
-    for name in [*chosen, *written.orders, *written.values, *([cluster] if cluster else [])]:
+    named = [*chosen, *(written.image_attributes or ()), *written.orders, *written.values]
+    for name in [*named, *([cluster] if cluster else [])]:
         if name not in frame:
             raise UserError(f"{file}: no column {name!r}", remedy=closest(name, attributes))
     notes = list(card.notes)
@@ -137,13 +143,22 @@ def describe(frame: pd.DataFrame, path: Path, *, attributes: list[str], card: Da
                 raise UserError(f"{file}: no image has {name} {old!r}", remedy=closest(old, known))
             meaning = "counts as no label" if new is None else f"is called {new}"
             notes.append(f"{name} {old} {meaning} here, in {n:,} images, as {file.name} says.")
+    of_images = card.image_attributes or tuple(name for name in OF_IMAGES if name in chosen)
+    if written.image_attributes is not None:
+        of_images = tuple(written.image_attributes)
     given = {key: value for key in REPLACED if (value := getattr(written, key)) is not None}
     if written.label_provenance and card.label_provenance == "not stated":
         given = {"caution": ""} | given  # which said that nobody knows how the labels came about
     return Described(
         frame=renamed(frame, written),
         attributes=chosen,
-        card=replace(card, cluster=cluster, notes=tuple(notes), **given),
+        card=replace(
+            card,
+            cluster=cluster,
+            image_attributes=of_images,
+            notes=tuple(notes),
+            **given,
+        ),
         orders=written.orders,
     )
 

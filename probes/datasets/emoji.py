@@ -37,6 +37,7 @@ CARD = DataCard(
     caution="Cartoons: nothing measured on them supports a claim about persons.",
     source="Noto, Fluent, Twemoji, EmojiOne and OpenMoji; see NOTICE",
     cluster="drawing_id",
+    image_attributes=("vendor", "design_family", "split"),
 )
 
 

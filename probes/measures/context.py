@@ -19,7 +19,7 @@ from probes.datasets.base import DemographicDataset
 from probes.datasets.formats.embeddings import EmbeddedDataset
 from probes.embeddings.embed import EmbeddedImages
 from probes.embeddings.precomputed import AS_GIVEN
-from probes.records import ALL
+from probes.records import ALL, attribute_column
 from probes.scoring.engine import Head, ensemble
 from probes.suite.label_sets import LabelClass
 from probes.suite.measure_probes import Classified, Templated, Worded
@@ -106,9 +106,12 @@ def divide(dataset: DemographicDataset, rows: np.ndarray, spec: Sequence[str]) -
             for name in spec
         }
     )
-    present = labels.dropna().drop_duplicates().sort_values(list(spec), ignore_index=True).astype("str")
+    labels.columns = pd.RangeIndex(len(spec))  # an attribute may be called like a column of the merge
+    present = (
+        labels.dropna().drop_duplicates().sort_values(list(labels.columns), ignore_index=True).astype("str")
+    )
     numbered = present.assign(code=range(len(present)))
-    codes = labels.astype(object).merge(numbered, on=list(spec), how="left")["code"].fillna(-1)
+    codes = labels.astype(object).merge(numbered, on=list(labels.columns), how="left")["code"].fillna(-1)
     values = tuple(
         dict(zip(spec, map(str, one), strict=True)) for one in present.itertuples(index=False, name=None)
     )
@@ -125,7 +128,7 @@ def row(
     **more: Any,
 ) -> Row:
     """A row of measures: "(all)" in every attribute that the group does not name."""
-    of_group = {name: (group or {}).get(name, ALL) for name in probe.attributes}
+    of_group = {attribute_column(name): (group or {}).get(name, ALL) for name in probe.attributes}
     blank = {"template": "", "design": "", "item": "", "note": ""}
     return {**blank, "metric": metric, **of_group, "n": int(n), "value": float(value), **more}
 

@@ -13,6 +13,7 @@ from probes.datasets.formats.embeddings import EmbeddedDataset
 from probes.measures.context import Given, Row, attribute_values, class_prompts, texts_of, vectors
 from probes.measures.rate_rows import rate_row, rate_rows
 from probes.metrics.group_accuracy import buckets, group_rates, top_k_hits, worst_group
+from probes.records import ALL, attribute_column
 from probes.suite.measure_probes import GroupAccuracyProbe, PictureSizeProbe, WithTruth
 from probes.suite.probe_base import ProbeBase
 from probes.suite.suite import Suite
@@ -101,7 +102,7 @@ def _worst(probe: ProbeBase, rows: Sequence[Row], metric: str) -> Iterator[Row]:
     """The worst group of each division: of those with enough images, the one of the lowest accuracy."""
     divisions: dict[tuple[str, ...], list[Row]] = {}
     for one in rows:
-        named = tuple(name for name in probe.attributes if one[name] != "(all)")
+        named = tuple(name for name in probe.attributes if one[attribute_column(name)] != ALL)
         bucket = (str(one["item"]).rpartition(" ")[0].split(" ")[0],) if one.get("item") else ()
         if named or bucket:
             divisions.setdefault(named or bucket, []).append(one)

@@ -10,8 +10,8 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from clipmodel.yaml_models import closest
-from probes.datasets.base import ID, DemographicDataset
-from probes.records import ALL, BEST, EVENT_COLUMNS, KEYS, MISSING, NO_TRUTH, OVERALL, REST
+from probes.datasets.base import REASON, DemographicDataset
+from probes.records import ALL, BEST, MISSING, NO_TRUTH, OVERALL, REST, attribute_column
 from probes.suite.classification_probe import Probe
 from probes.suite.label_sets import LabelSet
 from probes.suite.measure_probes import WithTruth
@@ -19,7 +19,6 @@ from probes.suite.probe_base import Exclusion, Filter, ProbeBase
 
 TRUTH = "truth"
 NO_TRUTH_REASON = "truth: "  # how the reason begins where an image is left out for want of a truth
-RESERVED = {*KEYS, *EVENT_COLUMNS, ID, "cluster", "reason", "prediction", "probability", "outcome", "by"}
 LONGEST_REMEDY = 300  # characters; an attribute may have thousands of values
 
 
@@ -34,7 +33,8 @@ class Selection:
     cell
         [N] the cell of each row, 0 ... G-1.
     cells
-        G rows: the group attributes of the probe and "truth". Only cells with images.
+        G rows: the group attributes of the probe, under the names of their columns
+        (`probes.records.attribute_column`), and "truth". Only cells with images.
     excluded
         Columns: reason, the group attributes, n: images that are left out, or left out of the groups of an
         attribute that is missing.
@@ -94,11 +94,6 @@ def select(
                 f"probe {probe.name!r}: the data {dataset.card.name!r} have no attribute {attribute!r}",
                 remedy=closest(attribute, dataset.attributes),
             )
-    if taken := sorted(RESERVED & set(probe.attributes)):
-        raise UserError(
-            f"probe {probe.name!r}: the group attribute {taken[0]!r} is a column of the tables",
-            remedy="rename the column in the data",
-        )
     chosen = np.ones(len(dataset), bool)
     for attribute, condition in probe.where.items():
         chosen &= _matches(probe, dataset, attribute, condition)
@@ -155,12 +150,17 @@ def _not_loaded(probe: ProbeBase, dataset: DemographicDataset) -> pd.DataFrame:
     """Annotated images that the loader had to leave out, unless a filter is known to exclude them."""
     table = dataset.dropped
     for attribute, condition in probe.where.items():
-        table = table[table[attribute].isna().to_numpy() | _listed(table[attribute], condition)]
-    return _count(table[["reason", *probe.attributes]].fillna(MISSING))
+        values = table[attribute]
+        table = table[values.isna().to_numpy() | _listed(values, condition)]
+    labels = {attribute_column(name): table[name] for name in probe.attributes}
+    return _count(pd.DataFrame({REASON: table[REASON], **labels}).fillna(MISSING))
 
 
 def _labels(dataset: DemographicDataset, rows: np.ndarray, attributes: Sequence[str]) -> pd.DataFrame:
-    columns = {name: dataset.values(name).iloc[rows].fillna(MISSING).to_numpy() for name in attributes}
+    columns = {
+        attribute_column(name): dataset.values(name).iloc[rows].fillna(MISSING).to_numpy()
+        for name in attributes
+    }
     return pd.DataFrame(columns, index=range(len(rows)))
 
 
@@ -176,7 +176,11 @@ def _missing_groups(dataset: DemographicDataset, rows: np.ndarray, attributes: S
     parts = []
     for attribute in attributes:
         table = pd.DataFrame({"reason": _reasons(dataset, rows, attribute).dropna()})
-        parts.append(table.assign(**{name: MISSING if name == attribute else ALL for name in attributes}))
+        parts.append(
+            table.assign(
+                **{attribute_column(name): MISSING if name == attribute else ALL for name in attributes}
+            )
+        )
     return _count(pd.concat(parts)) if parts else _count(pd.DataFrame({"reason": pd.Series(dtype="str")}))
 
 
@@ -259,10 +263,11 @@ def _divide(
     labels: pd.DataFrame, dataset: DemographicDataset, probe: ProbeBase, *, truth: str | None
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Cells in the natural order of their attributes, and the cell of each row."""
-    for name in probe.attributes:
-        labels[name] = pd.Categorical(labels[name], [*dataset.levels(name), MISSING])
+    columns = {attribute_column(name): name for name in probe.attributes}
+    for column, name in columns.items():
+        labels[column] = pd.Categorical(labels[column], [*dataset.levels(name), MISSING])
     truths = dataset.levels(truth) if truth else [NO_TRUTH]
     labels[TRUTH] = pd.Categorical(labels[TRUTH], truths)
-    groups = labels.groupby([*probe.attributes, TRUTH], observed=True, sort=True)
+    groups = labels.groupby([*columns, TRUTH], observed=True, sort=True)
     cells = groups.size().index.to_frame(index=False)
     return cells.astype("str"), groups.ngroup().to_numpy()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,15 @@ from clipmodel.loading import EmbeddingModel
 from probes.datasets.base import DemographicDataset
 from probes.embeddings.embed import EmbeddedImages
 from probes.planning.image_selection import where_text
-from probes.records import SCHEMA_VERSION
+from probes.records import SCHEMA_VERSION, Manifest, attribute_column, attribute_entry
+from probes.records.manifest_types import (
+    AttributeEntry,
+    ClassEntry,
+    Confounding,
+    DataEntry,
+    ModelEntry,
+    ProbeEntry,
+)
 from probes.suite.classification_probe import MISCLASSIFIED, Probe, is_harmful
 from probes.suite.label_sets import LabelSet
 from probes.suite.probe_base import ProbeBase
@@ -34,10 +42,10 @@ def manifest(
     prompts: Mapping[str, Prompts],
     measured: Mapping[str, Collection[str]],
     images: EmbeddedImages,
-    confounding: Sequence[str] = (),
+    confounding: Sequence[Confounding] = (),
     asked: Mapping[str, Sequence[Sequence[Any]]] | None = None,
     n_confirmation: int | None = None,
-) -> dict[str, Any]:
+) -> Manifest:
     """What `Records.manifest` holds.
 
     Parameters
@@ -51,7 +59,7 @@ def manifest(
     images
         The images that some probe selected.
     confounding
-        Attributes that go together in the data, a sentence each; they join the caution of the data.
+        Attributes that are associated in the data.
     asked
         Probe that classifies -> design, template, rule and threshold of its specifications, in the order of
         the patterns of `Records.outcomes`.
@@ -63,6 +71,7 @@ def manifest(
         "suite": {"name": suite.suite, "title": suite.title, "sha256": suite.sha256, "text": suite.text},
         "model": _model_entry(model),
         "data": _data_entry(dataset, images, confounding),
+        "attributes": [_attribute_entry(dataset, name) for name in suite.attributes],
         "probes": [
             _probe_entry(suite, probe, prompts[probe.name])
             | {"asked": [list(key) for key in (asked or {}).get(probe.name, ())]}
@@ -92,7 +101,7 @@ def _versions() -> dict[str, str]:
     }
 
 
-def _model_entry(model: EmbeddingModel) -> dict[str, Any]:
+def _model_entry(model: EmbeddingModel) -> ModelEntry:
     return {
         "name": model.name,
         "fingerprint": model.fingerprint,
@@ -102,9 +111,14 @@ def _model_entry(model: EmbeddingModel) -> dict[str, Any]:
     }
 
 
+def _attribute_entry(dataset: DemographicDataset, name: str) -> AttributeEntry:
+    of_image = name in dataset.card.image_attributes
+    return attribute_entry(name, of="image" if of_image else "person", order=dataset.levels(name))
+
+
 def _data_entry(
-    dataset: DemographicDataset, images: EmbeddedImages, confounding: Sequence[str]
-) -> dict[str, Any]:
+    dataset: DemographicDataset, images: EmbeddedImages, confounding: Sequence[Confounding]
+) -> DataEntry:
     """The card of the data, and which of its images were asked about."""
     card = dataset.card
     return {
@@ -123,7 +137,7 @@ def _data_entry(
         "n_not_loaded": len(dataset.dropped),
         "notes": list(card.notes),
         "images_sha256": images.content_sha256,
-        "caution": " ".join([card.caution, *confounding]).strip(),
+        "caution": card.caution,
         "confounding": list(confounding),
     }
 
@@ -140,7 +154,7 @@ def _prompts_sha256(prompts: Mapping[str, Prompts], measured: Mapping[str, Colle
     return hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest()
 
 
-def _probe_entry(suite: Suite, probe: Probe, prompts: Prompts) -> dict[str, Any]:
+def _probe_entry(suite: Suite, probe: Probe, prompts: Prompts) -> ProbeEntry:
     base, designs, edits = suite.label_set(probe.label_set), suite.designs(probe), suite.edits(probe)
     shown = list(dict.fromkeys(template for _, template in prompts))
     return {
@@ -160,7 +174,7 @@ def _probe_entry(suite: Suite, probe: Probe, prompts: Prompts) -> dict[str, Any]
         ],
         "templates": shown,
         "template_texts": {name: texts for name, texts in suite.template_texts.items() if name in shown},
-        "groups": probe.groups,
+        "groups": _columns(probe.groups),
         "outcomes": [
             {
                 "name": name,
@@ -171,16 +185,16 @@ def _probe_entry(suite: Suite, probe: Probe, prompts: Prompts) -> dict[str, Any]
             }
             for name, outcome in probe.outcomes.items()
         ],
-        "references": probe.references,
-        "control": probe.control,
+        "references": {attribute_column(name): to for name, to in probe.references.items()},
+        "control": [attribute_column(name) for name in probe.control],
         "where_text": where_text(probe),
         "min_group": probe.min_group,
     }
 
 
-def _measure_entry(suite: Suite, probe: ProbeBase, texts: Collection[str]) -> dict[str, Any]:
+def _measure_entry(suite: Suite, probe: ProbeBase, texts: Collection[str]) -> ProbeEntry:
     """The entry of a probe that is no classification: the keys of one that is, and what it asked."""
-    return {
+    entry: dict[str, Any] = {
         "name": probe.name,
         "title": probe.title or probe.name.replace("_", " "),
         "question": probe.question,
@@ -195,13 +209,18 @@ def _measure_entry(suite: Suite, probe: ProbeBase, texts: Collection[str]) -> di
         "designs": [],
         "templates": [],
         "outcomes": [],
-        "groups": probe.groups,
-        "references": probe.references,
+        "groups": _columns(probe.groups),
+        "references": {attribute_column(name): to for name, to in probe.references.items()},
         "where_text": where_text(probe),
         "min_group": probe.min_group,
         "prompts": sorted(texts),
         "settings": probe.model_dump(by_alias=True, mode="json", exclude=set(ProbeBase.model_fields)),
     }
+    return cast(ProbeEntry, entry)  # what a kind offers is checked with the whole manifest
+
+
+def _columns(groups: Sequence[Sequence[str]]) -> list[list[str]]:
+    return [[attribute_column(name) for name in grouping] for grouping in groups]
 
 
 def _sets(designs: dict[str, LabelSet]) -> dict[str, list[str]]:
@@ -213,13 +232,13 @@ def _sets(designs: dict[str, LabelSet]) -> dict[str, list[str]]:
     return sets
 
 
-def _classes(probe: Probe, designs: dict[str, LabelSet], prompts: Prompts) -> list[dict[str, Any]]:
+def _classes(probe: Probe, designs: dict[str, LabelSet], prompts: Prompts) -> list[ClassEntry]:
     """Every class of some design, with the prompts it is shown as."""
     shown: dict[str, dict[str, None]] = {}
     for classes in prompts.values():
         for name, texts in classes.items():
             shown[name] = shown.get(name, {}) | dict.fromkeys(texts)
-    entries: dict[str, dict[str, Any]] = {}
+    entries: dict[str, ClassEntry] = {}
     for design in designs.values():
         for set_name, classes_of_set in design.sets.items():
             for item in classes_of_set:

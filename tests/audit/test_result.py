@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from audit import AuditResult
-from audit.result import JSON_TABLES
+from audit.result_files import JSON_TABLES
 from clipmodel.errors import UserError
-from probes.records import MISSING, Records
+from probes.records import MISSING, SCHEMAS, Records
 from tests.audit.support.naive_counts import ATTRIBUTES, draw_images, records_of, with_holes
 
 GATE = {
@@ -38,12 +38,15 @@ def full_records() -> Records:
     )
     per_image = pd.DataFrame(
         {
+            **dict.fromkeys(("design", "template", "cluster", "gender", "truth", "prediction"), "a"),
             "probe": "work",
             "image_id": ["a", "b"],
             "skin_tone": pd.Categorical(["dark", "light"], categories=["light", "dark", "x"]),
             "probability": [0.5, 0.25],
+            "score_harm": [0.5, np.nan],
         }
     )
+    per_image = SCHEMAS["images"].conform(per_image, ATTRIBUTES)
     return dataclasses.replace(records, curves=curve_of(records.counts), excluded=excluded, images=per_image)
 
 
@@ -153,7 +156,10 @@ def test_a_folder_without_an_audit_is_a_user_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d: d.update(schema_version=1), "schema version 1, this program reads 2"),
+        (
+            lambda d: d.update(schema_version=1),
+            "schema version 1, this program reads 3. Since then: ",
+        ),
         (lambda d: d.pop("schema_version"), "schema version None"),
         (lambda d: d.pop("gaps"), "damaged, KeyError"),
         (lambda d: d["rates"][3].pop("rate"), "damaged, .*lacks"),

@@ -95,7 +95,8 @@ def load_hugging_face(folder: Path) -> HuggingFaceDataset:
         caution="The data do not say how their labels came about.",
         notes=(f"Columns that are no attributes: {', '.join(ignored)}.",) if ignored else (),
     )  # fmt: skip
-    card = replace(card, cluster=first_of(CLUSTER_COLUMNS, frame))
+    of_images = (SPLIT,) if len(splits) > 1 else ()
+    card = replace(card, cluster=first_of(CLUSTER_COLUMNS, frame), image_attributes=of_images)
     known = describe(frame, folder, attributes=attributes, card=card)
     return HuggingFaceDataset(
         known.frame, attributes=known.attributes, card=known.card, orders=known.orders,

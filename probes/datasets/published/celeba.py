@@ -29,6 +29,7 @@ CARD = DataCard(
     caution="Attributes are what annotators perceived, in two values each; some judge looks.",
     source="Liu et al., ICCV 2015; mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
     cluster="identity",
+    image_attributes=("split",),
 )
 IMAGE_FOLDERS = ("img_align_celeba/img_align_celeba", "img_align_celeba", "img_celeba")
 

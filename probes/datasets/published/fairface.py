@@ -33,6 +33,7 @@ CARD = DataCard(
     labelled_by="three crowd workers an image, by majority; models then pointed at labels to check again",
     caution="Race, gender and age are what annotators perceived, not what the persons say of themselves.",
     source="Karkkainen & Joo, WACV 2021; github.com/joojs/fairface",
+    image_attributes=("split", "service_test"),
 )
 
 

@@ -29,6 +29,7 @@ CARD = DataCard(
     caution="Attributes are in two values each; some judge looks, and some name races.",
     source="Liu et al., ICCV 2015; images: Huang et al. 2007",
     cluster="identity",
+    image_attributes=("split",),
 )
 
 

@@ -35,6 +35,7 @@ CARD = DataCard(
     caution="Gender and age presentation are what annotators perceived. One image may hold many persons.",
     cluster="ImageID",
     notes=("Each person is cut out by the bounding box.",),
+    image_attributes=("split",),
 )
 
 

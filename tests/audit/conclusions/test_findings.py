@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from audit.conclusions.confounding_sentences import confounding_sentence
 from audit.conclusions.findings import (
     FAMILY,
     FINDING_COLUMNS,
@@ -19,6 +20,7 @@ from audit.statistics.multiplicity import holm
 from audit.tables.context import TableContext
 from audit.tables.rates import gap_table
 from probes.records import EVENT_COLUMNS, KEYS
+from probes.records.manifest_types import Confounding
 from tests.audit.support.naive_counts import ATTRIBUTES, draw_images, manifest_of, naive_counts, probe_entry
 
 
@@ -211,10 +213,18 @@ def test_a_finding_says_how_wrong_the_labels_would_have_to_be() -> None:
 
 
 def test_only_what_goes_together_with_the_attribute_is_a_caution() -> None:
-    tied = "skin_tone and vendor are confounded in these images: of 90 with skin_tone dark, 90 have vendor x."
-    other = "age and vendor are confounded in these images: of 90 with age old, 90 have vendor x."
-    data = {"confounding": [tied, other], "caution": f"Pictures. {tied} {other}"}
+    def pair(first: str) -> Confounding:
+        return {
+            "attributes": [first, "vendor"],
+            "n": 90,
+            "cramers_v": 0.9,
+            "worst": None,
+            "confounded": True,
+        }
+
+    tied = confounding_sentence(pair("skin_tone"))
+    data = {"name": "drawn", "confounding": [pair("skin_tone"), pair("age")], "caution": "Drawings."}
     findings = findings_of(draw_images(1500, seed=3, extra={"dark": 0.3}), data=data)
     cautions = findings.set_index("by")["caution"]
-    assert (cautions.loc[["skin_tone"]] == f"{tied} Pictures.").all()
+    assert (cautions.loc[["skin_tone"]] == f"{tied} Drawings.").all()
     assert not cautions.str.contains("age and vendor").any()

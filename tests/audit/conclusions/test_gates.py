@@ -180,7 +180,8 @@ def test_a_gate_seldom_fails_without_disparity() -> None:
     rng = np.random.default_rng(9)
     n1, n2, audits, contrasts = 60, 420, 100, 8
     x1, x2 = (rng.binomial(n, 0.3, audits * contrasts) for n in (n1, n2))
-    rows = pd.DataFrame({"n_group": n1, "n_reference": n2, "rate_group": x1 / n1, "rate_reference": x2 / n2})
+    rows = pd.DataFrame({"n_group": n1, "n_reference": n2, "count_group": x1, "count_reference": x2})
+    rows = rows.assign(rate_group=x1 / n1, rate_reference=x2 / n2)
     rows["difference"] = rows["rate_group"] - rows["rate_reference"]
     rows["group"] = [f"g{i}" for i in range(contrasts)] * audits
     constants = {"probe": "work", "outcome": "misclassified", "by": "skin_tone", "reference": "the rest"}

@@ -21,7 +21,8 @@ from audit import formatting as fmt
 from audit.cli import app
 from audit.commands.run_summary import print_summary
 from audit.report import render_report
-from audit.result import JSON_TABLES, AuditResult
+from audit.result import AuditResult
+from audit.result_files import JSON_TABLES
 from tests.audit.support.invented_audit import invented_records
 
 GATES = [

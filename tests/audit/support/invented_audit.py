@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from audit.result import AuditResult
-from probes.records import SCHEMA_VERSION, Records
+from probes.records import SCHEMA_VERSION, Records, attribute_entry
 
 TONES = ("light", "medium-light", "medium", "medium-dark", "dark", "(missing)")
 GENDERS = ("man", "person", "woman")
@@ -154,6 +154,11 @@ def manifest() -> dict:
                  "licence": "Apache-2.0, MIT, CC-BY-4.0", "label_provenance": "Unicode CLDR names",
                  "cluster": "drawing_id", "n_images": 4000, "n_unreadable": 1,
                  "caution": "Cartoons: no claim about persons follows from these figures."},
+        "attributes": [
+            attribute_entry("split", of="image", order=SPLITS),
+            attribute_entry("skin_tone", order=TONES[:-1]),
+            attribute_entry("gender", order=GENDERS),
+        ],
         "probes": _probes(), "prompts_sha256": "e" * 64, "seed": 0,
         "versions": {"clip_audit": "0.1.0", "python": "3.11", "torch": "2.13.0", "numpy": "2.4",
                      "pandas": "3.1"},

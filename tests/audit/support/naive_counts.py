@@ -10,7 +10,16 @@ import numpy as np
 import pandas as pd
 
 from audit.tables.context import TableContext
-from probes.records import EVENT_COLUMNS, KEYS, MISSING, SCHEMA_VERSION, Records, empty_counts
+from probes.records import (
+    EVENT_COLUMNS,
+    KEYS,
+    MISSING,
+    SCHEMA_VERSION,
+    Records,
+    attribute_entry,
+    empty_counts,
+    empty_table,
+)
 
 ATTRIBUTES = ("skin_tone", "gender")
 SETS = {"identity": ["judge", "cook"], "harm: crime": ["thief"], "harm: non-human": ["gorilla"]}
@@ -36,11 +45,13 @@ def probe_entry(**changes: Any) -> dict[str, Any]:
 
 
 def manifest_of(*probes: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
+    grouped = dict.fromkeys(name for probe in probes for grouping in probe["groups"] for name in grouping)
     return {
         "schema_version": SCHEMA_VERSION,
         "suite": {"name": "invented"},
         "model": {"name": "coin"},
         "data": {"name": "invented"},
+        "attributes": [{"name": name, "column": name, "of": "person", "order": []} for name in grouped],
         "probes": [dict(probe) for probe in probes],
         "seed": 0,
         "gates": [],
@@ -80,12 +91,12 @@ def records_of(
     **manifest: Any,
 ) -> Records:
     """Records of one probe from a frame of images; `manifest` replaces entries of the manifest."""
-    excluded = pd.DataFrame(columns=["probe", "reason", *attributes, "n"]).astype({"n": "int64"})
+    entries = [attribute_entry(name) for name in attributes]
     return Records(
-        manifest=manifest_of(probe or probe_entry(), **manifest),
+        manifest=manifest_of(probe or probe_entry(), **{"attributes": entries, **manifest}),
         counts=naive_counts(images, attributes=attributes),
         curves=empty_counts(attributes),
-        excluded=excluded,
+        excluded=empty_table("excluded", attributes),
     )
 
 

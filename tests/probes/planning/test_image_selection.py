@@ -158,11 +158,14 @@ def test_a_truth_that_no_class_stands_for_is_refused(data: Small) -> None:
         select(probe(truth="gender", outcomes=["misclassified"]), data, {"default": GENDERS, "narrow": women})
 
 
-def test_an_attribute_may_not_have_the_name_of_a_column(data: Small) -> None:
-    data.frame["rule"] = "x"
-    data.attributes.append("rule")
-    with pytest.raises(UserError, match="'rule' is a column of the tables"):
-        choose(data, groups=[["rule"]])
+def test_an_attribute_may_have_the_name_of_a_column(data: Small) -> None:
+    data.frame["truth"] = "x"
+    data.dropped["truth"] = None
+    data.attributes.append("truth")
+    chosen = choose(data, groups=[["truth"]])
+    assert list(chosen.cells.columns) == ["attribute: truth", "truth"]
+    assert set(chosen.cells["attribute: truth"]) == {"x"}
+    assert list(chosen.excluded.columns) == ["reason", "attribute: truth", "n"]
 
 
 def test_images_that_were_not_loaded_are_counted_by_what_is_known_of_them() -> None:

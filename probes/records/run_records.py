@@ -1,0 +1,82 @@
+"""`Records`: the tables of one run, before any conclusion.
+
+Counts are the sufficient statistic. Every rate, interval and contrast derives from one tidy table with a row
+for each finest cell (product of the group attributes that a probe uses) x truth x event.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from probes.records.manifest_types import Manifest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Records:
+    """One run of a suite, before any conclusion.
+
+    Attributes
+    ----------
+    manifest
+        What was asked of which model on which data; JSON-able.
+    counts
+        Columns `KEYS`, one column a group attribute, `EVENT_COLUMNS`. `n` images have this cell and truth;
+        for `count` of them the event happened. Under rule "argmax" the class events are the predictions and
+        sum to `n`; under the other rules (see `scoring.assignment_rules`) an event happens where its class,
+        or one class of its set, is given; the set event "misclassified", if no class is given that is right
+        for the image. `threshold` is k, t, c or the share, and NaN for "argmax". Zero counts are kept.
+    curves
+        The columns of `counts`, set events only, for every threshold of the curve.
+    excluded
+        Images left out: probe, reason, one column a group attribute, n.
+    images
+        One row an image x probe x design x template, where it was asked for.
+    measures
+        Results of probes that are no classification: probe, kind, metric, design, template, item (the query,
+        word, label or pair it is about), k, one column a group attribute, n, value, low, high, p, p_adjusted,
+        note (what the number rests on, or why it is NaN).
+    estimands
+        What is to be estimated from `scalars`, one row a number: probe, kind, metric, design, template, item,
+        k, one column a group attribute, statistic (one of `STATISTICS`), note.
+    scalars
+        One row an image (or set of counterfactual images) x item of a non-classification probe: probe,
+        template, item, k, side ("first" or "second" of a contrast, "" if neither), image and cluster
+        (digests, as in `outcomes`), one column a group attribute, n (what the value is a mean of: 1, or the
+        pairs of a set), value.
+    pairs
+        Joint counts of two specifications on the same images, the first of the probe against each other one:
+        probe, rule, threshold, outcome, design, template, other_design, other_template, one column a group
+        attribute, n, both, only_first, only_second, neither.
+    clusters
+        Counts by cluster under rule "argmax", where clusters hold several images: probe, design, template,
+        rule, threshold, outcome, one column a group attribute, cluster, n, count.
+    outcomes
+        One row an image x probe x outcome: probe, outcome, image, cluster, the group attributes, pattern.
+        `image` and `cluster` are digests of what the data call them, to match the images of two runs without
+        naming them. `pattern` has a letter for each specification of the probe, in the order of its `asked`
+        in the manifest: "1" the event happened, "0" it did not, "-" the outcome is not counted there. None
+        where it was not kept.
+    confirmation
+        The columns of `counts`, of the images that the suite keeps apart to confirm findings; they are in no
+        other table. None where it keeps none.
+    """
+
+    manifest: Manifest
+    counts: pd.DataFrame
+    curves: pd.DataFrame
+    excluded: pd.DataFrame
+    images: pd.DataFrame | None = None
+    measures: pd.DataFrame | None = None
+    estimands: pd.DataFrame | None = None
+    scalars: pd.DataFrame | None = None
+    pairs: pd.DataFrame | None = None
+    clusters: pd.DataFrame | None = None
+    outcomes: pd.DataFrame | None = None
+    confirmation: pd.DataFrame | None = None
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The columns of the group attributes, in the order of the tables."""
+        return tuple(one["column"] for one in self.manifest["attributes"])

@@ -1,0 +1,193 @@
+"""The one description of every table of a run and of an audit.
+
+Writer, reader, validation, documentation and tests all go by `SCHEMAS`. A new column is added here, in the
+table that has it and in `probes.records.columns`; nothing else lists the columns of a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+from probes.records.columns import COLUMNS
+from probes.records.schema import ATTRIBUTES, Column, TableSchema, schema
+from probes.records.vocabulary import KEYS
+
+_table = partial(schema, known=COLUMNS)
+_SPECIFICATION = (*KEYS, "outcome")
+_MEASURED = ("probe", "kind", "metric", "design", "template", "item", "k")
+_RATE = ("n", "count", "rate", "low", "high", "shrunk", "design_effect")
+_PAIR = ("probe", "rule", "threshold", "outcome", "design", "template", "other_design", "other_template")
+_SIDES = ("group", "by", "reference", "n_group", "n_reference")
+_JOINT = ("both", "only_first", "only_second", "neither")
+_INTERVALS = ("difference", "difference_low", "difference_high", "ratio", "ratio_low", "ratio_high")
+_COUNTS = (*KEYS, ATTRIBUTES, "truth", "event_kind", "event", "n", "count")
+
+RECORD_TABLES: Final[tuple[TableSchema, ...]] = (
+    _table("counts", "one cell (attributes x truth) and event of one specification", _COUNTS),
+    _table("curves", "as counts, at every threshold of the curve", _COUNTS),
+    _table("confirmation", "as counts, of the images held out to confirm findings", _COUNTS),
+    _table("excluded", "images left out for one reason", ("probe", "reason", ATTRIBUTES, "n")),
+    _table(
+        "images",
+        "one image under one design and template",
+        ("probe", "design", "template", "image_id", "cluster", ATTRIBUTES, "truth", "prediction",
+         "probability"),
+        prefix="score_",
+    ),
+    _table(
+        "measures",
+        "one number of a non-classification probe",
+        (*_MEASURED, ATTRIBUTES, "n", "value", "low", "high", "p", "p_adjusted", "note"),
+    ),
+    _table(
+        "estimands",
+        "one number that is to be estimated from the scalars",
+        (*_MEASURED, ATTRIBUTES, "statistic", "note"),
+    ),
+    _table(
+        "scalars",
+        "one image, or set of counterfactual images, and item of a non-classification probe",
+        ("probe", "template", "item", "k", "side", "image", "cluster", ATTRIBUTES,
+         Column("n", "int64", "what the value is a mean of: 1, or the pairs of a set"),
+         Column("value", "float64", "similarity, score or outcome of the image")),
+    ),
+    _table(
+        "pairs",
+        "joint counts of two specifications on the same images, in one cell",
+        (*_PAIR, ATTRIBUTES, "n", *_JOINT),
+    ),
+    _table(
+        "clusters",
+        "one cluster in one cell: its images and events",
+        (*_SPECIFICATION, ATTRIBUTES, "cluster", "n", "count"),
+    ),
+    _table(
+        "outcomes",
+        "what happened to one image under every specification",
+        ("probe", "outcome", "image", "cluster", ATTRIBUTES, "pattern"),
+    ),
+)  # fmt: skip
+"""What a run of probes hands over: the tables of `Records`."""
+
+AUDIT_TABLES: Final[tuple[TableSchema, ...]] = (
+    _table(
+        "accuracy",
+        "one group under one specification: share of correct predictions",
+        (*KEYS, ATTRIBUTES, "n", Column("count", "int64", "correct predictions"),
+         Column("rate", "float64", "accuracy: count / n"), *_RATE[3:], "balanced", "note"),
+    ),
+    _table(
+        "rates",
+        "one group under one specification and outcome",
+        (*_SPECIFICATION, ATTRIBUTES, *_RATE, "note"),
+    ),
+    _table(
+        "curves",
+        "as rates, at every threshold of the curve, with simultaneous bands",
+        (*_SPECIFICATION, ATTRIBUTES, *_RATE, "band_low", "band_high", "note"),
+    ),
+    _table(
+        "gaps",
+        "one group against its reference under one specification and outcome",
+        (*_SPECIFICATION, ATTRIBUTES, *_SIDES, "count_group", "count_reference", "rate_group",
+         "rate_reference", *_INTERVALS, "p", "p_adjusted", "smallest_detectable", "design_effect",
+         "omnibus_p_adjusted", "note"),
+    ),
+    _table(
+        "composition",
+        "one group's share of the events of one specification and outcome",
+        (*_SPECIFICATION, ATTRIBUTES, "by", "group", "n_events", "count", "share_of_events", "low", "high",
+         "share_of_images", "representation", "design_effect", "note"),
+    ),
+    _table(
+        "variation",
+        "spread of the rates over the groups of one grouping",
+        (*_SPECIFICATION, "by", "groups", "n", "lowest", "lowest_rate", "highest", "highest_rate",
+         "sd_observed", "sd", "sd_low", "sd_high", "p", "note"),
+    ),
+    _table(
+        "controlled",
+        "one gap adjusted for what the probe controls for",
+        (*_SPECIFICATION, ATTRIBUTES, "group", "by", "reference", "control", "strata", "n_group",
+         "n_reference", "share_compared", "raw_difference", *_INTERVALS, "standardised", "standardised_low",
+         "standardised_high", "p", "p_adjusted", "note"),
+    ),
+    _table(
+        "specifications",
+        "one gap over all its specifications",
+        ("probe", "outcome", "by", "group", "reference", "n_group", "n_reference", "specifications",
+         "difference_median", "difference_min", "difference_max", "share_excludes_zero", "share_above",
+         "variance_sampling", "variance_design", "variance_template", "variance_threshold",
+         "variance_interaction", "curve_p", "curve_p_adjusted", "note"),
+    ),
+    _table(
+        "paired",
+        "what a second design or template changes for one group, image by image",
+        (*_PAIR, "by", "group", "n", *_JOINT, "rate_first", "rate_second", "change", "low", "high", "p",
+         "p_adjusted", "design_effect", "all_ways_p", "note"),
+    ),
+    _table(
+        "findings",
+        "one gap that survives the correction for all comparisons",
+        ("id", *_SPECIFICATION, "by", "group", "reference", "difference", "low", "high", "n_group",
+         "n_reference", "p_adjusted", "omnibus_p_adjusted", "holds_in", "specifications", "difference_min",
+         "difference_max", "wrong_labels", "wrong_truths", "status", "confirmation_n_group",
+         "confirmation_n_reference", "confirmation_difference", "confirmation_low", "confirmation_high",
+         "confirmation_p_adjusted", "sentence", "noise", "caution"),
+    ),
+    _table(
+        "gates",
+        "one gate of the suite and what decided it",
+        ("name", "probe", "outcome", "by", "metric", "margin", "verdict", "contrasts", "confidence",
+         "design", "template", "rule", "threshold", "group", "reference", "n_group", "n_reference", "value",
+         "low", "high", "sentence"),
+    ),
+)  # fmt: skip
+"""What an audit concludes: the tables of `AuditResult` that are not those of the records."""
+
+RECORDS: Final = {one.name: one for one in RECORD_TABLES}
+SCHEMAS: Final = RECORDS | {one.name: one for one in AUDIT_TABLES}
+"""Name -> schema of every table in the folder of an audit; `curves` are the rates there."""
+
+_ALL_TABLES: Final = (*RECORD_TABLES, *AUDIT_TABLES)
+RESERVED: Final = frozenset({*COLUMNS, *(one.name for table in _ALL_TABLES for one in table.fixed)})
+"""Names of the columns of every table."""
+PREFIXES: Final = tuple(table.prefix for table in _ALL_TABLES if table.prefix)
+ESCAPE: Final = "attribute: "
+"""Precedes the name of a group attribute whose column would otherwise be called like one of the tables."""
+
+
+def attribute_column(attribute: str) -> str:
+    """The column of a group attribute in every table of a run: its name, or `ESCAPE` and its name.
+
+    No two attributes share a column, and no attribute shares one with a table's own: a name that already
+    has the escape before a reserved name is escaped once more. `attribute_of` is the way back.
+
+    Examples
+    --------
+    >>> attribute_column("gender"), attribute_column("rate"), attribute_column("attribute: rate")
+    ('gender', 'attribute: rate', 'attribute: attribute: rate')
+    """
+    return ESCAPE + attribute if _is_reserved(_bare(attribute)) else attribute
+
+
+def attribute_of(column: str) -> str:
+    """The group attribute of a column: what `attribute_column` was given."""
+    return column.removeprefix(ESCAPE) if _is_reserved(_bare(column)) else column
+
+
+def attributes_among(columns: Sequence[str]) -> list[str]:
+    """Those of some table's columns that hold group attributes; the others are in the schemas."""
+    return [str(name) for name in columns if not _is_reserved(str(name))]
+
+
+def _bare(name: str) -> str:
+    while name.startswith(ESCAPE):
+        name = name.removeprefix(ESCAPE)
+    return name
+
+
+def _is_reserved(name: str) -> bool:
+    return name in RESERVED or name.startswith(PREFIXES)

@@ -1,0 +1,62 @@
+"""Words that have a meaning of their own in the tables of a run: reserved values, rules, keys."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+SCHEMA_VERSION: Final = 3
+"""Of the manifest and the tables; a folder of another version is refused."""
+CHANGES: Final = {
+    1: "the first",
+    2: "group attributes as columns, and the results of non-classification probes",
+    3: "the group attributes, their order and what they describe are in the manifest; association of "
+    "attributes is a record; gaps hold the counts of both sides",
+}
+"""What each version brought, for the message to who gives an older or newer folder."""
+
+ALL: Final = "(all)"
+"""Value of a group attribute by which a row is not split."""
+MISSING: Final = "(missing)"
+"""Value of an attribute that is not annotated, or not visible, for these images."""
+NO_TRUTH: Final = "(none)"
+"""Truth of the rows of a probe that has none."""
+REST: Final = "(rest)"
+OVERALL: Final = "(overall)"
+BEST: Final = "(best)"
+"""What a probe's `references` may say instead of a group: compare with all others, with all images, or with
+the group in which the event is rarest."""
+
+HAPPENED: Final = "1"
+DID_NOT: Final = "0"
+NOT_ASKED: Final = "-"
+"""Letters of the patterns in `Records.outcomes`."""
+
+KEYS: Final = ("probe", "design", "template", "rule", "threshold")
+"""Columns that name one specification of one probe."""
+EVENT_COLUMNS: Final = ("truth", "event_kind", "event", "n", "count")
+EVENT_KINDS: Final = ("class", "set")
+RULES: Final = ("argmax", "top_k", "probability", "cosine", "calibrated")
+RANGES: Final = {"top_k": (1, np.inf), "probability": (0, 1), "cosine": (-1, 1), "calibrated": (0, 1)}
+"""Where the thresholds of a rule lie: k, t, c, and the share of images that each class is assigned to."""
+STATISTICS: Final = (
+    "rate",
+    "share of events",
+    "mean over sets",
+    "signed mean over sets",
+    "difference of sides",
+    "mean of sides",
+    "mean absolute difference",
+    "standardised difference of sides",
+    "one-sided standardised difference of sides",
+    "standardised difference from the rest",
+    "share at k",
+    "largest skew",
+    "smallest skew",
+    "divergence",
+    "entropy at k",
+    "bias at k",
+    "reported",
+)
+"""What a row of `Records.estimands` asks for; `audit.tables.measures` computes each."""
