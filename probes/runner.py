@@ -14,10 +14,12 @@ from clipmodel.errors import UserError
 from clipmodel.loading import EmbeddingModel
 from probes.datasets.base import ID, DemographicDataset
 from probes.datasets.downscaled import CoarseDataset
+from probes.datasets.formats.embeddings import EmbeddedDataset
 from probes.embeddings.embed import EmbeddedImages, EmbeddingStore, Progress, embed_dataset, embed_texts
 from probes.measures.context import Given
 from probes.measures.registry import KINDS
 from probes.planning.confounding import PROTECTED, confounding
+from probes.planning.distinct_prompts import refuse_equal_prompts
 from probes.planning.image_selection import TRUTH, Selection
 from probes.planning.manifest import manifest
 from probes.planning.plan import MeasurePlan, Plan, ProbePlan, plan
@@ -92,11 +94,17 @@ def run_suite(
     planned = plan(suite, dataset)
     embed = partial(embed_dataset, model, store=store, progress=progress)
     apart = suite.confirmation
+    embedded = dict(zip(planned.texts, embed_texts(model, planned.texts, store=store), strict=True))
+    if not isinstance(dataset, EmbeddedDataset):
+        refuse_equal_prompts(planned.probes, embedded)
+    images = embed(dataset, planned.rows)
+    if images.contents:
+        dataset.note_copies(images.rows.tolist(), images.contents)
     run = _Run(
         plan=planned,
         model=model,
-        images=embed(dataset, planned.rows),
-        embedded=dict(zip(planned.texts, embed_texts(model, planned.texts, store=store), strict=True)),
+        images=images,
+        embedded=embedded,
         shrunk=lambda rows, size: embed(CoarseDataset(dataset, size), rows),
         held_out=None if apart is None else apart.held_out(dataset, seed=suite.seed),
         device=device,
@@ -289,7 +297,7 @@ def _clusters(
     None where every cluster holds one image: images are independent then, as far as the data know.
     """
     clusters = dataset.clusters.iloc[selection.rows].reset_index(drop=True)
-    if dataset.card.cluster is None or not clusters.duplicated().any():
+    if not dataset.has_clusters or not clusters.duplicated().any():
         return None, None
     labels = selection.cells.drop(columns=TRUTH).iloc[selection.cell].reset_index(drop=True)
     groups = labels.assign(cluster=clusters).groupby([*labels.columns, "cluster"], sort=True)

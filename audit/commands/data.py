@@ -154,8 +154,11 @@ def _print_unreadable(dataset: DemographicDataset, attributes: list[str], consol
     from probes.datasets.base import ID, REASON
     from probes.datasets.census import unreadable
 
+    known = dataset.card.notes
     with terminal.progress_bars() as progress:
         lost = unreadable(dataset, progress=progress)
+    for note in dataset.card.notes[len(known) :]:
+        console.print(f"[yellow]{escape(note)}[/]", soft_wrap=True)
     _print_losses("Unreadable", lost, attributes, console)
     console.print(f"\nunreadable images: {len(lost):,} of {len(dataset):,}")
     for reason, group in lost.groupby(REASON, sort=False):

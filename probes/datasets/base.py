@@ -17,6 +17,7 @@ from PIL import Image
 from clipmodel.errors import UserError
 from clipmodel.inputs.image_decoding import open_image
 from probes.datasets.cards import DataCard
+from probes.datasets.copies import Copies, find_copies, joined
 from probes.label_text import clean_column, clean_label
 from probes.records import ALL, BEST, MISSING, NO_TRUTH, OVERALL, REST
 
@@ -88,6 +89,7 @@ class DemographicDataset(ABC):
         unread = unread.reindex(columns=dropped_columns).astype(object).reset_index(drop=True)
         self.dropped = clean_frame(unread, attributes, name=card.name)[0]
         self.derived = dict(derived or {})
+        self._copies: Copies | None = None
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -129,10 +131,33 @@ class DemographicDataset(ABC):
 
     @property
     def clusters(self) -> pd.Series:
-        """[N] the cluster of each image; its own id where the data know of none."""
-        if self.card.cluster is None:
-            return self.frame[ID].astype(str)
-        return self.frame[self.card.cluster].fillna(self.frame[ID]).astype(str)
+        """[N] the cluster of each image; its own id if the data know of none. Copies share one."""
+        own = self.frame[ID].astype(str)
+        if self.card.cluster is not None:
+            own = self.frame[self.card.cluster].fillna(self.frame[ID]).astype(str)
+        return own if self._copies is None else joined(own, self._copies)
+
+    @property
+    def has_clusters(self) -> bool:
+        """Whether some images may belong together: the data name their clusters, or copies were found."""
+        return self.card.cluster is not None or bool(self._copies is not None and len(self._copies.rows))
+
+    def note_copies(self, rows: Sequence[int], contents: Sequence[str]) -> Copies:
+        """Find byte-identical images among some rows, join their clusters, and say so on the card.
+
+        Parameters
+        ----------
+        rows
+            [N] rows that were read.
+        contents
+            [N] their content hashes, or other values that are equal for equal images.
+        """
+        labels = self.frame[self.attributes].iloc[list(rows)]
+        earlier = "" if self._copies is None else self._copies.sentence
+        self._copies = copies = find_copies(rows, contents, labels)
+        notes = [note for note in self.card.notes if note != earlier]
+        self.card = replace(self.card, notes=(*notes, *filter(None, [copies.sentence])))
+        return copies
 
     @cached_property
     def sha256(self) -> str:

@@ -63,26 +63,36 @@ def confounded(dataset: DemographicDataset, attributes: Sequence[str]) -> list[s
 def unreadable(
     dataset: DemographicDataset, *, progress: Callable[[str, int, int], None] | None = None
 ) -> pd.DataFrame:
-    """Decode every image; one row for each that cannot be: image_id, reason and the attributes."""
+    """Decode every image; one row for each that cannot be: image_id, reason and the attributes.
+
+    Byte-identical images among the others are noted on the card (`DemographicDataset.note_copies`).
+    """
     reasons: list[str | None] = []
+    contents: list[str] = []
     with ThreadPoolExecutor(READERS) as pool:
         for start in range(0, len(dataset), BLOCK):
             rows = range(start, min(start + BLOCK, len(dataset)))
-            reasons += pool.map(lambda row: _reason(dataset, row), rows)
+            for reason, content in pool.map(lambda row: _read(dataset, row), rows):
+                reasons.append(reason)
+                contents.append(content)
             if progress:
                 progress("images read", len(reasons), len(dataset))
+    good = [row for row, reason in enumerate(reasons) if reason is None]
+    dataset.note_copies(good, [contents[row] for row in good])
     lost = np.array([reason is not None for reason in reasons], bool)
     table = dataset.frame.loc[lost, [ID, *dataset.attributes]].reset_index(drop=True)
     table.insert(1, REASON, [reason for reason in reasons if reason is not None])
     return table
 
 
-def _reason(dataset: DemographicDataset, row: int) -> str | None:
+def _read(dataset: DemographicDataset, row: int) -> tuple[str | None, str]:
+    """Why an image cannot be read, None if it can; and the hash of its content, "" if it cannot."""
     try:
-        dataset.open_image(row)
+        data = dataset.read_bytes(row)
+        dataset.image_of(row, data)
     except UnreadableImageError as error:
-        return str(error)
-    return None
+        return str(error), ""
+    return None, dataset.hash_of(row, data)
 
 
 def losses(lost: pd.DataFrame, attributes: Sequence[str]) -> pd.DataFrame:

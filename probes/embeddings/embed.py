@@ -70,6 +70,8 @@ class EmbeddedImages:
         Over the content of these images, in their order.
     coarse
         Longer side in pixels -> the same images shrunk to it, where a probe asks for it.
+    contents
+        N content hashes of what `embed_dataset` read; empty for embeddings that the data set brings along.
     """
 
     rows: np.ndarray
@@ -78,6 +80,7 @@ class EmbeddedImages:
     n_new: int
     content_sha256: str
     coarse: Mapping[int, EmbeddedImages] = field(default_factory=dict)
+    contents: tuple[str, ...] = ()
 
     @cached_property
     def embeddings(self) -> np.ndarray:
@@ -141,7 +144,10 @@ def embed_dataset(
             remedy="let no other program change the folder, and run the same command again",
         )
     content = hashlib.sha256("".join(seen.hashes[int(row)] for row in readable).encode()).hexdigest()
-    return EmbeddedImages(readable, vectors.take(np.flatnonzero(found)), unreadable, n_new, content)
+    contents = tuple(seen.hashes[int(row)] for row in readable)
+    return EmbeddedImages(
+        readable, vectors.take(np.flatnonzero(found)), unreadable, n_new, content, contents=contents
+    )
 
 
 @dataclass

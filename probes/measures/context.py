@@ -59,7 +59,7 @@ class Given:
     def clusters(self) -> np.ndarray | None:
         """[N] the number of each image's cluster; None where each holds one image, for all the data know."""
         own = self.dataset.clusters.iloc[self.images.rows]
-        if self.dataset.card.cluster is None or not own.duplicated().any():
+        if not self.dataset.has_clusters or not own.duplicated().any():
             return None
         return pd.factorize(own)[0]
 
