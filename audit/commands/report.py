@@ -34,6 +34,7 @@ def report(
 
 def _report_audit(folder: Path) -> None:
     from audit.commands.run_summary import print_summary
+    from audit.figures.replacement import failures_replaced
     from audit.json_tables import read_json
     from audit.report import render_report
     from audit.result import AuditResult
@@ -41,7 +42,7 @@ def _report_audit(folder: Path) -> None:
 
     result = AuditResult.read(folder)
     info = read_json(folder / RUN_FILE) if (folder / RUN_FILE).is_file() else None
-    with terminal.ERR.status("writing the report"):
+    with terminal.ERR.status("writing the report"), failures_replaced():
         result.write(folder, report=lambda audit: render_report(audit, run_info=info), run_info=info)
     console = terminal.out()
     print_summary(result, console)

@@ -55,6 +55,7 @@ def run(
     records = _ask(questions, model=model, data=source, cache=cache, keep_images=images, device=device)
 
     from audit.commands.run_summary import print_summary
+    from audit.figures.replacement import failures_replaced
     from audit.report import render_report
     from audit.result import AuditResult
     from audit.result_files import REPORT_FILE
@@ -74,7 +75,7 @@ def run(
     }
     # The tables first: what draws or prints can fail, and must not cost what was computed.
     result.write(folder, run_info=info)
-    with terminal.ERR.status("writing the report"), kept_tables(folder):
+    with terminal.ERR.status("writing the report"), kept_tables(folder), failures_replaced():
         page = render_report(result, run_info=info).encode()
         replace_file(folder / REPORT_FILE, lambda file: file.write(page))
     console = terminal.out()

@@ -35,6 +35,7 @@ from audit.figures.layout import (
     series_mark,
     stack,
 )
+from audit.figures.replacement import replaceable
 from audit.figures.svg import ROLES, to_svg
 from audit.formatting import in_order, integer, percent, points, words
 from audit.tables.group_counts import group_attributes
@@ -52,6 +53,7 @@ BAND_POINTS = 15
 """Points of a shaded band: more would be seen by nobody and double the page."""
 
 
+@replaceable
 def rate_forest(rates: pd.DataFrame, *, attributes: Sequence[str], name: str, title: str, axis: str) -> str:
     """Draw the rate of every group, attribute by attribute, with its interval and n.
 
@@ -79,6 +81,7 @@ def rate_forest(rates: pd.DataFrame, *, attributes: Sequence[str], name: str, ti
     return to_svg(figure, name=name, title=title, description=f"{axis}: {'; '.join(shares)}.")
 
 
+@replaceable
 def difference_forest(gaps: pd.DataFrame, *, name: str, title: str) -> str:
     """Draw the difference of every group from its reference with its Newcombe interval and a line at zero.
 
@@ -97,6 +100,7 @@ def difference_forest(gaps: pd.DataFrame, *, name: str, title: str) -> str:
     )  # fmt: skip
 
 
+@replaceable
 def design_dumbbell(
     rates: pd.DataFrame, *, attributes: Sequence[str], name: str, title: str, axis: str
 ) -> str:
@@ -131,6 +135,7 @@ def design_dumbbell(
     return to_svg(figure, name=name, title=title, description=description)
 
 
+@replaceable
 def threshold_curves(
     rates: pd.DataFrame, *, attribute: str, name: str, title: str, axis: str, thresholds: Sequence[float] = ()
 ) -> str:
@@ -175,6 +180,7 @@ def threshold_curves(
     return to_svg(figure, name=name, title=title, description=description)
 
 
+@replaceable
 def intersection_map(
     rates: pd.DataFrame, *, rows: str, columns: str, small: int, name: str, title: str
 ) -> str:
@@ -210,6 +216,7 @@ def intersection_map(
     return to_svg(figure, name=name, title=title, description=f"Rates: {'; '.join(shares)}.")
 
 
+@replaceable
 def measure_forest(rows: pd.DataFrame, *, name: str, title: str, unit: MeasureUnit) -> str:
     """Draw measures of one probe, a row each, below the name of what is measured.
 
@@ -259,6 +266,8 @@ def _group_rows(frame: pd.DataFrame, *, attributes: Sequence[str]) -> pd.DataFra
 def _shade_bands(ax: Axes, shown: pd.DataFrame, *, attribute: str, groups: Sequence[str]) -> None:
     for index, group in enumerate(groups):
         own = shown[(shown[attribute] == group) & shown["band_low"].notna()].sort_values("threshold")
+        if own.empty:  # a group below the least size has no band
+            continue
         # Closer together near 0, where curves are steep.
         some = own.iloc[np.unique((np.linspace(0, 1, BAND_POINTS) ** 2 * (len(own) - 1)).round().astype(int))]
         ax.fill_between(

@@ -19,6 +19,7 @@ from audit.figures.layout import (
     label_left,
     ordered,
 )
+from audit.figures.replacement import replaceable
 from audit.figures.svg import ROLES, to_svg
 from audit.formatting import points, rule_words, words
 
@@ -27,6 +28,7 @@ FEW_WAYS = 60
 """Beyond as many ways of asking the marks are thinner."""
 
 
+@replaceable
 def specification_curve(gaps: pd.DataFrame, *, name: str, title: str) -> str:
     """Draw one gap under every way of asking, the smallest first, above a table of the choices made.
 
@@ -129,6 +131,7 @@ def _described(shown: pd.DataFrame) -> str:
     return f"Difference from the reference in percentage points, from the smallest: {'; '.join(ways)}."
 
 
+@replaceable
 def change_forest(changes: pd.DataFrame, *, name: str, title: str) -> str:
     """Draw the paired change of every group with its interval and a line at zero.
 
@@ -147,6 +150,7 @@ def change_forest(changes: pd.DataFrame, *, name: str, title: str) -> str:
     )  # fmt: skip
 
 
+@replaceable
 def gap_change_forest(changes: pd.DataFrame, *, name: str, title: str) -> str:
     """Draw by how much every gap changed, with its interval and a line at zero.
 

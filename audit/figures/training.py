@@ -11,6 +11,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 
 from audit.figures.layout import DASHES, LEGEND_ROW_POINTS, MARKERS, canvas, series_colour
+from audit.figures.replacement import replaceable
 from audit.figures.svg import ROLES, to_svg
 from audit.formatting import words
 
@@ -19,6 +20,7 @@ BINS = 150  # of steps, in a drawing of the loss
 LOSS_ROOM, PERCENT_ROOM = "10.000", "\N{MINUS SIGN}100.00"  # the longest number of an axis, and its label
 
 
+@replaceable
 def loss_curve(log: pd.DataFrame, *, name: str, title: str) -> str:
     """Draw the loss of every step: its mean over neighbouring steps, in the band of nine tenths of them.
 
@@ -50,6 +52,7 @@ def loss_curve(log: pd.DataFrame, *, name: str, title: str) -> str:
     return to_svg(figure, name=name, title=title, description=description)
 
 
+@replaceable
 def measure_curves(rows: pd.DataFrame, *, axis: str, name: str, title: str, zero: bool = False) -> str:
     """Draw series of shares against the epoch, each point with its interval.
 

@@ -48,7 +48,8 @@ class Copies:
         if not len(self.rows):
             return ""
         groups = "1 group" if self.n_groups == 1 else f"{self.n_groups:,} groups"
-        said = f"{len(self.rows):,} images are byte-identical copies, in {groups}; each group counts as one cluster."
+        said = f"{len(self.rows):,} images are byte-identical copies, in {groups}; "
+        said += "each group counts as one cluster."
         if self.n_contradictory:
             counts = ", ".join(f"{name} {n:,}" for name, n in self.contradictions.items() if n)
             said += (
