@@ -16,6 +16,7 @@ from audit.commands import (
     compare,
     curate,
     data,
+    evaluate,
     forget,
     gate,
     model,
@@ -32,6 +33,7 @@ USER_ERROR, INTERRUPTED = 2, 130
 KEPT = {
     "run": "the embeddings computed so far are kept; run the same command to go on",
     "calibrate": "the tables and models made so far are kept; run the same command to go on",
+    "evaluate": "results and embeddings made so far are kept; run the same command to go on",
     "train": "the training state is kept; run the same command to go on",
 }
 
@@ -71,6 +73,7 @@ app.add_typer(probe.app, name="probe")
 app.add_typer(data.app, name="data")
 app.add_typer(model.app, name="model")
 app.add_typer(curate.app, name="curate")
+app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(cache.app, name="cache")
 data.app.command("forget", epilog=forget.EPILOG)(forget.forget)
 

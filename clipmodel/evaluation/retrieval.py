@@ -12,10 +12,12 @@ Shapes: N images, C texts, D joint embedding, P pairs that belong together.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from scipy.special import gammaln
 from torch import Tensor
 
@@ -54,18 +56,63 @@ def retrieval(
     ValueError
         Shapes do not fit, or a pair names an image or text that is not there.
     """
-    _check(images, texts, pairs, ks=ks)
     rows = []
+    for direction, outcome in query_outcomes(images, texts, pairs, ks=ks, chunk=chunk).items():
+        for k, found in zip(ks, outcome.found, strict=True):
+            recall = float(found.mean()) if len(found) else float("nan")
+            rows.append((direction, k, len(found), outcome.candidates, recall))
+    return pd.DataFrame(rows, columns=["direction", "k", "queries", "candidates", "recall"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryOutcomes:
+    """What each query of one direction found.
+
+    Attributes
+    ----------
+    queries
+        [Q] the images or texts that were asked: those to which something belongs.
+    found
+        [K, Q] for each k the probability that the query is found, under a random order of ties.
+    rank
+        [Q] the expected place of the best that belongs to it, from 1.
+    candidates
+        How many there are.
+    """
+
+    queries: np.ndarray
+    found: np.ndarray
+    rank: np.ndarray
+    candidates: int
+
+
+def query_outcomes(
+    images: Tensor, texts: Tensor, pairs: Tensor, *, ks: Sequence[int] = (1, 5, 10), chunk: int = 1024
+) -> dict[str, QueryOutcomes]:
+    """For each of `DIRECTIONS` what every query found; parameters and errors as for `retrieval`."""
+    _check(images, texts, pairs, ks=ks)
+    outcomes = {}
     for direction, queries, candidates, own in (
         (DIRECTIONS[0], images, texts, pairs),
         (DIRECTIONS[1], texts, images, pairs.flip(1)),
     ):
-        counts = _counts(queries, candidates, own, chunk=chunk)
-        for k in ks:
-            found = found_at(k, *counts)
-            recall = float(found.mean()) if len(found) else float("nan")
-            rows.append((direction, k, len(found), len(candidates), recall))
-    return pd.DataFrame(rows, columns=["direction", "k", "queries", "candidates", "recall"])
+        above, tied, mine = _counts(queries, candidates, own, chunk=chunk)
+        outcomes[direction] = QueryOutcomes(
+            queries=torch.unique(own[:, 0]).numpy(),
+            found=np.stack([found_at(k, above, tied, mine) for k in ks]),
+            # The first of `mine` among tied + mine places in random order.
+            rank=above + (tied + mine + 1) / (mine + 1),
+            candidates=len(candidates),
+        )
+    return outcomes
+
+
+def outcomes_of_arrays(
+    images: NDArray[np.float32], texts: NDArray[np.float32], pairs: NDArray[np.int64], *, ks: Sequence[int]
+) -> dict[str, QueryOutcomes]:
+    """`query_outcomes` for callers that do not know torch."""
+    arrays = (torch.from_numpy(np.ascontiguousarray(array)) for array in (images, texts, pairs))
+    return query_outcomes(*arrays, ks=ks)
 
 
 def found_at(k: int, above: np.ndarray, tied: np.ndarray, own: np.ndarray) -> np.ndarray:

@@ -1,0 +1,260 @@
+"""`clip-audit evaluate`: standard evaluation of models on published sets."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from audit.commands import terminal
+from clipmodel.errors import UserError
+
+if TYPE_CHECKING:
+    from audit.evaluation.result import EvaluationResult
+
+EPILOG = (
+    "Examples:  clip-audit evaluate tiny --on digits emoji  ·  "
+    "clip-audit evaluate ViT-B-32.pt other/model --on imagenet1k --root /data/imagenet/val  ·  "
+    "clip-audit evaluate tiny --on emoji --task linear_probe --few-shot"
+)
+RUN, ON = "run", "--on"
+
+
+class EvaluateGroup(TyperGroup):
+    """`evaluate MODEL...` is short for `evaluate run MODEL...`; --on takes several sets."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = [RUN, *args]
+        return super().parse_args(ctx, spread(args, ON))
+
+
+def spread(args: list[str], option: str) -> list[str]:
+    """Repeat an option before each of the values that follow it: --on a b becomes --on a --on b."""
+    found: list[str] = []
+    inside = False
+    for arg in args:
+        if arg == option:
+            inside = True
+        elif arg.startswith("-"):
+            inside = False
+            found.append(arg)
+        else:
+            found += [option, arg] if inside else [arg]
+    return found
+
+
+app = typer.Typer(
+    cls=EvaluateGroup,
+    no_args_is_help=True,
+    help="Standard accuracy of models on published sets.",
+    epilog=EPILOG,
+)
+
+
+@app.command(RUN, epilog=EPILOG)
+def run(
+    models: Annotated[
+        list[str], typer.Argument(metavar="MODEL...", help="Models, as for clip-audit run --model.")
+    ],
+    *,
+    on: Annotated[
+        list[str],
+        typer.Option(
+            "--on", metavar="SET...", help="Sets by registry name, KIND:PATH, or a YAML.", show_default=False
+        ),
+    ],
+    task: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TASK",
+            help="zeroshot_classification, linear_probe, zeroshot_retrieval; repeat it for several.",
+            show_default="the set's",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("runs/evaluate"),
+    root: Annotated[
+        Path | None, typer.Option(help="Folder of the images of registry sets.", show_default=False)
+    ] = None,
+    split: Annotated[str, typer.Option(help="Which part of a set is asked.")] = "test",
+    language: Annotated[str, typer.Option(help="Of captions in several languages.")] = "en",
+    train: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SET", help="Where a linear probe is fitted.", show_default="the set's train split"
+        ),
+    ] = None,
+    few_shot: Annotated[
+        bool, typer.Option("--few-shot", help="1, 2, 4, 8, 16 images per class as well.")
+    ] = False,
+    all_templates: Annotated[
+        bool, typer.Option("--all-templates", help="Ask each template of every image, not of a sample.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of bootstraps and draws.")] = 0,
+    device: Annotated[str, typer.Option(help="Torch device of the model.")] = "cpu",
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder of the embeddings.", show_default="the user's cache folder")
+    ] = None,
+) -> None:
+    """Evaluate models on sets: one JSON per model, set and task, a table, and a page."""
+    from audit.commands.evaluation_runs import Options, evaluate
+    from audit.evaluation.result import write_result
+    from probes.embeddings.embed import cache_folder
+
+    _check_out(out)
+    options = Options(
+        root=root, split=split, language=language, train=train, few_shot=few_shot, seed=seed,
+        all_templates=all_templates,
+    )  # fmt: skip
+    failed: list[str] = []
+    done: list[EvaluationResult] = []
+    with terminal.progress_bars() as progress:
+        for spec in models:
+            loaded = _load(spec, device=device, cache=cache, progress=progress)
+            for name in on:
+                for one in task or [None]:
+                    started = time.perf_counter()
+                    try:
+                        result = evaluate(loaded, name, one, options, cache=cache or cache_folder())
+                    except UserError as error:
+                        if len(models) * len(on) * len(task or [None]) == 1:
+                            raise
+                        terminal.explain(error)
+                        failed.append(f"{spec} on {name}")
+                        continue
+                    result.details["seconds"] = round(time.perf_counter() - started, 1)  # type: ignore[index]
+                    write_result(result, out)
+                    done.append(result)
+    _finish(out, done, failed)
+
+
+def _load(spec: str, *, device: str, cache: Path | None, progress: Any) -> Any:
+    from audit.commands.evaluation_runs import ModelRun
+    from clipmodel.loading import load_model
+    from clipmodel.loading.device import usable_device
+    from probes.embeddings.embed import EmbeddingStore
+
+    return ModelRun(load_model(spec, device=usable_device(device)), spec, EmbeddingStore(cache), progress)
+
+
+def _check_out(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{out}: {error.strerror}", remedy="choose another folder with --out") from error
+
+
+def _finish(out: Path, done: list[EvaluationResult], failed: list[str]) -> None:
+    """Tables and page over all results in the folder, earlier ones included; then what was done, in short."""
+    from audit.evaluation.report import write_report
+    from audit.formatting import percent, percent_interval
+
+    console = terminal.out()
+    if done:
+        write_report(out)
+        rows = [
+            [
+                one.model_name,
+                one.dataset,
+                one.task,
+                name,
+                percent(e.value),
+                percent_interval(e.low, e.high),
+                f"{e.n:,}",
+            ]
+            for one in done
+            for name, e in one.metrics.items()
+            if "rank" not in name
+        ]
+        columns = ["Model", "Set", "Task", "Metric", "%", "95 % interval", "n"]
+        terminal.print_table(console, "Results", columns, rows, words=columns[:4])
+        console.print(f"\nReport: {out / 'report.html'}", soft_wrap=True, markup=False)
+    if failed:
+        raise UserError(f"not evaluated: {'; '.join(failed)}", remedy="see the messages above")
+
+
+@app.command(epilog="Example:  clip-audit evaluate sets  ·  clip-audit evaluate sets dtd")
+def sets(
+    name: Annotated[str | None, typer.Argument(help="Show one set.", show_default=False)] = None,
+) -> None:
+    """List the sets of the registry, or show one."""
+    from clipmodel.evaluation.readers.digits import ENTRY
+    from clipmodel.evaluation.registry.catalogue import entry_names, load_entry, set_lists
+    from probes.datasets.emoji_evaluation import NAMES, emoji_set
+
+    console = terminal.out()
+    if name is not None:
+        entry = emoji_set(name).entry if name in NAMES else ENTRY if name == ENTRY.name else load_entry(name)
+        for key, value in entry.model_dump(exclude_defaults=True).items():
+            shown = (
+                value
+                if not isinstance(value, list | tuple) or len(value) <= 3
+                else f"{len(value)}: {value[:3]} ..."
+            )
+            console.print(f"{key:<12}  {shown}", soft_wrap=True, markup=False)
+        return
+    lists = set_lists()
+    rows = [[one, "embedded", "", "acc1 or recall", ""] for one in (ENTRY.name, *NAMES)]
+    for one in entry_names():
+        entry = load_entry(one)
+        member = ", ".join(key for key, value in lists.items() if any(m.set == one for m in value.members))
+        rows.append([one, entry.title, f"{entry.images or '':}", entry.metric, member])
+    columns = ["Name", "Set", "Images", "Metric", "Lists"]
+    terminal.print_table(console, "Evaluation sets", columns, rows, words=("Name", "Set", "Metric", "Lists"))
+
+
+@app.command(
+    epilog="Examples:  clip-audit evaluate compare runs/a runs/b  ·  "
+    "clip-audit evaluate compare runs/evaluate --models 'tiny bundled' --models 'other runs/other/model'"
+)
+def compare(
+    first: Annotated[Path, typer.Argument(help="Folder of results.", show_default=False)],
+    second: Annotated[
+        Path | None,
+        typer.Argument(help="Folder of the other model's results.", show_default="the same folder"),
+    ] = None,
+    *,
+    models: Annotated[
+        list[str] | None, typer.Option(help="The two models, if a folder holds several.", show_default=False)
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="A CSV file for the table.", show_default=False)] = None,
+) -> None:
+    """Compare two models: a paired test for each set, adjusted over the sets."""
+    from audit.evaluation.comparison import IMAGES, compare_models
+    from audit.evaluation.result import read_results
+    from audit.formatting import p_value, percent, points, points_interval
+
+    found = [read_results(folder, tables=[IMAGES]) for folder in (first, second or first)]
+    chosen = _two_models(found, models or [])
+    table = compare_models(*chosen)
+    if out is not None:
+        table.to_csv(out, index=False)
+    rows = [
+        [row["dataset"], row["task"], row["metric"], percent(row["first"]), percent(row["second"]),
+         points(row["difference"]), points_interval(row["low"], row["high"]), p_value(row["p_adjusted"]),
+         f"{row['n']:,}"]
+        for row in table.to_dict("records")
+    ]  # fmt: skip
+    names = [results[0].model_name for results in chosen]
+    columns = ["Set", "Task", "Metric", "First", "Second", "Difference", "95 % interval", "Adjusted p", "n"]
+    terminal.print_table(terminal.out(), f"{names[0]} against {names[1]}", columns, rows, words=columns[:3])
+
+
+def _two_models(found: list[list[EvaluationResult]], wanted: list[str]) -> list[list[EvaluationResult]]:
+    names = [list(dict.fromkeys(result.model_name for result in results)) for results in found]
+    if not wanted and all(len(own) == 1 for own in names) and names[0] != names[1]:
+        wanted = [names[0][0], names[1][0]]
+    elif not wanted and names[0] == names[1] and len(names[0]) == 2:
+        wanted = names[0]
+    known = ", ".join(map(repr, dict.fromkeys([*names[0], *names[1]])))
+    if len(wanted) != 2 or wanted[0] not in names[0] or wanted[1] not in names[1]:
+        raise UserError(
+            f"two models are needed; there are {known}", remedy="name both: --models A --models B"
+        )
+    return [
+        [result for result in results if result.model_name == name]
+        for results, name in zip(found, wanted, strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""Standard evaluation, concluded: intervals, paired tests, result files, figures and the page."""

@@ -1,0 +1,1 @@
+"""The linear probe of the CLIP paper: logistic regression on frozen features, penalty by search."""

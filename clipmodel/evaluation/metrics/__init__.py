@@ -1,0 +1,1 @@
+"""Metrics of standard evaluation: arrays in, numbers out; no intervals (those are made in `audit`)."""

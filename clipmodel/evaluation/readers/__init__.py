@@ -1,0 +1,1 @@
+"""Evaluation sets from where they lie: WebDataset homes, image folders, captions, tables, the hub."""

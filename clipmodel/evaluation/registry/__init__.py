@@ -1,0 +1,1 @@
+"""The published evaluation sets: one YAML each with class names, templates, metric, source and licence."""

@@ -1,0 +1,1 @@
+"""Robustness to distribution shift: what standard models predict, and what a model has beyond it."""

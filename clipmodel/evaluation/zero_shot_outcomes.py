@@ -1,0 +1,219 @@
+"""Zero-shot classification of stored embeddings: every image's prediction, and what each template adds.
+
+Images come in blocks, so memory does not grow with their number; only a few bytes per image are kept.
+
+Shapes: N images, C classes, T templates, D joint embedding, K configurations of prompts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from clipmodel.evaluation.registry.entry import SLOT
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Blocks = Callable[[], Iterable[tuple[int, Floats]]]  # first row of each block, and its embeddings
+TOP = 5
+ENSEMBLE, BARE = "ensemble of all templates", "class name alone"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predictions:
+    """What a classifier answered.
+
+    Attributes
+    ----------
+    predicted
+        [N] the class of the highest similarity; of exactly equal ones the first, as CLIP_benchmark takes it.
+    in_top5
+        [N] whether the truth is among the five highest; all false with fewer than five classes.
+    scores
+        [N, C] cosine similarities, if they were asked for.
+    """
+
+    predicted: Ints
+    in_top5: Bools
+    scores: Floats | None = None
+
+
+def prompts_of(
+    classes: Sequence[Sequence[str]], templates: Sequence[str]
+) -> tuple[list[list[str]], list[list[str]]]:
+    """Prompts by template and class, [T][C x names]; and the bare names [C].
+
+    Each template is filled with every name of a class.
+    """
+    filled = [[template.replace(SLOT, name) for names in classes for name in names] for template in templates]
+    return filled, [list(names) for names in classes]
+
+
+def template_embeddings(
+    embed: Callable[[Sequence[str]], Floats], classes: Sequence[Sequence[str]], templates: Sequence[str]
+) -> Tensor:
+    """[T, C, D] for each template the mean over a class's names of their unit-norm embeddings, unnormalised.
+
+    Unnormalised, so that the mean over templates weights every prompt alike (paper, section 3.1.4).
+
+    Parameters
+    ----------
+    embed
+        Texts to unit-norm embeddings [*, D].
+    """
+    filled, _ = prompts_of(classes, templates)
+    sizes = [len(names) for names in classes]
+    found = []
+    for prompts in filled:
+        rows = torch.from_numpy(np.ascontiguousarray(embed(prompts)))
+        found.append(torch.stack([part.mean(dim=0) for part in rows.split(sizes)]))
+    return torch.stack(found)
+
+
+def ensembled(by_template: Tensor, weights: Tensor | None = None) -> Tensor:
+    """[C, D] unit-norm class embeddings: the renormalised mean over templates.
+
+    Parameters
+    ----------
+    by_template
+        [T, C, D].
+    weights
+        [T], for instance 0 for a template left out; all alike by default.
+    """
+    mean = by_template.mean(dim=0) if weights is None else torch.tensordot(weights, by_template, dims=1)
+    return torch.nn.functional.normalize(mean, dim=-1)
+
+
+def predict(blocks: Blocks, classes: Tensor, truth: Ints | None, *, keep_scores: bool = False) -> Predictions:
+    """Predict every image.
+
+    Parameters
+    ----------
+    blocks
+        Embeddings [n, D] block by block.
+    classes
+        [C, D] unit-norm class embeddings.
+    truth
+        [N], or None for a set of several labels per image.
+    keep_scores
+        Whether to return similarities, [N, C] of memory.
+    """
+    predicted, in_top, scores = [], [], []
+    for start, block in blocks():
+        similarity = torch.from_numpy(block) @ classes.T
+        predicted.append(similarity.argmax(dim=1).numpy())
+        if truth is not None and len(classes) >= TOP:
+            best = similarity.topk(TOP, dim=1).indices
+            own = torch.from_numpy(truth[start : start + len(block)])[:, None]
+            in_top.append((best == own).any(dim=1).numpy())
+        if keep_scores:
+            scores.append(similarity.numpy())
+    found = np.concatenate(predicted) if predicted else np.zeros(0, dtype=np.int64)
+    return Predictions(
+        predicted=found.astype(np.int64),
+        in_top5=np.concatenate(in_top) if in_top else np.zeros(len(found), dtype=bool),
+        scores=np.concatenate(scores) if scores else None,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemplateOutcomes:
+    """Which images each configuration of prompts gets right.
+
+    Attributes
+    ----------
+    names
+        K names: the ensemble, the class name alone, each template alone.
+    right
+        [K, n] for n images.
+    left_out
+        [T, n] the ensemble without one template; the same as the ensemble if there is only one.
+    rows
+        [n] the images that were asked.
+    """
+
+    names: Sequence[str]
+    right: Bools
+    left_out: Bools
+    rows: Ints
+
+
+def template_outcomes(
+    blocks: Blocks,
+    by_template: Tensor,
+    bare: Tensor,
+    truth: Ints,
+    *,
+    names: Sequence[str],
+    most: int,
+    seed: int,
+) -> TemplateOutcomes:
+    """Ask every template alone, and the ensemble without it.
+
+    The scores of an ensemble without a template follow from those of the ensemble and of the template, so
+    each template costs one product with the images.
+
+    Parameters
+    ----------
+    by_template
+        [T, C, D] from `template_embeddings`.
+    bare
+        [C, D] unit-norm embeddings of the class names alone.
+    names
+        T templates.
+    most
+        Of more images a random sample of this size is asked: T products of all images would take minutes.
+    seed
+        Of the sample.
+    """
+    n_images = len(truth)
+    rows = np.arange(n_images)
+    if n_images > most:
+        rows = np.sort(np.random.default_rng(seed).choice(n_images, most, replace=False))
+    total = by_template.sum(dim=0)
+    rests = total[None] - by_template
+    rest_norms = rests.norm(dim=-1).clamp_min(1e-12)
+    alone_norms = by_template.norm(dim=-1).clamp_min(1e-12)
+    whole = torch.nn.functional.normalize(total, dim=-1)
+    right: list[Bools] = []
+    left_out: list[Bools] = []
+    for images, own in _chosen(blocks, rows, truth):
+        sums = images @ total.T
+        configurations = [images @ whole.T, images @ bare.T]
+        parts = []
+        for t in range(len(by_template)):
+            score = images @ by_template[t].T
+            configurations.append(score / alone_norms[t])
+            parts.append((sums - score) / rest_norms[t] if len(by_template) > 1 else configurations[0])
+        right.append(np.stack([(score.argmax(dim=1) == own).numpy() for score in configurations]))
+        left_out.append(np.stack([(score.argmax(dim=1) == own).numpy() for score in parts]))
+    return TemplateOutcomes(
+        names=[ENSEMBLE, BARE, *names],
+        right=np.concatenate(right, axis=1) if right else np.zeros((len(names) + 2, 0), dtype=bool),
+        left_out=np.concatenate(left_out, axis=1) if left_out else np.zeros((len(names), 0), dtype=bool),
+        rows=rows,
+    )
+
+
+def _chosen(blocks: Blocks, rows: Ints, truth: Ints) -> Iterator[tuple[Tensor, Tensor]]:
+    """Embeddings and truths of the chosen rows, block by block."""
+    for start, block in blocks():
+        first, last = np.searchsorted(rows, [start, start + len(block)])
+        if last > first:
+            own = rows[first:last]
+            yield torch.from_numpy(np.ascontiguousarray(block[own - start])), torch.from_numpy(truth[own])
+
+
+def restricted(scores: Tensor, groups: Sequence[Sequence[int]]) -> Tensor:
+    """[N, G] scores of merged classes: the highest of each group's classes.
+
+    ObjectNet's 113 classes as maxima over 1,000 ImageNet classes, and, with one class each, the 200 classes
+    of ImageNet-A and -R out of 1,000 (Taori et al. 2020).
+    """
+    return torch.stack([scores[:, list(group)].amax(dim=1) for group in groups], dim=1)
