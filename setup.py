@@ -34,6 +34,7 @@ REQUIRES = [
     "ftfy>=6.2",
     "pillow>=10.4",
     "ahocorasick-rs>=1.0",
+    "scikit-learn>=1.5",
 ]
 NOTEBOOKS = ["jupyterlab>=4.2", "ipykernel>=6.29"]
 SCALE = ["ray[data]>=2.40"]
@@ -63,7 +64,6 @@ DEV = [
     "ipykernel>=6.29",
     "playwright>=1.48",
     "axe-playwright-python>=0.1.4",
-    "scikit-learn>=1.5",
     "statsmodels>=0.14.4",
     "resvg-py>=0.2",
     "ruff>=0.8",

@@ -27,6 +27,7 @@ from clipmodel.evaluation.metrics.classification import (
     confusion,
     group_means,
     macro_f1,
+    mean_per_class_recall,
     per_class_recall,
 )
 
@@ -88,11 +89,23 @@ def classification_metrics(
     found = {
         "acc1": top1,
         "acc5": nothing if few else share(answers.in_top5, answers.clusters),
-        "mean_per_class_recall": mean_recall(counts),
+        "mean_per_class_recall": _mean_recall(answers, counts, seed=seed),
     }
     if main not in found:
         found[main] = _main_metric(answers, main, right=right, seed=seed)
     return {f"{prefix}{name}": estimate for name, estimate in found.items()}
+
+
+def _mean_recall(answers: Answers, counts: Ints, *, seed: int) -> Estimate:
+    if answers.clusters is None:
+        return mean_recall(counts)
+    truth, predicted, classes = answers.truth, answers.predicted, len(answers.classes)
+    return bootstrapped(
+        lambda rows: mean_per_class_recall(confusion(truth[rows], predicted[rows], classes=classes)),
+        len(truth),
+        clusters=answers.clusters,
+        seed=seed,
+    )
 
 
 def _main_metric(answers: Answers, main: str, *, right: Bools, seed: int) -> Estimate:

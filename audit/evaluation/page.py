@@ -1,4 +1,4 @@
-"""The page of an evaluation: accuracy by set, shift, prompts, few-shot curves and classes, over all models."""
+"""The page of an evaluation: accuracy by set, shift, prompts, few-shot curves and classes."""
 
 from __future__ import annotations
 
@@ -145,11 +145,13 @@ def _shift_table(robustness: pd.DataFrame) -> Table:
     rows = [
         [
             str(row["model"]), TASKS.get(str(row["task"]), ""), str(row["shift"]), str(row["id_set"]),
-            fmt.percent(row["id_accuracy"]), fmt.percent(row["shift_accuracy"]), fmt.points(row["difference"]),
+            fmt.percent(row["id_accuracy"]), fmt.percent(row["shift_accuracy"]),
+            fmt.points(row["difference"]),
             fmt.points_interval(row["difference_low"], row["difference_high"]),
             fmt.percent(row["predicted"]),
             fmt.points(row["effective"]), fmt.points_interval(row["effective_low"], row["effective_high"]),
-            fmt.percent(row["gap_closed"]), fmt.integer(row["baseline_models"]), fmt.ratio(row["baseline_r2"]),
+            fmt.percent(row["gap_closed"]), fmt.integer(row["baseline_models"]),
+            fmt.ratio(row["baseline_r2"]),
             str(row["note"]),
         ]
         for row in robustness.to_dict("records")

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from clipmodel.evaluation.linear_probe.solver import TOLERANCE, LinearClassifier, fit
+from clipmodel.evaluation.linear_probe.solver import TOLERANCE, LinearClassifier, Solver, fit
 
 STEPS_PER_DECADE = 8
 DECADES = 6  # on both sides of 1
@@ -126,8 +126,10 @@ def fit_probe(
         own, own_truth, (other, other_truth) = features, truth, validation
     others = torch.as_tensor(np.asarray(other, dtype=np.float64))
 
+    solver = Solver(own, own_truth, classes=classes, tolerance=tolerance)
+
     def accuracy(strengths: Sequence[float]) -> list[float]:
-        fitted = fit(own, own_truth, strengths, classes=classes, tolerance=tolerance)
+        fitted = solver.fit(strengths)
         return [float((one.scores(others).argmax(dim=1).numpy() == other_truth).mean()) for one in fitted]
 
     found = search(accuracy, exhaustive=exhaustive)

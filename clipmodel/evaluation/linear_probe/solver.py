@@ -25,10 +25,11 @@ from torch import Tensor
 
 MAX_ITERATIONS = 1000
 HISTORY = 10
-TOLERANCE = 1e-6  # of the largest entry of the gradient over N; scikit-learn stops at 1e-4
-LOGITS_BYTES = 400_000_000
+TOLERANCE = 1e-4  # of the largest entry of the gradient over N, as in scikit-learn
+LOGITS_BYTES = 4_000_000
 NEWTON_STEPS = 12
 SMALLEST = 1e-12
+RENEWAL = 4  # iterations between renewals of the preconditioner
 SLOPE_LEFT = 0.5  # of the slope at the start: where a line search may end
 
 
@@ -59,6 +60,68 @@ class LinearClassifier:
         return features.to(self.weights.dtype) @ self.weights.T + self.intercept
 
 
+class Solver:
+    """Fits classifiers of one set of features, each from the nearest strength that was solved before.
+
+    Parameters
+    ----------
+    features
+        [N, F], as they are: the paper standardises nothing.
+    truth
+        [N] in 0 ... C - 1. A class without images keeps an intercept that falls until it is irrelevant.
+    tolerance
+        The largest entry of the gradient over N, in the rotated coordinates, at which to stop.
+
+    Raises
+    ------
+    ValueError
+        Lengths differ, a label is out of range, or a value is not finite.
+    """
+
+    def __init__(
+        self,
+        features: NDArray[np.floating] | Tensor,
+        truth: NDArray[np.integer] | Tensor,
+        *,
+        classes: int,
+        max_iterations: int = MAX_ITERATIONS,
+        tolerance: float = TOLERANCE,
+    ) -> None:
+        x, self._y = torch.as_tensor(features).to(torch.float64), torch.as_tensor(truth).long()
+        _check(x, self._y, classes=classes)
+        self._axes = _Axes.of(x)
+        self._x, self._classes = self._axes.rotate(x), classes
+        self._limits = {"max_iterations": max_iterations, "tolerance": tolerance}
+        self._solved: dict[float, Tensor] = {}  # strength -> parameters
+
+    def fit(self, strengths: Sequence[float]) -> list[LinearClassifier]:
+        """One classifier for each positive strength, in the order given; deterministic."""
+        if not strengths or min(strengths) <= 0:
+            raise ValueError("every strength must be positive")
+        # A few small problems share their overhead; large ones gain more from a start near their end.
+        at_once = max(1, LOGITS_BYTES // (len(self._x) * self._classes * 8))
+        order = sorted(range(len(strengths)), key=lambda place: -strengths[place])
+        found: dict[int, LinearClassifier] = {}
+        for first in range(0, len(order), at_once):
+            places = order[first : first + at_once]
+            chosen = torch.tensor([strengths[place] for place in places], dtype=torch.float64)
+            problem = _Problem(self._x, self._y, chosen, self._classes)
+            start = torch.stack([self._start(strengths[place]) for place in places])
+            solved = problem.solve(start, **self._limits)  # type: ignore[arg-type]
+            for k, place in enumerate(places):
+                self._solved[strengths[place]] = solved.parameters[k]
+                weights, intercept = self._axes.restore(solved.parameters[k])
+                found[place] = LinearClassifier(
+                    weights, intercept, strengths[place], int(solved.iterations[k]), bool(solved.converged[k])
+                )
+        return [found[place] for place in range(len(strengths))]
+
+    def _start(self, strength: float) -> Tensor:
+        if not self._solved:
+            return self._x.new_zeros(self._x.shape[1] + 1, self._classes)
+        return self._solved[min(self._solved, key=lambda other: abs(np.log(other / strength)))]
+
+
 def fit(
     features: NDArray[np.floating] | Tensor,
     truth: NDArray[np.integer] | Tensor,
@@ -68,55 +131,12 @@ def fit(
     max_iterations: int = MAX_ITERATIONS,
     tolerance: float = TOLERANCE,
 ) -> list[LinearClassifier]:
-    """Fit one classifier for each strength.
-
-    Parameters
-    ----------
-    features
-        [N, F], as they are: the paper standardises nothing.
-    truth
-        [N] in 0 ... C - 1. A class without images keeps an intercept that falls until it is irrelevant.
-    strengths
-        S penalties, positive.
-    tolerance
-        The largest entry of the gradient over N, in the rotated coordinates, at which to stop.
-
-    Returns
-    -------
-    One classifier per strength, in the order given; deterministic.
-
-    Raises
-    ------
-    ValueError
-        Lengths differ, a label is out of range, a value is not finite, or a strength is not positive.
-    """
-    x = torch.as_tensor(features).to(torch.float64)
-    y = torch.as_tensor(truth).long()
-    _check(x, y, strengths, classes=classes)
-    axes = _Axes.of(x)
-    rotated = axes.rotate(x)
-    per_strength = len(x) * classes * 8 * 4
-    at_once = max(1, int(LOGITS_BYTES // max(per_strength, 1)))
-    start: Tensor | None = None
-    # From strong to weak: each batch starts where the last and weakest of the one before ended.
-    order = sorted(range(len(strengths)), key=lambda i: -strengths[i])
-    by_place: dict[int, LinearClassifier] = {}
-    for first in range(0, len(order), at_once):
-        places = order[first : first + at_once]
-        chosen = torch.tensor([strengths[i] for i in places], dtype=torch.float64)
-        solved = _Problem(rotated, y, chosen, classes).solve(
-            start, max_iterations=max_iterations, tolerance=tolerance
-        )
-        start = solved.parameters[-1]
-        for k, place in enumerate(places):
-            weights, intercept = axes.restore(solved.parameters[k], strengths[place])
-            by_place[place] = LinearClassifier(
-                weights, intercept, strengths[place], int(solved.iterations[k]), bool(solved.converged[k])
-            )
-    return [by_place[i] for i in range(len(strengths))]
+    """Fit one classifier for each strength; parameters and errors as for `Solver`."""
+    solver = Solver(features, truth, classes=classes, max_iterations=max_iterations, tolerance=tolerance)
+    return solver.fit(strengths)
 
 
-def _check(x: Tensor, y: Tensor, strengths: Sequence[float], *, classes: int) -> None:
+def _check(x: Tensor, y: Tensor, *, classes: int) -> None:
     if x.ndim != 2 or y.shape != (len(x),) or not len(x):
         raise ValueError(
             f"features [N, F] and truth [N] are needed, got {tuple(x.shape)} and {tuple(y.shape)}"
@@ -125,8 +145,6 @@ def _check(x: Tensor, y: Tensor, strengths: Sequence[float], *, classes: int) ->
         raise ValueError("a feature is not finite")
     if y.min() < 0 or y.max() >= classes:
         raise ValueError(f"a label lies outside 0 ... {classes - 1}")
-    if not strengths or min(strengths) <= 0:
-        raise ValueError("every strength must be positive")
 
 
 @dataclass(frozen=True)
@@ -151,7 +169,7 @@ class _Axes:
     def rotate(self, x: Tensor) -> Tensor:
         return (x - self.mean) @ self.axes
 
-    def restore(self, parameters: Tensor, strength: float) -> tuple[Tensor, Tensor]:
+    def restore(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
         """Weights [C, F] and intercepts [C] from parameters [R + 1, C]."""
         weights = (self.axes @ parameters[:-1]).T.contiguous()
         return weights, parameters[-1] - weights @ self.mean
@@ -179,9 +197,10 @@ class _Problem:
         """[S, N, C]."""
         return torch.matmul(self.x, parameters)
 
-    def gradient(self, parameters: Tensor, p: Tensor) -> Tensor:
-        """[S, R + 1, C] of the objective at probabilities p [S, N, C]; the preconditioner goes with it."""
-        self.inverse = 1 / (torch.matmul(self.squares.T, p * (1 - p)) + self.penalty + SMALLEST)
+    def gradient(self, parameters: Tensor, p: Tensor, *, renew: bool = True) -> Tensor:
+        """[S, R + 1, C] of the objective at probabilities p [S, N, C]; also renews the preconditioner."""
+        if renew:
+            self.inverse = 1 / (torch.matmul(self.squares.T, p * (1 - p)) + self.penalty + SMALLEST)
         at = self.y[None, :, None].expand(len(p), -1, 1)
         residual = p.scatter_add(2, at, p.new_full(at.shape, -1.0))
         return torch.matmul(self.x.T, residual) + self.penalty * parameters
@@ -192,12 +211,10 @@ class _Problem:
         other.penalty, other.inverse = self.penalty[places], self.inverse[places]
         return other
 
-    def solve(self, start: Tensor | None, *, max_iterations: int, tolerance: float) -> _Solved:
+    def solve(self, start: Tensor, *, max_iterations: int, tolerance: float) -> _Solved:
         """Preconditioned L-BFGS; a problem that has converged takes no further part."""
         s, limit = len(self.penalty), tolerance * len(self.x)
-        parameters = self.x.new_zeros(s, self.x.shape[1], self.classes)
-        if start is not None:
-            parameters = parameters + start
+        parameters = start
         solved = _Solved(
             parameters.clone(), torch.full((s,), max_iterations), torch.zeros(s, dtype=torch.bool)
         )
@@ -227,7 +244,7 @@ class _Problem:
             steps, probabilities = problem._line_search(logits, change, parameters, direction, slope)
             moved = steps[:, None, None] * direction
             parameters, logits = parameters + moved, logits + steps[:, None, None] * change
-            new = problem.gradient(parameters, probabilities)
+            new = problem.gradient(parameters, probabilities, renew=iteration % RENEWAL == 0)
             product = (moved * (new - gradient)).sum(dim=(1, 2))
             rho = torch.where(product > 0, 1 / product.clamp_min(1e-300), 0.0)
             memory = [*memory[1 - HISTORY :], (moved, new - gradient, rho)]

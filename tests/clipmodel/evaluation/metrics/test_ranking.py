@@ -38,8 +38,8 @@ def test_average_precision_equals_clip_benchmarks() -> None:
 
 
 def test_the_eleven_points_by_hand() -> None:
-    # Ranked: hit, miss, hit. Precision 1, 1/2, 2/3 at recall 1/2, 1/2, 1. The best from recall 0 ... 0.5 on is
-    # 1 (6 points), from 0.6 ... 1 on it is 2/3 (5 points).
+    # Ranked: hit, miss, hit. Precision 1, 1/2, 2/3 at recall 1/2, 1/2, 1. The best from recall 0 ... 0.5 on
+    # is 1 (6 points), from 0.6 ... 1 on it is 2/3 (5 points).
     scores, truth = np.array([0.9, 0.8, 0.7]), np.array([True, False, True])
     assert eleven_point_average_precision(scores, truth) == pytest.approx((6 + 5 * 2 / 3) / 11)
 
