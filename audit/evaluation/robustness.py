@@ -103,8 +103,8 @@ def relative_robustness(table: pd.DataFrame, *, before: str, after: str) -> pd.D
     shift.
     """
     keys = ["task", "shift"]
-    sides = [table[table["model"] == name].set_index(keys) for name in (before, after)]
-    both = sides[0].join(sides[1], how="inner", lsuffix="_1", rsuffix="_2").reset_index()
+    sides = [table[table["model"] == name] for name in (before, after)]
+    both = sides[0].merge(sides[1], on=keys, suffixes=("_1", "_2"))
     return pd.DataFrame(
         {
             **{key: both[key] for key in keys},

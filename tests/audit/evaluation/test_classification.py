@@ -38,7 +38,7 @@ def test_the_metrics_are_scikit_learns() -> None:
     assert found["macro_f1"].value == pytest.approx(f1_score(TRUTH, PREDICTED, average="macro"))
     assert np.isnan(found["acc5"].value)  # of three classes
     assert all(one.low < one.value < one.high for name, one in found.items() if name != "acc5")
-    assert list(classification_metrics(ANSWERS, main="acc1", seed=0, prefix="lp_"))[0] == "lp_acc1"
+    assert "lp_acc1" in classification_metrics(ANSWERS, main="acc1", seed=0, prefix="lp_")
 
 
 def test_other_main_metrics() -> None:
