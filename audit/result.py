@@ -28,6 +28,7 @@ from audit.tables.between_group_variation import variation_table
 from audit.tables.composition import composition_table
 from audit.tables.context import TableContext
 from audit.tables.controlled_gaps import controlled_table
+from audit.tables.measures import measures_table
 from audit.tables.paired_changes import paired_table
 from audit.tables.rates import accuracy_table, gap_table, rate_table
 from audit.tables.specification_curves import specification_table
@@ -63,7 +64,11 @@ class AuditResult:
         The counts that everything derives from; empty where the folder that was read holds none.
     images
         One row an image, where it was asked for.
-    measures, pairs, clusters
+    measures
+        Estimates of the non-classification probes: see `audit.tables.measures`.
+    scalars
+        What they are computed from, one row an image and item; see `Records.scalars`.
+    pairs, clusters
         See `probes.records.Records`; pairs and clusters are None where there are none.
     outcomes
         What happened to each image in every way of asking; see `Records.outcomes`.
@@ -92,6 +97,7 @@ class AuditResult:
     clusters: pd.DataFrame | None = None
     outcomes: pd.DataFrame | None = None
     confirmation: pd.DataFrame | None = None
+    scalars: pd.DataFrame | None = None
 
     @classmethod
     def from_records(cls, records: Records) -> Self:
@@ -126,9 +132,7 @@ class AuditResult:
             "gates": gates,
             "curves": with_bands(curves, seed=context.seed),
             "counts": records.counts,
-            "measures": empty_records_table("measures", manifest)
-            if records.measures is None
-            else records.measures,
+            "measures": measures_table(records.estimands, records.scalars, manifest, context.attributes),
         }
         whole = {name: conform(name, table, manifest) for name, table in tables.items()}
         kept: dict[str, Any] = {
@@ -136,6 +140,7 @@ class AuditResult:
             for name in ("images", "pairs", "clusters", "outcomes", "confirmation")
             for table in [getattr(records, name)]
         }
+        kept["scalars"] = None if records.scalars is None else records.scalars.reset_index(drop=True)
         return cls(manifest=manifest, verdict=overall_verdict(gates), **whole, **kept)
 
     @classmethod

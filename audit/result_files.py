@@ -22,10 +22,19 @@ JSON_TABLES: Final = (
     "accuracy", "rates", "gaps", "composition", "variation", "controlled", "specifications", "paired",
     "findings", "excluded", "gates", "measures",
 )  # fmt: skip
-OPTIONAL_TABLES: Final = ("counts", "curves", "images", "pairs", "clusters", "outcomes", "confirmation")
+OPTIONAL_TABLES: Final = (
+    "counts",
+    "curves",
+    "images",
+    "pairs",
+    "clusters",
+    "outcomes",
+    "confirmation",
+    "scalars",
+)
 """Tables that have files of their own only: audit.json stays small, and is enough for a report."""
 TABLES: Final = (*JSON_TABLES, *OPTIONAL_TABLES)
-PARQUET_ONLY: Final = frozenset({"outcomes"})
+PARQUET_ONLY: Final = frozenset({"outcomes", "scalars"})
 """One row an image and outcome: as CSV it would be many times larger than everything else."""
 
 

@@ -16,7 +16,8 @@ from probes.datasets.base import ID, DemographicDataset
 from probes.datasets.downscaled import CoarseDataset
 from probes.datasets.formats.embeddings import EmbeddedDataset
 from probes.embeddings.embed import EmbeddedImages, EmbeddingStore, Progress, embed_dataset, embed_texts
-from probes.measures.context import Given
+from probes.measures.context import MeasureContext
+from probes.measures.handed_over import estimands_table, join_scalars, scalars_table
 from probes.measures.registry import KINDS
 from probes.planning.confounding import PROTECTED, confounding
 from probes.planning.distinct_prompts import refuse_equal_prompts
@@ -37,7 +38,6 @@ from probes.scoring.count_tables import (
     join_excluded,
     join_images,
     join_optional,
-    measures_table,
     pairs_table,
 )
 from probes.scoring.engine import Head, score, score_images
@@ -173,7 +173,8 @@ def _records(run: _Run, results: Sequence[_ProbeResult]) -> Records:
         images=join_images(gathered("images"), levels) if gathered("images") else None,
         outcomes=join_optional("outcomes", gathered("outcomes"), levels) if gathered("outcomes") else None,
         confirmation=None if run.held_out is None else join_counts(gathered("confirmation"), levels),
-        **{name: join_optional(name, gathered(name), levels) for name in ("measures", "pairs", "clusters")},
+        **{name: join_optional(name, gathered(name), levels) for name in ("estimands", "pairs", "clusters")},
+        scalars=join_scalars(gathered("scalars"), levels),
     )
 
 
@@ -183,7 +184,8 @@ class _ProbeResult:
     counts: list[pd.DataFrame] = field(default_factory=list)
     curves: list[pd.DataFrame] = field(default_factory=list)
     images: list[pd.DataFrame] = field(default_factory=list)
-    measures: list[pd.DataFrame] = field(default_factory=list)
+    estimands: list[pd.DataFrame] = field(default_factory=list)
+    scalars: list[pd.DataFrame] = field(default_factory=list)
     pairs: list[pd.DataFrame] = field(default_factory=list)
     clusters: list[pd.DataFrame] = field(default_factory=list)
     outcomes: list[pd.DataFrame] = field(default_factory=list)
@@ -203,14 +205,15 @@ def _readable(planned: ProbePlan | MeasurePlan, images: EmbeddedImages) -> Selec
 def _run_measure(planned: MeasurePlan, run: _Run) -> _ProbeResult:
     probe, selection = planned.probe, _readable(planned, run.images)
     coarse = {size: run.shrunk(selection.rows, size) for size in KINDS[probe.kind].sizes(probe)}
-    given = Given(
+    context = MeasureContext(
         suite=run.plan.suite, dataset=run.plan.dataset, embedded=run.embedded, head=run.head,
         images=replace(run.images.of(selection.rows), coarse=coarse),
     )  # fmt: skip
-    table = KINDS[probe.kind].run(probe, given)
+    results = KINDS[probe.kind].run(probe, context)
     return _ProbeResult(
         excluded=selection.excluded.assign(probe=probe.name),
-        measures=[measures_table(table, probe=probe.name, kind=probe.kind)],
+        estimands=[estimands_table(results)],
+        scalars=[scalars_table(results)],
     )
 
 

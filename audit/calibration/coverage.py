@@ -27,9 +27,9 @@ from audit.statistics.mantel_haenszel import mantel_haenszel_difference, standar
 from audit.statistics.multiplicity import holm
 from audit.statistics.paired import newcombe_paired
 from audit.statistics.power import smallest_detectable_gap
+from audit.statistics.proportions import Interval
 from audit.statistics.tests_of_proportions import homogeneity_p, two_sided_p
 from audit.tables.gaps import ratio_interval
-from probes.metrics.proportions import Interval
 from probes.records import SCHEMA_VERSION, Records, attribute_entry, empty_counts
 
 Floats = NDArray[np.float64]

@@ -1,9 +1,9 @@
-"""`clip-audit compare`: two audits of the same images, image by image."""
+"""`clip-audit compare`: audits of the same images, image by image; two, or a series of releases."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -15,20 +15,25 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from audit.comparison.compare import Comparison
+    from audit.comparison.series import Series
 
 EPILOG = (
     "Examples:  clip-audit compare runs/v1 runs/v2 --out runs/v1-v2 --margin 0.02  ·  "
-    "clip-audit compare runs/v1 runs/v1 --designs default:with_child"
+    "clip-audit compare runs/v1 runs/v1 --designs default:with_child  ·  "
+    "clip-audit compare runs/v1 runs/v2 runs/v3 --margin 0.02"
 )
 COLUMNS = ("probe", "outcome", "group", "n", "first", "second", "change", "95 % interval", "adjusted p")
 
 
+RELEASE_COLUMNS = ("release", "model", "images", "verdict", "outcome", "group", "change", "limits")
 GAP_COLUMNS = ("probe", "outcome", "contrast", "first", "second", "change", "95 % interval", "adjusted p")
 
 
 def compare(
-    first: Annotated[Path, typer.Argument(metavar="FIRST", help="The folder of the earlier audit.")],
-    second: Annotated[Path, typer.Argument(metavar="SECOND", help="The folder of the later audit.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="FIRST SECOND...", help="Folders of audits, from the earliest to the latest."),
+    ],
     *,
     designs: Annotated[
         str | None,
@@ -43,13 +48,19 @@ def compare(
 ) -> None:
     """Compare two audits of the same images: paired changes by group, and of each difference between groups.
 
-    With --margin, exit code 0 for PASS, 1 for FAIL, 3 for INCONCLUSIVE.
+    More than two are releases of one model, each compared with the first; the gate then holds its error rate
+    over all of them, and the last release decides. With --margin, exit code 0 for PASS, 1 for FAIL, 3 for
+    INCONCLUSIVE.
     """
     from audit.comparison.compare import compare as compare_audits
     from audit.comparison.files import write_comparison
     from audit.result import AuditResult
 
-    one, other = AuditResult.read(first), AuditResult.read(second)
+    if len(runs) < 2:
+        raise UserError("one folder cannot be compared", remedy="give the folders of two audits or more")
+    if len(runs) > 2:
+        _compare_releases(runs, designs=designs, margin=margin, out=out)
+    one, other = AuditResult.read(runs[0]), AuditResult.read(runs[1])
     comparison = compare_audits(one, other, designs=_pair(designs), margin=margin)
     console = terminal.out()
     print_changes(comparison, console)
@@ -57,6 +68,49 @@ def compare(
         write_comparison(comparison, out, probes=one.manifest["probes"])
         console.print(f"\nPage: {out / 'compare.html'}", soft_wrap=True, markup=False)
     raise typer.Exit(EXIT_CODES.get(comparison.verdict, 0))
+
+
+def _compare_releases(
+    runs: list[Path], *, designs: str | None, margin: float | None, out: Path | None
+) -> NoReturn:
+    from audit.comparison.files import write_series
+    from audit.comparison.series import compare_series
+    from audit.result import AuditResult
+
+    if designs is not None:
+        raise UserError("--designs compares two audits", remedy="give two folders, or leave --designs out")
+    results = [AuditResult.read(run) for run in runs]
+    series = compare_series(results, margin=margin)
+    console = terminal.out()
+    print_releases(series, console)
+    if out is not None:
+        write_series(series, out, probes=results[0].manifest["probes"])
+        console.print(f"\nPage of the last release: {out / 'compare.html'}", soft_wrap=True, markup=False)
+    raise typer.Exit(EXIT_CODES.get(series.verdict, 0))
+
+
+def print_releases(series: Series, console: Console) -> None:
+    """Print a line a release: its verdict and the change that decided it, with limits for all releases."""
+    from rich.markup import escape
+
+    from audit import formatting as fmt
+    from audit.commands.run_summary import VERDICT_STYLES
+    from audit.json_tables import table_rows
+
+    rows = [
+        (
+            str(row["release"]), row["model"], fmt.integer(row["matched"]), row["verdict"],
+            fmt.words(row["outcome"]), fmt.words(row["group"]), fmt.points(row["change"]),
+            fmt.points_interval(row["low"], row["high"]),
+        )
+        for row in table_rows(series.releases)
+    ]  # fmt: skip
+    title = "Each release against the first, in percentage points; limits hold for all releases at once"
+    terminal.print_table(console, title, RELEASE_COLUMNS, rows, words={"model", "outcome", "group"})
+    if sentence := str(series.releases["sentence"].iloc[-1]):
+        console.print(escape(f"\n{sentence}"), soft_wrap=True)
+    style = VERDICT_STYLES.get(series.verdict, "bold")
+    console.print(f"Verdict on the last release: [{style}]{series.verdict}[/]")
 
 
 def print_changes(comparison: Comparison, console: Console) -> None:

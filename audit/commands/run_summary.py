@@ -125,7 +125,7 @@ def _measures(result: AuditResult) -> Rows:
         rows = result.measures[result.measures["probe"] == probe["name"]].dropna(subset=["value"])
         for row in _records(most_telling(rows).head(MEASURES_SHOWN)):
             about, measure = item_name(row, attributes), fmt.words(row["metric"])
-            numbers = (value_text(row), interval_text(row), fmt.p_value(row["p_adjusted"]))
+            numbers = (value_text(row, probe), interval_text(row, probe), fmt.p_value(row["p_adjusted"]))
             yield _title(probe), measure, about, fmt.integer(row["n"]), *numbers
 
 

@@ -17,7 +17,8 @@ import pandas as pd
 from audit.comparison.gap_changes import gap_change_table
 from audit.comparison.matched_images import Matched, match_probe
 from audit.conclusions.finding_sentences import specification_words, titles_of
-from audit.conclusions.gates import CONFIDENCE, FAIL, INCONCLUSIVE, NO_GATE, PASS, design_effect
+from audit.conclusions.gates import CONFIDENCE, design_effect
+from audit.conclusions.verdict import FAIL, INCONCLUSIVE, NO_GATE, PASS, verdict_of
 from audit.formatting import points, points_interval, words
 from audit.json_tables import table_rows
 from audit.result import AuditResult
@@ -147,25 +148,28 @@ def _changes(matched: Matched, probe: Mapping[str, Any], *, least: int) -> pd.Da
     return change_table(asked, keys=SPECIFICATION, least=least)[list(CHANGE_COLUMNS)]
 
 
-def regression_verdict(changes: pd.DataFrame, margin: float, manifest: Mapping[str, Any]) -> tuple[str, str]:
-    """FAIL where a rise lies wholly beyond the margin, PASS where none does, else INCONCLUSIVE; and why.
+def regression_verdict(
+    changes: pd.DataFrame, margin: float, manifest: Mapping[str, Any], *, error: float = 1 - CONFIDENCE
+) -> tuple[str, str]:
+    """FAIL if a rise lies wholly beyond the margin, PASS if every rise lies within it, and why.
 
-    The intervals never cover less than they claim, and hold together by Bonferroni over all changes: either
-    share of images that changed has an exact one (Clopper & Pearson 1934), with half of the error each, of
-    counts over the design effect.
+    A FAIL rests on intervals that hold together with `error` (Bonferroni over all changes), a PASS on
+    one-sided limits of each change with `error`, since it asserts all of them at once
+    (`conclusions.verdict`).
+
+    Parameters
+    ----------
+    changes
+        `Comparison.changes`.
+    error
+        Chance of a wrong verdict of either kind: 5 % for a gate that is looked at once.
     """
-    confidence = 1 - (1 - CONFIDENCE) / len(changes)
-    effect = design_effect(changes)
-    (fell_low, fell_high), (rose_low, rose_high) = (
-        clopper_pearson(changes[name] / effect, changes["n"] / effect, confidence=(1 + confidence) / 2)
-        for name in ("only_first", "only_second")
-    )
-    judged = changes.assign(low=rose_low - fell_high, high=rose_high - fell_low)
-    # A group too small for a rate is not judged, and nothing passes with it.
-    judged[["low", "high"]] = judged[["low", "high"]].where(judged["change"].notna(), float("nan"), axis=0)
-    failed = bool((judged["low"] > margin).any())
-    verdict = FAIL if failed else PASS if (judged["high"] <= margin).all() else INCONCLUSIVE
-    row = table_rows(judged.loc[[judged["low" if failed else "high"].idxmax()]])[0]
+    judged = judged_changes(changes, error=error)
+    verdict = verdict_of(
+        judged["low"], judged["high"], allowed=(-np.inf, margin), low_to_pass=judged["low_to_pass"],
+        high_to_pass=judged["high_to_pass"],
+    )  # fmt: skip
+    row = decisive_change(judged, verdict)
     probe, outcome = titles_of(manifest)[row["probe"], row["outcome"]]
     claim = {
         PASS: "No rate rose by more than",
@@ -174,10 +178,42 @@ def regression_verdict(changes: pd.DataFrame, margin: float, manifest: Mapping[s
     }[verdict]
     interval = points_interval(row["low"], row["high"])
     return verdict, (
-        f"{claim} {100 * margin:.1f} percentage points; furthest out: {probe}, {outcome}, "
+        f"{claim} {100 * margin:.1f} percentage points; largest: {probe}, {outcome}, "
         f"{words(row['group'])}, {points(row['change'])} "
         f"(simultaneous paired interval {interval}; {specification_words(row)})."
     )
+
+
+def judged_changes(changes: pd.DataFrame, *, error: float) -> pd.DataFrame:
+    """Changes with the limits that can fail a gate (low, high) and those that can pass it.
+
+    The limits never cover less than they claim: either share of images that changed has an exact one (Clopper
+    & Pearson 1934), with half of the error each, of counts over the design effect. A group that is too small
+    for a rate is not judged, and nothing passes with it.
+    """
+    low, high = _paired_limits(changes, error=error / len(changes))
+    low_to_pass, high_to_pass = _paired_limits(changes, error=2 * error)
+    limits = {"low": low, "high": high, "low_to_pass": low_to_pass, "high_to_pass": high_to_pass}
+    judged = changes.assign(**limits)
+    names = list(limits)
+    judged[names] = judged[names].where(judged["change"].notna(), float("nan"), axis=0)
+    return judged
+
+
+def _paired_limits(changes: pd.DataFrame, *, error: float) -> tuple[Any, Any]:
+    effect = design_effect(changes)
+    (fell_low, fell_high), (rose_low, rose_high) = (
+        clopper_pearson(changes[name] / effect, changes["n"] / effect, confidence=1 - error / 2)
+        for name in ("only_first", "only_second")
+    )
+    return rose_low - fell_high, rose_high - fell_low
+
+
+def decisive_change(judged: pd.DataFrame, verdict: str) -> dict[str, Any]:
+    """The row that decided a verdict, or came closest to another one."""
+    reach = judged["low" if verdict == FAIL else "high_to_pass"]
+    place = reach.idxmax() if reach.notna().any() else judged.index[0]
+    return table_rows(judged.loc[[place]])[0]
 
 
 def _about(

@@ -9,6 +9,7 @@ from typing import Any, Final
 import pandas as pd
 
 from audit.comparison.compare import Comparison
+from audit.comparison.series import Series
 from audit.json_tables import dump
 from audit.report.html import fill_template, frames_as_json
 from audit.report.sections.changes import comparison_page
@@ -18,6 +19,8 @@ TABLES: Final = ("changes", "gap_changes")
 FILES: Final = (
     "compare.json", "compare.html", *(f"{name}.{suffix}" for name in TABLES for suffix in ("parquet", "csv"))
 )  # fmt: skip
+
+RELEASE_FILES: Final = ("releases.csv", "releases.parquet")
 
 
 def to_json(comparison: Comparison) -> str:
@@ -62,6 +65,23 @@ def write_comparison(comparison: Comparison, folder: Path, *, probes: Sequence[M
         (content / "compare.html").write_text(page, encoding="utf-8")
 
     replace_folder(folder, fill, owned=lambda name: name in FILES)
+
+
+def write_series(series: Series, folder: Path, *, probes: Sequence[Mapping[str, Any]]) -> None:
+    """Write `FILES` of the last release against the first, and `releases.csv` and `.parquet`.
+
+    Raises
+    ------
+    UserError
+        The folder cannot be written.
+    """
+    write_comparison(series.last, folder, probes=probes)
+
+    def fill(content: Path) -> None:
+        series.releases.to_parquet(content / "releases.parquet", index=False)
+        series.releases.to_csv(content / "releases.csv", index=False, lineterminator="\n")
+
+    replace_folder(folder, fill, owned=lambda name: name in RELEASE_FILES)
 
 
 def _tables(comparison: Comparison) -> dict[str, pd.DataFrame]:

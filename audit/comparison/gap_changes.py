@@ -17,8 +17,10 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import special
 
 from audit.comparison.matched_images import Matched
+from audit.statistics.clustered_means import mean_difference
 from audit.statistics.clustered_permutation import permuted_labels
 from audit.statistics.design_effects import change_design_effect
 from audit.statistics.multiplicity import max_t
@@ -31,6 +33,9 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 DRAWS = 999
+FEW, LEAST = 10, 5
+"""Clusters on a side below which the small-sample error decides, and below which nothing is said."""
+TOO_FEW_CLUSTERS = f"fewer than {LEAST} clusters on a side: no interval and no p"
 GAP_CHANGE_COLUMNS: Final = (
     *SPECIFICATION, "by", "group", "reference", "n_group", "n_reference", "gap_first", "gap_second", "change",
     "low", "high", "p", "p_adjusted", "design_effect", "note",
@@ -60,8 +65,9 @@ def gap_change_table(
     permutes the group labels of whole images, studentised; `p_adjusted` is that of Westfall and Young over
     all groups and ways of asking of one outcome and split, from the same permutations. The null hypothesis is
     that the change of an image has nothing to do with its group. Where the reference is the best group, it is
-    that of the first audit. NaN, with the reason in `note`, where a side is smaller than the probe's
-    `min_group`.
+    that of the first audit. If a side has fewer than ten clusters of several images, interval and p are
+    Student's with a small-sample error, and with fewer than five there are none. NaN, with the reason in
+    `note`, where a side is smaller than the probe's `min_group`.
     """
     probes = {probe["name"]: probe for probe in manifest["probes"]}
     tables = []
@@ -148,14 +154,16 @@ def _of_split(
         for outcome in wanted["outcome"].unique():
             family = (wanted["outcome"] == outcome).to_numpy()
             adjusted[family] = max_t(observed[family], permuted[:, family])
+    few = _few_clusters(matched, code, group, reference, way, estimates, p, adjusted)
     overall = (wanted["reference"] == THE_OVERALL).to_numpy()
     with np.errstate(invalid="ignore"):
         # The group is a part of all images: its distance from them is that from the rest times their share.
         scale = np.where(overall, n_reference / (n_group + n_reference), 1.0)
     estimates |= {name: scale * estimates[name] for name in _SCALED}
     note = np.select(
-        [n_group < least, n_reference < least],
-        [f"fewer than {least} images", f"fewer than {least} images in the reference"], default="",
+        [n_group < least, n_reference < least, few],
+        [f"fewer than {least} images", f"fewer than {least} images in the reference", TOO_FEW_CLUSTERS],
+        default="",
     )  # fmt: skip
     columns = {**estimates, "p": p, "p_adjusted": adjusted}
     return wanted.drop(columns="way").assign(
@@ -165,6 +173,42 @@ def _of_split(
         **{name: np.where(enough, columns[name], np.nan) for name in _ESTIMATES},
         note=note,
     )
+
+
+def _few_clusters(
+    matched: Matched, code: Codes, group: Codes, reference: Codes, way: Codes, estimates: dict[str, Floats],
+    p: Floats, adjusted: Floats,
+) -> NDArray[np.bool_]:  # fmt: skip
+    """Replace, in place, what rests on few clusters; returns [R] whether there are too few to say anything.
+
+    With fewer than `FEW` clusters on a side, permutations that are studentised by image reject too often. The
+    interval and p are then Student's, with the cluster-robust error and its small-sample degrees of freedom,
+    and the adjusted p is Bonferroni's. With fewer than `LEAST` there is neither.
+    """
+    too_few = np.zeros(len(group), dtype=bool)
+    clusters = pd.factorize(matched.labels["cluster"])[0]
+    if matched.labels["cluster"].is_unique:
+        return too_few
+    for row in range(len(group)):
+        counted = matched.counted[:, way[row]] & (code >= 0)
+        own = counted & (code == group[row])
+        other = counted & ((code == reference[row]) if reference[row] >= 0 else ~own)
+        sides = [len(np.unique(clusters[side])) for side in (own, other)]
+        if min(sides) >= FEW or not min(sides) or np.isnan(p[row]):
+            continue
+        too_few[row] = min(sides) < LEAST
+        used = own | other
+        found = mean_difference(matched.change[used, way[row]][:, None], own[used], clusters[used])
+        low, high = found.interval()
+        with np.errstate(invalid="ignore", divide="ignore"):
+            t = float(found.difference[0] / found.error[0])
+        p[row] = 2 * special.stdtr(found.freedom[0], -abs(t)) if np.isfinite(t) else 1.0
+        wider = (min(low[0], estimates["low"][row]), max(high[0], estimates["high"][row]))
+        estimates["low"][row], estimates["high"][row] = np.clip(wider, -2, 2)
+        adjusted[row] = min(1.0, p[row] * len(group))
+        if too_few[row]:
+            p[row] = adjusted[row] = estimates["low"][row] = estimates["high"][row] = np.nan
+    return too_few
 
 
 def _sums(code: Codes, change: Floats, counted: NDArray[np.bool_], *, groups: int) -> _Sums:

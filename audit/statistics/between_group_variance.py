@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from audit.statistics.bootstrap import percentile_interval
-from probes.metrics.proportions import Interval
+from audit.statistics.proportions import Interval
 
 Floats = NDArray[np.float64]
 

@@ -1,25 +1,33 @@
-"""Permuting group labels where several images belong together, as photos of a person or recolourings do.
+"""Permuting group labels if several images belong together, as photos of a person or recolourings do.
 
-Images of one cluster have more in common than their label, so none of them can change places with just any
-other image. What can change places, where labels have nothing to do with outcomes:
+The images of one cluster have more in common than their label, so a label cannot be exchanged with just any
+other image. This is the one scheme of the audit; what is exchanged, if labels have nothing to do with
+outcomes:
 
-- clusters with one label each, as wholes, whatever their size: persons with several photos;
-- where some clusters of a size have several labels, the labels of all clusters of that size: first those of a
-  whole cluster against those of another, then among the images of each. Drawings in five skin tones keep one
-  image of each tone.
+- clusters with one label each are exchanged as blocks, whatever their size: persons with several photos;
+- if some cluster of a size has several labels, the labels of all clusters of that size are exchanged: first
+  those of a whole cluster against those of another, then among the images of each. Drawings in five skin
+  tones keep one image of each tone.
 
-Where every image is a cluster of its own, this is shuffling the labels over all images.
+If every image is a cluster of its own, this shuffles the labels over all images. A narrower scheme would
+shuffle the clusters of several labels within themselves only. It tests whether rates are equal given what
+kind of cluster an image is in, and the audit's gaps are marginal: with it, an interval that excludes zero
+could stand next to p = 1. Both orbits are valid under exchangeability (Winkler et al. 2015, "Multi-level
+block permutation", exchange whole blocks of one size and the images within them too).
 
 N images, K clusters, G groups, B permutations.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.integer]
@@ -30,17 +38,21 @@ _CHUNK = 30_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Exchangeable:
-    """Which images may change places.
+    """Which labels may be exchanged.
 
     Attributes
     ----------
+    labels
+        [N] codes of the groups.
     whole, unit
-        Positions of the images whose cluster goes as a whole, and [same] the codes 0 ... K-1 of the clusters.
+        Positions of the images whose cluster is exchanged as a block, and [same] the codes 0 ... K-1 of the
+        clusters.
     blocks
         For each size n with clusters of several labels, the positions [K, n] of the images of all clusters of
         that size.
     """
 
+    labels: Codes
     whole: Codes
     unit: Codes
     blocks: tuple[Codes, ...]
@@ -57,82 +69,61 @@ class Exchangeable:
         in_blocks = np.isin(size, sizes)
         whole = order[~in_blocks[cluster[order]]]
         blocks = tuple(order[starts[size == n][:, None] + np.arange(n)] for n in sizes.tolist())
-        return cls(whole=whole, unit=np.unique(cluster[whole], return_inverse=True)[1], blocks=blocks)
+        unit = np.unique(cluster[whole], return_inverse=True)[1]
+        return cls(labels=np.asarray(labels, dtype=np.int16), whole=whole, unit=unit, blocks=blocks)
 
+    @property
+    def unit_labels(self) -> NDArray[np.int16]:
+        """[K] the label of each cluster that is exchanged as a block."""
+        of_unit = np.zeros(int(self.unit.max(initial=-1)) + 1, dtype=np.int16)
+        of_unit[self.unit] = self.labels[self.whole]
+        return of_unit
 
-def permuted_sums(
-    weights: Floats, inside: NDArray[np.bool_], clusters: Codes, *, rng: np.random.Generator, draws: int
-) -> tuple[Floats, Floats]:
-    """Sum of weights and number of images of one group, its label permuted against that of all others.
+    @property
+    def log_labelings(self) -> float:
+        """Logarithm of the number of distinct labelings that can be reached."""
+        total = _log_arrangements(self.unit_labels[:, None])
+        for block in self.blocks:
+            rows = np.sort(self.labels[block], axis=1)
+            total += _log_arrangements(rows) + sum(_log_arrangements(row[:, None]) for row in rows)
+        return total
 
-    Parameters
-    ----------
-    weights
-        [N] one number an image, N at least 1.
-    inside
-        [N] whether it is of the group.
-    clusters
-        [N] codes.
+    def permuted(self, *, rng: np.random.Generator, draws: int) -> Iterator[NDArray[np.int16]]:
+        """Labels of all images, permuted: chunks [b, N] of B in all."""
+        of_unit = self.unit_labels
+        step = max(1, _CHUNK // max(len(self.labels), 1))
+        for start in range(0, draws, step):
+            rows = min(step, draws - start)
+            permuted = np.empty((rows, len(self.labels)), dtype=np.int16)
+            permuted[:, self.whole] = rng.permuted(np.tile(of_unit, (rows, 1)), axis=1)[:, self.unit]
+            for block in self.blocks:
+                order = rng.permuted(np.tile(np.arange(len(block)), (rows, 1)), axis=1)
+                permuted[:, block] = rng.permuted(self.labels[block][order], axis=2)
+            yield permuted
 
-    Returns
-    -------
-    [B] and [B]. The number varies where clusters that go as wholes differ in size.
-    """
-    places = Exchangeable.of(inside.astype(np.int16), clusters)
-    sums, sizes = np.zeros(draws), np.zeros(draws)
-    if len(places.whole):
-        sums, sizes = _sums_of_wholes(
-            weights[places.whole], inside[places.whole], places.unit, rng=rng, draws=draws
-        )
-    for block in places.blocks:
-        own = inside[block].sum(axis=1)
-        sums = sums + _sums_of_block(weights[block], own, rng=rng, draws=draws)
-        sizes = sizes + own.sum()
-    return sums, sizes
+    def every_labeling(self) -> NDArray[np.int16]:
+        """[B, N] every labeling of two groups, 0 and 1, if all clusters are exchanged as blocks.
 
-
-def _sums_of_wholes(
-    weights: Floats, inside: NDArray[np.bool_], unit: Codes, *, rng: np.random.Generator, draws: int
-) -> tuple[Floats, Floats]:
-    """Clusters of equal sum and size are alike: how many of each kind are in the group is drawn."""
-    totals = [np.bincount(unit, weights=each) for each in (weights, np.ones(len(unit)))]
-    of_group = np.count_nonzero(np.bincount(unit, weights=inside))
-    kinds, number = np.unique(np.column_stack(totals), axis=0, return_counts=True)
-    drawn = rng.multivariate_hypergeometric(number, int(of_group), size=draws)
-    sums, sizes = (np.asarray(drawn @ column, dtype=float) for column in kinds.T)
-    return sums, sizes
-
-
-def _sums_of_block(
-    weights: Floats, own: NDArray[np.int64], *, rng: np.random.Generator, draws: int
-) -> Floats:
-    """[B] sums over [K, n] weights: how many of a cluster are in the group changes places, then which."""
-    alike = weights.max(axis=1) == weights.min(axis=1)
-    step = max(1, _CHUNK // len(own))
-    parts = []
-    for start in range(0, draws, step):
-        number = np.broadcast_to(own, (min(step, draws - start), len(own)))
-        if np.ptp(own):
-            number = rng.permuted(number, axis=1)
-        sums = number[:, alike] @ weights[alike, 0]
-        parts.append(sums + _selected_sums(weights[~alike], number[:, ~alike], rng=rng))
-    return np.concatenate(parts)
-
-
-def _selected_sums(weights: Floats, number: NDArray[np.int64], *, rng: np.random.Generator) -> Floats:
-    """[B] sums of `number` [B, K] weights of each cluster, drawn one after the other (selection sampling)."""
-    total, open_ = np.zeros(len(number)), number.copy()
-    for image in range(weights.shape[1]):
-        chosen = rng.random(number.shape) * (weights.shape[1] - image) < open_
-        open_ -= chosen
-        total += chosen @ weights[:, image]
-    return total
+        Raises
+        ------
+        ValueError
+            Some cluster has several labels, or the labels are others than 0 and 1.
+        """
+        if self.blocks or not set(np.unique(self.labels)) <= {0, 1}:
+            raise ValueError("only clusters of one label each, 0 or 1, are enumerated")
+        of_unit = self.unit_labels
+        ones = list(itertools.combinations(range(len(of_unit)), int((of_unit == 1).sum())))
+        labels = np.zeros((len(ones), len(of_unit)), dtype=np.int16)
+        np.put_along_axis(labels, np.array(ones, dtype=np.intp).reshape(len(ones), -1), 1, axis=1)
+        found = np.empty((len(ones), len(self.labels)), dtype=np.int16)
+        found[:, self.whole] = labels[:, self.unit]
+        return found
 
 
 def permuted_labels(
     labels: Codes, clusters: Codes, *, rng: np.random.Generator, draws: int
 ) -> Iterator[NDArray[np.int16]]:
-    """Labels of all images with those that may change places permuted: chunks [b, N] of B in all.
+    """Labels of all images with those that may be exchanged permuted: chunks [b, N] of B in all.
 
     Parameters
     ----------
@@ -141,16 +132,17 @@ def permuted_labels(
     clusters
         [N] codes.
     """
-    places = Exchangeable.of(labels, clusters)
-    codes = np.asarray(labels, dtype=np.int16)
-    of_unit = np.zeros(int(places.unit.max(initial=-1)) + 1, dtype=np.int16)
-    of_unit[places.unit] = codes[places.whole]
-    step = max(1, _CHUNK // len(codes))
-    for start in range(0, draws, step):
-        rows = min(step, draws - start)
-        permuted = np.empty((rows, len(codes)), dtype=np.int16)
-        permuted[:, places.whole] = rng.permuted(np.tile(of_unit, (rows, 1)), axis=1)[:, places.unit]
-        for block in places.blocks:
-            order = rng.permuted(np.tile(np.arange(len(block)), (rows, 1)), axis=1)
-            permuted[:, block] = rng.permuted(codes[block][order], axis=2)
-        yield permuted
+    yield from Exchangeable.of(labels, clusters).permuted(rng=rng, draws=draws)
+
+
+def _log_arrangements(rows: NDArray[np.int16]) -> float:
+    """Logarithm of the number of distinct orders of some rows: a multinomial coefficient."""
+    if len(rows) < 2:
+        return 0.0
+    number = np.unique(rows, axis=0, return_counts=True)[1]
+    return float(special.gammaln(len(rows) + 1) - special.gammaln(number + 1).sum())
+
+
+def labelings_p_floor(exchangeable: Exchangeable) -> float:
+    """The least p that the labelings allow: one in their number."""
+    return math.exp(-min(exchangeable.log_labelings, 700.0))

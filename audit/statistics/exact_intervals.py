@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from audit.statistics.intervals import clopper_pearson, normal_quantile
-from probes.metrics.proportions import Floats, Interval, as_counts
+from audit.statistics.proportions import Floats, Interval, as_counts
 
 # How the error may be shared between the two samples; the sizes decide, the events have no say.
 _SHARES = np.linspace(0.02, 0.98, 49)

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from probes.metrics.proportions import (
+from audit.statistics.proportions import (
     Floats,
     Interval,
+    adjusted_wilson,
     as_counts,
     nan_where,
     newcombe,
@@ -25,29 +26,6 @@ __all__ = ["adjusted_wilson", "clopper_pearson", "katz", "koopman", "newcombe", 
 # Beyond e^40 no ratio of two counts is told apart from infinity; 70 halvings leave less than 1e-19 of it.
 _LOG_RATIO_BOUND = 40.0
 _HALVINGS = 70
-# Beyond ten events the Poisson limit is no lower than Wilson's.
-_FEW_EVENTS = 10
-
-
-def adjusted_wilson(count: ArrayLike, n: ArrayLike, *, confidence: float = 0.95) -> Interval:
-    """Wilson's interval, made longer where events, or their absence, are few: what stands beside a rate.
-
-    Wilson's coverage falls to .84 where few events are expected. With up to ten events the lower limit is
-    that of the Poisson law, the quantile 1 - `confidence` of chi-squared with 2 x degrees over 2 n, where
-    that is lower, as Brown, Cai & DasGupta 2001 do for up to three; with up to ten images without the
-    event, the upper limit likewise. `clip-audit calibrate` shows the coverage. Shapes and NaN as in `wilson`.
-    """
-    x, size = as_counts(count, n)
-    low, high = wilson(x, size, confidence=confidence)
-    fewest = _poisson_limit(x, confidence=confidence) / size
-    fewest_without = _poisson_limit(size - x, confidence=confidence) / size
-    return np.fmin(low, fewest), np.fmax(high, 1 - fewest_without)
-
-
-def _poisson_limit(events: Floats, *, confidence: float) -> Floats:
-    """Lower limit of the expected events, NaN where there are more than a few or none."""
-    few = np.where((events > 0) & (events <= _FEW_EVENTS), events, np.nan)
-    return np.asarray(special.gammaincinv(few, 1 - confidence), dtype=float)
 
 
 def clopper_pearson(count: ArrayLike, n: ArrayLike, *, confidence: ArrayLike = 0.95) -> Interval:

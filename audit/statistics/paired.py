@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from probes.metrics.proportions import Interval, wilson
+from audit.statistics.proportions import Interval, wilson
 
 Floats = NDArray[np.float64]
 

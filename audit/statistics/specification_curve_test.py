@@ -8,7 +8,7 @@ same images. The patterns do: they give the covariance of the gaps, and a permut
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +16,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.statistics.clustered_permutation import permuted_sums
+from audit.statistics.clustered_means import Studentiser, mean_difference
+from audit.statistics.clustered_permutation import Exchangeable, labelings_p_floor
 from audit.statistics.design_effects import sums_by_cluster
+from audit.statistics.permutation_p import sequential_p
 from audit.tables.group_counts import JOINT
 from probes.records import HAPPENED, KEYS, MISSING, NOT_ASKED
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-DRAWS = 999
+DRAWS = 1_999
+FIRST_DRAWS = 199
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,26 +178,28 @@ def curve_p(
     bits: Integers, group: Integers, reference: Integers, *, rng: np.random.Generator, draws: int = DRAWS,
     images: Images | None = None, group_code: int = 0,
 ) -> float:  # fmt: skip
-    """p of a whole specification curve: are the labels of the two sides exchangeable under every one of them?
+    """p of a whole specification curve: is the mean of its gaps zero?
 
-    The statistic is the mean over the specifications of the studentised difference, in absolute value
-    (Simonsohn, Simmons & Nelson 2020 average z-values likewise). Its law comes from permuting the labels of
-    whole images, so the dependence of the specifications is in it; a permutation of labels draws the patterns
-    of the group without replacement. Where several images make a cluster, only such labels are permuted as
-    may change places (`audit.statistics.clustered_permutation`).
+    The statistic is the mean over the specifications of the gap in units of its error (Simonsohn, Simmons &
+    Nelson 2020 average z-values likewise). It is linear in the events, so each image has one number, the
+    weighted sum of its events; the difference of the two sides' means of it is studentised by its variance
+    between clusters (`statistics.clustered_means`). Its distribution comes from permuting the labels of
+    whole images, so the dependence of the specifications is in it, and the error makes it a test of equal
+    rates: without it, sides whose clusters differ in size, or whose images differ in how consistently they
+    are classified, reject in 30 to 40 % of cases at 5 %.
 
     Parameters
     ----------
     bits, group, reference
         As in `JointCounts`, counts [K] of both sides.
     draws
-        Permutations; the smallest p is 1 / (draws + 1).
+        Permutations at most; see `permutation_p.sequential_p`.
     images, group_code
-        The images of both sides, and which of them are of the group; None where each is a cluster of its own.
+        The images of both sides, and which of them are of the group; None if each is a cluster of its own.
 
     Returns
     -------
-    NaN where a side is empty; 1 where the event happens always or never.
+    NaN if a side has fewer than two clusters; 1 if the event happens always or never.
     """
     n_group, n_reference = int(group.sum()), int(reference.sum())
     if not (n_group and n_reference):
@@ -202,23 +207,99 @@ def curve_p(
     pooled = group + reference
     total = n_group + n_reference
     rate = pooled @ bits / total
-    # Given the pooled counts, this error is the same in every permutation.
     error = np.sqrt(rate * (1 - rate) * (1 / n_group + 1 / n_reference))
     varying = error > 0
     if not varying.any():
         return 1.0
-    # The sum of z is linear in the group's counts, up to constants: so one number an image is enough.
     weights = bits[:, varying] @ (1 / error[varying])
-    mean = pooled @ weights / total
-    observed = abs(group @ weights - n_group * mean)
     if images is None:
-        occurring = pooled > 0
-        drawn = rng.multivariate_hypergeometric(pooled[occurring], n_group, size=draws)
-        reached = np.abs(drawn @ weights[occurring] - n_group * mean)
-    else:
-        sums, sizes = permuted_sums(
-            weights[images.pattern] - mean, images.group == group_code, images.cluster, rng=rng, draws=draws
+        pattern = np.concatenate([np.repeat(np.arange(len(side)), side) for side in (group, reference)])
+        inside = np.arange(total) < n_group
+        images = Images(
+            group=np.where(inside, group_code, group_code + 1), pattern=pattern, cluster=np.arange(total)
         )
-        # Groups of clusters differ in size: the difference of the two means, in units of the observed sizes.
-        reached = np.abs(sums) * n_group * n_reference / (sizes * (total - sizes))
-    return float((1 + np.count_nonzero(reached >= observed * (1 - 1e-9))) / (draws + 1))
+    return _two_sided(weights[images.pattern], images.group == group_code, images.cluster, rng, draws)
+
+
+def _two_sided(
+    values: Floats, inside: NDArray[np.bool_], clusters: Integers, rng: np.random.Generator, draws: int
+) -> float:
+    """p of equal means of the two sides, by studentised permutation."""
+    labels = inside.astype(np.int16)
+    places = Exchangeable.of(labels, clusters)
+    studentiser = Studentiser(values[:, None], clusters, floor=True)
+    freedom = float(mean_difference(values[:, None], inside, clusters).freedom[0])
+    if places.blocks:
+        observed = studentiser.t(labels[None], 1, whole=False)[0, 0, 0]
+        permuted = (
+            studentiser.t(chunk, 1, whole=False)[:, 0, 0]
+            for size in _chunks(draws)
+            for chunk in places.permuted(rng=rng, draws=size)
+        )
+    else:
+        kinds = _Kinds.of(values, inside, clusters)
+        observed = float(kinds.t(kinds.observed[None])[0])
+        permuted = (kinds.t(kinds.draw(rng, size)) for size in _chunks(draws))
+    return sequential_p(float(observed), permuted, freedom=freedom, least=labelings_p_floor(places))
+
+
+def _chunks(draws: int) -> Iterator[int]:
+    """Sizes of the chunks in which permutations are drawn: few at first, since most tests need no more."""
+    done, size = 0, FIRST_DRAWS
+    while done < draws:
+        yield min(size, draws - done)
+        done, size = done + size, 3 * size
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kinds:
+    """Clusters exchanged as blocks: those of equal sum and size are alike, so their numbers are drawn.
+
+    Attributes
+    ----------
+    sums, sizes, number, observed
+        [M] of each kind: sum of its images' values, its images, clusters of the kind, and how many of them
+        are of the group.
+    variance
+        Of the values of single images: the floor of a side's variance, see `Studentiser`.
+    """
+
+    sums: Floats
+    sizes: Floats
+    number: Integers
+    observed: Integers
+    variance: float
+
+    @classmethod
+    def of(cls, values: Floats, inside: NDArray[np.bool_], clusters: Integers) -> _Kinds:
+        cluster = np.unique(clusters, return_inverse=True)[1]
+        centred = values - values.mean()
+        totals = np.column_stack([np.bincount(cluster, weights=centred), np.bincount(cluster)])
+        label = np.bincount(cluster, weights=inside) > 0
+        kinds, place = np.unique(np.round(totals, 9), axis=0, return_inverse=True)
+        number, observed = (
+            np.bincount(place.ravel(), weights=each, minlength=len(kinds)).astype(np.int64)
+            for each in (np.ones(len(label)), label)
+        )
+        return cls(
+            sums=kinds[:, 0], sizes=kinds[:, 1], number=number, observed=observed,
+            variance=float(centred.var()),
+        )  # fmt: skip
+
+    def draw(self, rng: np.random.Generator, draws: int) -> Integers:
+        """[B, M] how many clusters of each kind are in the group."""
+        return rng.multivariate_hypergeometric(self.number, int(self.observed.sum()), size=draws)
+
+    def t(self, drawn: Integers) -> Floats:
+        """[B] the studentised difference of such groups from the others."""
+        s, n = self.sums, self.sizes
+        moments = np.column_stack([np.ones(len(s)), n, s, s**2, s * n, n**2])
+        own = drawn @ moments
+        means, variances = [], []
+        for k, size, total, square, cross, squares in (own.T, (self.number @ moments - own).T):
+            with np.errstate(invalid="ignore", divide="ignore"):
+                mean = total / size
+                spread = (square - 2 * mean * cross + mean**2 * squares) / size**2 * k / (k - 1)
+                variances.append(np.where(k > 1, np.maximum(spread, self.variance / size), np.nan))
+            means.append(mean)
+        return np.asarray((means[0] - means[1]) / np.sqrt(variances[0] + variances[1]))

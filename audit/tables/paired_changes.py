@@ -1,8 +1,11 @@
-"""Paired changes by group, from the joint counts of two ways of answering on the same images."""
+"""Paired changes by group, from the joint counts of two specifications on the same images.
+
+N images, K patterns of outcomes, S specifications, W other specifications besides the first.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -10,15 +13,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.conclusions.gates import EVERYBODY
+from audit.statistics.design_effects import change_design_effect
+from audit.statistics.marginal_homogeneity import equal_rates_p
 from audit.statistics.multiplicity import holm
 from audit.statistics.paired import mcnemar_p, newcombe_paired
+from audit.statistics.specification_curve_test import asked_order
 from audit.tables.context import TableContext
 from audit.tables.group_counts import JOINT
-from audit.tables.way_tests import WAY_KEYS, WAY_TESTS, way_test_table
-from probes.records import MISSING
+from probes.records import HAPPENED, MISSING, NOT_ASKED
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Codes = NDArray[np.int64]
 
 TABLE: Final = ("both", "only_first", "only_second", "neither")
 OF_CHANGE: Final = (
@@ -28,6 +34,10 @@ OF_CHANGE: Final = (
 PAIR_KEYS: Final = (
     "probe", "rule", "threshold", "outcome", "design", "template", "other_design", "other_template",
 )  # fmt: skip
+CHANGE_KEYS: Final = (
+    "rule", "threshold", "outcome", "design", "template", "other_design", "other_template", "by", "group",
+)  # fmt: skip
+CHANGE_TESTS: Final = ("all_ways_p", "design_effect")
 PAIRED_COLUMNS: Final = (*PAIR_KEYS, *OF_CHANGE[:-1], "all_ways_p", "note")
 _ESTIMATES = ["rate_first", "rate_second", "change", "low", "high", "p", "design_effect"]
 
@@ -45,9 +55,9 @@ def paired_table(context: TableContext) -> pd.DataFrame:
     Returns
     -------
     Columns `PAIRED_COLUMNS`: `design` and `template` are the first's, `other_design` and `other_template` the
-    second's; the rest as `change_table` makes it. `all_ways_p` is Cochran's Q: whether the rate of the group
-    is the same under all designs and templates of the rule and threshold (`tables.way_tests`); with two ways
-    it is p of the pair, without outcomes NaN.
+    second's; the rest as `change_table` makes it. `all_ways_p` says whether the rate of the
+    group is the same under all designs and templates of the rule and threshold
+    (`statistics.marginal_homogeneity`); with two specifications it is p of the pair, without outcomes NaN.
     """
     tables, pairs, outcomes = [], context.pairs, context.outcomes
     for probe in context.probes:
@@ -58,7 +68,9 @@ def paired_table(context: TableContext) -> pd.DataFrame:
             if len(own) and probe["outcomes"]
         ]
         if parts:
-            counts = _with_way_tests(pd.concat(parts, ignore_index=True), probe, outcomes)
+            counts = _with_change_tests(
+                pd.concat(parts, ignore_index=True), probe, outcomes, seed=context.seed
+            )
             table = change_table(counts, keys=PAIR_KEYS, least=context.min_group(probe))
             ways = table.groupby([*PAIR_KEYS[:-2], "by", "group"], dropna=False)["n"].transform("size")
             only = (ways == 1) & (outcomes is not None)
@@ -72,16 +84,19 @@ def paired_table(context: TableContext) -> pd.DataFrame:
     return table[list(PAIRED_COLUMNS)].astype(dtypes)
 
 
-def _with_way_tests(
-    counts: pd.DataFrame, probe: Mapping[str, Any], outcomes: pd.DataFrame | None
+def _with_change_tests(
+    counts: pd.DataFrame, probe: Mapping[str, Any], outcomes: pd.DataFrame | None, *, seed: int
 ) -> pd.DataFrame:
-    """Joint counts with the design effect and the test of all ways of their group; NaN without outcomes."""
+    """Joint counts with the design effect and the test of all specifications; NaN without outcomes."""
     if outcomes is None:
-        return counts.assign(**dict.fromkeys(WAY_TESTS, np.nan))
-    keys = list(WAY_KEYS)
+        return counts.assign(**dict.fromkeys(CHANGE_TESTS, np.nan))
+    keys = list(CHANGE_KEYS)
     words = dict.fromkeys([name for name in keys if name != "threshold"], "str") | {"threshold": "float64"}
     return counts.astype(words).merge(
-        way_test_table(outcomes, probe).astype(words), on=keys, how="left", validate="one_to_one"
+        change_test_table(outcomes, probe, seed=seed).astype(words),
+        on=keys,
+        how="left",
+        validate="one_to_one",
     )
 
 
@@ -150,3 +165,93 @@ def _whole(first: Integers, second: Integers, effect: Floats) -> tuple[Integers,
     share = np.divide(first, changed, out=np.zeros(len(first)), where=changed > 0)
     fewer = np.rint(share * kept).astype(np.int64)
     return fewer, kept.astype(np.int64) - fewer
+
+
+def change_test_table(outcomes: pd.DataFrame, probe: Mapping[str, Any], *, seed: int) -> pd.DataFrame:
+    """The test of all specifications at once, and the design effect of each change from the first.
+
+    Parameters
+    ----------
+    outcomes
+        `Records.outcomes`.
+    probe
+        Its entry in the manifest.
+
+    Returns
+    -------
+    Columns `CHANGE_KEYS` and `CHANGE_TESTS`: a row an outcome, rule and threshold, other specification and
+    group. `all_ways_p` asks whether the rate is the same in all class designs and templates of a
+    rule and threshold (`statistics.marginal_homogeneity`).
+    """
+    families = _families(asked_order(probe))
+    own = outcomes[outcomes["probe"] == probe["name"]]
+    groups, tests = [], []
+    for outcome, images in own.groupby("outcome", sort=False) if len(families) else ():
+        letters, pattern, cluster = _patterns(images)
+        for by, name, inside in _groups(images, probe["groups"]):
+            groups.append((outcome, JOINT.join(by), name))
+            tests.append(_of_group(families, letters, pattern[inside], cluster[inside], seed=seed))
+    if not groups:
+        return pd.DataFrame(columns=[*CHANGE_KEYS, *CHANGE_TESTS])
+    place = np.repeat(np.arange(len(groups)), len(families))
+    table = pd.DataFrame(groups, columns=["outcome", "by", "group"]).iloc[place].reset_index(drop=True)
+    specifications = families.iloc[np.tile(np.arange(len(families)), len(groups))].reset_index(drop=True)
+    numbers = pd.DataFrame(np.concatenate(tests), columns=list(CHANGE_TESTS))
+    return pd.concat([table, specifications, numbers], axis=1)[[*CHANGE_KEYS, *CHANGE_TESTS]]
+
+
+def _families(asked: pd.DataFrame) -> pd.DataFrame:
+    """W rows: every other specification of a rule and threshold, with its place and that of the first."""
+    placed = asked.assign(place=np.arange(len(asked)))
+    rule = ["rule", "threshold"]
+    placed["family"] = placed.groupby(rule, dropna=False, sort=False).ngroup()
+    first = placed.drop_duplicates("family")[["family", "design", "template", "place"]]
+    other = placed[placed.duplicated("family")]
+    return first.merge(
+        other.rename(
+            columns={"design": "other_design", "template": "other_template", "place": "other_place"}
+        ),
+        on="family",
+    )
+
+
+def _patterns(images: pd.DataFrame) -> tuple[NDArray[np.str_], Codes, Codes]:
+    """[K, S] letters of the distinct patterns, and [N] codes of patterns and clusters."""
+    pattern, distinct = pd.factorize(images["pattern"].to_numpy())
+    letters = np.array([list(text) for text in distinct], dtype="U1")
+    return letters, pattern, pd.factorize(images["cluster"].to_numpy())[0]
+
+
+def _groups(
+    images: pd.DataFrame, splits: Sequence[Sequence[str]]
+) -> Iterator[tuple[Sequence[str], str, NDArray[np.bool_]]]:
+    """Every group of every split, and which of the images are in it."""
+    yield [], EVERYBODY, np.ones(len(images), dtype=bool)
+    for by in splits:
+        values = images[list(by)].astype("str")
+        names = values.iloc[:, 0].str.cat(values.iloc[:, 1:], sep=JOINT) if len(by) > 1 else values.iloc[:, 0]
+        code, known = pd.factorize(names.where((values != MISSING).all(axis=1), MISSING))
+        for number, name in enumerate(known):
+            if name != MISSING:
+                yield by, str(name), code == number
+
+
+def _of_group(
+    families: pd.DataFrame, letters: NDArray[np.str_], pattern: Codes, cluster: Codes, *, seed: int
+) -> NDArray[np.float64]:
+    """[W, 2] p of all specifications and design effect."""
+    happened, counted = letters == HAPPENED, letters != NOT_ASKED
+    first, other, family = (families[name].to_numpy() for name in ("place", "other_place", "family"))
+    effect = np.ones(len(families))
+    if len(np.unique(cluster)) < len(cluster):
+        change = happened[:, other].astype(float) - happened[:, first]
+        both = counted[:, other] & counted[:, first]
+        effect = change_design_effect(change[pattern], both[pattern], np.ones(len(pattern)), cluster)
+    p = np.full(len(families), np.nan)
+    for code in np.unique(family):
+        own = family == code
+        if np.count_nonzero(own) > 1:
+            places = [first[own][0], *other[own]]
+            inside = counted[:, places].all(axis=1)[pattern]
+            p[own] = equal_rates_p(happened[:, places][pattern[inside]], cluster[inside], seed=seed)
+    return np.column_stack([p, effect])

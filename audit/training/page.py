@@ -13,8 +13,8 @@ from audit import formatting as fmt
 from audit.conclusions.confounding_sentences import data_caution
 from audit.figures import training as figures
 from audit.report import components
+from audit.statistics.proportions import wilson
 from audit.training.history import TrainingHistory, skipped_words
-from probes.metrics.proportions import wilson
 
 ROWS_OF_LOG: Final = 12
 INTERVALS: Final = "95\N{NO-BREAK SPACE}% intervals"

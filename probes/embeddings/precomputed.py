@@ -13,11 +13,9 @@ from torch import Tensor
 from clipmodel.errors import UserError
 from probes.datasets.base import DemographicDataset
 from probes.datasets.formats.embeddings import EmbeddedDataset, Texts
+from probes.planning.prompts import AS_GIVEN
 from probes.suite.classification_probe import Probe
 from probes.suite.label_sets import LabelClass, LabelSet
-
-AS_GIVEN = "as given"
-"""The template of a class whose text in the file is its name; how it was worded is not known."""
 
 Prompts = Mapping[tuple[str, str], Mapping[str, tuple[str, ...]]]
 

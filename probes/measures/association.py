@@ -1,169 +1,171 @@
-"""Association probes: C-ASC over a list of words, SC-WEAT, and WEAT on images."""
+"""Association: C-ASC over a list of words, SC-WEAT, and WEAT on images."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
+from pydantic import Field, model_validator
 
 from probes.datasets.base import DemographicDataset
-from probes.measures.context import (
-    TOO_FEW,
-    WHOLE_CLUSTERS,
-    Given,
-    Groups,
-    Row,
-    check_values,
-    divide,
-    row,
-    texts_of,
-    vectors,
-    word_prompts,
-)
-from probes.metrics.c_asc import Scores, association_test
-from probes.metrics.weat import two_groups
-from probes.suite.measure_probes import AssociationProbe
-from probes.suite.suite import Suite
+from probes.measures.context import MeasureContext, Results, check_values, sides_of
+from probes.measures.measure import Measure
+from probes.metrics.c_asc import Correction
+from probes.planning.groups import divide
+from probes.planning.prompts import texts_of, vectors, word_prompts
+from probes.suite.measure_probes import Pair, Worded
+from probes.suite.suite_view import SuiteView
+from probes.suite.validation_errors import check_known, misplaced
 
-CORRECTIONS = {"max_t": "max-T", "bh": "Benjamini-Hochberg"}
+CORRECTIONS = {
+    "max_t": "max-T, which controls the chance of any false alarm",
+    "bh": "Benjamini-Hochberg, which controls the share of false alarms",
+}
 
 
-def texts(probe: AssociationProbe, suite: Suite, dataset: DemographicDataset) -> set[str]:
-    """The prompts of the words; UserError where the data lack a value of the contrast."""
+class AssociationProbe(Worded):
+    """Which words are more similar to the images of which group: C-ASC, SC-WEAT or WEAT."""
+
+    kind: Literal["association"]
+    test: Literal["c_asc", "sc_weat", "weat"] = Field(
+        default="c_asc",
+        description="c_asc: each word, a group against all others; sc_weat: each word, two groups; "
+        "weat: two groups of words, two groups of images.",
+    )
+    contrast: dict[str, Pair] = Field(
+        default={},
+        description="sc_weat, weat: {attribute: [one value, another]}; an effect above 0 is the first's.",
+    )
+    between: list[str] = Field(
+        default=[], description="weat: two groups of the words, that of the first value first."
+    )
+    correction: Correction = Field(
+        default="max_t", description="Of p over words x groups: max_t (any false alarm) or bh (their share)."
+    )
+    permutations: int = Field(default=999, ge=99, le=99_999)
+
+    @model_validator(mode="after")
+    def _check_test(self) -> AssociationProbe:
+        if self.test == "c_asc":
+            if not self.groups:
+                raise misplaced(["groups"], "c_asc compares groups", remedy="name an attribute in 'groups'")
+            return self
+        if len(self.contrast) != 1:
+            message = f"{self.test} compares two values of one attribute"
+            raise misplaced(["contrast"], message, remedy="write contrast: {attribute: [value, value]}")
+        if self.test == "weat":
+            if len(self.between) != 2:
+                remedy = "name two groups of the words in 'between'"
+                raise misplaced(["between"], "weat needs two groups of words", remedy=remedy)
+            for i, name in enumerate(self.between):
+                known = list(self.word_list.words)
+                check_known(name, known, what="group of words", location=["between", i])
+        return self
+
+
+def texts(probe: AssociationProbe, suite: SuiteView, dataset: DemographicDataset) -> set[str]:
+    """The prompts of the words; UserError if the data lack a value of the contrast."""
     for attribute, pair in probe.contrast.items():
         check_values(probe, dataset, attribute, pair)
     return texts_of(word_prompts(probe, suite, dataset))
 
 
-def run(probe: AssociationProbe, given: Given) -> pd.DataFrame:
-    """A row a word and group (C-ASC), a word (SC-WEAT), or a template (WEAT)."""
-    rows: list[Row] = []
-    for template, shown in word_prompts(probe, given.suite, given.dataset).items():
-        words = vectors(shown, given.embedded)
-        place = {item: i for i, item in enumerate(shown)}
+def run(probe: AssociationProbe, context: MeasureContext) -> Results:
+    """A number for each word and group (C-ASC), word (SC-WEAT), or template (WEAT)."""
+    results = Results(probe, context)
+    for template, shown in word_prompts(probe, context.suite, context.dataset).items():
+        similarities = context.images.similarities(vectors(shown, context.embedded))
+        places = {item: i for i, item in enumerate(shown)}
         if probe.test == "weat":
-            found = [_weat(probe, given, words, place)]
-        elif probe.test == "c_asc":
-            divisions = [divide(given.dataset, given.images.rows, spec) for spec in probe.groups]
-            found = [one for groups in divisions for one in _c_asc(probe, given, words, groups, place)]
-        else:
-            found = list(_sc_weat(probe, given, words, place))
-        rows += [one | {"template": template} for one in found]
-    return pd.DataFrame(rows)
+            _weat(probe, results, template, similarities, places)
+            continue
+        side = None
+        if probe.test == "sc_weat":
+            ((attribute, pair),) = probe.contrast.items()
+            side = sides_of(context.values(attribute), pair)
+        for item, place in places.items():
+            results.add_scalars(similarities[:, place], item=item, template=template, side=side)
+        _ask(probe, results, template, places)
+    return results
 
 
-def _c_asc(
-    probe: AssociationProbe, given: Given, words: np.ndarray, groups: Groups, place: dict[str, int]
-) -> Iterator[Row]:
-    scores = _test(probe, given, words, np.flatnonzero(groups.known), groups.codes[groups.known], len(groups))
-    note = _note(probe, given, len(place) * len(groups), f"of {len(place)} words x {len(groups)} groups")
-    for word_group, item in _asked(probe, place):
-        for group, values in enumerate(groups.values):
-            n = int(groups.sizes[group])
-            yield _scored(
-                probe, "C-ASC", item, scores, (place[item], group), n=n, note=note,
-                group=values, design=word_group,
+def _ask(probe: AssociationProbe, results: Results, template: str, places: dict[str, int]) -> None:
+    """C-ASC of every word and group, or SC-WEAT of every word; a word of two groups comes twice."""
+    if probe.test == "sc_weat":
+        ((attribute, pair),) = probe.contrast.items()
+        note = f"{attribute} {pair[0]} against {pair[1]}"
+        for word_group, item in _offered(probe, places):
+            results.estimate(
+                "SC-WEAT d", "standardised difference of sides", item=item, template=template,
+                design=word_group, note=note,
             )  # fmt: skip
+        return
+    context = results.context
+    for spec in probe.groups:
+        groups = divide(context.dataset, context.images.rows, spec)
+        for word_group, item in _offered(probe, places):
+            for group in groups.values:
+                results.estimate(
+                    "C-ASC", "standardised difference from the rest", group=group, item=item,
+                    template=template, design=word_group,
+                )  # fmt: skip
 
 
-def _sc_weat(
-    probe: AssociationProbe, given: Given, words: np.ndarray, place: dict[str, int]
-) -> Iterator[Row]:
-    """C-ASC of two groups is SC-WEAT, so one table does for all words."""
+def _weat(
+    probe: AssociationProbe, results: Results, template: str, similarities: np.ndarray, places: dict[str, int]
+) -> None:
+    """s(w, A, B) of every image: its mean similarity to the one group of words less that to the other."""
     ((attribute, pair),) = probe.contrast.items()
-    first, second = _two(given, attribute, pair)
-    chosen = np.concatenate([first, second])
-    codes = np.repeat([0, 1], [len(first), len(second)])
-    scores = _test(probe, given, words, chosen, codes, 2)
-    correction = _note(probe, given, len(place), f"of {len(place)} words")
-    note = f"{attribute} {pair[0]} against {pair[1]}; two-sided; {correction}"
-    for word_group, item in _asked(probe, place):
-        yield _scored(
-            probe, "SC-WEAT d", item, scores, (place[item], 0), n=len(chosen), note=note, design=word_group,
-            least=min(len(first), len(second)),
-        )  # fmt: skip
-
-
-def _weat(probe: AssociationProbe, given: Given, words: np.ndarray, place: dict[str, int]) -> Row:
-    ((attribute, pair),) = probe.contrast.items()
-    first, second = _two(given, attribute, pair)
-    sides = [
-        words[[place[item] for group, item in _asked(probe, place) if group == name]].astype(np.float64)
-        for name in probe.between
+    sets = [
+        [places[item] for group, item in _offered(probe, places) if group == name] for name in probe.between
     ]
     item = f"{' / '.join(pair)}: {' / '.join(probe.between)}"
-    least = min(len(first), len(second))
-    if least < probe.min_group or not all(map(len, sides)):
-        few = TOO_FEW.format(probe.min_group)
-        why = few if all(map(len, sides)) else "a group of words is not in the file"
-        return row(probe, "WEAT d", n=len(first) + len(second), value=np.nan, item=item, note=why)
-    # s(w, A, B) of unit-norm images, of which only similarities are held.
-    associations = given.images.similarities(sides[0]).mean(axis=1)
-    associations -= given.images.similarities(sides[1]).mean(axis=1)
-    effect = two_groups(
-        associations[first], associations[second], permutations=probe.permutations, seed=given.suite.seed,
-        clusters=None if given.clusters is None else given.clusters[np.concatenate([first, second])],
-    )  # fmt: skip
-    how = "all splits" if effect.exact else "random splits"
-    how += "" if given.clusters is None else f"; {WHOLE_CLUSTERS}"
-    note = f"{attribute} {pair[0]} with {probe.between[0]}; one-sided p over {effect.n_splits:,} {how}"
-    return row(
-        probe, "WEAT d", n=len(first) + len(second), value=effect.value, item=item, p=effect.p,
-        p_adjusted=effect.p, note=note,
-    )  # fmt: skip
+    asked = {"item": item, "template": template}
+    note = f"{attribute} {pair[0]} with {probe.between[0]}"
+    if all(map(len, sets)):
+        values = similarities[:, sets[0]].mean(axis=1) - similarities[:, sets[1]].mean(axis=1)
+        side = sides_of(results.context.values(attribute), pair)
+        results.add_scalars(values, side=side, **asked)
+        results.estimate("WEAT d", "one-sided standardised difference of sides", note=note, **asked)
+        return
+    results.add_shares(item, [{}], np.zeros(1), np.full(1, np.nan))
+    results.estimate("WEAT d", "reported", item=item, note="a group of words is not in the file")
 
 
-def _two(given: Given, attribute: str, pair: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    values = given.dataset.values(attribute).iloc[given.images.rows].to_numpy()
-    return np.flatnonzero(values == pair[0]), np.flatnonzero(values == pair[1])
+def _offered(probe: AssociationProbe, places: dict[str, int]) -> Iterator[tuple[str, str]]:
+    """The words that can be asked about, with their group."""
+    return ((group, item.name) for group, item in probe.word_list.members if item.name in places)
 
 
-def _test(
-    probe: AssociationProbe,
-    given: Given,
-    words: np.ndarray,
-    chosen: np.ndarray,
-    codes: np.ndarray,
-    n_groups: int,
-) -> Scores:
-    """C-ASC of the chosen images, whose groups are `codes`."""
-    return association_test(
-        given.images.similarities(words)[chosen], codes, n_groups=n_groups,
-        permutations=probe.permutations, correction=probe.correction, seed=given.suite.seed,
-        clusters=None if given.clusters is None else given.clusters[chosen],
-    )  # fmt: skip
+def rules(settings: Mapping[str, Any]) -> str:
+    """The correction and the permutations."""
+    permuted = f"{settings['permutations']:,} permutations of the images, whole clusters if they have any"
+    if settings["test"] == "weat":
+        return (
+            "p is one-sided, of the studentised difference, over all splits of the images if at most 10,000, "
+            f"otherwise {permuted}."
+        )
+    correction = CORRECTIONS[settings["correction"]]
+    return f"Correction: {correction}, over all words and groups; p of the studentised score from {permuted}."
 
 
-def _note(probe: AssociationProbe, given: Given, n_tests: int, family: str) -> str:
-    correction = f"{CORRECTIONS[probe.correction]} over {n_tests:,} tests {family}"
-    whole = "" if given.clusters is None else f"; {WHOLE_CLUSTERS}"
-    return f"{correction}; {probe.permutations:,} permutations{whole}"
-
-
-def _asked(probe: AssociationProbe, place: dict[str, int]) -> Iterator[tuple[str, str]]:
-    """The words that can be asked about, with their group; a word of two groups comes twice."""
-    return ((group, item.name) for group, item in probe.word_list.members if item.name in place)
-
-
-def _scored(
-    probe: AssociationProbe,
-    metric: str,
-    item: str,
-    scores: Scores,
-    cell: tuple[int, int],
-    *,
-    n: int,
-    note: str,
-    design: str,
-    group: dict[str, str] | None = None,
-    least: int | None = None,
-) -> Row:
-    if (n if least is None else least) < probe.min_group:
-        note = TOO_FEW.format(probe.min_group)
-        return row(probe, metric, n=n, value=np.nan, group=group, item=item, design=design, note=note)
-    return row(
-        probe, metric, n=n, value=scores.value[cell], group=group, item=item, design=design,
-        low=scores.low[cell], high=scores.high[cell], p=scores.p[cell], p_adjusted=scores.p_adjusted[cell],
-        note=note,
-    )  # fmt: skip
+MEASURE = Measure(
+    schema=AssociationProbe,
+    question="Which words are more similar to the images of one group than to the others?",
+    meaning="How much more similar a word is to the images of a group than to others, in standard deviations "
+    "of its similarities. Zero is no difference.",
+    texts=texts,
+    run=run,
+    rules=rules,
+    units={"": "effect"},
+    needs="words",
+    template="""\
+    # c_asc: a word, a group against all others. sc_weat and weat compare two: contrast: {attribute: [a, b]}.
+    test: c_asc
+    words: $words
+    templates: [plain]
+    correction: max_t  # over words x groups: max_t (any false alarm) or bh (their share)
+    permutations: 999
+""",
+)

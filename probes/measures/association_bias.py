@@ -1,92 +1,105 @@
-"""Association bias: whether classes, such as occupations, are given to one group more than to another."""
+"""Association bias: whether classes, such as occupations, are assigned to one group more than to another."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import numpy as np
-import pandas as pd
+from pydantic import Field
 
 from probes.datasets.base import DemographicDataset
-from probes.measures.context import (
-    TOO_FEW,
-    WHOLE_CLUSTERS,
-    Given,
-    Row,
-    check_values,
-    class_prompts,
-    row,
-    texts_of,
-    vectors,
-)
-from probes.metrics.association_bias import Parity, association_bias
-from probes.suite.measure_probes import AssociationBiasProbe
-from probes.suite.suite import Suite
+from probes.measures.association import CORRECTIONS
+from probes.measures.context import MeasureContext, Results, check_values, sides_of
+from probes.measures.measure import Measure
+from probes.metrics.c_asc import Correction
+from probes.planning.prompts import class_prompts, texts_of, vectors
+from probes.suite.measure_probes import Classified, Pair
+from probes.suite.suite_view import SuiteView
 
 BIAS, DIFFERENCE = "association bias", "difference by class"
 COUNTED = {
-    "share": "share of images that are given the class",
+    "share": "share of images that are assigned the class",
     "probability": "mean probability of the class",
 }
 
 
-def texts(probe: AssociationBiasProbe, suite: Suite, dataset: DemographicDataset) -> set[str]:
-    """The prompts of the classes; UserError where the data lack a value of the contrast."""
+class AssociationBiasProbe(Classified):
+    """Whether classes, such as occupations, are assigned to one group more than to another: CLIP the Bias."""
+
+    kind: Literal["association_bias"]
+    contrast: Annotated[dict[str, Pair], Field(min_length=1, max_length=1)] = Field(
+        description="{attribute: [one value, another]}; a difference above 0 is more of the first."
+    )
+    counted: Literal["share", "probability"] = Field(
+        default="share",
+        description="Of each class: the share of images it is assigned to, or its mean probability.",
+    )
+    correction: Correction = Field(
+        default="max_t", description="Of p over classes: max_t (any false alarm) or bh (their share)."
+    )
+    permutations: int = Field(default=999, ge=99, le=99_999)
+
+
+def texts(probe: AssociationBiasProbe, suite: SuiteView, dataset: DemographicDataset) -> set[str]:
+    """The prompts of the classes; UserError if the data lack a value of the contrast."""
     for attribute, pair in probe.contrast.items():
         check_values(probe, dataset, attribute, pair)
     return texts_of(class_prompts(probe, suite, dataset))
 
 
-def run(probe: AssociationBiasProbe, given: Given) -> pd.DataFrame:
-    """A row a template for the bias, and one for the difference of each class."""
+def run(probe: AssociationBiasProbe, context: MeasureContext) -> Results:
+    """The bias under each template, and the difference of each class."""
     ((attribute, pair),) = probe.contrast.items()
-    values = given.dataset.values(attribute).iloc[given.images.rows].to_numpy()
-    chosen = np.flatnonzero(np.isin(values, pair))
-    is_first = values[chosen] == pair[0]
-    rows: list[Row] = []
-    for template, shown in class_prompts(probe, given.suite, given.dataset).items():
-        cosines = given.images.similarities(vectors(shown, given.embedded))[chosen].T
-        found = _rows(probe, given, list(shown), _given(probe, given, cosines), chosen, is_first)
-        rows += [one | {"template": template} for one in found]
-    return pd.DataFrame(rows)
+    side = sides_of(context.values(attribute), pair)
+    results = Results(probe, context)
+    for template, shown in class_prompts(probe, context.suite, context.dataset).items():
+        cosines = context.images.similarities(vectors(shown, context.embedded)).T
+        assigned = _assigned(probe, context, cosines)
+        for place, name in enumerate(shown):
+            results.add_scalars(assigned[:, place], item=name, template=template, side=side)
+        results.estimate(BIAS, "mean absolute difference", item=" / ".join(pair), template=template)
+        for name in shown:
+            note = f"{COUNTED[probe.counted]}, {pair[0]} less {pair[1]}"
+            results.estimate(DIFFERENCE, "difference of sides", item=name, template=template, note=note)
+    return results
 
 
-def _given(probe: AssociationBiasProbe, given: Given, cosines: np.ndarray) -> np.ndarray:
-    """[N, C] whether each class is given to each image, or with which probability."""
+def _assigned(probe: AssociationBiasProbe, context: MeasureContext, cosines: np.ndarray) -> np.ndarray:
+    """[N, C] whether each class is assigned to each image, or with which probability."""
     if probe.counted == "probability":
-        return given.head.probabilities(cosines).T
-    return cosines.argmax(axis=0)[:, None] == np.arange(len(cosines))
+        return np.asarray(context.head.probabilities(cosines).T)
+    return np.asarray(cosines.argmax(axis=0)[:, None] == np.arange(len(cosines)))
 
 
-def _rows(
-    probe: AssociationBiasProbe,
-    given: Given,
-    names: list[str],
-    values: np.ndarray,
-    chosen: np.ndarray,
-    is_first: np.ndarray,
-) -> Iterator[Row]:
-    ((_, pair),) = probe.contrast.items()
-    item, n = " / ".join(pair), len(chosen)
-    if min(is_first.sum(), (~is_first).sum()) < max(probe.min_group, 2):
-        few = TOO_FEW.format(max(probe.min_group, 2))
-        yield row(probe, BIAS, n=n, value=np.nan, item=item, note=few)
-        return
-    found = association_bias(
-        values, is_first, permutations=probe.permutations, correction=probe.correction,
-        clusters=None if given.clusters is None else given.clusters[chosen], seed=given.suite.seed,
-    )  # fmt: skip
-    whole = "" if given.clusters is None else f"; {WHOLE_CLUSTERS}"
-    note = f"mean over {len(names)} classes; {100 * found.by_chance:.1f} points by chance{whole}"
-    yield row(probe, BIAS, n=n, value=found.bias, item=item, p=found.p, p_adjusted=found.p, note=note)
-    yield from _by_class(probe, names, found, n=n, note=f"{COUNTED[probe.counted]}, {pair[0]} less {pair[1]}")
+def rules(settings: Mapping[str, Any]) -> str:
+    """What is subtracted from what, and the correction."""
+    ((attribute, pair),) = settings["contrast"].items()
+    return (
+        f"{attribute.replace('_', ' ').capitalize()}: {pair[0]} less {pair[1]}. Correction: "
+        f"{CORRECTIONS[settings['correction']]}, over the classes; p of studentised differences from "
+        f"{settings['permutations']:,} permutations of the images, whole clusters if they have any."
+    )
 
 
-def _by_class(
-    probe: AssociationBiasProbe, names: list[str], found: Parity, *, n: int, note: str
-) -> Iterator[Row]:
-    for i, name in enumerate(names):
-        yield row(
-            probe, DIFFERENCE, n=n, value=found.difference[i], low=found.low[i], high=found.high[i],
-            p=found.p_class[i], p_adjusted=found.p_adjusted[i], item=name, note=note,
-        )  # fmt: skip
+MEASURE = Measure(
+    schema=AssociationBiasProbe,
+    question="Are classes, such as occupations, assigned to one group more than to another?",
+    meaning="How differently classes are assigned to two groups: the mean, over classes, of the absolute "
+    "difference of their shares, next to what chance alone would give, and each class’s own.",
+    texts=texts,
+    run=run,
+    rules=rules,
+    units={BIAS: "points", DIFFERENCE: "points"},
+    drawn=(DIFFERENCE,),
+    needs="classes",
+    changes="Attribute of which two values are compared",
+    template="""\
+    label_set: $label_set
+    templates: [plain]
+    contrast: $contrast  # a difference above 0 is more of the first
+    counted: share  # of each class: the share of images it is assigned to, or its mean probability
+    correction: max_t  # over classes: max_t (any false alarm) or bh (their share)
+    permutations: 999
+""",
+)

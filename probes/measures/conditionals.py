@@ -1,65 +1,93 @@
-"""Conditional probes: P(outcome | group) beside P(group | outcome)."""
+"""Conditionals: P(outcome | group) next to P(group | outcome)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Annotated, Literal
 
 import numpy as np
-import pandas as pd
+from pydantic import Field
 
 from probes.datasets.base import DemographicDataset
-from probes.measures.context import Given, Groups, Row, class_prompts, divide, row, texts_of, vectors
-from probes.measures.rate_rows import rate_rows
-from probes.metrics.group_accuracy import conditionals
-from probes.metrics.proportions import wilson
-from probes.suite.measure_probes import ConditionalProbe
-from probes.suite.suite import Suite
+from probes.measures.context import MeasureContext, Results
+from probes.measures.measure import Measure
+from probes.planning.groups import divide
+from probes.planning.prompts import class_prompts, texts_of, vectors
+from probes.suite.measure_probes import Classified
+from probes.suite.suite_view import SuiteView
 
 
-def texts(probe: ConditionalProbe, suite: Suite, dataset: DemographicDataset) -> set[str]:
+class ConditionalProbe(Classified):
+    """Both directions of an outcome: how often it meets a group, and whose images make it up."""
+
+    kind: Literal["conditionals"]
+    outcomes: Annotated[dict[str, list[str]], Field(min_length=1)] = Field(
+        description="Sets of classes to count, by name."
+    )
+    k: int = Field(
+        default=1, ge=1, le=10**9, description="A class counts if it is among the K most similar ..."
+    )
+    at_least: float = Field(
+        default=0.0, ge=0, le=1, allow_inf_nan=False, description="... and reaches this probability."
+    )
+
+    def check(self, suite: SuiteView, place: list[int | str]) -> None:
+        super().check(suite, place)
+        self._check_sets(suite, self.outcomes, place)
+
+
+def texts(probe: ConditionalProbe, suite: SuiteView, dataset: DemographicDataset) -> set[str]:
     """The prompts of the classes."""
     return texts_of(class_prompts(probe, suite, dataset))
 
 
-def run(probe: ConditionalProbe, given: Given) -> pd.DataFrame:
+def run(probe: ConditionalProbe, context: MeasureContext) -> Results:
     """P(outcome | group) and P(group | outcome), both, so that neither is read as the other."""
-    rows: list[Row] = []
-    members = probe.classes(given.suite).members()
-    for template, shown in class_prompts(probe, given.suite, given.dataset).items():
+    results = Results(probe, context)
+    members = probe.classes(context.suite).members()
+    for template, shown in class_prompts(probe, context.suite, context.dataset).items():
         names = list(shown)
-        cosines = given.images.similarities(vectors(shown, given.embedded)).T
-        chosen = given.head.probabilities(cosines.copy()) >= probe.at_least
+        cosines = context.images.similarities(vectors(shown, context.embedded)).T
+        chosen = context.head.probabilities(cosines.copy()) >= probe.at_least
         kth = -np.sort(-cosines, axis=0)[min(probe.k, len(names)) - 1]
         chosen &= cosines >= kth
         for outcome, sets in probe.outcomes.items():
             places = [names.index(name) for own in sets for name in members[own]]
-            hits = np.asarray(chosen[places].any(axis=0))
-            for one in _both(probe, given.dataset, given.images.rows, outcome, hits):
-                rows.append(one | {"template": template, "k": probe.k})
-    return pd.DataFrame(rows)
+            results.add_scalars(chosen[places].any(axis=0), item=outcome, template=template, k=probe.k)
+            _ask(probe, results, outcome, template)
+    return results
 
 
-def _both(
-    probe: ConditionalProbe, dataset: DemographicDataset, rows: np.ndarray, outcome: str, hits: np.ndarray
-) -> Iterator[Row]:
+def _ask(probe: ConditionalProbe, results: Results, outcome: str, template: str) -> None:
     where = f"among the {probe.k} most similar" if probe.k > 1 else "most similar"
     least = f", probability at least {probe.at_least:g}" if probe.at_least else ""
-    rule = f"a class of {outcome} {where}{least}"
-    yield from rate_rows(probe, dataset, rows, f"P({outcome} | group)", hits, item=outcome, note=rule)
-    for spec in probe.groups:
-        yield from _made_up_of(probe, divide(dataset, rows, spec), outcome, hits)
+    context = results.context
+    divided = [divide(context.dataset, context.images.rows, spec) for spec in probe.groups]
+    asked = {"item": outcome, "template": template, "k": probe.k}
+    results.estimate_by_group(
+        f"P({outcome} | group)", "rate", [groups.values for groups in divided],
+        note=f"a class of {outcome} {where}{least}", **asked,
+    )  # fmt: skip
+    for groups in divided:
+        for size, group in zip(groups.sizes, groups.values, strict=True):
+            share = size / groups.sizes.sum()
+            note = f"of the images with {outcome}; the group has {share:.1%} of all images"
+            results.estimate(f"P(group | {outcome})", "share of events", group=group, note=note, **asked)
 
 
-def _made_up_of(probe: ConditionalProbe, groups: Groups, outcome: str, hits: np.ndarray) -> Iterator[Row]:
-    own = hits[groups.known]
-    _, shares = conditionals(own, groups.codes[groups.known], n_groups=len(groups))
-    total = int(own.sum())
-    counts = np.bincount(groups.codes[groups.known][own], minlength=len(groups))
-    low, high = wilson(counts, total)
-    for group, values in enumerate(groups.values):
-        of_all = groups.sizes[group] / groups.sizes.sum()
-        note = f"of the images with {outcome}; the group has {of_all:.1%} of all images"
-        yield row(
-            probe, f"P(group | {outcome})", n=total, value=shares[group], group=values, item=outcome,
-            low=low[group], high=high[group], note=note,
-        )  # fmt: skip
+MEASURE = Measure(
+    schema=ConditionalProbe,
+    question="How often does an outcome occur in a group, and whose images make it up?",
+    meaning="How often an outcome occurs in a group, and which share of the outcome is that group’s: two "
+    "numbers that are not each other.",
+    texts=texts,
+    run=run,
+    units={"P(": "share"},
+    needs="classes",
+    template="""\
+    label_set: $label_set
+    templates: [plain]
+    outcomes: $outcomes  # {name: [set of classes]}
+    k: 1  # a class counts among the K most similar ...
+    at_least: 0.0  # ... with at least this probability
+""",
+)

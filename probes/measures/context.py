@@ -1,41 +1,38 @@
-"""What the kinds share: groups of images as numbers, prompts as vectors, and the form of a row.
+"""What a non-classification probe is run on, and what it hands over.
 
-Shapes: N images, G groups, U prompts, D embedding.
+Shapes: N images, U prompts, D embedding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from clipmodel.errors import UserError
 from clipmodel.yaml_models import closest
-from probes.datasets.base import DemographicDataset
-from probes.datasets.formats.embeddings import EmbeddedDataset
-from probes.embeddings.embed import EmbeddedImages
-from probes.embeddings.precomputed import AS_GIVEN
-from probes.records import ALL, attribute_column
-from probes.scoring.engine import Head, ensemble
-from probes.suite.label_sets import LabelClass
-from probes.suite.measure_probes import Classified, Templated, Worded
+from probes.datasets.base import ID, DemographicDataset
+from probes.planning.prompts import Embedded
+from probes.records import ALL, MISSING, attribute_column
+from probes.scoring.outcome_patterns import digests
 from probes.suite.probe_base import ProbeBase
-from probes.suite.suite import Suite
-from probes.suite.templates import render
+from probes.suite.suite_view import SuiteView
 
-Embedded = Mapping[str, np.ndarray]
-Row = dict[str, object]
-TOO_FEW = "fewer than {} images"
-WHOLE_CLUSTERS = "p keeps clusters whole"
+if TYPE_CHECKING:
+    from probes.embeddings.embed import EmbeddedImages
+    from probes.scoring.engine import Head
+
+FIRST, SECOND = "first", "second"
+SCALAR_WORDS = ("template", "item", "side", "image", "cluster")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Given:
-    """What a probe that is no classification is run on.
+class MeasureContext:
+    """What a non-classification probe is run on.
 
     Attributes
     ----------
@@ -49,92 +46,155 @@ class Given:
         How similarities become probabilities.
     """
 
-    suite: Suite
+    suite: SuiteView
     dataset: DemographicDataset
     images: EmbeddedImages
     embedded: Embedded
     head: Head
 
+    def values(self, attribute: str) -> np.ndarray:
+        """[N] the values of an attribute; NaN if missing."""
+        return np.asarray(self.dataset.values(attribute).iloc[self.images.rows].to_numpy())
+
     @cached_property
-    def clusters(self) -> np.ndarray | None:
-        """[N] the number of each image's cluster; None where each holds one image, for all the data know."""
-        own = self.dataset.clusters.iloc[self.images.rows]
-        if not self.dataset.has_clusters or not own.duplicated().any():
-            return None
-        return pd.factorize(own)[0]
+    def image_digests(self) -> np.ndarray:
+        """[N] digests of the images' names."""
+        return np.array(digests(self.dataset.frame[ID].iloc[self.images.rows]))
+
+    @cached_property
+    def cluster_digests(self) -> np.ndarray:
+        """[N] digests of the images' clusters; those of the images if the data know no clusters."""
+        if not self.dataset.has_clusters:
+            return self.image_digests
+        return np.array(digests(self.dataset.clusters.iloc[self.images.rows]))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Groups:
-    """Images divided by one or several attributes.
+@dataclass(frozen=True)
+class Results:
+    """What a probe hands over: scalars, one number an image and item, and what to estimate from them.
 
-    Attributes
-    ----------
-    spec
-        The attributes.
-    codes
-        [N] the group of each image, -1 where an attribute is missing.
-    values
-        [G] the values of the attributes of each group, in their natural order.
+    Examples
+    --------
+    >>> results = Results(probe, context)
+    >>> results.add_scalars(hits, item="red")
+    >>> results.estimate_by_group("share of red", "rate", item="red")
+    >>> return results
     """
 
-    spec: tuple[str, ...]
-    codes: np.ndarray
-    values: tuple[dict[str, str], ...]
+    probe: ProbeBase
+    context: MeasureContext
+    scalars: list[pd.DataFrame] = field(default_factory=list)
+    estimands: list[dict[str, Any]] = field(default_factory=list)
+
+    def add_scalars(
+        self,
+        values: np.ndarray,
+        *,
+        item: str = "",
+        template: str = "",
+        k: float = np.nan,
+        places: np.ndarray | None = None,
+        side: np.ndarray | None = None,
+    ) -> None:
+        """Hand over one number an image.
+
+        Parameters
+        ----------
+        values
+            [N], or [n] of the images at `places`: numbers or bool.
+        item, template, k
+            What the numbers are of; rows of `estimate` with the same ones are computed from them.
+        side
+            Like `values`: "first" or "second" of a contrast, "" if neither.
+        """
+        own = self._of_images
+        if places is not None:
+            own = own.iloc[np.asarray(places)].reset_index(drop=True)
+        sides = np.full(len(own), "") if side is None else side
+        self.scalars.append(
+            own.assign(
+                template=pd.Categorical.from_codes(np.zeros(len(own), int), [template]),
+                item=pd.Categorical.from_codes(np.zeros(len(own), int), [item]),
+                k=float(k), side=pd.Categorical(sides), n=1, value=np.asarray(values, dtype=float),
+            )
+        )  # fmt: skip
+
+    def add_sets(
+        self, values: np.ndarray, pairs: np.ndarray, names: Sequence[str], *, item: str, template: str
+    ) -> None:
+        """Hand over one number a set of counterfactual images: its value, pairs and name, each [S]."""
+        blank = dict.fromkeys(self.columns, ALL)
+        table = pd.DataFrame({"image": names, "cluster": names, "n": np.asarray(pairs, dtype=np.int64)})
+        self.scalars.append(
+            table.assign(**blank, template=template, item=item, k=np.nan, side="", value=values)
+        )
+
+    def add_shares(
+        self, item: str, groups: Sequence[Mapping[str, str]], sizes: np.ndarray, values: np.ndarray
+    ) -> None:
+        """Hand over one number a group, which no image has: its images and its value, each [G]."""
+        rows = [
+            {**dict.fromkeys(self.columns, ALL), **self._named(group), "n": int(n), "value": float(value)}
+            for group, n, value in zip(groups, sizes, values, strict=True)
+        ]
+        self.scalars.append(
+            pd.DataFrame(rows).assign(image="", cluster="", template="", item=item, k=np.nan, side="")
+        )
+
+    def estimate(
+        self,
+        metric: str,
+        statistic: str,
+        *,
+        group: Mapping[str, str] | None = None,
+        item: str = "",
+        template: str = "",
+        design: str = "",
+        k: float = np.nan,
+        note: str = "",
+    ) -> None:
+        """Ask for one number: `statistic` is one of `probes.records.STATISTICS`, `group` the images."""
+        of_group = {**dict.fromkeys(self.columns, ALL), **self._named(group or {})}
+        self.estimands.append(
+            {"metric": metric, "design": design, "template": template, "item": item, "k": float(k),
+             **of_group, "statistic": statistic, "note": note}
+        )  # fmt: skip
+
+    def estimate_by_group(
+        self, metric: str, statistic: str, groupings: Sequence[Sequence[Mapping[str, str]]], **more: Any
+    ) -> None:
+        """Ask for a number over all images and for each group of some groupings."""
+        self.estimate(metric, statistic, **more)
+        for groups in groupings:
+            for group in groups:
+                self.estimate(metric, statistic, group=group, **more)
 
     @property
-    def known(self) -> np.ndarray:
-        return self.codes >= 0
+    def columns(self) -> list[str]:
+        """The columns of the probe's group attributes."""
+        return [attribute_column(name) for name in self.probe.attributes]
 
-    @property
-    def sizes(self) -> np.ndarray:
-        """[G] images of each group."""
-        return np.bincount(self.codes[self.known], minlength=len(self.values))
+    @staticmethod
+    def _named(group: Mapping[str, str]) -> dict[str, str]:
+        return {attribute_column(name): value for name, value in group.items()}
 
-    def name(self, group: int) -> str:
-        return " x ".join(self.values[group].values())
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-
-def divide(dataset: DemographicDataset, rows: np.ndarray, spec: Sequence[str]) -> Groups:
-    """The groups of some rows by some attributes; only those that have images."""
-    labels = pd.DataFrame(
-        {
-            name: pd.Categorical(dataset.values(name).iloc[rows], dataset.levels(name), ordered=True)
-            for name in spec
+    @cached_property
+    def _of_images(self) -> pd.DataFrame:
+        """N rows: image, cluster and the group attributes of the probe."""
+        context, dataset = self.context, self.context.dataset
+        columns: dict[str, Any] = {
+            "image": pd.Categorical(context.image_digests),
+            "cluster": pd.Categorical(context.cluster_digests),
         }
-    )
-    labels.columns = pd.RangeIndex(len(spec))  # an attribute may be called like a column of the merge
-    present = (
-        labels.dropna().drop_duplicates().sort_values(list(labels.columns), ignore_index=True).astype("str")
-    )
-    numbered = present.assign(code=range(len(present)))
-    codes = labels.astype(object).merge(numbered, on=list(labels.columns), how="left")["code"].fillna(-1)
-    values = tuple(
-        dict(zip(spec, map(str, one), strict=True)) for one in present.itertuples(index=False, name=None)
-    )
-    return Groups(spec=tuple(spec), codes=codes.to_numpy(int), values=values)
-
-
-def row(
-    probe: ProbeBase,
-    metric: str,
-    *,
-    n: float,
-    value: float,
-    group: Mapping[str, str] | None = None,
-    **more: Any,
-) -> Row:
-    """A row of measures: "(all)" in every attribute that the group does not name."""
-    of_group = {attribute_column(name): (group or {}).get(name, ALL) for name in probe.attributes}
-    blank = {"template": "", "design": "", "item": "", "note": ""}
-    return {**blank, "metric": metric, **of_group, "n": int(n), "value": float(value), **more}
+        for name in self.probe.attributes:
+            levels = [*dataset.levels(name), MISSING, ALL]
+            values = dataset.values(name).iloc[context.images.rows].astype(object)
+            columns[attribute_column(name)] = pd.Categorical(values.where(values.notna(), MISSING), levels)
+        return pd.DataFrame(columns)
 
 
 def attribute_values(probe: ProbeBase, dataset: DemographicDataset, attribute: str) -> pd.Series:
-    """[N] the values of an attribute that a setting of the probe names; UserError where there is none."""
+    """[N] the values of an attribute that a setting of the probe names; UserError if there is none."""
     if attribute not in dataset.attributes:
         raise UserError(
             f"probe {probe.name!r}: the data {dataset.card.name!r} have no attribute {attribute!r}",
@@ -155,88 +215,6 @@ def check_values(
         )
 
 
-Prompts = dict[str, dict[str, tuple[str, ...]]]  # template -> class or word -> texts to ensemble
-
-
-def class_prompts(probe: Classified, suite: Suite, dataset: DemographicDataset) -> Prompts:
-    """The prompts of the classes, template by template, sorted by the name of the class.
-
-    Raises
-    ------
-    UserError
-        The data are embeddings whose file lacks a class, or predictions without scores.
-    """
-    items = sorted(probe.classes(suite).classes, key=lambda item: item.name)
-    found = _prompts(probe, suite, dataset, items)
-    for shown in found.values():
-        if missing := [item for item in items if item.name not in shown]:
-            raise UserError(
-                f"probe {probe.name!r}: the file has no text for the class {missing[0].name!r}",
-                remedy=f"add {missing[0].words!r} or the prompts to the file, or drop the class",
-            )
-    return found
-
-
-def word_prompts(probe: Worded, suite: Suite, dataset: DemographicDataset) -> Prompts:
-    """The prompts of the words, template by template; words that a file of embeddings lacks are left out.
-
-    Raises
-    ------
-    UserError
-        The file has none of the words, or holds predictions without scores.
-    """
-    items = list({item.name: item for _, item in probe.word_list.members}.values())
-    found = _prompts(probe, suite, dataset, items)
-    if not all(found.values()):
-        raise UserError(
-            f"probe {probe.name!r}: the file has none of its {len(items)} words, such as {items[0].words!r}",
-            remedy="add the words or their prompts to the file",
-        )
-    return found
-
-
-def _prompts(
-    probe: Templated, suite: Suite, dataset: DemographicDataset, items: Sequence[LabelClass]
-) -> Prompts:
-    rendered: Prompts = {
-        name: {item.name: tuple(render(text, item) for text in suite.template_texts[name]) for item in items}
-        for written in probe.templates
-        for name in suite.named_templates[written].named(written)
-    }
-    if not isinstance(dataset, EmbeddedDataset):
-        return rendered
-    if dataset.texts.unknown is not None:
-        raise UserError(
-            f"probe {probe.name!r}: the kind {probe.kind!r} needs similarities, the file has none",
-            remedy="give embeddings or scores, or take the probe out",
-        )
-    known = dataset.texts.rows
-    whole = {
-        name: shown
-        for name, shown in rendered.items()
-        if all(text in known for texts in shown.values() for text in texts)
-    }
-    if whole:
-        return whole
-    in_file: dict[str, tuple[str, ...]] = {
-        item.name: (next(text for text in (item.words, item.name) if text in known),)
-        for item in items
-        if item.words in known or item.name in known
-    }
-    return {AS_GIVEN: in_file}
-
-
-def texts_of(prompts: Prompts) -> set[str]:
-    """Every text of some prompts."""
-    return {text for shown in prompts.values() for texts in shown.values() for text in texts}
-
-
-def vectors(shown: Mapping[str, tuple[str, ...]], embedded: Embedded) -> np.ndarray:
-    """[U, D] one vector a class or word; several texts are ensembled."""
-    return np.stack([ensemble([embedded[text] for text in texts]) for texts in shown.values()])
-
-
-def each_group(groups: Groups) -> Iterator[tuple[int, dict[str, str], np.ndarray]]:
-    """The groups, their values, and [N] bool which images are theirs."""
-    for group, values in enumerate(groups.values):
-        yield group, values, groups.codes == group
+def sides_of(values: np.ndarray, pair: Sequence[str]) -> np.ndarray:
+    """[N] "first" for the one value of a pair, "second" for the other, "" for any other."""
+    return np.select([values == pair[0], values == pair[1]], [FIRST, SECOND], default="")

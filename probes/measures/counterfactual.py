@@ -1,24 +1,47 @@
-"""Counterfactual probes: pictures that differ in one attribute, and whether the prediction does too."""
+"""Counterfactual: images that differ in one attribute, and whether the prediction does too."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from clipmodel.errors import UserError
 from probes.datasets.base import DemographicDataset
-from probes.measures.context import Given, Row, attribute_values, class_prompts, row, texts_of, vectors
-from probes.metrics.counterfactual import Pairs, counterfactual_pairs, flip_rate, flips, set_codes, turns
-from probes.suite.measure_probes import CounterfactualProbe
-from probes.suite.suite import Suite
+from probes.measures.context import MeasureContext, Results, attribute_values
+from probes.measures.measure import Measure
+from probes.metrics.counterfactual import Pairs, counterfactual_pairs, flips, set_codes, set_means, turns
+from probes.planning.prompts import class_prompts, texts_of, vectors
+from probes.scoring.outcome_patterns import digests
+from probes.suite.measure_probes import Classified
+from probes.suite.suite_view import SuiteView
 
 ANY = "any change"
+FLIP = "flip rate"
 
 
-def texts(probe: CounterfactualProbe, suite: Suite, dataset: DemographicDataset) -> set[str]:
-    """The prompts of the classes; UserError where the data do not say what a set is."""
+class CounterfactualProbe(Classified):
+    """How often a prediction changes where only one attribute of the image does."""
+
+    kind: Literal["counterfactual"]
+    attribute: str = Field(description="What changes within a set.")
+    same: list[str] = Field(
+        default=[], description="Attributes that are equal within a set; the data's clusters if left out."
+    )
+    outcomes: dict[str, list[str]] = Field(
+        default={}, description="Sets of classes to follow, by name: in which direction predictions turn."
+    )
+
+    def check(self, suite: SuiteView, place: list[int | str]) -> None:
+        super().check(suite, place)
+        self._check_sets(suite, self.outcomes, place)
+
+
+def texts(probe: CounterfactualProbe, suite: SuiteView, dataset: DemographicDataset) -> set[str]:
+    """The prompts of the classes; UserError if the data do not say what a set is."""
     for attribute in (probe.attribute, *probe.same):
         attribute_values(probe, dataset, attribute)
     if not probe.same and dataset.card.cluster is None:
@@ -29,27 +52,35 @@ def texts(probe: CounterfactualProbe, suite: Suite, dataset: DemographicDataset)
     return texts_of(class_prompts(probe, suite, dataset))
 
 
-def run(probe: CounterfactualProbe, given: Given) -> pd.DataFrame:
+def run(probe: CounterfactualProbe, context: MeasureContext) -> Results:
     """Flip rates over all pairs and by pair of values, and in which direction outcomes turn."""
-    levels = given.dataset.levels(probe.attribute)
-    values = pd.Categorical(given.dataset.values(probe.attribute).iloc[given.images.rows], levels).codes
-    columns = [given.dataset.values(name).iloc[given.images.rows].to_numpy(object) for name in probe.same]
-    sets = set_codes(columns or [given.dataset.clusters.iloc[given.images.rows].to_numpy(object)])
+    levels = context.dataset.levels(probe.attribute)
+    values = pd.Categorical(context.values(probe.attribute), levels).codes
+    columns = [context.values(name).astype(object) for name in probe.same]
+    columns = columns or [context.dataset.clusters.iloc[context.images.rows].to_numpy(object)]
+    sets = set_codes(columns)
+    names = _set_names(columns, sets)
     pairs = counterfactual_pairs(sets, values)
-    rows: list[Row] = []
-    for template, shown in class_prompts(probe, given.suite, given.dataset).items():
-        names = list(shown)
-        predicted = given.images.similarities(vectors(shown, given.embedded)).argmax(axis=1)
-        members = probe.classes(given.suite).members()
+    results = Results(probe, context)
+    for template, shown in class_prompts(probe, context.suite, context.dataset).items():
+        classes = list(shown)
+        predicted = context.images.similarities(vectors(shown, context.embedded)).argmax(axis=1)
+        members = probe.classes(context.suite).members()
         events = {
-            outcome: np.isin(predicted, [names.index(n) for name in own for n in members[name]])
+            outcome: np.isin(predicted, [classes.index(n) for name in own for n in members[name]])
             for outcome, own in probe.outcomes.items()
         }
         for item, own in _by_change(pairs, values, levels):
             # Over all pairs there is no direction: from which value to which is not one thing.
-            found = _rates(probe, own, predicted, {} if item == ANY else events, seed=given.suite.seed)
-            rows += [one | {"template": template, "item": item} for one in found]
-    return pd.DataFrame(rows)
+            _hand_over(results, own, predicted, {} if item == ANY else events, names, item, template)
+    return results
+
+
+def _set_names(columns: list[np.ndarray], sets: np.ndarray) -> dict[int, str]:
+    """Set -> digest of the values that its images share."""
+    joined = ["\x1f".join(map(str, values)) for values in zip(*columns, strict=True)]
+    first = {int(code): joined[place] for place, code in reversed(list(enumerate(sets)))}
+    return dict(zip(first, digests(first.values()), strict=True))
 
 
 def _by_change(pairs: Pairs, values: np.ndarray, levels: list[str]) -> Iterator[tuple[str, Pairs]]:
@@ -62,21 +93,50 @@ def _by_change(pairs: Pairs, values: np.ndarray, levels: list[str]) -> Iterator[
         yield f"{levels[first]} to {levels[second]}", part
 
 
-def _rates(
-    probe: CounterfactualProbe,
+def _hand_over(
+    results: Results,
     pairs: Pairs,
     predicted: np.ndarray,
-    events: dict[str, np.ndarray],
-    *,
-    seed: int,
-) -> Iterator[Row]:
-    measured = {"flip rate": (flips(predicted, pairs), False)}
-    measured |= {f"turns to {name}": (turns(event, pairs), True) for name, event in events.items()}
-    for metric, (changed, signed) in measured.items():
-        rate = flip_rate(changed, pairs.sets, signed=signed, seed=seed)
-        few = rate.n_sets < probe.min_group
-        note = f"{rate.n_pairs:,} pairs in {rate.n_sets:,} sets; "
-        note += f"fewer than {probe.min_group} sets" if few else rate.method
-        low, high = (np.nan, np.nan) if few else (rate.low, rate.high)
-        value = np.nan if few else rate.value
-        yield row(probe, metric, n=rate.n_sets, value=value, low=low, high=high, note=note)
+    events: Mapping[str, np.ndarray],
+    names: Mapping[int, str],
+    item: str,
+    template: str,
+) -> None:
+    """Scalars of one change: flips, and turns to each outcome, whose item says which one it is."""
+    measured = {FLIP: (flips(predicted, pairs), "mean over sets")}
+    for outcome, event in events.items():
+        measured[f"turns to {outcome}"] = (turns(event, pairs), "signed mean over sets")
+    for metric, (changed, statistic) in measured.items():
+        sets, number, means = set_means(changed, pairs.sets)
+        of_item = item if metric == FLIP else f"{item}: {metric.removeprefix('turns to ')}"
+        own = [names[int(code)] for code in sets]
+        results.add_sets(means, number, own, item=of_item, template=template)
+        results.estimate(metric, statistic, item=of_item, template=template)
+
+
+def rules(settings: Mapping[str, Any]) -> str:
+    """What changes within a set and what does not."""
+    same = ", ".join(name.replace("_", " ") for name in settings["same"]) or "the clusters of the data"
+    return f"What changes: {settings['attribute'].replace('_', ' ')}. A set is equal in: {same}."
+
+
+MEASURE = Measure(
+    schema=CounterfactualProbe,
+    question="Does the prediction change if only one attribute of the image does?",
+    meaning="The share of pairs, within a set of images that differ in one attribute only, whose prediction "
+    "differs too. Intervals are over sets.",
+    texts=texts,
+    run=run,
+    rules=rules,
+    units={FLIP: "share", "turns": "points"},
+    drawn=(FLIP,),
+    needs="classes",
+    changes="Attribute that changes within a set",
+    template="""\
+    label_set: $label_set
+    templates: [plain]
+    attribute: $attribute  # what changes within a set
+    same: $same  # what is equal within a set; [] for the clusters of the data
+    outcomes: $outcomes  # sets of classes whose direction is followed: {name: [set]}
+""",
+)

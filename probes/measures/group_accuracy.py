@@ -1,44 +1,76 @@
-"""Accuracy probes: top-K by group and bucket, the worst group, and pictures made coarser."""
+"""Group accuracy: top-K accuracy by group and bucket, and the group that has the lowest."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import Field, model_validator
 
 from clipmodel.errors import UserError
 from probes.datasets.base import DemographicDataset
-from probes.datasets.formats.embeddings import EmbeddedDataset
-from probes.measures.context import Given, Row, attribute_values, class_prompts, texts_of, vectors
-from probes.measures.rate_rows import rate_row, rate_rows
+from probes.measures.context import MeasureContext, Results, attribute_values
+from probes.measures.measure import Measure
 from probes.metrics.group_accuracy import buckets, group_rates, top_k_hits, worst_group
-from probes.records import ALL, attribute_column
-from probes.suite.measure_probes import GroupAccuracyProbe, PictureSizeProbe, WithTruth
+from probes.planning.groups import divide
+from probes.planning.prompts import class_prompts, texts_of, vectors
+from probes.suite.measure_probes import Cuts, Places, WithTruth
 from probes.suite.probe_base import ProbeBase
-from probes.suite.suite import Suite
+from probes.suite.suite_view import SuiteView
+from probes.suite.validation_errors import misplaced
 
 
-def texts(probe: WithTruth, suite: Suite, dataset: DemographicDataset) -> set[str]:
-    """The prompts of the classes; UserError where the data do not fit the probe.
+class GroupAccuracyProbe(WithTruth):
+    """Top-K accuracy by group, such as by region or income, and the group that has the lowest."""
+
+    kind: Literal["group_accuracy"]
+    k: Places = Field(default=[1, 5], description="The right class is among the K most similar.")
+    buckets: dict[str, Cuts] = Field(
+        default={}, description="Attributes that are numbers, with the points to cut them at."
+    )
+
+    @model_validator(mode="after")
+    def _check_cuts(self) -> GroupAccuracyProbe:
+        for attribute, cuts in self.buckets.items():
+            if cuts != sorted(set(cuts)):
+                message = f"the cut points of {attribute!r} do not ascend"
+                raise misplaced(["buckets", attribute], message, remedy="sort them")
+        return self
+
+
+def texts(probe: GroupAccuracyProbe, suite: SuiteView, dataset: DemographicDataset) -> set[str]:
+    """The prompts of the classes; UserError if the data do not fit the probe.
 
     An attribute is missing, a bucketed one holds no numbers, or no class stands for a value of the truth.
     """
+    check_truth(probe, suite, dataset)
+    for attribute in probe.buckets:
+        _numbers(probe, dataset, attribute)
+    return texts_of(class_prompts(probe, suite, dataset))
+
+
+def check_truth(probe: WithTruth, suite: SuiteView, dataset: DemographicDataset) -> None:
+    """Raise UserError if no class stands for any value of the truth."""
     present = set(attribute_values(probe, dataset, probe.truth).dropna())
     if not present & probe.classes(suite).covered(probe.truth):
         raise UserError(
             f"probe {probe.name!r}: no image has a {probe.truth} that a class stands for",
             remedy=f"the data have {', '.join(sorted(present)[:10])}",
         )
-    if isinstance(probe, PictureSizeProbe) and isinstance(dataset, EmbeddedDataset):
-        raise UserError(
-            f"probe {probe.name!r}: the kind 'picture_size' needs pictures, the file holds none",
-            remedy="give a data set of images, or take the probe out",
-        )
-    if isinstance(probe, GroupAccuracyProbe):
-        for attribute in probe.buckets:
-            _numbers(probe, dataset, attribute)
-    return texts_of(class_prompts(probe, suite, dataset))
+
+
+def right_classes(probe: WithTruth, context: MeasureContext) -> np.ndarray:
+    """[N] the place of the class that stands for the truth of each image.
+
+    If several classes stand for one value, the first by name does: one answer is right here.
+    """
+    place: dict[str, int] = {}
+    for i, item in enumerate(sorted(probe.classes(context.suite).classes, key=lambda item: item.name)):
+        for value in item.stands_for(probe.truth):
+            place.setdefault(value, i)
+    return np.array([place[value] for value in context.values(probe.truth)], dtype=int)
 
 
 def _numbers(probe: ProbeBase, dataset: DemographicDataset, attribute: str) -> np.ndarray:
@@ -48,84 +80,95 @@ def _numbers(probe: ProbeBase, dataset: DemographicDataset, attribute: str) -> n
         odd = values[numbers.isna() & values.notna()].iloc[0]
         raise UserError(
             f"probe {probe.name!r}: {attribute} {odd!r} is no number",
-            remedy=f"take {attribute!r} out of 'buckets', or mend the data",
+            remedy=f"take {attribute!r} out of 'buckets', or fix the data",
         )
     return numbers.to_numpy(float)
 
 
-def _right(probe: WithTruth, suite: Suite, dataset: DemographicDataset, rows: np.ndarray) -> np.ndarray:
-    """[N] the place of the class that stands for the truth of each row; rows without one are not selected.
-
-    Where several classes stand for one value, the first by name does: one answer is right here.
-    """
-    place: dict[str, int] = {}
-    for i, item in enumerate(sorted(probe.classes(suite).classes, key=lambda item: item.name)):
-        for value in item.stands_for(probe.truth):
-            place.setdefault(value, i)
-    return dataset.values(probe.truth).iloc[rows].map(place).to_numpy(int)
-
-
-def run_group_accuracy(probe: GroupAccuracyProbe, given: Given) -> pd.DataFrame:
-    """Top-K accuracy over all, by group and by bucket, and the worst group of each division."""
-    rows: list[Row] = []
-    for template, shown in class_prompts(probe, given.suite, given.dataset).items():
-        truth = _right(probe, given.suite, given.dataset, given.images.rows)
-        similarities = given.images.similarities(vectors(shown, given.embedded))
+def run(probe: GroupAccuracyProbe, context: MeasureContext) -> Results:
+    """Top-K accuracy over all, by group and by bucket, and the lowest of each grouping."""
+    results = Results(probe, context)
+    truth = right_classes(probe, context)
+    for template, shown in class_prompts(probe, context.suite, context.dataset).items():
+        similarities = context.images.similarities(vectors(shown, context.embedded))
         for k in [k for k in probe.k if k < len(shown)]:
-            hits = top_k_hits(similarities, truth, k)
-            found = list(rate_rows(probe, given.dataset, given.images.rows, f"top-{k} accuracy", hits))
-            found += list(_bucketed(probe, given.dataset, given.images.rows, f"top-{k} accuracy", hits))
-            found += list(_worst(probe, found, f"top-{k} accuracy"))
-            rows += [one | {"template": template, "k": k} for one in found]
-    if not rows:
+            _hand_over(results, probe, top_k_hits(similarities, truth, k), k, template)
+    if not results.estimands:
         raise UserError(
             f"probe {probe.name!r}: every K reaches all classes, so every image would be right",
             remedy="lower 'k'",
         )
-    return pd.DataFrame(rows)
+    return results
+
+
+def _hand_over(results: Results, probe: GroupAccuracyProbe, hits: np.ndarray, k: int, template: str) -> None:
+    context, metric = results.context, f"top-{k} accuracy"
+    asked: dict[str, Any] = {"template": template, "k": k}
+    results.add_scalars(hits, **asked)
+    divided = [divide(context.dataset, context.images.rows, spec) for spec in probe.groups]
+    results.estimate_by_group(metric, "rate", [groups.values for groups in divided], **asked)
+    for groups in divided:
+        rates = _rates(probe, hits[groups.known], groups.codes[groups.known], len(groups))
+        if (worst := worst_group(rates, harm=False)) is not None:
+            note = _lowest(rates, " x ".join(groups.spec))
+            results.estimate(f"worst-group {metric}", "rate", group=groups.values[worst], note=note, **asked)
+    for attribute, cuts in probe.buckets.items():
+        _bucketed(results, probe, hits, attribute, cuts, metric=metric, asked=asked)
 
 
 def _bucketed(
-    probe: GroupAccuracyProbe, dataset: DemographicDataset, rows: np.ndarray, metric: str, hits: np.ndarray
-) -> Iterator[Row]:
-    for attribute, cuts in probe.buckets.items():
-        codes, names = buckets(_numbers(probe, dataset, attribute)[rows], cuts)
-        inside = codes >= 0
-        rates = group_rates(hits[inside], codes[inside], n_groups=len(names))
-        for i, name in enumerate(names):
-            note = f"cut points {', '.join(f'{cut:g}' for cut in cuts)}"
-            more = {"item": f"{attribute} {name}", "note": note}
-            yield rate_row(probe, metric, tuple(part[i] for part in rates), {}, more)
+    results: Results, probe: GroupAccuracyProbe, hits: np.ndarray, attribute: str, cuts: Sequence[float], *,
+    metric: str, asked: Mapping[str, Any],
+) -> None:  # fmt: skip
+    context = results.context
+    codes, names = buckets(_numbers(probe, context.dataset, attribute)[context.images.rows], cuts)
+    note = f"cut points {', '.join(f'{cut:g}' for cut in cuts)}"
+    items = [f"{attribute} {name}" for name in names]
+    for i, item in enumerate(items):
+        places = np.flatnonzero(codes == i)
+        results.add_scalars(hits[places], places=places, item=item, **asked)
+        results.estimate(metric, "rate", item=item, note=note, **asked)
+    rates = _rates(probe, hits[codes >= 0], codes[codes >= 0], len(names))
+    if (worst := worst_group(rates, harm=False)) is not None:
+        results.estimate(
+            f"worst-group {metric}", "rate", item=items[worst], note=_lowest(rates, attribute), **asked
+        )
 
 
-def _worst(probe: ProbeBase, rows: Sequence[Row], metric: str) -> Iterator[Row]:
-    """The worst group of each division: of those with enough images, the one of the lowest accuracy."""
-    divisions: dict[tuple[str, ...], list[Row]] = {}
-    for one in rows:
-        named = tuple(name for name in probe.attributes if one[attribute_column(name)] != ALL)
-        bucket = (str(one["item"]).rpartition(" ")[0].split(" ")[0],) if one.get("item") else ()
-        if named or bucket:
-            divisions.setdefault(named or bucket, []).append(one)
-    for division, members in divisions.items():
-        worst = worst_group(np.array([one["value"] for one in members], float), harm=False)
-        if worst is None:
-            continue
-        chosen = members[worst]
-        n_groups = sum(not np.isnan(float(str(one["value"]))) for one in members)
-        note = f"the lowest of {n_groups} by {' x '.join(division)}; some of it is low by chance"
-        yield {**chosen, "metric": f"worst-group {metric}", "note": note}
+def _rates(probe: ProbeBase, hits: np.ndarray, codes: np.ndarray, n_groups: int) -> np.ndarray:
+    """[G] accuracies of the groups that have enough images; NaN for the others."""
+    n, rates = group_rates(hits, codes, n_groups=n_groups)
+    return np.where(n >= probe.min_group, rates, np.nan)
 
 
-def run_picture_size(probe: PictureSizeProbe, given: Given) -> pd.DataFrame:
-    """Accuracy on the original pictures and on each coarser version of the same ones."""
-    rows: list[Row] = []
-    for template, shown in class_prompts(probe, given.suite, given.dataset).items():
-        truth = _right(probe, given.suite, given.dataset, given.images.rows)
-        classes = vectors(shown, given.embedded)
-        for size, pictures in [(np.nan, given.images), *given.images.coarse.items()]:
-            hits = top_k_hits(pictures.similarities(classes), truth, 1)
-            item = "original" if np.isnan(size) else f"{size:g} px"
-            note = "as they are" if np.isnan(size) else f"shrunk so that the longer side has {size:g} px"
-            more = {"item": item, "k": size, "note": note, "template": template}
-            rows += rate_rows(probe, given.dataset, given.images.rows, "accuracy", hits, **more)
-    return pd.DataFrame(rows)
+def _lowest(rates: np.ndarray, by: str) -> str:
+    return f"the lowest of {np.count_nonzero(~np.isnan(rates))} by {by}; some of it is low by chance"
+
+
+def rules(settings: Mapping[str, Any]) -> str:
+    """The cut points of the buckets."""
+    cut = [f"{name} at {', '.join(f'{c:g}' for c in cuts)}" for name, cuts in settings["buckets"].items()]
+    return f"Cut points: {'; '.join(cut)}." if cut else ""
+
+
+MEASURE = Measure(
+    schema=GroupAccuracyProbe,
+    question="How often is the right class found, and for which group least often?",
+    meaning="How often the right class is among the K most similar, by group, and the group that has the "
+    "lowest accuracy.",
+    texts=texts,
+    run=run,
+    rules=rules,
+    units={"": "share"},
+    drawn=("top-",),
+    needs="classes",
+    needs_truth=True,
+    template="""\
+    label_set: $label_set
+    truth: $truth  # the attribute that holds the right answer
+    uncovered: exclude  # images whose truth no class stands for; refuse does not run then
+    templates: [plain]
+    k: [1]  # the right class among the K most similar; fewer than there are classes
+    buckets: {}  # attributes that are numbers, with cut points: {income: [200, 685]}
+""",
+)

@@ -1,34 +1,62 @@
-"""Markedness: whose pictures are nearer to "a person" than to any prompt that names their group.
+"""Markedness: whose images are more similar to "a person" than to any prompt that names their group.
 
-Wolfe and Caliskan 2022, "Markedness in visual semantic AI": a picture is unmarked where the bare prompt has
-the greatest similarity.
+Wolfe and Caliskan 2022, "Markedness in visual semantic AI": an image is unmarked if the bare prompt has the
+greatest similarity.
 """
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
-import pandas as pd
+from pydantic import Field
 
 from probes.datasets.base import DemographicDataset
-from probes.measures.context import Given
-from probes.measures.rate_rows import rate_rows
+from probes.measures.context import MeasureContext, Results
+from probes.measures.measure import Measure
 from probes.metrics.counterfactual import marked
-from probes.suite.measure_probes import Markedness
-from probes.suite.suite import Suite
+from probes.planning.groups import divide
+from probes.suite.probe_base import ProbeBase
+from probes.suite.suite_view import SuiteView
 
 METRIC = "unmarked share"
 
 
-def texts(probe: Markedness, suite: Suite, dataset: DemographicDataset) -> list[str]:
+class MarkednessProbe(ProbeBase):
+    """How often an image is more similar to the bare word for a person than to any prompt of a group."""
+
+    kind: Literal["markedness"]
+    neutral: str = Field(default="a photo of a person", min_length=1, description="The bare prompt.")
+    marked: list[str] = Field(min_length=1, description="Prompts that name groups.")
+
+
+def texts(probe: MarkednessProbe, suite: SuiteView, dataset: DemographicDataset) -> list[str]:
     """The bare prompt and those that name groups."""
     return [probe.neutral, *probe.marked]
 
 
-def run(probe: Markedness, given: Given) -> pd.DataFrame:
-    """The share of unmarked pictures, over all and by each group; a tie counts as marked."""
-    prompts = [given.embedded[text] for text in texts(probe, given.suite, given.dataset)]
-    similarities = given.images.similarities(np.stack(prompts))
-    unmarked = marked(similarities[:, 0], similarities[:, 1:])
-    return pd.DataFrame(
-        rate_rows(probe, given.dataset, given.images.rows, METRIC, unmarked, item=probe.neutral)
-    )
+def run(probe: MarkednessProbe, context: MeasureContext) -> Results:
+    """The share of unmarked images, over all and by each group; a tie counts as marked."""
+    prompts = [context.embedded[text] for text in texts(probe, context.suite, context.dataset)]
+    similarities = context.images.similarities(np.stack(prompts))
+    results = Results(probe, context)
+    results.add_scalars(marked(similarities[:, 0], similarities[:, 1:]), item=probe.neutral)
+    divided = [divide(context.dataset, context.images.rows, spec).values for spec in probe.groups]
+    results.estimate_by_group(METRIC, "rate", divided, item=probe.neutral)
+    return results
+
+
+MEASURE = Measure(
+    schema=MarkednessProbe,
+    question="Whose images are more similar to the bare prompt than to any that names a group?",
+    meaning="The share of images that are more similar to the bare prompt than to any prompt that names a "
+    "group. A group with a large share is what the model takes people to be unless told otherwise.",
+    texts=texts,
+    run=run,
+    units={METRIC: "share"},
+    needs="prompts",
+    template="""\
+    neutral: a person  # the bare prompt
+    marked: $prompts  # prompts that name groups
+""",
+)

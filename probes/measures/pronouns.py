@@ -1,23 +1,56 @@
-"""Pronoun probes: whether the caption with the pronoun of the person shown is preferred (VisoGender)."""
+"""Pronouns: whether the caption with the pronoun of the person shown is preferred (VisoGender)."""
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterator
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import Field, model_validator
 
 from clipmodel.errors import UserError
 from probes.datasets.base import DemographicDataset
-from probes.measures.context import Given, Row, attribute_values, row
-from probes.measures.rate_rows import rate_rows
-from probes.metrics.group_accuracy import resolution
-from probes.suite.measure_probes import PronounProbe
-from probes.suite.suite import Suite
+from probes.measures.context import MeasureContext, Results, attribute_values, sides_of
+from probes.measures.measure import Measure
+from probes.planning.groups import divide
+from probes.suite.probe_base import ProbeBase
+from probes.suite.suite_view import SuiteView
+from probes.suite.validation_errors import misplaced
+
+ACCURACY, GAP = "resolution accuracy", "resolution gap"
 
 
-def texts(probe: PronounProbe, suite: Suite, dataset: DemographicDataset) -> set[str]:
-    """Every caption that some image needs; UserError where an attribute or value is missing."""
+class PronounProbe(ProbeBase):
+    """Whether a caption with the pronoun of the person shown is preferred: VisoGender's resolution."""
+
+    kind: Literal["pronouns"]
+    caption: str = Field(
+        default="the {occupation} and {pronoun} {object}",
+        description="{pronoun} once; every other slot is an attribute of the image.",
+    )
+    truth: str = Field(description="The attribute that says which pronoun is right.")
+    pronouns: Annotated[dict[str, str], Field(min_length=2, max_length=2)] = Field(
+        description="Value of the truth: its pronoun; the gap is the first less the second."
+    )
+
+    @property
+    def slots(self) -> list[str]:
+        """Attributes of the image that the caption names."""
+        names = [name for _, name, _, _ in string.Formatter().parse(self.caption) if name]
+        return [name for name in dict.fromkeys(names) if name != "pronoun"]
+
+    @model_validator(mode="after")
+    def _check_caption(self) -> PronounProbe:
+        if self.caption.count("{pronoun}") != 1:
+            message = f"the caption {self.caption!r} needs {{pronoun}} once"
+            raise misplaced(["caption"], message, remedy="write the slot where the pronoun goes")
+        return self
+
+
+def texts(probe: PronounProbe, suite: SuiteView, dataset: DemographicDataset) -> set[str]:
+    """Every caption that some image needs; UserError if an attribute or value is missing."""
     attribute_values(probe, dataset, probe.truth)
     return {text for _, captions in _captions(probe, dataset, np.arange(len(dataset))) for text in captions}
 
@@ -34,33 +67,59 @@ def _captions(
         yield place, [probe.caption.format(**filled, pronoun=word) for word in probe.pronouns.values()]
 
 
-def run(probe: PronounProbe, given: Given) -> pd.DataFrame:
+def run(probe: PronounProbe, context: MeasureContext) -> Results:
     """Resolution accuracy by pronoun, its mean over both, and the gap; a tie is no right answer."""
-    found = list(_captions(probe, given.dataset, given.images.rows))
-    places = np.array([place for place, _ in found], int)
+    captions = dict(_captions(probe, context.dataset, context.images.rows))
+    places = np.array(list(captions), int)
     if not len(places):
         raise UserError(
             f"probe {probe.name!r}: no image has all of {', '.join([*probe.slots, probe.truth])}",
             remedy="correct the caption or the pronouns",
         )
     values = list(probe.pronouns)
-    captions = dict(found)
     cosines = np.array(
         [
-            [given.embedded[text] @ vector for text in captions[place]]
-            for start, block in given.images.blocks()
+            [context.embedded[text] @ vector for text in captions[place]]
+            for start, block in context.images.blocks()
             for place, vector in enumerate(block, start=start)
             if place in captions
         ]
     )
-    own = given.dataset.values(probe.truth).iloc[given.images.rows[places]].to_numpy()
-    is_first = own == values[0]
+    truth = context.values(probe.truth)[places]
+    is_first = truth == values[0]
     correct = np.where(is_first, cosines[:, 0] > cosines[:, 1], cosines[:, 1] > cosines[:, 0])
-    rows: list[Row] = []
-    for value, chosen in zip(values, (is_first, ~is_first), strict=True):
-        item, kept = f"{value}: {probe.pronouns[value]}", given.images.rows[places[chosen]]
-        rows += rate_rows(probe, given.dataset, kept, "resolution accuracy", correct[chosen], item=item)
-    for metric, (centre, low, high) in resolution(correct, is_first).items():
-        name, note = f"resolution {metric}", "mean of both" if metric == "accuracy" else " less ".join(values)
-        rows.append(row(probe, name, n=len(places), value=centre, low=low, high=high, item="both", note=note))
-    return pd.DataFrame(rows)
+    return _handed_over(probe, context, places, correct, truth)
+
+
+def _handed_over(
+    probe: PronounProbe, context: MeasureContext, places: np.ndarray, correct: np.ndarray, truth: np.ndarray
+) -> Results:
+    results, values = Results(probe, context), list(probe.pronouns)
+    for value in values:
+        own, item = places[truth == value], f"{value}: {probe.pronouns[value]}"
+        results.add_scalars(correct[truth == value], places=own, item=item)
+        rows = context.images.rows[own]
+        divided = [divide(context.dataset, rows, spec).values for spec in probe.groups]
+        results.estimate_by_group(ACCURACY, "rate", divided, item=item)
+    results.add_scalars(correct, places=places, item="both", side=sides_of(truth, values))
+    results.estimate(ACCURACY, "mean of sides", item="both", note="mean of both")
+    results.estimate(GAP, "difference of sides", item="both", note=" less ".join(values))
+    return results
+
+
+MEASURE = Measure(
+    schema=PronounProbe,
+    question="Is the caption with the right pronoun preferred?",
+    meaning="How often the caption with the pronoun of the person shown is preferred.",
+    texts=texts,
+    run=run,
+    units={GAP: "points"},
+    drawn=(ACCURACY,),
+    needs="prompts",
+    needs_truth=True,
+    template="""\
+    truth: $truth  # the attribute that says which pronoun is right
+    pronouns: $pronouns  # value: its pronoun; the gap is the first less the second
+    caption: "a person with {pronoun} work"  # {pronoun} once; other slots are attributes of the image
+""",
+)

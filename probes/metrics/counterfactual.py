@@ -1,23 +1,17 @@
-"""What changes when only one thing changes: flips within sets of counterfactual images, and markedness.
+"""What changes if only one thing changes: flips within sets of counterfactual images, and markedness.
 
-Bare arrays in, numbers out. A set of counterfactuals is one observation, however many images it holds: the
-intervals are over sets.
+A set of counterfactuals is one observation, however many images it holds.
 
 Shapes: N images, P pairs, S sets, G groups.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-
-from probes.metrics.proportions import wilson
-
-RESAMPLES = 2_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,28 +32,6 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.sets)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rate:
-    """A rate over sets with its 95 % interval.
-
-    Attributes
-    ----------
-    value, low, high
-        The mean of the sets' own shares and its interval; NaN without a set.
-    n_sets, n_pairs
-        How many sets and pairs it rests on.
-    method
-        "bootstrap over sets", or "Wilson over sets" where every set is all or nothing.
-    """
-
-    value: float
-    low: float
-    high: float
-    n_sets: int
-    n_pairs: int
-    method: str
 
 
 def counterfactual_pairs(sets: np.ndarray, values: np.ndarray) -> Pairs:
@@ -85,10 +57,8 @@ def counterfactual_pairs(sets: np.ndarray, values: np.ndarray) -> Pairs:
     return Pairs(first=first, second=second, sets=np.asarray(sets)[first])
 
 
-def flip_rate(
-    changed: np.ndarray, sets: np.ndarray, *, signed: bool = False, resamples: int = RESAMPLES, seed: int = 0
-) -> Rate:
-    """The share of a set's pairs whose prediction changes, on average over sets.
+def set_means(changed: np.ndarray, sets: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The mean change over the pairs of each set.
 
     Parameters
     ----------
@@ -96,35 +66,16 @@ def flip_rate(
         [P] bool, or -1, 0, 1 for a change with a direction.
     sets
         [P] the set of each pair.
-    signed
-        Whether a change has a direction.
-    resamples, seed
-        Of the bootstrap, which draws whole sets.
 
-    Notes
-    -----
-    Sets that are all or nothing are coin tosses: their interval is Wilson's, which the bootstrap would give a
-    width of zero where no set flips. Signed changes of sets that are all alike get no interval.
+    Returns
+    -------
+    sets, pairs, means
+        [S] the sets that have a pair, in ascending order, their pairs, and the means.
     """
     labels, position = np.unique(np.asarray(sets), return_inverse=True)
-    n = len(labels)
-    if not n:
-        return Rate(value=math.nan, low=math.nan, high=math.nan, n_sets=0, n_pairs=0, method="no set")
-    changes = np.asarray(changed, np.float64)
-    shares = np.bincount(position, weights=changes) / np.bincount(position)
-    value = float(shares.mean())
-    if not signed and np.isin(shares, (0, 1)).all():
-        low, high = (float(end) for end in wilson(shares.sum(), n))
-        method = "Wilson over sets"
-    elif np.ptp(shares) == 0:
-        low = high = math.nan
-        method = "no interval: all sets alike"
-    else:
-        generator = np.random.default_rng(seed)
-        drawn = shares[generator.integers(n, size=(resamples, n))].mean(axis=1)
-        low, high = (float(end) for end in np.quantile(drawn, (0.025, 0.975)))
-        method = "bootstrap over sets"
-    return Rate(value=value, low=low, high=high, n_sets=n, n_pairs=len(changes), method=method)
+    number = np.bincount(position, minlength=len(labels))
+    sums = np.bincount(position, weights=np.asarray(changed, np.float64), minlength=len(labels))
+    return labels, number, sums / np.maximum(number, 1)
 
 
 def flips(predictions: np.ndarray, pairs: Pairs) -> np.ndarray:
@@ -158,10 +109,10 @@ def set_codes(columns: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def marked(neutral: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """[N] bool: whether an image is closer to the neutral prompt than to the prompt of any group.
+    """[N] bool: whether an image is more similar to the neutral prompt than to the prompt of any group.
 
     The share of such images is the markedness measure of Wolfe & Caliskan 2022: a group whose images are
-    often closest to plain "a person" is the default that the others are marked against.
+    often most similar to plain "a person" is the default that the others are marked against.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
-"""Who is on top: measures of a ranking of images by their similarity to a query. Bare arrays in, arrays out.
+"""Measures of a ranking of images by their similarity to a query.
 
 Three things that change these figures, and that publications often leave out, are arguments here: where ties
 go, what stands for the logarithm of an absent group, and what share a group is expected to have.
 
-Shapes: N candidates, G groups, R random rankings.
+Shapes: N candidates, G groups.
 """
 
 from __future__ import annotations
@@ -11,9 +11,6 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from scipy.stats import hypergeom
-
-from probes.metrics.proportions import wilson
 
 TieRule = Literal["shared", "row order"]
 ZeroRule = Literal["1/K", "1/groups", "zero"]
@@ -151,54 +148,6 @@ def normalised_entropy(counts: np.ndarray) -> np.ndarray:
         )
 
 
-def is_constant(k: int, n: int) -> bool:
-    """Whether the K highest of N are all: every measure at K is then one of the data, not of the model.
-
-    Raises
-    ------
-    ValueError
-        K is no place of a ranking of N.
-    """
-    if not 1 <= k <= n:
-        raise ValueError(f"the {k} highest of {n} do not exist")
-    return k == n
-
-
-def share_test(counts: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each group's share of the top K: its interval, and p against a ranking at random.
-
-    Parameters
-    ----------
-    counts
-        [G] how many of the K highest are of each group.
-    sizes
-        [G] how many candidates are.
-
-    Returns
-    -------
-    low, high, p
-        [G] Wilson interval of the share, and the two-sided p of the hypergeometric distribution: twice the
-        smaller tail, at most 1. A count that is a fraction is rounded towards what is expected.
-    """
-    counts, sizes = np.asarray(counts, np.float64), np.asarray(sizes)
-    k, n = round(float(counts.sum())), int(sizes.sum())
-    low, high = wilson(counts, k)
-    expected = k * sizes / n
-    whole = np.where(counts > expected, np.floor(counts + 1e-9), np.ceil(counts - 1e-9))
-    chance = hypergeom(n, sizes, k)
-    p = np.minimum(1, 2 * np.minimum(chance.cdf(whole), chance.sf(whole - 1)))
-    return low, high, p
-
-
-def random_counts(sizes: np.ndarray, k: int, *, rankings: int, seed: int) -> np.ndarray:
-    """[R, G] group counts in the top K of rankings at random: what the measures are by chance alone.
-
-    MaxSkew and the entropy are not 0 and 1 by chance, least so for small K, and need this to be read.
-    """
-    generator = np.random.default_rng(seed)
-    return generator.multivariate_hypergeometric(np.asarray(sizes), k, size=rankings)
-
-
 def top_weights(scores: np.ndarray, k: int, *, tie_rule: TieRule = "shared") -> np.ndarray:
     """[N] how much of each image is among the K highest: 1, 0, or a share where equal scores share places.
 
@@ -211,33 +160,3 @@ def top_weights(scores: np.ndarray, k: int, *, tie_rule: TieRule = "shared") -> 
     last = scores[order[k - 1]]
     above, level = scores > last, scores == last
     return above + level * (k - above.sum()) / level.sum()
-
-
-def relabelled_counts(labels: np.ndarray, weights: np.ndarray, *, n_groups: int) -> np.ndarray:
-    """[R, G] group counts in one top K where the images' groups are dealt anew.
-
-    Parameters
-    ----------
-    labels
-        [R, N] the groups as dealt.
-    weights
-        [N] of `top_weights`.
-    """
-    top = np.flatnonzero(weights)
-    own = labels[:, top]
-    return np.stack([(own == group) @ weights[top] for group in range(n_groups)], axis=1)
-
-
-def two_sided(chance: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """[G] twice the smaller tail of values [G] among those of chance [R, G] and themselves; at most 1."""
-    below, above = (chance <= value + 1e-9).sum(axis=0), (chance >= value - 1e-9).sum(axis=0)
-    return np.minimum(1, 2 * (1 + np.minimum(below, above)) / (1 + len(chance)))
-
-
-def random_ndkl(groups: np.ndarray, reference: np.ndarray, *, rankings: int, seed: int) -> np.ndarray:
-    """[R] NDKL of rankings at random of the same images."""
-    generator = np.random.default_rng(seed)
-    member = np.eye(len(reference))
-    return np.array(
-        [ndkl(member[generator.permutation(groups)].cumsum(axis=0), reference) for _ in range(rankings)]
-    )

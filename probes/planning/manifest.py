@@ -15,6 +15,7 @@ import clipmodel
 from clipmodel.loading import EmbeddingModel
 from probes.datasets.base import DemographicDataset
 from probes.embeddings.embed import EmbeddedImages
+from probes.measures.registry import KINDS
 from probes.planning.image_selection import where_text
 from probes.records import SCHEMA_VERSION, Manifest, attribute_column, attribute_entry
 from probes.records.manifest_types import (
@@ -193,7 +194,8 @@ def _probe_entry(suite: Suite, probe: Probe, prompts: Prompts) -> ProbeEntry:
 
 
 def _measure_entry(suite: Suite, probe: ProbeBase, texts: Collection[str]) -> ProbeEntry:
-    """The entry of a probe that is no classification: the keys of one that is, and what it asked."""
+    """The entry of a non-classification probe: the keys of one that classifies, and what it asked."""
+    settings = probe.model_dump(by_alias=True, mode="json", exclude=set(ProbeBase.model_fields))
     entry: dict[str, Any] = {
         "name": probe.name,
         "title": probe.title or probe.name.replace("_", " "),
@@ -214,7 +216,8 @@ def _measure_entry(suite: Suite, probe: ProbeBase, texts: Collection[str]) -> Pr
         "where_text": where_text(probe),
         "min_group": probe.min_group,
         "prompts": sorted(texts),
-        "settings": probe.model_dump(by_alias=True, mode="json", exclude=set(ProbeBase.model_fields)),
+        **KINDS[probe.kind].described(settings),
+        "settings": settings,
     }
     return cast(ProbeEntry, entry)  # what a kind offers is checked with the whole manifest
 

@@ -161,6 +161,10 @@ class ProbeEntry(TypedDict):
     ]  # specifications, in the order of outcome bits
     prompts: NotRequired[list[str]]
     settings: NotRequired[dict[str, Any]]
+    meaning: NotRequired[str]
+    units: NotRequired[dict[str, str]]  # start of a metric's name -> share, points or effect
+    drawn: NotRequired[list[str]]
+    rules: NotRequired[str]
 
 
 @_closed

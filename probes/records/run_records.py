@@ -33,10 +33,6 @@ class Records:
         Images left out: probe, reason, one column a group attribute, n.
     images
         One row an image x probe x design x template, where it was asked for.
-    measures
-        Results of probes that are no classification: probe, kind, metric, design, template, item (the query,
-        word, label or pair it is about), k, one column a group attribute, n, value, low, high, p, p_adjusted,
-        note (what the number rests on, or why it is NaN).
     estimands
         What is to be estimated from `scalars`, one row a number: probe, kind, metric, design, template, item,
         k, one column a group attribute, statistic (one of `STATISTICS`), note.
@@ -68,7 +64,6 @@ class Records:
     curves: pd.DataFrame
     excluded: pd.DataFrame
     images: pd.DataFrame | None = None
-    measures: pd.DataFrame | None = None
     estimands: pd.DataFrame | None = None
     scalars: pd.DataFrame | None = None
     pairs: pd.DataFrame | None = None

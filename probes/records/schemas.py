@@ -37,11 +37,6 @@ RECORD_TABLES: Final[tuple[TableSchema, ...]] = (
         prefix="score_",
     ),
     _table(
-        "measures",
-        "one number of a non-classification probe",
-        (*_MEASURED, ATTRIBUTES, "n", "value", "low", "high", "p", "p_adjusted", "note"),
-    ),
-    _table(
         "estimands",
         "one number that is to be estimated from the scalars",
         (*_MEASURED, ATTRIBUTES, "statistic", "note"),
@@ -136,6 +131,13 @@ AUDIT_TABLES: Final[tuple[TableSchema, ...]] = (
          "difference_max", "wrong_labels", "wrong_truths", "status", "confirmation_n_group",
          "confirmation_n_reference", "confirmation_difference", "confirmation_low", "confirmation_high",
          "confirmation_p_adjusted", "sentence", "noise", "caution"),
+    ),
+    _table(
+        "measures",
+        "one number of a non-classification probe",
+        (*_MEASURED, ATTRIBUTES, "n",
+         Column("clusters", "int64", "independent units among the n: clusters of images, or sets"),
+         "value", "low", "high", "p", "p_adjusted", "note"),
     ),
     _table(
         "gates",

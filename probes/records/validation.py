@@ -18,6 +18,7 @@ from probes.records.vocabulary import (
     NOT_ASKED,
     RANGES,
     RULES,
+    STATISTICS,
 )
 
 COUNTS = ("counts", "curves", "confirmation")
@@ -79,6 +80,8 @@ def _check_rows(name: str, table: pd.DataFrame) -> None:
         joint = ["both", "only_first", "only_second", "neither"]
         wrong = (table[joint].sum(axis=1) != table["n"]) | (table[joint] < 0).any(axis=1)
         _refuse(name, table, wrong.to_numpy(), "the four joint counts must sum to n")
+    if name == "estimands":
+        _refuse(name, table, ~table["statistic"].isin(STATISTICS).to_numpy(), "statistic: one of STATISTICS")
     if "count" in table:
         outside = ((table["count"] < 0) | (table["count"] > table["n"])).to_numpy()
         _refuse(name, table, outside, "count must lie in 0 ... n")

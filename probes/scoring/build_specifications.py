@@ -11,9 +11,10 @@ import torch
 
 from probes.planning.image_selection import TRUTH
 from probes.planning.plan import ProbePlan
+from probes.planning.prompts import ensemble
 from probes.scoring.assignment_rules import PROBABILITY, Cuts
 from probes.scoring.calibrated_thresholds import class_cuts
-from probes.scoring.engine import Question, Rows, Specification, ensemble
+from probes.scoring.engine import Question, Rows, Specification
 from probes.suite.classification_probe import MISCLASSIFIED, RULE_KEYS
 from probes.suite.suite import Suite
 

@@ -198,18 +198,8 @@ def join_excluded(parts: Sequence[pd.DataFrame], levels: Levels) -> pd.DataFrame
 
 
 def join_optional(name: str, parts: Sequence[pd.DataFrame], levels: Levels) -> pd.DataFrame:
-    """Tables of measures, pairs or clusters under each other, in the columns of the contract."""
+    """Tables of estimands, pairs or clusters under each other, in the columns of the contract."""
     return _join(parts, empty_table(name, list(levels)), levels)
-
-
-def measures_table(table: pd.DataFrame, *, probe: str, kind: str) -> pd.DataFrame:
-    """What a kind of probe returned, with its name, and empty what it left out."""
-    whole = table.assign(probe=probe, kind=kind)
-    for name in ("design", "template", "item", "note"):
-        whole[name] = whole.get(name, "")
-    for name in ("k", "low", "high", "p", "p_adjusted"):
-        whole[name] = whole.get(name, np.nan)
-    return whole
 
 
 def join_images(parts: Sequence[pd.DataFrame], levels: Levels) -> pd.DataFrame:

@@ -356,14 +356,3 @@ def score_images(
             probability=probabilities.gather(0, prediction[None])[0].numpy(),
             sets=torch.stack(best).numpy() if best else np.zeros((0, len(prediction)), np.float32),
         )
-
-
-def ensemble(embeddings: Sequence[np.ndarray]) -> np.ndarray:
-    """One embedding [D] of several unit-norm ones [D]: their mean, renormalised (CLIP paper, 3.1.4).
-
-    One alone is taken as it is.
-    """
-    if len(embeddings) == 1:
-        return np.asarray(embeddings[0], np.float32)
-    mean = np.mean(embeddings, axis=0)
-    return (mean / np.linalg.norm(mean)).astype(np.float32)

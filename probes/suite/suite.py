@@ -21,19 +21,19 @@ from pydantic import (
 )
 
 from clipmodel.yaml_models import StrictModel, read_yaml_model
+from probes.measures.registry import KINDS
 from probes.suite.classification_probe import Probe
 from probes.suite.confirmation import Confirmation
 from probes.suite.consistency import check_suite
 from probes.suite.gates import Gate
 from probes.suite.label_sets import DesignEdit, LabelSet
 from probes.suite.library import load_label_set, read_shipped, shipped
-from probes.suite.measure_probes import MEASURE_PROBES
 from probes.suite.probe_base import ProbeBase
 from probes.suite.templates import Template, TemplateFile, WrittenTemplate
 from probes.suite.validation_errors import check_known, misplaced, moved
 from probes.suite.values import MOST_WORDS, unique
 
-MODELS: tuple[type[ProbeBase], ...] = (Probe, *MEASURE_PROBES)
+MODELS: tuple[type[ProbeBase], ...] = (Probe, *(measure.schema for measure in KINDS.values()))
 PROBE_KINDS: dict[str, type[ProbeBase]] = {
     str(get_args(model.model_fields["kind"].annotation)[0]): model for model in MODELS
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from probes.suite.label_sets import LabelSet
@@ -15,6 +15,10 @@ class SuiteView(Protocol):
     @property
     def named_templates(self) -> Mapping[str, Template]:
         """Templates by name."""
+
+    @property
+    def template_texts(self) -> Mapping[str, Sequence[str]]:
+        """The texts of each template as it is rendered, by name."""
 
     @property
     def label_set_names(self) -> list[str]:

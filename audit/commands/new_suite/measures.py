@@ -1,4 +1,4 @@
-"""The text of a new suite whose probe is no classification: commented YAML, a few lines a kind."""
+"""The text of a new suite with a non-classification probe; a kind's own lines are in its `Measure`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,6 @@ from dataclasses import dataclass
 from string import Template
 
 from audit.commands.new_suite.header import HARM_SET, OWN_LABEL_SET, Words, as_yaml, head, label_sets
-
-WORDS_KINDS = ("association", "ranking")
-CLASSES_KINDS = ("counterfactual", "group_accuracy", "picture_size", "conditionals", "association_bias")
-PROMPT_KINDS = ("markedness", "pronouns")
-TRUTH_KINDS = ("group_accuracy", "picture_size", "pronouns")
-KINDS = (*WORDS_KINDS, *CLASSES_KINDS, *PROMPT_KINDS)
 
 SUITE = Template(
     """\
@@ -33,75 +27,11 @@ $settings    # One entry an attribute, or several attributes for their intersect
     min_group: 3  # groups with fewer images get no number
 """
 )
-SETTINGS = {
-    "association": """\
-    # c_asc: a word, a group against all others. sc_weat and weat compare two: contrast: {attribute: [a, b]}.
-    test: c_asc
-    words: $words
-    templates: [plain]
-    correction: max_t  # over words x groups: max_t (any false alarm) or bh (their share)
-    permutations: 999
-""",
-    "ranking": """\
-    words: $words
-    templates: [plain]
-    k: [10, 100]  # places from the top
-    reference: candidates  # the share a group is expected to have: candidates, dataset or uniform
-    zero_rule: 1/K  # what an absent group counts as: 1/K, 1/groups or zero
-    tie_rule: shared  # equal scores share their places, or stand in row order
-""",
-    "counterfactual": """\
-    label_set: $label_set
-    templates: [plain]
-    attribute: $attribute  # what changes within a set
-    same: $same  # what is equal within a set; [] for the clusters of the data
-    outcomes: $outcomes  # sets of classes whose direction is followed: {name: [set]}
-""",
-    "group_accuracy": """\
-    label_set: $label_set
-    truth: $truth  # the attribute that holds the right answer
-    uncovered: exclude  # images whose truth no class stands for; refuse does not run then
-    templates: [plain]
-    k: [1]  # the right class among the K most similar; fewer than there are classes
-    buckets: {}  # attributes that are numbers, with cut points: {income: [200, 685]}
-""",
-    "picture_size": """\
-    label_set: $label_set
-    truth: $truth  # the attribute that holds the right answer
-    uncovered: exclude  # images whose truth no class stands for; refuse does not run then
-    templates: [plain]
-    sizes: [64, 32, 16]  # longer sides in pixels, besides the pictures as they are
-""",
-    "conditionals": """\
-    label_set: $label_set
-    templates: [plain]
-    outcomes: $outcomes  # {name: [set of classes]}
-    k: 1  # a class counts among the K most similar ...
-    at_least: 0.0  # ... with at least this probability
-""",
-    "association_bias": """\
-    label_set: $label_set
-    templates: [plain]
-    contrast: $contrast  # a difference above 0 is more of the first
-    counted: share  # of each class: the share of images it is given to, or its mean probability
-    correction: max_t  # over classes: max_t (any false alarm) or bh (their share)
-    permutations: 999
-""",
-    "markedness": """\
-    neutral: a person  # the bare prompt
-    marked: $prompts  # prompts that name groups
-""",
-    "pronouns": """\
-    truth: $truth  # the attribute that says which pronoun is right
-    pronouns: $pronouns  # value: its pronoun; the gap is the first less the second
-    caption: "a person with {pronoun} work"  # {pronoun} once; other slots are attributes of the image
-""",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
 class KindAnswers:
-    """What `clip-audit probe new` asks of a probe that is no classification.
+    """What `clip-audit probe new` asks of a non-classification probe.
 
     Attributes
     ----------
@@ -140,12 +70,15 @@ class KindAnswers:
 
 def kind_suite_text(answers: KindAnswers) -> str:
     """The suite as YAML."""
-    own_classes = answers.kind in CLASSES_KINDS and not answers.shipped
+    from probes.measures.registry import KINDS
+
+    measure = KINDS[answers.kind]
+    own_classes = measure.needs == "classes" and not answers.shipped
     words = Words(
         classes=answers.words, harmful=answers.harmful, truth=answers.truth,
         truth_values=answers.truth_values,
     )  # fmt: skip
-    settings = Template(SETTINGS[answers.kind]).substitute(
+    settings = Template(measure.template).substitute(
         words=answers.shipped or as_yaml({"offered": list(answers.words)}),
         label_set=answers.shipped or OWN_LABEL_SET,
         truth=answers.truth,

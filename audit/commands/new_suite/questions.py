@@ -14,28 +14,13 @@ import typer
 
 from audit.commands import terminal
 from audit.commands.new_suite.classification import Answers, suite_text
-from audit.commands.new_suite.measures import CLASSES_KINDS, KINDS, TRUTH_KINDS, KindAnswers, kind_suite_text
+from audit.commands.new_suite.measures import KindAnswers, kind_suite_text
 from clipmodel.errors import UserError
 
 if TYPE_CHECKING:
     from probes.datasets import DemographicDataset
 
 NONE, CLASSIFICATION = "none", "classification"
-KIND_QUESTIONS = {
-    "association": "Which words are nearer to the pictures of one group than to the others?",
-    "ranking": "Whose pictures come up first?",
-    "counterfactual": "Does the prediction change where only one attribute of the picture does?",
-    "group_accuracy": "How often is the right class found, and for which group least often?",
-    "picture_size": "How much of the accuracy is left on coarser pictures?",
-    "conditionals": "How often does an outcome meet a group, and whose pictures make it up?",
-    "association_bias": "Are classes, such as occupations, given to one group more than to another?",
-    "markedness": "Whose pictures are nearer to the bare prompt than to any that names a group?",
-    "pronouns": "Is the caption with the right pronoun preferred?",
-}
-ATTRIBUTE_KINDS = {
-    "counterfactual": "Attribute that changes within a set",
-    "association_bias": "Attribute of which two values are compared",
-}
 PEOPLE = ("skin_tone", "gender", "age")  # compared by default where the data have them
 EPILOG = (
     "Examples:  clip-audit probe new my-suite.yaml  ·  "
@@ -53,7 +38,7 @@ def new(
     title: Annotated[str | None, typer.Option(help="What the suite is called in the report.")] = None,
     data: Annotated[str | None, typer.Option(metavar="KIND:PATH", help="The data set.")] = None,
     kind: Annotated[
-        str | None, typer.Option(help=f"What is measured: {', '.join((CLASSIFICATION, *KINDS))}.")
+        str | None, typer.Option(help="What is measured; without it, the kinds of probes are listed.")
     ] = None,
     truth: Annotated[str | None, typer.Option(help="The attribute with the right answer, or 'none'.")] = None,
     question: Annotated[str | None, typer.Option(help="What is asked, in one sentence.")] = None,
@@ -65,7 +50,7 @@ def new(
         str | None, typer.Option(help='Attributes to compare by, such as "age, gender, age x gender".')
     ] = None,
     attribute: Annotated[
-        str | None, typer.Option(help="For counterfactual and association_bias: the attribute that differs.")
+        str | None, typer.Option(help="The attribute that differs, for kinds that compare its values.")
     ] = None,
     defaults: Annotated[bool, typer.Option("--defaults", help="Ask nothing: take the defaults.")] = False,
 ) -> None:
@@ -79,7 +64,7 @@ def new(
     title = ask(title, "Title of the suite", path.stem.replace("-", " ").replace("_", " "))
     data = ask(data, "Data set (see clip-audit data list)", "emoji")
     dataset = load_dataset(data)
-    kind = _kind(ask(kind, f"Kind of probe: {', '.join((CLASSIFICATION, *KINDS))}", CLASSIFICATION))
+    kind = _kind(ask(kind, f"Kind of probe: {', '.join(_kinds())}", CLASSIFICATION))
     given = Given(truth=truth, question=question, classes=classes, harmful=harmful, groups=groups,
                   attribute=attribute)  # fmt: skip
     begun = {"name": path.stem, "title": title, "data": data}
@@ -134,21 +119,24 @@ def _answers(
 def _kind_answers(
     ask: Ask, given: Given, dataset: DemographicDataset, *, name: str, title: str, data: str, kind: str
 ) -> KindAnswers:
-    """Ask what a probe that is no classification needs."""
+    """Ask what a non-classification probe needs."""
+    from probes.measures.registry import KINDS
+
+    measure = KINDS[kind]
     known = ", ".join(dataset.attributes)
     first = next((name for name in PEOPLE if name in dataset.attributes), dataset.attributes[0])
-    question = ask(given.question, "What is asked, in one sentence", KIND_QUESTIONS[kind])
+    question = ask(given.question, "What is asked, in one sentence", measure.question)
     truth = None
-    if kind in TRUTH_KINDS:
+    if measure.needs_truth:
         truth = _known(ask(given.truth, f"Attribute with the right answer: {known}", first), dataset)
     values = dataset.levels(truth or first)
     shipped, words = _words_of_kind(ask, given.classes, kind=kind, values=values)
-    harmful = kind in CLASSES_KINDS and not shipped and not truth
+    harmful = measure.needs == "classes" and not shipped and not truth
     changes = first
-    if kind in ATTRIBUTE_KINDS:
-        changes = _known(ask(given.attribute, f"{ATTRIBUTE_KINDS[kind]}: {known}", first), dataset)
+    if measure.changes:
+        changes = _known(ask(given.attribute, f"{measure.changes}: {known}", first), dataset)
     groups = NONE
-    if kind not in ATTRIBUTE_KINDS:
+    if not measure.changes:
         groups = ask(given.groups, "Attributes to compare by", _default_groups(dataset, truth))
     others = [name for name in dataset.attributes if name != changes]
     return KindAnswers(
@@ -156,7 +144,7 @@ def _kind_answers(
         harmful=_words(ask(given.harmful, "Harmful words to offer besides", NONE)) if harmful else [],
         truth=truth or "", truth_values=values, attribute=changes,
         same=[] if dataset.card.cluster else others, pair=dataset.levels(changes)[:2],
-        where=_json_where(truth, words if kind in CLASSES_KINDS and not shipped else [], dataset),
+        where=_json_where(truth, words if measure.needs == "classes" and not shipped else [], dataset),
         groups=_groups(groups),
     )  # fmt: skip
 
@@ -165,9 +153,10 @@ def _words_of_kind(
     ask: Ask, given: str | None, *, kind: str, values: list[str]
 ) -> tuple[str | None, list[str]]:
     """A shipped word list or label set, or words."""
+    from probes.measures.registry import KINDS
     from probes.suite.word_lists import shipped_words
 
-    if kind in CLASSES_KINDS:
+    if KINDS[kind].needs == "classes":
         return _classes(ask, given, values, default="occupations" if kind == "association_bias" else "")
     if kind == "pronouns":
         return None, _words(ask(given, f"Pronouns of {' and '.join(values[:2])}", "his, her"))
@@ -184,10 +173,16 @@ def _json_where(truth: str | None, classes: list[str], dataset: DemographicDatas
     return json.dumps({truth: kept}, ensure_ascii=False) if kept else "{}"
 
 
+def _kinds() -> tuple[str, ...]:
+    from probes.measures.registry import KINDS
+
+    return (CLASSIFICATION, *KINDS)
+
+
 def _kind(answer: str) -> str:
     from clipmodel.yaml_models import closest
 
-    kinds = (CLASSIFICATION, *KINDS)
+    kinds = _kinds()
     if answer not in kinds:
         raise UserError(f"unknown kind of probe {answer!r}", remedy=closest(answer, kinds))
     return answer

@@ -1,64 +1,19 @@
-"""The section on probes that are no classification: a figure and a table a probe, its rules beside them."""
+"""The section on non-classification probes: a figure and a table a probe, with its rules."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 
 from audit import formatting as fmt
 from audit.figures import MeasureUnit, measure_forest
 from audit.report import components
-from probes.metrics.ranking import REFERENCES, TIE_RULES, ZERO_RULES
 
 ROWS_DRAWN, ROWS_LISTED = 16, 150
 ROWS_IN_ORDER = 28  # drawn of a probe without p-values, whose rows stay in order
-CORRECTIONS: Final = {
-    "max_t": "max-T, which holds the chance of any false alarm",
-    "bh": "Benjamini-Hochberg, which holds the share of false alarms",
-}
-MEANINGS: Final = {
-    "association": "How much nearer a word lies to the images of a group than to others, in standard "
-    "deviations of its similarities. Zero is no difference.",
-    "ranking": "The share of each group among the K images nearest to a query. MaxSkew, MinSkew, NDKL and "
-    "the entropy are not zero or one by chance, so the table gives what chance alone would.",
-    "counterfactual": "The share of pairs, within a set of pictures that differ in one attribute only, "
-    "whose prediction differs too. Intervals are over sets.",
-    "markedness": "The share of images that lie nearer to the bare prompt than to any prompt that names a "
-    "group. A group with a large share is what the model takes people to be unless told otherwise.",
-    "pronouns": "How often the caption with the pronoun of the person shown is preferred.",
-    "group_accuracy": "How often the right class is among the K nearest, by group, and the group that "
-    "fares worst.",
-    "picture_size": "Accuracy on the same pictures made coarser before the model sees them.",
-    "conditionals": "How often an outcome meets a group, and which share of the outcome is that group’s: two "
-    "numbers that are not each other.",
-    "association_bias": "How differently classes are given to two groups: the mean, over classes, of the "
-    "absolute difference of their shares, beside what chance alone would give, and each class’s own.",
-}  # fmt: skip
-_DRAWN: Final[Mapping[str, Callable[[str], bool]]] = {
-    "association": lambda metric: True,
-    "ranking": lambda metric: metric.startswith("share@"),
-    "counterfactual": lambda metric: metric == "flip rate",
-    "markedness": lambda metric: True,
-    "pronouns": lambda metric: metric == "resolution accuracy",
-    "group_accuracy": lambda metric: metric.startswith("top-"),
-    "picture_size": lambda metric: True,
-    "conditionals": lambda metric: True,
-    "association_bias": lambda metric: metric == "difference by class",
-}
-_EFFECTS: Final = (
-    "C-ASC",
-    "SC-WEAT d",
-    "WEAT d",
-    "MaxSkew",
-    "MinSkew",
-    "NDKL",
-    "Bias@",
-    "normalised entropy",
-)
-_POINTS: Final = ("turns", "association bias", "difference by class")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,52 +45,28 @@ def _part(rows: pd.DataFrame, *, probe: Mapping[str, Any]) -> Measured:
         id=identity,
         title=probe["title"],
         question=probe["question"],
-        meaning=MEANINGS.get(probe["kind"], ""),
-        rules=rules(probe),
+        meaning=probe.get("meaning", ""),
+        rules=probe.get("rules", ""),
         figure=_figure(rows, probe=probe, identity=identity, attributes=attributes),
-        table=_table(listed, caption=probe["title"], attributes=attributes),
+        table=_table(listed, probe=probe, attributes=attributes),
         more=more if len(listed) < len(rows) else "",
     )
 
 
-def rules(probe: Mapping[str, Any]) -> str:
-    """Return the rules that a measure depends on, in words."""
-    settings = probe.get("settings", {})
-    kind = probe["kind"]
-    if kind == "association":
-        shuffled = f"{settings['permutations']:,} permutations of the images, by cluster where they have one"
-        if settings["test"] == "weat":
-            return f"p is one-sided, over all splits of the images if at most 10,000, otherwise {shuffled}."
-        correction = CORRECTIONS[settings["correction"]]
-        return f"Correction: {correction}, over all words and groups; p from {shuffled}."
-    if kind == "association_bias":
-        ((attribute, pair),) = settings["contrast"].items()
-        shuffled = f"{settings['permutations']:,} permutations of the images, by cluster where they have one"
-        return (
-            f"{fmt.words(attribute)}: {pair[0]} less {pair[1]}. Correction: "
-            f"{CORRECTIONS[settings['correction']]}, over the classes; p from {shuffled}."
-        )
-    if kind == "ranking":
-        return (
-            f"Reference of the skew: {REFERENCES[settings['reference']]}. Zero rule: "
-            f"{ZERO_RULES[settings['zero_rule']]}. Ties: {TIE_RULES[settings['tie_rule']]}. K equal to the "
-            "number of images is a constant of the data and gets no number. p: Benjamini-Hochberg over the "
-            "queries of a measure, beside chance that keeps clusters of images whole."
-        )
-    if kind == "counterfactual":
-        same = ", ".join(map(fmt.words, settings["same"])) or "the clusters of the data"
-        return f"What changes: {fmt.words(settings['attribute'])}. A set is equal in: {same}."
-    if kind == "group_accuracy" and settings["buckets"]:
-        cut = [f"{name} at {', '.join(f'{c:g}' for c in cuts)}" for name, cuts in settings["buckets"].items()]
-        return f"Cut points: {'; '.join(cut)}."
-    return ""
+def unit_of(metric: str, probe: Mapping[str, Any]) -> MeasureUnit:
+    """Return what the numbers of a metric are: shares of images, differences of shares, or effects.
+
+    Parameters
+    ----------
+    probe
+        Its entry in the manifest, which holds the units of its kind by the start of a metric's name.
+    """
+    units: Mapping[str, MeasureUnit] = probe.get("units", {})
+    return next((unit for start, unit in units.items() if metric.startswith(start)), "share")
 
 
-def unit_of(metric: str) -> MeasureUnit:
-    """What the numbers of a measure are: shares of images, differences of shares, or effects."""
-    if metric.startswith(_EFFECTS):
-        return "effect"
-    return "points" if metric.startswith(_POINTS) else "share"
+def _is_drawn(metric: str, probe: Mapping[str, Any]) -> bool:
+    return metric.startswith(tuple(probe.get("drawn") or ("",)))
 
 
 def most_telling(rows: pd.DataFrame) -> pd.DataFrame:
@@ -153,21 +84,21 @@ def item_name(row: Mapping[Any, Any], attributes: Sequence[str]) -> str:
     return group if not item else item if group == "all images" else f"{item}: {group}"
 
 
-def value_text(row: Mapping[Any, Any]) -> str:
+def value_text(row: Mapping[Any, Any], probe: Mapping[str, Any]) -> str:
     """Return the value of a row as its kind of number is written."""
     if pd.isna(row["value"]):
         return fmt.MISSING
-    unit = unit_of(str(row["metric"]))
+    unit = unit_of(str(row["metric"]), probe)
     if unit == "effect":
         return f"{row['value']:.2f}".replace("-", fmt.MINUS)
     return fmt.points(row["value"]) if unit == "points" else fmt.percent(row["value"])
 
 
-def interval_text(row: Mapping[Any, Any]) -> str:
+def interval_text(row: Mapping[Any, Any], probe: Mapping[str, Any]) -> str:
     """Return the interval of a row likewise."""
     if pd.isna(row["low"]):
         return fmt.MISSING
-    unit = unit_of(str(row["metric"]))
+    unit = unit_of(str(row["metric"]), probe)
     if unit == "effect":
         return f"{row['low']:.2f} to {row['high']:.2f}".replace("-", fmt.MINUS)
     if unit == "points":
@@ -178,7 +109,7 @@ def interval_text(row: Mapping[Any, Any]) -> str:
 def _figure(
     rows: pd.DataFrame, *, probe: Mapping[str, Any], identity: str, attributes: Sequence[str]
 ) -> components.Drawing | None:
-    wanted = rows[rows["metric"].map(_DRAWN[probe["kind"]]) & rows["value"].notna()]
+    wanted = rows[rows["metric"].map(lambda metric: _is_drawn(str(metric), probe)) & rows["value"].notna()]
     if wanted.empty:
         return None
     template = wanted["template"].iloc[0]
@@ -188,7 +119,7 @@ def _figure(
     cut = f" The {most} most telling." if tested else f" The first {most}."
     cut = cut if len(wanted) > most else ""
     wanted = most_telling(wanted).head(most) if cut else wanted
-    unit = unit_of(str(wanted["metric"].iloc[0]))
+    unit = unit_of(str(wanted["metric"].iloc[0]), probe)
     if unit != "share" or probe["kind"] == "ranking":
         wanted = wanted.sort_values("value", ascending=False, kind="stable")
     labels = [item_name(row, attributes) for row in wanted.to_dict("records")]
@@ -197,7 +128,7 @@ def _figure(
     return components.Drawing(svg=svg, caption=f"{probe['title']}{shown}.{cut}", table=identity)
 
 
-def _table(rows: pd.DataFrame, *, caption: str, attributes: Sequence[str]) -> components.Table:
+def _table(rows: pd.DataFrame, *, probe: Mapping[str, Any], attributes: Sequence[str]) -> components.Table:
     cells = [
         [
             item_name(row, attributes),
@@ -205,8 +136,9 @@ def _table(rows: pd.DataFrame, *, caption: str, attributes: Sequence[str]) -> co
             fmt.words(row["design"]),
             fmt.words(row["template"]),
             fmt.integer(row["n"]),
-            value_text(row),
-            interval_text(row),
+            fmt.integer(row["clusters"]),
+            value_text(row, probe),
+            interval_text(row, probe),
             fmt.p_value(row["p_adjusted"]),
             row["note"],
         ]
@@ -214,7 +146,7 @@ def _table(rows: pd.DataFrame, *, caption: str, attributes: Sequence[str]) -> co
     ]
     columns = [
         *components.text_columns("About", "Measure", "Words", "Template"),
-        *components.number_columns("n", "Value", "95 % interval", "Adjusted p"),
+        *components.number_columns("n", "Clusters", "Value", "95 % interval", "Adjusted p"),
         *components.text_columns("Note"),
     ]
-    return components.Table(caption=caption, columns=columns, rows=cells)
+    return components.Table(caption=probe["title"], columns=columns, rows=cells)

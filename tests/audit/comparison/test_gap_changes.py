@@ -201,3 +201,26 @@ def test_names_of_crossed_groups_are_joined() -> None:
         f"{tone}{JOINT}{gender}" for tone in ("dark", "light") for gender in ("woman", "man")
     }
     assert (code[2::3] == -1).all()
+
+
+def test_few_clusters_hold_the_level_and_fewer_say_nothing() -> None:
+    """Six persons against 40, five photos each, changes that go with the person; 200 samples, no change."""
+    alarms, covered = 0, 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        person = np.repeat(np.arange(46), 5)
+        level = (rng.random(46) < 0.3)[person]
+        first = level ^ (rng.random(230) < 0.2)
+        second = (rng.random(46) < 0.3)[person] ^ (rng.random(230) < 0.2)
+        tones = np.where(person < 6, "dark", "light").tolist()
+        images = matched(first[:, None], second[:, None], tones, cluster=person)
+        row = changes_of(images, ("dark", "light")).iloc[0]
+        alarms += row["p"] <= 0.05
+        covered += row["low"] <= 0 <= row["high"]
+    assert alarms <= 19  # three standard errors above 5 % of 200
+    assert covered >= 181
+    tones = np.where(person < 4, "dark", "light").tolist()
+    four = matched(first[:, None], second[:, None], tones, cluster=person)
+    row = changes_of(four, ("dark", "light")).iloc[0]
+    assert row[["low", "high", "p", "p_adjusted"]].isna().all() and "fewer than 5 clusters" in row["note"]
+    assert np.isfinite(row["change"])

@@ -22,6 +22,7 @@ from probes.runner import run_suite
 from probes.suite.label_sets import LabelSet
 from probes.suite.suite import Suite, suite_json_schema
 from tests.probes.conftest import FakeModel
+from tests.support.measured import measures_of
 
 # What a picture shows, and the age it is labelled with: red is right for the old, blue for the young.
 DRAWN = [("red", "60-69"), ("red", "70+"), ("blue", "60-69"), ("blue", "20-29"), ("red", "20-29")]
@@ -186,8 +187,7 @@ def test_top_k_accuracy_knows_several_values_too(
     records = run_suite(suite, model, data, store=store)
     asked = people[people["age"] != "3-9"]
     right = (asked["colour"] == "red") == asked["age"].isin(["60-69", "70+"])
-    rows = records.measures
-    assert rows is not None
+    rows = measures_of(records)
     everyone = rows[(rows["metric"] == "top-1 accuracy") & (rows["gender"] == "(all)")].iloc[0]
     assert (everyone["n"], everyone["value"]) == (len(asked), pytest.approx(right.mean()))
     assert records.excluded.loc[records.excluded["reason"] == "truth: no class for age 3-9", "n"].sum() == 5

@@ -22,6 +22,7 @@ from probes.suite.templates import render
 from probes.suite.word_lists import WordList, load_words, shipped_words
 from tests.probes.conftest import FakeModel
 from tests.probes.integration.test_clip_paper_suite import faces
+from tests.support.measured import measures_of
 
 ON_FACES = ("clip_paper", "datacomp", "so_b_it", "ranking", "association")
 
@@ -90,9 +91,9 @@ def test_the_suites_on_faces_fit_fairface(name: str, tmp_path: Path) -> None:
 
 def test_the_association_suite_runs(tmp_path: Path, model: FakeModel, store: EmbeddingStore) -> None:
     records = run_suite(load_suite("association"), model, load_fairface(faces(tmp_path)), store=store)
-    assert records.measures is not None
-    assert {"WEAT d", "SC-WEAT d", "unmarked share"} <= set(records.measures["metric"])
-    weats = records.measures[records.measures["metric"] == "WEAT d"]
+    rows = measures_of(records)
+    assert {"WEAT d", "SC-WEAT d", "unmarked share"} <= set(rows["metric"])
+    weats = rows[rows["metric"] == "WEAT d"]
     assert weats["p"].between(0, 1).all() and (weats["template"] != "").all()
 
 

@@ -21,6 +21,7 @@ from probes.records import Records, empty_table, validate
 from probes.runner import run_suite
 from probes.suite.suite import Suite, load_suite, suite_json_schema
 from tests.probes.conftest import FakeModel
+from tests.support.measured import measures_of
 
 # "a red person" and "a blue person" lie on the axes of their colours; the bare prompt names green.
 SUITE: dict[str, Any] = {
@@ -57,8 +58,7 @@ def records(model: FakeModel, data: TableDataset, store: EmbeddingStore) -> Reco
 
 def test_green_pictures_are_unmarked(records: Records) -> None:
     """Of five pictures three are green; of three women two; one man is below min_group."""
-    assert records.measures is not None
-    rows = records.measures[["kind", "metric", "item", "gender", "n", "value", "note"]]
+    rows = measures_of(records)[["kind", "metric", "item", "gender", "n", "value", "note"]]
     key = ("markedness", "unmarked share", "a green person")
     assert rows.to_numpy().tolist()[:1] == [[*key, "(all)", 5, 0.6, ""]]
     assert rows.to_numpy().tolist()[2] == [*key, "woman", 3, pytest.approx(2 / 3), ""]
@@ -119,30 +119,30 @@ def test_the_text_of_a_suite_keeps_what_only_its_kind_has() -> None:
 def test_editors_are_told_of_every_kind() -> None:
     schema = suite_json_schema()
     kinds = {entry["$ref"].rpartition("/")[2] for entry in schema["properties"]["probes"]["items"]["anyOf"]}
-    assert {"Probe", "Markedness"} <= kinds
-    assert schema["$defs"]["Markedness"]["properties"]["kind"]["const"] == "markedness"
+    assert {"Probe", "MarkednessProbe"} <= kinds
+    assert schema["$defs"]["MarkednessProbe"]["properties"]["kind"]["const"] == "markedness"
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda m: m.drop(columns="note"), "measures: the columns must be"),
-        (lambda m: m.assign(n=m["n"].astype(float)), "measures: n must hold int64"),
-        (lambda m: m.assign(item=None), "measures: a missing value is written"),
-        (lambda m: pd.concat([m, m.iloc[:1]]), "measures: a row twice"),
-        (lambda m: m.assign(probe="other"), r"measures: the probes \['other'\] are not in the manifest"),
+        (lambda m: m.drop(columns="note"), "estimands: the columns must be"),
+        (lambda m: m.assign(k=0), "estimands: k must hold float64"),
+        (lambda m: m.assign(statistic="median"), "estimands: statistic: one of STATISTICS"),
+        (lambda m: m.assign(item=None), "estimands: a missing value is written"),
+        (lambda m: pd.concat([m, m.iloc[:1]]), "estimands: a row twice"),
+        (lambda m: m.assign(probe="other"), r"estimands: the probes \['other'\] are not in the manifest"),
     ],
 )
-def test_broken_measures_are_named(
+def test_broken_estimands_are_named(
     records: Records, change: Callable[[pd.DataFrame], pd.DataFrame], message: str
 ) -> None:
-    assert records.measures is not None
-    broken = dataclasses.replace(records, measures=change(records.measures))
+    broken = dataclasses.replace(records, estimands=change(records.estimands))
     with pytest.raises(ValueError, match=message):
         validate(broken)
 
 
-@pytest.mark.parametrize("name", ["measures", "pairs", "clusters"])
+@pytest.mark.parametrize("name", ["estimands", "scalars", "pairs", "clusters"])
 def test_an_empty_table_keeps_the_contract(records: Records, name: str) -> None:
     empty = empty_table(name, records.attributes)
     validate(dataclasses.replace(records, **{name: empty}))

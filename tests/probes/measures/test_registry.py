@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from audit.statistics.proportions import adjusted_wilson, newcombe, wilson
 from clipmodel.errors import UserError
 from probes.datasets.base import DemographicDataset
 from probes.datasets.downscaled import CoarseDataset
@@ -27,7 +28,6 @@ from probes.embeddings.embed import EmbeddingStore
 from probes.embeddings.precomputed import given_model
 from probes.embeddings.stored_rows import StoredRows
 from probes.metrics.c_asc import contrastive_scores
-from probes.metrics.proportions import newcombe, wilson
 from probes.metrics.ranking import counts_at, ndkl
 from probes.metrics.weat import weat
 from probes.planning.plan import plan
@@ -35,6 +35,7 @@ from probes.records import validate
 from probes.runner import run_suite
 from probes.suite.suite import Suite
 from tests.probes.conftest import FakeModel
+from tests.support.measured import measures_of
 
 # Twelve pictures: of six women four are red, of six men one is. The two of a set differ in gender.
 WOMEN = ["red", "red", "red", "red", "green", "blue"]
@@ -63,8 +64,7 @@ def ask(model: FakeModel, data: TableDataset, store: EmbeddingStore) -> Callable
     def run(**probe: Any) -> pd.DataFrame:
         records = run_suite(suite_of(**probe), model, data, store=store)
         validate(records)
-        assert records.measures is not None
-        return records.measures
+        return measures_of(records)
 
     return run
 
@@ -104,7 +104,7 @@ def test_c_asc_is_that_of_the_bare_arrays(
             assert found["p_adjusted"] >= found["p"]
     assert one(rows, item="red", gender="woman")["value"] > 0.8
     assert set(rows["design"]) == {"warm", "cold"}
-    assert rows["note"].str.contains("max-T over 6 tests of 3 words x 2 groups").all()
+    assert rows["note"].str.contains("max-T over 6 tests of 3 words x 2 groups; all 924 labelings").all()
 
 
 def test_a_group_below_the_limit_gets_no_score(ask: Callable[..., pd.DataFrame]) -> None:
@@ -143,7 +143,7 @@ def test_weat_is_that_of_the_bare_arrays(
     warm, cold = (model.encode_text(texts).numpy() for texts in (["a red"], ["a green", "a blue"]))
     expected = weat(images[:6], images[6:], warm, cold)
     found = one(rows, metric="WEAT d")
-    assert (found["value"], found["p"]) == (pytest.approx(expected.value, rel=1e-5), expected.p)
+    assert found["value"] == pytest.approx(expected, rel=1e-5)
     assert "924 all splits" in found["note"]  # C(12, 6)
 
 
@@ -159,7 +159,10 @@ def test_a_ranking_is_that_of_the_bare_arrays(
     assert one(rows, metric="MaxSkew@5 by gender")["note"].startswith("woman; ")
     assert one(rows, metric="Bias@5 by gender")["value"] == pytest.approx(-0.6)
     share = one(rows, metric="share@5", gender="woman")
-    assert (share["value"], share["low"]) == (pytest.approx(0.8), pytest.approx(float(wilson(4, 5)[0])))
+    assert (share["value"], share["low"]) == (
+        pytest.approx(0.8),
+        pytest.approx(float(adjusted_wilson(4, 5)[0])),
+    )
     counts = counts_at(similarities(model, data, ["red"])[:, 0], np.repeat([1, 0], 6), n_groups=2)
     assert one(rows, metric="NDKL by gender")["value"] == pytest.approx(ndkl(counts, np.full(2, 0.5)))
     assert "an absent group counts as one image in K" in one(rows, metric="MaxSkew@5 by gender")["note"]
@@ -207,10 +210,9 @@ def test_turns_to_a_set_by_hand(model: FakeModel, data: TableDataset, store: Emb
             {"name": "p", "kind": "counterfactual", "label_set": "c", "attribute": "gender", "same": ["set"],
              "outcomes": {"harm": ["harm: red"]}}]}
     )  # fmt: skip
-    rows = run_suite(suite, model, data, store=store).measures
-    assert rows is not None
+    rows = measures_of(run_suite(suite, model, data, store=store))
     # From man to woman, three sets turn to red and none away from it.
-    found = one(rows, metric="turns to harm", item="man to woman")
+    found = one(rows, metric="turns to harm", item="man to woman: harm")
     assert found["value"] == pytest.approx(0.5)
     assert found["low"] > 0
 
@@ -249,8 +251,7 @@ def test_both_conditionals_by_hand(model: FakeModel, data: TableDataset, store: 
             {"name": "p", "kind": "conditionals", "label_set": "c", "groups": [["gender"]],
              "outcomes": {"harm": ["harm: red"]}}]}
     )  # fmt: skip
-    rows = run_suite(suite, model, data, store=store).measures
-    assert rows is not None
+    rows = measures_of(run_suite(suite, model, data, store=store))
     assert one(rows, metric="P(harm | group)", gender="woman")["value"] == pytest.approx(4 / 6)
     found = one(rows, metric="P(group | harm)", gender="woman")
     assert (found["n"], found["value"]) == (5, pytest.approx(4 / 5))
@@ -276,7 +277,9 @@ def test_pronouns_by_hand(ask: Callable[..., pd.DataFrame]) -> None:
 def test_coarse_pictures_are_embedded_apart(
     ask: Callable[..., pd.DataFrame], model: FakeModel, data: TableDataset
 ) -> None:
-    rows = ask(kind="picture_size", label_set="colours", truth="colour", sizes=[2, 100], groups=[["gender"]])
+    rows = ask(
+        kind="image_resolution", label_set="colours", truth="colour", sizes=[2, 100], groups=[["gender"]]
+    )
     assert model.n_images == 3 * 12
     everyone = rows[rows["gender"] == "(all)"]
     assert everyone["item"].tolist() == ["original", "2 px", "100 px"]
@@ -339,20 +342,15 @@ def test_embeddings_in_place_of_a_model(tmp_path: Path, store: EmbeddingStore) -
     data = load_embeddings(tmp_path / "e.npz")
     model = given_model(data)
     assert model is not None
-    rows = run_suite(
-        suite_of(kind="association", permutations=99, words=WORDS, groups=[["gender"]]),
-        model,
-        data,
-        store=store,
-    )
-    assert rows.measures is not None
-    assert set(rows.measures["item"]) == {"red", "green"} and set(rows.measures["template"]) == {"as given"}
+    asked = suite_of(kind="association", permutations=99, words=WORDS, groups=[["gender"]])
+    rows = measures_of(run_suite(asked, model, data, store=store))
+    assert set(rows["item"]) == {"red", "green"} and set(rows["template"]) == {"as given"}
     with pytest.raises(UserError, match="no text for the class 'blue'"):
         plan(suite_of(kind="group_accuracy", label_set="colours", truth="colour"), data)
     with pytest.raises(UserError, match="none of its 1 words"):
         plan(suite_of(kind="ranking", words={"q": ["mauve"]}, groups=[["gender"]]), data)
-    with pytest.raises(UserError, match="needs pictures"):
-        plan(suite_of(kind="picture_size", label_set="colours", truth="colour"), data)
+    with pytest.raises(UserError, match="needs images"):
+        plan(suite_of(kind="image_resolution", label_set="colours", truth="colour"), data)
 
 
 def test_predictions_without_scores_cannot_be_ranked(tmp_path: Path) -> None:
@@ -382,17 +380,15 @@ def test_clusters_of_one_image_change_nothing_and_larger_ones_are_kept_whole(
     data: TableDataset, model: FakeModel, store: EmbeddingStore, probe: dict[str, Any]
 ) -> None:
     def rows() -> pd.DataFrame:
-        found = run_suite(suite_of(**probe), model, data, store=store).measures
-        assert found is not None
-        return found
+        return measures_of(run_suite(suite_of(**probe), model, data, store=store))
 
     plain = rows()
-    assert not plain["note"].str.contains("keeps clusters whole").any()
+    assert not plain["note"].str.contains("permutes whole clusters").any()
     clustered(data, "image_id")  # each image is a cluster of its own
     pd.testing.assert_frame_equal(rows(), plain)
     clustered(data, "set")  # two images each, one of either gender
     whole = rows()
-    assert whole.loc[whole["p"].notna(), "note"].str.contains("keeps clusters whole").any()
+    assert whole.loc[whole["p"].notna(), "note"].str.contains("permutes whole clusters").any()
     pd.testing.assert_series_equal(whole["value"], plain["value"])
     assert not whole["p"].equals(plain["p"])
 
@@ -404,7 +400,7 @@ READ: list[dict[str, Any]] = [
     {"kind": "pronouns", "caption": "{pronoun} in the {region}", "truth": "gender",
      "pronouns": {"woman": "red", "man": "green"}},
     {"kind": "group_accuracy", "label_set": "colours", "truth": "colour", "k": [1]},
-    {"kind": "picture_size", "label_set": "colours", "truth": "colour", "sizes": [2]},
+    {"kind": "image_resolution", "label_set": "colours", "truth": "colour", "sizes": [2]},
     {"kind": "conditionals", "label_set": "colours", "outcomes": {"any": ["identity"]}},
 ]  # fmt: skip
 
@@ -415,7 +411,7 @@ def test_every_kind_reads_embeddings_a_block_at_a_time(
     """Memory grows with the similarities that a probe asks for, not with the size of embeddings."""
     probes = [{**probe, "name": f"p{number}"} for number, probe in enumerate(READ)]
     suite = Suite.model_validate({"suite": "s", "label_sets": {"colours": COLOURS}, "probes": probes})
-    whole = run_suite(suite, model, data, store=store).measures
+    whole = measures_of(run_suite(suite, model, data, store=store))
     read: list[int] = []
 
     def watched(rows: StoredRows, part: slice) -> np.ndarray:
@@ -427,7 +423,6 @@ def test_every_kind_reads_embeddings_a_block_at_a_time(
     read_slice = StoredRows.__getitem__
     monkeypatch.setattr(StoredRows, "__getitem__", watched)
     monkeypatch.setattr(embed, "BLOCK_IMAGES", 5)
-    by_block = run_suite(suite, model, data, store=store).measures
-    assert by_block is not None and whole is not None
+    by_block = measures_of(run_suite(suite, model, data, store=store))
     pd.testing.assert_frame_equal(by_block, whole, rtol=1e-5)
     assert set(read) == {5, 2}  # of twelve images: 5, 5 and 2

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from probes.planning.prompts import ensemble
 from probes.scoring.assignment_rules import ARGMAX, CALIBRATED, COSINE, PROBABILITY, TOP_K, Cuts
 from probes.scoring.count_accumulator import Counts
-from probes.scoring.engine import Head, Question, Specification, ensemble, score, score_images
+from probes.scoring.engine import Head, Question, Specification, score, score_images
 from probes.suite.classification_probe import MISCLASSIFIED
 
 NAMED = (0.1, 0.5)

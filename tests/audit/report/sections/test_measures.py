@@ -15,14 +15,15 @@ from audit.report.sections.measures import (
     item_name,
     measures_section,
     most_telling,
-    rules,
     value_text,
 )
+from probes.measures.registry import KINDS
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "association": {"test": "c_asc", "correction": "max_t", "permutations": 999},
     "ranking": {"reference": "uniform", "zero_rule": "1/groups", "tie_rule": "shared"},
     "counterfactual": {"attribute": "skin_tone", "same": []},
+    "group_accuracy": {"buckets": {}},
     "markedness": {},
     "association_bias": {
         "contrast": {"gender": ["woman", "man"]},
@@ -35,7 +36,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 def probe(kind: str, **settings: Any) -> dict[str, Any]:
     return {
         "name": "p", "title": "A probe", "question": "What?", "kind": kind, "groups": [["gender"]],
-        "settings": {**SETTINGS.get(kind, {}), **settings},
+        **KINDS[kind].described({**SETTINGS.get(kind, {}), **settings}),
     }  # fmt: skip
 
 
@@ -45,6 +46,7 @@ def rows(metric: str, n_rows: int = 3, *, p: float = np.nan, kind: str = "associ
         {
             "probe": "p", "kind": kind, "metric": metric, "design": "words", "template": "photo",
             "item": [f"word {i}" for i in range(n_rows)], "k": np.nan, "gender": "woman", "n": 100,
+            "clusters": 50,
             "value": value, "low": value - 0.1, "high": value + 0.1, "p": p, "p_adjusted": p,
             "note": "a rule",
         }
@@ -53,11 +55,13 @@ def rows(metric: str, n_rows: int = 3, *, p: float = np.nan, kind: str = "associ
 
 def test_effects_and_shares_are_written_as_what_they_are() -> None:
     effect, share, turn = (rows(m).iloc[0] for m in ("C-ASC", "share@10", "turns to crime"))
-    assert value_text(effect) == "\N{MINUS SIGN}0.40"
-    assert value_text(rows("share@10").iloc[2]) == "60.0\N{NO-BREAK SPACE}%"
-    assert value_text(turn) == "\N{MINUS SIGN}40.0"
-    assert interval_text(effect) == "\N{MINUS SIGN}0.50 to \N{MINUS SIGN}0.30"
-    assert value_text({**share, "value": np.nan}) == "–" and interval_text({**share, "low": np.nan}) == "–"
+    association, ranking, sets = (probe(kind) for kind in ("association", "ranking", "counterfactual"))
+    assert value_text(effect, association) == "\N{MINUS SIGN}0.40"
+    assert value_text(rows("share@10").iloc[2], ranking) == "60.0\N{NO-BREAK SPACE}%"
+    assert value_text(turn, sets) == "\N{MINUS SIGN}40.0"
+    assert interval_text(effect, association) == "\N{MINUS SIGN}0.50 to \N{MINUS SIGN}0.30"
+    assert value_text({**share, "value": np.nan}, ranking) == "–"
+    assert interval_text({**share, "low": np.nan}, ranking) == "–"
 
 
 def test_a_row_is_named_by_what_it_is_about_and_whose_it_is() -> None:
@@ -88,7 +92,7 @@ def test_the_most_telling_come_first_and_rows_without_p_stay_in_order() -> None:
     ],
 )
 def test_the_rules_are_named(given: dict[str, Any], words: str) -> None:
-    assert words in rules(given)
+    assert words in given["rules"]
 
 
 def test_a_long_table_is_cut_and_says_so() -> None:

@@ -1,7 +1,7 @@
 """Intervals of a proportion and of the difference of two: bare arrays in, arrays out.
 
 Counts broadcast against each other. Where a group has no images the answer is NaN, never an interval of width
-zero or one. `confidence` is two-sided. Probes that count by themselves and `audit` share them.
+zero or one. `confidence` is two-sided. `adjusted_wilson` is the interval next to every rate.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from scipy import special
 
 Floats = NDArray[np.float64]
 Interval = tuple[Floats, Floats]
+
+# Beyond ten events the Poisson limit is no lower than Wilson's.
+_FEW_EVENTS = 10
 
 
 def wilson(count: ArrayLike, n: ArrayLike, *, confidence: float = 0.95) -> Interval:
@@ -36,6 +39,27 @@ def wilson(count: ArrayLike, n: ArrayLike, *, confidence: float = 0.95) -> Inter
     low = np.where(x == 0, 0.0, np.clip(centre - half, 0, 1))
     high = np.where(x == size, 1.0, np.clip(centre + half, 0, 1))
     return nan_where(np.isnan(size), low, high)
+
+
+def adjusted_wilson(count: ArrayLike, n: ArrayLike, *, confidence: float = 0.95) -> Interval:
+    """Wilson's interval, made longer where events, or their absence, are few: what stands beside a rate.
+
+    Wilson's coverage falls to .84 where few events are expected. With up to ten events the lower limit is
+    that of the Poisson law, the quantile 1 - `confidence` of chi-squared with 2 x degrees over 2 n, where
+    that is lower, as Brown, Cai & DasGupta 2001 do for up to three; with up to ten images without the
+    event, the upper limit likewise. `clip-audit calibrate` shows the coverage. Shapes and NaN as in `wilson`.
+    """
+    x, size = as_counts(count, n)
+    low, high = wilson(x, size, confidence=confidence)
+    fewest = _poisson_limit(x, confidence=confidence) / size
+    fewest_without = _poisson_limit(size - x, confidence=confidence) / size
+    return np.fmin(low, fewest), np.fmax(high, 1 - fewest_without)
+
+
+def _poisson_limit(events: Floats, *, confidence: float) -> Floats:
+    """Lower limit of the expected events, NaN where there are more than a few or none."""
+    few = np.where((events > 0) & (events <= _FEW_EVENTS), events, np.nan)
+    return np.asarray(special.gammaincinv(few, 1 - confidence), dtype=float)
 
 
 def newcombe(

@@ -1,0 +1,1 @@
+"""How each statistic of `Records.estimands` is computed from `Records.scalars`; `tables.measures` asks."""

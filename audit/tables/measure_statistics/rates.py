@@ -1,0 +1,179 @@
+"""Rates of images, shares of events, means over sets, and what is made of two sides' means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from audit.statistics.bounded_means import bounded_mean, signed_mean
+from audit.statistics.clustered_means import mean_difference
+from audit.statistics.design_effects import difference_design_effect, rate_design_effect
+from audit.statistics.proportions import adjusted_wilson, newcombe
+from audit.tables.measure_statistics.family import (
+    FIRST,
+    SECOND,
+    Bools,
+    Codes,
+    Family,
+    Floats,
+    Item,
+    estimate,
+    too_few,
+)
+
+Rows = Iterator[dict[str, Any]]
+
+
+def rates(family: Family) -> Rows:
+    """Share of images, with the interval that stands beside every rate of an audit."""
+    for item, group in zip(family.items(), family.groups(), strict=True):
+        own = item.inside(group)
+        yield _rate(item.values[own], item.cluster[own], family)
+
+
+def shares_of_events(family: Family) -> Rows:
+    """P(group | event): of the images with the event, the share of a group."""
+    for item, group in zip(family.items(), family.groups(), strict=True):
+        events = item.known(family.by) & (item.values > 0)
+        own = item.inside(group)[events].astype(float)
+        yield _rate(own, item.cluster[events], family)
+
+
+def rate_interval(values: Floats, cluster: Codes, *, clustered: bool) -> tuple[float, float]:
+    """Low and high of a share, of counts over their design effect; as `tables.rates` has them.
+
+    Parameters
+    ----------
+    values
+        [N] whether the event happened.
+    cluster
+        [N] codes.
+    clustered
+        Whether some cluster of the probe holds several images.
+    """
+    effect = 1.0
+    if clustered and len(values):
+        count, n = counts_by_cluster(values, cluster)
+        effect = float(rate_design_effect(count, n))
+    low, high = adjusted_wilson(values.sum() / effect, len(values) / effect)
+    return float(low), float(high)
+
+
+def counts_by_cluster(values: Floats, cluster: Codes) -> tuple[Floats, Floats]:
+    """[K] sums and images of each cluster."""
+    code = np.unique(cluster, return_inverse=True)[1]
+    return np.bincount(code, weights=values), np.bincount(code).astype(float)
+
+
+def _rate(values: Floats, cluster: Codes, family: Family) -> dict[str, Any]:
+    n, clusters = len(values), len(np.unique(cluster))
+    if n < family.least:
+        return too_few(n=n, clusters=clusters, least=family.least)
+    low, high = rate_interval(values, cluster, clustered=family.scalars.clustered)
+    return estimate(n=n, clusters=clusters, value=values.mean(), low=low, high=high)
+
+
+def means_over_sets(family: Family) -> Rows:
+    """The mean over sets of a share between 0 and 1: a flip rate."""
+    yield from _over_sets(family, signed=False)
+
+
+def signed_means_over_sets(family: Family) -> Rows:
+    """The mean over sets of a change between -1 and 1."""
+    yield from _over_sets(family, signed=True)
+
+
+def _over_sets(family: Family, *, signed: bool) -> Rows:
+    for item in family.items():
+        n, pairs = len(item.values), int(item.weights.sum())
+        note = f"{pairs:,} pairs in {n:,} sets"
+        if n < family.least:
+            note += f"; fewer than {family.least} sets"
+            yield estimate(n=n, clusters=n, value=np.nan, note=note)
+            continue
+        low, high = (signed_mean if signed else bounded_mean)(item.values)
+        yield estimate(n=n, clusters=n, value=item.values.mean(), low=low, high=high, note=note)
+
+
+def _sides(item: Item) -> tuple[Bools, Bools]:
+    return item.side == FIRST, item.side == SECOND
+
+
+def differences_of_sides(family: Family) -> Rows:
+    """The mean of the first side less that of the second: Newcombe's interval for shares."""
+    for item in family.items():
+        sides = _sides(item)
+        sizes = [int(own.sum()) for own in sides]
+        clusters = len(np.unique(item.cluster[sides[0] | sides[1]]))
+        if min(sizes) < family.least:
+            yield too_few(n=sum(sizes), clusters=clusters, least=family.least)
+            continue
+        low, high = difference_interval(item.values, sides, item.cluster, clustered=family.scalars.clustered)
+        value = item.values[sides[0]].mean() - item.values[sides[1]].mean()
+        yield estimate(n=sum(sizes), clusters=clusters, value=value, low=low, high=high)
+
+
+def difference_interval(
+    values: Floats, sides: tuple[Bools, Bools], cluster: Codes, *, clustered: bool
+) -> tuple[float, float]:
+    """95 % interval of the difference of two sides' means, within -1 and 1.
+
+    Shares have Newcombe's, of counts over the design effect of the difference; other numbers Student's.
+    """
+    used = sides[0] | sides[1]
+    if np.isin(values[used], (0.0, 1.0)).all():
+        effect = 1.0
+        code = np.unique(cluster[used], return_inverse=True)[1]
+        width = int(code.max(initial=-1)) + 1
+        counts = [
+            (np.bincount(code[own[used]], weights=values[own], minlength=width),
+             np.bincount(code[own[used]], minlength=width).astype(float))
+            for own in sides
+        ]  # fmt: skip
+        if clustered:
+            effect = float(difference_design_effect(*counts[0], *counts[1]))
+        (x1, n1), (x2, n2) = ((x.sum() / effect, n.sum() / effect) for x, n in counts)
+        low, high = newcombe(x1, n1, x2, n2)
+        return float(low), float(high)
+    found = mean_difference(values[used, None], sides[0][used], cluster[used])
+    limits = found.interval()
+    return max(float(limits[0][0]), -1.0), min(float(limits[1][0]), 1.0)
+
+
+def means_of_sides(family: Family) -> Rows:
+    """The mean of two sides' rates, whatever their sizes: its interval joins those of both."""
+    for item in family.items():
+        sides = _sides(item)
+        sizes = [int(own.sum()) for own in sides]
+        clusters = len(np.unique(item.cluster[sides[0] | sides[1]]))
+        if min(sizes) < family.least:
+            yield too_few(n=sum(sizes), clusters=clusters, least=family.least)
+            continue
+        limits = [
+            rate_interval(item.values[own], item.cluster[own], clustered=family.scalars.clustered)
+            for own in sides
+        ]
+        shares = [float(item.values[own].mean()) for own in sides]
+        mean = sum(shares) / 2
+        below, above = (
+            [abs(limit[end] - share) for limit, share in zip(limits, shares, strict=True)] for end in (0, 1)
+        )
+        # Both halves move together if clusters have images on both sides: their errors then add up.
+        join = sum if _shared(item, sides) else np.hypot.reduce
+        low, high = mean - float(join(below)) / 2, mean + float(join(above)) / 2
+        yield estimate(n=sum(sizes), clusters=clusters, value=mean, low=max(low, 0.0), high=min(high, 1.0))
+
+
+def _shared(item: Item, sides: tuple[Bools, Bools]) -> bool:
+    return bool(np.isin(item.cluster[sides[0]], item.cluster[sides[1]]).any())
+
+
+def reported(family: Family) -> Rows:
+    """A number that the probe computed itself: without interval or p."""
+    for item, group in zip(family.items(), family.groups(), strict=True):
+        own = item.inside(group)
+        if np.count_nonzero(own) != 1:
+            raise ValueError(f"scalars: {np.count_nonzero(own)} rows for one reported number, expected 1")
+        yield estimate(n=int(item.weights[own][0]), clusters=0, value=float(item.values[own][0]))

@@ -1,0 +1,112 @@
+"""The table `measures`: estimates, intervals and p of the non-classification probes.
+
+Probes hand over one number an image (a similarity, whether an answer is right, a flip) and say what is to be
+estimated; everything inferential is computed here, by the functions that the other tables use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from audit.tables.context import min_group
+from audit.tables.measure_statistics import differences, rankings, rates
+from audit.tables.measure_statistics.family import (
+    ESTIMATES,
+    Family,
+    ProbeScalars,
+    grouping,
+    joined,
+)
+from audit.tables.measure_statistics.rates import Rows
+
+STATISTICS: Final[Mapping[str, Callable[[Family], Rows]]] = {
+    "rate": rates.rates,
+    "share of events": rates.shares_of_events,
+    "mean over sets": rates.means_over_sets,
+    "signed mean over sets": rates.signed_means_over_sets,
+    "difference of sides": differences.differences_of_sides,
+    "mean of sides": rates.means_of_sides,
+    "mean absolute difference": differences.mean_absolute_differences,
+    "standardised difference of sides": differences.of_sides,
+    "one-sided standardised difference of sides": differences.of_sides_one_sided,
+    "standardised difference from the rest": differences.from_the_rest,
+    "share at k": rankings.shares,
+    "largest skew": rankings.largest_skews,
+    "smallest skew": rankings.smallest_skews,
+    "divergence": rankings.divergences,
+    "entropy at k": rankings.entropies,
+    "bias at k": rankings.biases,
+    "reported": rates.reported,
+}
+"""What computes each of `probes.records.STATISTICS`."""
+KEYS: Final = ("probe", "kind", "metric", "design", "template", "item", "k")
+FLOATS: Final = ("k", "value", "low", "high", "p", "p_adjusted")
+INTEGERS: Final = ("n", "clusters")
+
+
+def measures_table(
+    estimands: pd.DataFrame | None,
+    scalars: pd.DataFrame | None,
+    manifest: Mapping[str, Any],
+    attributes: Sequence[str],
+) -> pd.DataFrame:
+    """Estimate what the non-classification probes ask for.
+
+    Parameters
+    ----------
+    estimands, scalars
+        `Records.estimands` and `Records.scalars`; None without such probes.
+    manifest
+        Of the records.
+    attributes
+        All group attributes: one column each.
+
+    Returns
+    -------
+    Columns `KEYS`, the attributes, `ESTIMATES`: one row an estimand, in their order. `n` is images (sets of
+    counterfactual images, places of a ranking), `clusters` the independent units among them. Intervals are 95
+    % ones that hold where several images are of one cluster; p is two-sided unless the note says otherwise,
+    and `p_adjusted` is corrected over the family that the note names. NaN, with the reason in `note`, if a
+    group has fewer images than the probe's `min_group`.
+
+    Raises
+    ------
+    ValueError
+        The scalars lack what an estimand needs: a fault of the code that made them.
+    """
+    if estimands is None or scalars is None or not len(estimands):
+        return _typed(pd.DataFrame(columns=[*KEYS, *attributes, *ESTIMATES]))
+    probes = {probe["name"]: probe for probe in manifest["probes"]}
+    rows = estimands.reset_index(drop=True)
+    found = pd.DataFrame(index=rows.index, columns=list(ESTIMATES), dtype=object)
+    for name, own in rows.groupby(rows["probe"].astype("str"), sort=False):
+        probe = probes[name]
+        frame = scalars[(scalars["probe"] == name).to_numpy()]
+        of_probe = ProbeScalars(frame, attributes)
+        least, seed = min_group(probe, manifest), int(manifest["seed"])
+        for by, index in _families(own, attributes):
+            family = Family(rows=own.loc[index], by=by, scalars=of_probe, probe=probe, least=least, seed=seed)
+            estimates = list(STATISTICS[str(own.loc[index[0], "statistic"])](family))
+            found.loc[index] = pd.DataFrame(estimates, index=index)[list(ESTIMATES)]
+    found["note"] = [joined(*notes) for notes in zip(rows["note"], found["note"], strict=True)]
+    table = pd.concat([rows[[*KEYS, *attributes]], found], axis=1)
+    return _typed(table[[*KEYS, *attributes, *ESTIMATES]])
+
+
+def _families(rows: pd.DataFrame, attributes: Sequence[str]) -> Iterator[tuple[tuple[str, ...], pd.Index]]:
+    """Rows of one statistic, metric, template, k and grouping; their index, in the order of the rows."""
+    by = [grouping(row, attributes) for row in rows[list(attributes)].to_dict("records")]
+    keys = rows[["statistic", "metric", "template", "k"]].assign(by=[" x ".join(names) for names in by])
+    places = dict(zip(rows.index, by, strict=True))
+    for _, own in keys.groupby(["statistic", "metric", "template", "k", "by"], sort=False, dropna=False):
+        yield places[own.index[0]], own.index
+
+
+def _typed(table: pd.DataFrame) -> pd.DataFrame:
+    words = {name: "str" for name in table.columns if name not in (*FLOATS, *INTEGERS)}
+    numbers = {**dict.fromkeys(FLOATS, "float64"), **dict.fromkeys(INTEGERS, "int64")}
+    return table.replace({None: np.nan}).astype({**words, **numbers})

@@ -1,0 +1,57 @@
+"""What probes hand over, as the tables of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from probes.measures.context import Results
+from probes.records import ALL, MISSING, empty_table
+
+
+def estimands_table(results: Results) -> pd.DataFrame:
+    """The rows of `Records.estimands` of one probe."""
+    return pd.DataFrame(results.estimands).assign(probe=results.probe.name, kind=results.probe.kind)
+
+
+def scalars_table(results: Results) -> pd.DataFrame:
+    """The rows of `Records.scalars` of one probe."""
+    columns = empty_table("scalars", results.columns).columns
+    parts = [part.assign(probe=results.probe.name)[list(columns)] for part in results.scalars]
+    return _stacked(parts)
+
+
+def join_scalars(parts: Sequence[pd.DataFrame], levels: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """Tables of scalars under each other; words stay categories, since rows are many.
+
+    Parameters
+    ----------
+    levels
+        Column of a group attribute -> its values in their order.
+    """
+    empty = empty_table("scalars", list(levels))
+    if not parts:
+        return empty
+    filled = [part.assign(**{name: ALL for name in levels if name not in part}) for part in parts]
+    table = _stacked([part[list(empty.columns)] for part in filled])
+    ordered = {
+        name: table[name].astype(pd.CategoricalDtype([*values, MISSING, ALL]))
+        for name, values in levels.items()
+    }
+    return table.assign(**ordered)
+
+
+def _stacked(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Tables of the same columns under each other; columns of words become categories of all parts."""
+    numbers = {"k": "float64", "n": "int64", "value": "float64"}
+    columns = {}
+    for name in parts[0].columns:
+        pieces = [part[name] for part in parts]
+        if name in numbers:
+            columns[name] = pd.concat(pieces, ignore_index=True).astype(numbers[name])
+        else:
+            own = [pd.Categorical(piece.astype("category")) for piece in pieces]
+            plain = [pd.Categorical.from_codes(p.codes, p.categories.astype("str")) for p in own]
+            columns[name] = pd.Series(pd.api.types.union_categoricals(plain))
+    return pd.DataFrame(columns)

@@ -1,0 +1,86 @@
+"""Releases over time: the error of a gate that is looked at on each, and the command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from audit.cli import app
+from audit.comparison.compare import compare, regression_verdict
+from audit.comparison.series import compare_series
+from audit.statistics.always_valid import error_of_look
+from clipmodel.errors import UserError
+from tests.audit.comparison.test_compare import drawn
+
+
+def test_the_errors_of_all_looks_add_up_to_no_more_than_one_error() -> None:
+    """1 / (1 x 2) + 1 / (2 x 3) + ... + 1 / (T (T + 1)) = 1 - 1 / (T + 1)."""
+    spent = sum(error_of_look(look) for look in range(1, 1000))
+    assert spent == pytest.approx(0.05 * (1 - 1 / 1000))
+    with pytest.raises(ValueError, match="counts from 1"):
+        error_of_look(0)
+
+
+def series_of(n_releases: int, *, rng: np.random.Generator, n: int = 400) -> np.ndarray:
+    """[T, 2] images that newly fail and that no longer do, against the first release, on the same images.
+
+    The true change is exactly the margin of 3 points: 6 % newly fail and 3 % no longer do. Each release keeps
+    half of the changes of the one before, so the looks depend on each other.
+    """
+    level = rng.random((1, n))
+    noise = rng.random((n_releases, n))
+    inherited = np.where(rng.random((n_releases, n)) < 0.5, level, noise)
+    return np.stack([(inherited < 0.06).sum(axis=1), (inherited > 0.97).sum(axis=1)], axis=1)
+
+
+def test_the_gate_keeps_its_error_over_twenty_releases() -> None:
+    """Ever failed, over 200 series of 20 releases at the margin: at most 5 %; looked at anew it is more."""
+    first, second = drawn(60, seed=1)
+    changes = compare(first, second).changes.iloc[:1]
+    rng = np.random.default_rng(3)
+    ever = {True: 0, False: 0}
+    for _ in range(200):
+        failed = {True: False, False: False}
+        for look, (rose, fell) in enumerate(series_of(20, rng=rng), start=1):
+            row = changes.assign(
+                n=400, both=0, only_first=fell, only_second=rose, neither=400 - fell - rose,
+                change=(rose - fell) / 400, design_effect=np.nan,
+            )  # fmt: skip
+            for spent in failed:
+                error = error_of_look(look) if spent else 0.05
+                failed[spent] |= regression_verdict(row, 0.03, first.manifest, error=error)[0] == "FAIL"
+        for spent in ever:
+            ever[spent] += failed[spent]
+    assert ever[True] / 200 <= 0.05
+    assert ever[True] <= ever[False]
+
+
+def test_earlier_verdicts_do_not_change_when_a_release_is_added() -> None:
+    first, second = drawn(500, seed=1)
+    _, worse = drawn(500, seed=1, worse=0.4)
+    two = compare_series([first, second], margin=0.1)
+    three = compare_series([first, second, worse], margin=0.1)
+    pd.testing.assert_frame_equal(three.releases.iloc[:1], two.releases)
+    assert three.releases["verdict"].tolist() == ["PASS", "FAIL"] and three.verdict == "FAIL"
+    assert three.releases["group"].iloc[1] == "dark" and three.last.about["matched"] == 500
+    assert compare_series([first, second]).verdict == "NO GATE"
+    with pytest.raises(UserError, match="no series"):
+        compare_series([first])
+
+
+def test_the_command_takes_a_series(tmp_path: Path) -> None:
+    first, second = drawn(300, seed=1)
+    _, worse = drawn(300, seed=1, worse=0.5)
+    folders = [str(run.write(tmp_path / name)) for name, run in
+               (("a", first), ("b", second), ("c", worse))]  # fmt: skip
+    out = tmp_path / "out"
+    done = CliRunner().invoke(app, ["compare", *folders, "--margin", "0.1", "--out", str(out)])
+    assert done.exit_code == 1, done.output
+    assert "Verdict on the last release: FAIL" in done.output
+    assert pd.read_csv(out / "releases.csv")["verdict"].tolist() == ["PASS", "FAIL"]
+    assert (out / "compare.html").is_file()
+    assert CliRunner().invoke(app, ["compare", folders[0]]).exit_code == 2

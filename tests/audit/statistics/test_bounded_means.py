@@ -1,0 +1,41 @@
+"""Intervals of flip rates: known cases, and simulated coverage over few sets."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from audit.statistics.bounded_means import bounded_mean, signed_mean
+from audit.statistics.paired import newcombe_paired
+from audit.statistics.proportions import wilson
+
+
+def test_sets_that_are_all_or_nothing_have_wilsons_interval() -> None:
+    assert bounded_mean([0, 0, 1, 1, 1, 1]) == tuple(map(float, wilson(4, 6)))
+    assert bounded_mean(np.zeros(10))[1] == pytest.approx(0.278, abs=1e-3)
+
+
+def test_signed_sets_have_newcombes_paired_interval() -> None:
+    """Of six sets three rise and one falls."""
+    low, high = newcombe_paired(0, 3, 1, 2)
+    assert signed_mean([1, 1, 1, -1, 0, 0]) == (float(low), float(high))
+
+
+def test_sets_that_agree_tell_more_than_all_or_nothing_ones() -> None:
+    half = bounded_mean(np.full(20, 0.5))
+    coin = bounded_mean(np.repeat([0.0, 1.0], 10))
+    assert coin[0] < half[0] < 0.5 < half[1] < coin[1]
+
+
+def test_without_sets_there_is_no_interval() -> None:
+    assert np.isnan(bounded_mean([])).all() and np.isnan(signed_mean([])).all()
+
+
+@pytest.mark.parametrize("sets", [8, 15, 30])
+@pytest.mark.parametrize(("rate", "icc"), [(0.3, 0.5), (0.5, 0.2), (0.1, 0.9)])
+def test_intervals_over_few_sets_cover_what_they_claim(sets: int, rate: float, icc: float) -> None:
+    """Ten pairs a set, beta-binomial: 500 samples, so three standard errors of .95 are .029."""
+    rng = np.random.default_rng([sets, int(100 * rate)])
+    level = rng.beta(rate * (1 - icc) / icc, (1 - rate) * (1 - icc) / icc, (500, sets))
+    limits = [bounded_mean(values / 10) for values in rng.binomial(10, level)]
+    assert np.mean([low <= rate <= high for low, high in limits]) >= 0.921
