@@ -17,6 +17,8 @@ Floats = NDArray[np.float64]
 
 ENOUGH = 20
 """Draws that reach the statistic after which no more are made."""
+LEAST = 1e-8
+"""The least p: further out, Student's tail is no evidence of its own."""
 ROUNDING = 1e-6
 """Statistics this close, relatively, are ties that rounding parted."""
 
@@ -61,4 +63,4 @@ def sequential_p(observed: float, draws: Iterator[Floats], *, freedom: float, le
     if not np.isfinite(joint):
         return counted
     beyond = special.stdtr(freedom, -size) / special.stdtr(freedom, -joint)
-    return float(max(min(ENOUGH / n * beyond, counted), least))
+    return float(max(min(ENOUGH / n * beyond, counted), least, LEAST))

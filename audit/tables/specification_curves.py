@@ -70,10 +70,9 @@ def specification_table(context: TableContext, gaps: pd.DataFrame) -> pd.DataFra
     variance_sampling, variance_design, variance_template, variance_threshold, variance_interaction
         See `audit.statistics.specification_variance`; NaN for one way, and without `outcomes`.
     curve_p, curve_p_adjusted
-        Joint permutation test of the whole curve (`specification_curve_test.curve_p`), clusters kept
-        together, and Holm's
-        adjustment over the groups compared for one outcome and specification of groups. For one way of
-        asking, p of that gap.
+        Studentised permutation test of the whole curve (`specification_curve_test.curve_p`), whole clusters
+        permuted, and Holm's adjustment over all curves of the audit: every probe, outcome and grouping. With
+        one specification, p of that gap.
     note
         Why something is NaN.
     """
@@ -162,11 +161,15 @@ def _generator(seed: int, key: tuple[str, ...]) -> np.random.Generator:
 
 
 def _adjusted(table: pd.DataFrame) -> pd.Series:
-    """Holm's adjustment within a family; two groups that are each other's rest are one test."""
-    adjusted = pd.Series(np.nan, index=table.index)
+    """Holm's adjustment over all curves; two groups that are each other's rest are one test."""
+    p = table["curve_p"].copy()
+    twin: dict[Any, Any] = {}
     for _, family in table.groupby(["probe", "outcome", "by"], sort=False):
-        mirrored = len(family) == 2 and family["group"].iloc[0] == family["reference"].iloc[1]
-        p = family["curve_p"].to_numpy()
-        # Permuted independently, the two rows would differ by the luck of the draw.
-        adjusted[family.index] = np.full(2, p[0]) if mirrored else holm(p)
+        if len(family) == 2 and family["group"].iloc[0] == family["reference"].iloc[1]:
+            # Permuted independently, the two rows would differ by the luck of the draw.
+            twin[family.index[1]] = family.index[0]
+            p[family.index[1]] = np.nan
+    adjusted = pd.Series(holm(p.to_numpy()), index=table.index)
+    for second, first in twin.items():
+        adjusted[second] = adjusted[first]
     return adjusted

@@ -60,7 +60,7 @@ def test_one_row_a_gap_with_its_spread() -> None:
     outside = (own["difference_low"] > 0) | (own["difference_high"] < 0)
     assert dark["share_excludes_zero"] == outside.mean() == 1
     assert dark["share_above"] == 1
-    assert dark["curve_p"] == pytest.approx(0.001)
+    assert dark["curve_p"] < 1e-6  # beyond the last of 1,999 draws, by the tail
     np.testing.assert_allclose(table["curve_p_adjusted"], holm(table["curve_p"]))
 
 
