@@ -29,7 +29,9 @@ SIDES = {"model": {"name": "v1", "fingerprint": "a" * 16}, "suite": {"name": "in
 def audit_of(patterns: list[str], tones: list[str], *, asked: list[list[object]] = ASKED) -> AuditResult:
     """An audit with one outcome, from what happened to each image."""
     outcomes = outcome_rows(patterns, tone=tones)
-    probe = probe_of(asked, by=["tone"], designs=[{"name": key[0]} for key in asked], templates=["plain"])
+    probe = probe_of(
+        asked, by=["tone"], designs=[{"name": key[0], "classes": []} for key in asked], templates=["plain"]
+    )
     excluded = pd.DataFrame(columns=["probe", "reason", "tone", "n"]).astype({"n": "int64"})
     return AuditResult.from_records(
         Records(

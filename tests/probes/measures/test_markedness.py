@@ -127,7 +127,7 @@ def test_editors_are_told_of_every_kind() -> None:
     ("change", "message"),
     [
         (lambda m: m.drop(columns="note"), "estimands: the columns must be"),
-        (lambda m: m.assign(k=0), "estimands: k must hold float64"),
+        (lambda m: m.assign(k=0), "estimands: k must hold floats"),
         (lambda m: m.assign(statistic="median"), "estimands: statistic: one of STATISTICS"),
         (lambda m: m.assign(item=None), "estimands: a missing value is written"),
         (lambda m: pd.concat([m, m.iloc[:1]]), "estimands: a row twice"),
