@@ -258,3 +258,103 @@ def _two_models(found: list[list[EvaluationResult]], wanted: list[str]) -> list[
         [result for result in results if result.model_name == name]
         for results, name in zip(found, wanted, strict=True)
     ]
+
+
+MODEL = typer.Argument(help="A model, as for clip-audit run --model.", show_default=False)
+ROOT = typer.Option(help="Folder of the images of registry sets.", show_default=False)
+CACHE = typer.Option(help="Folder of the embeddings.", show_default="the user's cache folder")
+
+
+@app.command(epilog="Example:  clip-audit evaluate overlap tiny --train emoji --on emoji-held-out")
+def overlap(
+    model: Annotated[str, MODEL],
+    *,
+    train: Annotated[
+        str, typer.Option(metavar="SET", help="Its train split is searched.", show_default=False)
+    ],
+    on: Annotated[str, typer.Option(metavar="SET", help="Whose images may be in it.", show_default=False)],
+    similarity: Annotated[float, typer.Option(help="Least cosine of a duplicate.")] = 0.97,
+    bits: Annotated[int, typer.Option(help="Most bits of 64 in which the hashes of duplicates differ.")] = 6,
+    out: Annotated[Path, typer.Option(help="Folder of overlap.csv and duplicates.csv.")] = Path(
+        "runs/overlap"
+    ),
+    root: Annotated[Path | None, ROOT] = None,
+    cache: Annotated[Path | None, CACHE] = None,
+) -> None:
+    """Find evaluation images that are in a training set, and what they do to the accuracy, by group."""
+    from audit.commands.evaluation_runs import Options
+    from audit.commands.evaluation_studies import overlap as study
+    from audit.formatting import p_value, percent, points
+    from probes.embeddings.embed import cache_folder
+
+    _check_out(out)
+    with terminal.progress_bars() as progress:
+        loaded = _load(model, device="cpu", cache=cache, progress=progress)
+        table, listed = study(
+            loaded, train, on, Options(root=root), cache=cache or cache_folder(), similarity=similarity,
+            most_bits=bits,
+        )  # fmt: skip
+    table.to_csv(out / "overlap.csv", index=False)
+    listed.to_csv(out / "duplicates.csv", index=False)
+    rows = [
+        [row["by"], row["group"], f"{row['n']:,}", f"{row['duplicates']:,}", percent(row["accuracy_all"]),
+         percent(row["accuracy_clean"]), percent(row["accuracy_overlap"]), points(row["inflation"]),
+         p_value(row["p_adjusted"])]
+        for row in table.to_dict("records")
+    ]  # fmt: skip
+    columns = ["By", "Group", "n", "Duplicates", "All", "Clean", "Overlap", "All - clean", "Adjusted p"]
+    terminal.print_table(terminal.out(), f"Images of {on} in {train}", columns, rows, words=columns[:2])
+
+
+@app.command(epilog="Example:  clip-audit evaluate adapt tiny --fit emoji --on emoji emoji-held-out")
+def adapt(
+    model: Annotated[str, MODEL],
+    *,
+    fit: Annotated[str, typer.Option(metavar="SET", help="Its train split is fitted.", show_default=False)],
+    on: Annotated[list[str], typer.Option("--on", metavar="SET...", help="Sets to ask.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder of adaptation.csv and gap_changes.csv.")] = Path(
+        "runs/adapt"
+    ),
+    root: Annotated[Path | None, ROOT] = None,
+    seed: Annotated[int, typer.Option(help="Of the images held out for the search.")] = 0,
+    cache: Annotated[Path | None, CACHE] = None,
+) -> None:
+    """Fit a linear classifier on one set: accuracy there and under shift, and what it does to groups."""
+    from audit.commands.evaluation_runs import Options
+    from audit.commands.evaluation_studies import adapt as study
+    from audit.formatting import p_value, percent, points, points_interval
+    from probes.embeddings.embed import cache_folder
+
+    _check_out(out)
+    with terminal.progress_bars() as progress:
+        loaded = _load(model, device="cpu", cache=cache, progress=progress)
+        options = Options(root=root, seed=seed)
+        accuracy, gaps = study(loaded, fit, on, options, cache=cache or cache_folder())
+    accuracy.to_csv(out / "adaptation.csv", index=False)
+    gaps.to_csv(out / "gap_changes.csv", index=False)
+    console = terminal.out()
+    rows = [
+        [row["dataset"], percent(row["zero_shot"]), percent(row["adapted"]), points(row["difference"]),
+         points_interval(row["low"], row["high"]), p_value(row["p_adjusted"]), f"{row['n']:,}"]
+        for row in accuracy.to_dict("records")
+    ]  # fmt: skip
+    columns = ["Set", "Zero-shot", "Adapted", "Difference", "95 % interval", "Adjusted p", "n"]
+    terminal.print_table(console, f"A linear classifier fitted on {fit}", columns, rows, words=columns[:1])
+    rows = [
+        [row["dataset"], row["by"], row["group"], row["reference"], points(row["gap_zero_shot"]),
+         points(row["gap_adapted"]), points(row["change"]), points_interval(row["low"], row["high"]),
+         p_value(row["p_adjusted"])]
+        for row in gaps.to_dict("records")
+    ]  # fmt: skip
+    columns = [
+        "Set",
+        "By",
+        "Group",
+        "Against",
+        "Zero-shot",
+        "Adapted",
+        "Change",
+        "95 % interval",
+        "Adjusted p",
+    ]
+    terminal.print_table(console, "Differences in accuracy between groups", columns, rows, words=columns[:4])

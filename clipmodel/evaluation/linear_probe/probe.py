@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,8 +32,6 @@ class ProbeAnswers:
         Columns strength and accuracy (of the validation images) of all strengths tried.
     converged
         Whether the solver reached its tolerance.
-    weights, intercept
-        [C, F] and [C], for use on other images.
     """
 
     predicted: NDArray[np.int64]
@@ -41,8 +40,6 @@ class ProbeAnswers:
     strength: float
     tried: dict[str, list[float]]
     converged: bool
-    weights: NDArray[np.float64]
-    intercept: NDArray[np.float64]
 
 
 def probe_answers(
@@ -62,9 +59,20 @@ def probe_answers(
         strength=probe.search.strength,
         tried={"strength": list(probe.search.tried), "accuracy": list(probe.search.tried.values())},
         converged=probe.classifier.converged,
-        weights=probe.classifier.weights.numpy(),
-        intercept=probe.classifier.intercept.numpy(),
     )
+
+
+def fit_classifier(
+    train: Set, *, classes: int, seed: int
+) -> Callable[[NDArray[np.floating]], NDArray[np.int64]]:
+    """A classifier fitted by the paper's protocol, as a function from features [N, F] to classes [N]."""
+    fitted = fit_probe(*train, classes=classes, seed=seed).classifier
+
+    def classify(features: NDArray[np.floating]) -> NDArray[np.int64]:
+        scores = fitted.scores(torch.from_numpy(np.ascontiguousarray(features)))
+        return scores.argmax(dim=1).numpy()
+
+    return classify
 
 
 def few_shot_answers(train: Set, test: Set, *, classes: int) -> list[FewShot]:

@@ -1,0 +1,117 @@
+"""Studies of two sets: overlap of training and evaluation images, adaptation by a linear classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from audit.commands.evaluation_runs import ModelRun, Options, open_evaluation_set
+from audit.evaluation.adaptation import accuracy_row, gap_changes
+from audit.evaluation.overlap import overlap_table
+from audit.statistics.multiplicity import holm
+from clipmodel.errors import UserError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from clipmodel.evaluation.readers.evaluation_set import EvaluationSet
+    from probes.embeddings.embed import EmbeddedImages
+
+MOST_GROUPS = 20
+
+
+def zero_shot_right(run: ModelRun, opened: EvaluationSet, images: EmbeddedImages) -> NDArray[np.bool_]:
+    """[N] whether zero-shot classification gets each readable image right."""
+    from clipmodel.evaluation.zero_shot_outcomes import ensembled, predict, template_embeddings
+
+    if opened.truth is None or not opened.classes or not opened.templates:
+        raise UserError(
+            f"{opened.where}: no single label per image, or no names", remedy="give a labelled set"
+        )
+    classes = ensembled(template_embeddings(run.texts, opened.classes, opened.templates))
+    truth = opened.truth[images.rows]
+    return predict(images.blocks, classes, truth).predicted == truth
+
+
+def overlap(
+    run: ModelRun, train: str, on: str, options: Options, *, cache: Path, similarity: float, most_bits: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The table of accuracies, and one row per evaluation image with its nearest training image."""
+    from clipmodel.evaluation.overlap.near_duplicates import near_duplicates
+    from clipmodel.evaluation.overlap.perceptual_hash import perceptual_hash
+    from probes.datasets.formats.plain_images import PlainImages
+
+    opened = open_evaluation_set(on, options, cache=cache)
+    training = open_evaluation_set(train, options, cache=cache, split="train")
+    images, others = run.embed(opened), run.embed(training)
+    own, theirs = PlainImages(opened), PlainImages(training)
+    hashes = np.stack([perceptual_hash(own.open_image(int(row))) for row in images.rows])
+    found = near_duplicates(
+        images.embeddings,
+        others.blocks,
+        hashes,
+        lambda place: perceptual_hash(theirs.open_image(int(others.rows[place]))),
+        similarity=similarity,
+        most_bits=most_bits,
+    )
+    right = zero_shot_right(run, opened, images)
+    table = overlap_table(right, found.duplicate, group_columns(opened, images.rows))
+    listed = pd.DataFrame(
+        {
+            "id": [opened.images.ids[row] for row in images.rows],
+            "nearest": [training.images.ids[others.rows[place]] for place in found.nearest],
+            "similarity": found.similarity,
+            "bits": found.bits,
+            "duplicate": found.duplicate,
+            "right": right,
+        }
+    )
+    return table, listed
+
+
+def adapt(
+    run: ModelRun, fit: str, on: Sequence[str], options: Options, *, cache: Path
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Accuracy zero-shot and adapted on each set, and the change of every difference between groups."""
+    from clipmodel.evaluation.linear_probe.probe import fit_classifier
+
+    training = open_evaluation_set(fit, options, cache=cache, split="train")
+    if training.truth is None:
+        raise UserError(f"{training.where}: no labels to fit", remedy="give a labelled set with --fit")
+    own = run.embed(training, features=True)
+    train_set = (own.embeddings, training.truth[own.rows])
+    rows: list[dict[str, object]] = []
+    gaps: list[pd.DataFrame] = []
+    fitted = fit_classifier(train_set, classes=len(training.classes), seed=options.seed)
+    for name in on:
+        opened = open_evaluation_set(name, options, cache=cache)
+        if [names[0] for names in opened.classes] != [names[0] for names in training.classes]:
+            raise UserError(
+                f"{opened.where}: other classes than {training.where}", remedy="fit and ask the same classes"
+            )
+        images, features = run.embed(opened), run.embed(opened, features=True)
+        assert opened.truth is not None
+        truth = opened.truth[images.rows]
+        before = zero_shot_right(run, opened, images)
+        after = fitted(features.embeddings) == truth
+        clusters = None if opened.clusters is None else [opened.clusters[row] for row in images.rows]
+        rows.append(accuracy_row(opened.name, before, after, clusters))
+        groups = group_columns(opened, images.rows)
+        if groups is not None:
+            gaps.append(gap_changes(opened.name, before, after, groups, clusters))
+    accuracy = pd.DataFrame(rows)
+    accuracy["p_adjusted"] = holm(accuracy["p"].to_numpy(dtype=float))
+    return accuracy, pd.concat(gaps, ignore_index=True) if gaps else pd.DataFrame()
+
+
+def group_columns(opened: EvaluationSet, rows: Any) -> pd.DataFrame | None:
+    """Metadata that divides the images into groups: columns of 2 to 20 distinct values."""
+    if opened.metadata is None:
+        return None
+    chosen = opened.metadata.iloc[rows].reset_index(drop=True)
+    kept = [name for name in chosen if 2 <= chosen[name].nunique() <= MOST_GROUPS]
+    return chosen[kept] if kept else None

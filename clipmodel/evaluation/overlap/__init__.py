@@ -1,0 +1,1 @@
+"""Near-duplicates between a training set and an evaluation set."""
