@@ -1,4 +1,4 @@
-"""Standard evaluation: zero-shot of 50,000 stored embeddings, and the linear probe beside scikit-learn's grid.
+"""Standard evaluation: zero-shot of 50,000 stored embeddings; the linear probe beside scikit-learn's grid.
 
 Zero-shot: 50,000 images x 1,000 classes x 80 templates of 512 dimensions: the ensemble, every image's
 answer, and the table of what each template adds (of a sample of the images, as the command does it). The
