@@ -6,10 +6,12 @@ STAMP  := $(VENV)/.installed
 OUT    ?= runs/quickstart
 BUILD  := build
 PEERS  := $(BUILD)/peers/.installed
+# Empty (`make install LOCK=`): resolve the lower bounds of setup.py anew, as on a Python the lock is not for.
+LOCK   ?= requirements.lock
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help install audit test check lint types layers browser peers data train clean
+.PHONY: help install audit lab test coverage minimum check lint types layers docs browser peers data train figures clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -28,7 +30,7 @@ $(BIN)/python:
 $(STAMP): requirements.lock setup.py clipmodel/__init__.py | $(BIN)/python
 	@echo "Installing the pinned dependencies into $(VENV): some minutes the first time"
 	$(PIP) install --no-deps torch==2.13.0
-	$(PIP) install --no-deps --require-hashes -r requirements.lock
+	$(if $(LOCK),$(PIP) install --no-deps --require-hashes -r $(LOCK),$(PIP) install 'setuptools>=70' wheel)
 	$(PIP) install --no-build-isolation --editable '.[dev]' torch==2.13.0
 	$(PIP) check
 	@touch $@
@@ -37,8 +39,27 @@ audit: $(STAMP)  ## the default audit; says where its report is
 	$(BIN)/clip-audit run quickstart --out $(OUT)
 	@echo "Report: $(abspath $(OUT))/report.html"
 
+lab: $(STAMP)  ## JupyterLab in notebooks/
+	$(BIN)/jupyter lab --notebook-dir notebooks
+
 test: $(STAMP) browser peers  ## all tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+coverage: $(STAMP) browser peers  ## all tests, and which lines they run, in htmlcov/
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=html --cov-report=term:skip-covered
+
+# The lower bounds of setup.py, in an environment of their own; torch stays the pinned one.
+minimum:  ## the tests of reading and statistics on the oldest versions that setup.py allows
+	$(PYTHON) -m venv $(BUILD)/minimum
+	$(BUILD)/minimum/bin/python -m scripts.minimum_versions > $(BUILD)/minimum.txt
+	$(BUILD)/minimum/bin/python -m pip install -qq torch==2.13.0 -r $(BUILD)/minimum.txt
+	OMP_NUM_THREADS=1 PYTHONPATH=. $(BUILD)/minimum/bin/python -m pytest -q -m "not browser and not slow" tests/audit/statistics tests/audit/tables tests/probes
+
+docs: $(STAMP)  ## the documentation site, in build/site; a warning is an error
+	$(BIN)/python -m mkdocs build --strict --site-dir $(abspath $(BUILD))/site
+
+figures: $(STAMP)  ## size and layering of the code
+	$(BIN)/python -m scripts.code_figures
 
 # The browser tests skip, with a reason, where Chromium is missing and cannot be installed.
 browser:

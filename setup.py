@@ -14,6 +14,7 @@ DATA_PATTERNS = [
     f"**/*.{suffix}" for suffix in ("yaml", "parquet", "md", "json", "safetensors", "txt", "j2", "css", "js")
 ]
 PACKAGES = ("clipmodel", "probes", "audit")
+REPOSITORY = "https://github.com/clip-audit/clip-audit"
 
 REQUIRES = [
     "torch>=2.6",
@@ -35,15 +36,17 @@ REQUIRES = [
     "pillow>=10.4",
     "ahocorasick-rs>=1.0",
     "scikit-learn>=1.5",
+    "fairlearn>=0.12",
+    "huggingface_hub>=0.26",
 ]
 NOTEBOOKS = ["jupyterlab>=4.2", "ipykernel>=6.29"]
+DOCS = ["mkdocs-material>=9.5", "mkdocstrings[python]>=0.26"]
 SCALE = ["ray[data]>=2.40"]
 STREAMS = ["webdataset>=0.2.100", "fsspec>=2024.6"]
 TENSORBOARD = ["tensorboard>=2.17"]
 WANDB = ["wandb>=0.18"]
 DATASETS = ["datasets>=3.0"]
 LFWA = ["h5py>=3.10"]  # MATLAB 7.3 files
-FAIRLEARN = ["fairlearn>=0.12"]
 FAST = ["simplejpeg>=1.7"]
 OPEN_CLIP = ["open_clip_torch>=2.30"]
 DEV = [
@@ -52,16 +55,16 @@ DEV = [
     *TENSORBOARD,
     *DATASETS,
     *LFWA,
-    *FAIRLEARN,
+    *NOTEBOOKS,
+    *DOCS,
     *SCALE,
     "duckdb>=1.1",  # that other programs read the shards is tested
     "polars>=1.20",
     "pytest>=8.3",
     "pytest-xdist>=3.6",
+    "pytest-cov>=6.0",
     "hypothesis>=6.110",
     "nbclient>=0.10",
-    "nbmake>=1.5.4",
-    "ipykernel>=6.29",
     "playwright>=1.48",
     "axe-playwright-python>=0.1.4",
     "statsmodels>=0.14.4",
@@ -81,9 +84,33 @@ setup(
     long_description_content_type="text/markdown",
     author="CLIP Audit contributors",
     license="MIT",
+    keywords="CLIP fairness bias audit zero-shot vision-language",
+    project_urls={
+        "Documentation": f"{REPOSITORY}/tree/main/docs",
+        "Changelog": f"{REPOSITORY}/blob/main/CHANGELOG.md",
+        "Issues": f"{REPOSITORY}/issues",
+        "Source": REPOSITORY,
+    },
+    url=REPOSITORY,
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Operating System :: OS Independent",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Topic :: Scientific/Engineering :: Information Analysis",
+        "Topic :: Software Development :: Quality Assurance",
+        "Typing :: Typed",
+    ],
     license_files=["LICENSE", "NOTICE"],
     packages=find_packages(include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")]),
-    package_data=dict.fromkeys(PACKAGES, DATA_PATTERNS),
+    package_data=dict.fromkeys(PACKAGES, [*DATA_PATTERNS, "py.typed"]),
     python_requires=">=3.11",
     install_requires=REQUIRES,
     extras_require={
@@ -94,7 +121,7 @@ setup(
         "wandb": WANDB,
         "datasets": DATASETS,
         "lfwa": LFWA,
-        "fairlearn": FAIRLEARN,
+        "docs": DOCS,
         "fast": FAST,
         "open_clip": OPEN_CLIP,
         "dev": DEV,

@@ -1,6 +1,6 @@
 """Print how large the code is, how it is layered, and which modules have no test of their name.
 
-    python -m scripts.code_figures
+python -m scripts.code_figures
 """
 
 from __future__ import annotations
