@@ -110,7 +110,7 @@ setup(
     ],
     license_files=["LICENSE", "NOTICE"],
     packages=find_packages(include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")]),
-    package_data=dict.fromkeys(PACKAGES, [*DATA_PATTERNS, "py.typed"]),
+    package_data={name: [*DATA_PATTERNS, "py.typed"] for name in PACKAGES},
     python_requires=">=3.11",
     install_requires=REQUIRES,
     extras_require={
