@@ -8,18 +8,55 @@ published CLIPs (Radford et al. 2021, tables 19 and 20) and the bundled tiny mod
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
-Activation = Literal["quick_gelu", "gelu"]
+Activation = Literal["quick_gelu", "gelu", "gelu_tanh", "relu", "silu"]
+LAYER_NORM_EPS = 1e-5  # of all of the paper's models
+# No model of this kind comes near. A configuration is refused before anything of its size is built.
+MAX_LAYERS, MAX_WIDTH, MAX_IMAGE_SIZE, MAX_VOCABULARY = 1_000, 65_536, 8_192, 10_000_000
+MAX_PARAMETERS = 50_000_000_000
 MAX_LOGIT_SCALE = 100.0  # the paper keeps the multiplier on similarities at most 100 (section 2.5)
 
 
-def _require_positive(config: object) -> None:
+_LIMITS = {
+    "layers": MAX_LAYERS,
+    "heads": MAX_WIDTH,
+    "width": MAX_WIDTH,
+    "mlp_width": 16 * MAX_WIDTH,
+    "embed_dim": MAX_WIDTH,
+    "image_size": MAX_IMAGE_SIZE,
+    "patch_size": MAX_IMAGE_SIZE,
+    "context_length": MAX_WIDTH,
+    "vocab_size": MAX_VOCABULARY,
+}
+
+
+def _require_sizes(config: object) -> None:
+    """Whole numbers where sizes are expected, from 1 to what a model of this kind can have."""
     for field in fields(config):  # type: ignore[arg-type]
-        value = getattr(config, field.name)
-        if isinstance(value, int) and not isinstance(value, bool) and value < 1:
-            raise ValueError(f"{type(config).__name__}.{field.name} must be at least 1, got {value}")
+        value, most = getattr(config, field.name), _LIMITS.get(field.name)
+        where = f"{type(config).__name__}.{field.name}"
+        if most is None or value is None:
+            continue
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, bool) or not isinstance(number, int):
+                raise ValueError(f"{where} must be a whole number, got {number!r}")
+            if number < 1:
+                raise ValueError(f"{where} must be at least 1, got {number}")
+            if number > most:
+                raise ValueError(f"{where} is {number}, more than {most:,}")
+
+
+def _require_tower_details(config: ViTConfig | TextConfig) -> None:
+    where = type(config).__name__
+    if config.activation is not None and config.activation not in get_args(Activation):
+        raise ValueError(
+            f"{where}.activation must be one of {get_args(Activation)}, got {config.activation!r}"
+        )
+    eps = config.layer_norm_eps
+    if isinstance(eps, bool) or not isinstance(eps, int | float) or not 0 < eps < 1:
+        raise ValueError(f"{where}.layer_norm_eps must lie between 0 and 1, got {eps!r}")
 
 
 def _require_divisible(owner: str, width: int, heads: int) -> None:
@@ -40,6 +77,10 @@ class ViTConfig:
     # Channels of 3x3 convolutions with stride 2 before the patches; none in the published CLIPs. They help
     # small vision transformers (Xiao et al. 2021, arXiv 2106.14881).
     stem_channels: tuple[int, ...] = ()
+    activation: Activation | None = None  # None: the model's; some models have one a tower
+    layer_norm_eps: float = LAYER_NORM_EPS
+    ln_pre: bool = True  # a layer norm before the blocks; CLIPA's towers have none
+    layer_scale: bool = False  # a learned gain on what each half of a block adds
 
     @property
     def patch_stride(self) -> int:
@@ -47,7 +88,8 @@ class ViTConfig:
         return self.patch_size // 2 ** len(self.stem_channels)
 
     def __post_init__(self) -> None:
-        _require_positive(self)
+        _require_sizes(self)
+        _require_tower_details(self)
         _require_divisible("ViTConfig", self.width, self.heads)
         if self.patch_size % 2 ** len(self.stem_channels):
             raise ValueError(
@@ -70,7 +112,9 @@ class ResNetConfig:
     heads: int  # of the attention pooling
 
     def __post_init__(self) -> None:
-        _require_positive(self)
+        _require_sizes(self)
+        if len(self.layers) != 4:
+            raise ValueError(f"ResNetConfig.layers must be four numbers, got {self.layers!r}")
         _require_divisible("ResNetConfig", self.width * 32, self.heads)
         if self.image_size % 32:
             raise ValueError(f"image_size {self.image_size} is not a multiple of 32")
@@ -86,9 +130,13 @@ class TextConfig:
     layers: int
     heads: int
     mlp_width: int | None = None  # as in the image tower
+    activation: Activation | None = None
+    layer_norm_eps: float = LAYER_NORM_EPS
+    layer_scale: bool = False
 
     def __post_init__(self) -> None:
-        _require_positive(self)
+        _require_sizes(self)
+        _require_tower_details(self)
         _require_divisible("TextConfig", self.width, self.heads)
 
 
@@ -103,17 +151,38 @@ class CLIPConfig:
     logit_bias: bool = False  # a learned bias on the logits, for a model trained with the sigmoid loss
 
     def __post_init__(self) -> None:
-        _require_positive(self)
+        _require_sizes(self)
         if self.activation not in get_args(Activation):
             raise ValueError(f"activation must be one of {get_args(Activation)}, got {self.activation!r}")
+        if self.parameters > MAX_PARAMETERS:
+            raise ValueError(
+                f"the model would have {self.parameters:.1e} parameters, more than {MAX_PARAMETERS:.0e}"
+            )
+
+    @property
+    def parameters(self) -> int:
+        """About how many weights the model has: blocks, embeddings and convolutions; for limits only."""
+        text, vision = self.text, self.vision
+        total = text.layers * _block(text.width, text.mlp_width) + text.vocab_size * text.width
+        if isinstance(vision, ViTConfig):
+            grid = (vision.image_size // vision.patch_size) ** 2
+            pixels = 3 * vision.patch_stride**2
+            return (
+                total + vision.layers * _block(vision.width, vision.mlp_width) + (grid + pixels) * vision.width
+            )
+        # A bottleneck of stage s has 17 (w 2^s)^2 weights: 1x1 from 4w, 3x3, 1x1 to 4w.
+        stages = sum(n * 17 * (vision.width * 2**stage) ** 2 for stage, n in enumerate(vision.layers))
+        return total + stages + 3 * (32 * vision.width) ** 2
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values for JSON; `from_dict` reads it back."""
         values = asdict(self)
-        for tower in ("vision", "text"):
+        for name, tower in (("vision", self.vision), ("text", self.text)):
             # Left out where the paper's holds: what was written, and hashed, before it could be chosen.
-            if values[tower].get("mlp_width", 0) is None:
-                del values[tower]["mlp_width"]
+            for field in fields(tower):
+                chosen = field.default is MISSING or getattr(tower, field.name) != field.default
+                if not chosen and field.name != "stem_channels":
+                    del values[name][field.name]
         values["vision"]["kind"] = "vit" if isinstance(self.vision, ViTConfig) else "resnet"
         return values
 
@@ -141,8 +210,13 @@ class CLIPConfig:
             return cls(vision=tower, text=TextConfig(**values["text"]), **rest)
         except KeyError as error:
             raise ValueError(f"model configuration lacks the key {error}") from error
-        except TypeError as error:
+        except (TypeError, AttributeError) as error:
             raise ValueError(f"model configuration: {error}") from error
+
+
+def _block(width: int, mlp_width: int | None) -> int:
+    """Weights of a transformer block: the attention's four squares and the MLP's two matrices."""
+    return 4 * width**2 + 2 * width * (mlp_width or 4 * width)
 
 
 def _text(width: int = 512, *, layers: int = 12) -> TextConfig:

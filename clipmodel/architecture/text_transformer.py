@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from clipmodel.architecture.transformer import LayerNorm, ResidualAttentionBlock, Transformer
+from clipmodel.architecture.transformer import BlockDetails, LayerNorm, ResidualAttentionBlock, Transformer
 from clipmodel.config import Activation, TextConfig
 
 
@@ -20,12 +20,12 @@ class TextTransformer(nn.Module):
             config.layers,
             config.heads,
             mlp_width=config.mlp_width,
-            activation=activation,
+            details=BlockDetails.of(config, activation),
             causal=True,
         )
         self.token_embedding = nn.Embedding(config.vocab_size, width)
         self.positional_embedding = nn.Parameter(torch.empty(config.context_length, width))
-        self.ln_final = LayerNorm(width)
+        self.ln_final = LayerNorm(width, eps=config.layer_norm_eps)
         self.text_projection = nn.Parameter(torch.empty(width, embed_dim))
         self._init_weights(width, config.layers)
 

@@ -6,13 +6,14 @@ Shapes: N sequences, L tokens, D width, H heads.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from clipmodel.config import Activation
+from clipmodel.config import LAYER_NORM_EPS, Activation, TextConfig, ViTConfig
 
 
 class LayerNorm(nn.LayerNorm):
@@ -29,7 +30,47 @@ def quick_gelu(x: Tensor) -> Tensor:
     return F.silu(1.702 * x) / 1.702
 
 
-ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {"quick_gelu": quick_gelu, "gelu": F.gelu}
+def gelu_tanh(x: Tensor) -> Tensor:
+    """GELU by its tanh approximation, as big_vision's models have it."""
+    return F.gelu(x, approximate="tanh")
+
+
+ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
+    "quick_gelu": quick_gelu,
+    "gelu": F.gelu,
+    "gelu_tanh": gelu_tanh,
+    "relu": F.relu,
+    "silu": F.silu,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockDetails:
+    """What may differ between the blocks of one tower and another's."""
+
+    activation: Activation
+    layer_norm_eps: float = LAYER_NORM_EPS
+    layer_scale: bool = False
+
+    @classmethod
+    def of(cls, tower: ViTConfig | TextConfig, activation: Activation) -> BlockDetails:
+        """A tower's own values; its activation is the model's if it names none."""
+        return cls(
+            activation=tower.activation or activation,
+            layer_norm_eps=tower.layer_norm_eps,
+            layer_scale=tower.layer_scale,
+        )
+
+
+class LayerScale(nn.Module):
+    """A learned gain for each channel; named as in open_clip's files."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.full((width,), 1e-5))  # Touvron et al. 2021 (arXiv 2103.17239)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.gamma.to(x.dtype)
 
 
 class Attention(nn.Module):
@@ -65,16 +106,18 @@ class MLP(nn.Module):
 
 
 class ResidualAttentionBlock(nn.Module):
-    def __init__(self, width: int, heads: int, mlp_width: int, activation: Activation) -> None:
+    def __init__(self, width: int, heads: int, mlp_width: int, details: BlockDetails) -> None:
         super().__init__()
         self.attn = Attention(width, heads)
-        self.ln_1 = LayerNorm(width)
-        self.mlp = MLP(width, mlp_width, activation)
-        self.ln_2 = LayerNorm(width)
+        self.ln_1 = LayerNorm(width, eps=details.layer_norm_eps)
+        self.mlp = MLP(width, mlp_width, details.activation)
+        self.ln_2 = LayerNorm(width, eps=details.layer_norm_eps)
+        self.ls_1 = LayerScale(width) if details.layer_scale else nn.Identity()
+        self.ls_2 = LayerScale(width) if details.layer_scale else nn.Identity()
 
     def forward(self, x: Tensor, *, causal: bool = False) -> Tensor:
-        x = x + self.attn(self.ln_1(x), causal=causal)
-        return x + self.mlp(self.ln_2(x))
+        x = x + self.ls_1(self.attn(self.ln_1(x), causal=causal))
+        return x + self.ls_2(self.mlp(self.ln_2(x)))
 
 
 class Transformer(nn.Module):
@@ -91,14 +134,14 @@ class Transformer(nn.Module):
         heads: int,
         *,
         mlp_width: int | None,
-        activation: Activation,
+        details: BlockDetails,
         causal: bool,
     ) -> None:
         super().__init__()
         self.causal = causal
         self.gradient_checkpointing = False
         self.resblocks = nn.ModuleList(
-            ResidualAttentionBlock(width, heads, mlp_width or 4 * width, activation) for _ in range(layers)
+            ResidualAttentionBlock(width, heads, mlp_width or 4 * width, details) for _ in range(layers)
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from clipmodel.architecture.transformer import LayerNorm, Transformer
+from clipmodel.architecture.transformer import BlockDetails, LayerNorm, Transformer
 from clipmodel.config import Activation, ViTConfig
 
 
@@ -26,16 +26,17 @@ class VisionTransformer(nn.Module):
         # Before the blocks: the order of the draws is part of what a recipe and a seed give.
         nn.init.normal_(self.class_embedding, std=width**-0.5)
         nn.init.normal_(self.positional_embedding, std=width**-0.5)
-        self.ln_pre = LayerNorm(width)
+        eps = config.layer_norm_eps
+        self.ln_pre = LayerNorm(width, eps=eps) if config.ln_pre else nn.Identity()
         self.transformer = Transformer(
             width,
             config.layers,
             config.heads,
             mlp_width=config.mlp_width,
-            activation=activation,
+            details=BlockDetails.of(config, activation),
             causal=False,
         )
-        self.ln_post = LayerNorm(width)
+        self.ln_post = LayerNorm(width, eps=eps)
         self.proj = nn.Parameter(torch.empty(width, embed_dim))
         nn.init.normal_(self.proj, std=width**-0.5)
 

@@ -10,8 +10,8 @@ from clipmodel.config import Activation, CLIPConfig, ResNetConfig, TextConfig, V
 from clipmodel.errors import UserError
 
 HEAD_WIDTH = 64  # of all published CLIPs; no shape tells it
-# By the tower's width, of open_clip's larger vision transformers: ViT-H, ViT-g, ViT-bigG.
-HEAD_WIDTH_OF_VIT = {1280: 80, 1408: 88, 1664: 104}
+# By the tower's width, of open_clip's larger vision transformers: ViT-H, ViT-g, ViT-bigG, ViT-e.
+HEAD_WIDTH_OF_VIT = {1280: 80, 1408: 88, 1664: 104, 1792: 112}
 
 
 def infer_config(source: TensorSource, *, activation: Activation) -> CLIPConfig:
@@ -47,6 +47,7 @@ def _text(source: TensorSource) -> TextConfig:
         layers=_count(source, r"transformer\.resblocks\.(\d+)\."),
         heads=width // HEAD_WIDTH,
         mlp_width=_mlp_width(source, "transformer", width),
+        layer_scale="transformer.resblocks.0.ls_1.gamma" in source.shapes,
     )
 
 
@@ -59,6 +60,8 @@ def _vit(source: TensorSource) -> ViTConfig:
         layers=_count(source, r"visual\.transformer\.resblocks\.(\d+)\."),
         heads=width // HEAD_WIDTH_OF_VIT.get(width, HEAD_WIDTH),
         mlp_width=_mlp_width(source, "visual.transformer", width),
+        ln_pre="visual.ln_pre.weight" in source.shapes,
+        layer_scale="visual.transformer.resblocks.0.ls_1.gamma" in source.shapes,
     )
 
 

@@ -42,6 +42,8 @@ def _tower(ours: str, openai: str, transformers: str) -> tuple[Name, ...]:
         ("ln_2.{}", ("layer_norm2.{}",)),
         ("mlp.c_fc.{}", ("mlp.fc1.{}",)),
         ("mlp.c_proj.{}", ("mlp.fc2.{}",)),
+        ("ls_1.gamma", ()),  # open_clip's layer scale, which transformers' CLIPModel does not have
+        ("ls_2.gamma", ()),
     )
     block = ".resblocks.{}."
     return tuple(

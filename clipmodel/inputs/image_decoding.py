@@ -1,9 +1,9 @@
-"""Encoded pictures of every kind to 8-bit RGB, or the reason why not.
+"""Encoded images of every kind to 8-bit RGB, or the reason why not.
 
-What the formats leave open is decided here: the EXIF orientation is applied, what is transparent is laid on
-white, of an animation the first frame is taken, 16-bit grey is scaled to 8 bits, CMYK is converted as Pillow
+What the formats leave open is decided here: the EXIF orientation is applied, what is transparent is composed
+on white, of an animation the first frame is taken, 16-bit grey is scaled to 8 bits, CMYK is converted as Pillow
 does it (without a colour profile). Refused are damaged files, pixels without a stated range (32-bit integers
-and floats), files of other formats, and pictures of so many pixels that they are an attack on the memory.
+and floats), files of other formats, and images of so many pixels that they are an attack on the memory.
 """
 
 from __future__ import annotations
@@ -26,25 +26,30 @@ FORMATS = tuple(name for name in _KNOWN if name in Image.OPEN)
 ORIENTATION = 0x0112  # EXIF tag
 
 
-def open_image(source: bytes | str | os.PathLike[str], *, name: str | None = None) -> Image.Image:
-    """Decode a picture.
+def open_image(
+    source: bytes | str | os.PathLike[str], *, name: str | None = None, convert: bool = True
+) -> Image.Image:
+    """Decode an image.
 
     Parameters
     ----------
     source
-        An encoded picture, or the path of one.
+        An encoded image, or the path of one.
     name
         What to call it in an error; by default its path.
+    convert
+        To RGB, as `to_rgb` does it. Without, the image keeps its mode, which some models' own preprocessing
+        resizes before it converts (`clipmodel.inputs.preprocess.PIPELINES`).
 
     Returns
     -------
     Image.Image
-        Mode RGB, upright.
+        Upright; mode RGB if converted.
 
     Raises
     ------
     UserError
-        The file is missing, is no picture, is damaged or truncated, has too many pixels, or has pixels that
+        The file is missing, is no image, is damaged or truncated, has too many pixels, or has pixels that
         have no defined brightness.
     """
     name = name or ("the image" if isinstance(source, bytes) else str(source))
@@ -53,11 +58,11 @@ def open_image(source: bytes | str | os.PathLike[str], *, name: str | None = Non
     except OSError as error:
         raise UserError(f"{name}: {error.strerror}", remedy="check the path") from error
     with open_checked(data, name=name) as image:
-        return load_rgb(image, name=name)
+        return load_rgb(image, name=name) if convert else load_upright(image, name=name)
 
 
 def open_checked(data: bytes, *, name: str = "the image") -> Image.Image:
-    """Read the header only; refuse what is no picture or too large a one before any pixel is decoded."""
+    """Read the header only; refuse what is no image or too large a one before any pixel is decoded."""
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as error:
@@ -65,7 +70,7 @@ def open_checked(data: bytes, *, name: str = "the image") -> Image.Image:
         raise UserError(f"{name}: {reason}", remedy="restore or convert the file") from error
     except Image.DecompressionBombError as error:
         raise _too_large(name) from error
-    except Exception as error:  # a damaged header: each format raises its own
+    except Exception as error:  # of a damaged header each format's reader raises another kind
         raise _damaged(name, error) from error
     if image.width * image.height > MAX_PIXELS:
         image.close()
@@ -78,7 +83,24 @@ def open_checked(data: bytes, *, name: str = "the image") -> Image.Image:
 
 
 def load_rgb(image: Image.Image, *, name: str = "the image") -> Image.Image:
-    """Decode an opened picture: upright, RGB.
+    """Decode an opened image: upright, RGB.
+
+    Raises
+    ------
+    UserError
+        As for `open_image`.
+    """
+    upright = load_upright(image, name=name)
+    try:
+        return to_rgb(upright)
+    except UserError as error:
+        raise UserError(f"{name}: {error.message}", remedy=error.remedy) from error
+    except Exception as error:  # Pillow's decoders raise what they please on damage, not OSError alone
+        raise _damaged(name, error) from error
+
+
+def load_upright(image: Image.Image, *, name: str = "the image") -> Image.Image:
+    """Decode an opened image: upright, in its own mode.
 
     Raises
     ------
@@ -88,37 +110,61 @@ def load_rgb(image: Image.Image, *, name: str = "the image") -> Image.Image:
     try:
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
-        return to_rgb(image)
+        refuse_undefined(image)
+        return image
     except UserError as error:
         raise UserError(f"{name}: {error.message}", remedy=error.remedy) from error
-    except (
-        Exception
-    ) as error:  # what decoders raise on damage: OSError, SyntaxError, RuntimeError, struct.error ...
+    except Exception as error:  # Pillow's decoders raise what they please on damage, not OSError alone
         raise _damaged(name, error) from error
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """A decoded picture of any mode in RGB, transparent pixels on white.
+    """A decoded image of any mode in RGB, transparent pixels on white, 16 bits scaled to 8.
 
     Raises
     ------
     UserError
         The pixels are 32-bit integers or floats, whose range no format states.
     """
-    if image.mode == "RGB" and not image.has_transparency_data:
-        return image
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
     if image.mode.startswith("I;16"):
         levels = np.asarray(image).astype(np.uint32)
         image = Image.fromarray(((levels + 128) // 257).astype(np.uint8))
+    return rgb_on_white(image)
+
+
+def rgb_on_white(image: Image.Image) -> Image.Image:
+    """A decoded image in RGB, transparent pixels on white, all else as Pillow converts it.
+
+    Raises
+    ------
+    UserError
+        As for `to_rgb`.
+    """
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    return plain_rgb(image)
+
+
+def plain_rgb(image: Image.Image) -> Image.Image:
+    """A decoded image in RGB as Pillow converts it: transparency is dropped.
+
+    Raises
+    ------
+    UserError
+        As for `to_rgb`.
+    """
+    refuse_undefined(image)
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def refuse_undefined(image: Image.Image) -> None:
+    """Raise a UserError where the pixels have no defined brightness."""
     if image.mode in ("I", "F"):
         raise UserError(
             f"32-bit pixels (mode {image.mode}) have no defined brightness",
             remedy="convert it to 8 or 16 bits",
         )
-    return image.convert("RGB")
 
 
 def _too_large(name: str) -> UserError:
