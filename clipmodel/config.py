@@ -165,11 +165,8 @@ class CLIPConfig:
         text, vision = self.text, self.vision
         total = text.layers * _block(text.width, text.mlp_width) + text.vocab_size * text.width
         if isinstance(vision, ViTConfig):
-            grid = (vision.image_size // vision.patch_size) ** 2
-            pixels = 3 * vision.patch_stride**2
-            return (
-                total + vision.layers * _block(vision.width, vision.mlp_width) + (grid + pixels) * vision.width
-            )
+            tokens = (vision.image_size // vision.patch_size) ** 2 + 3 * vision.patch_stride**2
+            return total + vision.layers * _block(vision.width, vision.mlp_width) + tokens * vision.width
         # A bottleneck of stage s has 17 (w 2^s)^2 weights: 1x1 from 4w, 3x3, 1x1 to 4w.
         stages = sum(n * 17 * (vision.width * 2**stage) ** 2 for stage, n in enumerate(vision.layers))
         return total + stages + 3 * (32 * vision.width) ** 2

@@ -4,4 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+from clipmodel.errors import UserError
+
 Format = Literal["native", "openai", "open_clip", "transformers"]
+# Weights of one file: those that were trained, or their exponential moving average beside them.
+Weights = Literal["plain", "ema"]
+
+
+class NotClipError(UserError):
+    """A folder whose towers or tokenizer are none of CLIP's; the library that wrote it may read it."""

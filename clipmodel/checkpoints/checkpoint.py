@@ -14,7 +14,7 @@ from clipmodel.inputs.tokenizer import BPETokenizer
 
 # Our own folder; transformers names its first two files the same.
 CONFIG_FILE, WEIGHTS_FILE, TOKENIZER_FILE = "config.json", "model.safetensors", "tokenizer.json"
-PREPROCESS_FILE = "preprocessor_config.json"
+PREPROCESS_FILE, PROCESSOR_FILE = "preprocessor_config.json", "processor_config.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,7 @@ class Checkpoint:
     weights: dict[str, Tensor]  # by the names of `CLIP.state_dict()`, with the precision of the file
     tokenizer: BPETokenizer
     preprocess: Preprocess
+    other_weights: str | None = None  # further weights that the file holds, such as "ema"
 
     def build(self, precision: Precision = "fp32") -> CLIP:
         """The model, in evaluation mode; it takes the weights over instead of copying them."""

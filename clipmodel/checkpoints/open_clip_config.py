@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from clipmodel.checkpoints import NotClipError
 from clipmodel.checkpoints.tensor_files import read_json
-from clipmodel.config import CLIPConfig, ResNetConfig, TextConfig, ViTConfig
+from clipmodel.config import LAYER_NORM_EPS, CLIPConfig, ResNetConfig, TextConfig, ViTConfig
 from clipmodel.errors import UserError
 from clipmodel.inputs.preprocess import CLIP_MEAN, CLIP_STD, Preprocess
 
@@ -21,6 +22,10 @@ _VISION = {
     "mlp_ratio": 4.0,
     "patch_size": 16,
     "image_size": 224,
+    "ls_init_value": None,
+    "no_ln_pre": False,
+    "act_kwargs": None,
+    "norm_kwargs": None,
 }
 _TEXT = {
     "context_length": 77,
@@ -29,12 +34,20 @@ _TEXT = {
     "heads": 8,
     "layers": 12,
     "mlp_ratio": 4.0,
+    "ls_init_value": None,
+    "act_kwargs": None,
+    "norm_kwargs": None,
 }
 _MODEL = {"embed_dim", "vision_cfg", "text_cfg", "quick_gelu", "custom_text", "init_logit_scale"}
 # They change nothing at inference, or are what CLIP does anyway.
 _HARMLESS = {"patch_dropout", "output_tokens", "init_logit_bias", "eos_id", "pad_id"}
-_AS_CLIP = {"pool_type": ("tok", "argmax"), "pos_embed_type": ("learnable",), "proj_type": ("linear",)}
-_OTHER_WAY = "load it by open_clip itself: open_clip:ARCHITECTURE/PATH"
+_AS_CLIP = {
+    "pool_type": ("tok", "argmax"),
+    "pos_embed_type": ("learnable",),
+    "proj_type": ("linear",),
+    "block_type": ("default",),
+}
+_OTHER_WAY = "load it by open_clip itself, which does so if it is installed: local-dir:FOLDER"
 
 
 def read_open_clip_config(folder: Path, *, logit_bias: bool) -> tuple[CLIPConfig, Preprocess]:
@@ -42,8 +55,10 @@ def read_open_clip_config(folder: Path, *, logit_bias: bool) -> tuple[CLIPConfig
 
     Raises
     ------
+    NotClipError
+        The file asks for something that CLIP's towers do not have.
     UserError
-        The file is damaged, or asks for something that CLIP's towers or its preprocessing do not have.
+        The file is damaged, or does not say how images are preprocessed.
     """
     path = folder / OPEN_CLIP_CONFIG_FILE
     values = read_json(path)
@@ -53,7 +68,7 @@ def read_open_clip_config(folder: Path, *, logit_bias: bool) -> tuple[CLIPConfig
         text = _TEXT | _only_known(model["text_cfg"], set(_TEXT), where=f"{path}: text_cfg")
         config = CLIPConfig(
             embed_dim=model["embed_dim"],
-            vision=_vision(vision),
+            vision=_vision(vision, quick=bool(model.get("quick_gelu")), where=f"{path}: vision_cfg"),
             text=TextConfig(
                 context_length=text["context_length"],
                 vocab_size=text["vocab_size"],
@@ -61,12 +76,13 @@ def read_open_clip_config(folder: Path, *, logit_bias: bool) -> tuple[CLIPConfig
                 layers=text["layers"],
                 heads=text["heads"],
                 mlp_width=_mlp_width(text),
+                **_details(text, quick=bool(model.get("quick_gelu")), where=f"{path}: text_cfg"),
             ),
             activation="quick_gelu" if model.get("quick_gelu") else "gelu",
             logit_bias=logit_bias,
         )
-        return config, _preprocess(
-            values.get("preprocess_cfg") or {}, config.vision.image_size, where=str(path)
+        return config, open_clip_preprocess(
+            values.get("preprocess_cfg"), image_size=config.vision.image_size, where=str(path)
         )
     except UserError:
         raise
@@ -81,11 +97,27 @@ def _only_known(values: Mapping[str, Any], known: set[str], *, where: str) -> di
     for key, value in values.items():
         off = value is None or value is False or key in _HARMLESS or value in _AS_CLIP.get(key, ())
         if key not in known and not off:
-            raise UserError(f"{where} asks for {key} {value!r}, which CLIP does not have", remedy=_OTHER_WAY)
+            raise NotClipError(
+                f"{where} asks for {key} {value!r}, which CLIP does not have", remedy=_OTHER_WAY
+            )
     return {key: value for key, value in values.items() if key in known}
 
 
-def _vision(values: Mapping[str, Any]) -> ViTConfig | ResNetConfig:
+def _details(values: Mapping[str, Any], *, quick: bool, where: str) -> dict[str, Any]:
+    """Activation, epsilon and layer scale of a tower; act_kwargs are GELU's, quick GELU has none."""
+    activation, acts, norms = None, values["act_kwargs"] or {}, values["norm_kwargs"] or {}
+    if acts.get("approximate", "none") == "tanh" and not quick:
+        activation = "gelu_tanh"
+    if unknown := {*acts} - {"approximate"} | {*norms} - {"eps"}:
+        raise NotClipError(f"{where} asks for {min(unknown)}, which CLIP does not have", remedy=_OTHER_WAY)
+    return {
+        "activation": activation,
+        "layer_norm_eps": norms.get("eps", LAYER_NORM_EPS),
+        "layer_scale": values["ls_init_value"] is not None,
+    }
+
+
+def _vision(values: Mapping[str, Any], *, quick: bool, where: str) -> ViTConfig | ResNetConfig:
     size, width, layers = values["image_size"], values["width"], values["layers"]
     if isinstance(layers, list):
         heads = 32 * width // values["head_width"]
@@ -97,6 +129,8 @@ def _vision(values: Mapping[str, Any]) -> ViTConfig | ResNetConfig:
         layers=layers,
         heads=width // values["head_width"],
         mlp_width=_mlp_width(values),
+        ln_pre=not values["no_ln_pre"],
+        **_details(values, quick=quick, where=where),
     )
 
 
@@ -105,12 +139,30 @@ def _mlp_width(values: Mapping[str, Any]) -> int | None:
     return None if hidden == 4 * values["width"] else hidden
 
 
-def _preprocess(values: Mapping[str, Any], image_size: int, *, where: str) -> Preprocess:
-    for key, expected in (("interpolation", "bicubic"), ("resize_mode", "shortest")):
-        if values.get(key, expected) != expected:
-            raise UserError(
-                f"{where}: {key} is {values[key]!r}, expected {expected!r}",
-                remedy="only CLIP's resize of the short side with a centre crop is supported",
-            )
+def open_clip_preprocess(values: Any, *, image_size: int, where: str) -> Preprocess:
+    """The preprocessing of a preprocess_cfg: what its transforms do at evaluation.
+
+    Raises
+    ------
+    UserError
+        There is none, or it asks for something unknown.
+    """
+    if not isinstance(values, dict):
+        raise UserError(
+            f"{where} has no preprocess_cfg, which says how images are resized and normalised",
+            remedy="add the preprocess_cfg that the weights were published with",
+        )
     mean, std = values.get("mean") or CLIP_MEAN, values.get("std") or CLIP_STD
-    return Preprocess(image_size=image_size, mean=tuple(mean), std=tuple(std))
+    interpolation = values.get("interpolation") or "bicubic"
+    try:
+        return Preprocess(
+            image_size=image_size,
+            mean=tuple(mean),
+            std=tuple(std),
+            resize_mode=values.get("resize_mode") or "shortest",
+            interpolation="bicubic" if interpolation == "random" else interpolation,  # at training only
+            fill=values.get("fill_color") or 0,
+            pipeline="open_clip",
+        )
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{where}: preprocess_cfg: {error}", remedy="correct the value") from error

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from torch import Tensor
 
+from clipmodel.checkpoints import Format, NotClipError, Weights
 from clipmodel.checkpoints.checkpoint import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, Checkpoint
 from clipmodel.checkpoints.infer_config import infer_config
 from clipmodel.checkpoints.open_clip_config import OPEN_CLIP_CONFIG_FILE, read_open_clip_config
+from clipmodel.checkpoints.state_dicts import OPENAI_NOTE, choose_state_dict, state_dict_note
 from clipmodel.checkpoints.tensor_files import (
     load_tensors_only,
     load_torchscript,
@@ -24,34 +27,51 @@ from clipmodel.checkpoints.transformers_config import config_from_transformers, 
 from clipmodel.checkpoints.weight_names import SIZES, TensorSource, to_ours
 from clipmodel.config import Activation, CLIPConfig
 from clipmodel.errors import UserError
-from clipmodel.inputs.preprocess import CLIP_MEAN, CLIP_STD, Preprocess
+from clipmodel.inputs.preprocess import Pipeline, Preprocess
 from clipmodel.inputs.tokenizer import BPETokenizer, clip_tokenizer
 
 CLIP_VOCABULARY = 49408
+Preprocessing = Literal["clip"]
 
 
-def read_checkpoint(path: Path, *, activation: Activation | None = None) -> Checkpoint:
+def read_checkpoint(
+    path: Path,
+    *,
+    activation: Activation | None = None,
+    preprocess: Preprocessing | None = None,
+    weights: Weights | None = None,
+) -> Checkpoint:
     """Read a model from any supported format.
 
     Parameters
     ----------
     path
         A folder: native, transformers' or open_clip's; or a file: OpenAI's TorchScript archive or state
-        dict, open_clip's .pt, .bin or .safetensors.
+        dict, open_clip's .pt, .bin or .safetensors. An open_clip_config.json beside a file is read with it.
     activation
         Needed where the file does not say which one the model was trained with, as open_clip's do not.
+    preprocess
+        "clip": the model was trained with CLIP's preprocessing. Needed for a file of open_clip's without a
+        configuration beside it: some of its weights have another mean, or squash the image.
+    weights
+        Which weights of a training checkpoint that holds two: "plain" or "ema". None takes the plain ones,
+        and warns if there are others.
 
     Raises
     ------
+    NotClipError
+        A folder of transformers' or open_clip's holds another model than CLIP.
     UserError
         There is nothing to read, the activation is unknown or contradicts the file, the weights are not
         those of a CLIP, or the vocabulary has no tokenizer. The message names file and key.
     """
     if path.is_dir():
+        if weights == "ema":
+            raise UserError(f"{path}: a folder holds no EMA weights", remedy="leave --weights out")
         return _read_folder(path, activation)
     if not path.is_file():
         raise UserError(f"{path}: no such file or folder", remedy="check the path")
-    return _read_file(path, activation)
+    return _read_file(path, activation, preprocess, weights)
 
 
 def _read_folder(folder: Path, activation: Activation | None) -> Checkpoint:
@@ -62,9 +82,9 @@ def _read_folder(folder: Path, activation: Activation | None) -> Checkpoint:
 
 def _read_configured(folder: Path) -> Checkpoint:
     path = folder / CONFIG_FILE
+    if (folder / OPEN_CLIP_CONFIG_FILE).is_file() and not _is_transformers_clip(path):
+        return _read_open_clip(folder)
     if not path.is_file():
-        if (folder / OPEN_CLIP_CONFIG_FILE).is_file():
-            return _read_open_clip(folder)
         raise UserError(
             f"{folder}: no {CONFIG_FILE}",
             remedy="point to a folder that training, transformers or open_clip wrote",
@@ -74,20 +94,24 @@ def _read_configured(folder: Path) -> Checkpoint:
         return _read_native(folder, values)
     if values["model_type"] == "clip":
         return _read_transformers(folder, values)
-    raise UserError(
+    raise NotClipError(
         f"{path}: model_type is {values['model_type']!r}, expected 'clip'", remedy="use a CLIP model"
     )
 
 
+def _is_transformers_clip(config: Path) -> bool:
+    """Some folders of the hub hold the same model twice, for transformers and for open_clip."""
+    return config.is_file() and read_json(config).get("model_type") == "clip"
+
+
 def _read_native(folder: Path, values: Mapping[str, Any]) -> Checkpoint:
     stated = dict(values)
-    normalize = stated.pop("preprocess", {"mean": CLIP_MEAN, "std": CLIP_STD})
+    chosen = stated.pop("preprocess", {})
     try:
         config = CLIPConfig.from_dict(stated)
-        preprocess = Preprocess(
-            image_size=config.vision.image_size, mean=tuple(normalize["mean"]), std=tuple(normalize["std"])
-        )
-    except (ValueError, KeyError, TypeError) as error:
+        lists = {name: tuple(value) if isinstance(value, list) else value for name, value in chosen.items()}
+        preprocess = Preprocess(image_size=config.vision.image_size, **lists)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{folder / CONFIG_FILE}: {error}", remedy="restore the file written beside the weights"
         ) from error
@@ -99,7 +123,7 @@ def _read_native(folder: Path, values: Mapping[str, Any]) -> Checkpoint:
     return Checkpoint(
         format="native",
         config=config,
-        weights=to_ours(source, config, "native"),
+        weights=to_ours(source.without_wrappers(), config, "native"),
         tokenizer=_fitting(tokenizer, config, where=str(folder)),
         preprocess=preprocess,
     )
@@ -112,11 +136,13 @@ def _read_transformers(folder: Path, values: Mapping[str, Any]) -> Checkpoint:
         config=config,
         tokenizer=_fitting(_folder_tokenizer(folder, config), config, where=str(folder)),
         preprocess=read_preprocess(folder, image_size=config.vision.image_size),
-        weights=to_ours(open_folder(folder), config, "transformers"),
+        weights=to_ours(open_folder(folder).without_wrappers(), config, "transformers"),
     )
 
 
 def _read_open_clip(folder: Path) -> Checkpoint:
+    # The configuration first: what is no CLIP need not have these files.
+    read_open_clip_config(folder, logit_bias=False)
     source = _openai_names(open_folder(folder, prefix="open_clip_"))
     config, preprocess = read_open_clip_config(folder, logit_bias="logit_bias" in source.shapes)
     return Checkpoint(
@@ -163,39 +189,82 @@ def _fitting(tokenizer: BPETokenizer, config: CLIPConfig, *, where: str) -> BPET
     return tokenizer
 
 
-def _read_file(path: Path, activation: Activation | None) -> Checkpoint:
-    sizes: dict[str, Tensor] = {}
-    if path.suffix == ".safetensors":
-        source, metadata = open_safetensors(path)
-        stated = metadata.get("activation")
-    elif is_torchscript(path):
-        tensors = load_torchscript(path)
-        source, sizes = TensorSource.of(tensors, where=str(path)), tensors
-        stated = "quick_gelu"  # all models that OpenAI published have it
+@dataclass(frozen=True)
+class _File:
+    """What a file of weights holds besides its tensors."""
+
+    source: TensorSource
+    format: Format
+    activation: str | None = None  # as the file states it
+    preprocess: str | None = None
+    sizes: Mapping[str, Tensor] = field(default_factory=dict)  # those that OpenAI's files repeat
+    other_weights: str | None = None
+
+
+def _read_file(
+    path: Path,
+    activation: Activation | None,
+    preprocess: Preprocessing | None,
+    weights: Weights | None,
+) -> Checkpoint:
+    file = _opened(path, weights)
+    source = _openai_names(file.source)
+    beside = path.parent / OPEN_CLIP_CONFIG_FILE
+    if file.format == "open_clip" and beside.is_file() and file.activation is None:
+        config, stated = read_open_clip_config(path.parent, logit_bias="logit_bias" in source.shapes)
+        _settled(activation, stated=config.activation, where=str(beside))
     else:
-        content = load_tensors_only(path)
-        wrapped = isinstance(content, dict) and "state_dict" in content
-        stated = content.get("activation") if wrapped else None
-        tensors = require_tensors(content["state_dict"] if wrapped else content, where=str(path))
-        source = TensorSource.of(tensors, where=str(path))
-        if set(SIZES) <= tensors.keys():
-            sizes, stated = tensors, "quick_gelu"
-    source = _openai_names(source)
-    config = infer_config(source, activation=_settled(activation, stated=stated, where=str(path)))
-    _require_sizes(config, sizes, where=str(path))
+        config = infer_config(
+            source, activation=_settled(activation, stated=file.activation, where=str(path))
+        )
+        stated = _preprocess_of(file, preprocess, config, where=str(path))
+    _require_sizes(config, file.sizes, where=str(path))
     return Checkpoint(
-        format="openai" if sizes else "open_clip",
+        format=file.format,
         config=config,
         tokenizer=_clip_tokenizer(config, where=str(path)),
-        preprocess=Preprocess(image_size=config.vision.image_size),
+        preprocess=stated,
         weights=to_ours(source, config, "openai"),
+        other_weights=file.other_weights,
     )
 
 
+def _opened(path: Path, weights: Weights | None) -> _File:
+    where = str(path)
+    if path.suffix == ".safetensors":
+        if weights == "ema":
+            raise UserError(f"{path}: a safetensors file holds no EMA weights", remedy="leave --weights out")
+        source, metadata = open_safetensors(path)
+        return _File(source, "open_clip", metadata.get("activation"), metadata.get("preprocess"))
+    if is_torchscript(path):
+        tensors = load_torchscript(path)
+        # All models that OpenAI published have it.
+        return _File(TensorSource.of(tensors, where=where), "openai", "quick_gelu", "clip", tensors)
+    content = load_tensors_only(path)
+    chosen, other = choose_state_dict(content, weights, where=where)
+    tensors = require_tensors(chosen, where=where)
+    source = TensorSource.of(tensors, where=where)
+    if set(SIZES) <= tensors.keys() or state_dict_note(chosen) == OPENAI_NOTE:
+        return _File(source, "openai", "quick_gelu", "clip", tensors)
+    said = content if chosen is not content else {}
+    return _File(source, "open_clip", said.get("activation"), said.get("preprocess"), other_weights=other)
+
+
+def _preprocess_of(file: _File, given: Preprocessing | None, config: CLIPConfig, *, where: str) -> Preprocess:
+    """CLIP's own, if the file, its format or the user says so: the wrong one costs accuracy silently."""
+    if (given or file.preprocess) != "clip":
+        raise UserError(
+            f"{where} does not say how images were preprocessed in training",
+            remedy=f"put the {OPEN_CLIP_CONFIG_FILE} of the published weights beside it; or name their tag, "
+            "open_clip:ARCHITECTURE/TAG@PATH; or say --preprocess clip if it was as in CLIP",
+        )
+    pipeline: Pipeline = "openai" if file.format == "openai" else "open_clip"
+    return Preprocess(image_size=config.vision.image_size, pipeline=pipeline)
+
+
 def _openai_names(source: TensorSource) -> TensorSource:
-    """Take off what open_clip puts before the names: distributed training's, its CustomTextCLIP's."""
-    if all(name.startswith("module.") for name in source.shapes):
-        source = source.without_prefix("module.")
+    """Take off what is put before the names: wrappers' prefixes, open_clip's for its CustomTextCLIP."""
+    source = source.without_wrappers()
     for name, what in (("log_scale", "our own"), ("visual_projection.weight", "a transformers")):
         if name in source.shapes:
             raise UserError(f"{source.where} is a part of {what} folder", remedy="point to the folder")
@@ -221,7 +290,8 @@ def _settled(given: Activation | None, *, stated: str | None, where: str) -> Act
 def _require_sizes(config: CLIPConfig, sizes: Mapping[str, Tensor], *, where: str) -> None:
     wanted = (config.vision.image_size, config.text.context_length, config.text.vocab_size)
     for name, size in zip(SIZES, wanted, strict=True):
-        if name in sizes and int(sizes[name]) != size:
+        if name in sizes and (sizes[name].numel() != 1 or sizes[name].item() != size):
             raise UserError(
-                f"{where}: {name} is {int(sizes[name])}, the weights have {size}", remedy="restore the file"
+                f"{where}: {name} is {sizes[name].tolist()}, the weights have {size}",
+                remedy="restore the file",
             )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import pickle
 import re
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,14 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from clipmodel.checkpoints.archives import require_sane_archive
 from clipmodel.checkpoints.torchscript import read_torchscript
 from clipmodel.checkpoints.weight_names import TensorSource
 from clipmodel.errors import UserError
 
 WHOLE_FILE = "restore the file, or download it again"
+MAX_JSON_BYTES = 32 * 2**20  # an index of all shards of the largest models has 1 MB
+MAX_HEADER_BYTES = 16 * 2**20  # of a safetensors file: some 100,000 tensors
 
 
 def open_safetensors(path: Path) -> tuple[TensorSource, dict[str, str]]:
@@ -25,8 +27,17 @@ def open_safetensors(path: Path) -> tuple[TensorSource, dict[str, str]]:
 
     Each tensor is copied out of a mapping of its own, so that what has been read costs its size once and
     does not change when the file does.
+
+    Raises
+    ------
+    UserError
+        The file is damaged, or its header larger than that of any model.
     """
     try:
+        with path.open("rb") as head:
+            length = int.from_bytes(head.read(8), "little")
+        if length > MAX_HEADER_BYTES:
+            raise UserError(f"{path}: a header of {length:,} bytes", remedy=WHOLE_FILE)
         with safe_open(path, framework="pt") as file:
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
             metadata = file.metadata() or {}
@@ -34,8 +45,12 @@ def open_safetensors(path: Path) -> tuple[TensorSource, dict[str, str]]:
         raise UserError(f"{path}: {error}", remedy=WHOLE_FILE) from error
 
     def read(name: str) -> Tensor:
-        with safe_open(path, framework="pt") as file:
-            return file.get_tensor(name).clone()
+        try:
+            with safe_open(path, framework="pt") as file:
+                tensor: Tensor = file.get_tensor(name).clone()
+        except (SafetensorError, OSError, RuntimeError, ValueError) as error:
+            raise UserError(f"{path}: {name}: {_first_line(error)}", remedy=WHOLE_FILE) from error
+        return tensor
 
     return TensorSource(str(path), shapes, read), metadata
 
@@ -46,8 +61,9 @@ def load_tensors_only(path: Path) -> Any:
     Raises
     ------
     UserError
-        The file is damaged or holds anything else.
+        The file is damaged, declares more than it holds, or holds anything else.
     """
+    require_sane_archive(path)
     try:
         try:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
@@ -60,7 +76,7 @@ def load_tensors_only(path: Path) -> Any:
         raise UserError(
             f"{path}: refused, {reason}", remedy="only tensors are read; use a safetensors file"
         ) from error
-    except (RuntimeError, EOFError, OSError, LookupError, ValueError) as error:
+    except Exception as error:  # a damaged pickle makes torch's reader raise what it pleases
         raise UserError(f"{path}: {_first_line(error)}", remedy=WHOLE_FILE) from error
 
 
@@ -72,7 +88,7 @@ def load_torchscript(path: Path) -> dict[str, Tensor]:
         raise UserError(
             f"{path}: refused, {error}", remedy="use an archive as OpenAI published it"
         ) from error
-    except (zipfile.BadZipFile, LookupError, RuntimeError, ValueError, EOFError) as error:
+    except Exception as error:  # as above: the pickle's operations run on whatever the damage made
         raise UserError(f"{path}: damaged archive ({_first_line(error)})", remedy=WHOLE_FILE) from error
 
 
@@ -91,35 +107,63 @@ def open_folder(folder: Path, *, prefix: str = "") -> TensorSource:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object, or a UserError that names the file."""
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: {error}", remedy=WHOLE_FILE) from error
+    """A JSON object, or a UserError that names the file: damaged, too large or nested too deep."""
+    values = _read_json(path)
     if not isinstance(values, dict):
         raise UserError(f"{path}: expected a JSON object", remedy=WHOLE_FILE)
     return values
 
 
+def read_json_list(path: Path) -> list[Any]:
+    """A JSON list, or a UserError as for `read_json`."""
+    values = _read_json(path)
+    if not isinstance(values, list):
+        raise UserError(f"{path}: expected a JSON list", remedy=WHOLE_FILE)
+    return values
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        if path.stat().st_size > MAX_JSON_BYTES:
+            raise UserError(f"{path}: more than {MAX_JSON_BYTES:,} bytes of JSON", remedy=WHOLE_FILE)
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise UserError(f"{path}: nested too deep", remedy=WHOLE_FILE) from error
+    except UserError:
+        raise
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: {error}", remedy=WHOLE_FILE) from error
+
+
 def require_tensors(values: Any, *, where: str) -> dict[str, Tensor]:
-    """A mapping of names to tensors, or a UserError."""
+    """A mapping of names to tensors that the file holds in full, or a UserError."""
     if not isinstance(values, dict) or not values:
         raise UserError(f"{where}: no state dict in it", remedy="use a checkpoint of a CLIP")
     for name, value in values.items():
-        if not isinstance(value, Tensor):
+        if not isinstance(name, str) or not isinstance(value, Tensor):
             raise UserError(f"{where}: {name!r} is no tensor", remedy="use a checkpoint of a CLIP")
+        # A view with a stride of zero costs the file nothing and the reader its whole size.
+        dense = value.layout == torch.strided and value.device.type == "cpu"
+        if not dense or value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            raise UserError(
+                f"{where}: {name} has shape {tuple(value.shape)}, and the file does not hold that much",
+                remedy=WHOLE_FILE,
+            )
     return values
 
 
 def _open(path: Path) -> TensorSource:
     if path.suffix == ".safetensors":
         return open_safetensors(path)[0]
-    return TensorSource.of(require_tensors(load_tensors_only(path), where=str(path)), where=str(path))
+    content = load_tensors_only(path)
+    wrapped = isinstance(content, dict) and isinstance(content.get("state_dict"), dict)
+    tensors = require_tensors(content["state_dict"] if wrapped else content, where=str(path))
+    return TensorSource.of(tensors, where=str(path))
 
 
 def _open_shards(index: Path) -> TensorSource:
     places = read_json(index).get("weight_map")
-    if not isinstance(places, dict):
+    if not isinstance(places, dict) or not all(isinstance(name, str) for name in places.values()):
         raise UserError(f"{index}: no weight_map", remedy=WHOLE_FILE)
     shards = {name: index.parent / Path(name).name for name in set(places.values())}
     for path in shards.values():

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
+from PIL import Image
+
+from clipmodel.checkpoints import NotClipError
+from clipmodel.checkpoints.checkpoint import PREPROCESS_FILE, PROCESSOR_FILE
 from clipmodel.checkpoints.tensor_files import read_json
 from clipmodel.config import Activation, CLIPConfig, TextConfig, ViTConfig
 from clipmodel.errors import UserError
@@ -30,8 +34,7 @@ _TEXT = {
     "max_position_embeddings": 77,
     "eos_token_id": None,
 }
-_BICUBIC = 3  # Pillow's number
-_STEPS = ("do_resize", "do_center_crop", "do_normalize", "do_rescale")
+_STEPS = ("do_resize", "do_normalize", "do_rescale")
 
 
 def config_from_transformers(values: Mapping[str, Any], *, where: str) -> CLIPConfig:
@@ -39,20 +42,22 @@ def config_from_transformers(values: Mapping[str, Any], *, where: str) -> CLIPCo
 
     Raises
     ------
+    NotClipError
+        A tower has an activation or an end of text that ours have not.
     UserError
-        The towers' activations differ or are none of CLIP's, or a value is impossible.
+        A value is impossible.
     """
     # Old files repeat the towers' values under *_config_dict, which transformers lets win.
     vision, text = (
-        {**defaults, **(values.get(key) or {}), **(values.get(f"{key}_dict") or {})}
+        {**defaults, **_section(values, key, where), **_section(values, f"{key}_dict", where)}
         for key, defaults in (("vision_config", _VISION), ("text_config", _TEXT))
     )
-    if {vision["layer_norm_eps"], text["layer_norm_eps"]} != {1e-5}:
-        raise UserError(f"{where}: layer_norm_eps must be 1e-5", remedy="use a model of the CLIP paper")
-    last = text["vocab_size"] - 1
+    activations = [_activation(tower["hidden_act"], where=where) for tower in (vision, text)]
+    main = activations[1]
+    last = _whole(text["vocab_size"], f"{where}: vocab_size") - 1
     # 2 is the mistake of old files, on which transformers too reads the highest id.
     if text["eos_token_id"] not in (None, 2, last):
-        raise UserError(
+        raise NotClipError(
             f"{where}: eos_token_id is {text['eos_token_id']}, expected {last}, the highest id",
             remedy="use a model whose end of text has the highest id, as CLIP's",
         )
@@ -66,6 +71,8 @@ def config_from_transformers(values: Mapping[str, Any], *, where: str) -> CLIPCo
                 layers=vision["num_hidden_layers"],
                 heads=vision["num_attention_heads"],
                 mlp_width=_mlp_width(vision),
+                activation=None if activations[0] == main else activations[0],
+                layer_norm_eps=vision["layer_norm_eps"],
             ),
             text=TextConfig(
                 context_length=text["max_position_embeddings"],
@@ -74,8 +81,9 @@ def config_from_transformers(values: Mapping[str, Any], *, where: str) -> CLIPCo
                 layers=text["num_hidden_layers"],
                 heads=text["num_attention_heads"],
                 mlp_width=_mlp_width(text),
+                layer_norm_eps=text["layer_norm_eps"],
             ),
-            activation=_activation(vision["hidden_act"], text["hidden_act"], where=where),
+            activation=main,
         )
     except (ValueError, TypeError) as error:
         if isinstance(error, UserError):
@@ -83,26 +91,49 @@ def config_from_transformers(values: Mapping[str, Any], *, where: str) -> CLIPCo
         raise UserError(f"{where}: {error}", remedy="restore the file") from error
 
 
+def _section(values: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
+    section = values.get(key) or {}
+    if not isinstance(section, dict):
+        raise UserError(f"{where}: {key} must be a JSON object", remedy="restore the file")
+    return section
+
+
+def _whole(value: Any, what: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise UserError(f"{what} must be a whole number, got {value!r}", remedy="restore the file")
+    return value
+
+
 def _mlp_width(tower: Mapping[str, Any]) -> int | None:
-    hidden: int = tower["intermediate_size"]
-    return None if hidden == 4 * tower["hidden_size"] else hidden
+    hidden = _whole(tower["intermediate_size"], "intermediate_size")
+    return None if hidden == 4 * _whole(tower["hidden_size"], "hidden_size") else hidden
 
 
-def _activation(vision: str, text: str, *, where: str) -> Activation:
-    for known in get_args(Activation):
-        if vision == text == known:
-            return known
-    raise UserError(
-        f"{where}: hidden_act is {vision!r} in the image tower and {text!r} in the text tower",
-        remedy=f"both must be the same, one of {', '.join(get_args(Activation))}",
-    )
+# transformers' names of our activations; for tanh it has several.
+_ACTIVATIONS: dict[str, Activation] = {
+    "quick_gelu": "quick_gelu",
+    "gelu": "gelu",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "gelu_new": "gelu_tanh",
+    "gelu_fast": "gelu_tanh",
+    "relu": "relu",
+    "silu": "silu",
+    "swish": "silu",
+}
+_THEIR_ACTIVATIONS = {ours: theirs for theirs, ours in reversed(_ACTIVATIONS.items())}
+
+
+def _activation(name: Any, *, where: str) -> Activation:
+    if name not in _ACTIVATIONS:
+        raise NotClipError(f"{where}: hidden_act is {name!r}", remedy=f"known are {', '.join(_ACTIVATIONS)}")
+    return _ACTIVATIONS[name]
 
 
 def config_to_transformers(config: CLIPConfig) -> dict[str, Any]:
     """A config.json that transformers' CLIPModel reads. The image tower must be a ViT without a stem."""
     assert isinstance(config.vision, ViTConfig)
     vision, text = config.vision, config.text
-    common = {"hidden_act": config.activation, "layer_norm_eps": 1e-5, "projection_dim": config.embed_dim}
+    common = {"projection_dim": config.embed_dim}
     return {
         "model_type": "clip",
         "architectures": ["CLIPModel"],
@@ -110,6 +141,8 @@ def config_to_transformers(config: CLIPConfig) -> dict[str, Any]:
         "vision_config": {
             **common,
             "model_type": "clip_vision_model",
+            "hidden_act": _THEIR_ACTIVATIONS[vision.activation or config.activation],
+            "layer_norm_eps": vision.layer_norm_eps,
             "hidden_size": vision.width,
             "intermediate_size": vision.mlp_width or 4 * vision.width,
             "num_hidden_layers": vision.layers,
@@ -120,6 +153,8 @@ def config_to_transformers(config: CLIPConfig) -> dict[str, Any]:
         "text_config": {
             **common,
             "model_type": "clip_text_model",
+            "hidden_act": _THEIR_ACTIVATIONS[text.activation or config.activation],
+            "layer_norm_eps": text.layer_norm_eps,
             "hidden_size": text.width,
             "intermediate_size": text.mlp_width or 4 * text.width,
             "num_hidden_layers": text.layers,
@@ -133,38 +168,72 @@ def config_to_transformers(config: CLIPConfig) -> dict[str, Any]:
 
 
 def read_preprocess(folder: Path, *, image_size: int) -> Preprocess:
-    """The preprocessing a transformers folder states; CLIP's own where it states none.
+    """The preprocessing a transformers folder states, as transformers' CLIPImageProcessor does it.
 
     Raises
     ------
     UserError
-        It is not a bicubic resize of the short side and a centre crop to the model's size.
+        It states none, leaves a step out, or ends at another size than the model's.
     """
     path, values = _image_processor(folder)
-    wanted = {
-        "size": (_side(values.get("size")), image_size),
-        "crop_size": (_side(values.get("crop_size")), image_size),
-        "resample": (values.get("resample"), _BICUBIC),
-        **{step: (values.get(step), True) for step in _STEPS},
-    }
-    for key, (found, expected) in wanted.items():
-        if found is not None and found != expected:
-            raise UserError(
-                f"{path}: {key} is {values[key]}, expected {expected}",
-                remedy="only CLIP's resize of the short side with a centre crop is supported",
-            )
-    mean, std = values.get("image_mean") or CLIP_MEAN, values.get("image_std") or CLIP_STD
-    return Preprocess(image_size=image_size, mean=tuple(mean), std=tuple(std))
+    for step in _STEPS:
+        if values.get(step) is False:
+            raise UserError(f"{path}: {step} is false", remedy="only CLIP's steps are known, all of them")
+    crops = values.get("do_center_crop") is not False
+    size, crop = values.get("size", image_size), values.get("crop_size", image_size)
+    final = _side(crop if crops else size)
+    if final != image_size:
+        raise UserError(
+            f"{path}: images end at {final} pixels, the model takes {image_size}",
+            remedy="use the preprocessing that the weights were published with",
+        )
+    squash = isinstance(size, dict) and "height" in size
+    if not crops and not squash:
+        raise UserError(
+            f"{path}: without a centre crop images have no common size", remedy="set do_center_crop to true"
+        )
+    try:
+        factor = values.get("rescale_factor")
+        return Preprocess(
+            image_size=image_size,
+            mean=tuple(values.get("image_mean") or CLIP_MEAN),
+            std=tuple(values.get("image_std") or CLIP_STD),
+            resize_mode="squash" if squash else "shortest",
+            resize_size=None if _side(size) == image_size else _side(size),
+            interpolation=_filter(values.get("resample")),
+            scale=None if factor in (None, 1 / 255) else factor,
+            pipeline="transformers",
+        )
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path}: {error}", remedy="correct the value") from error
+
+
+def _filter(number: Any) -> Any:
+    """The name of Pillow's filter of a number; transformers writes the number."""
+    if number is None:
+        return "bicubic"
+    return Image.Resampling(number).name.lower()
 
 
 def preprocess_to_transformers(preprocess: Preprocess) -> dict[str, Any]:
-    """A preprocessor_config.json for transformers' CLIPImageProcessor."""
+    """A preprocessor_config.json for transformers' CLIPImageProcessor.
+
+    Raises
+    ------
+    UserError
+        That processor cannot fill up what the resize of the long side leaves empty.
+    """
+    if preprocess.resize_mode == "longest":
+        raise UserError("transformers' CLIPImageProcessor fills nothing up", remedy="use another --to")
     size = preprocess.image_size
+    resized = preprocess.resize_size or size
+    square = {"height": resized, "width": resized}
     return {
         "image_processor_type": "CLIPImageProcessor",
-        "size": {"shortest_edge": size},
+        "size": square if preprocess.resize_mode == "squash" else {"shortest_edge": resized},
         "crop_size": {"height": size, "width": size},
-        "resample": _BICUBIC,
+        "resample": int(Image.Resampling[preprocess.interpolation.upper()]),
+        "rescale_factor": 1 / 255 if preprocess.scale is None else preprocess.scale,
         "do_resize": True,
         "do_center_crop": True,
         "do_rescale": True,
@@ -176,11 +245,18 @@ def preprocess_to_transformers(preprocess: Preprocess) -> dict[str, Any]:
 
 
 def _image_processor(folder: Path) -> tuple[Path, dict[str, Any]]:
-    path = folder / "preprocessor_config.json"
+    """The file that states the preprocessing and what it states."""
+    path = folder / PREPROCESS_FILE
     if path.is_file():
         return path, read_json(path)
-    path = folder / "processor_config.json"  # where transformers 5 puts it
-    return path, (read_json(path).get("image_processor") or {}) if path.is_file() else {}
+    path = folder / PROCESSOR_FILE  # where transformers 5 puts it
+    values = read_json(path).get("image_processor") if path.is_file() else None
+    if not isinstance(values, dict):
+        raise UserError(
+            f"{folder}: neither {PREPROCESS_FILE} nor {PROCESSOR_FILE} says how images are preprocessed",
+            remedy="copy the file from where the weights were published",
+        )
+    return path, values
 
 
 def _side(size: Any) -> Any:

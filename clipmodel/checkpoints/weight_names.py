@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
@@ -85,6 +85,10 @@ TABLE: tuple[Name, ...] = (
 )
 # What else such files carry: sizes in OpenAI's archives, positions counted up in transformers' old files.
 SIZES = ("input_resolution", "context_length", "vocab_size")
+# What distributed training, torch.compile, Lightning and wrappers of one's own put before every name.
+WRAPPERS = ("module.", "_orig_mod.", "model.", "clip_model.", "clip.", "net.")
+_INNER_WRAPPERS = re.compile(r"(^|\.)(?:(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.)+")
+MAX_LOG_SCALE = math.log(1e6)
 _NO_WEIGHTS = re.compile("|".join((*SIZES, r"(text|vision)_model\.embeddings\.position_ids")))
 
 
@@ -104,7 +108,39 @@ class TensorSource:
 
     def without_prefix(self, prefix: str) -> TensorSource:
         """The same tensors, with a prefix taken off the names that have it."""
-        names = {name.removeprefix(prefix): name for name in self.shapes}
+        return self.renamed(lambda name: name.removeprefix(prefix))
+
+    def without_wrappers(self) -> TensorSource:
+        """The same tensors under their own names: what torch's wrappers put before all of them goes.
+
+        Raises
+        ------
+        UserError
+            Two names become one.
+        """
+        source = self.renamed(lambda name: _INNER_WRAPPERS.sub(r"\1", name))
+        while found := next((p for p in WRAPPERS if all(n.startswith(p) for n in source.shapes)), None):
+            if not source.shapes:
+                break
+            source = source.without_prefix(found)
+        return source
+
+    def renamed(self, rename: Callable[[str], str]) -> TensorSource:
+        """The same tensors under other names.
+
+        Raises
+        ------
+        UserError
+            Two names become one.
+        """
+        names: dict[str, str] = {}
+        for name in self.shapes:
+            if (new := rename(name)) in names:
+                raise UserError(
+                    f"{self.where}: {names[new]} and {name} are both {new}",
+                    remedy="save the weights of one model only",
+                )
+            names[new] = name
         shapes = {short: self.shapes[name] for short, name in names.items()}
         return replace(self, shapes=shapes, read=lambda short: self.read(names[short]))
 
@@ -192,15 +228,34 @@ def _checked(source: TensorSource, name: str, shape: tuple[int, ...]) -> Tensor:
             f"{source.where}: {name} has shape {tuple(tensor.shape)}, expected {shape}",
             remedy="only the architectures of the CLIP paper can be read",
         )
+    if not tensor.is_floating_point() and not name.endswith("num_batches_tracked"):
+        raise UserError(
+            f"{source.where}: {name} holds {str(tensor.dtype).removeprefix('torch.')} values, not floats",
+            remedy="use weights that are not quantised",
+        )
+    if tensor.is_floating_point() and tensor.itemsize < 2:
+        tensor = tensor.to(torch.float32)  # 8-bit floats have neither minimum nor maximum in torch
     if not torch.isfinite(torch.stack(tensor.aminmax())).all():  # one pass, no mask as large as the tensor
         raise UserError(
             f"{source.where}: {name} holds NaN or infinite values", remedy="use another checkpoint"
+        )
+    if name.endswith(("logit_scale", "log_scale")) and not 0 <= float(tensor) <= MAX_LOG_SCALE:
+        raise UserError(
+            f"{source.where}: {name} is {float(tensor):.3g}: the multiplier would be "
+            f"exp({float(tensor):.3g}), which the paper keeps between 1 and 100",
+            remedy="use another checkpoint",
         )
     return tensor
 
 
 def _require_same_names(source: TensorSource, expected: Iterable[str]) -> None:
     expected = set(expected)
+    prefix = _common_prefix(source.shapes.keys(), expected)
+    if prefix:
+        raise UserError(
+            f"{source.where}: every name begins with {prefix!r}, such as {min(source.shapes)}",
+            remedy=f"take {prefix!r} off the names and save them again",
+        )
     found = {name for name in source.shapes if name in expected or not _NO_WEIGHTS.fullmatch(name)}
     faults = [
         f"{what} {_first(names)}"
@@ -212,6 +267,15 @@ def _require_same_names(source: TensorSource, expected: Iterable[str]) -> None:
             f"{source.where} {' and '.join(faults)}",
             remedy="only CLIP as published can be read, with these two towers and nothing else",
         )
+
+
+def _common_prefix(names: Collection[str], expected: set[str]) -> str:
+    """What stands before all names, if without it one of them is a weight's."""
+    first, last = min(names, default=""), max(names, default="")
+    # What the first and the last in order share, all share.
+    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    start = first[: first[:same].rfind(".") + 1]
+    return start if any(name.removeprefix(start) in expected for name in names if start) else ""
 
 
 def _first(names: set[str]) -> str:

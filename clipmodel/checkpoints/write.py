@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from clipmodel.checkpoints import Format
+from clipmodel.checkpoints import Format, Weights
 from clipmodel.checkpoints.checkpoint import (
     CONFIG_FILE,
     PREPROCESS_FILE,
@@ -20,17 +21,24 @@ from clipmodel.checkpoints.checkpoint import (
     Checkpoint,
 )
 from clipmodel.checkpoints.infer_config import infer_config
-from clipmodel.checkpoints.read import read_checkpoint
+from clipmodel.checkpoints.read import Preprocessing, read_checkpoint
+from clipmodel.checkpoints.state_dicts import OPENAI_NOTE, noted_state_dict
 from clipmodel.checkpoints.transformers_config import config_to_transformers, preprocess_to_transformers
-from clipmodel.checkpoints.weight_names import SIZES, TensorSource, from_ours
-from clipmodel.config import Activation, ViTConfig
+from clipmodel.checkpoints.weight_names import TensorSource, from_ours
+from clipmodel.config import Activation, CLIPConfig, ResNetConfig, ViTConfig
 from clipmodel.errors import UserError
 from clipmodel.inputs.preprocess import Preprocess
 from clipmodel.inputs.tokenizer import clip_tokenizer
 
 
 def convert_checkpoint(
-    source: Path, target: Path, *, to: Format, activation: Activation | None = None
+    source: Path,
+    target: Path,
+    *,
+    to: Format,
+    activation: Activation | None = None,
+    preprocess: Preprocessing | None = None,
+    weights: Weights | None = None,
 ) -> Checkpoint:
     """Read any supported format and write another one.
 
@@ -44,7 +52,7 @@ def convert_checkpoint(
         raise UserError(f"unknown format {to!r}", remedy=f"use one of {', '.join(get_args(Format))}")
     if target.exists():
         raise UserError(f"{target} exists", remedy="name a new file or folder")
-    checkpoint = read_checkpoint(source, activation=activation)
+    checkpoint = read_checkpoint(source, activation=activation, preprocess=preprocess, weights=weights)
     write_checkpoint(checkpoint, target, to=to)
     return checkpoint
 
@@ -74,9 +82,10 @@ def write_checkpoint(checkpoint: Checkpoint, path: Path, *, to: Format) -> None:
 def _write_native(checkpoint: Checkpoint, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     values = checkpoint.config.to_dict()
-    preprocess = checkpoint.preprocess
-    if preprocess != Preprocess(image_size=preprocess.image_size):
-        values["preprocess"] = {"mean": preprocess.mean, "std": preprocess.std}
+    preprocess = asdict(checkpoint.preprocess)
+    usual = asdict(Preprocess(image_size=preprocess.pop("image_size")))
+    if chosen := {name: value for name, value in preprocess.items() if value != usual[name]}:
+        values["preprocess"] = chosen
     _save_tensors(checkpoint.weights, folder / WEIGHTS_FILE)
     checkpoint.tokenizer.save(folder / TOKENIZER_FILE)
     _save_json(values, folder / CONFIG_FILE)
@@ -90,11 +99,9 @@ def _write_openai(checkpoint: Checkpoint, path: Path) -> None:
             remedy="use --to open_clip",
         )
     weights = _openai_weights(checkpoint, "OpenAI's format")
-    config = checkpoint.config
-    sizes = (config.vision.image_size, config.text.context_length, config.text.vocab_size)
-    weights.update({name: torch.tensor(size) for name, size in zip(SIZES, sizes, strict=True)})
     path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(weights, path)
+    # Without the sizes that OpenAI's archives repeat: no reader needs them, and open_clip refuses them here.
+    torch.save(noted_state_dict(weights, OPENAI_NOTE), path)
 
 
 def _write_open_clip(checkpoint: Checkpoint, path: Path) -> None:
@@ -103,9 +110,9 @@ def _write_open_clip(checkpoint: Checkpoint, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     activation = checkpoint.config.activation
     if path.suffix == ".safetensors":
-        _save_tensors(weights, path, activation=activation)
+        _save_tensors(weights, path, activation=activation, preprocess="clip")
     else:
-        torch.save({"state_dict": weights, "activation": activation}, path)
+        torch.save({"state_dict": weights, "activation": activation, "preprocess": "clip"}, path)
 
 
 def _write_transformers(checkpoint: Checkpoint, folder: Path) -> None:
@@ -113,6 +120,10 @@ def _write_transformers(checkpoint: Checkpoint, folder: Path) -> None:
     if not isinstance(vision, ViTConfig) or vision.stem_channels:
         what = "a convolutional stem" if isinstance(vision, ViTConfig) else "a ResNet tower"
         raise UserError(f"transformers' CLIPModel has no place for {what}", remedy="use another --to")
+    if not vision.ln_pre:
+        raise UserError(
+            "transformers' CLIPModel has a layer norm before the blocks", remedy="use another --to"
+        )
     weights = from_ours(checkpoint.weights, "transformers")
     folder.mkdir(parents=True, exist_ok=True)
     _save_tensors(weights, folder / WEIGHTS_FILE)
@@ -130,15 +141,25 @@ def _openai_weights(checkpoint: Checkpoint, what: str) -> dict[str, Tensor]:
     lost = None
     if isinstance(config.vision, ViTConfig) and config.vision.stem_channels:
         lost = "a convolutional stem"
+    elif _details(config) != _details(inferred):
+        lost = "another activation in one tower, or another epsilon of its layer norms"
     elif inferred != config:
         lost = f"this number of heads: {config.vision.heads} and {config.text.heads}, not width / 64"
     elif not _has_clip_vocabulary(checkpoint):
         lost = f"a vocabulary of its own ({config.text.vocab_size} tokens)"
-    elif checkpoint.preprocess != Preprocess(image_size=config.vision.image_size):
+    elif replace(checkpoint.preprocess, pipeline="clip_audit") != Preprocess(
+        image_size=config.vision.image_size
+    ):
         lost = "preprocessing of its own"
     if lost:
         raise UserError(f"{what} has no place for {lost}", remedy="use --to native")
     return weights
+
+
+def _details(config: CLIPConfig) -> list[object]:
+    """What no shape of a weight tells."""
+    towers = [tower for tower in (config.vision, config.text) if not isinstance(tower, ResNetConfig)]
+    return [(tower.activation or config.activation, tower.layer_norm_eps) for tower in towers]
 
 
 def _has_clip_vocabulary(checkpoint: Checkpoint) -> bool:

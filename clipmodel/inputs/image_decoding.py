@@ -1,9 +1,9 @@
 """Encoded images of every kind to 8-bit RGB, or the reason why not.
 
 What the formats leave open is decided here: the EXIF orientation is applied, what is transparent is composed
-on white, of an animation the first frame is taken, 16-bit grey is scaled to 8 bits, CMYK is converted as Pillow
-does it (without a colour profile). Refused are damaged files, pixels without a stated range (32-bit integers
-and floats), files of other formats, and images of so many pixels that they are an attack on the memory.
+on white, of an animation the first frame is taken, 16-bit grey is scaled to 8 bits, CMYK is converted as
+Pillow does it (without a colour profile). Refused are damaged files, pixels without a stated range (32-bit
+integers and floats), files of other formats, and images of so many pixels that they attack the memory.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -177,16 +178,34 @@ class BPETokenizer:
         UserError
             A file is missing or damaged, or the vocabulary is none for CLIP.
         """
-        try:
-            if path.name == "vocab.json":
-                merges = _read_merges(path.with_name("merges.txt"))
-                vocab = json.loads(path.read_text(encoding="utf-8"))
-                return cls.from_merges(merges, vocab, context_length=context_length)
-            return cls(Tokenizer.from_file(str(path)), context_length=context_length)
-        except ValueError as error:
-            raise UserError(f"{path}: {error}", remedy="use the tokenizer of the model") from error
-        except Exception as error:  # tokenizers raises bare Exception for a damaged file
-            raise UserError(f"{path}: no readable tokenizer ({error})", remedy="restore the file") from error
+        with refuse_panic(path):
+            try:
+                if path.name == "vocab.json":
+                    merges = _read_merges(path.with_name("merges.txt"))
+                    vocab = json.loads(path.read_text(encoding="utf-8"))
+                    return cls.from_merges(merges, vocab, context_length=context_length)
+                return cls(Tokenizer.from_file(str(path)), context_length=context_length)
+            except ValueError as error:
+                raise UserError(f"{path}: {error}", remedy="use the tokenizer of the model") from error
+            except Exception as error:  # tokenizers raises bare Exception for a damaged file
+                raise UserError(
+                    f"{path}: no readable tokenizer ({error})", remedy="restore the file"
+                ) from error
+
+
+@contextmanager
+def refuse_panic(where: Path | str) -> Iterator[None]:
+    """Turn a panic of the tokenizers library, which derives from BaseException, into a UserError."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        reason = (str(error).splitlines() or ["it panicked"])[0]
+        raise UserError(
+            f"{where}: the tokenizers library cannot work with this tokenizer ({reason})",
+            remedy="restore the tokenizer's file",
+        ) from error
 
 
 def clip_tokenizer(context_length: int = 77) -> BPETokenizer:

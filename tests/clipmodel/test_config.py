@@ -44,7 +44,7 @@ def test_another_mlp_width_survives_json_and_the_papers_is_left_out() -> None:
         ),
         (lambda: TextConfig(context_length=0, vocab_size=9, width=8, layers=1, heads=1), "context_length"),
         (lambda: ResNetConfig(image_size=100, width=8, layers=(1, 1, 1, 1), heads=4), "image_size 100"),
-        (lambda: replace(NAMED_CONFIGS["RN50"], activation="relu"), "activation"),
+        (lambda: replace(NAMED_CONFIGS["RN50"], activation="swish"), "activation"),
     ],
 )
 def test_impossible_values(build: object, message: str) -> None:

@@ -39,7 +39,8 @@ FILES: dict[str, tuple[Format, str]] = {
 def _same(one: Checkpoint, other: Checkpoint) -> bool:
     return (
         one.config == other.config
-        and one.preprocess == other.preprocess
+        # The pipeline is that of the format a model was read from.
+        and dataclasses.replace(one.preprocess, pipeline=other.preprocess.pipeline) == other.preprocess
         and one.tokenizer.fingerprint == other.tokenizer.fingerprint
         and one.weights.keys() == other.weights.keys()
         and all(torch.equal(one.weights[name], tensor) for name, tensor in other.weights.items())
@@ -131,7 +132,7 @@ def test_open_clips_prefixes_are_taken_off(prefix: str, tmp_path: Path) -> None:
     if prefix.startswith("module."):
         custom = {f"module.{name}": tensor for name, tensor in custom.items()}
     torch.save({"epoch": 3, "name": "run", "state_dict": custom, "optimizer": {"step": 1}}, tmp_path / "m.pt")
-    back = read_checkpoint(tmp_path / "m.pt", activation="quick_gelu")
+    back = read_checkpoint(tmp_path / "m.pt", activation="quick_gelu", preprocess="clip")
     assert _same(back, dataclasses.replace(checkpoint_of(random_clip(VIT)), format="open_clip"))
 
 
@@ -141,7 +142,7 @@ def test_the_activation_is_asked_for_and_never_overruled(tmp_path: Path) -> None
     with pytest.raises(UserError, match="does not say which activation") as caught:
         read_checkpoint(path)
     assert "--activation" in str(caught.value.remedy)
-    assert read_checkpoint(path, activation="gelu").config.activation == "gelu"
+    assert read_checkpoint(path, activation="gelu", preprocess="clip").config.activation == "gelu"
     write_checkpoint(checkpoint_of(random_clip(VIT)), tmp_path / "m.pt", to="openai")
     with pytest.raises(UserError, match="activation is quick_gelu, not gelu"):
         read_checkpoint(tmp_path / "m.pt", activation="gelu")
@@ -150,7 +151,9 @@ def test_the_activation_is_asked_for_and_never_overruled(tmp_path: Path) -> None
 def test_openais_sizes_must_be_those_of_the_weights(tmp_path: Path) -> None:
     write_checkpoint(checkpoint_of(random_clip(RESNET)), tmp_path / "m.pt", to="openai")
     weights = torch.load(tmp_path / "m.pt")
-    weights["input_resolution"] = torch.tensor(224)
+    # As OpenAI's archives have them.
+    weights |= {"input_resolution": torch.tensor(224), "context_length": torch.tensor(16)}
+    weights["vocab_size"] = torch.tensor(49408)
     torch.save(weights, tmp_path / "m.pt")
     with pytest.raises(UserError, match="input_resolution is 224, the weights have 64"):
         read_checkpoint(tmp_path / "m.pt")
@@ -243,7 +246,7 @@ def _other_type(path: Path) -> None:
 
 def _other_activation(path: Path) -> None:
     config = path / "config.json"
-    _edit(config, text_config={**json.loads(config.read_text())["text_config"], "hidden_act": "gelu"})
+    _edit(config, text_config={**json.loads(config.read_text())["text_config"], "hidden_act": "mish"})
 
 
 def _damaged_config(path: Path) -> None:
@@ -266,6 +269,18 @@ def _no_crop(path: Path) -> None:
     _edit(path / "preprocessor_config.json", do_center_crop=False)
 
 
+def _no_preprocessing(path: Path) -> None:
+    (path / "preprocessor_config.json").unlink()
+
+
+def _other_size(path: Path) -> None:
+    _edit(path / "preprocessor_config.json", crop_size={"height": 32, "width": 32})
+
+
+def _not_normalised(path: Path) -> None:
+    _edit(path / "preprocessor_config.json", do_normalize=False)
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -273,11 +288,14 @@ def _no_crop(path: Path) -> None:
         (_no_weights, "no model.safetensors"),
         (_truncated, "model.safetensors: "),
         (_other_type, "model_type is 'bert', expected 'clip'"),
-        (_other_activation, "hidden_act is 'quick_gelu' in the image tower and 'gelu' in the text tower"),
+        (_other_activation, "hidden_act is 'mish'"),
         (_damaged_config, "config.json: "),
         (_other_vocabulary, r"the tokenizer has \d+ tokens, the model 49408"),
         (_missing_shard, "its part model-00001-of-00002.safetensors is missing"),
-        (_no_crop, "do_center_crop is False, expected True"),
+        (_no_crop, "without a centre crop images have no common size"),
+        (_no_preprocessing, "says how images are preprocessed"),
+        (_other_size, "images end at 32 pixels, the model takes 64"),
+        (_not_normalised, "do_normalize is false"),
     ],
 )
 def test_bad_folders_are_refused(
@@ -298,7 +316,7 @@ def test_an_unknown_vocabulary_size_without_files_has_no_tokenizer(tmp_path: Pat
     small = dataclasses.replace(VIT, text=dataclasses.replace(VIT.text, vocab_size=300))
     torch.save(_open_clip_weights(small), tmp_path / "m.pt")
     with pytest.raises(UserError, match="no tokenizer for a vocabulary of 300 tokens"):
-        read_checkpoint(tmp_path / "m.pt", activation="gelu")
+        read_checkpoint(tmp_path / "m.pt", activation="gelu", preprocess="clip")
 
 
 def test_convert_refuses_to_overwrite_and_unknown_formats(tmp_path: Path) -> None:

@@ -195,6 +195,7 @@ def test_embeddings_and_gradients_equal_transformers(activation: Activation, tmp
     from clipmodel.checkpoints.read import read_checkpoint
 
     theirs = _transformers(activation, tmp_path)
+    (tmp_path / "preprocessor_config.json").write_text("{}")  # the defaults of CLIPImageProcessor
     assert len(list(tmp_path.glob("*.safetensors"))) > 1  # sharded, with an index
     clip = read_checkpoint(tmp_path).build()
     assert clip.config.activation == activation
