@@ -77,7 +77,8 @@ def load_open_clip(text: str, *, device: str, precision: Precision) -> AdaptedMo
     settings: dict[str, Any] = {}
     if name.path is not None:
         _require_readable(name.path)
-        settings["force_preprocess_cfg"] = _preprocess_of(open_clip, name)
+        steps = _preprocess_of(open_clip, name)
+        settings = {f"image_{step}": value for step, value in steps.items()}
     weights = str(name.path or name.tag)
     return _adapted(
         open_clip,

@@ -39,7 +39,8 @@ def contrastive_loss(
     image_embeddings, text_embeddings
         [M, D], unit norm; row i of one belongs to row i of the other.
     logit_scale
-        The multiplier on cosine similarities (exp of the learned parameter).
+        The multiplier on cosine similarities (exp of the learned parameter): one number above 0, also as a
+        tensor of shape [1], as sharded training and SigLIP's files keep it.
     chunk
         Rows handled at a time. None holds the whole [M, N] matrix; with a number memory grows with
         chunk * N, the values and gradients are the same.
@@ -59,10 +60,10 @@ def contrastive_loss(
     Raises
     ------
     ValueError
-        Shapes differ, or chunk is below 1.
+        Shapes differ, chunk is below 1, or the scale is negative, NaN or several numbers.
     """
     _check(image_embeddings, text_embeddings, chunk)
-    scale = torch.as_tensor(logit_scale, dtype=image_embeddings.dtype, device=image_embeddings.device)
+    scale = _scale(logit_scale, image_embeddings)
     if split == "local":
         texts, first = gather_with_gradients(text_embeddings), _first_column(len(image_embeddings))
         rows = chunk or len(image_embeddings)
@@ -107,7 +108,7 @@ def sigmoid_loss(
     Raises
     ------
     ValueError
-        Shapes differ, or chunk is below 1.
+        Shapes differ, chunk is below 1, the scale is negative or NaN, or scale or bias are several numbers.
     """
     _check(image_embeddings, text_embeddings, chunk)
     images, texts, first = image_embeddings, text_embeddings, 0
@@ -115,10 +116,7 @@ def sigmoid_loss(
         images, texts, ignore = _gather_all(images, texts, ignore)
     elif split == "local":
         texts, first = gather_with_gradients(texts), _first_column(len(images))
-    scale, bias = (
-        torch.as_tensor(value, dtype=images.dtype, device=images.device)
-        for value in (logit_scale, logit_bias)
-    )
+    scale, bias = _scale(logit_scale, images), _scalar(logit_bias, images, "logit_bias")
     return ChunkedSigmoid.apply(images, texts, scale, bias, first, chunk or len(images), ignore)
 
 
@@ -127,6 +125,21 @@ def _check(images: Tensor, texts: Tensor, chunk: int | None) -> None:
         raise ValueError(f"pairs must match: images {tuple(images.shape)}, texts {tuple(texts.shape)}")
     if chunk is not None and chunk < 1:
         raise ValueError(f"chunk must be at least 1, got {chunk}")
+
+
+def _scalar(value: Tensor | float, like: Tensor, name: str) -> Tensor:
+    tensor = torch.as_tensor(value, dtype=like.dtype, device=like.device)
+    if tensor.numel() != 1:
+        raise ValueError(f"{name} must be one number, got the shape {tuple(tensor.shape)}")
+    return tensor.reshape(())
+
+
+def _scale(value: Tensor | float, like: Tensor) -> Tensor:
+    scale = _scalar(value, like, "logit_scale")
+    # Only where it costs nothing: a look at a number on an accelerator waits for all that is queued there.
+    if scale.device.type == "cpu" and not float(scale.detach()) > 0:
+        raise ValueError(f"logit_scale must be above 0, got {float(scale.detach())}")
+    return scale
 
 
 def _first_column(rows: int) -> int:

@@ -101,3 +101,42 @@ def test_refuses_what_cannot_be_paired() -> None:
         contrastive_loss(torch.eye(3), torch.eye(3), 1.0, 0)
     with pytest.raises(ValueError, match="pairs must match"):
         sigmoid_loss(torch.eye(3), torch.eye(3)[:2], 1.0, 0.0)
+
+
+@pytest.mark.parametrize("chunk", [None, 2])
+def test_a_scale_of_shape_one_is_a_number(chunk: int | None) -> None:
+    """Values and gradients are those of the scalar; the gradient has the parameter's own shape."""
+    images, texts, scale = _pairs(5)
+    one = scale.detach().reshape(1).requires_grad_()
+    bias = torch.tensor([-3.0], dtype=torch.float64, requires_grad=True)
+    for found, expected, inputs in (
+        (contrastive_loss(images, texts, one, chunk), contrastive_loss(images, texts, scale, chunk), [one]),
+        (
+            sigmoid_loss(images, texts, one, bias, chunk),
+            sigmoid_loss(images, texts, scale, bias.reshape(()), chunk),
+            [one, bias],
+        ),
+    ):
+        assert found.shape == () and found.item() == pytest.approx(expected.item(), abs=1e-12)
+        gradients = torch.autograd.grad(found, inputs)
+        assert [gradient.shape for gradient in gradients] == [torch.Size([1])] * len(inputs)
+        (scalar,) = torch.autograd.grad(expected, scale)
+        assert gradients[0].item() == pytest.approx(scalar.item(), abs=1e-12)
+
+
+@pytest.mark.parametrize("chunk", [None, 2])
+@pytest.mark.parametrize(
+    ("scale", "message"),
+    [
+        (-1.0, "above 0, got -1.0"),
+        (0.0, "above 0"),
+        (math.nan, "above 0, got nan"),
+        (torch.ones(3), r"one number, got the shape \(3,\)"),
+    ],
+)
+def test_a_scale_that_is_none_is_refused(chunk: int | None, scale: float | Tensor, message: str) -> None:
+    images, texts, _ = _pairs(4)
+    with pytest.raises(ValueError, match=message):
+        contrastive_loss(images, texts, scale, chunk)
+    with pytest.raises(ValueError, match=message):
+        sigmoid_loss(images, texts, scale, -10.0, chunk)

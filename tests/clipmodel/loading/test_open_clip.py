@@ -46,7 +46,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "text_cfg": TEXT,
     },
     "eva": {
-        "vision_cfg": {"timm_model_name": "eva02_tiny_patch14_224", "timm_pool": "token", "image_size": 28},
+        "vision_cfg": {"timm_model_name": "eva02_tiny_patch14_224", "timm_pool": "token", "image_size": 224},
         "text_cfg": TEXT,
         "custom_text": True,
     },
