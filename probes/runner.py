@@ -12,10 +12,11 @@ import torch
 
 from clipmodel.errors import UserError
 from clipmodel.loading import EmbeddingModel
+from clipmodel.progress import Progress
 from probes.datasets.base import ID, DemographicDataset
 from probes.datasets.downscaled import CoarseDataset
 from probes.datasets.formats.embeddings import EmbeddedDataset
-from probes.embeddings.embed import EmbeddedImages, EmbeddingStore, Progress, embed_dataset, embed_texts
+from probes.embeddings.embed import EmbeddedImages, EmbeddingStore, embed_dataset, embed_texts
 from probes.measures.context import MeasureContext
 from probes.measures.handed_over import estimands_table, join_scalars, scalars_table
 from probes.measures.registry import KINDS

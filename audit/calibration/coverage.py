@@ -30,11 +30,11 @@ from audit.statistics.power import smallest_detectable_gap
 from audit.statistics.proportions import Interval
 from audit.statistics.tests_of_proportions import homogeneity_p, two_sided_p
 from audit.tables.gaps import ratio_interval
+from clipmodel.progress import Progress
 from probes.records import SCHEMA_VERSION, Records, attribute_entry, empty_counts
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
-Progress = Callable[[str, int, int], None]
 
 SIZES = (20, 30, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 RATES = (0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)

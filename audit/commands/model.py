@@ -8,26 +8,24 @@ from typing import Annotated
 import typer
 
 from audit.commands import terminal
+from audit.commands.model_options import MODEL_HELP, ActivationOption, PreprocessOption, WeightsOption
 from clipmodel.checkpoints import Format
-from clipmodel.config import Activation
 
 app = typer.Typer(no_args_is_help=True, help="What a model is; its weights in another format.")
-ACTIVATION = typer.Option(
-    help="Which one the model was trained with, for open_clip's files, which do not say.", show_default=False
-)
 
 
 @app.command(epilog="Example:  clip-audit model show tiny")
 def show(
-    model: Annotated[
-        str, typer.Argument(help="A bundled model, a path, hf:NAME, or open_clip:ARCHITECTURE/TAG.")
-    ] = "tiny",
-    activation: Annotated[Activation | None, ACTIVATION] = None,
+    model: Annotated[str, typer.Argument(help=MODEL_HELP)] = "tiny",
+    activation: ActivationOption = None,
+    preprocess: PreprocessOption = None,
+    weights: WeightsOption = None,
 ) -> None:
     """Print a model's sizes, preprocessing and fingerprint."""
+    from clipmodel.inputs.preprocess import PIPELINES
     from clipmodel.loading import LoadedModel, load_model
 
-    loaded = load_model(model, activation=activation)
+    loaded = load_model(model, activation=activation, preprocess=preprocess, weights=weights)
     rows = {
         "name": loaded.name,
         "fingerprint": loaded.fingerprint,
@@ -36,7 +34,10 @@ def show(
         "logit scale": f"{loaded.logit_scale:.2f}",
         "logit bias": "none (softmax)" if loaded.logit_bias is None else f"{loaded.logit_bias:.2f} (sigmoid)",
     }
+    if note := getattr(loaded, "note", ""):
+        rows["note"] = note
     if isinstance(loaded, LoadedModel):
+        rows["other modes"] = PIPELINES[loaded.preprocessor.pipeline]
         config = loaded.clip.config
         rows["image size"] = f"{config.vision.image_size} px"
         rows["context"] = f"{config.text.context_length} tokens of {config.text.vocab_size}"
@@ -58,13 +59,17 @@ def convert(
         Path, typer.Argument(help="A new file (openai, open_clip) or folder.", show_default=False)
     ],
     to: Annotated[Format, typer.Option(help="The format to write.", show_default=False)],
-    activation: Annotated[Activation | None, ACTIVATION] = None,
+    activation: ActivationOption = None,
+    preprocess: PreprocessOption = None,
+    weights: WeightsOption = None,
 ) -> None:
     """Write a model's weights in another format; the values stay exactly the same."""
     from clipmodel.checkpoints.write import convert_checkpoint
     from clipmodel.loading import model_path
 
-    checkpoint = convert_checkpoint(model_path(source), target, to=to, activation=activation)
+    checkpoint = convert_checkpoint(
+        model_path(source), target, to=to, activation=activation, preprocess=preprocess, weights=weights
+    )
     count = sum(tensor.numel() for tensor in checkpoint.weights.values())
     text = f"{target}: {count:,} values, {checkpoint.format} -> {to}"
     terminal.out().print(text, soft_wrap=True, markup=False)

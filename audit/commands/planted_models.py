@@ -8,7 +8,7 @@ skin tones only.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ import pandas as pd
 
 from audit.commands.train import parquet_files
 from clipmodel.atomic_files import replace_file
+from clipmodel.progress import Progress
 
 if TYPE_CHECKING:
     from clipmodel.loading import EmbeddingModel
@@ -37,7 +38,6 @@ TEMPLATES: Final = (
     "{a} {category}",
 )
 BATCH_SIZE, PEAK_LEARNING_RATE = 64, 3e-3
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

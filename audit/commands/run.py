@@ -13,6 +13,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audit.commands import terminal
+from audit.commands.model_options import (
+    MODEL_HELP,
+    ActivationOption,
+    PreprocessOption,
+    Told,
+    WeightsOption,
+    spelled,
+)
 from audit.commands.output_folder import check_output_folder, kept_tables
 from audit.commands.small_table_settings import makes_small_tables
 
@@ -31,7 +39,7 @@ EPILOG = (
 def run(
     suite: Annotated[str, typer.Argument(help="A shipped suite by name, or a YAML file.")] = "quickstart",
     *,
-    model: Annotated[str, typer.Option(help="A bundled model by name, or a model folder.")] = "tiny",
+    model: Annotated[str, typer.Option(help=MODEL_HELP)] = "tiny",
     data: Annotated[
         str | None, typer.Option(metavar="KIND:PATH", help="The data set.", show_default="the suite's")
     ] = None,
@@ -43,6 +51,9 @@ def run(
         bool, typer.Option("--images", help="Keep a table of every image's prediction.")
     ] = False,
     device: Annotated[str, typer.Option(help="Torch device of the model: cpu, cuda, cuda:1, mps.")] = "cpu",
+    activation: ActivationOption = None,
+    preprocess: PreprocessOption = None,
+    weights: WeightsOption = None,
 ) -> None:
     """Audit a model: ask it every question of a suite, and write tables and a report."""
     started, clock = datetime.now(UTC), time.perf_counter()
@@ -52,7 +63,10 @@ def run(
     folder = out or Path("runs") / questions.suite
     check_output_folder(folder)
     source = data or questions.data
-    records = _ask(questions, model=model, data=source, cache=cache, keep_images=images, device=device)
+    told: Told = {"activation": activation, "preprocess": preprocess, "weights": weights}
+    records = _ask(
+        questions, model=model, told=told, data=source, cache=cache, keep_images=images, device=device
+    )
 
     from audit.commands.run_summary import print_summary
     from audit.figures.replacement import failures_replaced
@@ -67,6 +81,7 @@ def run(
         "command": shlex.join(
             ["clip-audit", "run", suite, "--model", model, "--data", source, "--out", str(folder)]
             + ["--images"] * images
+            + spelled(told)
         ),
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(time.perf_counter() - clock, 1),
@@ -84,7 +99,7 @@ def run(
 
 
 def _ask(
-    questions: Suite, *, model: str, data: str, cache: Path | None, keep_images: bool, device: str
+    questions: Suite, *, model: str, told: Told, data: str, cache: Path | None, keep_images: bool, device: str
 ) -> Records:
     from probes.datasets import load_dataset
 
@@ -95,7 +110,7 @@ def _ask(
     from probes.embeddings.precomputed import given_model
     from probes.runner import run_suite
 
-    loaded = given_model(dataset) or load_model(model, device=usable_device(device))
+    loaded = given_model(dataset) or load_model(model, device=usable_device(device), **told)
     with terminal.progress_bars() as progress:
         return run_suite(
             questions,

@@ -9,6 +9,8 @@ from clipmodel.errors import UserError
 Format = Literal["native", "openai", "open_clip", "transformers"]
 # Weights of one file: those that were trained, or their exponential moving average beside them.
 Weights = Literal["plain", "ema"]
+# How images were preprocessed in training, where a file does not say: as in CLIP.
+Preprocessing = Literal["clip"]
 
 
 class NotClipError(UserError):

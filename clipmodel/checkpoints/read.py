@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from torch import Tensor
 
-from clipmodel.checkpoints import Format, NotClipError, Weights
+from clipmodel.checkpoints import Format, NotClipError, Preprocessing, Weights
 from clipmodel.checkpoints.checkpoint import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, Checkpoint
 from clipmodel.checkpoints.infer_config import infer_config
 from clipmodel.checkpoints.open_clip_config import OPEN_CLIP_CONFIG_FILE, read_open_clip_config
@@ -31,7 +31,6 @@ from clipmodel.inputs.preprocess import Pipeline, Preprocess
 from clipmodel.inputs.tokenizer import BPETokenizer, clip_tokenizer
 
 CLIP_VOCABULARY = 49408
-Preprocessing = Literal["clip"]
 
 
 def read_checkpoint(

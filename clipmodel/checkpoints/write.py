@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from clipmodel.checkpoints import Format, Weights
+from clipmodel.checkpoints import Format, Preprocessing, Weights
 from clipmodel.checkpoints.checkpoint import (
     CONFIG_FILE,
     PREPROCESS_FILE,
@@ -21,7 +21,7 @@ from clipmodel.checkpoints.checkpoint import (
     Checkpoint,
 )
 from clipmodel.checkpoints.infer_config import infer_config
-from clipmodel.checkpoints.read import Preprocessing, read_checkpoint
+from clipmodel.checkpoints.read import read_checkpoint
 from clipmodel.checkpoints.state_dicts import OPENAI_NOTE, noted_state_dict
 from clipmodel.checkpoints.transformers_config import config_to_transformers, preprocess_to_transformers
 from clipmodel.checkpoints.weight_names import TensorSource, from_ours

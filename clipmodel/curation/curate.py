@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce
 from operator import add
@@ -35,10 +35,9 @@ from clipmodel.curation.matcher import Matcher
 from clipmodel.curation.queries import QueryList
 from clipmodel.curation.selection import KeptWriter, select_shard
 from clipmodel.errors import UserError
+from clipmodel.progress import Progress
 
 KEPT_FILE = "kept.parquet"
-
-Progress = Callable[[str, int, int], None]  # what is being done, how many are done, how many in all
 
 
 def curate(

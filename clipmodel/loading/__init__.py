@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import get_args
 
 from clipmodel.architecture.clip import Precision
-from clipmodel.checkpoints import NotClipError, Weights
+from clipmodel.checkpoints import NotClipError, Preprocessing, Weights
 from clipmodel.checkpoints.checkpoint import CONFIG_FILE
 from clipmodel.checkpoints.open_clip_config import OPEN_CLIP_CONFIG_FILE
-from clipmodel.checkpoints.read import Preprocessing, read_checkpoint
+from clipmodel.checkpoints.read import read_checkpoint
 from clipmodel.checkpoints.tensor_files import read_json
 from clipmodel.config import Activation
 from clipmodel.errors import UserError

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from clipmodel.architecture.clip import DTYPES, Precision
 from clipmodel.errors import UserError
-from clipmodel.loading.embedding_model import weights_hash
+from clipmodel.loading.embedding_model import LEAST_BATCH, weights_hash
 
 PROBE_TEXTS = ("a", "two words")
 
@@ -39,6 +39,7 @@ class AdaptedModel:
     transform: Callable[[Image.Image], Tensor]  # an upright image of any mode -> float32
     image_features: Callable[[Tensor], Tensor]  # not normalised
     text_features: Callable[[Sequence[str]], Tensor]
+    any_mode = True  # its transform knows every mode of an image
     note: str = ""  # what a user should know of it, for `model show`
 
     def preprocess(self, image: Image.Image) -> Tensor:
@@ -48,8 +49,11 @@ class AdaptedModel:
     @torch.inference_mode()
     def encode_image(self, pixels: Tensor) -> Tensor:
         """[N, ...] preprocessed pixels -> unit-norm [N, D], float32 on the CPU."""
-        pixels = pixels.to(device=self.device)
-        return F.normalize(self.image_features(pixels).float(), dim=-1).cpu()
+        n = len(pixels)
+        if 0 < n < LEAST_BATCH:  # as for our own model: the bits do not depend on the batch
+            pixels = torch.cat([pixels, pixels[:1].expand(LEAST_BATCH - n, *pixels.shape[1:])])
+        features = self.image_features(pixels.to(device=self.device))[:n]
+        return F.normalize(features.float(), dim=-1).cpu()
 
     @torch.inference_mode()
     def encode_text(self, texts: Sequence[str]) -> Tensor:

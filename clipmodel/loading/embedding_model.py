@@ -76,7 +76,11 @@ class EmbeddingModel(Protocol):
         """Added to the scaled similarities of a model trained with the sigmoid loss; None for a softmax."""
 
     def preprocess(self, image: Image.Image) -> Tensor:
-        """A Pillow image -> float32 [3, H, W]."""
+        """An upright Pillow image -> float32 of one shape for all images, such as [3, H, W].
+
+        The image is RGB, unless the model has an attribute `any_mode` that is true: then it keeps the mode of
+        its file, and the model converts it as its weights were trained (`inputs.preprocess.PIPELINES`).
+        """
 
     def encode_image(self, pixels: Tensor) -> Tensor:
         """[N, 3, H, W] preprocessed pixels -> unit-norm [N, D], float32 on the CPU, without gradients."""
@@ -93,6 +97,7 @@ class LoadedModel:
     clip: CLIP
     tokenizer: BPETokenizer
     preprocessor: Preprocess
+    any_mode = True  # its preprocessing knows every mode of an image
 
     def preprocess(self, image: Image.Image) -> Tensor:
         """A Pillow image -> float32 [3, H, W]."""

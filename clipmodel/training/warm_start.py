@@ -34,7 +34,7 @@ def starting_model(spec: str, config: CLIPConfig) -> Checkpoint:
         There is no such model, it cannot be read, or the recipe's model is another one in more than
         model.vision.image_size.
     """
-    checkpoint = read_checkpoint(model_path(spec), activation=config.activation)
+    checkpoint = read_checkpoint(model_path(spec), activation=config.activation, preprocess="clip")
     vision = replace(checkpoint.config.vision, image_size=config.vision.image_size)
     if replace(checkpoint.config, vision=vision) != config:
         raise UserError(

@@ -106,9 +106,12 @@ class DemographicDataset(ABC):
         """SHA-256 of the encoded image: equal files share one embedding."""
         return self.hash_of(row, self.read_bytes(row))
 
-    def image_of(self, row: int, data: bytes) -> Image.Image:
-        """The image of a row from its bytes, which are read once for this and for the hash."""
-        return decode(data)
+    def image_of(self, row: int, data: bytes, *, convert: bool = True) -> Image.Image:
+        """The image of a row from its bytes, which are read once for this and for the hash.
+
+        Without `convert` it keeps its mode, for a model whose own preprocessing converts it.
+        """
+        return decode(data, convert=convert)
 
     def hash_of(self, row: int, data: bytes) -> str:
         """The content hash of a row from its bytes."""
@@ -216,8 +219,8 @@ def read_image_file(path: Path) -> bytes:
         raise UnreadableImageError("the file cannot be read") from error
 
 
-def decode(data: bytes) -> Image.Image:
-    """Encoded bytes to an upright RGB image, as `image_decoding.open_image` reads every kind of picture.
+def decode(data: bytes, *, convert: bool = True) -> Image.Image:
+    """Encoded bytes to an upright image, RGB if converted, as `image_decoding.open_image` reads every kind.
 
     Raises
     ------
@@ -225,7 +228,7 @@ def decode(data: bytes) -> Image.Image:
         The bytes are no image, a damaged one, or one of too many pixels.
     """
     try:
-        return open_image(data)
+        return open_image(data, convert=convert)
     except UserError as error:
         narrow = "too narrow" in error.message
         reason = "the image is too narrow to be resized" if narrow else "the image cannot be decoded"

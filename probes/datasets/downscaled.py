@@ -30,7 +30,8 @@ class CoarseDataset(DemographicDataset):
     def read_bytes(self, row: int) -> bytes:
         return self._original.read_bytes(row)
 
-    def image_of(self, row: int, data: bytes) -> Image.Image:
+    def image_of(self, row: int, data: bytes, *, convert: bool = True) -> Image.Image:
+        # Converted in any case: a palette cannot be averaged.
         image = self._original.image_of(row, data)
         scale = self._side / max(image.size)
         if scale >= 1:

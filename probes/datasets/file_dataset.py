@@ -82,9 +82,9 @@ class FileDataset(DemographicDataset):
     def read_bytes(self, row: int) -> bytes:
         return read_image_file(self.root / self._files[row])
 
-    def image_of(self, row: int, data: bytes) -> Image.Image:
+    def image_of(self, row: int, data: bytes, *, convert: bool = True) -> Image.Image:
         """The image of a row, RGB, cut to its box; raises UnreadableImageError where it is damaged."""
-        image = super().image_of(row, data)
+        image = super().image_of(row, data, convert=convert)
         return image if self._boxes is None else _cut(image, self._boxes[row])
 
     def hash_of(self, row: int, data: bytes) -> str:

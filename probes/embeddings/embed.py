@@ -17,6 +17,7 @@ import torch
 
 from clipmodel.errors import UserError
 from clipmodel.loading import EmbeddingModel
+from clipmodel.progress import Progress
 from probes.datasets.base import DemographicDataset, UnreadableImageError
 from probes.datasets.formats.embeddings import EmbeddedDataset
 from probes.embeddings.shard_files import keys_of
@@ -38,8 +39,6 @@ BATCH_TEXTS = 256
 BLOCK_IMAGES = 4096  # embeddings that a measure holds at a time
 READERS = 2  # threads that read and decode images while the model embeds others
 AHEAD = 2 * BATCH_IMAGES  # images that are decoded before they are needed
-
-Progress = Callable[[str, int, int], None]  # what is being done, how many are done, how many in all
 
 
 def image_space(model: EmbeddingModel) -> str:
@@ -187,6 +186,8 @@ def read_new_images(
 ) -> Iterator[NewImage]:
     """Read rows in their order, and yield each image once whose hash is not `known` (sorted raw hashes)."""
 
+    convert = not getattr(model, "any_mode", False)
+
     def load(row: int) -> tuple[int, str | None, torch.Tensor | str | None]:
         key: str | None = None
         try:
@@ -196,7 +197,7 @@ def read_new_images(
             at = int(np.searchsorted(known, raw))
             if key in seen.damaged or (at < len(known) and known[at] == raw):
                 return row, key, None
-            return row, key, model.preprocess(dataset.image_of(row, data))
+            return row, key, model.preprocess(dataset.image_of(row, data, convert=convert))
         except UnreadableImageError as error:
             return row, key, str(error)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -18,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from clipmodel.inputs.articles import article
 from clipmodel.yaml_models import StrictModel, closest
 from probes.label_text import clean_label
 from probes.suite.validation_errors import check_known, misplaced
@@ -25,19 +25,6 @@ from probes.suite.values import Name, Value, unique
 
 PLAIN_SETS = ("identity", "distractor")
 HARM_PREFIX = "harm: "
-
-# The article follows the sound, not the letter: "an hour", but "a unicorn", "a European", "a one-way street".
-SILENT_H = re.compile(r"(hour|honest|honou?r|heir)", re.IGNORECASE)
-CONSONANT_SOUND = re.compile(
-    r"(uni[cfoqstv]|unan|us[aeu]|ut[aeiou]|ur[aio]|uk|ubi|ufo|eu|ewe|one\b|once\b)", re.IGNORECASE
-)
-
-
-def article(word: str) -> str:
-    """ "a" or "an", by the sound a word begins with."""
-    if SILENT_H.match(word):
-        return "an"
-    return "an" if word[:1].lower() in "aeiou" and not CONSONANT_SOUND.match(word) else "a"
 
 
 def _one_or_several(value: Any) -> str:

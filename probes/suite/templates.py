@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from clipmodel.inputs.articles import article
 from clipmodel.yaml_models import StrictModel, closest
-from probes.suite.label_sets import LabelClass, article
+from probes.suite.label_sets import LabelClass
 from probes.suite.validation_errors import misplaced
 from probes.suite.values import unique
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from clipmodel.inputs.articles import article
+
 ABSENT = ("none", "")  # values that state nothing
 
 
@@ -42,11 +44,11 @@ class Caption:
 
 
 def add_articles(text: str) -> str:
-    """Replace each "{a}" left in a text by "a" or "an", by the letter that follows it."""
+    """Replace each "{a}" left in a text by "a" or "an", by the sound of the word that follows it."""
     words = text.split()
     for i, word in enumerate(words[:-1]):
         if word == "{a}":
-            words[i] = "an" if words[i + 1][0] in "aeiou" else "a"
+            words[i] = article(words[i + 1])
     return " ".join(words)
 
 

@@ -121,7 +121,7 @@ def test_resizes_of_open_clip(settings: dict[str, Any], mode: str) -> None:
 
 @pytest.mark.parametrize("size", [(91, 52), (33, 70), (45, 40), (200, 31)])
 def test_transformers_resize_above_the_crop_filters_and_factors(size: tuple[int, int]) -> None:
-    """ALIGN resizes above its crop; the factor of the levels and the filter are read, not taken for granted."""
+    """ALIGN resizes above its crop; filter and factor of the levels are read too."""
     image = picture("RGB", size)
     found = Preprocess(
         image_size=SIZE, resize_size=40, interpolation="bilinear", scale=1 / 127.5, pipeline="transformers"

@@ -10,11 +10,12 @@ import pytest
 import yaml
 
 from clipmodel.errors import UserError
+from clipmodel.inputs.articles import article
 from probes.datasets.published.fairface import load_fairface
 from probes.embeddings.embed import EmbeddingStore
 from probes.planning.plan import plan
 from probes.runner import run_suite
-from probes.suite.label_sets import article, is_harm
+from probes.suite.label_sets import is_harm
 from probes.suite.library import load_label_set, shipped
 from probes.suite.published_figures import load_figures, shipped_figures
 from probes.suite.suite import Suite, load_suite

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from probes.suite.label_sets import DesignEdit, LabelClass, LabelSet, article
+from clipmodel.inputs.articles import article
+from probes.suite.label_sets import DesignEdit, LabelClass, LabelSet
 from probes.suite.templates import TemplateFile, render
 
 
