@@ -44,7 +44,8 @@ def starting_model(spec: str, config: CLIPConfig) -> Checkpoint:
     return replace(
         checkpoint,
         config=config,
-        preprocess=replace(checkpoint.preprocess, image_size=config.vision.image_size),
+        # Training converts images to RGB first, whatever the format of the weights it begins with.
+        preprocess=replace(checkpoint.preprocess, image_size=config.vision.image_size, pipeline="clip_audit"),
     )
 
 
