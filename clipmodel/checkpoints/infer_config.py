@@ -84,6 +84,13 @@ def _mlp_width(source: TensorSource, tower: str, width: int) -> int | None:
 
 def _shape(source: TensorSource, name: str) -> tuple[int, ...]:
     if name not in source.shapes:
+        longer = min((found for found in source.shapes if found.endswith(f".{name}")), default=None)
+        if longer is not None:
+            prefix = longer.removesuffix(name)
+            raise UserError(
+                f"{source.where}: the names begin with {prefix!r}, such as {longer}",
+                remedy=f"take {prefix!r} off the names and save them again",
+            )
         raise UserError(
             f"{source.where} lacks {name}", remedy="only the weights of a CLIP as published can be read"
         )

@@ -118,12 +118,12 @@ def _reason(error: OSError | CheckpointException) -> str:
 def load_checkpoint(out: Path, trainee: Trainee) -> tuple[int, dict[str, Any]]:
     """Continue the run in a folder, or begin one: the steps it has done, and its position in the data.
 
-    A sharded checkpoint can be continued by any number of processes, sharded or not.
+    Any number of processes can continue a checkpoint, sharded or not, whichever way it was written.
 
     Raises
     ------
     UserError
-        The checkpoint is unreadable, another recipe or seed began it, or it is not sharded and this run is.
+        The checkpoint is unreadable, or another recipe or seed began it.
     """
     path = out / CHECKPOINT_FILE
     if not path.exists():
@@ -141,7 +141,7 @@ def load_checkpoint(out: Path, trainee: Trainee) -> tuple[int, dict[str, Any]]:
     if "shards" in content:
         _load_shards(out / content["shards"], trainee)
     elif is_sharded(trainee.encoders):
-        raise UserError(f"{path} was not sharded", remedy="go on with `sharded: false`")
+        _split_whole(content, trainee)
     else:
         trainee.clip.load_state_dict(content["model"])
         trainee.optimizer.load_state_dict(content["optimizer"])
@@ -165,6 +165,36 @@ def _load_shards(folder: Path, trainee: Trainee) -> None:
     content = {"model": weights, "optimizer": {**optimizer, "state": moments}}
     load_shards(content, checkpoint_id=folder, no_dist=not dist.is_initialized())
     set_state_dict(trainee.encoders, trainee.optimizer, model_state_dict=model, optim_state_dict=optimizer)
+
+
+def _split_whole(content: Mapping[str, Any], trainee: Trainee) -> None:
+    """Weights and moments of an unsharded run into this sharded one; each process takes its part of all.
+
+    torch numbers an optimiser's state by the order of the parameters in its groups, which sharding keeps.
+    """
+    names = {id(parameter): name for name, parameter in trainee.encoders.named_parameters()}
+    order = [names[id(p)] for group in trainee.optimizer.param_groups for p in group["params"]]
+    weights = {f"clip.{name}": _as_vector(name, tensor) for name, tensor in content["model"].items()}
+    stored = content["optimizer"]
+    moments = {
+        order[number]: {k: v if k == "step" else _as_vector(order[number], v) for k, v in state.items()}
+        for number, state in stored["state"].items()
+    }
+    groups = [
+        {**group, "params": [order[number] for number in group["params"]]} for group in stored["param_groups"]
+    ]
+    set_state_dict(
+        trainee.encoders,
+        trainee.optimizer,
+        model_state_dict=weights,
+        optim_state_dict={"state": moments, "param_groups": groups},
+        options=StateDictOptions(full_state_dict=True),
+    )
+
+
+def _as_vector(name: str, tensor: Tensor) -> Tensor:
+    """A scalar parameter's tensor with the shape [1] that it has while sharded; others as they are."""
+    return tensor.reshape(1) if tensor.ndim == 0 and name.endswith(SCALARS) else tensor
 
 
 def _as_sharded(name: str, tensor: Tensor) -> Tensor:

@@ -11,7 +11,13 @@ from clipmodel.training.recipe import OptimRecipe
 
 
 def build_optimizer(model: nn.Module, recipe: OptimRecipe) -> AdamW:
-    """AdamW whose decay spares gains, biases and the temperature: every parameter below two dimensions."""
+    """AdamW whose decay spares gains, biases and the temperature: every parameter below two dimensions.
+
+    As the paper says: "decoupled weight decay regularization applied to all weights that are not gains or
+    biases" (Radford et al. 2021, section 2.5). Positional embeddings are matrices and decay here; the class
+    embedding is a vector and does not. open_clip's training exempts both by name, so its runs with the same
+    rate of decay leave the positions alone.
+    """
     decayed = [p for p in model.parameters() if p.requires_grad and p.ndim >= 2]
     spared = [p for p in model.parameters() if p.requires_grad and p.ndim < 2]
     groups = [

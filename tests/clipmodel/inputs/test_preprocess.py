@@ -187,7 +187,7 @@ def test_the_orientation_is_found_wherever_it_is(before: bytes, turned: bool) ->
 
 def test_the_fast_path_decodes_no_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
     data = jpeg(picture((80, 60)))
-    for module in ("preprocess", "images"):
+    for module in ("inputs.preprocess", "inputs.image_decoding"):
         monkeypatch.setattr(f"clipmodel.{module}.MAX_PIXELS", 80 * 60 - 1)
     with pytest.raises(UserError, match="more than 4,799 pixels"):
         FastPreprocess(image_size=32).decode(data)

@@ -51,6 +51,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, plain_recipe: Recipe, pictu
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    # Two steps of one process, which the two go on from, sharded.
+    train(plain_recipe, out=folder / "begun alone", steps=2, resolve=lambda _: [pictures])
     mp.spawn(work, (folder, port, plain_recipe, pictures), nprocs=2)
     return folder
 
@@ -176,6 +178,26 @@ def test_adam_s_moments_survive_the_change_to_one_process(
         train(plain_recipe, out=tmp_path / name, steps=8, hooks=hooks, resolve=lambda _: [pictures])
         losses[name] = told
     assert losses["fsdp"] == losses["ddp"]
+
+
+def test_a_run_goes_from_one_process_to_shards_and_back(
+    folder: Path,
+    found: dict[str, Any],
+    alone: tuple[LoadedModel, list[float]],
+    plain_recipe: Recipe,
+    pictures: Path,
+    tmp_path: Path,
+) -> None:
+    model, losses = alone
+    assert [step for step, _ in found["steps"]["begun alone"]] == [3, 4]
+    # The moments went along: without them the losses of the next steps would be others.
+    assert [loss for _, loss in found["steps"]["begun alone"]] == pytest.approx(losses[2:], abs=1e-5)
+    weights = model.clip.state_dict()
+    for parameter, value in load_model(folder / "begun alone" / "model").clip.state_dict().items():
+        assert (value - weights[parameter]).abs().max() < 1e-3, parameter
+    shutil.copytree(folder / "begun alone", tmp_path / "back")
+    back = train(plain_recipe, out=tmp_path / "back", steps=4, resolve=lambda _: [pictures])
+    assert back.fingerprint == load_model(folder / "begun alone" / "model").fingerprint
 
 
 def test_a_sharded_checkpoint_is_in_parts_and_only_the_last_is_kept(folder: Path) -> None:

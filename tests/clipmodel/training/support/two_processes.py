@@ -130,6 +130,8 @@ def work(rank: int, folder: Path, port: int, recipe: Recipe, pictures: Path) -> 
             name: run(recipe.model_copy(update=change), folder / name, pictures)
             for name, change in RUNS.items()
         }
+        begun = recipe.model_copy(update=RUNS["fsdp"])
+        steps["begun alone"] = run(begun, folder / "begun alone", pictures)
         refused = refusal(recipe, folder, pictures)
         gathered = world.gather((f"rank {rank}",))
         if world.is_first:
