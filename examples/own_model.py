@@ -1,8 +1,9 @@
 """Audit a model of your own: one class with nine names, and no base class.
 
     python examples/own_model.py
+    clip-audit run quickstart --model examples.own_model:ColourModel     # the same, from the command line
 
-The model here knows nothing but colours: a picture is its mean colour, a text the mean of the colours it
+The model here knows nothing but colours: an image is its mean colour, a text the mean of the colours it
 names. Replace the three methods by calls of your model, and the attributes by what describes it.
 """
 
@@ -26,7 +27,7 @@ WORDS = {"red": (1.0, 0.0, 0.0), "green": (0.0, 1.0, 0.0), "blue": (0.0, 0.0, 1.
 
 
 class ColourModel:
-    """Pictures and words compared by colour. Shapes: N images, C texts, D = 3."""
+    """Images and words compared by colour. Shapes: N images, C texts, D = 3."""
 
     name = "colour words"
     embed_dim = 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,11 @@ def test_an_unstated_activation_is_asked_for(invoke: Invoke, model: Path, tmp_pa
     assert "plain.pt does not say which activation" in refused.stderr
     assert "--activation" in refused.stderr
     options = ("--to", "native", "--activation", "quick_gelu")
+    refused = invoke("model", "convert", tmp_path / "plain.pt", tmp_path / "n", *options)
+    assert refused.exit_code == 2
+    assert "does not say how images were preprocessed" in refused.stderr
+    assert "--preprocess clip" in refused.stderr
+    options += ("--preprocess", "clip")
     assert invoke("model", "convert", tmp_path / "plain.pt", tmp_path / "n", *options).exit_code == 0
     assert load_model(tmp_path / "n").fingerprint == load_model(model).fingerprint
 
@@ -64,3 +70,30 @@ def test_an_unknown_source_lists_what_there_is(invoke: Invoke, tmp_path: Path) -
     assert result.exit_code == 2
     assert "unknown model 'nothing'" in result.stderr
     assert "hf:NAME" in result.stderr
+
+
+def test_a_model_of_ones_own_is_named_by_its_factory(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Path(__file__).parents[3] / "examples" / "own_model.py"
+    (tmp_path / "my_colours.py").write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", sys.path.copy())
+    shown = invoke("model", "show", "my_colours:ColourModel")
+    assert shown.exit_code == 0, shown.stderr
+    assert "colour words" in shown.stdout and "3 dimensions" in shown.stdout
+    absent = invoke("model", "show", "my_colours:absent")
+    assert absent.exit_code == 2 and "has no absent" in absent.stderr
+
+
+def test_the_moving_average_is_taken_on_request(invoke: Invoke, model: Path, tmp_path: Path) -> None:
+    assert invoke("model", "convert", model, tmp_path / "m.pt", "--to", "open_clip").exit_code == 0
+    content = torch.load(tmp_path / "m.pt")
+    average = {name: value * 0.5 for name, value in content["state_dict"].items()}
+    torch.save({**content, "state_dict_ema": average}, tmp_path / "both.pt")
+    plain, ema = (
+        invoke("model", "show", tmp_path / "both.pt", *options) for options in ((), ("--weights", "ema"))
+    )
+    assert plain.exit_code == ema.exit_code == 0
+    assert load_model(model).fingerprint in plain.stdout
+    assert load_model(model).fingerprint not in ema.stdout
