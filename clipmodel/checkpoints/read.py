@@ -130,10 +130,14 @@ def _read_native(folder: Path, values: Mapping[str, Any]) -> Checkpoint:
 
 def _read_transformers(folder: Path, values: Mapping[str, Any]) -> Checkpoint:
     config = config_from_transformers(values, where=str(folder / CONFIG_FILE))
+    try:
+        tokenizer = _fitting(_folder_tokenizer(folder, config), config, where=str(folder))
+    except UserError as error:  # another kind of tokenizer, which transformers may have
+        raise NotClipError(error.message, remedy=error.remedy) from error
     return Checkpoint(
         format="transformers",
         config=config,
-        tokenizer=_fitting(_folder_tokenizer(folder, config), config, where=str(folder)),
+        tokenizer=tokenizer,
         preprocess=read_preprocess(folder, image_size=config.vision.image_size),
         weights=to_ours(open_folder(folder).without_wrappers(), config, "transformers"),
     )

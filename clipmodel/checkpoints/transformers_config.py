@@ -178,7 +178,7 @@ def read_preprocess(folder: Path, *, image_size: int) -> Preprocess:
     path, values = _image_processor(folder)
     for step in _STEPS:
         if values.get(step) is False:
-            raise UserError(f"{path}: {step} is false", remedy="only CLIP's steps are known, all of them")
+            raise NotClipError(f"{path}: {step} is false", remedy="only CLIP's steps are known, all of them")
     crops = values.get("do_center_crop") is not False
     size, crop = values.get("size", image_size), values.get("crop_size", image_size)
     final = _side(crop if crops else size)

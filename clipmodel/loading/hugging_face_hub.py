@@ -14,6 +14,8 @@ _WEIGHTS = {
     "pytorch_model*.bin": "config.json",
     "open_clip_model*.safetensors": "open_clip_config.json",
     "open_clip_pytorch_model*.bin": "open_clip_config.json",
+    "0_CLIPModel/model*.safetensors": "modules.json",  # sentence-transformers' folders
+    "0_CLIPModel/pytorch_model*.bin": "modules.json",
 }
 
 
