@@ -153,7 +153,7 @@ def open_clip_preprocess(values: Any, *, image_size: int, where: str) -> Preproc
             remedy="add the preprocess_cfg that the weights were published with",
         )
     mean, std = values.get("mean") or CLIP_MEAN, values.get("std") or CLIP_STD
-    interpolation = values.get("interpolation") or "bicubic"
+    interpolation: Any = values.get("interpolation") or "bicubic"
     try:
         return Preprocess(
             image_size=image_size,

@@ -108,7 +108,9 @@ def _read_native(folder: Path, values: Mapping[str, Any]) -> Checkpoint:
     chosen = stated.pop("preprocess", {})
     try:
         config = CLIPConfig.from_dict(stated)
-        lists = {name: tuple(value) if isinstance(value, list) else value for name, value in chosen.items()}
+        lists: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in chosen.items()
+        }
         preprocess = Preprocess(image_size=config.vision.image_size, **lists)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
