@@ -14,7 +14,7 @@ from audit.commands.terminal import print_table
 from audit.conclusions.findings import distinct_contrasts
 from audit.report import components
 from audit.report.sections.measures import interval_text, item_name, most_telling, value_text
-from audit.report.sections.verdict_and_summary import primary_rows
+from audit.report.verdict import primary_rows
 from audit.result import AuditResult
 from audit.tables.published_figures import published_table
 

@@ -12,7 +12,7 @@ from audit.evaluation.interchange import list_average, metric_values
 from audit.evaluation.result import EvaluationResult
 from audit.figures import evaluation as figures
 from audit.figures.layout import forest_around_zero
-from audit.report.components import Column, Drawing, Table, number_columns, slug, text_columns
+from audit.report.components import Figure, Table, number_columns, slug, text_columns
 from clipmodel.evaluation.registry.catalogue import set_lists
 from clipmodel.evaluation.robustness.baseline import SHIFTS, baseline, source
 
@@ -59,7 +59,7 @@ def _id(result: EvaluationResult, what: str) -> str:
     return slug(what, result.model_name, result.dataset, result.task, result.language)
 
 
-def _accuracy(results: Sequence[EvaluationResult]) -> list[Drawing]:
+def _accuracy(results: Sequence[EvaluationResult]) -> list[Figure]:
     rows = pd.DataFrame(
         {
             "model": result.model_name,
@@ -74,7 +74,7 @@ def _accuracy(results: Sequence[EvaluationResult]) -> list[Drawing]:
     )
     svg = figures.accuracy_by_set(rows, name="fig-accuracy", title="Main metric of each set")
     caption = "The main metric of each set with its 95\N{NO-BREAK SPACE}% interval."
-    return [Drawing(svg=svg, caption=caption, table="metrics-t")]
+    return [Figure(svg=svg, caption=caption, table="metrics-t")]
 
 
 def _metrics_table(results: Sequence[EvaluationResult]) -> Table:
@@ -118,20 +118,20 @@ def _averages(results: Sequence[EvaluationResult]) -> Table | None:
     columns = [
         *text_columns("Model", "Task", "List"),
         *number_columns("Average", "Sets"),
-        Column(label="Missing"),
+        *text_columns("Missing"),
     ]
     return Table(
         caption="Averages over published lists, without a correction for chance", columns=columns, rows=rows
     )
 
 
-def _shift(robustness: pd.DataFrame) -> list[Drawing]:
+def _shift(robustness: pd.DataFrame) -> list[Figure]:
     drawings = []
     for shift, part in robustness.groupby("shift", sort=False):
         line = baseline(str(shift), str(part["id_set"].iloc[0])) if shift in SHIFTS else None
         svg = figures.shift_plot(part, line, name=slug("fig-shift", str(shift)), title=f"Shift to {shift}")
         caption = f"Accuracy on {shift} against {part['id_set'].iloc[0]}, on logit axes."
-        drawings.append(Drawing(svg=svg, caption=caption, table="shift-t"))
+        drawings.append(Figure(svg=svg, caption=caption, table="shift-t"))
     return drawings
 
 
@@ -188,7 +188,7 @@ def _templates(result: EvaluationResult) -> dict[str, Any]:
     return {
         "id": identity,
         "title": f"{result.dataset}: {result.model_name}",
-        "figures": [Drawing(svg=svg, caption=caption, table=identity)],
+        "figures": [Figure(svg=svg, caption=caption, table=identity)],
         "table": Table(caption=caption, columns=columns, rows=rows),
     }
 
@@ -231,7 +231,7 @@ def _few_shot(results: Sequence[EvaluationResult]) -> list[dict[str, Any]]:
             found.append(
                 {
                     "id": identity,
-                    "figures": [Drawing(svg=svg, caption=f"{title}; mean of the draws.", table=identity)],
+                    "figures": [Figure(svg=svg, caption=f"{title}; mean of the draws.", table=identity)],
                     "table": Table(caption=title, columns=columns, rows=rows),
                 }
             )

@@ -1,4 +1,4 @@
-"""From the plain values of a page to its HTML: one file that asks no other place for anything."""
+"""From the plain values of a page to its HTML: one self-contained file."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ import json
 import math
 from collections.abc import Mapping
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from audit.figures.svg import for_page
+
+SCRIPTS: Final = ("data", "view", "tables", "figures", "explorer", "start")
+"""Files of `audit/report/scripts`, in the order in which they need each other."""
 
 
 def fill_template(name: str, page: Mapping[str, Any], *, data: str) -> str:
@@ -37,25 +40,25 @@ def fill_template(name: str, page: Mapping[str, Any], *, data: str) -> str:
         lstrip_blocks=True,
     )
     environment.globals["zip"] = zip
-    environment.filters["drawing"] = lambda svg: Markup(for_page(svg))
-    script = _resource("report.js")
+    environment.filters["drawn"] = lambda svg: Markup(for_page(svg))
+    script = page_script()
     return environment.get_template(name).render(
         page=page,
-        css=Markup(_resource("report.css")),
+        css=Markup(_resource("templates", "report.css")),
         script=Markup(script),
         policy=_policy(script),
         data=Markup(data),
     )
 
 
-def frames_as_json(frames: Mapping[str, pd.DataFrame]) -> str:
+def frames_as_json(frames: Mapping[str, pd.DataFrame], *, more: Mapping[str, Any] | None = None) -> str:
     """Return tables as JSON that may stand inside HTML.
 
     Each table is an object of columns. A column of numbers is a list, NaN written null; a column of words is
     {"words": distinct words, "places": where in them each row points}, which takes a quarter of the room.
-    Numbers have six significant digits. `<`, `>` and `&` are written as escapes.
+    Numbers have six significant digits. `<`, `>` and `&` are written as escapes. `more` is added as it is.
     """
-    tables = {name: _columns(frame) for name, frame in frames.items()}
+    tables = {name: _columns(frame) for name, frame in frames.items()} | dict(more or {})
     text = json.dumps(tables, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -77,8 +80,14 @@ def _digits(value: float) -> float | None:
     return None if math.isnan(value) else float(f"{value:.6g}")
 
 
-def _resource(name: str) -> str:
-    return (files("audit.report") / "templates" / name).read_text(encoding="utf-8")
+def page_script() -> str:
+    """Return the script of every page: the files of `audit/report/scripts` in one function."""
+    parts = [_resource("scripts", f"{name}.js").strip() for name in SCRIPTS]
+    return '"use strict";\n(() => {\n' + "\n\n".join(parts) + "\n})();\n"
+
+
+def _resource(folder: str, name: str) -> str:
+    return (files("audit.report") / folder / name).read_text(encoding="utf-8")
 
 
 def _policy(script: str) -> str:

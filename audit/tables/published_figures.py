@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from audit.report import components
+from audit.tables import primary as primaries
 
 COLUMNS = ("table", "title", "row", "column", "reference", "n", "value", "low", "high")
 MISCLASSIFIED = "misclassified"
@@ -80,16 +80,16 @@ def _together(*parts_of: Mapping[str, Any]) -> dict[str, Any]:
 def _counterpart(
     asked: Mapping[str, Any], probe: Mapping[str, Any], frame: pd.DataFrame
 ) -> Iterator[dict[str, Any]]:
-    primary = components.primary_specification(frame, probe=probe)
+    primary = primaries.primary_specification(frame, probe=probe)
     if primary is None:
         return
     if asked["design"]:
         primary = {**primary, "design": asked["design"]}
-    rows = components.of_specification(frame, primary)
+    rows = primaries.of_specification(frame, primary)
     if asked["outcome"]:
         rows = rows[rows["outcome"] == asked["outcome"]]
-    for name in components.attribute_columns({"probes": [probe]}):
-        rows = rows[rows[name] == asked["group"].get(name, components.ALL)]
+    for name in primaries.attribute_columns({"probes": [probe]}):
+        rows = rows[rows[name] == asked["group"].get(name, primaries.ALL)]
     if set(asked["group"]) <= set(rows.columns):
         for one in rows.to_dict("records"):
             yield {"n": one["n"], "value": one["rate"], "low": one["low"], "high": one["high"]}

@@ -18,9 +18,9 @@ import pandas as pd
 from audit import formatting as fmt
 from audit.conclusions.findings import holds
 from audit.json_tables import read_json
-from audit.report import components
 from audit.result import AuditResult
 from audit.result_files import AUDIT_FILE
+from audit.tables import primary
 from clipmodel.atomic_files import replace_folder
 from clipmodel.errors import UserError
 from clipmodel.training.recording.recorders import LOG_FILE, MEASURES_FILE, TRAINING_FILE
@@ -151,21 +151,21 @@ def drop_audits(out: Path, *, after: int) -> None:
 
 def primary_accuracy(result: AuditResult) -> pd.DataFrame:
     """Accuracy over all images by the first way of asking: probe, n, rate, low, high."""
-    names = components.attribute_columns(result.manifest)
-    overall = result.accuracy[(result.accuracy[names] == components.ALL).all(axis=1)]
+    names = primary.attribute_columns(result.manifest)
+    overall = result.accuracy[(result.accuracy[names] == primary.ALL).all(axis=1)]
     return _primary(overall, result.manifest)[["probe", "n", "rate", "low", "high"]]
 
 
 def primary_gaps(result: AuditResult) -> pd.DataFrame:
     """Gaps of people by the first way of asking, attribute by attribute: `GAP_COLUMNS` and holds."""
     gaps = result.gaps.assign(holds=holds(result.gaps))
-    alone = gaps[~gaps["by"].isin(components.IMAGE_ATTRIBUTES) & ~gaps["by"].str.contains(" x ", regex=False)]
+    alone = gaps[~gaps["by"].isin(primary.IMAGE_ATTRIBUTES) & ~gaps["by"].str.contains(" x ", regex=False)]
     return _primary(alone, result.manifest)[[*GAP_COLUMNS, "holds"]]
 
 
 def _primary(frame: pd.DataFrame, manifest: Manifest) -> pd.DataFrame:
-    found = [(probe, components.primary_specification(frame, probe=probe)) for probe in manifest["probes"]]
-    shown = [components.of_specification(frame, one) for _, one in found if one is not None]
+    found = [(probe, primary.primary_specification(frame, probe=probe)) for probe in manifest["probes"]]
+    shown = [primary.of_specification(frame, one) for _, one in found if one is not None]
     return pd.concat(shown) if shown else frame.iloc[:0]
 
 

@@ -13,6 +13,7 @@ from audit import formatting as fmt
 from audit.conclusions.confounding_sentences import data_caution
 from audit.figures import training as figures
 from audit.report import components
+from audit.report.components import INTERVAL, Column, between, table_of
 from audit.statistics.proportions import wilson
 from audit.training.history import TrainingHistory, skipped_words
 
@@ -22,20 +23,49 @@ CAUTIONS: Final = (
     "One run is one seed. The intervals cover the choice of validation images only: another seed of the same "
     "recipe takes another course, and may differ by more than they span. Before recipes or epochs are "
     "compared, train each with several seeds (clip-audit train RECIPE --seed N) and look at the spread.",
-    "Every epoch asks again about the same images. Points of one curve hang together, and of twenty "
+    "Every epoch is audited on the same images. Points of one curve are dependent, and of twenty "
     "intervals one misses its target on average: a single point that leaves zero is no finding.",
     "To stop where a difference happens to be smallest is to choose by chance. Choose on validation images, "
     "then audit the chosen model once on others (clip-audit run).",
 )
+_WHEN: Final = (
+    Column("step", "Step", fmt.integer, number=True),
+    Column("epoch", "Epoch", "{:.2f}".format, number=True),
+)
+LOSS_COLUMNS: Final = (
+    *_WHEN,
+    Column("loss", "Loss", "{:.4f}".format, number=True),
+    Column("learning_rate", "Learning rate", "{:.2e}".format, number=True),
+    Column("logit_scale", "Logit scale", "{:.1f}".format, number=True),
+    Column("images_per_second", "Images a second", "{:.0f}".format, number=True),
+)
+GAP_COLUMNS: Final = (
+    Column(components.contrast, "Contrast"),
+    *_WHEN,
+    Column("difference", "Difference, points", fmt.points, number=True),
+    Column(between("difference_low", "difference_high", fmt.points_interval), INTERVAL, number=True),
+    Column("n_group", "n", fmt.integer, number=True),
+    Column("n_reference", "n of reference", fmt.integer, number=True),
+    Column("p_adjusted", "Adjusted p", fmt.p_value, number=True),
+)
+
+
+def _share(source: str, label: str) -> tuple[Column, Column, Column]:
+    """Columns of a share: itself, its interval, its images."""
+    return (
+        Column(source, label, fmt.percent, number=True),
+        Column(between("low", "high", fmt.percent_interval), INTERVAL, number=True),
+        Column("n", "n", fmt.integer, number=True),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Disparity:
-    """The gaps of one outcome of one probe: a drawing for each attribute, and all numbers."""
+    """The gaps of one outcome of one probe: a figure for each attribute, and all numbers."""
 
     id: str
     title: str
-    figures: Sequence[components.Drawing]
+    figures: Sequence[components.Figure]
     table: components.Table
 
 
@@ -74,7 +104,7 @@ def _facts(history: TrainingHistory, last: Mapping[Any, Any] | None) -> list[tup
             f"{done} of {fmt.integer(recipe['steps'])}, {fmt.integer(recipe['batch_size'])} pairs each",
         ),
         ("Seed", str(account["seed"])),
-        ("Training pictures", fmt.integer(account["rows"])),
+        ("Training images", fmt.integer(account["rows"])),
     ]
     if last:
         facts.append(("Last", f"epoch {last['epoch']:.1f}, loss {last['loss']:.3f}"))
@@ -89,27 +119,20 @@ def _thinned(rule: Mapping[str, Any]) -> str:
     return f"{where}: {left_out} of {matched} pictures left out"
 
 
-def _loss(log: pd.DataFrame) -> components.Drawing | None:
+def _loss(log: pd.DataFrame) -> components.Figure | None:
     if not len(log):
         return None
     svg = figures.loss_curve(log, name="fig-loss", title="Loss against the epoch")
     caption = (
         "Loss of the training batches: mean over neighbouring steps; nine tenths of them lie in the band."
     )
-    return components.Drawing(svg=svg, caption=caption, table="loss-t")
+    return components.Figure(svg=svg, caption=caption, table="loss-t")
 
 
 def _loss_table(log: pd.DataFrame) -> components.Table:
     places = sorted({round(i * (len(log) - 1) / (ROWS_OF_LOG - 1)) for i in range(ROWS_OF_LOG)})
-    rows = [
-        [fmt.integer(row["step"]), f"{row['epoch']:.2f}", f"{row['loss']:.4f}", f"{row['learning_rate']:.2e}",
-         f"{row['logit_scale']:.1f}", f"{row['images_per_second']:.0f}"]
-        for row in (log.iloc[places] if len(log) else log).to_dict("records")
-    ]  # fmt: skip
-    columns = components.number_columns(
-        "Step", "Epoch", "Loss", "Learning rate", "Logit scale", "Images a second"
-    )
-    return components.Table(caption="Some steps of the log; all are in log.csv", columns=columns, rows=rows)
+    rows = log.iloc[places] if len(log) else log
+    return table_of(rows, LOSS_COLUMNS, caption="Some steps of the log; all are in log.csv")
 
 
 def with_intervals(measures: pd.DataFrame) -> pd.DataFrame:
@@ -118,7 +141,7 @@ def with_intervals(measures: pd.DataFrame) -> pd.DataFrame:
     return measures.assign(low=low, high=high)
 
 
-def _validation(measures: pd.DataFrame) -> list[components.Drawing]:
+def _validation(measures: pd.DataFrame) -> list[components.Figure]:
     if not len(measures):
         return []
     shown = with_intervals(measures)
@@ -135,7 +158,7 @@ def _validation(measures: pd.DataFrame) -> list[components.Drawing]:
         ),
     ]
     return [
-        components.Drawing(
+        components.Figure(
             svg=figures.measure_curves(
                 shown[mask].assign(series=shown.loc[mask, series]),
                 axis="% of queries" if "recall" in label.lower() else "accuracy, % of images",
@@ -151,23 +174,15 @@ def _validation(measures: pd.DataFrame) -> list[components.Drawing]:
 
 
 def _validation_table(measures: pd.DataFrame) -> components.Table:
-    rows = [
-        [str(row["measure"]), fmt.integer(row["step"]), f"{row['epoch']:.2f}", fmt.percent(row["value"]),
-         fmt.percent_interval(row["low"], row["high"]), fmt.integer(row["n"])]
-        for row in with_intervals(measures).to_dict("records")
-    ]  # fmt: skip
-    columns = [
-        *components.text_columns("Measure"),
-        *components.number_columns("Step", "Epoch", "Value", "95 % interval", "n"),
-    ]
-    return components.Table(caption="Validation, every look", columns=columns, rows=rows)
+    columns = (Column("measure", "Measure"), *_WHEN, *_share("value", "Value"))
+    return table_of(with_intervals(measures), columns, caption="Validation, every evaluation")
 
 
 def _titles(history: TrainingHistory) -> dict[str, str]:
     return {probe["name"]: probe["title"] for probe in history.manifest["probes"]} if history.manifest else {}
 
 
-def _accuracy(history: TrainingHistory) -> components.Drawing | None:
+def _accuracy(history: TrainingHistory) -> components.Figure | None:
     if not len(history.accuracy):
         return None
     titles = _titles(history)
@@ -180,22 +195,14 @@ def _accuracy(history: TrainingHistory) -> components.Drawing | None:
         name="fig-accuracy",
         title="Accuracy of the probes against the epoch",
     )
-    caption = f"Accuracy of each probe over all its images, by the first way of asking; {INTERVALS}."
-    return components.Drawing(svg=svg, caption=caption, table="accuracy-t")
+    caption = f"Accuracy of each probe over all its images, in the first specification; {INTERVALS}."
+    return components.Figure(svg=svg, caption=caption, table="accuracy-t")
 
 
 def _accuracy_table(history: TrainingHistory) -> components.Table:
-    titles = _titles(history)
-    rows = [
-        [titles[row["probe"]], fmt.integer(row["step"]), f"{row['epoch']:.2f}", fmt.percent(row["rate"]),
-         fmt.percent_interval(row["low"], row["high"]), fmt.integer(row["n"])]
-        for row in history.accuracy.to_dict("records")
-    ]  # fmt: skip
-    columns = [
-        *components.text_columns("Probe"),
-        *components.number_columns("Step", "Epoch", "Accuracy", "95 % interval", "n"),
-    ]
-    return components.Table(caption="Accuracy, every audit", columns=columns, rows=rows)
+    rows = history.accuracy.assign(title=history.accuracy["probe"].map(_titles(history)))
+    columns = (Column("title", "Probe"), *_WHEN, *_share("rate", "Accuracy"))
+    return table_of(rows, columns, caption="Accuracy, every audit")
 
 
 def _disparities(history: TrainingHistory) -> list[Disparity]:
@@ -231,7 +238,7 @@ def _disparity(gaps: pd.DataFrame, *, probe: Mapping[str, Any], outcome: Mapping
             name=f"fig-{identity}-{components.slug(str(by))}", title=f"{title}, by {fmt.words(str(by))}",
         )  # fmt: skip
         caption = f"{title}, by {fmt.words(str(by))}: difference from the reference; {INTERVALS}."
-        drawings.append(components.Drawing(svg=svg, caption=caption, table=f"{identity}-t"))
+        drawings.append(components.Figure(svg=svg, caption=caption, table=f"{identity}-t"))
     return Disparity(id=identity, title=title, figures=drawings, table=_gap_table(gaps, title=title))
 
 
@@ -245,20 +252,7 @@ def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _gap_table(gaps: pd.DataFrame, *, title: str) -> components.Table:
-    rows = [
-        [components.contrast(row), fmt.integer(row["step"]), f"{row['epoch']:.2f}",
-        fmt.points(row["difference"]),
-         fmt.points_interval(row["difference_low"], row["difference_high"]), fmt.integer(row["n_group"]),
-         fmt.integer(row["n_reference"]), fmt.p_value(row["p_adjusted"])]
-        for row in gaps.to_dict("records")
-    ]  # fmt: skip
-    columns = [
-        *components.text_columns("Contrast"),
-        *components.number_columns(
-            "Step", "Epoch", "Difference, points", "95 % interval", "n", "n of reference", "Adjusted p"
-        ),
-    ]
-    return components.Table(caption=f"{title}, every audit", columns=columns, rows=rows)
+    return table_of(gaps, GAP_COLUMNS, caption=f"{title}, every audit")
 
 
 def _card(history: TrainingHistory) -> list[tuple[str, str]]:

@@ -1,10 +1,8 @@
-"""The report in a browser: nothing asked for and nothing sticking out, at two widths and in both schemes."""
+"""The report in a browser: quiet, within its width and readable, at every width and in every scheme."""
 
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +11,14 @@ import pytest
 from audit.report import render_report
 from audit.result import AuditResult
 from tests.audit.support.invented_audit import invented_result, six_digits
+from tests.browser.pages import open_everything, open_page, violations
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-VIEWS = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
-SERIOUS = {"serious", "critical"}
-TIMEOUT_MS = 120_000
-ONE_OF_EACH = "#questions details, #accuracy details, #outcome-denigration-crime-t, #method details"
+VIEWS = [(360, "light"), (390, "dark"), (768, "light"), (1280, "dark"), (1280, "light"), (1920, "light")]
+ONE_OF_EACH = (
+    "#questions details, #accuracy details, #outcomes > details, #outcome-denigration-crime-t, #F1 details"
+)
 
 
 @pytest.fixture(scope="module")
@@ -36,70 +33,81 @@ def report(result: AuditResult, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return path
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=TIMEOUT_MS)
-        yield found
-        found.close()
-
-
-def _open(
-    browser: Any, report: Path, *, width: int, scheme: str, scripts: bool = True
-) -> tuple[Any, list[str]]:
-    """The page, and everything that went wrong or was asked for while it loaded."""
-    page = browser.new_page(
-        viewport={"width": width, "height": 800}, color_scheme=scheme, java_script_enabled=scripts
-    )
-    page.set_default_timeout(TIMEOUT_MS)
-    trouble: list[str] = []
-    page.on("console", lambda message: trouble.append(f"{message.type}: {message.text}"))
-    page.on("pageerror", lambda error: trouble.append(str(error)))
-    page.on("request", lambda request: trouble.append(request.url))
-    page.goto(report.as_uri())
-    return page, [entry for entry in trouble if entry not in {report.as_uri(), "data:,"}]
-
-
-def opened_quietly(browser: Any, report: Path, *, width: int, scheme: str) -> Any:
-    """The page with every box open, after checking that it asks for nothing and nothing sticks out."""
-    page, trouble = _open(browser, report, width=width, scheme=scheme)
-    page.evaluate("document.querySelectorAll('details').forEach((box) => { box.open = true; })")
-    assert trouble == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    return page
-
-
 @pytest.mark.parametrize(("width", "scheme"), VIEWS)
 def test_it_opens_quietly_and_nothing_sticks_out(browser: Any, report: Path, width: int, scheme: str) -> None:
-    opened_quietly(browser, report, width=width, scheme=scheme).close()
+    page, trouble = open_page(browser, report, width=width, scheme=scheme)
+    open_everything(page)
+    assert trouble == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
+
+
+def test_the_first_screen_holds_the_verdict_and_the_overview(browser: Any, report: Path) -> None:
+    page, _ = open_page(browser, report, width=1280)
+    for selector in (".verdict .word", ".lead p:nth-child(2)", "#overview tbody tr:first-child a"):
+        box = page.locator(selector).first.bounding_box()
+        assert box["y"] + box["height"] < 800, selector
+    page.close()
+
+
+def test_every_cell_of_the_overview_leads_to_its_evidence(browser: Any, report: Path) -> None:
+    page, _ = open_page(browser, report)
+    targets = page.eval_on_selector_all("#overview a.cell", "(cells) => cells.map((a) => a.hash.slice(1))")
+    assert len(targets) >= 8
+    assert page.evaluate("(ids) => ids.every((id) => document.getElementById(id))", targets)
+    found = page.locator("#overview a.explored, #overview a.confirmed").first
+    target = found.get_attribute("href")
+    found.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function(f"document.querySelector('{target} details').open")
+    assert page.locator(f"{target} .evidence").is_visible()
+    page.close()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_axe_finds_no_serious_violation(browser: Any, report: Path, width: int, scheme: str) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
-    page, _ = _open(browser, report, width=width, scheme=scheme)
+    page, _ = open_page(browser, report, width=width, scheme=scheme)
     # One closed box of each kind; axe looks at every visible cell, and the tables are all alike.
     page.evaluate(f"document.querySelectorAll('{ONE_OF_EACH}').forEach((box) => {{ box.open = true; }})")
-    violations = axe.Axe().run(page).response["violations"]
-    serious = [(v["id"], v["nodes"][0]["html"]) for v in violations if v["impact"] in SERIOUS]
-    assert serious == []
+    assert violations(page) == []
     page.close()
 
 
 def test_colours_follow_the_scheme(browser: Any, report: Path) -> None:
     grounds = []
     for scheme in ("light", "dark"):
-        page, _ = _open(browser, report, width=1280, scheme=scheme)
+        page, _ = open_page(browser, report, scheme=scheme)
         grounds.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
         page.close()
     assert grounds == ["rgb(255, 255, 255)", "rgb(15, 20, 25)"]
 
 
+def test_forced_colours_keep_the_marks(browser: Any, report: Path) -> None:
+    page, trouble = open_page(browser, report, forced=True)
+    assert trouble == []
+    strokes = page.eval_on_selector_all(
+        "#overview .span", "(marks) => marks.map((mark) => getComputedStyle(mark).stroke)"
+    )
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert strokes
+    assert ground not in strokes
+    page.close()
+
+
+def test_print_shows_the_evidence_and_no_control(browser: Any, report: Path) -> None:
+    page, _ = open_page(browser, report)
+    page.emulate_media(media="print")
+    assert page.locator("#F1 .evidence").is_visible()
+    assert page.locator("#findings .tools").is_hidden()
+    assert page.locator("button.save >> visible=true").count() == 0
+    pdf = page.pdf()
+    assert pdf.startswith(b"%PDF")
+    page.close()
+
+
 def test_lettering_of_the_figures_is_legible_on_a_phone(browser: Any, report: Path) -> None:
-    page, _ = _open(browser, report, width=390, scheme="light")
+    page, _ = open_page(browser, report, width=390)
+    page.evaluate("document.querySelector('#accuracy > details').open = true")
     texts = "[...document.querySelectorAll('#accuracy svg.figure text')]"
     heights = page.evaluate(f"{texts}.map((text) => text.getBoundingClientRect().height)")
     assert len(heights) > 5
@@ -108,15 +116,14 @@ def test_lettering_of_the_figures_is_legible_on_a_phone(browser: Any, report: Pa
 
 
 def test_a_column_sorts_both_ways_by_number(browser: Any, report: Path) -> None:
-    page, _ = _open(browser, report, width=1280, scheme="light")
-    page.evaluate("document.querySelectorAll('details').forEach((box) => { box.open = true; })")
+    page, _ = open_page(browser, report)
+    open_everything(page)
     table = page.locator("#outcome-denigration-crime-t table")
     button = table.locator("thead button", has_text="Count")
 
     def column() -> list[int]:
-        return [
-            int(text.replace(",", "")) for text in table.locator("tbody td:nth-child(3)").all_inner_texts()
-        ]
+        texts = table.locator("tbody td:nth-child(3)").all_inner_texts()
+        return [int(text.replace(",", "")) for text in texts]
 
     button.click()
     assert column() == sorted(column())
@@ -126,30 +133,66 @@ def test_a_column_sorts_both_ways_by_number(browser: Any, report: Path) -> None:
     page.close()
 
 
+def test_findings_sort_with_their_evidence_and_filter(
+    browser: Any, report: Path, result: AuditResult
+) -> None:
+    page, _ = open_page(browser, report)
+    table = page.locator("#findings table")
+    table.locator("thead button", has_text="Difference").click()
+    ids = table.locator("tbody").evaluate_all("(bodies) => bodies.map((body) => body.id)")
+    by_size = result.findings.sort_values("difference", kind="stable")
+    assert ids[0] == by_size["id"].iloc[0]
+    assert ids[-1] == by_size["id"].iloc[-1]
+    page.select_option("#findings-probe", "denigration")
+    visible = table.locator("tbody >> visible=true").count()
+    assert visible == (result.findings["probe"] == "denigration").sum()
+    page.fill("#findings-search", "no such group")
+    assert page.locator("#findings-count").inner_text() == f"0 of {len(result.findings)} shown"
+    page.close()
+
+
+def test_a_table_and_a_figure_are_saved(browser: Any, report: Path, tmp_path: Path) -> None:
+    page, _ = open_page(browser, report)
+    open_everything(page)
+    with page.expect_download() as csv:
+        page.locator("#findings button.save").first.click()
+    csv.value.save_as(tmp_path / "findings.csv")
+    assert (tmp_path / "findings.csv").read_text(encoding="utf-8").startswith("Id,Question,")
+    for kind, start in (("SVG", b"<svg"), ("PNG", b"\x89PNG")):
+        with page.expect_download() as figure:
+            page.locator("#accuracy figure button.save", has_text=kind).first.click()
+        figure.value.save_as(tmp_path / kind)
+        assert (tmp_path / kind).read_bytes().startswith(start)
+    page.close()
+
+
 def test_a_link_to_a_closed_table_opens_it(browser: Any, report: Path) -> None:
-    page, _ = _open(browser, report, width=1280, scheme="light")
-    box = page.locator("details#outcome-denigration-crime-t")
-    assert box.get_attribute("open") is None
-    page.locator("a[href='#outcome-denigration-crime-t']").first.click()
+    page, _ = open_page(browser, report, anchor="#outcome-denigration-crime-t")
     page.wait_for_function("document.getElementById('outcome-denigration-crime-t').open")
+    assert page.locator("#outcomes > details").get_attribute("open") is not None
     page.close()
 
 
 def test_the_download_holds_the_rows_of_audit_json(
     browser: Any, report: Path, result: AuditResult, tmp_path: Path
 ) -> None:
-    page, _ = _open(browser, report, width=1280, scheme="light")
+    page, _ = open_page(browser, report)
+    open_everything(page)
     with page.expect_download() as download:
         page.locator("#downloads button").click()
     download.value.save_as(tmp_path / "tables.json")
     tables = json.loads((tmp_path / "tables.json").read_text(encoding="utf-8"))
-    assert tables["rates"] == [six_digits(row) for row in json.loads(result.to_json())["rates"]]
+    rows = [six_digits(row) for row in json.loads(result.to_json())["rates"]]
+    assert tables["rates"] == [{name: row[name] for name in tables["rates"][0]} for row in rows]
     page.close()
 
 
 def test_it_reads_without_scripts(browser: Any, report: Path) -> None:
-    page, trouble = _open(browser, report, width=1280, scheme="light", scripts=False)
+    page, trouble = open_page(browser, report, scripts=False)
     assert trouble == []
-    assert page.locator("h2", has_text="What this audit found").is_visible()
-    assert page.locator("#downloads").is_hidden()
+    assert page.locator("#overview").is_visible()
+    assert page.locator("#explore").is_hidden()
+    assert page.locator("#findings .tools").is_hidden()
+    page.locator("#F1 summary").click()
+    assert page.locator("#F1 .evidence").is_visible()
     page.close()

@@ -11,10 +11,10 @@ from audit.training.history import TrainingHistory
 from audit.training.report import render_training_report
 from tests.audit.support.invented_audit import invented_result
 from tests.audit.support.invented_training_run import write_run
-from tests.browser.test_report import SERIOUS, VIEWS, _open, browser, opened_quietly
+from tests.browser.pages import open_everything, open_page, violations
 
 pytestmark = pytest.mark.browser
-__all__ = ["browser"]
+VIEWS = [(360, "light"), (1280, "dark")]
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,10 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(("width", "scheme"), VIEWS)
 def test_it_opens_quietly_and_nothing_sticks_out(browser: Any, report: Path, width: int, scheme: str) -> None:
-    page = opened_quietly(browser, report, width=width, scheme=scheme)
+    page, trouble = open_page(browser, report, width=width, scheme=scheme)
+    open_everything(page)
+    assert trouble == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     # No lettering of a drawing is cut off at its edge.
     cut = page.evaluate(
         """[...document.querySelectorAll('svg.figure')].flatMap((svg) => {
@@ -42,11 +45,9 @@ def test_it_opens_quietly_and_nothing_sticks_out(browser: Any, report: Path, wid
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
 def test_axe_finds_no_serious_violation(browser: Any, report: Path, width: int, scheme: str) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
-    page, _ = _open(browser, report, width=width, scheme=scheme)
+    page, _ = open_page(browser, report, width=width, scheme=scheme)
     page.evaluate(
         "document.querySelectorAll('#validation-t, #method details').forEach((b) => { b.open = true; })"
     )
-    violations = axe.Axe().run(page).response["violations"]
-    assert [(v["id"], v["nodes"][0]["html"]) for v in violations if v["impact"] in SERIOUS] == []
+    assert violations(page) == []
     page.close()

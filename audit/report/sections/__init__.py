@@ -1,5 +1,46 @@
-"""What the report says, section by section, before it becomes HTML.
+"""The sections of the report, in order. A new one is a module here, a template, and a line in `SECTIONS`."""
 
-Each module turns the frames of an `AuditResult` into plain values: text, tables of formatted cells, drawings.
-The templates only lay them out.
-"""
+from __future__ import annotations
+
+from typing import Final
+
+from audit.report.section import Section
+from audit.report.sections import (
+    accuracy,
+    changes,
+    designs,
+    exclusions,
+    explorer,
+    findings,
+    gates,
+    measures,
+    method,
+    other_group_tables,
+    overview,
+    published,
+    questions,
+    rates_and_gaps,
+    reading,
+    specification_curves,
+    thresholds,
+)
+
+SECTIONS: Final[tuple[Section, ...]] = (
+    overview.SECTION,
+    gates.SECTION,
+    findings.SECTION,
+    explorer.SECTION,
+    questions.SECTION,
+    published.SECTION,
+    accuracy.SECTION,
+    rates_and_gaps.SECTION,
+    other_group_tables.SECTION,
+    specification_curves.SECTION,
+    changes.SECTION,
+    designs.SECTION,
+    thresholds.SECTION,
+    measures.SECTION,
+    exclusions.SECTION,
+    reading.SECTION,
+    method.SECTION,
+)

@@ -13,33 +13,68 @@ from audit.comparison.compare import Comparison
 from audit.conclusions.findings import distinct_contrasts
 from audit.figures.specification_and_change import change_forest, gap_change_forest
 from audit.report import components
-from audit.report.sections.verdict_and_summary import Verdict, verdict
+from audit.report.components import INTERVAL, Column, between, table_of
+from audit.report.section import ReportContext, Section
+from audit.report.verdict import Verdict, verdict
 
-_NUMBERS: Final = components.number_columns(
-    "n", "First", "Second", "Only in first", "Only in second", "Change, points", "95 % interval", "Adjusted p"
-)
 CHANGES_SHOWN = 6
+ROWS_LISTED: Final = 200
+COLUMNS: Final = (
+    Column("group", "Group", fmt.words),
+    Column("by", "By", lambda by: fmt.words(by) or fmt.MISSING),
+    Column("outcome", "Outcome", fmt.words),
+    Column("pair", "Specification"),
+    Column("n", "n", fmt.integer, number=True),
+    Column("rate_first", "First", fmt.percent, number=True),
+    Column("rate_second", "Second", fmt.percent, number=True),
+    Column("only_first", "Only in first", fmt.integer, number=True),
+    Column("only_second", "Only in second", fmt.integer, number=True),
+    Column("change", "Change, points", fmt.points, number=True),
+    Column(between("low", "high", fmt.points_interval), INTERVAL, number=True),
+    Column("p_adjusted", "Adjusted p", fmt.p_value, number=True),
+    Column("all_ways_p", "p, all specifications equal", fmt.p_value, number=True),
+    Column("note", "Note"),
+)
+GAP_COLUMNS: Final = (
+    Column(components.contrast, "Contrast"),
+    Column("outcome", "Outcome", fmt.words),
+    Column("pair", "Specification"),
+    Column("n_group", "n", fmt.integer, number=True),
+    Column("n_reference", "n of reference", fmt.integer, number=True),
+    Column("gap_first", "First difference, points", fmt.points, number=True),
+    Column("gap_second", "Second", fmt.points, number=True),
+    Column("change", "Change, points", fmt.points, number=True),
+    Column(between("low", "high", fmt.points_interval), INTERVAL, number=True),
+    Column("p", "p", fmt.p_value, number=True),
+    Column("p_adjusted", "Adjusted p", fmt.p_value, number=True),
+    Column("note", "Note"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Changes:
-    """Changes of one probe: drawings, one an outcome, and the table of all."""
+    """Changes of one probe: figures, one an outcome, and the table of all."""
 
     id: str
     title: str
-    figures: Sequence[components.Drawing]
+    figures: Sequence[components.Figure]
     table: components.Table
 
 
-def paired_section(paired: pd.DataFrame, *, probes: Sequence[Mapping[str, Any]]) -> list[Changes]:
-    """Return what the second way of asking of each probe changes, image by image."""
+def build(context: ReportContext) -> list[Changes]:
+    """Return what another class design or template of each probe changes, image by image."""
+    return paired_of(context.result.paired, probes=context.probes)
+
+
+def paired_of(paired: pd.DataFrame, *, probes: Sequence[Mapping[str, Any]]) -> list[Changes]:
+    """Return the parts of `build` from the table `paired`."""
     found = []
     for probe in probes:
         own = paired[paired["probe"] == probe["name"]]
         if len(own):
-            # Crossings lie beside the page, in paired.csv: they would be most of the table.
+            # Intersections are in paired.csv: they would be most of the table.
             own = own[~own["by"].str.contains(" x ", regex=False)]
-            own = own.assign(way=[_pair(row) for row in own.to_dict("records")])
+            own = own.assign(pair=[_pair(row) for row in own.to_dict("records")])
             found.append(_part(own, probe=probe, kind="paired"))
     return found
 
@@ -50,7 +85,7 @@ def changes_section(comparison: Comparison, *, probes: Sequence[Mapping[str, Any
     for probe in probes:
         own = comparison.changes[comparison.changes["probe"] == probe["name"]]
         if len(own):
-            own = own.assign(way=[components.asking(row) for row in own.to_dict("records")])
+            own = own.assign(pair=[components.asking(row) for row in own.to_dict("records")])
             found.append(_part(own, probe=probe, kind="change"))
     return found
 
@@ -61,7 +96,7 @@ def gap_changes_section(comparison: Comparison, *, probes: Sequence[Mapping[str,
     for probe in probes:
         own = comparison.gap_changes[comparison.gap_changes["probe"] == probe["name"]]
         if len(own):
-            own = own.assign(way=[components.asking(row) for row in own.to_dict("records")])
+            own = own.assign(pair=[components.asking(row) for row in own.to_dict("records")])
             found.append(_gap_part(own, probe=probe))
     return found
 
@@ -70,48 +105,14 @@ def _gap_part(rows: pd.DataFrame, *, probe: Mapping[str, Any]) -> Changes:
     """As `_part`, of differences between groups."""
     identity = components.slug("gap-change", probe["name"])
     title = "{probe}, {outcome}: change of each difference"
-    drawings = _first_ways(rows, probe=probe, identity=identity, title=title, draw=gap_change_forest)
-    columns = [
-        *components.text_columns("Contrast", "Outcome", "Way of asking"),
-        *components.number_columns(
-            "n",
-            "n of reference",
-            "First difference, points",
-            "Second",
-            "Change, points",
-            "95 % interval",
-            "p",
-            "Adjusted p",
-        ),
-        *components.text_columns("Note"),
-    ]
-    table = components.Table(
-        caption=f"{probe['title']}: change of each difference",
-        columns=columns,
-        rows=[_gap_row(row) for row in rows.to_dict("records")],
-    )
-    return Changes(id=identity, title=probe["title"], figures=drawings, table=table)
-
-
-def _gap_row(row: Mapping[Any, Any]) -> list[str]:
-    return [
-        components.contrast(row),
-        fmt.words(row["outcome"]),
-        row["way"],
-        fmt.integer(row["n_group"]),
-        fmt.integer(row["n_reference"]),
-        fmt.points(row["gap_first"]),
-        fmt.points(row["gap_second"]),
-        fmt.points(row["change"]),
-        fmt.points_interval(row["low"], row["high"]),
-        fmt.p_value(row["p"]),
-        fmt.p_value(row["p_adjusted"]),
-        row["note"],
-    ]
+    found = _first_specifications(rows, probe=probe, identity=identity, title=title, draw=gap_change_forest)
+    caption = f"{probe['title']}: change of each difference"
+    table = table_of(rows.head(ROWS_LISTED), GAP_COLUMNS, caption=caption)
+    return Changes(id=identity, title=probe["title"], figures=found, table=table)
 
 
 def _pair(row: Mapping[Any, Any]) -> str:
-    """The two ways of asking of a row of paired designs, without what they share."""
+    """The two specifications of a row of paired designs, without what they share."""
     differing = [name for name in ("design", "template") if row[name] != row[f"other_{name}"]]
     first = ", ".join(fmt.words(row[name]) for name in differing)
     second = ", ".join(fmt.words(row[f"other_{name}"]) for name in differing)
@@ -119,55 +120,30 @@ def _pair(row: Mapping[Any, Any]) -> str:
 
 
 def _part(rows: pd.DataFrame, *, probe: Mapping[str, Any], kind: str) -> Changes:
-    """Drawings of the first way of asking of each outcome, and all rows as a table."""
+    """Figures of the first specification of each outcome, and all rows as a table."""
     identity = components.slug(kind, probe["name"])
     title = "{probe}, {outcome}: change by group"
-    drawings = _first_ways(rows, probe=probe, identity=identity, title=title, draw=change_forest)
-    tested = "all_ways_p" in rows
-    columns = [*components.text_columns("Group", "By", "Outcome", "Way of asking"), *_NUMBERS]
-    columns += components.number_columns(*["p, all ways alike"] * tested)
-    table = components.Table(
-        caption=f"{probe['title']}: paired changes by group",
-        columns=[*columns, *components.text_columns("Note")],
-        rows=[_row(row) for row in rows.to_dict("records")],
-    )
-    return Changes(id=identity, title=probe["title"], figures=drawings, table=table)
+    found = _first_specifications(rows, probe=probe, identity=identity, title=title, draw=change_forest)
+    columns = [column for column in COLUMNS if column.source != "all_ways_p" or "all_ways_p" in rows]
+    table = table_of(rows.head(ROWS_LISTED), columns, caption=f"{probe['title']}: paired changes by group")
+    return Changes(id=identity, title=probe["title"], figures=found, table=table)
 
 
-def _first_ways(
+def _first_specifications(
     rows: pd.DataFrame, *, probe: Mapping[str, Any], identity: str, title: str, draw: Callable[..., str]
-) -> list[components.Drawing]:
-    """A drawing of the first way of asking of each outcome, over all images and by attributes of people."""
+) -> list[components.Figure]:
+    """A figure of the first specification of each outcome, over all images and by attributes of people."""
     people = ["", *components.single_attributes(probe, of_people=True)]
-    drawings = []
+    found = []
     for outcome in probe["outcomes"]:
         own = rows[(rows["outcome"] == outcome["name"]) & rows["by"].isin(people)]
         if len(own):
-            way = own["way"].iloc[0]
+            pair = own["pair"].iloc[0]
             heading = title.format(probe=probe["title"], outcome=fmt.words(outcome["title"]))
             name = f"{identity}-{components.slug(outcome['name'])}"
-            svg = draw(own[own["way"] == way], name=name, title=heading)
-            drawings.append(components.Drawing(svg=svg, caption=f"{heading} ({way}).", table=identity))
-    return drawings
-
-
-def _row(row: Mapping[Any, Any]) -> list[str]:
-    return [
-        fmt.words(row["group"]),
-        fmt.words(row["by"]) or fmt.MISSING,
-        fmt.words(row["outcome"]),
-        row["way"],
-        fmt.integer(row["n"]),
-        fmt.percent(row["rate_first"]),
-        fmt.percent(row["rate_second"]),
-        fmt.integer(row["only_first"]),
-        fmt.integer(row["only_second"]),
-        fmt.points(row["change"]),
-        fmt.points_interval(row["low"], row["high"]),
-        fmt.p_value(row["p_adjusted"]),
-        *([fmt.p_value(row["all_ways_p"])] if "all_ways_p" in row else []),
-        row["note"],
-    ]
+            svg = draw(own[own["pair"] == pair], name=name, title=heading)
+            found.append(components.Figure(svg=svg, caption=f"{heading} ({pair}).", table=identity))
+    return found
 
 
 def comparison_page(comparison: Comparison, *, probes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -237,3 +213,8 @@ def _widest_gap(row: Mapping[Any, Any], probes: Sequence[Mapping[str, Any]]) -> 
         f"{fmt.points_interval(row['low'], row['high'])}; adjusted p {fmt.p_value(row['p_adjusted'])}; "
         f"n {fmt.integer(row['n_group'])} and {fmt.integer(row['n_reference'])}; {components.asking(row)})."
     )
+
+
+SECTION: Final = Section(
+    id="paired", title="Paired changes", label="Paired changes", template="changes.html.j2", build=build
+)

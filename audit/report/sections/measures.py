@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
 from audit import formatting as fmt
 from audit.figures import MeasureUnit, measure_forest
 from audit.report import components
+from audit.report.components import INTERVAL, Column, table_of
+from audit.report.section import ReportContext, Section
 
 ROWS_DRAWN, ROWS_LISTED = 16, 150
 ROWS_IN_ORDER = 28  # drawn of a probe without p-values, whose rows stay in order
@@ -18,20 +20,25 @@ ROWS_IN_ORDER = 28  # drawn of a probe without p-values, whose rows stay in orde
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """One probe: what it measures, by which rules, its drawing and its table."""
+    """One probe: what it measures, by which rules, its figure and its table."""
 
     id: str
     title: str
     question: str
     meaning: str
     rules: str
-    figure: components.Drawing | None
+    figure: components.Figure | None
     table: components.Table
     more: str
 
 
-def measures_section(measures: pd.DataFrame, *, probes: Sequence[Mapping[str, Any]]) -> list[Measured]:
+def build(context: ReportContext) -> list[Measured]:
     """Return one part for every probe that has measures."""
+    return measures_of(context.result.measures, probes=context.probes)
+
+
+def measures_of(measures: pd.DataFrame, *, probes: Sequence[Mapping[str, Any]]) -> list[Measured]:
+    """Return the parts of `build` from the table `measures`."""
     found = [(probe, measures[measures["probe"] == probe["name"]]) for probe in probes]
     return [_part(rows, probe=probe) for probe, rows in found if len(rows)]
 
@@ -40,7 +47,10 @@ def _part(rows: pd.DataFrame, *, probe: Mapping[str, Any]) -> Measured:
     identity = components.slug("measure", probe["name"])
     attributes = components.attribute_columns({"probes": [probe]})
     listed = most_telling(rows).head(ROWS_LISTED) if len(rows) > ROWS_LISTED else rows
-    more = f"The {len(listed)} most telling of {len(rows):,} rows; measures.csv beside this page has all."
+    more = (
+        f"The {len(listed)} rows with the strongest evidence of {len(rows):,}; measures.csv next to this "
+        "report has all."
+    )
     return Measured(
         id=identity,
         title=probe["title"],
@@ -108,7 +118,7 @@ def interval_text(row: Mapping[Any, Any], probe: Mapping[str, Any]) -> str:
 
 def _figure(
     rows: pd.DataFrame, *, probe: Mapping[str, Any], identity: str, attributes: Sequence[str]
-) -> components.Drawing | None:
+) -> components.Figure | None:
     wanted = rows[rows["metric"].map(lambda metric: _is_drawn(str(metric), probe)) & rows["value"].notna()]
     if wanted.empty:
         return None
@@ -116,7 +126,7 @@ def _figure(
     wanted = wanted[wanted["template"] == template]
     tested = wanted["p_adjusted"].notna().any()
     most = ROWS_DRAWN if tested else ROWS_IN_ORDER
-    cut = f" The {most} most telling." if tested else f" The first {most}."
+    cut = f" The {most} with the strongest evidence." if tested else f" The first {most}."
     cut = cut if len(wanted) > most else ""
     wanted = most_telling(wanted).head(most) if cut else wanted
     unit = unit_of(str(wanted["metric"].iloc[0]), probe)
@@ -125,28 +135,25 @@ def _figure(
     labels = [item_name(row, attributes) for row in wanted.to_dict("records")]
     svg = measure_forest(wanted.assign(label=labels), name=f"fig-{identity}", title=probe["title"], unit=unit)
     shown = f" ({fmt.words(template)})" if template else ""
-    return components.Drawing(svg=svg, caption=f"{probe['title']}{shown}.{cut}", table=identity)
+    return components.Figure(svg=svg, caption=f"{probe['title']}{shown}.{cut}", table=identity)
 
 
 def _table(rows: pd.DataFrame, *, probe: Mapping[str, Any], attributes: Sequence[str]) -> components.Table:
-    cells = [
-        [
-            item_name(row, attributes),
-            fmt.words(row["metric"]),
-            fmt.words(row["design"]),
-            fmt.words(row["template"]),
-            fmt.integer(row["n"]),
-            fmt.integer(row["clusters"]),
-            value_text(row, probe),
-            interval_text(row, probe),
-            fmt.p_value(row["p_adjusted"]),
-            row["note"],
-        ]
-        for row in rows.to_dict("records")
-    ]
-    columns = [
-        *components.text_columns("About", "Measure", "Words", "Template"),
-        *components.number_columns("n", "Clusters", "Value", "95 % interval", "Adjusted p"),
-        *components.text_columns("Note"),
-    ]
-    return components.Table(caption=probe["title"], columns=columns, rows=cells)
+    columns = (
+        Column(lambda row: item_name(row, attributes), "About"),
+        Column("metric", "Measure", fmt.words),
+        Column("design", "Words", fmt.words),
+        Column("template", "Template", fmt.words),
+        Column("n", "n", fmt.integer, number=True),
+        Column("clusters", "Clusters", fmt.integer, number=True),
+        Column(lambda row: value_text(row, probe), "Value", number=True),
+        Column(lambda row: interval_text(row, probe), INTERVAL, number=True),
+        Column("p_adjusted", "Adjusted p", fmt.p_value, number=True),
+        Column("note", "Note"),
+    )
+    return table_of(rows, columns, caption=probe["title"])
+
+
+SECTION: Final = Section(
+    id="measures", title="Other measures", label="Other measures", template="measures.html.j2", build=build
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -9,6 +10,8 @@ import pandas as pd
 
 from audit import formatting as fmt
 from audit.report import components
+from audit.report.components import Column, table_of
+from audit.report.section import ReportContext, Section
 from audit.tables.group_counts import OR, truths_of_class
 
 CODE_TERMS: Final = frozenset(
@@ -28,13 +31,13 @@ STATISTICS: Final = (
      "counts are small; Holm’s correction over the groups"),
     ("All groups at once", "Pearson’s chi-squared, with Holm’s correction over all families; in the table of "
      "spreads by permutation where counts are small"),
-    ("Ways of asking", "on the same images: Cochran’s Q over all; McNemar’s exact test and Newcombe’s paired "
+    ("Specifications", "on the same images: Cochran’s Q over all; McNemar’s exact test and Newcombe’s paired "
      "interval for each against the first"),
     ("Whole curves", "permutation of the labels of images, clusters kept together; bands over thresholds by "
      "bootstrap"),
     ("Gates", "exact intervals (Clopper and Pearson), together at 95 % by Bonferroni"),
 )  # fmt: skip
-"""What stands behind which number; docs/statistics.md says more."""
+"""Which method gives which number; docs/statistics.md says more."""
 
 LIMITS: Final = (
     "A difference is a property of this model on these images with these words. Another model, image source, "
@@ -43,7 +46,7 @@ LIMITS: Final = (
     "The intervals cover the choice of images only: neither another training run of the model nor another "
     "wording of the question is in them.",
     "No difference found is not the same as no difference: read it with the smallest detectable one.",
-    "Nothing here is a legal test. A figure such as four fifths is a rule of thumb, also where a suite makes "
+    "Nothing here is a legal test. A figure such as four fifths is a rule of thumb, even if a suite makes "
     "a gate of it.",
     "The same images are asked under every class design and threshold. Their rates belong together, so two "
     "intervals that overlap do not show that two designs agree.",
@@ -83,17 +86,20 @@ def exclusions(excluded: pd.DataFrame, *, manifest: Mapping[str, Any]) -> dict[s
     names = components.attribute_columns(manifest)
     if not len(excluded):
         return {"lead": "Nothing was left out: every image was read and had every attribute.", "table": None}
-    rows = [
-        [fmt.words(row["probe"]), fmt.words(row["reason"]), _where(row, names), fmt.integer(row["n"])]
-        for row in excluded.to_dict("records")
-    ]
-    columns = [*components.text_columns("Probe", "Reason", "Group"), *components.number_columns("Images")]
+    rows = [row | {"group": _where(row, names)} for row in excluded.to_dict("records")]
     lead = (
         "Images whose attribute is missing or not visible stay in the rates over all images and are left out "
         "of the groups of that attribute. Images that could not be read are in no rate."
     )
-    table = components.Table(caption="Left out, by reason and group", columns=columns, rows=rows)
-    return {"lead": lead, "table": table}
+    return {"lead": lead, "table": table_of(rows, EXCLUDED, caption="Left out, by reason and group")}
+
+
+EXCLUDED: Final = (
+    Column("probe", "Probe", fmt.words),
+    Column("reason", "Reason", fmt.words),
+    Column("group", "Group"),
+    Column("n", "Images", fmt.integer, number=True),
+)
 
 
 def _where(row: Mapping[Any, Any], names: Sequence[str]) -> str:
@@ -108,11 +114,11 @@ def multiplicity(gaps: pd.DataFrame, findings: pd.DataFrame, *, n_specifications
     compared = int(gaps["p"].notna().sum())
     families = gaps.loc[gaps["p"].notna(), [*components.KEYS, "outcome", "by"]].drop_duplicates()
     return (
-        f"This page rests on {fmt.integer(compared)} contrasts in {fmt.integer(len(families))} families over "
-        f"{fmt.integer(n_specifications)} ways of asking. One family is all groups compared for one outcome, "
-        "attribute and way of asking. Two steps correct for looking so often: an omnibus test asks of each "
-        "family whether its groups differ at all, with Holm’s correction over all families of the audit; in "
-        "a family that passes, Holm’s correction over its groups says which of them do. "
+        f"This report rests on {fmt.integer(compared)} contrasts in {fmt.integer(len(families))} families "
+        f"over {fmt.integer(n_specifications)} specifications. One family is all groups compared for one "
+        "outcome, attribute and specification. Two steps correct for looking so often: an omnibus test "
+        "asks of each family whether its groups differ at all, with Holm’s correction over all families of "
+        "the audit; in a family that passes, Holm’s correction over its groups says which of them do. "
         f"{fmt.integer(len(findings))} contrasts are findings. The intervals are 95 % each, for one contrast "
         "alone, and the largest of many differences is overstated on average."
     )
@@ -148,3 +154,23 @@ def card(manifest: Mapping[str, Any], run_info: Mapping[str, Any]) -> list[tuple
 
 def _seconds(seconds: float | None) -> str | None:
     return None if seconds is None else f"{seconds:.0f} s"
+
+
+def build(context: ReportContext) -> dict[str, Any]:
+    """Return the method card, the exact prompts and the suite."""
+    manifest, command = context.result.manifest, context.run_info.get("command")
+    plain = shlex.join(command) if isinstance(command, list) else command
+    return {
+        "card": card(manifest, {**context.run_info, "command": plain}),
+        "code_terms": CODE_TERMS,
+        "probes": [
+            {**question(probe), "anchor": components.slug("prompts", probe["name"])}
+            for probe in context.probes
+        ],
+        "suite_text": manifest["suite"].get("text") or "",
+    }
+
+
+SECTION: Final = Section(
+    id="method", title="Method card", label="Method", template="method.html.j2", build=build
+)

@@ -1,15 +1,18 @@
-"""The section that sets a publication's figures beside the results."""
+"""The section that sets a publication's figures next to the results."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
 from audit import formatting as fmt
 from audit.report import components
+from audit.report.components import Column, table_of
+from audit.report.section import ReportContext, Section
+from audit.tables.published_figures import published_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +25,15 @@ class Beside:
     tables: Sequence[tuple[components.Table, str]]
 
 
-def published_section(figures: pd.DataFrame, *, manifest: Mapping[str, Any]) -> Beside | None:
+def build(context: ReportContext) -> Beside | None:
     """Return the figures of `published_figures.published_table` as tables; None without references."""
+    result = context.result
+    figures = published_table(result.manifest, accuracy=result.accuracy, rates=result.rates)
+    return published_of(figures, manifest=result.manifest)
+
+
+def published_of(figures: pd.DataFrame, *, manifest: Mapping[str, Any]) -> Beside | None:
+    """Return the section from the figures of `published_figures.published_table`."""
     published = manifest.get("published")
     if not published:
         return None
@@ -41,19 +51,24 @@ def published_section(figures: pd.DataFrame, *, manifest: Mapping[str, Any]) -> 
 
 def _table(figures: pd.DataFrame, table: Mapping[str, Any]) -> components.Table:
     names = [column["name"] for column in table["columns"]]
-    rows: list[list[str]] = []
+    rows: list[dict[str, str]] = []
     for name, own in figures.groupby("row", sort=False):
         by_column = own.set_index("column")
-        rows.append([f"published: {name}", *(fmt.percent(by_column["reference"][c]) for c in names)])
+        rows.append({"": f"published: {name}"} | {c: fmt.percent(by_column["reference"][c]) for c in names})
         if own["value"].notna().any():
-            rows.append([f"here: {name}", *(_here(by_column.loc[column]) for column in names)])
+            rows.append({"": f"here: {name}"} | {c: _here(by_column.loc[c]) for c in names})
     number = table["table"]
     caption = f"Table {number}: {table['title']}" if number.isdigit() else table["title"]
-    columns = [*components.text_columns("Row"), *components.number_columns(*map(fmt.words, names))]
-    return components.Table(caption=caption, columns=columns, rows=rows)
+    columns = [Column("", "Row"), *(Column(name, fmt.words(name), number=True) for name in names)]
+    return table_of(rows, columns, caption=caption)
 
 
 def _here(figure: pd.Series) -> str:
     if pd.isna(figure["value"]):
         return fmt.MISSING
     return f"{fmt.percent(figure['value'])} ({fmt.percent_interval(figure['low'], figure['high'])})"
+
+
+SECTION: Final = Section(
+    id="published", title="Published figures", label="Published", template="published.html.j2", build=build
+)

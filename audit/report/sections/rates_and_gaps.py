@@ -1,10 +1,10 @@
-"""The section on outcomes: the rate of each by group, the differences, and the other ways of asking."""
+"""The section on outcomes: the rate of each by group, the differences, and the other specifications."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,14 @@ import pandas as pd
 from audit import figures
 from audit import formatting as fmt
 from audit.report import components
+from audit.report.components import INTERVAL, Column, between, table_of
+from audit.report.section import ReportContext, Section
 
 SMALL_CELL = 20
 """Cells of fewer images are hatched: with 19 images the 95 % interval spans up to 42 points."""
+
+OTHER_ROWS = 60
+"""Rows of other specifications that a table of the page lists; rates.csv has all."""
 
 _MERGE = [*components.KEYS, "outcome"]
 _OF_GAPS = [
@@ -33,7 +38,7 @@ _OF_GAPS = [
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """One outcome of one probe: lead, drawings, the table shown first and that of the other ways of asking.
+    """One outcome of one probe: lead, figures, the table shown first and that of the other specifications.
 
     The intersections of a harmful outcome stand open on the page; those of the others wait to be opened.
     """
@@ -41,8 +46,8 @@ class Outcome:
     id: str
     title: str
     lead: str
-    figures: Sequence[components.Drawing]
-    intersections: Sequence[components.Drawing]
+    figures: Sequence[components.Figure]
+    intersections: Sequence[components.Figure]
     intersections_open: bool
     table: components.Table
     others: components.Table | None
@@ -68,7 +73,19 @@ def outcome_title(outcome: Mapping[str, Any]) -> str:
     return title[:1].upper() + title[1:]
 
 
-def outcomes_section(
+def build(context: ReportContext) -> dict[str, Any] | None:
+    """Return the outcomes of every probe of the suite that has rates; None without any."""
+    rates, probes = context.result.rates, context.probes
+    sections = outcomes_of(rates, context.result.gaps, probes=probes)
+    if not sections:
+        return None
+    found = [components.primary_specification(rates, probe=probe) for probe in probes]
+    asked = list(dict.fromkeys(components.asking(one) for one in found if one is not None))
+    first = "the first class design and template of every probe, by its highest-scoring class"
+    return {"probes": sections, "primary": f"{first} ({'; '.join(asked)}).", "small": SMALL_CELL}
+
+
+def outcomes_of(
     rates: pd.DataFrame, gaps: pd.DataFrame, *, probes: Sequence[Mapping[str, Any]]
 ) -> list[ProbeOutcomes]:
     """Return the outcomes of every probe of the suite that has rates."""
@@ -99,15 +116,15 @@ def _outcome(
     title = f"{probe['title']}: {fmt.words(outcome['title'])}"
     identity = outcome_id(probe=probe["name"], outcome=outcome["name"])
     table = group_table(shown, shown_gaps, probe=probe, caption=f"{title} ({components.asking(primary)})")
-    # By one attribute at most: the crossings in all ways would be most of the page.
+    # By one attribute at most: the intersections in all specifications would be most of the page.
     names = components.attribute_columns({"probes": [probe]})
-    alone = rest[(rest[names] != components.ALL).sum(axis=1) <= 1]
-    others = group_table(alone, of_gaps, probe=probe, caption=f"{title}, other ways of asking", ways=True)
+    alone = rest[(rest[names] != components.ALL).sum(axis=1) <= 1].head(OTHER_ROWS)
+    others = group_table(alone, of_gaps, probe=probe, caption=f"{title}, other specifications", every=True)
     return Outcome(
         id=identity,
         title=outcome_title(outcome),
         lead=_lead(shown, shown_gaps, probe=probe),
-        figures=_drawings(shown, shown_gaps, probe=probe, identity=identity, title=title),
+        figures=_rate_figures(shown, shown_gaps, probe=probe, identity=identity, title=title),
         intersections=_intersections(shown, shown_gaps, probe=probe, identity=identity, title=title),
         intersections_open=bool(outcome["harmful"]),
         table=table,
@@ -137,9 +154,9 @@ def largest_gap(gaps: pd.DataFrame) -> dict[str, Any] | None:
     return {str(key): value for key, value in gaps.iloc[int(np.nanargmax(size))].items()}
 
 
-def _drawings(
+def _rate_figures(
     rates: pd.DataFrame, gaps: pd.DataFrame, *, probe: Mapping[str, Any], identity: str, title: str
-) -> list[components.Drawing]:
+) -> list[components.Figure]:
     people = components.single_attributes(probe, of_people=True)
     if not people:
         return []
@@ -149,13 +166,13 @@ def _drawings(
     )
     caption = f"{heading}, with 95 % intervals. The dashed line is the rate over all images."
     by = _differences(gaps, by=people, name=f"{identity}-gaps", title=title, table=f"{identity}-t")
-    return [components.Drawing(svg=svg, caption=caption, table=f"{identity}-t"), *by]
+    return [components.Figure(svg=svg, caption=caption, table=f"{identity}-t"), *by]
 
 
 def _intersections(
     rates: pd.DataFrame, gaps: pd.DataFrame, *, probe: Mapping[str, Any], identity: str, title: str
-) -> list[components.Drawing]:
-    drawings = []
+) -> list[components.Figure]:
+    found = []
     for pair in components.pairs_of_attributes(probe):
         name, table = components.slug(identity, *pair), f"{identity}-t"
         heading = f"{title}, rate by {fmt.words(pair[0])} and {fmt.words(pair[1])}"
@@ -163,72 +180,74 @@ def _intersections(
             rates, rows=pair[0], columns=pair[1], small=SMALL_CELL, name=f"{name}-map", title=heading
         )
         caption = f"{heading}. Hatched: fewer than {SMALL_CELL} images."
-        drawings.append(components.Drawing(svg=svg, caption=caption, table=table))
-        drawings += _differences(gaps, by=[" x ".join(pair)], name=f"{name}-gaps", title=title, table=table)
-    return drawings
+        found.append(components.Figure(svg=svg, caption=caption, table=table))
+        found += _differences(gaps, by=[" x ".join(pair)], name=f"{name}-gaps", title=title, table=table)
+    return found
 
 
 def _differences(
     gaps: pd.DataFrame, *, by: Sequence[str], name: str, title: str, table: str
-) -> list[components.Drawing]:
+) -> list[components.Figure]:
     chosen = gaps[gaps["by"].isin(by)]
     if not len(chosen):
         return []
     *first, last = map(fmt.words, by)
     heading = f"{title}, difference by {' and '.join(filter(None, [', '.join(first), last]))}"
     svg = figures.difference_forest(chosen, name=name, title=heading)
-    return [components.Drawing(svg=svg, caption=f"{heading}, with Newcombe 95 % intervals.", table=table)]
+    return [components.Figure(svg=svg, caption=f"{heading}, with Newcombe 95 % intervals.", table=table)]
 
 
 def group_table(
-    rates: pd.DataFrame, gaps: pd.DataFrame, *, probe: Mapping[str, Any], caption: str, ways: bool = False
+    rates: pd.DataFrame, gaps: pd.DataFrame, *, probe: Mapping[str, Any], caption: str, every: bool = False
 ) -> components.Table:
-    """Return one row a group: count, rate, and where it was compared its difference from the reference.
+    """Return one row per group: count, rate, and if it was compared its difference from the reference.
 
     Parameters
     ----------
     rates, gaps
-        Rows of one probe and outcome; `gaps` may hold more ways of asking than `rates`.
-    ways
-        Whether a column names the way of asking.
+        Rows of one probe and outcome; `gaps` may hold more specifications than `rates`.
+    every
+        Whether a column names the specification.
     """
     names = components.attribute_columns({"probes": [probe]})
     keys = [*_MERGE, *names]
     merged = rates.merge(gaps[[*keys, *_OF_GAPS]], on=keys, how="left", suffixes=("", "_gap"))
-    rows = [_row(row, names=names, ways=ways) for row in merged.to_dict("records")]
-    columns = [
-        *components.text_columns("Group", *(["Way of asking"] if ways else [])),
-        *components.number_columns("n", "Count", "Rate", "95 % interval"),
-        *components.text_columns("Against"),
-        *components.number_columns(
-            "Difference, points",
-            "95 % interval",
-            "Ratio",
-            "95 % interval",
-            "Adjusted p",
-            "Smallest detectable, points",
-        ),
-        *components.text_columns("Note"),
-    ]
-    return components.Table(caption=caption, columns=columns, rows=rows)
+    rows = [row | {"name": components.group_name(row, names)} for row in merged.to_dict("records")]
+    columns = [COLUMNS[0], *([_SPECIFICATION] if every else []), *COLUMNS[1:]]
+    return table_of(rows, columns, caption=caption)
 
 
-def _row(row: Mapping[Any, Any], *, names: Sequence[str], ways: bool) -> list[str]:
-    compared = isinstance(row["reference"], str)
+def _reference(row: Mapping[Any, Any]) -> str:
+    return fmt.words(row["reference"]) if isinstance(row["reference"], str) else fmt.MISSING
+
+
+def _note(row: Mapping[Any, Any]) -> str:
     notes = [note for note in (row["note"], row["note_gap"]) if isinstance(note, str) and note]
-    return [
-        components.group_name(row, names),
-        *([components.asking(row)] if ways else []),
-        fmt.integer(row["n"]),
-        fmt.integer(row["count"]),
-        fmt.percent(row["rate"]),
-        fmt.percent_interval(row["low"], row["high"]),
-        fmt.words(row["reference"]) if compared else fmt.MISSING,
-        fmt.points(row["difference"]),
-        fmt.points_interval(row["difference_low"], row["difference_high"]),
-        fmt.ratio(row["ratio"]),
-        fmt.ratio_interval(row["ratio_low"], row["ratio_high"]),
-        fmt.p_value(row["p_adjusted"]),
-        fmt.points(row["smallest_detectable"]).lstrip("+"),
-        "; ".join(dict.fromkeys(notes)),
-    ]
+    return "; ".join(dict.fromkeys(notes))
+
+
+_SPECIFICATION: Final = Column(components.asking, "Specification")
+COLUMNS: Final = (
+    Column("name", "Group"),
+    Column("n", "n", fmt.integer, number=True),
+    Column("count", "Count", fmt.integer, number=True),
+    Column("rate", "Rate", fmt.percent, number=True),
+    Column(between("low", "high", fmt.percent_interval), INTERVAL, number=True),
+    Column(_reference, "Against"),
+    Column("difference", "Difference, points", fmt.points, number=True),
+    Column(between("difference_low", "difference_high", fmt.points_interval), INTERVAL, number=True),
+    Column("ratio", "Ratio", fmt.ratio, number=True),
+    Column(between("ratio_low", "ratio_high", fmt.ratio_interval), INTERVAL, number=True),
+    Column("p_adjusted", "Adjusted p", fmt.p_value, number=True),
+    Column(
+        "smallest_detectable", "Smallest detectable, points", lambda v: fmt.points(v).lstrip("+"), number=True
+    ),
+    Column(_note, "Note"),
+)
+SECTION: Final = Section(
+    id="outcomes",
+    title="Rates and differences by group",
+    label="Rates and gaps",
+    template="rates_and_gaps.html.j2",
+    build=build,
+)

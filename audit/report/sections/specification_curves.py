@@ -1,64 +1,67 @@
-"""The section on specification curves: how each gap of people moves over the ways of asking."""
+"""The section on specification curves: how each gap of people moves over the specifications."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
 from audit import formatting as fmt
 from audit.figures.specification_and_change import specification_curve
 from audit.report import components
-from audit.result import AuditResult
+from audit.report.components import Column, between, table_of
+from audit.report.section import ReportContext, Section
 from audit.statistics.specification_variance import PARTS
 from audit.tables.specification_curves import GAP
 
-TABLE_ID = "specifications-t"
+TABLE_ID: Final = "specifications-t"
+ROWS_LISTED: Final = 120
 
 
 @dataclass(frozen=True, kw_only=True)
 class Specifications:
-    """Specification curves, a drawing for the widest gap of each outcome, and the table of all gaps."""
+    """Specification curves, a figure for the widest gap of each outcome, and the table of all gaps."""
 
-    figures: Sequence[components.Drawing]
+    figures: Sequence[components.Figure]
     table: components.Table
 
 
-def specifications_section(
-    result: AuditResult, *, probes: Sequence[Mapping[str, Any]]
-) -> Specifications | None:
-    """Return the section, or None if nothing is asked in more than one way.
+def build(context: ReportContext) -> Specifications | None:
+    """Return the section, or None if nothing is asked in more than one specification.
 
-    Drawn is, of each outcome, the gap by one attribute of the people shown that is widest in the median way.
+    Drawn is, of each outcome, the gap by one attribute of the people shown whose median is widest.
     """
+    result = context.result
     shown = result.specifications[components.of_people(result.specifications)]
     shown = shown[shown["specifications"] > 1]
     if not len(shown):
         return None
-    titles = {
-        (probe["name"], outcome["name"]): f"{probe['title']}, {fmt.words(outcome['title'])}"
-        for probe in probes
-        for outcome in probe["outcomes"]
-    }
     alone = shown[~shown["by"].str.contains(" x ", regex=False)]
     widest = alone.sort_values("difference_median", key=lambda gap: -gap.abs(), kind="stable")
     first = widest.drop_duplicates(["probe", "outcome"]).sort_index()
-    drawings = [_drawing(result.gaps, row, titles) for row in first.to_dict("records")]
-    rows = [_row(row, titles) for row in shown.to_dict("records")]
-    return Specifications(figures=drawings, table=_table(rows))
+    found = [_figure(result.gaps, row, context.titles) for row in first.to_dict("records")]
+    rows = [
+        row | {"title": context.titles[row["probe"], row["outcome"]]} | _shares(row)
+        for row in shown.head(ROWS_LISTED).to_dict("records")
+    ]
+    caption = "Every gap of people over all specifications"
+    if len(shown) > ROWS_LISTED:
+        caption = f"{ROWS_LISTED} of {len(shown)} gaps of people over all specifications"
+    return Specifications(figures=found, table=table_of(rows, COLUMNS, caption=caption))
 
 
-def _drawing(
+def _figure(
     gaps: pd.DataFrame, row: Mapping[Any, Any], titles: Mapping[tuple[str, str], str]
-) -> components.Drawing:
+) -> components.Figure:
     own = gaps[(gaps[list(GAP)] == [row[name] for name in GAP]).all(axis=1)]
-    title = (
-        f"{titles[row['probe'], row['outcome']]}: {components.contrast(row)}, in {row['specifications']} ways"
+    contrast = f"{titles[row['probe'], row['outcome']]}: {components.contrast(row)}"
+    title = f"{contrast}, in {row['specifications']} specifications"
+    svg = specification_curve(
+        own, name=components.slug("specifications", row["probe"], row["outcome"]), title=title
     )
-    svg = specification_curve(own, name=components.slug("ways", row["probe"], row["outcome"]), title=title)
-    return components.Drawing(svg=svg, caption=f"{title}. {_sources(row)}".strip(), table=TABLE_ID)
+    return components.Figure(svg=svg, caption=f"{title}. {_sources(row)}".strip(), table=TABLE_ID)
 
 
 def _sources(row: Mapping[Any, Any]) -> str:
@@ -75,23 +78,21 @@ def _shares(row: Mapping[Any, Any]) -> dict[str, float]:
     return {part: row[f"variance_{part}"] / total if total else float("nan") for part in PARTS}
 
 
-def _row(row: Mapping[Any, Any], titles: Mapping[tuple[str, str], str]) -> list[str]:
-    shares = _shares(row)
-    return [
-        components.contrast(row), titles[row["probe"], row["outcome"]], fmt.integer(row["specifications"]),
-        fmt.points(row["difference_median"]),
-        fmt.points_interval(row["difference_min"], row["difference_max"]),
-        fmt.percent(row["share_excludes_zero"]), fmt.p_value(row["curve_p_adjusted"]),
-        *(fmt.percent(shares[part]) for part in PARTS), row["note"],
-    ]  # fmt: skip
-
-
-def _table(rows: list[list[str]]) -> components.Table:
-    columns = [
-        *components.text_columns("Contrast", "Outcome"),
-        *components.number_columns("Ways", "Median difference, points", "Range", "Excludes zero",
-                              "Adjusted p of the curve"),
-        *components.number_columns(*(f"Variance: {part}" for part in PARTS)),
-        *components.text_columns("Note"),
-    ]  # fmt: skip
-    return components.Table(caption="Every gap of people over all ways of asking", columns=columns, rows=rows)
+COLUMNS: Final = (
+    Column(components.contrast, "Contrast"),
+    Column("title", "Outcome"),
+    Column("specifications", "Specifications", fmt.integer, number=True),
+    Column("difference_median", "Median difference, points", fmt.points, number=True),
+    Column(between("difference_min", "difference_max", fmt.points_interval), "Range", number=True),
+    Column("share_excludes_zero", "Excludes zero", fmt.percent, number=True),
+    Column("curve_p_adjusted", "Adjusted p of the curve", fmt.p_value, number=True),
+    *(Column(part, f"Variance: {part}", fmt.percent, number=True) for part in PARTS),
+    Column("note", "Note"),
+)
+SECTION: Final = Section(
+    id="specifications",
+    title="Specification curves",
+    label="Specifications",
+    template="specification_curves.html.j2",
+    build=build,
+)

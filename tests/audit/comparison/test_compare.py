@@ -18,9 +18,9 @@ from audit.statistics.paired import mcnemar_p, newcombe_paired
 from audit.tables.paired_changes import change_table, joint_by_group, paired_table
 from clipmodel.errors import UserError
 from probes.records import Records, empty_counts
+from tests.audit.report.test_report import Page
 from tests.audit.support.naive_counts import context_of, manifest_of
 from tests.audit.support.outcome_rows import counts_of, outcome_rows, probe_of
-from tests.audit.test_report import Page
 
 ASKED = [["default", "plain", "argmax", None], ["with_child", "plain", "argmax", None]]
 SIDES = {"model": {"name": "v1", "fingerprint": "a" * 16}, "suite": {"name": "invented", "title": "Invented"}}

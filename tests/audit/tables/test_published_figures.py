@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from audit.report.sections.published import published_section
+from audit.report.sections.published import published_of
 from audit.result import AuditResult
 from audit.tables.published_figures import published_table
 from tests.audit.support.invented_audit import invented_result
@@ -103,12 +103,12 @@ def test_a_group_that_was_not_split_by_gives_no_value(result: AuditResult) -> No
 
 def test_without_references_there_is_no_section(result: AuditResult) -> None:
     assert published_table(result.manifest, accuracy=result.accuracy, rates=result.rates).empty
-    assert published_section(pd.DataFrame(), manifest={"published": None}) is None
+    assert published_of(pd.DataFrame(), manifest={"published": None}) is None
 
 
 def test_the_section_sets_results_under_the_figures(result: AuditResult) -> None:
     found = figures(result, ACCURACY, HARM)
-    section = published_section(found, manifest={"published": published(ACCURACY, HARM)})
+    section = published_of(found, manifest={"published": published(ACCURACY, HARM)})
     assert section is not None
     first = section.tables[0][0]
     assert [row[0] for row in first.rows] == ["published: zero-shot", "here: zero-shot", "published: another"]

@@ -64,7 +64,7 @@ import pandas as pd
 
 import probes
 from audit.commands.new_suite.measures import KindAnswers, kind_suite_text
-from audit.report.sections.measures import measures_section
+from audit.report.sections.measures import measures_of
 from audit.result import AuditResult
 from probes.datasets.formats.table import TableDataset
 from probes.embeddings.embed import EmbeddingStore
@@ -85,7 +85,7 @@ data, store = TableDataset(folder / "people.csv"), EmbeddingStore(folder / "c")
 records = run_suite(suite, FakeModel(), data, store=store)
 result = AuditResult.from_records(records)
 print(result.measures[["metric", "gender", "n", "value"]].to_csv(index=False))
-(part,) = measures_section(result.measures, probes=result.manifest["probes"])
+(part,) = measures_of(result.measures, probes=result.manifest["probes"])
 assert part.meaning == "The share of images that ..." and len(part.table.rows) == 3
 assert "PreferenceProbe" in str(suite_json_schema())
 answers = dict.fromkeys(KindAnswers.__dataclass_fields__, "")

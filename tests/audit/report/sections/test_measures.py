@@ -1,4 +1,4 @@
-"""The section on other measures: what is drawn, what is listed, and the rules beside it."""
+"""The section on other measures: what is drawn, what is listed, and its rules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from audit.report.sections.measures import (
     ROWS_LISTED,
     interval_text,
     item_name,
-    measures_section,
+    measures_of,
     most_telling,
     value_text,
 )
@@ -97,20 +97,20 @@ def test_the_rules_are_named(given: dict[str, Any], words: str) -> None:
 
 def test_a_long_table_is_cut_and_says_so() -> None:
     long = rows("C-ASC", ROWS_LISTED + 50, p=0.04)
-    part = measures_section(long, probes=[probe("association")])[0]
+    part = measures_of(long, probes=[probe("association")])[0]
     assert len(part.table.rows) == ROWS_LISTED
-    assert "of 200 rows" in part.more
-    assert part.figure is not None and "most telling" in part.figure.caption
+    assert "of 200;" in part.more
+    assert part.figure is not None and "strongest evidence" in part.figure.caption
 
 
 def test_a_probe_whose_values_are_all_missing_has_a_table_and_no_figure() -> None:
     blank = rows("unmarked share", kind="markedness").assign(value=np.nan, low=np.nan, high=np.nan)
-    part = measures_section(blank, probes=[probe("markedness")])[0]
+    part = measures_of(blank, probes=[probe("markedness")])[0]
     assert part.figure is None and len(part.table.rows) == 3
 
 
 def test_a_probe_without_measures_has_no_part() -> None:
-    assert measures_section(rows("C-ASC"), probes=[{**probe("association"), "name": "other"}]) == []
+    assert measures_of(rows("C-ASC"), probes=[{**probe("association"), "name": "other"}]) == []
 
 
 def test_drawings_take_the_marks_of_significance_and_repeat_their_bytes() -> None:

@@ -1,4 +1,4 @@
-"""The tables on spread, make-up and equal make-up, on the page as in the result."""
+"""The tables on spread, composition and strata, in the report as in the result."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import numpy as np
 
 from audit import formatting as fmt
 from audit.report import render_report
-from audit.report.components import IMAGE_ATTRIBUTES
-from audit.report.sections.other_group_tables import View, views_section
+from audit.report.section import ReportContext
+from audit.report.sections.other_group_tables import View, build
 from audit.result import AuditResult
 from tests.audit.support.invented_audit import invented_records, invented_result
 
-SPREAD, MAKE_UP = "How much rates vary between groups", "Make-up of the images with an outcome"
-EQUAL = "Differences at equal make-up"
+SPREAD, COMPOSITION = "How much rates vary between groups", "Composition of the images with an outcome"
+EQUAL = "Stratified differences"
 
 
 def views_of(result: AuditResult) -> dict[str, View]:
-    return {view.title: view for view in views_section(result, probes=result.manifest["probes"])}
+    return {view.title: view for view in build(ReportContext(result=result))}
 
 
 def rows_of(view: View) -> list[dict[str, str]]:
@@ -50,14 +50,14 @@ def test_the_spread_is_that_of_the_table() -> None:
     assert shown["95 % interval"] == f"{100 * table['sd_low']:.1f} to {100 * table['sd_high']:.1f}"
     assert shown["Highest"] == f"dark, {fmt.percent(table['highest_rate'])}"
     assert shown["p"] == fmt.p_value(table["p"])
-    assert IMAGE_ATTRIBUTES.isdisjoint(row["By"] for row in rows)
+    assert "split" not in {row["By"] for row in rows}
 
 
-def test_the_make_up_sums_to_all_events_and_is_not_the_rate() -> None:
+def test_the_composition_sums_to_all_events_and_is_not_the_rate() -> None:
     result = invented_result()
     rows = [
         row
-        for row in rows_of(views_of(result)[MAKE_UP])
+        for row in rows_of(views_of(result)[COMPOSITION])
         if row["Outcome"] == "Denigration, harm" and row["By"] == "skin tone"
     ]
     assert sum(int(row["Of this group"]) for row in rows) == int(rows[0]["Images with it"])
@@ -72,24 +72,24 @@ def test_the_make_up_sums_to_all_events_and_is_not_the_rate() -> None:
     assert float(dark["Ratio of the shares"]) > 1
 
 
-def test_equal_make_up_is_shown_where_a_suite_asks_for_it() -> None:
+def test_strata_are_shown_if_a_suite_asks_for_it() -> None:
     result = controlled_result()
     rows = rows_of(views_of(result)[EQUAL])
     table = result.controlled.query("outcome == 'harm' and design == 'default' and rule == 'argmax'")
     own = [row for row in rows if row["Outcome"] == "Denigration, harm"]
     assert len(own) == len(table) > 0
     for row, numbers in zip(own, table.to_dict("records"), strict=True):
-        assert row["Controlled for"] == "gender"
-        assert row["At equal make-up, points"] == fmt.points(numbers["difference"])
+        assert row["Stratified by"] == "gender"
+        assert row["Stratified, points"] == fmt.points(numbers["difference"])
         assert row["Standardised, points"] == fmt.points(numbers["standardised"])
         assert row["Adjusted p"] == fmt.p_value(numbers["p_adjusted"])
-    assert EQUAL in render_report(result)
+    assert f"<h3>{EQUAL}</h3>" in render_report(result)
 
 
 def test_empty_tables_have_no_view() -> None:
     result = invented_result()
-    assert set(views_of(result)) == {SPREAD, MAKE_UP}
-    assert EQUAL not in render_report(result)
+    assert set(views_of(result)) == {SPREAD, COMPOSITION}
+    assert f"<h3>{EQUAL}</h3>" not in render_report(result)
     without = replace(
         result, variation=result.variation.iloc[:0], composition=result.composition.iloc[:0]
     )  # fmt: skip

@@ -1,0 +1,101 @@
+"""The section on what the class design changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+
+from audit import figures
+from audit import formatting as fmt
+from audit.report import components
+from audit.report.components import INTERVAL, Column, table_of
+from audit.report.section import ReportContext, Section
+
+
+@dataclass(frozen=True, kw_only=True)
+class Designs:
+    """The class designs of one probe side by side."""
+
+    id: str
+    title: str
+    descriptions: str
+    figures: Sequence[components.Figure]
+    table: components.Table
+
+
+def build(context: ReportContext) -> list[Designs]:
+    """Return one part for every probe that is asked under more than one class design."""
+    rates = context.result.rates
+    return [_designs(rates, probe=probe) for probe in context.probes if len(probe["designs"]) > 1]
+
+
+def _designs(rates: pd.DataFrame, *, probe: Mapping[str, Any]) -> Designs:
+    shown = across_designs(rates, probe=probe)
+    identity = components.slug("designs", probe["name"])
+    described = [f"{fmt.words(d['name'])}: {d['description']}" for d in probe["designs"] if d["description"]]
+    people = components.single_attributes(probe, of_people=True)
+    found = []
+    for outcome in probe["outcomes"]:
+        title = f"{probe['title']}: {fmt.words(outcome['title'])}, by class design"
+        svg = figures.design_dumbbell(
+            shown[shown["outcome"] == outcome["name"]],
+            attributes=people,
+            name=f"{identity}-{components.slug(outcome['name'])}",
+            title=title,
+            axis="% of the group's images",
+        )
+        found.append(components.Figure(svg=svg, caption=f"{title}.", table=identity))
+    return Designs(
+        id=identity,
+        title=probe["title"],
+        descriptions="; ".join(described),
+        figures=found,
+        table=_design_table(shown, probe=probe),
+    )
+
+
+def across_designs(rates: pd.DataFrame, *, probe: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the rates of a probe that differ from its primary specification in class design only."""
+    primary = components.primary_specification(rates, probe=probe)
+    if primary is None:
+        return rates.iloc[:0]
+    designs = [design["name"] for design in probe["designs"]]
+    found = [components.of_specification(rates, primary | {"design": design}) for design in designs]
+    return pd.concat(found, ignore_index=True)
+
+
+def _design_table(rates: pd.DataFrame, *, probe: Mapping[str, Any]) -> components.Table:
+    names = components.attribute_columns({"probes": [probe]})
+    designs = list(dict.fromkeys(rates["design"]))
+    rows = []
+    for key, cell in rates.groupby(["outcome", *names], sort=False):
+        group = components.group_name(dict(zip(["outcome", *names], key, strict=True)), names)
+        by_design = cell.set_index("design")
+        of_design = {f"{d}-{name}": by_design.loc[d, name] for d in designs for name in _ENDS}
+        rows.append({"group": group, "outcome": key[0], "n": cell["n"].iloc[0], **of_design})
+    columns = [
+        Column("group", "Group"),
+        Column("outcome", "Outcome", fmt.words),
+        Column("n", "n", fmt.integer, number=True),
+        *(column for design in designs for column in _of_design(design)),
+    ]
+    return table_of(rows, columns, caption=f"{probe['title']}: rates by class design")
+
+
+_ENDS: Final = ("rate", "low", "high")
+
+
+def _of_design(design: str) -> tuple[Column, Column]:
+    rate, low, high = (f"{design}-{name}" for name in _ENDS)
+    return (
+        Column(rate, f"Rate, {fmt.words(design)}", fmt.percent, number=True),
+        Column(components.between(low, high, fmt.percent_interval), INTERVAL, number=True),
+    )
+
+
+SECTION: Final = Section(
+    id="designs", title="Class designs", label="Class designs", template="designs.html.j2", build=build
+)

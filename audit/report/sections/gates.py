@@ -1,0 +1,41 @@
+"""The section on gates: the margins of the suite and how each was decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from audit import formatting as fmt
+from audit.report.components import Column, Table, table_of
+from audit.report.section import ReportContext, Section
+
+COLUMNS: Final = (
+    Column("Gate", "name"),
+    Column("Verdict", "verdict"),
+    Column("Margin", lambda row: margin_words(row), number=True),
+    Column("Contrasts", "contrasts", fmt.integer, number=True),
+    Column("Why", "sentence"),
+)
+
+
+def margin_words(gate: Mapping[Any, Any]) -> str:
+    """Return the margin of a gate in its unit: points, a ratio, or a share."""
+    margin = float(gate["margin"])
+    if gate["metric"] == "difference":
+        return f"\N{PLUS-MINUS SIGN}{100 * margin:.3g} points"
+    return fmt.ratio(margin) if gate["metric"] == "ratio" else fmt.percent(margin)
+
+
+def build(context: ReportContext) -> Table | None:
+    """Return the table of gates; None for a suite without."""
+    gates = context.result.gates
+    if not len(gates):
+        return None
+    order = {"FAIL": 0, "INCONCLUSIVE": 1, "PASS": 2}
+    ordered = gates.assign(_rank=gates["verdict"].map(order)).sort_values("_rank", kind="stable")
+    return table_of(ordered, COLUMNS, caption="The gates of the suite, failed ones first")
+
+
+SECTION: Final = Section(
+    id="gates", title="Gates", label="Gates", template="table.html.j2", build=build, folded=False
+)

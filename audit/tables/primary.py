@@ -1,0 +1,71 @@
+"""The specification that is told first, and which attributes are of people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+KEYS: Final = ["probe", "design", "template", "rule", "threshold"]
+ALL: Final = "(all)"
+
+# Attributes of an image and not of whom it shows: they belong to accuracy, not to a contrast of people.
+IMAGE_ATTRIBUTES: Final = frozenset({"split", "vendor", "design_family"})
+
+
+def attribute_columns(manifest: Mapping[str, Any]) -> list[str]:
+    """Return every group attribute of the suite, in the order in which the probes name them."""
+    return list(dict.fromkeys(a for p in manifest["probes"] for spec in p["groups"] for a in spec))
+
+
+def of_people(contrasts: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return which contrasts compare people, and not designs, splits or other attributes of an image."""
+    return np.array([IMAGE_ATTRIBUTES.isdisjoint(by.split(" x ")) for by in contrasts["by"]], dtype=bool)
+
+
+def single_attributes(probe: Mapping[str, Any], *, of_people: bool) -> list[str]:
+    """Return the attributes by which a probe splits alone, of the people shown or of the image."""
+    return [g[0] for g in probe["groups"] if len(g) == 1 and (g[0] in IMAGE_ATTRIBUTES) != of_people]
+
+
+def pairs_of_attributes(probe: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the intersections of two attributes of the people shown."""
+    return [(g[0], g[1]) for g in probe["groups"] if len(g) == 2 and not IMAGE_ATTRIBUTES & set(g)]
+
+
+def specifications(frame: pd.DataFrame, *, probe: str) -> list[dict[str, Any]]:
+    """Return the distinct specifications of one probe, in the order of the frame."""
+    rows = frame.loc[frame["probe"] == probe, KEYS].drop_duplicates()
+    return [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")]
+
+
+def primary_specification(frame: pd.DataFrame, *, probe: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the specification that is told first.
+
+    The first class design of the suite, the first template, the highest-scoring class; None if the frame has
+    no row of the probe.
+    """
+    found = specifications(frame, probe=probe["name"])
+    designs = [design["name"] for design in probe["designs"]]
+    templates = [str(template) for template in probe["templates"]]
+
+    def rank(one: Mapping[str, Any]) -> tuple[bool, int, int]:
+        return one["rule"] != "argmax", _place(one["design"], designs), _place(one["template"], templates)
+
+    return min(found, key=rank, default=None)
+
+
+def _place(name: str, names: Sequence[str]) -> int:
+    return names.index(name) if name in names else len(names)
+
+
+def of_specification(frame: pd.DataFrame, specification: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the rows of one specification; the NaN threshold of rule "argmax" matches itself."""
+    mask = pd.Series(True, index=frame.index)
+    for key in KEYS:
+        wanted = specification[key]
+        mask &= frame[key].isna() if pd.isna(wanted) else frame[key] == wanted
+    return frame[mask]
