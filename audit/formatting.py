@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
 
 MISSING = "–"
 MINUS = "\N{MINUS SIGN}"
-
-# Groups with an order that the alphabet does not know; bands such as "20-29" are ordered by their number.
-_ORDINAL = (
-    "baby", "child", "adult", "older",
-    "light", "medium-light", "medium", "medium-dark", "dark",
-    "train", "validation", "held_out_combination", "held_out_family",
-)  # fmt: skip
 
 
 def percent(value: float | None) -> str:
@@ -90,12 +82,5 @@ def rule_words(rule: str, threshold: float) -> str:
 
 
 def in_order(groups: Iterable[str]) -> list[str]:
-    """Return distinct group names in natural order: ordinal ones by rank, bands by number, others by name."""
-    return sorted(dict.fromkeys(groups), key=lambda name: [_rank(part) for part in str(name).split(" x ")])
-
-
-def _rank(name: str) -> tuple[int, int, str]:
-    if name in _ORDINAL:
-        return 0, _ORDINAL.index(name), name
-    number = re.match(r"\d+", name)
-    return (1, int(number[0]), name) if number else (2, 0, name)
+    """Return distinct group names in the order of a table, which is that of the data's card."""
+    return list(dict.fromkeys(map(str, groups)))

@@ -26,6 +26,7 @@ from audit.statistics.design_effects import change_design_effect
 from audit.statistics.intervals import clopper_pearson
 from audit.tables.context import min_group
 from audit.tables.group_counts import JOINT, SPECIFICATION
+from audit.tables.natural_order import in_natural_order
 from audit.tables.paired_changes import OF_CHANGE, TABLE, change_table
 from clipmodel.errors import UserError
 
@@ -122,7 +123,7 @@ def _outcomes(result: AuditResult) -> pd.DataFrame:
             f"the audit of {model} holds no outcomes of single images (outcomes.parquet)",
             remedy="run it again with this version of clip-audit run, which keeps them",
         )
-    return result.outcomes
+    return in_natural_order(result.outcomes, result.manifest)
 
 
 def _changes(matched: Matched, probe: Mapping[str, Any], *, least: int) -> pd.DataFrame:

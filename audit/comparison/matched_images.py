@@ -14,7 +14,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.conclusions.gates import EVERYBODY
-from audit.formatting import in_order
 from audit.statistics.specification_curve_test import asked_order
 from audit.tables.group_counts import JOINT, SPECIFICATION
 from probes.records import HAPPENED, KEYS, MISSING, NOT_ASKED
@@ -53,13 +52,17 @@ class Matched:
         """[N] codes of the groups, -1 for images that miss an attribute, and the names of the groups."""
         if not by:
             return np.zeros(len(self.labels), dtype=np.int64), [EVERYBODY]
-        values = self.labels[list(by)].astype("str")
-        names = values.iloc[:, 0]
-        if len(by) > 1:
-            names = names.str.cat(values.iloc[:, 1:], sep=JOINT)
-        names = names.where((values != MISSING).all(axis=1), MISSING)
-        known = in_order(names[names != MISSING])
-        return pd.Index(known, dtype="str").get_indexer(pd.Index(names, dtype="str")).astype(np.int64), known
+        values = self.labels[list(by)]
+        complete = (values.astype("str") != MISSING).all(axis=1)
+        known = _joined(values[complete].drop_duplicates().sort_values(list(by)))
+        names = _joined(values).where(complete, MISSING)
+        codes = pd.Index(known, dtype="str").get_indexer(pd.Index(names, dtype="str"))
+        return codes.astype(np.int64), known.tolist()
+
+
+def _joined(values: pd.DataFrame) -> pd.Series:
+    words = values.astype("str")
+    return words.iloc[:, 0].str.cat(words.iloc[:, 1:], sep=JOINT) if words.shape[1] > 1 else words.iloc[:, 0]
 
 
 def match_probe(
@@ -77,7 +80,8 @@ def match_probe(
     probe, other_probe
         Its entry in either manifest.
     first, second
-        `AuditResult.outcomes`.
+        `AuditResult.outcomes`, their groups in the order of the first's manifest
+        (`audit.tables.natural_order`).
     designs
         Class design of the first and of the second; each with itself by default.
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from audit.tables.cluster_counts import ClusterCounts, Clusters
 from audit.tables.group_counts import CountTable, GroupCounts, SharedCounts, outcome_counts
+from audit.tables.natural_order import in_natural_order
 from probes.records import Records
 
 MIN_GROUP = 3
@@ -82,9 +83,10 @@ class TableContext:
     @classmethod
     def of_records(cls, records: Records, manifest: Mapping[str, Any] | None = None) -> Self:
         """The context of a run; `manifest` replaces that of the records."""
+        whole = records.manifest if manifest is None else manifest
         return cls.of(
-            records.counts,
-            records.manifest if manifest is None else manifest,
+            in_natural_order(records.counts, whole),
+            whole,
             records.attributes,
             clusters=records.clusters,
             outcomes=records.outcomes,
@@ -93,7 +95,8 @@ class TableContext:
 
     def of_counts(self, counts: pd.DataFrame, *, clusters: Clusters = None) -> Self:
         """The same run with other counts: those of the curve, or of the held-out images."""
-        return replace(self, counts=SharedCounts(counts), clusters=ClusterCounts.of(clusters))
+        ordered = in_natural_order(counts, self.manifest)
+        return replace(self, counts=SharedCounts(ordered), clusters=ClusterCounts.of(clusters))
 
     @property
     def probes(self) -> Sequence[Mapping[str, Any]]:

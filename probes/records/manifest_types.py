@@ -128,7 +128,7 @@ class DesignEntry(TypedDict):
     """A class design."""
 
     name: str
-    classes: list[str]
+    classes: NotRequired[list[str]]
     description: NotRequired[str]
 
 
