@@ -137,7 +137,8 @@ def archive_case() -> Case:
     rng = np.random.default_rng(0)
     arrays = {
         "image": rng.normal(size=(6, 4)).astype(np.float32),
-        "text": rng.normal(size=(2, 4)).astype(np.float32), "text_name": np.array(["man", "woman"]), "gender": np.array(["man", "woman"] * 3),
+        "text": rng.normal(size=(2, 4)).astype(np.float32), "text_name": np.array(["man", "woman"]),
+        "gender": np.array(["man", "woman"] * 3),
     }  # fmt: skip
     seeds = []
     for save in (np.savez, np.savez_compressed):
