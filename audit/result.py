@@ -183,6 +183,7 @@ class AuditResult:
         *,
         report: Callable[[AuditResult], str] | None = None,
         run_info: Mapping[str, Any] | None = None,
+        safe_csv: bool = True,
     ) -> Path:
         """Write audit.json and the tables as parquet and CSV; whole, or not at all.
 
@@ -194,6 +195,8 @@ class AuditResult:
             Renders report.html; left out, no report is written.
         run_info
             Command, time and machine, for run.json: what differs between two runs of the same suite.
+        safe_csv
+            Mark the words in CSV files that a spreadsheet would run (`audit.csv_cells`).
 
         Raises
         ------
@@ -203,7 +206,7 @@ class AuditResult:
         tables = {name: getattr(self, name) for name in TABLES}
         present = {name: table for name, table in tables.items() if table is not None}
         page = None if report is None else report(self)
-        write_folder(Path(folder), self.to_json(), present, report=page, run_info=run_info)
+        write_folder(Path(folder), self.to_json(), present, report=page, run_info=run_info, safe_csv=safe_csv)
         return Path(folder)
 
     def __eq__(self, other: object) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from audit.csv_cells import without_formulas
 from audit.json_tables import dump, read_json
 from clipmodel.atomic_files import replace_folder
 from clipmodel.errors import UserError
@@ -76,6 +77,7 @@ def write_folder(
     *,
     report: str | None,
     run_info: Mapping[str, Any] | None,
+    safe_csv: bool = True,
 ) -> None:
     """Write an audit whole, or not at all; files of an earlier audit are replaced, others are kept.
 
@@ -90,7 +92,8 @@ def write_folder(
         for name, table in tables.items():
             table.to_parquet(content / f"{name}.parquet", index=False)
             if name not in PARQUET_ONLY:
-                table.to_csv(content / f"{name}.csv", index=False, lineterminator="\n")
+                cells = without_formulas(table) if safe_csv else table
+                cells.to_csv(content / f"{name}.csv", index=False, lineterminator="\n")
         if run_info is not None:
             (content / RUN_FILE).write_text(dump(run_info, {}), encoding="utf-8")
         if report is not None:

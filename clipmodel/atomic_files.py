@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -10,6 +11,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from clipmodel.errors import UserError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+LOCK = "lock"  # in the draft of a folder: held while it is written
+DRAFT = ".draft"
 
 
 def replace_file(path: Path, fill: Callable[[BinaryIO], object]) -> None:
@@ -23,7 +32,7 @@ def replace_file(path: Path, fill: Callable[[BinaryIO], object]) -> None:
     OSError
         The draft cannot be written; whatever else `fill` raises comes through as well.
     """
-    draft = path.with_name(f"{path.name}.draft")
+    draft = path.with_name(f"{path.name}{DRAFT}")
     try:
         with draft.open("wb") as file:
             fill(file)
@@ -51,6 +60,8 @@ def sync_folder(folder: Path) -> None:
 def replace_folder(folder: Path, fill: Callable[[Path], None], *, owned: Callable[[str], bool]) -> None:
     """Fill a temporary sibling, then swap it in: an interruption leaves the earlier folder, or none.
 
+    What a killed process left of writing the same folder is removed first.
+
     Parameters
     ----------
     folder
@@ -72,7 +83,9 @@ def replace_folder(folder: Path, fill: Callable[[Path], None], *, owned: Callabl
         folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.exists() and not os.access(folder, os.W_OK):
             raise PermissionError(13, "Permission denied")
+        _remove_drafts(folder)
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        lock = _locked(temporary / LOCK)
     except OSError as error:
         raise _unwritable(folder, error) from error
     try:
@@ -85,11 +98,46 @@ def replace_folder(folder: Path, fill: Callable[[Path], None], *, owned: Callabl
         raise _unwritable(folder, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        if lock is not None:
+            lock.close()
+
+
+def _locked(path: Path) -> BinaryIO | None:
+    """A file that is open and locked as long as this process lives; None if another process holds it.
+
+    Systems without such locks (Windows) give None, and drafts of killed processes stay there.
+    """
+    file = path.open("wb")
+    try:
+        if fcntl is None:
+            raise BlockingIOError
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return None
+    return file
+
+
+def _remove_drafts(folder: Path) -> None:
+    """Remove what killed processes left of writing this folder: drafts whose lock nobody holds.
+
+    A process that was killed between its two renames has left the earlier folder in its draft: it is put
+    back.
+    """
+    ours = re.compile(rf"\.{re.escape(folder.name)}-[a-z0-9_]{{8}}")
+    for draft in [path for path in folder.parent.iterdir() if ours.fullmatch(path.name)]:
+        if not (draft / LOCK).is_file() or (lock := _locked(draft / LOCK)) is None:
+            continue
+        earlier = draft / "earlier"
+        if earlier.is_dir() and not folder.exists():
+            earlier.rename(folder)
+        shutil.rmtree(draft, ignore_errors=True)
+        lock.close()
 
 
 def _carry_over(folder: Path, content: Path, owned: Callable[[str], bool]) -> None:
     for path in sorted(folder.iterdir()) if folder.exists() else ():
-        if owned(path.name) or (content / path.name).exists():
+        if owned(path.name.removesuffix(DRAFT)) or (content / path.name).exists():
             continue
         if path.is_dir() and not path.is_symlink():
             shutil.copytree(path, content / path.name, symlinks=True)

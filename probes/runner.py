@@ -21,6 +21,7 @@ from probes.measures.context import MeasureContext
 from probes.measures.handed_over import estimands_table, join_scalars, scalars_table
 from probes.measures.registry import KINDS
 from probes.planning.confounding import PROTECTED, confounding
+from probes.planning.cost import estimate
 from probes.planning.distinct_prompts import refuse_equal_prompts
 from probes.planning.image_selection import TRUTH, Selection
 from probes.planning.manifest import manifest
@@ -93,6 +94,7 @@ def run_suite(
     """
     store = store or EmbeddingStore()
     planned = plan(suite, dataset)
+    estimate(planned)  # refuses what `clip-audit probe check` refuses, before an image is read
     embed = partial(embed_dataset, model, store=store, progress=progress)
     apart = suite.confirmation
     embedded = dict(zip(planned.texts, embed_texts(model, planned.texts, store=store), strict=True))

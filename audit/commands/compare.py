@@ -22,11 +22,32 @@ EPILOG = (
     "clip-audit compare runs/v1 runs/v1 --designs default:with_child  ·  "
     "clip-audit compare runs/v1 runs/v2 runs/v3 --margin 0.02"
 )
-COLUMNS = ("probe", "outcome", "group", "n", "first", "second", "change", "95 % interval", "adjusted p")
+COLUMNS = (
+    "probe",
+    "outcome",
+    "asked",
+    "group",
+    "n",
+    "first",
+    "second",
+    "change",
+    "95 % interval",
+    "adjusted p",
+)
 
 
 RELEASE_COLUMNS = ("release", "model", "images", "verdict", "outcome", "group", "change", "limits")
-GAP_COLUMNS = ("probe", "outcome", "contrast", "first", "second", "change", "95 % interval", "adjusted p")
+GAP_COLUMNS = (
+    "probe",
+    "outcome",
+    "asked",
+    "contrast",
+    "first",
+    "second",
+    "change",
+    "95 % interval",
+    "adjusted p",
+)
 
 
 def compare(
@@ -120,6 +141,7 @@ def print_changes(comparison: Comparison, console: Console) -> None:
     from audit import formatting as fmt
     from audit.commands.run_summary import VERDICT_STYLES
     from audit.json_tables import table_rows
+    from audit.report.components import asking
     from audit.report.sections.changes import widest_changes
 
     about = comparison.about
@@ -130,7 +152,7 @@ def print_changes(comparison: Comparison, console: Console) -> None:
     console.print(escape(f"\n{sides[0]} to {sides[1]}: {fmt.integer(about['matched'])} images"))
     rows = [
         (
-            fmt.words(row["probe"]), fmt.words(row["outcome"]), fmt.words(row["group"]),
+            fmt.words(row["probe"]), fmt.words(row["outcome"]), asking(row), fmt.words(row["group"]),
             fmt.integer(row["n"]), fmt.percent(row["rate_first"]), fmt.percent(row["rate_second"]),
             fmt.points(row["change"]), fmt.points_interval(row["low"], row["high"]),
             fmt.p_value(row["p_adjusted"]),
@@ -138,7 +160,7 @@ def print_changes(comparison: Comparison, console: Console) -> None:
         for row in table_rows(widest_changes(comparison))
     ]  # fmt: skip
     title = "Widest changes that remain after correction, in percentage points"
-    terminal.print_table(console, title, COLUMNS, rows, words={"probe", "outcome", "group"})
+    terminal.print_table(console, title, COLUMNS, rows, words={"probe", "outcome", "asked", "group"})
     if not rows:
         console.print("\nNo change remains after correction.")
     _print_gaps(comparison, console)
@@ -151,19 +173,20 @@ def print_changes(comparison: Comparison, console: Console) -> None:
 def _print_gaps(comparison: Comparison, console: Console) -> None:
     from audit import formatting as fmt
     from audit.json_tables import table_rows
-    from audit.report.components import contrast
+    from audit.report.components import asking, contrast
     from audit.report.sections.changes import widest_gap_changes
 
     rows = [
         (
-            fmt.words(row["probe"]), fmt.words(row["outcome"]), contrast(row), fmt.points(row["gap_first"]),
+            fmt.words(row["probe"]), fmt.words(row["outcome"]), asking(row), contrast(row),
+            fmt.points(row["gap_first"]),
             fmt.points(row["gap_second"]), fmt.points(row["change"]),
             fmt.points_interval(row["low"], row["high"]), fmt.p_value(row["p_adjusted"]),
         )
         for row in table_rows(widest_gap_changes(comparison))
     ]  # fmt: skip
     title = "Differences between groups that changed, in percentage points"
-    terminal.print_table(console, title, GAP_COLUMNS, rows, words={"probe", "outcome", "contrast"})
+    terminal.print_table(console, title, GAP_COLUMNS, rows, words={"probe", "outcome", "asked", "contrast"})
     if not rows:
         console.print("\nNo change of a difference between groups remains after correction.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from audit.commands import terminal
 from clipmodel.errors import UserError
@@ -53,3 +53,17 @@ def kept_tables(folder: Path) -> Iterator[None]:
         message = f"The report could not be made; audit.json and the tables are in {folder}"
         terminal.ERR.print(message, style="bold yellow", soft_wrap=True, markup=False)
         raise
+
+
+def public(name: str) -> str:
+    """A name of data, model or suite without the folders above it, for files that are passed on.
+
+    Examples
+    --------
+    >>> public("table:/home/me/study/people.csv"), public("runs/tiny/model"), public("quickstart")
+    ('table:people.csv', 'model', 'quickstart')
+    """
+    kind, colon, path = name.rpartition(":")
+    if "://" in name or kind in ("hf", "open_clip"):
+        return name
+    return f"{kind}{colon}{PurePath(path).name or path}"

@@ -44,6 +44,7 @@ def check(
     class for every truth. Noted: groups too small for a rate, and classes whose truth no image has.
     """
     from probes.datasets import load_dataset
+    from probes.planning.cost import estimate
     from probes.planning.plan import plan
     from probes.suite.suite import load_suite
 
@@ -63,14 +64,7 @@ def check(
                 f"{one.probe.name}: no image has the truth of {', '.join(idle)}; given, they are always wrong"
             )
             console.print(escape(note), soft_wrap=True)
-    size = f"{len(planned.rows):,} images and {len(planned.texts):,} prompts to embed"
-    console.print(f"\nThe suite can run: {size}.", soft_wrap=True)
-    ways = sum(one.n_ways for one in planned.probes)
-    guess = f"about {max(1, round(planned.seconds)):,} s on one core with the bundled model"
-    console.print(
-        f"{ways:,} ways of asking; {guess}, longer with a larger one, shorter once images are stored.",
-        soft_wrap=True,
-    )
+    console.print(f"\nThe suite can run: {estimate(planned).sentence}.", soft_wrap=True)
 
 
 def _print_plan(planned: Plan, console: Console) -> None:

@@ -21,7 +21,7 @@ from audit.commands.model_options import (
     WeightsOption,
     spelled,
 )
-from audit.commands.output_folder import check_output_folder, kept_tables
+from audit.commands.output_folder import check_output_folder, kept_tables, public
 from audit.commands.small_table_settings import makes_small_tables
 
 if TYPE_CHECKING:
@@ -49,6 +49,10 @@ def run(
     ] = None,
     images: Annotated[
         bool, typer.Option("--images", help="Keep a table of every image's prediction.")
+    ] = False,
+    raw_csv: Annotated[
+        bool,
+        typer.Option("--raw-csv", help="Leave words in CSV files that a spreadsheet would run as they are."),
     ] = False,
     device: Annotated[str, typer.Option(help="Torch device of the model: cpu, cuda, cuda:1, mps.")] = "cpu",
     activation: ActivationOption = None,
@@ -79,17 +83,18 @@ def run(
         result = AuditResult.from_records(records)
     info = {
         "command": shlex.join(
-            ["clip-audit", "run", suite, "--model", model, "--data", source, "--out", str(folder)]
+            ["clip-audit", "run", public(suite), "--model", public(model), "--data", public(source)]
+            + ["--out", folder.name]
             + ["--images"] * images
             + spelled(told)
         ),
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(time.perf_counter() - clock, 1),
         "machine": {"system": platform.platform(), "cores": os.cpu_count(), "device": device},
-        "out": str(folder),
+        "out": folder.name,
     }
     # The tables first: what draws or prints can fail, and must not cost what was computed.
-    result.write(folder, run_info=info)
+    result.write(folder, run_info=info, safe_csv=not raw_csv)
     with terminal.ERR.status("writing the report"), kept_tables(folder), failures_replaced():
         page = render_report(result, run_info=info).encode()
         replace_file(folder / REPORT_FILE, lambda file: file.write(page))

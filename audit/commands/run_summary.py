@@ -41,6 +41,8 @@ def print_summary(result: AuditResult, console: Console) -> None:
     console.print(f"\n[bold]{escape(suite['title'] or suite['name'])}[/]", soft_wrap=True)
     model, n_images = result.manifest["model"]["name"], fmt.integer(data["n_images"])
     console.print(escape(f"model {model}, data {data['name']}, {n_images} images"), soft_wrap=True)
+    for sentence in _at_chance(result):  # before any difference: it says what they are worth
+        console.print(f"[bold yellow]{escape(sentence)}[/]", soft_wrap=True)
     tables: list[tuple[str, tuple[str, ...], Rows]] = [
         ("Zero-shot accuracy", ACCURACY_COLUMNS, _accuracy(result)),
         ("Harmful predictions", HARM_COLUMNS, _harm(result)),
@@ -51,13 +53,31 @@ def print_summary(result: AuditResult, console: Console) -> None:
     for title, columns, rows in tables:
         print_table(console, title, columns, rows, words=WORDS)
     _print_published(result, console)
-    ways = f"over {result.n_specifications} ways of asking"
+    n_ways = result.n_specifications
+    ways = f"over {n_ways} {'specification' if n_ways == 1 else 'specifications'}"
     console.print(
         f"\nFindings after correction for multiplicity: {len(result.findings)}, {ways}", soft_wrap=True
     )
     console.print(f"Verdict: [{VERDICT_STYLES.get(result.verdict, 'bold')}]{result.verdict}[/]")
     if data["caution"]:
         console.print(escape(f"Caution: {data['caution']}"), soft_wrap=True)
+
+
+def _at_chance(result: AuditResult) -> Iterator[str]:
+    """A sentence for each probe whose accuracy is not known to be above that of a guess among its classes."""
+    for probe in result.manifest["probes"]:
+        designs = probe.get("designs") or []
+        if not probe.get("truth") or not designs:
+            continue
+        n_classes = len(designs[0]["classes"])
+        for row in _records(_split_by(_primary(result.accuracy, probe), probe)):
+            if row["low"] <= 1 / n_classes:
+                found = f"{fmt.percent(row['rate'])} ({fmt.percent_interval(row['low'], row['high'])})"
+                guess = f"a guess among {n_classes} classes has {fmt.percent(1 / n_classes)}"
+                yield (
+                    f"{_title(probe)}: the accuracy is {found}, and {guess}. "
+                    "Differences between groups say nothing of a model that guesses."
+                )
 
 
 def _primary(frame: pd.DataFrame, probe: Mapping[str, Any]) -> pd.DataFrame:
@@ -104,7 +124,11 @@ def _gaps(result: AuditResult) -> Rows:
     titles = {probe["name"]: _title(probe) for probe in result.manifest["probes"]}
     gaps = primary_rows(result.gaps, result.rates, probes=result.manifest["probes"])
     gaps = gaps[distinct_contrasts(gaps)].dropna(subset=["difference"])
-    widest_first = gaps.sort_values("difference", key=lambda gap: -gap.abs(), kind="stable")
+    # By the end of the interval that is nearer to 0: a group of three images has a wide gap and says little.
+    low, high = gaps["difference_low"], gaps["difference_high"]
+    sure = low.where(low > 0, -high.where(high < 0, 0.0)).fillna(0.0)
+    order = pd.DataFrame({"sure": -sure, "size": -gaps["difference"].abs()})
+    widest_first = gaps.loc[order.sort_values(["sure", "size"], kind="stable").index]
     shown = widest_first.groupby(["probe", "outcome"], sort=False).head(GAPS_SHOWN)
     for row in _records(shown):
         yield (

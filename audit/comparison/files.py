@@ -10,6 +10,7 @@ import pandas as pd
 
 from audit.comparison.compare import Comparison
 from audit.comparison.series import Series
+from audit.csv_cells import without_formulas
 from audit.json_tables import dump
 from audit.report.html import fill_template, frames_as_json
 from audit.report.sections.changes import comparison_page
@@ -60,7 +61,7 @@ def write_comparison(comparison: Comparison, folder: Path, *, probes: Sequence[M
         (content / "compare.json").write_text(to_json(comparison), encoding="utf-8")
         for name, table in _tables(comparison).items():
             table.to_parquet(content / f"{name}.parquet", index=False)
-            table.to_csv(content / f"{name}.csv", index=False, lineterminator="\n")
+            without_formulas(table).to_csv(content / f"{name}.csv", index=False, lineterminator="\n")
         page = render_comparison(comparison, probes=probes)
         (content / "compare.html").write_text(page, encoding="utf-8")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated, Any, Union, get_args
 
 import yaml
@@ -201,8 +201,10 @@ class Suite(StrictModel):
 
     @property
     def text(self) -> str:
-        """The suite with every default written out, as YAML."""
+        """The suite with every default written out, as YAML; of a path of data, the last name only."""
         values = self.model_dump(by_alias=True)
+        kind, colon, path = self.data.partition(":")
+        values["data"] = f"{kind}{colon}{PurePath(path).name}"
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import BinaryIO
 
@@ -133,3 +135,42 @@ def test_a_folder_that_may_not_be_written_is_a_user_error(
     monkeypatch.setattr("os.access", lambda *_: False)
     with pytest.raises(UserError, match=r"cannot be written \(Permission denied\)"):
         replace_folder(tmp_path, writes("new"), owned=owned)
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from clipmodel import atomic_files
+def fill(content):
+    (content / "new.txt").write_text("new")
+    if sys.argv[2] == "filling": os._exit(9)
+rename = Path.rename
+def killed(self, goal):
+    if self.name == "new": os._exit(9)
+    return rename(self, goal)
+if sys.argv[2] == "swapping": Path.rename = killed
+atomic_files.replace_folder(Path(sys.argv[1]), fill, owned=lambda name: True)
+"""
+
+
+@pytest.mark.parametrize("moment", ["filling", "swapping"])
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path, moment: str) -> None:
+    """Killed between the two renames, the earlier folder lies in the draft: it is put back, then replaced."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "theirs.md").write_text("kept")
+    done = subprocess.run([sys.executable, "-c", KILLED, str(folder), moment], cwd=Path(__file__).parents[2])
+    assert done.returncode == 9
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".out-")]
+    replace_folder(folder, lambda content: (content / "a").touch(), owned=lambda name: False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
+    assert sorted(path.name for path in folder.iterdir()) == ["a", "theirs.md"]
+
+
+def test_a_draft_that_is_being_written_stays(tmp_path: Path) -> None:
+    def fill(content: Path) -> None:
+        replace_folder(tmp_path / "out", lambda inner: (inner / "b").touch(), owned=lambda name: True)
+        (content / "a").touch()
+
+    replace_folder(tmp_path / "out", fill, owned=lambda name: True)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a"]

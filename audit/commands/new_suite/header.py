@@ -71,6 +71,9 @@ def as_yaml(value: object) -> str:
 
 
 def _class(word: str, words: Words) -> str:
-    if words.truth and word in words.truth_values:
-        return f"{{name: {as_yaml(word)}, is: {{{words.truth}: {as_yaml(word)}}}}}"
-    return as_yaml(word)
+    """A class as YAML; "man=Male" is the class man, which stands for the value Male."""
+    name, given, value = (part.strip() for part in word.partition("="))
+    value = value if given else name
+    if words.truth and value in words.truth_values:
+        return f"{{name: {as_yaml(name)}, is: {{{as_yaml(words.truth)}: {as_yaml(value)}}}}}"
+    return as_yaml(name if given else word)

@@ -43,7 +43,10 @@ def new(
     truth: Annotated[str | None, typer.Option(help="The attribute with the right answer, or 'none'.")] = None,
     question: Annotated[str | None, typer.Option(help="What is asked, in one sentence.")] = None,
     classes: Annotated[
-        str | None, typer.Option(help="Words separated by commas, or a shipped label set or word list.")
+        str | None,
+        typer.Option(
+            help="Words with commas between, WORD=VALUE to say what one stands for; or a shipped list."
+        ),
     ] = None,
     harmful: Annotated[str | None, typer.Option(help="Harmful words to offer besides, with commas.")] = None,
     groups: Annotated[
@@ -256,9 +259,22 @@ def _write_checked(path: Path, text: str, dataset: DemographicDataset) -> None:
         with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=".new-suite-") as scratch:
             draft = Path(scratch) / path.name
             draft.write_text(text, encoding="utf-8")
-            plan(load_suite(draft), dataset)
+            try:
+                plan(load_suite(draft), dataset)
+            except UserError as error:  # the draft is gone when this is read
+                message = error.message.replace(str(draft), "the suite that these answers make")
+                raise UserError(message, remedy=_remedy_of_answers(error, dataset)) from error
             draft.replace(path)
     except OSError as error:
         raise UserError(
             f"{path}: cannot be written ({error.strerror})", remedy="name another file"
         ) from error
+
+
+def _remedy_of_answers(error: UserError, dataset: DemographicDataset) -> str | None:
+    """What to answer instead, where the classes do not say which values they stand for."""
+    if "says which" not in error.message and "no class for" not in error.message:
+        return error.remedy
+    values = next((dataset.levels(name) for name in dataset.attributes if f" {name} " in error.message), [])
+    example = ", ".join(f"{value.lower()}={value}" for value in values[:2]) or "man=Male, woman=Female"
+    return f'say which value each class stands for: --classes "{example}"'

@@ -30,7 +30,7 @@ def test_a_new_suite_is_accepted_by_check(invoke: Invoke, workplace: Path) -> No
     checked = invoke("probe", "check", "mine.yaml")
     assert checked.exit_code == 0
     # Four words under two templates: eight prompts. All 48 images have a colour.
-    assert "The suite can run: 48 images and 8 prompts to embed." in checked.stdout
+    assert "The suite can run: 48 images x 8 prompts x 6 specifications; about" in checked.stdout
 
 
 def test_a_new_suite_asks_for_what_is_not_given(invoke: Invoke, workplace: Path) -> None:
@@ -154,3 +154,39 @@ def test_schema_is_a_json_schema_of_suites(invoke: Invoke) -> None:
     schema = json.loads(invoke("probe", "schema").stdout)
     assert {"suite", "probes"} <= set(schema["required"])
     assert "label_sets" in schema["properties"]
+
+
+def test_a_class_may_stand_for_a_value_of_another_name(invoke: Invoke, workplace: Path) -> None:
+    options = ("--data", "table:people.csv", "--truth", "tone", "--groups", "gender", "--defaults")
+    classes = ("--classes", "a pale person=light, a tanned person=dark")
+    assert invoke("probe", "new", "mine.yaml", *options, *classes).exit_code == 0
+    labels = load_suite("mine.yaml").label_set("own")
+    assert {item.name: item.is_ for item in labels.classes} == {
+        "a pale person": {"tone": "light"}, "a tanned person": {"tone": "dark"},
+    }  # fmt: skip
+
+
+def test_words_that_are_no_values_are_explained_without_a_file_that_is_gone(
+    invoke: Invoke, workplace: Path
+) -> None:
+    options = ("--data", "table:people.csv", "--truth", "tone", "--groups", "gender", "--defaults")
+    done = invoke("probe", "new", "mine.yaml", *options, "--classes", "pale, tanned")
+    assert done.exit_code == 2
+    assert ".new-suite-" not in done.output
+    assert 'say which value each class stands for: --classes "' in " ".join(done.output.split())
+
+
+def test_what_no_machine_can_do_is_refused_before_an_image_is_read(invoke: Invoke, workplace: Path) -> None:
+    """10,001 points x 2 events x 12 cells x 100 templates are 24 million."""
+    text = (workplace / "small.yaml").read_text()
+    names = [f"t{i}" for i in range(100)]
+    templates = "".join(f"  {name}: ['{name} {{label}}']\n" for name in names)
+    text = text.replace(
+        "    groups:", f"    templates: [{', '.join(names)}]\n    rules: [probability]\n    groups:"
+    )
+    text = text.replace("probes:", f"curve: 10001\nthresholds: [0.5]\ntemplates:\n{templates}probes:")
+    (workplace / "small.yaml").write_text(text)
+    for command in (("probe", "check"), ("run",)):
+        done = invoke(*command, "small.yaml")
+        assert done.exit_code == 2
+        assert "points of curves" in done.output

@@ -68,7 +68,7 @@ def test_what_differs_between_runs_is_in_run_json_only(
     assert (workplace / "second/audit.json").read_bytes() == first
     assert (workplace / "third/audit.json").read_bytes() == first
     run = json.loads((workplace / "second/run.json").read_text(encoding="utf-8"))
-    command = f"clip-audit run small.yaml --model {small_model} --data table:people.csv --out second"
+    command = f"clip-audit run small.yaml --model {small_model.name} --data table:people.csv --out second"
     assert run["command"] == command
     assert set(run) == {"command", "started", "seconds", "machine", "out"}
 

@@ -86,4 +86,4 @@ def test_the_verdict_and_the_caution_close_it(result: AuditResult) -> None:
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "Verdict: FAIL\n" in text
     assert text.rstrip().endswith(f"Caution: {result.manifest['data']['caution']}")
-    assert f"{len(result.findings)}, over {result.n_specifications} ways of asking" in text
+    assert f"{len(result.findings)}, over {result.n_specifications} specification" in text

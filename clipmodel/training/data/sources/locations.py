@@ -7,6 +7,7 @@ command prints is the data; it is run by the shell, so a recipe with one is as t
 from __future__ import annotations
 
 import io
+import os
 import re
 import subprocess
 import time
@@ -50,12 +51,19 @@ def expand_braces(name: str) -> list[str]:
 def expand(names: Sequence[str]) -> list[str]:
     """All files that names with braces and globs stand for, those of a glob in order.
 
+    A file or folder that has the very name is meant, whatever signs are in it: run[1]/a.tar.
+
     Raises
     ------
     UserError
         A local file does not exist, or a glob or range holds nothing.
     """
-    found = [file for name in names for plain in expand_braces(name) for file in _globbed(plain)]
+    found = [
+        file
+        for name in names
+        for plain in ([name] if _is_there(name) else expand_braces(name))
+        for file in _globbed(plain)
+    ]
     if not found:
         raise UserError(f"no training data in {', '.join(names)}", remedy="check data.source in the recipe")
     return found
@@ -64,7 +72,7 @@ def expand(names: Sequence[str]) -> list[str]:
 def _globbed(name: str) -> list[str]:
     if name.startswith((PIPE, "http://", "https://")):
         return [name]
-    if not any(sign in name for sign in "*?["):
+    if _is_there(name) or not any(sign in name for sign in "*?["):
         if not is_remote(name) and not Path(name).exists():
             raise UserError(f"no training data at {name}", remedy="check data.source in the recipe")
         return [name]
@@ -76,12 +84,38 @@ def _globbed(name: str) -> list[str]:
     return [filesystem.unstrip_protocol(match) if is_remote(name) else match for match in matches]
 
 
+def _is_there(name: str) -> bool:
+    try:
+        return not is_remote(name) and Path(name).exists()
+    except (OSError, ValueError):
+        return False
+
+
 def list_files(folder: str) -> list[str]:
-    """Files in a folder and those below it, in order."""
+    """Files in a folder and those below it, in order; links to folders are followed, each folder once."""
+    if not is_remote(folder):
+        with _explained(folder, *READ_ERRORS):
+            return sorted(_local_files(folder))
     with _explained(folder, *READ_ERRORS):
         filesystem, path = fsspec.core.url_to_fs(folder)
         files = sorted(str(file) for file in filesystem.find(path))
     return [filesystem.unstrip_protocol(file) if is_remote(folder) else file for file in files]
+
+
+def _local_files(folder: str) -> Iterator[str]:
+    seen = set()
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=_raise):
+        real = os.path.realpath(place)
+        if real in seen:  # a link that leads back, or a second one to the same folder
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        yield from (str(Path(place, name)) for name in names if Path(place, name).is_file())
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 @contextmanager

@@ -49,7 +49,7 @@ def test_braces(name: str, expected: list[str]) -> None:
 def test_globs_are_in_order_and_nothing_is_an_error(tmp_path: Path) -> None:
     for name in ("b.tar", "a.tar", "c.txt"):
         (tmp_path / name).touch()
-    assert expand([f"{tmp_path}/*.tar"]) == [f"{tmp_path}/a.tar", f"{tmp_path}/b.tar"]
+    assert locations.expand([f"{tmp_path}/*.tar"]) == [f"{tmp_path}/a.tar", f"{tmp_path}/b.tar"]
     with pytest.raises(UserError, match="no training data matches"):
         expand([f"{tmp_path}/*.csv"])
     with pytest.raises(UserError, match=r"no training data at .*d1\.tar"):
@@ -109,3 +109,19 @@ def test_opening_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(attempts) == 3
     with pytest.raises(FileNotFoundError):
         locations._persistent(lambda: Path("absent").read_text())
+
+
+def test_a_file_that_is_there_is_no_glob_and_no_range(tmp_path: Path) -> None:
+    for name in ("run[1]", "a{0..2}"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "t.tar").touch()
+        assert locations.expand([f"{tmp_path}/{name}/t.tar"]) == [f"{tmp_path}/{name}/t.tar"]
+
+
+def test_links_in_a_folder_are_followed_once(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a.jpg").touch()
+    (tmp_path / "data" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "data")
+    assert locations.list_files(str(tmp_path / "data")) == [f"{tmp_path}/data/link/a.jpg"]

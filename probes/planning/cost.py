@@ -1,0 +1,123 @@
+"""What a run would cost, before a model is loaded or an image read.
+
+Times are processor seconds of one core of a server of 2024 for the bundled model, measured on the shipped
+suites; a larger model takes longer for images and prompts, and images that are stored already take none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clipmodel.errors import UserError
+from probes.planning.plan import IMAGES_A_SECOND, SCORES_A_SECOND, TEXTS_A_SECOND, Plan, ProbePlan
+from probes.records import attribute_column
+
+PROBABILITY = "probability"
+RATES_A_SECOND = 1_200  # rows of rates with intervals, tests and differences
+CURVE_POINTS_A_SECOND = 60_000
+REPORT_SECONDS = 8.0
+BASE_BYTES = 600 << 20  # the libraries and the bundled model
+BYTES_A_CURVE_POINT, BYTES_A_RATE, BYTES_AN_IMAGE = 900, 3_000, 4_096
+MOST_CURVE_POINTS = 20_000_000
+MOST_RATES = 5_000_000
+MOST_PROMPTS = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What a run would take.
+
+    Attributes
+    ----------
+    images, prompts
+        To embed, each once.
+    specifications
+        Designs x templates x rules x thresholds, over all probes that classify.
+    rates, curve_points
+        Rows of the tables of rates and of threshold curves.
+    seconds
+        One core, the bundled model, nothing stored.
+    peak_bytes
+        Of memory.
+    """
+
+    images: int
+    prompts: int
+    specifications: int
+    rates: int
+    curve_points: int
+    seconds: float
+    peak_bytes: float
+
+    @property
+    def sentence(self) -> str:
+        """The cost in words."""
+        minutes = f"{self.seconds:,.0f} s" if self.seconds < 120 else f"{self.seconds / 60:,.0f} min"
+        asked = "specification" if self.specifications == 1 else "specifications"
+        return (
+            f"{self.images:,} images x {self.prompts:,} prompts x {self.specifications:,} {asked}; "
+            f"about {minutes} on one core with the bundled model and {self.peak_bytes / (1 << 30):.1f} GB of "
+            "memory; longer with a larger model, shorter once images are stored"
+        )
+
+
+def estimate(planned: Plan) -> Cost:
+    """The cost of a plan.
+
+    Raises
+    ------
+    UserError
+        It is beyond any use: more prompts, rates or points of curves than `MOST_PROMPTS` and its like.
+    """
+    suite = planned.suite
+    curve_points = sum(_curve_points(one, suite.curve) for one in planned.probes)
+    rates = sum(one.n_ways * len(one.probe.outcomes) * _groups(one) for one in planned.probes)
+    images, prompts = len(planned.rows), len(planned.texts)
+    for n, most, what, remedy in (
+        (prompts, MOST_PROMPTS, "prompts", "leave out words of slots, classes or designs"),
+        (curve_points, MOST_CURVE_POINTS, "points of curves", "take a smaller 'curve' or fewer groups"),
+        (rates, MOST_RATES, "rates", "leave out thresholds, templates, designs or groups"),
+    ):
+        if n > most:
+            message = f"the suite {suite.suite!r} asks for {n:,} {what}; {most:,} are the most"
+            raise UserError(message, remedy=remedy)
+    scores = sum(one.n_scores for one in planned.probes)
+    seconds = (
+        images / IMAGES_A_SECOND
+        + prompts / TEXTS_A_SECOND
+        + scores / SCORES_A_SECOND
+        + rates / RATES_A_SECOND
+        + curve_points / CURVE_POINTS_A_SECOND
+        + REPORT_SECONDS
+    )
+    return Cost(
+        images=images,
+        prompts=prompts,
+        specifications=sum(one.n_ways for one in planned.probes),
+        rates=rates,
+        curve_points=curve_points,
+        seconds=seconds,
+        peak_bytes=BASE_BYTES
+        + images * BYTES_AN_IMAGE
+        + rates * BYTES_A_RATE
+        + curve_points * BYTES_A_CURVE_POINT,
+    )
+
+
+def _groups(planned: ProbePlan) -> int:
+    """Groups of all groupings, and all images."""
+    cells = planned.selection.cells
+    return 1 + sum(len(cells[list(by)].drop_duplicates()) for by in _columns(planned))
+
+
+def _columns(planned: ProbePlan) -> list[list[str]]:
+    """The columns of the cells that each grouping is by."""
+    return [[attribute_column(name) for name in by] for by in planned.probe.groups]
+
+
+def _curve_points(planned: ProbePlan, curve: int) -> int:
+    """Points of the curves of every design, template, event and cell."""
+    if PROBABILITY not in planned.probe.rules:
+        return 0
+    events = max(len(planned.events(design)) for design in planned.designs)
+    return len(planned.prompts) * events * len(planned.selection.cells) * curve
