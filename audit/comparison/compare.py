@@ -42,10 +42,10 @@ class Comparison:
     about
         Of both sides: model, data, images; how many images were matched; the designs compared.
     changes
-        Columns `CHANGE_COLUMNS`, one row an outcome, way of asking and group. `change` is the rate of the
+        Columns `CHANGE_COLUMNS`, one row an outcome, specification and group. `change` is the rate of the
         second less that of the first; see `audit.tables.paired_changes`.
     gap_changes
-        One row a gap and way of asking: the change of the group less that of its reference; see
+        One row a gap and specification: the change of the group less that of its reference; see
         `audit.comparison.gap_changes`.
     verdict
         Of the gate on regressions; NO GATE without one.
@@ -127,7 +127,7 @@ def _outcomes(result: AuditResult) -> pd.DataFrame:
 
 
 def _changes(matched: Matched, probe: Mapping[str, Any], *, least: int) -> pd.DataFrame:
-    """Paired changes of every way of asking, over all images and by group."""
+    """Paired changes of every specification, over all images and by group."""
     alone = matched.labels["cluster"].is_unique
     clusters = pd.factorize(matched.labels["cluster"])[0]
     first, second, counted = matched.first, matched.second, matched.counted

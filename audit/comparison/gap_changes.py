@@ -4,7 +4,7 @@ A gap can widen while every rate falls, and stay while every rate rises. Its cha
 of the group less that of its reference. The two sides are different images, so the variances of their means
 add up (images of one cluster on both sides apart); within a side each image is its own control.
 
-N images, W ways of asking times outcomes, G groups, R gaps of one split, B permutations.
+N images, W specifications times outcomes, G groups, R gaps of one split, B permutations.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def gap_change_table(
     the second less the first. Its 95 % interval joins the paired intervals of both sides (Newcombe) as
     Newcombe joins those of two rates (MOVER: Zou & Donner 2008), of counts over the design effect. `p`
     permutes the group labels of whole images, studentised; `p_adjusted` is that of Westfall and Young over
-    all groups and ways of asking of one outcome and split, from the same permutations. The null hypothesis is
+    all groups and specifications of one outcome and split, from the same permutations. The null hypothesis is
     that the change of an image has nothing to do with its group. Where the reference is the best group, it is
     that of the first audit. If a side has fewer than ten clusters of several images, interval and p are
     Student's with a small-sample error, and with fewer than five there are none. NaN, with the reason in
@@ -88,7 +88,7 @@ def gap_change_table(
 
 
 def _wanted(columns: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
-    """The gaps in the ways of asking that both audits have, with the position of the way in `columns`."""
+    """The gaps in the specifications that both audits have, with the position of the way in `columns`."""
     keys = list(SPECIFICATION)
     pairs = gaps[[*keys, "group", "reference"]].drop_duplicates()
     placed = columns.assign(way=np.arange(len(columns)))

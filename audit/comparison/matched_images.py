@@ -1,6 +1,6 @@
 """The images that two audits share, with what happened to each of them in both.
 
-N images, W ways of asking times outcomes, G groups.
+N images, W specifications times outcomes, G groups.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Matched:
     labels
         N rows: image, cluster and the group attributes, as the first audit has them.
     columns
-        W rows, columns `SPECIFICATION`: the ways of asking that both have, of every outcome. A way has the
+        W rows, columns `SPECIFICATION`: the specifications that both have, of every outcome. A way has the
         design of the first audit.
     first, second, counted
         [N, W] whether the event happened in either audit, and whether it was counted in both.
@@ -87,7 +87,7 @@ def match_probe(
 
     Returns
     -------
-    None where the two have no image or no way of asking in common.
+    None where the two have no image or no specification in common.
     """
     sides = [table[table["probe"] == probe["name"]] for table in (first, second)]
     ways = _common_ways(asked_order(probe), asked_order(other_probe), designs)

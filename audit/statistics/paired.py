@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 def mcnemar_p(
     only_first: ArrayLike, only_second: ArrayLike, *, method: Literal["exact", "mid-p"] = "exact"
 ) -> Floats:
-    """Two-sided p of equal rates under both ways of asking (McNemar 1947), by the binomial law.
+    """Two-sided p of equal rates under both specifications (McNemar 1947), by the binomial law.
 
     Images that change in one direction only decide; of these, either direction is as likely. "mid-p" counts
     the observed table by half: closer to its level on average, and above it at times (Fagerland, Lydersen &

@@ -1,6 +1,6 @@
-"""Where the spread of a gap over the ways of asking comes from: sampling, design, prompt, threshold.
+"""Where the spread of a gap over the specifications comes from: sampling, design, prompt, threshold.
 
-The model. In way of asking s the measured gap is d_s = delta_s + e_s: delta_s is what all images of the
+The model. In specification s the measured gap is d_s = delta_s + e_s: delta_s is what all images of the
 population would show, e_s the error of having sampled these. The deltas of the ways asked are taken as they
 are (no random sample of ways) and split as in an analysis of variance: a mean, main effects of class design,
 template and threshold (the rule and its threshold are one factor), and the rest, their interactions. With the
@@ -30,7 +30,7 @@ PARTS: Final = ("sampling", *FACTORS, "interaction")
 
 
 def factor_bases(specifications: pd.DataFrame) -> dict[str, Floats]:
-    """What each factor, and then the interactions, can change in the gaps of S ways of asking.
+    """What each factor, and then the interactions, can change in the gaps of S specifications.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def factor_bases(specifications: pd.DataFrame) -> dict[str, Floats]:
 
 
 def variance_parts(differences: Floats, covariance: Floats, bases: Mapping[str, Floats]) -> dict[str, float]:
-    """Split the variance of a gap over the ways of asking.
+    """Split the variance of a gap over the specifications.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ from audit.tables.group_counts import JOINT, number_rows
 from probes.records import KEYS
 
 GAP: Final = ("probe", "outcome", "by", "group", "reference")
-"""Columns that name one gap, whatever the way of asking."""
+"""Columns that name one gap, whatever the specification."""
 SPREAD: Final = (
     "difference_median",
     "difference_min",
@@ -43,7 +43,7 @@ ONE_WAY: Final = "asked in one way only"
 NUMBERS: Final = ("difference", "difference_low", "difference_high", "n_group", "n_reference", "p")
 
 Curve = Mapping[str, NDArray[Any]]
-"""`NUMBERS` of one gap, an entry a way of asking, and its place among those counted jointly: -1 for none."""
+"""`NUMBERS` of one gap, an entry a specification, and its place among those counted jointly: -1 for none."""
 
 
 def specification_table(context: TableContext, gaps: pd.DataFrame) -> pd.DataFrame:
@@ -95,7 +95,7 @@ def specification_table(context: TableContext, gaps: pd.DataFrame) -> pd.DataFra
 
 @dataclass(frozen=True, kw_only=True)
 class _Family:
-    """The joint counts of the gaps of one outcome and split, and the bases of their ways of asking."""
+    """The joint counts of the gaps of one outcome and split, and the bases of their specifications."""
 
     joint: JointCounts
     bases: Mapping[str, NDArray[np.float64]]
@@ -104,7 +104,7 @@ class _Family:
 def _curves(
     gaps: pd.DataFrame, context: TableContext
 ) -> Iterator[tuple[tuple[str, ...], Curve, _Family | None]]:
-    """Every gap with its numbers in each way of asking, and its family where that helps."""
+    """Every gap with its numbers in each specification, and its family where that helps."""
     probes, outcomes = {probe["name"]: probe for probe in context.probes}, context.outcomes
     for family_key, rows in gaps.groupby(["probe", "outcome", "by"], sort=False):
         probe, outcome, by = map(str, family_key)

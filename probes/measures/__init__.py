@@ -1,1 +1,1 @@
-"""How each kind of probe that is no classification is run: from embeddings to rows of `Records.measures`."""
+"""The kinds of non-classification probes, one file each: YAML, prompts, and what they hand to the audit."""
