@@ -16,6 +16,7 @@ from audit.commands import (
     compare,
     curate,
     data,
+    embed,
     evaluate,
     forget,
     gate,
@@ -32,6 +33,7 @@ from clipmodel.errors import UserError
 USER_ERROR, INTERRUPTED = 2, 130
 KEPT = {
     "run": "the embeddings computed so far are kept; run the same command to go on",
+    "embed": "finished parts are kept; run the same command to go on",
     "calibrate": "the tables and models made so far are kept; run the same command to go on",
     "evaluate": "results and embeddings made so far are kept; run the same command to go on",
     "train": "the training state is kept; run the same command to go on",
@@ -68,6 +70,7 @@ app.command("train", epilog=train.EPILOG)(train.train)
 app.command("gate", epilog=gate.EPILOG)(gate.gate)
 app.command("compare", epilog=compare.EPILOG)(compare.compare)
 app.command("calibrate", epilog=calibrate.EPILOG)(calibrate.calibrate)
+app.command("embed", epilog=embed.EPILOG)(embed.embed)
 app.command("report", epilog=report.EPILOG)(report.report)
 app.add_typer(probe.app, name="probe")
 app.add_typer(data.app, name="data")

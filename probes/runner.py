@@ -17,6 +17,7 @@ from probes.datasets.base import ID, DemographicDataset
 from probes.datasets.downscaled import CoarseDataset
 from probes.datasets.formats.embeddings import EmbeddedDataset
 from probes.embeddings.embed import EmbeddedImages, EmbeddingStore, embed_dataset, embed_texts
+from probes.embeddings.folder import FolderDataset
 from probes.measures.context import MeasureContext
 from probes.measures.handed_over import estimands_table, join_scalars, scalars_table
 from probes.measures.registry import KINDS
@@ -55,11 +56,22 @@ def _confounding(planned: Plan) -> list[Confounding]:
     derived = {attribute_column(name): attribute_column(of) for name, of in dataset.derived.items()}
     found: dict[tuple[str, str], Confounding] = {}
     for probe in planned.everything:
-        rows = probe.selection.rows
-        labels = pd.DataFrame({attribute_column(name): dataset.values(name).iloc[rows] for name in names})
+        labels, n = _labels_of(dataset, names, probe.selection.rows)
         compared = [attribute_column(name) for name in probe.probe.attributes]
-        found = confounding(labels, compared, derived=derived) | found
+        found = confounding(labels, compared, derived=derived, n=n) | found
     return list(found.values())
+
+
+def _labels_of(
+    dataset: DemographicDataset, names: Sequence[str], rows: np.ndarray
+) -> tuple[pd.DataFrame, np.ndarray | None]:
+    """Labels of rows; of a folder of embeddings, each combination once with the number of its images."""
+    if not isinstance(dataset, FolderDataset):
+        return pd.DataFrame({attribute_column(n): dataset.values(n).iloc[rows] for n in names}), None
+    combinations = dataset.combinations
+    small = combinations.dataset(dataset)
+    n = np.bincount(combinations.code[rows], minlength=len(combinations.n))
+    return pd.DataFrame({attribute_column(name): small.values(name) for name in names}), n
 
 
 def run_suite(
@@ -269,7 +281,7 @@ def _run_probe(planned: ProbePlan, selection: Selection, run: _Run, *, keep_imag
     cells = Cells(labels=selection.cells, n=n)
     pairs = list(zip(specifications, totals, strict=True))
     names = list(question.outcomes)
-    labels = _image_labels(run.plan.dataset, selection)
+    labels = _image_labels(run.plan.dataset, selection) if keep_images or log.kept else pd.DataFrame()
     return _ProbeResult(
         excluded=selection.excluded.assign(probe=probe.name),
         counts=[counts_table(spec, total, cells=cells, rules=question.rules) for spec, total in pairs],
@@ -291,7 +303,7 @@ def _run_probe(planned: ProbePlan, selection: Selection, run: _Run, *, keep_imag
             for spec, total in pairs
             if clusters is not None and ARGMAX in probe.rules
         ],
-        outcomes=log.tables(labels.drop(columns=TRUTH), probe=probe.name),
+        outcomes=log.tables(labels.drop(columns=TRUTH), probe=probe.name) if log.kept else [],
     )
 
 
@@ -302,8 +314,10 @@ def _clusters(
 
     None where every cluster holds one image: images are independent then, as far as the data know.
     """
+    if not dataset.has_clusters:
+        return None, None
     clusters = dataset.clusters.iloc[selection.rows].reset_index(drop=True)
-    if not dataset.has_clusters or not clusters.duplicated().any():
+    if not clusters.duplicated().any():
         return None, None
     labels = selection.cells.drop(columns=TRUTH).iloc[selection.cell].reset_index(drop=True)
     groups = labels.assign(cluster=clusters).groupby([*labels.columns, "cluster"], sort=True)

@@ -56,7 +56,7 @@ def forget(
     hashes = {line.split()[0].lower() for line in _sums(sha256)} if sha256 else set()
     console = terminal.out()
     if data and data.startswith("embeddings:") and Path(data.partition(":")[2]).is_dir():
-        from probes.embeddings.folder import forget_in_folder
+        from probes.embeddings.withdrawal import forget_in_folder
 
         n = forget_in_folder(Path(data.partition(":")[2]), names, hashes)
         console.print(f"{n:,} images forgotten in {data}", soft_wrap=True, markup=False)

@@ -39,7 +39,9 @@ EPILOG = (
 def run(
     suite: Annotated[str, typer.Argument(help="A shipped suite by name, or a YAML file.")] = "quickstart",
     *,
-    model: Annotated[str, typer.Option(help=MODEL_HELP)] = "tiny",
+    model: Annotated[
+        str | None, typer.Option(help=MODEL_HELP, show_default="tiny, or that of the embeddings")
+    ] = None,
     data: Annotated[
         str | None, typer.Option(metavar="KIND:PATH", help="The data set.", show_default="the suite's")
     ] = None,
@@ -83,8 +85,8 @@ def run(
         result = AuditResult.from_records(records)
     info = {
         "command": shlex.join(
-            ["clip-audit", "run", public(suite), "--model", public(model), "--data", public(source)]
-            + ["--out", folder.name]
+            ["clip-audit", "run", public(suite), *(["--model", public(model)] if model else [])]
+            + ["--data", public(source), "--out", folder.name]
             + ["--images"] * images
             + spelled(told)
         ),
@@ -104,18 +106,24 @@ def run(
 
 
 def _ask(
-    questions: Suite, *, model: str, told: Told, data: str, cache: Path | None, keep_images: bool, device: str
+    questions: Suite,
+    *,
+    model: str | None,
+    told: Told,
+    data: str,
+    cache: Path | None,
+    keep_images: bool,
+    device: str,
 ) -> Records:
     from probes.datasets import load_dataset
 
     dataset = load_dataset(data)
-    from clipmodel.loading import load_model
     from clipmodel.loading.device import usable_device
     from probes.embeddings.embed import EmbeddingStore
-    from probes.embeddings.precomputed import given_model
+    from probes.embeddings.models import model_for
     from probes.runner import run_suite
 
-    loaded = given_model(dataset) or load_model(model, device=usable_device(device), **told)
+    loaded = model_for(dataset, model, device=usable_device(device), told=told)
     with terminal.progress_bars() as progress:
         return run_suite(
             questions,

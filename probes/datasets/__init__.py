@@ -32,6 +32,7 @@ from probes.datasets.published import (
     utkface,
     visogender,
 )
+from probes.embeddings.folder import FolderDataset
 
 __all__ = ["DataCard", "DemographicDataset", "EmbeddedDataset", "UnreadableImageError", "load_dataset"]
 
@@ -43,6 +44,10 @@ class Kind:
     load: Callable[[Path], DemographicDataset]
     card: DataCard | None = None
     title: str = ""
+
+
+def _embeddings(path: Path) -> DemographicDataset:
+    return FolderDataset(path) if path.is_dir() else load_embeddings(path)
 
 
 EMBEDDED: dict[str, Callable[[], DemographicDataset]] = {"emoji": emoji.EmojiDataset}
@@ -70,7 +75,9 @@ AT_PATH: dict[str, Kind] = {
     "folder": Kind(load_image_folder, title="folders of images, named by their class"),
     "webdataset": Kind(load_webdataset, title="tar files of KEY.jpg with KEY.json"),
     "hugging_face": Kind(load_hugging_face, title="a folder of Hugging Face's datasets"),
-    "embeddings": Kind(load_embeddings, title="npz or parquet: embeddings of images and texts"),
+    "embeddings": Kind(
+        _embeddings, title="npz or parquet: embeddings of images and texts; or a folder that embed wrote"
+    ),
     "predictions": Kind(load_predictions, title="a table with predictions, or scores by class"),
 }
 

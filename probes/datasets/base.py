@@ -91,6 +91,9 @@ class DemographicDataset(ABC):
         self.derived = dict(derived or {})
         self._copies: Copies | None = None
 
+    multiplicity: np.ndarray | None = None
+    """[N] images that a row stands for; None where each stands for itself."""
+
     def __len__(self) -> int:
         return len(self.frame)
 

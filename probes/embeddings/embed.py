@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -20,9 +19,11 @@ from clipmodel.loading import EmbeddingModel
 from clipmodel.progress import Progress
 from probes.datasets.base import DemographicDataset, UnreadableImageError
 from probes.datasets.formats.embeddings import EmbeddedDataset
+from probes.embeddings.embedded_images import EmbeddedImages
+from probes.embeddings.folder import FolderDataset
 from probes.embeddings.shard_files import keys_of
 from probes.embeddings.store import CACHE_VARIABLE, EmbeddingStore, cache_folder
-from probes.embeddings.stored_rows import StoredRows, locate
+from probes.embeddings.stored_rows import locate
 
 __all__ = [
     "CACHE_VARIABLE",
@@ -36,7 +37,6 @@ __all__ = [
 BATCH_IMAGES = 64
 BATCHES_PER_SHARD = 16  # at most 1,024 images are lost when a run is killed
 BATCH_TEXTS = 256
-BLOCK_IMAGES = 4096  # embeddings that a measure holds at a time
 READERS = 2  # threads that read and decode images while the model embeds others
 AHEAD = 2 * BATCH_IMAGES  # images that are decoded before they are needed
 
@@ -49,60 +49,6 @@ def image_space(model: EmbeddingModel) -> str:
 def text_space(model: EmbeddingModel) -> str:
     """What a text embedding depends on besides the text."""
     return f"text {model.fingerprint}"
-
-
-@dataclass(frozen=True)
-class EmbeddedImages:
-    """Embeddings of chosen rows of a data set.
-
-    Attributes
-    ----------
-    rows
-        [N] the rows that could be read, in the order asked for.
-    vectors
-        [N, D] float32, unit-norm: an array, or rows of the store that are read slice by slice.
-    unreadable
-        Row and reason of each image that could not be read.
-    n_new
-        How many images were embedded now, not found in the store.
-    content_sha256
-        Over the content of these images, in their order.
-    coarse
-        Longer side in pixels -> the same images shrunk to it, where a probe asks for it.
-    contents
-        N content hashes of what `embed_dataset` read; empty for embeddings that the data set brings along.
-    """
-
-    rows: np.ndarray
-    vectors: np.ndarray | StoredRows
-    unreadable: dict[int, str]
-    n_new: int
-    content_sha256: str
-    coarse: Mapping[int, EmbeddedImages] = field(default_factory=dict)
-    contents: tuple[str, ...] = ()
-
-    @cached_property
-    def embeddings(self) -> np.ndarray:
-        """[N, D] all of them in memory."""
-        return self.vectors[:]
-
-    def blocks(self) -> Iterator[tuple[int, np.ndarray]]:
-        """The embeddings some at a time, each block with the place of its first image."""
-        for start in range(0, len(self.rows), BLOCK_IMAGES):
-            yield start, self.vectors[start : start + BLOCK_IMAGES]
-
-    def similarities(self, texts: np.ndarray) -> np.ndarray:
-        """[N, U] cosines with unit-norm vectors [U, D], in their precision; one block is held at a time."""
-        found = np.empty((len(self.rows), len(texts)), texts.dtype)
-        for start, block in self.blocks():
-            found[start : start + len(block)] = block @ texts.T
-        return found
-
-    def of(self, rows: np.ndarray) -> EmbeddedImages:
-        """Those of some of the rows, each of which could be read; for which `n_new` and the hash stay."""
-        at = np.searchsorted(self.rows, rows)
-        chosen = self.vectors[at] if isinstance(self.vectors, np.ndarray) else self.vectors.take(at)
-        return replace(self, rows=rows, vectors=chosen)
 
 
 def embed_dataset(
@@ -119,6 +65,8 @@ def embed_dataset(
     with the same content are embedded once. An image that cannot be read is returned with its reason; it is
     not fatal. Embeddings that the data set brings along are taken as they are.
     """
+    if isinstance(dataset, FolderDataset):
+        return dataset.embedded(np.asarray(rows, np.int64))
     rows = [int(row) for row in rows]
     if isinstance(dataset, EmbeddedDataset):
         given = dataset.embeddings[rows]
@@ -126,9 +74,9 @@ def embed_dataset(
     space, n_new = image_space(model), 0
     shards = store.shards(space, dim=model.embed_dim)
     known = np.unique(np.concatenate([keys_of([]), *(shard.keys for shard in shards)]))
-    seen = _Seen()
-    images = read_new_images(dataset, rows, model=model, known=known, seen=seen)
-    for made, new in _embedded_shards(model, images, progress=progress, seen=seen, total=len(rows)):
+    seen = SeenImages()
+    new_images = read_new_images(dataset, rows, model=model, known=known, seen=seen)
+    for made, new in _embedded_shards(model, new_images, progress=progress, seen=seen, total=len(rows)):
         store.add(space, made, new)
         n_new += len(made)
     if n_new:
@@ -150,7 +98,7 @@ def embed_dataset(
 
 
 @dataclass
-class _Seen:
+class SeenImages:
     """What reading the images showed.
 
     Attributes
@@ -182,7 +130,7 @@ def read_new_images(
     *,
     model: EmbeddingModel,
     known: np.ndarray,
-    seen: _Seen,
+    seen: SeenImages,
 ) -> Iterator[NewImage]:
     """Read rows in their order, and yield each image once whose hash is not `known` (sorted raw hashes)."""
 
@@ -237,7 +185,7 @@ def _embedded_shards(
     images: Iterator[NewImage],
     *,
     progress: Progress | None,
-    seen: _Seen,
+    seen: SeenImages,
     total: int,
 ) -> Iterator[tuple[list[str], np.ndarray]]:
     """Hashes and embeddings of new images, a shard at a time.

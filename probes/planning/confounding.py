@@ -23,7 +23,11 @@ Table = NDArray[np.int64]
 
 
 def confounding(
-    labels: pd.DataFrame, groups: Sequence[str], *, derived: Mapping[str, str] | None = None
+    labels: pd.DataFrame,
+    groups: Sequence[str],
+    *,
+    derived: Mapping[str, str] | None = None,
+    n: NDArray[np.int64] | None = None,
 ) -> dict[tuple[str, str], Confounding]:
     """Pairs of attributes that are associated, each with its strength and the cell that shows it best.
 
@@ -38,6 +42,8 @@ def confounding(
         The attributes that are compared; a pair has at least one of them.
     derived
         Attribute -> the one it is made from: those are associated by construction and are not reported.
+    n
+        Images that each row of the labels stands for; one if left out.
 
     Returns
     -------
@@ -51,7 +57,7 @@ def confounding(
         together = sources.get(first, first) == sources.get(second, second)
         if together or (first not in groups and second not in groups):
             continue
-        counts = _cross(codes[first][0], codes[second][0])
+        counts = _cross(codes[first][0], codes[second][0], n)
         if counts.sum() < LEAST_IMAGES:
             continue
         record = _record(counts, (first, codes[first][1]), (second, codes[second][1]))
@@ -82,12 +88,13 @@ def cramers_v(counts: Table) -> float:
     return float(min(1.0, np.sqrt(corrected / (smaller - 1)))) if smaller > 1 else 0.0
 
 
-def _cross(first: NDArray[np.intp], second: NDArray[np.intp]) -> Table:
+def _cross(first: NDArray[np.intp], second: NDArray[np.intp], n: NDArray[np.int64] | None) -> Table:
     """Two-way table of the images that have both attributes."""
     known = (first >= 0) & (second >= 0)
     shape = (int(first.max(initial=-1)) + 1, int(second.max(initial=-1)) + 1)
     flat = first[known] * shape[1] + second[known]
-    return np.bincount(flat, minlength=shape[0] * shape[1]).reshape(shape).astype(np.int64)
+    images = None if n is None else n[known]
+    return np.bincount(flat, images, minlength=shape[0] * shape[1]).reshape(shape).astype(np.int64)
 
 
 def _record(counts: Table, rows: tuple[str, pd.Index], columns: tuple[str, pd.Index]) -> Confounding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -57,9 +57,19 @@ class Selection:
         cells = self.cells.iloc[kept].reset_index(drop=True)
         return Selection(rows=self.rows[wanted], cell=cell, cells=cells, excluded=self.excluded)
 
+    def expanded(self, code: np.ndarray) -> Selection:
+        """The selection among images, from one among combinations of values and each image's combination."""
+        cell_of = np.full(int(code.max(initial=-1)) + 1, -1, np.int32)
+        cell_of[self.rows] = self.cell
+        cells = cell_of[code]
+        rows = np.flatnonzero(cells >= 0)
+        return replace(self, rows=rows, cell=cells[rows])
+
     def without(self, unreadable: Mapping[int, str]) -> Selection:
         """The selection less the images that cannot be read, which are counted by cell and reason."""
-        readable = np.array([int(row) not in unreadable for row in self.rows], bool)
+        if not unreadable:
+            return self
+        readable = ~np.isin(self.rows, np.array(list(unreadable), np.int64))
         lost = self.cells.drop(columns=TRUTH).iloc[self.cell[~readable]].reset_index(drop=True)
         reasons = [f"unreadable image: {unreadable[int(row)]}" for row in self.rows[~readable]]
         lost.insert(0, "reason", pd.Series(reasons, dtype="str"))
@@ -181,7 +191,8 @@ def _missing_groups(dataset: DemographicDataset, rows: np.ndarray, attributes: S
                 **{attribute_column(name): MISSING if name == attribute else ALL for name in attributes}
             )
         )
-    return _count(pd.concat(parts)) if parts else _count(pd.DataFrame({"reason": pd.Series(dtype="str")}))
+    table = pd.concat(parts) if parts else pd.DataFrame({"reason": pd.Series(dtype="str")})
+    return _count(table, dataset, rows[table.index])
 
 
 def _reasons_against(
@@ -233,12 +244,23 @@ def _without_truth(
 ) -> pd.DataFrame:
     labels = _labels(dataset, rows, probe.attributes)
     labels.insert(0, "reason", reasons)
-    return _count(labels[reasons.notna()])
+    lost = reasons.notna().to_numpy()
+    return _count(labels[lost], dataset, rows[lost])
 
 
-def _count(table: pd.DataFrame) -> pd.DataFrame:
-    """Distinct rows and how often each occurs, in the order they occur."""
-    return table.groupby(list(table.columns), sort=False, observed=True).size().reset_index(name="n")
+def _count(
+    table: pd.DataFrame, dataset: DemographicDataset | None = None, rows: np.ndarray | None = None
+) -> pd.DataFrame:
+    """Distinct rows and how often each occurs, in the order they occur.
+
+    `rows` are those of a data set that the rows of the table are about, each of which may stand for several
+    images.
+    """
+    groups = table.groupby(list(table.columns), sort=False, observed=True)
+    if dataset is None or dataset.multiplicity is None:
+        return groups.size().reset_index(name="n")
+    counted = table.assign(n=dataset.multiplicity[rows])
+    return counted.groupby(list(table.columns), sort=False, observed=True)["n"].sum().reset_index()
 
 
 def _check_groups(probe: ProbeBase, dataset: DemographicDataset, rows: np.ndarray) -> None:
@@ -270,4 +292,4 @@ def _divide(
     labels[TRUTH] = pd.Categorical(labels[TRUTH], truths)
     groups = labels.groupby([*columns, TRUTH], observed=True, sort=True)
     cells = groups.size().index.to_frame(index=False)
-    return cells.astype("str"), groups.ngroup().to_numpy()
+    return cells.astype("str"), groups.ngroup().to_numpy(copy=True)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from probes.datasets.base import DemographicDataset
 from probes.datasets.formats.embeddings import EmbeddedDataset
+from probes.embeddings.folder import FolderDataset
 from probes.embeddings.precomputed import given_prompts
 from probes.measures.registry import KINDS
 from probes.planning.image_selection import TRUTH, Selection, select
@@ -178,10 +179,20 @@ def plan(suite: Suite, dataset: DemographicDataset) -> Plan:
     return Plan(suite, dataset, classifying, measures)
 
 
+def _selected(
+    probe: ProbeBase, dataset: DemographicDataset, designs: Mapping[str, LabelSet] | None
+) -> Selection:
+    """The images of a probe; those of a folder of embeddings are looked up by their combination of values."""
+    if not isinstance(dataset, FolderDataset):
+        return select(probe, dataset, designs)
+    combinations = dataset.combinations
+    return select(probe, combinations.dataset(dataset), designs).expanded(combinations.code)
+
+
 def _plan_measure(suite: Suite, probe: ProbeBase, dataset: DemographicDataset) -> MeasurePlan:
     texts = frozenset(KINDS[probe.kind].texts(probe, suite, dataset))
     designs = {"default": probe.classes(suite)} if isinstance(probe, WithTruth) else None
-    return MeasurePlan(probe, select(probe, dataset, designs), texts)
+    return MeasurePlan(probe, _selected(probe, dataset, designs), texts)
 
 
 def _plan_probe(suite: Suite, probe: Probe, dataset: DemographicDataset) -> ProbePlan:
@@ -199,4 +210,4 @@ def _plan_probe(suite: Suite, probe: Probe, dataset: DemographicDataset) -> Prob
     n_thresholds = sum(
         len(getattr(suite, RULE_KEYS[rule])) if rule in RULE_KEYS else 1 for rule in probe.rules
     )
-    return ProbePlan(probe, designs, select(probe, dataset, designs), prompts, n_thresholds)
+    return ProbePlan(probe, designs, _selected(probe, dataset, designs), prompts, n_thresholds)

@@ -23,7 +23,7 @@ from probes.datasets.downscaled import CoarseDataset
 from probes.datasets.formats.embeddings import load_embeddings
 from probes.datasets.formats.predictions import load_predictions
 from probes.datasets.formats.table import TableDataset
-from probes.embeddings import embed
+from probes.embeddings import embedded_images
 from probes.embeddings.embed import EmbeddingStore
 from probes.embeddings.precomputed import given_model
 from probes.embeddings.stored_rows import StoredRows
@@ -422,7 +422,7 @@ def test_every_kind_reads_embeddings_a_block_at_a_time(
 
     read_slice = StoredRows.__getitem__
     monkeypatch.setattr(StoredRows, "__getitem__", watched)
-    monkeypatch.setattr(embed, "BLOCK_IMAGES", 5)
+    monkeypatch.setattr(embedded_images, "BLOCK_IMAGES", 5)
     by_block = measures_of(run_suite(suite, model, data, store=store))
     pd.testing.assert_frame_equal(by_block, whole, rtol=1e-5)
     assert set(read) == {5, 2}  # of twelve images: 5, 5 and 2

@@ -1,0 +1,163 @@
+"""Embedding with fewer bits: how far the conclusions of an audit move, measured before it is allowed.
+
+A sample of the images is embedded both ways and audited with the suite; the rates, gaps and findings of the
+two audits are compared. What was measured stands in the notes of the data card, and so in every report.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from clipmodel.errors import UserError
+
+if TYPE_CHECKING:
+    from audit.result import AuditResult
+    from clipmodel.loading import EmbeddingModel
+    from probes.datasets import DemographicDataset
+
+SAMPLE_IMAGES = 2000
+FP32 = "fp32"
+
+
+class Precision(StrEnum):
+    """Arithmetic of the image tower."""
+
+    fp32 = "fp32"
+    bf16 = "bf16"
+    fp16 = "fp16"
+    int8 = "int8"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reduced:
+    """Which model, and how its image tower computes."""
+
+    model: str
+    precision: Literal["fp32", "bf16", "fp16", "int8"]
+    device: str = "cpu"
+    compiled: bool = False
+
+    @property
+    def exact(self) -> bool:
+        return self.precision == FP32 and not self.compiled
+
+    def load(self) -> EmbeddingModel:
+        """The model, on its device."""
+        from clipmodel.loading.device import usable_device
+        from clipmodel.loading.reduced_precision import load_reduced
+
+        device = usable_device(self.device)
+        return load_reduced(self.model, device=device, precision=self.precision, compiled=self.compiled)
+
+
+def open_source(data: str, reduced: Reduced) -> tuple[DemographicDataset, EmbeddingModel]:
+    """Data set and model of a command line; a worker calls it in its own process."""
+    from probes.datasets import load_dataset
+
+    return load_dataset(data), reduced.load()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deviation:
+    """How far the conclusions of a reduced model are from those of the exact one.
+
+    Attributes
+    ----------
+    rate, difference
+        The largest change of a rate, and of a difference between groups; 0.01 is one percentage point.
+    findings
+        Findings of one audit that the other does not have.
+    n_findings
+        Of the exact model.
+    n_images
+        In the sample.
+    """
+
+    rate: float
+    difference: float
+    findings: int
+    n_findings: int
+    n_images: int
+
+    def sentence(self, reduction: str) -> str:
+        """What a reader of an audit must know."""
+        return (
+            f"The image tower computed in {reduction}. On {self.n_images:,} images, against fp32, no rate "
+            f"changed by more than {100 * self.rate:.2f} points, no difference between groups by more "
+            f"than {100 * self.difference:.2f} points, and {self.findings} of {self.n_findings} findings "
+            "changed."
+        )
+
+
+def deviation_notes(
+    dataset: DemographicDataset, reduced: Reduced, *, suite: str | None, tolerance: float
+) -> list[str]:
+    """What is to be noted of a reduced model; nothing for the exact one.
+
+    Raises
+    ------
+    UserError
+        No suite is given to judge by, or the conclusions change by more than the tolerance.
+    """
+    if reduced.exact:
+        return []
+    if suite is None:
+        raise UserError(
+            f"precision {reduced.precision}: the change of which conclusions is to be measured?",
+            remedy="name the suite that will be asked, with --suite",
+        )
+    found = measure(dataset, reduced, suite=suite)
+    reduction = f"{reduced.precision}{' compiled' if reduced.compiled else ''}"
+    if found.rate > tolerance or found.findings:
+        raise UserError(
+            f"{reduction} changes what the suite {suite} concludes: a rate by {100 * found.rate:.2f} points "
+            f"(allowed {100 * tolerance:.2f}), {found.findings} of {found.n_findings} findings",
+            remedy="use --precision fp32, or allow more with --tolerance (findings must stay the same)",
+        )
+    return [found.sentence(reduction)]
+
+
+def measure(dataset: DemographicDataset, reduced: Reduced, *, suite: str) -> Deviation:
+    """Audit a sample of the images with the exact and with the reduced model, and compare."""
+    from audit.result import AuditResult
+    from clipmodel.loading import load_model
+    from clipmodel.loading.device import usable_device
+    from probes.datasets.sample import SampledDataset
+    from probes.embeddings.store import EmbeddingStore
+    from probes.runner import run_suite
+    from probes.suite.suite import load_suite
+
+    questions, sample = load_suite(suite), SampledDataset(dataset, SAMPLE_IMAGES)
+    with tempfile.TemporaryDirectory() as scratch:
+        store = EmbeddingStore(Path(scratch))
+        exact, other = (
+            AuditResult.from_records(run_suite(questions, model, sample, store=store))
+            for model in (load_model(reduced.model, device=usable_device(reduced.device)), reduced.load())
+        )
+    return compare_results(exact, other, n_images=len(sample))
+
+
+def compare_results(exact: AuditResult, other: AuditResult, *, n_images: int) -> Deviation:
+    """The largest changes between two audits of the same images and the same suite."""
+    keys = [
+        name for name in ("probe", "finding", "id", "outcome", "group", "reference") if name in exact.findings
+    ]
+    before, after = (set(map(tuple, r.findings[keys].astype(str).to_numpy())) for r in (exact, other))
+    return Deviation(
+        rate=_largest(exact.rates["rate"], other.rates["rate"]),
+        difference=_largest(exact.gaps["difference"], other.gaps["difference"]),
+        findings=len(before ^ after),
+        n_findings=len(before),
+        n_images=n_images,
+    )
+
+
+def _largest(first: object, second: object) -> float:
+    import numpy as np
+
+    change = np.abs(np.asarray(first, float) - np.asarray(second, float))
+    return float(np.nanmax(change, initial=0.0)) if len(change) else 0.0

@@ -1,0 +1,41 @@
+"""A smaller data set: images at equal distances through another one."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from probes.datasets.base import DemographicDataset
+
+
+class SampledDataset(DemographicDataset):
+    """At most `n` images of a data set, at equal distances, so that every part of it is met.
+
+    Parameters
+    ----------
+    original
+        The data set.
+    n
+        How many; all if it has no more.
+    """
+
+    def __init__(self, original: DemographicDataset, n: int) -> None:
+        total = len(original)
+        self._rows = np.unique(np.linspace(0, total - 1, min(n, total)).round().astype(int))
+        super().__init__(
+            original.frame.iloc[self._rows],
+            attributes=original.attributes,
+            card=original.card,
+            orders=original.orders,
+            derived=original.derived,
+        )
+        self._original = original
+
+    def read_bytes(self, row: int) -> bytes:
+        return self._original.read_bytes(int(self._rows[row]))
+
+    def image_of(self, row: int, data: bytes) -> Image.Image:
+        return self._original.image_of(int(self._rows[row]), data)
+
+    def hash_of(self, row: int, data: bytes) -> str:
+        return self._original.hash_of(int(self._rows[row]), data)
