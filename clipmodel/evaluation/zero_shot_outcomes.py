@@ -22,6 +22,7 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Blocks = Callable[[], Iterable[tuple[int, Floats]]]  # first row of each block, and its embeddings
 TOP = 5
+CHUNK = 512  # images whose scores stay in the processor's cache
 ENSEMBLE, BARE = "ensemble of all templates", "class name alone"
 
 
@@ -176,29 +177,52 @@ def template_outcomes(
     rows = np.arange(n_images)
     if n_images > most:
         rows = np.sort(np.random.default_rng(seed).choice(n_images, most, replace=False))
-    total = by_template.sum(dim=0)
-    rests = total[None] - by_template
-    rest_norms = rests.norm(dim=-1).clamp_min(1e-12)
-    alone_norms = by_template.norm(dim=-1).clamp_min(1e-12)
-    whole = torch.nn.functional.normalize(total, dim=-1)
+    asker = _Asker.of(by_template, bare)
     right: list[Bools] = []
     left_out: list[Bools] = []
     for images, own in _chosen(blocks, rows, truth):
-        sums = images @ total.T
-        configurations = [images @ whole.T, images @ bare.T]
-        parts = []
-        for t in range(len(by_template)):
-            score = images @ by_template[t].T
-            configurations.append(score / alone_norms[t])
-            parts.append((sums - score) / rest_norms[t] if len(by_template) > 1 else configurations[0])
-        right.append(np.stack([(score.argmax(dim=1) == own).numpy() for score in configurations]))
-        left_out.append(np.stack([(score.argmax(dim=1) == own).numpy() for score in parts]))
+        for start in range(0, len(images), CHUNK):
+            answers, without = asker(images[start : start + CHUNK])
+            right.append((answers == own[start : start + CHUNK]).numpy())
+            left_out.append((without == own[start : start + CHUNK]).numpy())
     return TemplateOutcomes(
         names=[ENSEMBLE, BARE, *names],
         right=np.concatenate(right, axis=1) if right else np.zeros((len(names) + 2, 0), dtype=bool),
         left_out=np.concatenate(left_out, axis=1) if left_out else np.zeros((len(names), 0), dtype=bool),
         rows=rows,
     )
+
+
+@dataclass(frozen=True)
+class _Asker:
+    """Asks all configurations of a few images; only predictions are kept, no scores."""
+
+    by_template: Tensor  # [T, C, D]
+    total: Tensor  # [C, D]
+    ready: Tensor  # [2, C, D] the ensemble and the bare names
+    alone: Tensor  # [T, C] one over the norms of each template's embeddings
+    rest: Tensor  # [T, C] one over those of the ensemble without it
+
+    @classmethod
+    def of(cls, by_template: Tensor, bare: Tensor) -> _Asker:
+        total = by_template.sum(dim=0)
+        rest = torch.stack([(total - own).norm(dim=-1) for own in by_template])
+        ready = torch.stack([torch.nn.functional.normalize(total, dim=-1), bare])
+        alone = by_template.norm(dim=-1)
+        return cls(by_template, total, ready, 1 / alone.clamp_min(1e-12), 1 / rest.clamp_min(1e-12))
+
+    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Predictions [T + 2, n] of each configuration, and [T, n] of the ensemble without each template."""
+        answers = [(images @ classes.T).argmax(dim=1) for classes in self.ready]
+        sums = images @ self.total.T
+        score, other = torch.empty_like(sums), torch.empty_like(sums)
+        without = []
+        for t, own in enumerate(self.by_template):
+            torch.mm(images, own.T, out=score)
+            torch.sub(sums, score, out=other).mul_(self.rest[t])
+            answers.append(score.mul_(self.alone[t]).argmax(dim=1))
+            without.append(other.argmax(dim=1) if len(self.by_template) > 1 else answers[0])
+        return torch.stack(answers), torch.stack(without)
 
 
 def _chosen(blocks: Blocks, rows: Ints, truth: Ints) -> Iterator[tuple[Tensor, Tensor]]:
