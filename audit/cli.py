@@ -18,12 +18,14 @@ from audit.commands import (
     data,
     embed,
     evaluate,
+    evidence,
     forget,
     gate,
     model,
     probe,
     report,
     run,
+    show,
     terminal,
     train,
 )
@@ -72,6 +74,8 @@ app.command("compare", epilog=compare.EPILOG)(compare.compare)
 app.command("calibrate", epilog=calibrate.EPILOG)(calibrate.calibrate)
 app.command("embed", epilog=embed.EPILOG)(embed.embed)
 app.command("report", epilog=report.EPILOG)(report.report)
+app.command("show", epilog=show.EPILOG)(show.show)
+app.command("evidence", epilog=evidence.EPILOG)(evidence.evidence)
 app.add_typer(probe.app, name="probe")
 app.add_typer(data.app, name="data")
 app.add_typer(model.app, name="model")

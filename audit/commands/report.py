@@ -38,15 +38,14 @@ def _report_audit(folder: Path) -> None:
     from audit.json_tables import read_json
     from audit.report import render_report
     from audit.result import AuditResult
-    from audit.result_files import REPORT_FILE, RUN_FILE
+    from audit.result_files import RUN_FILE
 
     result = AuditResult.read(folder)
     info = read_json(folder / RUN_FILE) if (folder / RUN_FILE).is_file() else None
     with terminal.ERR.status("writing the report"), failures_replaced():
         result.write(folder, report=lambda audit: render_report(audit, run_info=info), run_info=info)
     console = terminal.out()
-    print_summary(result, console)
-    console.print(f"\nReport: {folder / REPORT_FILE}", soft_wrap=True, markup=False)
+    print_summary(result, console, folder=folder)
 
 
 def _report_training(folder: Path) -> None:

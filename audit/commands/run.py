@@ -101,8 +101,7 @@ def run(
         page = render_report(result, run_info=info).encode()
         replace_file(folder / REPORT_FILE, lambda file: file.write(page))
     console = terminal.out()
-    print_summary(result, console)
-    console.print(f"\nReport: {folder / REPORT_FILE}", soft_wrap=True, markup=False)
+    print_summary(result, console, folder=folder)
 
 
 def _ask(

@@ -33,9 +33,9 @@ def accept_any_sign() -> None:
             stream.reconfigure(errors="replace")
 
 
-def out() -> Console:
-    """The console of standard output."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+def out(*, width: int | None = None) -> Console:
+    """The console of standard output; `width` is that of a pipe."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else width or PIPE_WIDTH)
 
 
 def explain(error: UserError) -> None:

@@ -10,11 +10,11 @@ from audit.report.components import Column, Table, table_of
 from audit.report.section import ReportContext, Section
 
 COLUMNS: Final = (
-    Column("Gate", "name"),
-    Column("Verdict", "verdict"),
-    Column("Margin", lambda row: margin_words(row), number=True),
-    Column("Contrasts", "contrasts", fmt.integer, number=True),
-    Column("Why", "sentence"),
+    Column("name", "Gate"),
+    Column("verdict", "Verdict"),
+    Column(lambda row: margin_words(row), "Margin", number=True),
+    Column("contrasts", "Contrasts", fmt.integer, number=True),
+    Column("sentence", "Why"),
 )
 
 

@@ -1,20 +1,22 @@
-"""The closing summary says what the tables say."""
+"""The closing summary says what the tables say, on one screen."""
 
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from rich.console import Console
 
 from audit import AuditResult
-from audit.commands.run_summary import print_summary
+from audit.commands.run_summary import print_summary, summary_json
 from tests.audit.support.invented_audit import invented_result
 
-# The groups of the invented audit that are of people, not of pictures.
-PEOPLE = ["skin_tone", "gender", "skin_tone x gender"]
+GATE = {"name": "harm at most 1 %", "probe": "denigration", "outcome": "harm", "groups": [],
+        "metric": "rate", "margin": 0.01}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -22,68 +24,54 @@ def result() -> AuditResult:
     return invented_result()
 
 
-def lines(result: AuditResult, title: str) -> list[str]:
-    """The rows of one table of the summary, spaces collapsed."""
-    console = Console(file=io.StringIO(), width=200)
-    print_summary(result, console)
-    text = console.file.getvalue().replace("\N{NO-BREAK SPACE}", " ")  # type: ignore[attr-defined]
-    blocks = [block.splitlines() for block in text.split("\n\n") if title in block]
-    return [" ".join(line.split()) for line in blocks[0][2:]] if blocks else []
+def text_of(result: AuditResult, *, width: int = 100) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    print_summary(result, console, folder=Path("runs/one"))
+    return console.file.getvalue().replace("\N{NO-BREAK SPACE}", " ")  # type: ignore[attr-defined]
 
 
-def test_accuracy_is_given_for_all_images_and_by_split(result: AuditResult) -> None:
-    rows = lines(result, "Zero-shot accuracy")
-    own = result.accuracy.query("skin_tone == '(all)' and gender == '(all)'")
-    assert len(rows) == len(own) == 4  # all images and three splits
-    overall = own[own["split"] == "(all)"].iloc[0]
-    assert rows[0] == (
-        f"Occupation all {int(overall['n']):,} {100 * overall['rate']:.1f} % "
-        f"{100 * overall['low']:.1f} to {100 * overall['high']:.1f} % {100 * overall['balanced']:.1f} %"
-    )
-    assert [row.split()[1:4] for row in rows[1:]] == [
-        ["train", f"{n:,}", f"{100 * rate:.1f}"] if name == "train" else ["held", "out", name.split("_")[-1]]
-        for name, n, rate in own[own["split"] != "(all)"][["split", "n", "rate"]].itertuples(index=False)
-    ]
+def test_it_fits_one_screen_and_names_the_files(result: AuditResult) -> None:
+    text = text_of(result)
+    assert len(text.splitlines()) <= 30
+    assert "Report: runs/one/report.html" in text
+    assert "clip-audit show runs/one" in text
 
 
-def test_harm_is_given_for_the_first_way_of_asking(result: AuditResult) -> None:
-    rows = lines(result, "Harmful predictions")
-    crime = result.rates.query(
-        "probe == 'denigration' and outcome == 'crime' and design == 'default' and rule == 'argmax' "
-        "and skin_tone == '(all)' and gender == '(all)'"
-    ).iloc[0]
-    assert len(rows) == 3
-    assert rows[0].startswith(f"Denigration crime {int(crime['n']):,} {100 * crime['rate']:.1f} %")
+def test_accuracy_is_that_of_all_images(result: AuditResult) -> None:
+    overall = result.accuracy.query("split == '(all)' and skin_tone == '(all)' and gender == '(all)'").iloc[0]
+    assert f"{int(overall['n']):,}" in text_of(result)
+    assert f"{100 * overall['rate']:.1f} %" in text_of(result)
 
 
-def test_the_widest_gaps_of_every_outcome_are_given_with_interval_and_n(result: AuditResult) -> None:
-    rows = lines(result, "Widest differences")
-    # Two for each of misclassified, crime, non-human and harm.
-    assert len(rows) == 8
-    gaps = result.gaps
-    crime = gaps[(gaps["outcome"] == "crime") & (gaps["design"] == "default") & (gaps["rule"] == "argmax")]
-    crime = crime[crime["by"].isin(PEOPLE)]
-    widest = crime.loc[crime["difference"].abs().idxmax()]
-    expected = f"{int(widest['n_group'])} / {int(widest['n_reference'])} +{100 * widest['difference']:.1f}"
-    assert widest["difference"] > 0
-    assert sum(expected in row for row in rows) == 1
-    assert sum(row.startswith("Denigration crime ") for row in rows) == 2
+def test_the_strongest_findings_come_with_interval_and_n(result: AuditResult) -> None:
+    rows = [line for line in text_of(result, width=300).splitlines() if line.strip().startswith("F")]
+    findings = result.findings.set_index("id")
+    told = [row for row in rows if row.split()[0] in findings.index]
+    assert len(told) == 3
+    for row in told:
+        assert f"{abs(100 * findings.loc[row.split()[0], 'difference']):.1f} points" in row
+    assert f"multiplicity: {len(findings)}, over {result.n_specifications} specifications" in text_of(result)
 
 
-def test_exclusions_are_added_up_by_reason(result: AuditResult) -> None:
-    rows = lines(result, "Left out")
+def test_a_failed_gate_is_named_with_what_to_do_next(result: AuditResult) -> None:
+    failed = replace(result, gates=result.judge([GATE]), verdict="FAIL")
+    text = text_of(failed, width=300)
+    assert "Verdict: FAIL" in text
+    assert "harm at most 1 %: " in text
+    assert "audit it again" in text
+
+
+def test_what_was_left_out_is_added_up_by_reason(result: AuditResult) -> None:
     # The fixture leaves out 1 unreadable image and 180 without a visible skin tone.
-    assert rows[:2] == ["denigration skin_tone missing or not visible 180", "occupation unreadable image 1"]
+    assert "skin tone missing or not visible 180; unreadable image 1" in text_of(result)
     many = pd.concat([result.excluded.assign(reason=f"reason {i}", n=i) for i in range(1, 6)])
-    rows = lines(replace(result, excluded=many), "Left out")
-    assert len(rows) == 9  # eight of the ten, and a line that says so
-    assert rows[-1] == "and 2 more reasons, in the report"
+    assert "reason 5 10; reason 4 8; 3 more reasons" in text_of(replace(result, excluded=many))
 
 
-def test_the_verdict_and_the_caution_close_it(result: AuditResult) -> None:
-    console = Console(file=io.StringIO(), width=200)
-    print_summary(replace(result, verdict="FAIL"), console)
-    text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "Verdict: FAIL\n" in text
-    assert text.rstrip().endswith(f"Caution: {result.manifest['data']['caution']}")
-    assert f"{len(result.findings)}, over {result.n_specifications} specification" in text
+def test_the_json_holds_the_same(result: AuditResult) -> None:
+    document = json.loads(summary_json(result, folder=Path("runs/one")))
+    assert document["verdict"] == "NO GATE"
+    assert document["findings"] == len(result.findings)
+    first = document["strongest"][0]
+    assert first["worse"] == "dark"
+    assert first["difference"] == pytest.approx(first["worse_rate"] - first["better_rate"])

@@ -235,6 +235,7 @@ def test_a_failed_gate_is_named_in_the_strip(result: AuditResult) -> None:
     gates = result.judge([gate])
     strip = verdict_of(replace(result, gates=gates, verdict="FAIL"))
     assert strip.reasons[0].startswith("harm gap: ")
+    assert "The gates of the suite" in render_report(replace(result, gates=gates, verdict="FAIL"))
     assert strip.next_step
 
 

@@ -1,0 +1,1 @@
+"""The evidence pack: an audit as documents that others can check, sign and file."""
