@@ -22,6 +22,7 @@ from audit.commands import (
     forget,
     gate,
     model,
+    plan,
     probe,
     report,
     run,
@@ -73,6 +74,7 @@ app.command("gate", epilog=gate.EPILOG)(gate.gate)
 app.command("compare", epilog=compare.EPILOG)(compare.compare)
 app.command("calibrate", epilog=calibrate.EPILOG)(calibrate.calibrate)
 app.command("embed", epilog=embed.EPILOG)(embed.embed)
+app.command("plan", epilog=plan.EPILOG)(plan.plan)
 app.command("report", epilog=report.EPILOG)(report.report)
 app.command("show", epilog=show.EPILOG)(show.show)
 app.command("evidence", epilog=evidence.EPILOG)(evidence.evidence)

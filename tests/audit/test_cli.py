@@ -15,7 +15,7 @@ from clipmodel.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = ["run", "train", "report", "gate", "compare", "model show", "data list", "data check"]
-COMMANDS += ["cache show", "cache clear", "data forget"]
+COMMANDS += ["embed", "plan", "cache show", "cache clear", "data forget"]
 COMMANDS += ["probe new", "probe check", "probe show", "probe schema"]
 
 
