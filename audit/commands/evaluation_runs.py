@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 KS = (1, 5, 10)
 PROMPT = "a photo of"
-TEMPLATE_BUDGET = 400_000_000  # images x classes of the template table: about 3 seconds at 80 templates
+TEMPLATE_BUDGET = 160_000_000  # images x classes x templates of the template table; more are sampled
 Progress = Callable[[str, int, int], None]
 
 
