@@ -21,6 +21,7 @@ from audit.commands import (
     evidence,
     forget,
     gate,
+    mitigate,
     model,
     plan,
     probe,
@@ -78,6 +79,7 @@ app.command("plan", epilog=plan.EPILOG)(plan.plan)
 app.command("report", epilog=report.EPILOG)(report.report)
 app.command("show", epilog=show.EPILOG)(show.show)
 app.command("evidence", epilog=evidence.EPILOG)(evidence.evidence)
+app.command("mitigate", epilog=mitigate.EPILOG)(mitigate.mitigate)
 app.add_typer(probe.app, name="probe")
 app.add_typer(data.app, name="data")
 app.add_typer(model.app, name="model")

@@ -1,0 +1,1 @@
+"""What mitigations change: gaps, leakage and utility, before and after, on images that fitted nothing."""

@@ -1,0 +1,200 @@
+"""The two tables of `clip-audit mitigate`: what each method does to every gap, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from audit.comparison.compare import compare
+from audit.comparison.matched_images import match_probe
+from audit.statistics.clustered_mean import clustered_mean
+from audit.statistics.multiplicity import holm
+from probes.records import Records
+
+SPECIFICATION: Final = ("design", "template", "rule", "threshold")
+MITIGATION_COLUMNS: Final = (
+    "method", "probe", "outcome", *SPECIFICATION, "by", "group", "reference", "n_group", "n_reference",
+    "before", "after", "change", "low", "high", "p", "p_adjusted", "effect", "specifications", "narrower_in",
+    "note",
+)  # fmt: skip
+COST_COLUMNS: Final = (
+    "method", "attribute", "widest_gap_before", "widest_gap_after", "leakage_before", "leakage_after",
+    "leakage_change", "leakage_low", "leakage_high", "nonlinear_before", "nonlinear_after",
+    "nonlinear_change", "nonlinear_low", "nonlinear_high", "chance", "utility_before",
+    "utility_after", "utility_change", "utility_low", "utility_high", "n", "clusters", "note",
+)  # fmt: skip
+NARROWER, WIDER, NOT_SHOWN = "narrower", "wider", "not shown"
+LEVEL = 0.05
+Correct = Mapping[str, NDArray[np.bool_]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """What a comparison reads of an audit: `AuditResult.manifest`, `outcomes` and `gaps`.
+
+    The gaps of the audit after a mitigation are not needed, so most of its tables need not be computed.
+    """
+
+    manifest: dict[str, Any]
+    outcomes: pd.DataFrame | None
+    gaps: pd.DataFrame
+
+    @classmethod
+    def of(cls, records: Records) -> Answered:
+        """Of a run, without its gaps."""
+        return cls(manifest=records.manifest, outcomes=records.outcomes, gaps=pd.DataFrame())
+
+
+def gap_rows(
+    method: str, before: Answered, after: Answered, *, designs: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """What a method does to every gap, on the same images.
+
+    Parameters
+    ----------
+    before, after
+        Audits of the images that fitted nothing.
+    designs
+        Probe -> class design after; the same audit then stands on both sides.
+
+    Returns
+    -------
+    Columns `MITIGATION_COLUMNS`, one row a probe, outcome, group and reference, in the first specification of
+    the probe. `before`, `after` and `change` are gaps with their sign; the interval of the change is the
+    paired, clustered one of `audit.comparison.gap_changes`. `p_adjusted` is Holm's over all rows of the
+    method. `effect` is "narrower" or "wider" if the gap changes size, by a p_adjusted below 0.05, and "not
+    shown" otherwise. `narrower_in` of the `specifications` have a smaller gap after.
+    """
+    changes = _gap_changes(before, after, designs)
+    if changes.empty:
+        return pd.DataFrame(columns=list(MITIGATION_COLUMNS))
+    size = changes["gap_second"].abs() - changes["gap_first"].abs()
+    keys = ["probe", "outcome", "by", "group", "reference"]
+    changes = changes.assign(narrower=size < 0, asked=size.notna())
+    over = changes.groupby(keys, sort=False)[["asked", "narrower"]].sum()
+    first = changes.drop_duplicates(keys).assign(method=method)
+    counts = over.reindex(pd.MultiIndex.from_frame(first[keys]))
+    adjusted = holm(first["p"].to_numpy(dtype=float))
+    shown = adjusted < LEVEL
+    size = size.loc[first.index]
+    first = first.rename(columns={"gap_first": "before", "gap_second": "after"}).assign(
+        p_adjusted=adjusted,
+        effect=np.select([shown & (size < 0), shown & (size > 0)], [NARROWER, WIDER], NOT_SHOWN),
+        specifications=counts["asked"].to_numpy(),
+        narrower_in=counts["narrower"].to_numpy(),
+    )
+    return first[list(MITIGATION_COLUMNS)].reset_index(drop=True)
+
+
+def _gap_changes(before: Answered, after: Answered, designs: Mapping[str, str] | None) -> pd.DataFrame:
+    if designs is None:
+        return compare(before, after).gap_changes
+    tables = []
+    for probe in before.manifest["probes"]:
+        if (chosen := designs.get(probe["name"])) is None:
+            continue
+        first = probe["designs"][0]["name"]
+        changes = compare(before, after, designs=(first, chosen)).gap_changes
+        tables.append(changes[changes["probe"] == probe["name"]])
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def cost_row(
+    method: str,
+    gaps: pd.DataFrame,
+    *,
+    attribute: str,
+    leakage: tuple[Correct, Correct] | None,
+    chance: float,
+    clusters: NDArray[np.int64],
+    utility: tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.int64]] | None,
+) -> dict[str, Any]:
+    """What a method costs: columns `COST_COLUMNS`.
+
+    Parameters
+    ----------
+    gaps
+        Its rows of `gap_rows`.
+    leakage
+        `probes.mitigation.leakage.leakage` before and after, of images in `clusters`; None for a method that
+        leaves the embeddings as they are.
+    chance
+        The share of the largest group: what a classifier without any information reaches.
+    utility
+        Whether each image is classified rightly before and after, and its cluster; None without a truth.
+    """
+    own = gaps[gaps["by"] == attribute] if len(gaps) else gaps
+    row: dict[str, Any] = {"method": method, "attribute": attribute, "chance": chance, "note": ""}
+    for side in ("before", "after"):
+        row[f"widest_gap_{side}"] = float(own[side].abs().max()) if len(own) else np.nan
+    if leakage is not None:
+        for name, kind in (("leakage", "linear"), ("nonlinear", "nonlinear")):
+            row |= _paired(name, leakage[0][kind], leakage[1][kind], clusters)
+    if utility is not None:
+        row |= _paired("utility", *utility)
+        row |= {"n": len(utility[0]), "clusters": len(np.unique(utility[2]))}
+    else:
+        row |= {"n": len(clusters), "clusters": len(np.unique(clusters))}
+    return row
+
+
+def _paired(
+    name: str, first: NDArray[np.bool_], second: NDArray[np.bool_], clusters: NDArray[np.int64]
+) -> dict[str, float]:
+    change, low, high = clustered_mean(second.astype(float) - first, clusters)
+    return {
+        f"{name}_before": float(first.mean()), f"{name}_after": float(second.mean()),
+        f"{name}_change": change, f"{name}_low": low, f"{name}_high": high,
+    }  # fmt: skip
+
+
+def correctness(
+    before: Answered, after: Answered, *, designs: Mapping[str, str] | None = None
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.int64]] | None:
+    """Whether each image is classified rightly before and after, over all probes with a truth.
+
+    The first specification of each probe counts. The clusters are numbered over all probes, so that an image
+    that several probes ask about is in one. None if no probe has a truth.
+    """
+    firsts, seconds, clusters = [], [], []
+    others = {probe["name"]: probe for probe in after.manifest["probes"]}
+    for probe in before.manifest["probes"]:
+        wrong = [o["name"] for o in probe["outcomes"] if o["kind"] == "misclassified"]
+        chosen = None if designs is None else designs.get(probe["name"], probe["designs"][0]["name"])
+        pair = None if chosen is None else (probe["designs"][0]["name"], chosen)
+        if not wrong or before.outcomes is None or after.outcomes is None:
+            continue
+        matched = match_probe(probe, others[probe["name"]], before.outcomes, after.outcomes, designs=pair)
+        if matched is None or wrong[0] not in set(matched.columns["outcome"]):
+            continue
+        place = int(np.argmax((matched.columns["outcome"] == wrong[0]).to_numpy()))
+        counted = matched.counted[:, place]
+        firsts.append(~matched.first[counted, place])
+        seconds.append(~matched.second[counted, place])
+        clusters.append(matched.labels["cluster"].to_numpy(dtype=object)[counted])
+    if not firsts:
+        return None
+    return (
+        np.concatenate(firsts), np.concatenate(seconds),
+        np.asarray(pd.factorize(np.concatenate(clusters))[0], dtype=np.int64),
+    )  # fmt: skip
+
+
+def gap_frame(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """All methods under each other, with stable dtypes."""
+    table = pd.concat([t for t in tables if len(t)], ignore_index=True)
+    whole = ("n_group", "n_reference", "specifications", "narrower_in")
+    return table[list(MITIGATION_COLUMNS)].astype(dict.fromkeys(whole, "int64"))
+
+
+def cost_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """One row a method."""
+    numbers = [name for name in COST_COLUMNS if name not in ("method", "attribute", "note", "n", "clusters")]
+    table = pd.DataFrame(rows, columns=list(COST_COLUMNS))
+    counts = {name: table[name].fillna(0).astype("int64") for name in ("n", "clusters")}
+    return table.astype(dict.fromkeys(numbers, "float64")).assign(**counts)

@@ -1,0 +1,1 @@
+"""Mitigations of a gap on stored embeddings: one class a method, fitted on one half, applied to any model."""

@@ -1,0 +1,233 @@
+"""A suite, a model and a data set as embeddings; split into halves; asked again with a mitigation.
+
+Everything a method changes is the embeddings, so a suite is embedded once, and each method costs a second.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from clipmodel.errors import UserError
+from clipmodel.loading import EmbeddingModel
+from probes.datasets.base import ID, VISIBLE_PREFIX, DemographicDataset
+from probes.datasets.formats.embeddings import EmbeddedDataset, Texts
+from probes.embeddings.embed import EmbeddingStore, Progress, embed_dataset, embed_texts
+from probes.embeddings.precomputed import GivenModel
+from probes.measures.registry import KINDS
+from probes.mitigation.fitting import FitData
+from probes.mitigation.leakage import halves
+from probes.mitigation.transform import Mitigation, Vectors
+from probes.planning.plan import plan
+from probes.records import MISSING, Records
+from probes.runner import run_suite
+from probes.suite.classification_probe import Probe
+from probes.suite.probe_base import Exclusion
+from probes.suite.suite import Suite
+
+# Words for groups that data sets name otherwise; any other group is its own word.
+WORDS = {
+    "male": ("man", "male"), "female": ("woman", "female"), "man": ("man", "male"),
+    "woman": ("woman", "female"), "m": ("man", "male"), "f": ("woman", "female"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embedded:
+    """A suite and its data set as embeddings of one model.
+
+    Attributes
+    ----------
+    suite
+        Without its confirmation split and without probes that need the images themselves.
+    dataset
+        The images that could be read, as embeddings, with the texts of the suite.
+    model, store
+        For further texts.
+    left_out
+        Names of the probes that need the images themselves.
+    """
+
+    suite: Suite
+    dataset: EmbeddedDataset
+    model: EmbeddingModel
+    store: EmbeddingStore
+    left_out: tuple[str, ...]
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """C texts -> [C, D]; UserError for a file of embeddings that does not have them."""
+        return np.asarray(np.stack(embed_texts(self.model, list(texts), store=self.store)), np.float32)
+
+    @cached_property
+    def fitted_on(self) -> np.ndarray:
+        """[N] bool: the images to fit on, half of the clusters; the others are measured."""
+        return halves(self.dataset.clusters.factorize()[0], seed=self.suite.seed)
+
+    def half(self, *, fit: bool) -> EmbeddedDataset:
+        """The images to fit on, or those to measure."""
+        return part(self.dataset, self.fitted_on == fit)
+
+    def fit_data(self, attribute: str, words: dict[str, tuple[str, ...]]) -> FitData:
+        """What the methods are fitted on.
+
+        Raises
+        ------
+        UserError
+            The data have no such attribute.
+        """
+        dataset = self.half(fit=True)
+        levels = dataset.levels(attribute)
+        codes = np.array([levels.index(v) if v in levels else -1 for v in dataset.values(attribute)])
+        known = codes >= 0
+        present = [level for place, level in enumerate(levels) if (codes == place).any()]
+        renumbered = np.array([present.index(levels[c]) for c in codes[known]], dtype=np.int64)
+        return FitData(
+            attribute=attribute,
+            images=dataset.embeddings[known].astype(np.float64),
+            codes=renumbered,
+            levels=present,
+            words={level: words.get(level) or WORDS.get(level.lower(), (level,)) for level in present},
+            texts=list(dataset.texts.rows),
+            text_vectors=dataset.texts.vectors.astype(np.float64),
+            encode=self.encode,
+            seed=self.suite.seed,
+        )
+
+    def ask(self, dataset: EmbeddedDataset) -> Records:
+        """Run the suite on embeddings of some of its images."""
+        return run_suite(
+            _known_values(self.suite, dataset), GivenModel(dataset.texts), dataset, store=self.store
+        )
+
+    def changed(self, dataset: EmbeddedDataset, mitigation: Mitigation) -> EmbeddedDataset:
+        """The data set after a mitigation of its images and texts."""
+        texts = dataset.texts
+        vectors = mitigation.texts(list(texts.rows), texts.vectors, self.encode)
+        content = hashlib.sha256(f"{texts.content}\0{mitigation.fingerprint}".encode()).hexdigest()
+        name = texts.model if mitigation.method == "none" else f"{texts.model} with {mitigation.method}"
+        return _with(
+            dataset, np.ones(len(dataset), bool), embeddings=mitigation.images(dataset.embeddings),
+            texts=replace(texts, vectors=vectors, content=content, model=name),
+        )  # fmt: skip
+
+
+def embed_suite(
+    suite: Suite,
+    model: EmbeddingModel,
+    dataset: DemographicDataset,
+    *,
+    store: EmbeddingStore,
+    progress: Progress | None = None,
+) -> Embedded:
+    """Embed everything a suite asks.
+
+    Raises
+    ------
+    UserError
+        The suite and the data do not fit, no image can be read, or no probe is left.
+    """
+    by_image = [probe.name for probe in suite.probes if not _from_embeddings(probe)]
+    kept = [probe for probe in suite.probes if _from_embeddings(probe)]
+    if not any(isinstance(probe, Probe) for probe in kept):
+        raise UserError(
+            f"the suite {suite.suite!r} has no probe that classifies", remedy="a mitigation is judged by gaps"
+        )
+    suite = suite.model_copy(update={"confirmation": None, "probes": kept})
+    planned = plan(suite, dataset)
+    images = embed_dataset(model, dataset, planned.rows, store=store, progress=progress)
+    if not len(images.rows):
+        raise UserError("no image of the data set can be read", remedy="check the image files")
+    vectors = embed_texts(model, planned.texts, store=store)
+    texts = Texts(
+        rows={text: row for row, text in enumerate(planned.texts)},
+        vectors=np.stack(vectors).astype(np.float32), model=model.name, scale=model.logit_scale,
+        bias=model.logit_bias, content=model.fingerprint,
+    )  # fmt: skip
+    # Without the encoded images, which some data sets keep in a column.
+    kept_columns = {ID, *dataset.attributes, dataset.card.cluster}
+    columns = [name for name in dataset.frame if name in kept_columns or name.startswith(VISIBLE_PREFIX)]
+    whole = EmbeddedDataset(
+        dataset.frame.iloc[images.rows][columns], attributes=dataset.attributes, card=dataset.card,
+        embeddings=images.embeddings, texts=texts, orders=dataset.orders, dropped=dataset.dropped,
+    )  # fmt: skip
+    return Embedded(suite=suite, dataset=whole, model=model, store=store, left_out=tuple(by_image))
+
+
+def _from_embeddings(probe: object) -> bool:
+    """Whether a probe needs no image besides its embedding."""
+    return isinstance(probe, Probe) or not KINDS[probe.kind].sizes(probe)  # type: ignore[attr-defined]
+
+
+def _known_values(suite: Suite, dataset: DemographicDataset) -> Suite:
+    """The suite with exclusions of values that some of the images still have.
+
+    A filter such as "not train" names a value that no image of a part has; it then excludes nothing.
+    """
+    probes = []
+    for probe in suite.probes:
+        where = {}
+        for attribute, condition in probe.where.items():
+            if isinstance(condition, Exclusion):
+                present = {*dataset.levels(attribute), MISSING}
+                listed = [condition.not_] if isinstance(condition.not_, str) else condition.not_
+                kept = [value for value in listed if value in present]
+                if kept:
+                    where[attribute] = condition.model_copy(update={"not_": kept})
+            else:
+                where[attribute] = condition
+        probes.append(probe.model_copy(update={"where": where}))
+    return suite.model_copy(update={"probes": probes})
+
+
+def part(dataset: EmbeddedDataset, wanted: np.ndarray) -> EmbeddedDataset:
+    """Some of the images."""
+    return _with(dataset, wanted, embeddings=dataset.embeddings[wanted], texts=dataset.texts)
+
+
+def _with(
+    dataset: EmbeddedDataset, wanted: np.ndarray, *, embeddings: np.ndarray, texts: Texts
+) -> EmbeddedDataset:
+    return EmbeddedDataset(
+        dataset.frame[wanted], attributes=dataset.attributes, card=dataset.card, embeddings=embeddings,
+        texts=texts, orders=dataset.orders, dropped=dataset.dropped,
+    )  # fmt: skip
+
+
+class MitigatedModel:
+    """A model behind a mitigation: what `--with` audits. Same protocol as every other model."""
+
+    def __init__(self, model: EmbeddingModel, mitigation: Mitigation) -> None:
+        self._model, self.mitigation = model, mitigation
+        self.name = f"{model.name} with {mitigation.method}"
+        self.logit_scale, self.logit_bias = model.logit_scale, model.logit_bias
+        self.preprocess_id = model.preprocess_id
+        matrix = mitigation.image.matrix
+        self.embed_dim = model.embed_dim if matrix is None else len(matrix)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Over the weights and the mitigation."""
+        both = f"{self._model.fingerprint}\0{self.mitigation.fingerprint}"
+        return hashlib.sha256(both.encode()).hexdigest()
+
+    def preprocess(self, image: Image.Image) -> Tensor:
+        return self._model.preprocess(image)
+
+    def encode_image(self, pixels: Tensor) -> Tensor:
+        """[N, 3, H, W] -> unit-norm [N, R]."""
+        return torch.from_numpy(self.mitigation.images(self._model.encode_image(pixels).cpu().numpy()))
+
+    def encode_text(self, texts: Sequence[str]) -> Tensor:
+        """C texts -> unit-norm [C, R]."""
+
+        def encode(more: Sequence[str]) -> Vectors:
+            return np.asarray(self._model.encode_text(list(more)).cpu().numpy(), np.float32)
+
+        return torch.from_numpy(self.mitigation.texts(list(texts), encode(texts), encode))

@@ -1,0 +1,136 @@
+"""Methods that remove what linear classifiers of the attribute read from the images."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from probes.mitigation.fitting import FitData, Method, subspace, without
+from probes.mitigation.transform import Floats, Map, Mitigation
+
+
+class LEACE(Method):
+    """x <- x - W^+ P W (x - mean): the least change after which no linear classifier beats a constant.
+
+    W whitens, P projects on the columns of W Sigma_xA. The guarantee is of the embeddings before they are
+    brought to unit length again, on the images it was fitted on.
+    """
+
+    name = "leace"
+    source = "Belrose et al. 2023, arXiv 2306.03819, theorem 4.3"
+    about = "Erases from the images, by the least change, all that a linear classifier can read."
+
+    def fit(self, data: FitData) -> Mitigation:
+        matrix, offset = leace(data.images, data.one_hot)
+        return Mitigation(
+            method=self.name, attribute=data.attribute, image=Map(matrix=matrix, offset=offset),
+            parameters={"rank": len(data.levels) - 1},
+        )  # fmt: skip
+
+
+def leace(x: Floats, z: Floats, *, tolerance: float = 1e-8) -> tuple[Floats, Floats]:
+    """Matrix and offset of the least-squares erasure of z [N, G] from x [N, D]."""
+    mean = x.mean(axis=0)
+    centred = x - mean
+    covariance = centred.T @ centred / len(x)
+    cross = centred.T @ (z - z.mean(axis=0)) / len(x)
+    values, vectors = np.linalg.eigh(covariance)
+    kept = values > tolerance * values.max()
+    root = vectors[:, kept] * np.sqrt(values[kept])  # W^+ = root vectors'
+    whiten = (vectors[:, kept] / np.sqrt(values[kept])).T
+    basis = subspace((whiten @ cross).T, tolerance=1e-7)
+    removal = root @ (basis.T @ basis) @ whiten
+    return np.eye(len(mean)) - removal, removal @ mean
+
+
+class SubspaceProjection(Method):
+    """Remove, round by round, the directions of linear classifiers of the attribute; keep a neutral mean.
+
+    After each round a classifier is fitted to what is left, as in iterative null-space projection. In the
+    removed subspace every image gets the mean of the group means, every text the mean of the suite's texts.
+
+    Parameters
+    ----------
+    rounds
+        Classifiers fitted at most; it ends early once one does no better than the largest group's share.
+    """
+
+    name = "spd"
+    source = "arXiv 2511.18123 (abstract); Ravfogel et al. 2020 for the iteration (recalled)"
+    about = "Removes the subspace that linear classifiers of the attribute span, and keeps a neutral mean."
+
+    def __init__(self, rounds: int = 5) -> None:
+        self.rounds = rounds
+
+    def fit(self, data: FitData) -> Mitigation:
+        basis = classifier_subspace(data.images, data.codes, rounds=self.rounds, seed=data.seed)
+        projection = without(basis)
+        kept = np.eye(projection.shape[0]) - projection
+        return Mitigation(
+            method=self.name, attribute=data.attribute,
+            image=Map(matrix=projection, offset=kept @ data.group_means.mean(axis=0)),
+            text=Map(matrix=projection, offset=kept @ data.text_vectors.mean(axis=0)),
+            parameters={"rank": len(basis)},
+        )  # fmt: skip
+
+
+def classifier_subspace(x: Floats, codes: NDArray[np.int64], *, rounds: int, seed: int) -> Floats:
+    """[R, D] orthonormal directions of the classifiers of each round."""
+    from sklearn.linear_model import LogisticRegression
+
+    chance = np.bincount(codes).max() / len(codes)
+    basis = np.zeros((0, x.shape[1]))
+    for _ in range(rounds):
+        left = x - (x @ basis.T) @ basis
+        found = LogisticRegression(C=10.0, max_iter=200, random_state=seed).fit(left, codes)
+        if found.score(left, codes) <= chance + 0.01:
+            break
+        basis = subspace(np.concatenate([basis, found.coef_]), tolerance=1e-6)
+    return basis
+
+
+class DeAR(Method):
+    """Subtract a linear residual that a classifier of the attribute needs.
+
+    r(x) = V x + b is trained to leave a fitted classifier without an idea (maximal entropy) while x - r(x)
+    stays near x (losses recalled).
+    """
+
+    name = "dear"
+    source = "Seth, Hemani & Agarwal 2023, arXiv 2303.10431 (losses recalled)"
+    about = "Learns a linear residual whose subtraction leaves a classifier of the attribute without an idea."
+
+    def __init__(self, steps: int = 300, keep: float = 5.0) -> None:
+        self.steps, self.keep = steps, keep
+
+    def fit(self, data: FitData) -> Mitigation:
+        import torch
+        import torch.nn.functional as F
+        from sklearn.linear_model import LogisticRegression
+
+        judge = LogisticRegression(C=10.0, max_iter=300, random_state=data.seed).fit(data.images, data.codes)
+        coef, bias = judge.coef_, judge.intercept_
+        if len(data.levels) == 2:
+            coef, bias = np.vstack([-coef, coef]) / 2, np.concatenate([-bias, bias]) / 2
+        x = torch.from_numpy(data.images).float()
+        weight, intercept = torch.from_numpy(coef).float(), torch.from_numpy(bias).float()
+        size = x.shape[1]
+        matrix = torch.zeros((size, size), requires_grad=True)
+        offset = torch.zeros(size, requires_grad=True)
+        optimiser = torch.optim.Adam([matrix, offset], lr=1e-3)
+        even = torch.full((len(x), len(data.levels)), 1 / len(data.levels))
+        for _ in range(self.steps):
+            optimiser.zero_grad()
+            changed = F.normalize(x - x @ matrix.T - offset, dim=1)
+            confusion = F.cross_entropy(changed @ weight.T + intercept, even)
+            loss = confusion + self.keep * (changed - x).square().sum(1).mean()
+            loss.backward()
+            optimiser.step()
+        return Mitigation(
+            method=self.name, attribute=data.attribute,
+            image=Map(
+                matrix=np.eye(size) - matrix.detach().double().numpy(),
+                offset=-offset.detach().double().numpy(),
+            ),
+            parameters={"steps": self.steps, "keep": self.keep},
+        )  # fmt: skip

@@ -1,0 +1,42 @@
+"""Every method by name. A method is added by its class, in a file of its own, and one entry here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clipmodel.errors import UserError
+from clipmodel.yaml_models import closest
+from probes.mitigation.fitting import Method
+from probes.mitigation.methods.bend_vlm import BendVLM
+from probes.mitigation.methods.controls import NoMitigation, RandomSubspace
+from probes.mitigation.methods.coordinates import SFID, ClipClip
+from probes.mitigation.methods.erasure import LEACE, DeAR, SubspaceProjection
+from probes.mitigation.methods.fairer_clip import FairerCLIP
+from probes.mitigation.methods.text_projection import CalibratedProjection, OrthogonalProjection, RoboShot
+
+METHODS: dict[str, type[Method]] = {
+    method.name: method
+    for method in (
+        NoMitigation, RandomSubspace, OrthogonalProjection, CalibratedProjection, RoboShot, BendVLM,
+        ClipClip, SFID, LEACE, SubspaceProjection, DeAR, FairerCLIP,
+    )
+}  # fmt: skip
+CONTROLS = (NoMitigation.name, RandomSubspace.name)
+CLASS_DESIGN = "class_design"
+"""Acts on the suite, not on embeddings: see `probes.mitigation.class_design`."""
+NAMES = (*METHODS, CLASS_DESIGN)
+
+
+def chosen(names: Sequence[str]) -> list[str]:
+    """The controls first, then the methods asked for, each once; all of them for "all".
+
+    Raises
+    ------
+    UserError
+        A name is unknown.
+    """
+    for name in names:
+        if name != "all" and name not in NAMES:
+            raise UserError(f"unknown method {name!r}", remedy=closest(name, [*NAMES, "all"]))
+    wanted = NAMES if "all" in names or not names else names
+    return list(dict.fromkeys([*CONTROLS, *wanted]))
