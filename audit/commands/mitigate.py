@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from audit.result import AuditResult
     from probes.mitigation.apply import Embedded
     from probes.mitigation.transform import Mitigation
 
@@ -114,6 +113,7 @@ class _Study:
     words: dict[str, tuple[str, ...]]
 
     def __post_init__(self) -> None:
+        from audit.mitigation.tables import Answered
         from audit.result import AuditResult
         from probes.mitigation.leakage import leakage
 

@@ -24,14 +24,14 @@ def leakage(
 
     Returns
     -------
-    "linear" (logistic regression) and "nonlinear" (nearest neighbours, 15, by cosine): [N] bool.
+    "linear" (ridge classifier) and "nonlinear" (nearest neighbours, 15, by cosine): [N] bool.
     """
-    from sklearn.linear_model import LogisticRegression
+    from sklearn.linear_model import RidgeClassifier
     from sklearn.neighbors import KNeighborsClassifier
 
     fold = folds(clusters, seed=seed)
     makers: dict[str, Any] = {
-        "linear": lambda: LogisticRegression(C=10.0, max_iter=200),
+        "linear": lambda: RidgeClassifier(alpha=0.1),
         "nonlinear": lambda: KNeighborsClassifier(15, metric="cosine", algorithm="brute"),
     }
     found = {name: np.zeros(len(codes), dtype=bool) for name in makers}

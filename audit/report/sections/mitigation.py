@@ -62,8 +62,8 @@ def _sentence(row: Mapping[Any, Any], gaps: pd.DataFrame) -> str:
         f"{fmt.words(row['method'])}: lowers {narrower} and widens {wider} of {len(own)} gaps on these "
         f"data beyond noise; accuracy changes by {fmt.points(row['utility_change'])} points "
         f"{fmt.points_interval(row['utility_low'], row['utility_high'])}; a linear classifier reads the "
-        f"attribute from {fmt.percent(row['leakage_after'])} of the images ({fmt.percent(row['leakage_before'])} before, "
-        f"{fmt.percent(row['chance'])} by chance)."
+        f"attribute from {fmt.percent(row['leakage_after'])} of the images "
+        f"({fmt.percent(row['leakage_before'])} before, {fmt.percent(row['chance'])} by chance)."
     )
 
 

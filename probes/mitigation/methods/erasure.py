@@ -38,7 +38,9 @@ def leace(x: Floats, z: Floats, *, tolerance: float = 1e-8) -> tuple[Floats, Flo
     kept = values > tolerance * values.max()
     root = vectors[:, kept] * np.sqrt(values[kept])  # W^+ = root vectors'
     whiten = (vectors[:, kept] / np.sqrt(values[kept])).T
-    basis = subspace((whiten @ cross).T, tolerance=1e-7)
+    # Entries are correlations: below this they are rounding, and there is nothing to erase.
+    _, sizes, rows = np.linalg.svd((whiten @ cross).T, full_matrices=False)
+    basis = rows[sizes > 1e-7]
     removal = root @ (basis.T @ basis) @ whiten
     return np.eye(len(mean)) - removal, removal @ mean
 
@@ -76,16 +78,16 @@ class SubspaceProjection(Method):
 
 def classifier_subspace(x: Floats, codes: NDArray[np.int64], *, rounds: int, seed: int) -> Floats:
     """[R, D] orthonormal directions of the classifiers of each round."""
-    from sklearn.linear_model import LogisticRegression
+    from sklearn.linear_model import RidgeClassifier
 
     chance = np.bincount(codes).max() / len(codes)
     basis = np.zeros((0, x.shape[1]))
     for _ in range(rounds):
         left = x - (x @ basis.T) @ basis
-        found = LogisticRegression(C=10.0, max_iter=200, random_state=seed).fit(left, codes)
+        found = RidgeClassifier(alpha=0.1, random_state=seed).fit(left, codes)
         if found.score(left, codes) <= chance + 0.01:
             break
-        basis = subspace(np.concatenate([basis, found.coef_]), tolerance=1e-6)
+        basis = subspace(np.concatenate([basis, np.atleast_2d(found.coef_)]), tolerance=1e-6)
     return basis
 
 
@@ -100,7 +102,7 @@ class DeAR(Method):
     source = "Seth, Hemani & Agarwal 2023, arXiv 2303.10431 (losses recalled)"
     about = "Learns a linear residual whose subtraction leaves a classifier of the attribute without an idea."
 
-    def __init__(self, steps: int = 300, keep: float = 5.0) -> None:
+    def __init__(self, steps: int = 300, keep: float = 1.0) -> None:
         self.steps, self.keep = steps, keep
 
     def fit(self, data: FitData) -> Mitigation:
@@ -117,7 +119,7 @@ class DeAR(Method):
         size = x.shape[1]
         matrix = torch.zeros((size, size), requires_grad=True)
         offset = torch.zeros(size, requires_grad=True)
-        optimiser = torch.optim.Adam([matrix, offset], lr=1e-3)
+        optimiser = torch.optim.Adam([matrix, offset], lr=5e-3)
         even = torch.full((len(x), len(data.levels)), 1 / len(data.levels))
         for _ in range(self.steps):
             optimiser.zero_grad()

@@ -1,0 +1,91 @@
+"""`clip-audit mitigate` on a small file of embeddings: tables, page and files of methods."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from audit.cli import app
+from audit.mitigation.tables import COST_COLUMNS, MITIGATION_COLUMNS
+from probes.mitigation.transform import Mitigation
+
+SUITE = """
+suite: two
+templates: {one: "{label}"}
+probes:
+  - name: job
+    truth: job
+    label_set: {classes: [doctor, nurse]}
+    groups: [[gender]]
+    outcomes: [misclassified]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """200 images of 100 persons; nurse is read from axis 0, which gender moves as well."""
+    rng = np.random.default_rng(0)
+    person = np.repeat(np.arange(100), 2)
+    gender, job = np.where(person % 2, "Female", "Male"), np.where(person % 4 < 2, "doctor", "nurse")
+    image = 0.3 * rng.standard_normal((200, 8))
+    image[:, 0] += np.where(job == "nurse", 0.6, -0.6) + np.where(gender == "Female", 0.7, 0.0)
+    image[:, 1] += np.where(gender == "Female", 0.7, -0.7)
+    text = np.array([[-1, 0, 0, 0, 0, 0, 0, 1], [1, 0, 0, 0, 0, 0, 0, 1], [0.4, 1, 0, 0, 0, 0, 0, 0],
+                     [-0.4, -1, 0, 0, 0, 0, 0, 0]], float)  # fmt: skip
+    np.savez(
+        tmp_path / "e.npz", image=image / np.linalg.norm(image, axis=1, keepdims=True), gender=gender, job=job,
+        person=person.astype(str), text=text / np.linalg.norm(text, axis=1, keepdims=True),
+        text_name=np.array(["doctor", "nurse", "woman", "man"]),
+    )  # fmt: skip
+    (tmp_path / "suite.yaml").write_text(SUITE, encoding="utf-8")
+    return tmp_path
+
+
+def run(folder: Path, *words: str) -> tuple[int, str]:
+    command = ["mitigate", str(folder / "suite.yaml"), "--data", f"embeddings:{folder / 'e.npz'}", *words]
+    done = CliRunner().invoke(app, [*command, "--out", str(folder / "out")])
+    return done.exit_code, done.output
+
+
+def test_tables_page_and_files(folder: Path) -> None:
+    code, output = run(
+        folder, "--attribute", "gender", "--method", "leace", "--method", "orthogonal", "--method", "calibrated",
+        "--words", "Male=man,Female=woman",
+    )  # fmt: skip
+    assert code == 0, output
+    gaps = pd.read_parquet(folder / "out" / "mitigation.parquet")
+    cost = pd.read_parquet(folder / "out" / "cost.parquet").set_index("method")
+    assert tuple(gaps.columns) == MITIGATION_COLUMNS
+    assert (*cost.reset_index().columns,) == COST_COLUMNS
+    assert list(cost.index) == ["none", "random", "leace", "orthogonal", "calibrated"]
+    # Nothing changes nothing: every change is exactly zero, and no effect is claimed.
+    none = gaps[gaps["method"] == "none"]
+    assert (none["change"] == 0).all()
+    assert (none["effect"] == "not shown").all()
+    assert (cost.loc["none", ["leakage_change", "utility_change"]] == 0).all()
+    # The attribute can be read before and hardly after; the gap that it made is gone.
+    assert cost.loc["leace", "leakage_before"] > 0.9
+    assert cost.loc["leace", "leakage_after"] < 0.65
+    assert cost.loc["leace", "widest_gap_after"] < cost.loc["leace", "widest_gap_before"]
+    # The file has no reworded texts: said, not failed.
+    assert "reworded" in cost.loc["calibrated", "note"]
+    assert Mitigation.load(folder / "out" / "leace.safetensors").method == "leace"
+    page = (folder / "out" / "report.html").read_text(encoding="utf-8")
+    assert "on these data" in page
+    assert "debiased" not in page
+
+
+def test_mistakes_end_before_anything_is_computed(folder: Path) -> None:
+    for words, message in (
+        (("--method", "leece"), "unknown method 'leece'"),
+        (("--attribute", "age"), "no attribute 'age'"),
+        (("--words", "Male"), "gives no words"),
+    ):
+        code, output = run(folder, *words)
+        assert code == 2
+        assert message in output
+    assert not (folder / "out").exists()

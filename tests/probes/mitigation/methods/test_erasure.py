@@ -1,0 +1,71 @@
+"""Erasure: nothing linear is left; the least change; projections are idempotent."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.linalg
+from sklearn.linear_model import LogisticRegression
+
+from probes.mitigation.fitting import FitData, without
+from probes.mitigation.methods.erasure import LEACE, DeAR, SubspaceProjection, classifier_subspace, leace
+from probes.mitigation.transform import Floats
+
+
+def naive_leace(x: Floats, z: Floats) -> tuple[Floats, Floats]:
+    """Theorem 4.3 of Belrose et al. as it is written, with matrix roots."""
+    mean = x.mean(axis=0)
+    covariance = np.cov(x.T, bias=True)
+    cross = (x - mean).T @ (z - z.mean(axis=0)) / len(x)
+    whitening = scipy.linalg.pinvh(np.real(scipy.linalg.sqrtm(covariance)))
+    seen = whitening @ cross
+    projector = seen @ np.linalg.pinv(seen, rcond=1e-8)
+    matrix = np.eye(len(mean)) - np.linalg.pinv(whitening) @ projector @ whitening
+    return matrix, mean - matrix @ mean
+
+
+def test_leace_is_the_formula_of_the_paper(data: FitData) -> None:
+    for found, wanted in zip(
+        leace(data.images, data.one_hot), naive_leace(data.images, data.one_hot), strict=True
+    ):
+        np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+def test_after_leace_no_linear_classifier_beats_a_constant(data: FitData) -> None:
+    raw = LEACE().fit(data).image.raw(data.images)
+    means = (data.one_hot.T @ raw) / data.one_hot.sum(axis=0)[:, None]
+    # Equal class means are what the theorem says the guarantee rests on.
+    np.testing.assert_allclose(means[0], means[1], atol=1e-10)
+    before = LogisticRegression(C=1e3).fit(data.images, data.codes).score(data.images, data.codes)
+    after = LogisticRegression(C=1e3).fit(raw, data.codes).score(raw, data.codes)
+    assert before > 0.9
+    assert after < 0.56  # chance is .5
+
+
+def test_leace_is_idempotent(data: FitData) -> None:
+    first = LEACE().fit(data).image.raw(data.images)
+    matrix, offset = leace(first, data.one_hot)
+    np.testing.assert_allclose(first @ matrix.T + offset, first, atol=1e-8)
+
+
+def test_the_subspace_of_the_classifiers_is_orthonormal_and_its_removal_idempotent(data: FitData) -> None:
+    basis = classifier_subspace(data.images, data.codes, rounds=3, seed=0)
+    np.testing.assert_allclose(basis @ basis.T, np.eye(len(basis)), atol=1e-10)
+    projection = without(basis)
+    np.testing.assert_allclose(projection @ projection, projection, atol=1e-10)
+
+
+def test_subspace_projection_puts_back_one_mean_for_all(data: FitData) -> None:
+    fitted = SubspaceProjection().fit(data).image
+    assert fitted.matrix is not None
+    kept = np.eye(len(fitted.matrix)) - fitted.matrix
+    inside = fitted.raw(data.images) @ kept
+    np.testing.assert_allclose(inside, np.broadcast_to(inside[0], inside.shape), atol=1e-10)
+    np.testing.assert_allclose(inside[0], kept @ data.group_means.mean(axis=0), atol=1e-10)
+
+
+def test_the_residual_confuses_a_classifier_and_stays_near(data: FitData) -> None:
+    changed = DeAR(steps=400).fit(data).images(data.images)
+    judge = LogisticRegression(C=10.0, max_iter=300).fit(data.images, data.codes)
+    before, after = (judge.predict_proba(x).max(axis=1).mean() for x in (data.images, changed))
+    assert after < before - 0.1
+    assert (changed * data.images).sum(axis=1).mean() > 0.5
