@@ -15,11 +15,18 @@ from probes.mitigation.transform import Mitigation
 
 SUITE = """
 suite: two
-templates: {one: "{label}"}
+templates: people
+label_sets:
+  jobs:
+    sets:
+      identity:
+        - {name: doctor, is: {job: doctor}}
+        - {name: nurse, is: {job: nurse}}
 probes:
   - name: job
     truth: job
-    label_set: {classes: [doctor, nurse]}
+    label_set: jobs
+    templates: [single_word]
     groups: [[gender]]
     outcomes: [misclassified]
 """
