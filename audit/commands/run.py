@@ -60,6 +60,10 @@ def run(
     activation: ActivationOption = None,
     preprocess: PreprocessOption = None,
     weights: WeightsOption = None,
+    mitigation: Annotated[
+        Path | None,
+        typer.Option("--with", metavar="FILE", help="A mitigation that clip-audit mitigate fitted."),
+    ] = None,
 ) -> None:
     """Audit a model: ask it every question of a suite, and write tables and a report."""
     started, clock = datetime.now(UTC), time.perf_counter()
@@ -71,7 +75,14 @@ def run(
     source = data or questions.data
     told: Told = {"activation": activation, "preprocess": preprocess, "weights": weights}
     records = _ask(
-        questions, model=model, told=told, data=source, cache=cache, keep_images=images, device=device
+        questions,
+        model=model,
+        told=told,
+        data=source,
+        cache=cache,
+        keep_images=images,
+        device=device,
+        mitigation=mitigation,
     )
 
     from audit.commands.run_summary import print_summary
@@ -88,6 +99,7 @@ def run(
             ["clip-audit", "run", public(suite), *(["--model", public(model)] if model else [])]
             + ["--data", public(source), "--out", folder.name]
             + ["--images"] * images
+            + ([] if mitigation is None else ["--with", str(mitigation)])
             + spelled(told)
         ),
         "started": started.isoformat(timespec="seconds"),
@@ -113,6 +125,7 @@ def _ask(
     cache: Path | None,
     keep_images: bool,
     device: str,
+    mitigation: Path | None,
 ) -> Records:
     from probes.datasets import load_dataset
 
@@ -123,6 +136,10 @@ def _ask(
     from probes.runner import run_suite
 
     loaded = model_for(dataset, model, device=usable_device(device), told=told)
+    if mitigation is not None:
+        from probes.mitigation.apply import with_mitigation
+
+        loaded, dataset = with_mitigation(loaded, dataset, mitigation)
     with terminal.progress_bars() as progress:
         return run_suite(
             questions,

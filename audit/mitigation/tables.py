@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.comparison.compare import compare
+from audit.comparison.compare import Comparison, compare
 from audit.comparison.matched_images import match_probe
 from audit.statistics.clustered_mean import clustered_mean
 from audit.statistics.multiplicity import holm
 from probes.records import Records
+
+if TYPE_CHECKING:
+    from audit.result import AuditResult
 
 SPECIFICATION: Final = ("design", "template", "rule", "threshold")
 MITIGATION_COLUMNS: Final = (
@@ -40,7 +43,7 @@ class Answered:
     The gaps of the audit after a mitigation are not needed, so most of its tables need not be computed.
     """
 
-    manifest: dict[str, Any]
+    manifest: Any
     outcomes: pd.DataFrame | None
     gaps: pd.DataFrame
 
@@ -93,15 +96,21 @@ def gap_rows(
 
 def _gap_changes(before: Answered, after: Answered, designs: Mapping[str, str] | None) -> pd.DataFrame:
     if designs is None:
-        return compare(before, after).gap_changes
+        return _compared(before, after).gap_changes
     tables = []
     for probe in before.manifest["probes"]:
         if (chosen := designs.get(probe["name"])) is None:
             continue
         first = probe["designs"][0]["name"]
-        changes = compare(before, after, designs=(first, chosen)).gap_changes
+        changes = _compared(before, after, designs=(first, chosen)).gap_changes
         tables.append(changes[changes["probe"] == probe["name"]])
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _compared(before: Answered, after: Answered, **told: Any) -> Comparison:
+    """`compare` reads nothing of an audit that `Answered` lacks."""
+    one, other = (cast("AuditResult", side) for side in (before, after))
+    return compare(one, other, **told)
 
 
 def cost_row(

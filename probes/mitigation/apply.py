@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,19 +18,20 @@ from torch import Tensor
 
 from clipmodel.errors import UserError
 from clipmodel.loading import EmbeddingModel
+from clipmodel.progress import Progress
 from probes.datasets.base import ID, VISIBLE_PREFIX, DemographicDataset
 from probes.datasets.formats.embeddings import EmbeddedDataset, Texts
-from probes.embeddings.embed import EmbeddingStore, Progress, embed_dataset, embed_texts
+from probes.embeddings.embed import EmbeddingStore, embed_dataset, embed_texts
 from probes.embeddings.precomputed import GivenModel
 from probes.measures.registry import KINDS
 from probes.mitigation.fitting import FitData
 from probes.mitigation.leakage import halves
-from probes.mitigation.transform import Mitigation, Vectors
+from probes.mitigation.transform import EncodeTexts, Mitigation, Vectors
 from probes.planning.plan import plan
 from probes.records import MISSING, Records
 from probes.runner import run_suite
 from probes.suite.classification_probe import Probe
-from probes.suite.probe_base import Exclusion
+from probes.suite.probe_base import Exclusion, Filter
 from probes.suite.suite import Suite
 
 # Words for groups that data sets name otherwise; any other group is its own word.
@@ -63,7 +65,7 @@ class Embedded:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """C texts -> [C, D]; UserError for a file of embeddings that does not have them."""
-        return np.asarray(np.stack(embed_texts(self.model, list(texts), store=self.store)), np.float32)
+        return np.asarray(embed_texts(self.model, list(texts), store=self.store), np.float32)
 
     @cached_property
     def fitted_on(self) -> np.ndarray:
@@ -108,14 +110,7 @@ class Embedded:
 
     def changed(self, dataset: EmbeddedDataset, mitigation: Mitigation) -> EmbeddedDataset:
         """The data set after a mitigation of its images and texts."""
-        texts = dataset.texts
-        vectors = mitigation.texts(list(texts.rows), texts.vectors, self.encode)
-        content = hashlib.sha256(f"{texts.content}\0{mitigation.fingerprint}".encode()).hexdigest()
-        name = texts.model if mitigation.method == "none" else f"{texts.model} with {mitigation.method}"
-        return _with(
-            dataset, np.ones(len(dataset), bool), embeddings=mitigation.images(dataset.embeddings),
-            texts=replace(texts, vectors=vectors, content=content, model=name),
-        )  # fmt: skip
+        return mitigated(dataset, mitigation, self.encode)
 
 
 def embed_suite(
@@ -147,12 +142,12 @@ def embed_suite(
     vectors = embed_texts(model, planned.texts, store=store)
     texts = Texts(
         rows={text: row for row, text in enumerate(planned.texts)},
-        vectors=np.stack(vectors).astype(np.float32), model=model.name, scale=model.logit_scale,
+        vectors=np.asarray(vectors, np.float32), model=model.name, scale=model.logit_scale,
         bias=model.logit_bias, content=model.fingerprint,
     )  # fmt: skip
     # Without the encoded images, which some data sets keep in a column.
     kept_columns = {ID, *dataset.attributes, dataset.card.cluster}
-    columns = [name for name in dataset.frame if name in kept_columns or name.startswith(VISIBLE_PREFIX)]
+    columns = [name for name in dataset.frame if name in kept_columns or str(name).startswith(VISIBLE_PREFIX)]
     whole = EmbeddedDataset(
         dataset.frame.iloc[images.rows][columns], attributes=dataset.attributes, card=dataset.card,
         embeddings=images.embeddings, texts=texts, orders=dataset.orders, dropped=dataset.dropped,
@@ -172,12 +167,11 @@ def _known_values(suite: Suite, dataset: DemographicDataset) -> Suite:
     """
     probes = []
     for probe in suite.probes:
-        where = {}
+        where: dict[str, Filter] = {}
         for attribute, condition in probe.where.items():
             if isinstance(condition, Exclusion):
                 present = {*dataset.levels(attribute), MISSING}
-                listed = [condition.not_] if isinstance(condition.not_, str) else condition.not_
-                kept = [value for value in listed if value in present]
+                kept = [value for value in condition.not_ if value in present]
                 if kept:
                     where[attribute] = condition.model_copy(update={"not_": kept})
             else:
@@ -189,6 +183,18 @@ def _known_values(suite: Suite, dataset: DemographicDataset) -> Suite:
 def part(dataset: EmbeddedDataset, wanted: np.ndarray) -> EmbeddedDataset:
     """Some of the images."""
     return _with(dataset, wanted, embeddings=dataset.embeddings[wanted], texts=dataset.texts)
+
+
+def mitigated(dataset: EmbeddedDataset, mitigation: Mitigation, encode: EncodeTexts) -> EmbeddedDataset:
+    """The images and texts of a data set after a mitigation."""
+    texts = dataset.texts
+    vectors = mitigation.texts(list(texts.rows), texts.vectors, encode)
+    content = hashlib.sha256(f"{texts.content}\0{mitigation.fingerprint}".encode()).hexdigest()
+    name = texts.model if mitigation.method == "none" else f"{texts.model} with {mitigation.method}"
+    return _with(
+        dataset, np.ones(len(dataset), bool), embeddings=mitigation.images(dataset.embeddings),
+        texts=replace(texts, vectors=vectors, content=content, model=name),
+    )  # fmt: skip
 
 
 def _with(
@@ -231,3 +237,30 @@ class MitigatedModel:
             return np.asarray(self._model.encode_text(list(more)).cpu().numpy(), np.float32)
 
         return torch.from_numpy(self.mitigation.texts(list(texts), encode(texts), encode))
+
+
+def with_mitigation(
+    model: EmbeddingModel, dataset: DemographicDataset, file: Path
+) -> tuple[EmbeddingModel, DemographicDataset]:
+    """A model behind the mitigation of a file; for a file of embeddings, those changed.
+
+    Raises
+    ------
+    UserError
+        The file is no mitigation, or is for embeddings of another size.
+    """
+    mitigation = Mitigation.load(file)
+    size = mitigation.size
+    if size not in (None, model.embed_dim):
+        raise UserError(
+            f"{file}: fitted to embeddings of {size} dimensions, {model.name} has {model.embed_dim}",
+            remedy="fit it to this model with clip-audit mitigate",
+        )
+    if not isinstance(dataset, EmbeddedDataset):
+        return MitigatedModel(model, mitigation), dataset
+
+    def encode(texts: Sequence[str]) -> Vectors:
+        return np.asarray(model.encode_text(list(texts)).numpy(), np.float32)
+
+    changed = mitigated(dataset, mitigation, encode)
+    return GivenModel(changed.texts), changed

@@ -14,8 +14,8 @@ from typing import ClassVar
 import numpy as np
 
 from clipmodel.errors import UserError
+from clipmodel.inputs.articles import article
 from probes.mitigation.transform import EncodeTexts, Floats, Mitigation, insert_word
-from probes.suite.label_sets import article
 
 
 class UnsuitableError(UserError):

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from clipmodel.errors import UserError
-from probes.suite.label_sets import article
+from clipmodel.inputs.articles import article
 
 Floats = NDArray[np.float64]
 Vectors = NDArray[np.float32]
@@ -98,6 +98,15 @@ class Mitigation:
     text: Map = IDENTITY
     parameters: Mapping[str, object] = field(default_factory=dict)
     local: LocalTexts | None = None
+
+    @property
+    def size(self) -> int | None:
+        """D that it is for; None if it leaves every embedding as it is."""
+        if self.local is not None:
+            return int(self.local.reference.shape[1])
+        maps = [own for own in (self.image, self.text) if not own.is_identity]
+        arrays = [own.frequencies if own.frequencies is not None else own.matrix for own in maps]
+        return next((int(array.shape[1]) for array in arrays if array is not None), None)
 
     def images(self, vectors: NDArray[np.floating]) -> Vectors:
         """[N, D] image embeddings -> [N, R] unit-norm."""

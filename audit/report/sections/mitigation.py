@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -10,7 +10,7 @@ import pandas as pd
 from audit import formatting as fmt
 from audit.figures.mitigation import pareto
 from audit.mitigation.tables import NARROWER, WIDER
-from audit.report.components import Drawing, Table, number_columns, text_columns
+from audit.report.components import INTERVAL, Column, Figure, between, table_of
 
 GAPS_SHOWN = 400
 """Rows of gaps on the page; all of them are in mitigation.csv."""
@@ -38,15 +38,17 @@ def mitigation_page(
         "title": f"What mitigations change: {about['model']}",
         "about": about,
         "sentences": [_sentence(row, gaps) for row in cost.to_dict("records")],
-        "figure": Drawing(
+        "figure": Figure(
             svg=pareto(cost, name="pareto", title="Widest gap that remains against change of accuracy"),
             caption="Each mark is a method; down is a smaller widest gap, left a loss of accuracy. Lines are "
             "95 % intervals of the change of accuracy. Grey: controls. No score joins the two.",
-            table="cost",
+            table="costs",
         ),
-        "cost": _cost_table(cost),
-        "gaps": _gap_table(
-            gaps.sort_values("p_adjusted", kind="stable", na_position="last").head(GAPS_SHOWN)
+        "cost": table_of(cost, _COST, caption="What each method costs"),
+        "gaps": table_of(
+            gaps.sort_values("p_adjusted", kind="stable", na_position="last").head(GAPS_SHOWN),
+            _GAPS,
+            caption="What each method does to every gap",
         ),
         "all_shown": len(gaps) <= GAPS_SHOWN,
         "methods": [{"name": name, **words} for name, words in methods.items()],
@@ -67,44 +69,32 @@ def _sentence(row: Mapping[Any, Any], gaps: pd.DataFrame) -> str:
     )
 
 
-def _cost_table(cost: pd.DataFrame) -> Table:
-    columns = [
-        *text_columns("Method"),
-        *number_columns(
-            "Widest gap before, points", "After", "Leakage, linear, before", "After", "Change, points",
-            "Leakage, non-linear, before", "After", "Accuracy before", "After", "Change, points",
-            "95 % interval",
-        ),
-        *text_columns("Note"),
-    ]  # fmt: skip
-    rows = [
-        [
-            fmt.words(row["method"]), fmt.points(row["widest_gap_before"]),
-            fmt.points(row["widest_gap_after"]),
-            fmt.percent(row["leakage_before"]), fmt.percent(row["leakage_after"]),
-            fmt.points(row["leakage_change"]), fmt.percent(row["nonlinear_before"]),
-            fmt.percent(row["nonlinear_after"]), fmt.percent(row["utility_before"]),
-            fmt.percent(row["utility_after"]), fmt.points(row["utility_change"]),
-            fmt.points_interval(row["utility_low"], row["utility_high"]), row["note"],
-        ]
-        for row in cost.to_dict("records")
-    ]  # fmt: skip
-    return Table(caption="What each method costs", columns=columns, rows=rows, id="cost")
-
-
-def _gap_table(gaps: pd.DataFrame) -> Table:
-    columns = [
-        *text_columns("Method", "Probe", "Outcome", "Group", "Reference"),
-        *number_columns("n", "Gap before, points", "After", "Change", "95 % interval", "Adjusted p"),
-        *text_columns("Effect"),
-    ]
-    rows: Sequence[Sequence[str]] = [
-        [
-            fmt.words(row["method"]), fmt.words(row["probe"]), fmt.words(row["outcome"]), row["group"],
-            row["reference"], fmt.integer(row["n_group"]), fmt.points(row["before"]),
-            fmt.points(row["after"]), fmt.points(row["change"]), fmt.points_interval(row["low"], row["high"]),
-            fmt.p_value(row["p_adjusted"]), row["effect"],
-        ]
-        for row in gaps.to_dict("records")
-    ]  # fmt: skip
-    return Table(caption="What each method does to every gap", columns=columns, rows=rows, id="gaps")
+_COST = (
+    Column("method", "Method", fmt.words),
+    Column("widest_gap_before", "Widest gap before, points", fmt.points, number=True),
+    Column("widest_gap_after", "After", fmt.points, number=True),
+    Column("leakage_before", "Leakage, linear, before", fmt.percent, number=True),
+    Column("leakage_after", "After", fmt.percent, number=True),
+    Column("leakage_change", "Change, points", fmt.points, number=True),
+    Column("nonlinear_before", "Leakage, non-linear, before", fmt.percent, number=True),
+    Column("nonlinear_after", "After", fmt.percent, number=True),
+    Column("utility_before", "Accuracy before", fmt.percent, number=True),
+    Column("utility_after", "After", fmt.percent, number=True),
+    Column("utility_change", "Change, points", fmt.points, number=True),
+    Column(between("utility_low", "utility_high", fmt.points_interval), INTERVAL, number=True),
+    Column("note", "Note"),
+)
+_GAPS = (
+    Column("method", "Method", fmt.words),
+    Column("probe", "Probe", fmt.words),
+    Column("outcome", "Outcome", fmt.words),
+    Column("group", "Group"),
+    Column("reference", "Reference"),
+    Column("n_group", "Images", fmt.integer, number=True),
+    Column("before", "Gap before, points", fmt.points, number=True),
+    Column("after", "After", fmt.points, number=True),
+    Column("change", "Change", fmt.points, number=True),
+    Column(between("low", "high", fmt.points_interval), INTERVAL, number=True),
+    Column("p_adjusted", "Adjusted p", fmt.p_value, number=True),
+    Column("effect", "Effect"),
+)

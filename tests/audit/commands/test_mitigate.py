@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from audit.cli import app
 from audit.mitigation.tables import COST_COLUMNS, MITIGATION_COLUMNS
+from audit.result import AuditResult
 from probes.mitigation.transform import Mitigation
 
 SUITE = """
@@ -44,8 +45,8 @@ def folder(tmp_path: Path) -> Path:
     text = np.array([[-1, 0, 0, 0, 0, 0, 0, 1], [1, 0, 0, 0, 0, 0, 0, 1], [0.4, 1, 0, 0, 0, 0, 0, 0],
                      [-0.4, -1, 0, 0, 0, 0, 0, 0]], float)  # fmt: skip
     np.savez(
-        tmp_path / "e.npz", image=image / np.linalg.norm(image, axis=1, keepdims=True), gender=gender, job=job,
-        person=person.astype(str), text=text / np.linalg.norm(text, axis=1, keepdims=True),
+        tmp_path / "e.npz", image=image / np.linalg.norm(image, axis=1, keepdims=True), gender=gender,
+        job=job, person=person.astype(str), text=text / np.linalg.norm(text, axis=1, keepdims=True),
         text_name=np.array(["doctor", "nurse", "woman", "man"]),
     )  # fmt: skip
     (tmp_path / "suite.yaml").write_text(SUITE, encoding="utf-8")
@@ -55,13 +56,15 @@ def folder(tmp_path: Path) -> Path:
 def run(folder: Path, *words: str) -> tuple[int, str]:
     command = ["mitigate", str(folder / "suite.yaml"), "--data", f"embeddings:{folder / 'e.npz'}", *words]
     done = CliRunner().invoke(app, [*command, "--out", str(folder / "out")])
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
     return done.exit_code, done.output
 
 
 def test_tables_page_and_files(folder: Path) -> None:
     code, output = run(
-        folder, "--attribute", "gender", "--method", "leace", "--method", "orthogonal", "--method", "calibrated",
-        "--words", "Male=man,Female=woman",
+        folder, "--attribute", "gender", "--method", "leace", "--method", "orthogonal",
+        "--method", "calibrated", "--words", "Male=man,Female=woman",
     )  # fmt: skip
     assert code == 0, output
     gaps = pd.read_parquet(folder / "out" / "mitigation.parquet")
@@ -81,6 +84,12 @@ def test_tables_page_and_files(folder: Path) -> None:
     # The file has no reworded texts: said, not failed.
     assert "reworded" in cost.loc["calibrated", "note"]
     assert Mitigation.load(folder / "out" / "leace.safetensors").method == "leace"
+    command = ["run", str(folder / "suite.yaml"), "--data", f"embeddings:{folder / 'e.npz'}", "--with"]
+    audited = CliRunner().invoke(
+        app, [*command, str(folder / "out" / "leace.safetensors"), "--out", str(folder / "audit")]
+    )
+    assert audited.exit_code == 0, audited.output
+    assert AuditResult.read(folder / "audit").manifest["model"]["name"] == "e with leace"
     page = (folder / "out" / "report.html").read_text(encoding="utf-8")
     assert "on these data" in page
     assert "debiased" not in page
