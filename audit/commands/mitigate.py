@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from audit.commands import terminal
+from audit.commands.model_options import MODEL_HELP
 from audit.commands.output_folder import check_output_folder
 from clipmodel.errors import UserError
 
@@ -33,7 +34,7 @@ def mitigate(
         list[str] | None,
         typer.Option("--method", help="A method, or all; may be repeated.", show_default="all"),
     ] = None,
-    model: Annotated[str, typer.Option(help="A bundled model by name, or a model folder.")] = "tiny",
+    model: Annotated[str | None, typer.Option(help=MODEL_HELP, show_default="tiny")] = None,
     data: Annotated[
         str | None, typer.Option(metavar="KIND:PATH", help="The data set.", show_default="the suite's")
     ] = None,
@@ -90,16 +91,15 @@ def _words(given: str | None) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _embedded(suite: Any, *, model: str, data: str, cache: Path | None, device: str) -> Embedded:
-    from clipmodel.loading import load_model
+def _embedded(suite: Any, *, model: str | None, data: str, cache: Path | None, device: str) -> Embedded:
     from clipmodel.loading.device import usable_device
     from probes.datasets import load_dataset
-    from probes.embeddings.precomputed import given_model
+    from probes.embeddings.models import model_for
     from probes.embeddings.store import EmbeddingStore
     from probes.mitigation.apply import embed_suite
 
     dataset = load_dataset(data)
-    loaded = given_model(dataset) or load_model(model, device=usable_device(device))
+    loaded = model_for(dataset, model, device=usable_device(device), told={})
     with terminal.progress_bars() as progress:
         return embed_suite(suite, loaded, dataset, store=EmbeddingStore(cache), progress=progress)
 

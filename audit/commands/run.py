@@ -99,7 +99,7 @@ def run(
             ["clip-audit", "run", public(suite), *(["--model", public(model)] if model else [])]
             + ["--data", public(source), "--out", folder.name]
             + ["--images"] * images
-            + ([] if mitigation is None else ["--with", str(mitigation)])
+            + ([] if mitigation is None else ["--with", public(str(mitigation))])
             + spelled(told)
         ),
         "started": started.isoformat(timespec="seconds"),
