@@ -41,7 +41,7 @@ def test_of_equal_strengths_the_strongest_wins() -> None:
 def test_digits_choose_what_a_brute_force_grid_of_scikit_learn_chooses() -> None:
     digits = load_digits()
     x, y = digits.data / 16, digits.target.astype(np.int64)
-    train, validation, test = slice(0, 400), slice(400, 700), slice(700, None)
+    train, validation, test = slice(0, 700), slice(700, 1000), slice(1000, None)
     probe = fit_probe(
         x[train], y[train], classes=10, validation=(x[validation], y[validation]), tolerance=1e-6
     )
