@@ -19,6 +19,7 @@ from audit.commands import (
     embed,
     evaluate,
     evidence,
+    figures,
     forget,
     gate,
     mitigate,
@@ -78,6 +79,7 @@ app.command("embed", epilog=embed.EPILOG)(embed.embed)
 app.command("plan", epilog=plan.EPILOG)(plan.plan)
 app.command("report", epilog=report.EPILOG)(report.report)
 app.command("show", epilog=show.EPILOG)(show.show)
+app.command("figures", epilog=figures.EPILOG)(figures.figures)
 app.command("evidence", epilog=evidence.EPILOG)(evidence.evidence)
 app.command("mitigate", epilog=mitigate.EPILOG)(mitigate.mitigate)
 app.add_typer(probe.app, name="probe")

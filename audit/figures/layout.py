@@ -21,6 +21,8 @@ ROW_POINTS = 14.8
 LETTER_POINTS = 5.4
 LABEL_PAD_POINTS = 7
 LEGEND_ROW_POINTS = 15
+LONGEST_LABEL = 30
+"""Letters of a label next to a plot; a longer one is cut, and whole in the description of the figure."""
 SIGNIFICANT = 0.05
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
 DASHES = ("", (4, 1.5), (1, 1.2), (5, 1.2, 1, 1.2), (7, 2), (2, 1), (3, 1, 1, 1, 1, 1), (9, 1.5))
@@ -28,7 +30,8 @@ DASHED_LINE: Final[dict[str, Any]] = {"color": ROLES["muted"], "linewidth": 0.8,
 STYLE: Final[dict[Any, Any]] = {
     "text.color": ROLES["ink"], "axes.labelcolor": ROLES["ink"], "axes.edgecolor": ROLES["muted"],
     "xtick.color": ROLES["ink"], "ytick.color": ROLES["ink"], "xtick.bottom": False, "ytick.left": False,
-    "axes.axisbelow": True, "hatch.linewidth": 0.6, "legend.frameon": False, "lines.solid_capstyle": "butt",
+    "axes.axisbelow": True, "text.parse_math": False, "hatch.linewidth": 0.6,
+    "legend.frameon": False, "lines.solid_capstyle": "butt",
     **{f"axes.spines.{side}": False for side in ("left", "right", "top", "bottom")},
     **{f"{text}size": FONT_POINTS for text in ("font.", "axes.label", "xtick.label", "ytick.label")},
     "legend.fontsize": FONT_POINTS,
@@ -52,7 +55,10 @@ def canvas(
         Room for lettering above and below the plot, in points.
     """
     height = above + rows * ROW_POINTS + below
-    edges = [8 + LETTER_POINTS * max(map(len, texts), default=0) for texts in (list(left), list(right))]
+    edges = [
+        8 + LETTER_POINTS * min(LONGEST_LABEL, max(map(len, texts), default=0))
+        for texts in (list(left), list(right))
+    ]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH_POINTS / 72, height / 72))
         ax = figure.subplots()
@@ -183,6 +189,20 @@ def _label_rows(ax: Axes, rows: pd.DataFrame, *, n: str) -> None:
                 in_layout=False, bbox=ground)  # fmt: skip
 
 
+def shortened(label: str) -> str:
+    """Return a label of at most `LONGEST_LABEL` letters: of a longer one the start and the end.
+
+    Examples
+    --------
+    >>> shortened("a" * 20 + "b" * 20)
+    'aaaaaaaaaaaaaaaaaaaa…bbbbbbbbb'
+    """
+    if len(label) <= LONGEST_LABEL:
+        return label
+    tail = LONGEST_LABEL // 3 - 1
+    return f"{label[: LONGEST_LABEL - tail - 1]}…{label[len(label) - tail :]}"
+
+
 def label_left(ax: Axes, places: Iterable[float], labels: Iterable[str]) -> None:
     """Write labels to the left of the plot: as ticks they would take six times as long to draw."""
     beside = ax.get_yaxis_transform() + ScaledTranslation(
@@ -190,7 +210,7 @@ def label_left(ax: Axes, places: Iterable[float], labels: Iterable[str]) -> None
     )
     ax.set_yticks([])
     for place, label in zip(places, labels, strict=True):
-        ax.text(0, place, label, transform=beside, ha="right", va="center_baseline")
+        ax.text(0, place, shortened(label), transform=beside, ha="right", va="center_baseline")
 
 
 def _n_words(n: float) -> str:

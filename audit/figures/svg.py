@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Final
 from xml.etree import ElementTree as ET
 
@@ -30,6 +31,9 @@ ROLES: Final[Mapping[str, str]] = {role: f"#a0b1{place:02x}" for place, role in 
 
 FONT_POINTS: Final = 9.5
 """Size of nearly all lettering; written once, on the SVG element."""
+
+CAPTURED: ContextVar[dict[str, Figure] | None] = ContextVar("captured", default=None)
+"""Where figures are kept by name while `figures.export.captured` is open."""
 
 _NUMBER = re.compile(r"-?\d+\.\d{3,}")
 _FONT = re.compile(r"font-family:[^;]*;?\s*")
@@ -57,6 +61,8 @@ def to_svg(figure: Figure, *, name: str, title: str, description: str) -> str:
     str
         The same bytes for the same figure: no date, hashed ids are salted with the name.
     """
+    if (kept := CAPTURED.get()) is not None:
+        kept[name] = figure
     buffer = io.BytesIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         empty = {"Date": None, "Creator": None, "Format": None, "Type": None}
