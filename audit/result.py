@@ -11,10 +11,12 @@ from typing import Any, Self
 import pandas as pd
 
 from audit.conclusions.confirmation import with_confirmation
-from audit.conclusions.findings import findings_among, with_omnibus
+from audit.conclusions.error_control import with_error_control
+from audit.conclusions.findings import findings_among
 from audit.conclusions.gates import gate_table, overall_verdict
 from audit.result_files import (
     JSON_TABLES,
+    OPTIONAL_TABLES,
     TABLES,
     attribute_columns,
     audit_text,
@@ -25,6 +27,7 @@ from audit.result_files import (
     write_folder,
 )
 from audit.tables.between_group_variation import variation_table
+from audit.tables.cluster_counts import ClusterCounts
 from audit.tables.composition import composition_table
 from audit.tables.context import TableContext
 from audit.tables.controlled_gaps import controlled_table
@@ -45,7 +48,8 @@ class AuditResult:
     manifest
         What was asked of which model on which data.
     accuracy, rates, gaps
-        See `audit.tables.rates`; the gaps also hold the adjusted p of the omnibus test of their family.
+        See `audit.tables.rates`; the gaps also hold what `audit.conclusions.error_control` says
+        of all of them together.
     composition, variation, controlled
         P(group | outcome), the spread over groups, and gaps at equal make-up: see `audit.tables.composition`,
         `audit.tables.between_group_variation` and `audit.tables.controlled_gaps`.
@@ -68,7 +72,7 @@ class AuditResult:
         Estimates of the non-classification probes: see `audit.tables.measures`.
     scalars
         What they are computed from, one row an image and item; see `Records.scalars`.
-    pairs, clusters
+    pairs, clusters, moments, confirmation_clusters, confirmation_moments
         See `probes.records.Records`; pairs and clusters are None where there are none.
     outcomes
         What happened to each image in every way of asking; see `Records.outcomes`.
@@ -98,6 +102,9 @@ class AuditResult:
     outcomes: pd.DataFrame | None = None
     confirmation: pd.DataFrame | None = None
     scalars: pd.DataFrame | None = None
+    moments: pd.DataFrame | None = None
+    confirmation_clusters: pd.DataFrame | None = None
+    confirmation_moments: pd.DataFrame | None = None
 
     @classmethod
     def from_records(cls, records: Records) -> Self:
@@ -112,12 +119,12 @@ class AuditResult:
         # Through JSON, so that a result in memory equals the one read back, the order of keys included.
         manifest: Manifest = json.loads(json.dumps(records.manifest, sort_keys=True, allow_nan=False))
         context = TableContext.of_records(records, manifest)
-        gaps = with_omnibus(context, gap_table(context))
+        gaps = with_error_control(context, gap_table(context))
         rates, accuracy = rate_table(context), accuracy_table(context)
         gates = gate_table(
             gaps, _gates_by_column(manifest.get("gates", []), manifest), rates=rates, accuracy=accuracy
         )
-        curves = rate_table(context.of_counts(records.curves, clusters=records.clusters))
+        curves = rate_table(context.of_counts(records.curves, clusters=context.clusters))
         tables = {
             "accuracy": accuracy,
             "rates": rates,
@@ -127,7 +134,12 @@ class AuditResult:
             "controlled": controlled_table(context),
             "specifications": specification_table(context, gaps),
             "paired": paired_table(context),
-            "findings": with_confirmation(context, findings_among(context, gaps), records.confirmation),
+            "findings": with_confirmation(
+                context,
+                findings_among(context, gaps),
+                records.confirmation,
+                clusters=ClusterCounts.of(records.confirmation_clusters, records.confirmation_moments),
+            ),
             "excluded": records.excluded,
             "gates": gates,
             "curves": with_bands(curves, seed=context.seed),
@@ -137,7 +149,7 @@ class AuditResult:
         whole = {name: conform(name, table, manifest) for name, table in tables.items()}
         kept: dict[str, Any] = {
             name: None if table is None else without_categories(table)
-            for name in ("images", "pairs", "clusters", "outcomes", "confirmation")
+            for name in OPTIONAL_TABLES[2:-1]
             for table in [getattr(records, name)]
         }
         kept["scalars"] = None if records.scalars is None else records.scalars.reset_index(drop=True)

@@ -31,6 +31,9 @@ OPTIONAL_TABLES: Final = (
     "clusters",
     "outcomes",
     "confirmation",
+    "moments",
+    "confirmation_clusters",
+    "confirmation_moments",
     "scalars",
 )
 """Tables that have files of their own only: audit.json stays small, and is enough for a report."""

@@ -29,11 +29,12 @@ from probes.planning.manifest import manifest
 from probes.planning.plan import MeasurePlan, Plan, ProbePlan, plan
 from probes.records import Records, attribute_column
 from probes.records.manifest_types import Confounding
-from probes.scoring.assignment_rules import ARGMAX, CALIBRATED
+from probes.scoring.assignment_rules import CALIBRATED
 from probes.scoring.build_specifications import ask, calibrate, specify
+from probes.scoring.cluster_levels import LevelLog
+from probes.scoring.cluster_tables import ProbeClusters, cluster_tables
 from probes.scoring.count_tables import (
     Cells,
-    clusters_table,
     counts_table,
     curve_table,
     images_table,
@@ -43,8 +44,9 @@ from probes.scoring.count_tables import (
     join_optional,
     pairs_table,
 )
-from probes.scoring.engine import Head, score, score_images
+from probes.scoring.engine import Head, Question, score, score_images
 from probes.scoring.outcome_patterns import OutcomeLog
+from probes.suite.classification_probe import MISCLASSIFIED
 from probes.suite.suite import Suite
 
 
@@ -188,7 +190,14 @@ def _records(run: _Run, results: Sequence[_ProbeResult]) -> Records:
         images=join_images(gathered("images"), levels) if gathered("images") else None,
         outcomes=join_optional("outcomes", gathered("outcomes"), levels) if gathered("outcomes") else None,
         confirmation=None if run.held_out is None else join_counts(gathered("confirmation"), levels),
-        **{name: join_optional(name, gathered(name), levels) for name in ("estimands", "pairs", "clusters")},
+        **{
+            name: join_optional(name, gathered(name), levels)
+            for name in ("estimands", "pairs", "clusters", "moments")
+        },
+        **{
+            name: None if run.held_out is None else join_optional(name, gathered(name), levels)
+            for name in ("confirmation_clusters", "confirmation_moments")
+        },
         scalars=join_scalars(gathered("scalars"), levels),
     )
 
@@ -203,6 +212,9 @@ class _ProbeResult:
     scalars: list[pd.DataFrame] = field(default_factory=list)
     pairs: list[pd.DataFrame] = field(default_factory=list)
     clusters: list[pd.DataFrame] = field(default_factory=list)
+    moments: list[pd.DataFrame] = field(default_factory=list)
+    confirmation_clusters: list[pd.DataFrame] = field(default_factory=list)
+    confirmation_moments: list[pd.DataFrame] = field(default_factory=list)
     outcomes: list[pd.DataFrame] = field(default_factory=list)
     confirmation: list[pd.DataFrame] = field(default_factory=list)
 
@@ -246,7 +258,10 @@ def _run_parts(planned: ProbePlan, run: _Run, *, keep_images: bool) -> _ProbeRes
         )
     result = _run_probe(planned, selection.only(~apart), run, keep_images=keep_images)
     second = _run_probe(planned, selection.only(apart), run, keep_images=False)
-    return replace(result, confirmation=second.counts)
+    return replace(
+        result, confirmation=second.counts, confirmation_clusters=second.clusters,
+        confirmation_moments=second.moments,
+    )  # fmt: skip
 
 
 def _log(planned: ProbePlan, suite: Suite, n_images: int) -> OutcomeLog:
@@ -270,18 +285,23 @@ def _run_probe(planned: ProbePlan, selection: Selection, run: _Run, *, keep_imag
                 specifications, vectors, class_embeddings,
                 cells=selection.cell, shares=cuts.thresholds, device=run.device,
             )  # fmt: skip
-    clusters, number = _clusters(run.plan.dataset, selection)
+    clusters = _clusters(run.plan.dataset, selection)
+    levels = None if clusters is None else _level_log(question, len(selection.rows), len(specifications))
     log = _log(planned, run.plan.suite, len(selection.rows))
     totals = score(
         vectors, class_embeddings, specifications,
         cells=selection.cell, n_cells=len(selection.cells), head=head, question=question,
-        clusters=number, log=log, device=run.device,
+        log=log, levels=levels, device=run.device,
     )  # fmt: skip
     n = np.bincount(selection.cell, minlength=len(selection.cells))
     cells = Cells(labels=selection.cells, n=n)
     pairs = list(zip(specifications, totals, strict=True))
     names = list(question.outcomes)
     labels = _image_labels(run.plan.dataset, selection) if keep_images or log.kept else pd.DataFrame()
+    by_cluster: tuple[list[pd.DataFrame], list[pd.DataFrame]] = ([], [])
+    if clusters is not None and levels is not None:
+        keys = [spec.key for spec in specifications]
+        by_cluster = cluster_tables(levels, clusters, keys=keys, outcomes=names, groups=probe.groups)
     return _ProbeResult(
         excluded=selection.excluded.assign(probe=probe.name),
         counts=[counts_table(spec, total, cells=cells, rules=question.rules) for spec, total in pairs],
@@ -298,30 +318,24 @@ def _run_probe(planned: ProbePlan, selection: Selection, run: _Run, *, keep_imag
             pairs_table(specifications[0], spec, total, cells=cells, rules=question.rules, outcomes=names)
             for spec, total in pairs[1:]
         ],
-        clusters=[
-            clusters_table(spec, total, clusters=clusters, outcomes=names)
-            for spec, total in pairs
-            if clusters is not None and ARGMAX in probe.rules
-        ],
+        clusters=by_cluster[0],
+        moments=by_cluster[1],
         outcomes=log.tables(labels.drop(columns=TRUTH), probe=probe.name) if log.kept else [],
     )
 
 
-def _clusters(
-    dataset: DemographicDataset, selection: Selection
-) -> tuple[pd.DataFrame | None, np.ndarray | None]:
-    """Pairs of group and cluster with their images, and the number of each image's pair.
-
-    None where every cluster holds one image: images are independent then, as far as the data know.
-    """
+def _clusters(dataset: DemographicDataset, selection: Selection) -> ProbeClusters | None:
+    """None where no image is known to belong with another one."""
     if not dataset.has_clusters:
-        return None, None
-    clusters = dataset.clusters.iloc[selection.rows].reset_index(drop=True)
-    if not clusters.duplicated().any():
-        return None, None
-    labels = selection.cells.drop(columns=TRUTH).iloc[selection.cell].reset_index(drop=True)
-    groups = labels.assign(cluster=clusters).groupby([*labels.columns, "cluster"], sort=True)
-    return groups.size().reset_index(name="n"), groups.ngroup().to_numpy(copy=True)
+        return None
+    return ProbeClusters.of(selection, dataset.clusters.iloc[selection.rows])
+
+
+def _level_log(question: Question, n_images: int, n_specifications: int) -> LevelLog:
+    return LevelLog(
+        n_images, n_specifications=n_specifications, rules=question.rules, curve=question.curve,
+        inverted=[event == MISCLASSIFIED for event in question.outcomes.values()],
+    )  # fmt: skip
 
 
 def _image_labels(dataset: DemographicDataset, selection: Selection) -> pd.DataFrame:

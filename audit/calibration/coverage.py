@@ -1,16 +1,12 @@
-"""Simulated populations: what intervals, findings and gates do where the truth is known.
+"""Coverage of the intervals of an audit, one kind at a time, over sizes and rates.
 
-Coverage is summed over all tables where there are few, and simulated where there are many. Whole audits are
-simulated in bulk by the functions that findings and gates use, and some of them again by the audit itself,
-which must agree.
-
-R audits, P probes, G groups.
+Coverage is summed over all tables where there are few, and simulated where there are many. What the intervals
+do within whole audits is in `whole_audits`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,23 +14,21 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from audit.conclusions.findings import LEVEL
-from audit.result import AuditResult
-from audit.statistics.design_effects import difference_design_effect
+from audit.statistics.cluster_robust import (
+    ClusterMoments,
+    common_correlation,
+    independent_precision,
+    precision_of,
+)
 from audit.statistics.exact_intervals import exact_difference, exact_ratio
 from audit.statistics.intervals import adjusted_wilson, clopper_pearson, newcombe, wilson
 from audit.statistics.mantel_haenszel import mantel_haenszel_difference, standardised_difference
-from audit.statistics.multiplicity import holm
 from audit.statistics.paired import newcombe_paired
-from audit.statistics.power import smallest_detectable_gap
 from audit.statistics.proportions import Interval
-from audit.statistics.tests_of_proportions import homogeneity_p, two_sided_p
-from audit.tables.gaps import ratio_interval
+from audit.tables.gaps import difference_interval, ratio_interval
 from clipmodel.progress import Progress
-from probes.records import SCHEMA_VERSION, Records, attribute_entry, empty_counts
 
 Floats = NDArray[np.float64]
-Counts = NDArray[np.int64]
 
 SIZES = (20, 30, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 RATES = (0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
@@ -56,10 +50,6 @@ COVERAGE_COLUMNS = (
     "undefined",
     "draws",
 )
-
-GROUP_SHARES = np.array([17, 15, 14, 11, 9, 8, 7, 6, 4, 3, 2, 2, 1, 1]) / 100
-"""Of fourteen groups of unequal size, as real data have them."""
-NULL_RATES = (0.05, 0.1, 0.2, 0.5)
 
 
 def coverage_table(*, seed: int = 0, progress: Progress | None = None) -> pd.DataFrame:
@@ -108,7 +98,7 @@ def _two_groups(n1: int, n2: int, p1: float, p2: float, rng: np.random.Generator
     intervals: tuple[tuple[str, str, Callable[..., Interval], float], ...] = (
         ("Newcombe", "difference", newcombe, p1 - p2),
         ("exact (gates)", "difference", exact_difference, p1 - p2),
-        ("Katz or Koopman", "ratio", ratio_interval, p1 / p2),
+        ("Katz or Koopman", "ratio", _ratio, p1 / p2),
         ("exact (gates)", "ratio", exact_ratio, p1 / p2),
     )
     sizes = np.full(len(x1), n1), np.full(len(x1), n2)
@@ -116,6 +106,11 @@ def _two_groups(n1: int, n2: int, p1: float, p2: float, rng: np.random.Generator
         (name, of, n1, n2, p1, p2, *_covered(interval(x1, sizes[0], x2, sizes[1]), truth, chance), draws)
         for name, of, interval, truth in intervals
     ]
+
+
+def _ratio(x1: Floats, n1: Floats, x2: Floats, n2: Floats) -> Interval:
+    sides = independent_precision(n1), independent_precision(n2)
+    return ratio_interval(x1 / n1, sides[0], x2 / n2, sides[1])
 
 
 def _tables(
@@ -155,24 +150,19 @@ def _simulated(n: int, p1: float, p2: float, rng: np.random.Generator) -> list[t
     if 100 <= n <= 2000:
         interval = _clustered(n, p1, p2, draws=500, rng=rng)
         covered = _covered(interval, p1 - p2, np.full(500, 1 / 500))
-        rows.append(("Newcombe, clusters of 4", "difference with clusters", n, n, p1, p2, *covered, 500))
+        rows.append(("joined Wilson, clusters of 4", "difference with clusters", n, n, p1, p2, *covered, 500))
     return rows
 
 
 def _clustered(n: int, p1: float, p2: float, *, draws: int, rng: np.random.Generator) -> Interval:
     """Clusters of four images with a correlation of .4 within a cluster, half of them on either side."""
-    clusters = n // 4
-    sides = []
+    clusters, sides = n // 4, []
     for p in (p1, p2):
-        own = rng.beta(p * 1.5, (1 - p) * 1.5, size=(clusters, draws))
-        sides.append(rng.binomial(4, own).astype(float))
-    images, none = np.full((clusters, draws), 4.0), np.zeros((clusters, draws))
-    effect = difference_design_effect(
-        np.concatenate([sides[0], none]), np.concatenate([images, none]),
-        np.concatenate([none, sides[1]]), np.concatenate([none, images]),
-    )  # fmt: skip
-    size = 4 * clusters / effect
-    return newcombe(sides[0].sum(axis=0) / effect, size, sides[1].sum(axis=0) / effect, size)
+        own = rng.beta(p * 1.5, (1 - p) * 1.5, size=(draws, clusters, 1))
+        sides.append(ClusterMoments.of(rng.binomial(4, own), np.full((clusters, 1), 4)))
+    precision = [precision_of(one, common_correlation(one)) for one in sides]
+    low, high = difference_interval(sides[0].rate, precision[0], sides[1].rate, precision[1])
+    return low[:, 0], high[:, 0]
 
 
 def _covered(interval: Interval, truth: float, chance: Floats) -> tuple[float, float, float]:
@@ -196,177 +186,3 @@ def _likely(n: int, rate: float) -> NDArray[np.int64]:
 def _binomial(x: NDArray[Any], n: int, rate: float) -> Floats:
     log = special.gammaln(n + 1) - special.gammaln(x + 1) - special.gammaln(n - x + 1)
     return np.asarray(np.exp(log + x * np.log(rate) + (n - x) * np.log1p(-rate)))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Population:
-    """Whole audits of a known truth.
-
-    Attributes
-    ----------
-    rates
-        [P, G] true rates.
-    sizes
-        [P, G] images.
-    """
-
-    rates: Floats
-    sizes: Counts
-
-    def draw(self, audits: int, *, rng: np.random.Generator) -> Counts:
-        """Events [R, P, G]."""
-        return rng.binomial(self.sizes, self.rates, size=(audits, *self.rates.shape))
-
-
-def population(*, images: int, probes: int = 20, gap: float = 0.0, group: int = 6) -> Population:
-    """Fourteen unequal groups, so many images in all; a gap in one group of the first probe, or none.
-
-    The rates of the probes are those of `NULL_RATES` in turn; the first probe, which has the gap, .2.
-    """
-    sizes = np.maximum(3, np.rint(images * GROUP_SHARES)).astype(np.int64)
-    rates = np.repeat(np.resize([0.2, *NULL_RATES], probes)[:, None], len(sizes), axis=1)
-    rates[0, group] += gap
-    return Population(rates=rates, sizes=np.repeat(sizes[None], probes, axis=0))
-
-
-def found_in(count: Counts, sizes: Counts) -> NDArray[np.bool_]:
-    """Which groups the findings of each audit name: [R, P, G], each against the rest.
-
-    The same two steps as `conclusions.findings`: an omnibus test a probe, Holm over the probes; within a
-    probe that passes, Holm over its groups.
-    """
-    size = np.broadcast_to(sizes, count.shape)
-    rest_x, rest_n = count.sum(axis=-1, keepdims=True) - count, size.sum(axis=-1, keepdims=True) - size
-    p = holm(two_sided_p(count, size, rest_x, rest_n))
-    pooled = count.sum(axis=-1, keepdims=True) / size.sum(axis=-1, keepdims=True)
-    small = (size * np.minimum(pooled, 1 - pooled) < 5).any(axis=-1)
-    omnibus = holm(np.where(small, p.min(axis=-1), homogeneity_p(count, size)))
-    return np.asarray((omnibus[..., None] < LEVEL) & (p < LEVEL))
-
-
-def failed_gates(count: Counts, sizes: Counts, *, margin: float) -> NDArray[np.bool_]:
-    """Which gates of each audit fail: [R, P], one a probe, over all its groups against the rest."""
-    size = np.broadcast_to(sizes, count.shape)
-    rest_x, rest_n = count.sum(axis=-1, keepdims=True) - count, size.sum(axis=-1, keepdims=True) - size
-    # An interval contains its difference: one within the margin cannot lie beyond it.
-    outside = np.abs(count / size - rest_x / rest_n) > margin
-    beyond = np.zeros(count.shape, dtype=bool)
-    cells = (a[outside] for a in (count, size, rest_x, rest_n))
-    low, high = exact_difference(*cells, confidence=1 - 0.05 / count.shape[-1])
-    beyond[outside] = (low > margin) | (high < -margin)
-    return np.asarray(beyond.any(axis=-1))
-
-
-def audit_of(count: Counts, sizes: Counts, *, margin: float) -> AuditResult:
-    """The audit itself, [P, G] of one draw: records in, findings and gates out."""
-    probes = len(count)
-    number, group = (axis.ravel() for axis in np.indices(count.shape))
-    names = np.array([f"probe {i:02d}" for i in range(probes)])
-    events = pd.DataFrame(
-        {
-            "probe": names[number], "design": "default", "template": "plain", "rule": "argmax", "threshold":
-            np.nan, "group_": [f"g{i:02d}" for i in group], "truth": "(none)", "event_kind": "set", "event":
-            "harm", "n": sizes.ravel(), "count": count.ravel(),
-        }
-    )  # fmt: skip
-    events = events.rename(columns={"group_": "origin"})
-    outcome = {"name": "harm", "title": "harm", "kind": "set", "sets": ["harm"], "harmful": True}
-    probe = {"groups": [["origin"]], "outcomes": [outcome], "truth": None, "classes": [], "references": {}}
-    gates = [
-        {
-            "name": name,
-            "probe": name,
-            "outcome": "harm",
-            "groups": ["origin"],
-            "margin": margin,
-            "metric": "difference",
-        }
-        for name in names
-    ]
-    manifest = {
-        "schema_version": SCHEMA_VERSION, "suite": {"name": "simulated"}, "model": {"name": "none"},
-        "data": {"name": "simulated"}, "attributes": [attribute_entry("origin")], "seed": 0,
-        "probes": [{"name": name, "title": name, **probe} for name in names],
-        "gates": gates,
-    }  # fmt: skip
-    excluded = pd.DataFrame({"probe": [], "reason": [], "origin": [], "n": []}).astype({"n": "int64"})
-    records = Records(
-        manifest=manifest,
-        counts=events,
-        curves=empty_counts(["origin"]),
-        excluded=excluded.astype({"probe": "str"}),
-    )
-    return AuditResult.from_records(records)
-
-
-FALSE_ALARM_COLUMNS = ("images", "margin", "audits", "finding", "gate", "repeated", "disagree")
-
-
-def false_alarm_table(
-    *, audits: int, repeated: int, seed: int = 0, progress: Progress | None = None
-) -> pd.DataFrame:
-    """Share of audits of 14 groups x 20 probes, without any disparity, that raise a finding or fail a gate.
-
-    Parameters
-    ----------
-    audits
-        Simulated in bulk, for each number of images.
-    repeated
-        Of these, run again by the audit itself.
-
-    Returns
-    -------
-    Columns `FALSE_ALARM_COLUMNS`: images in all, margin of the gates (one a probe), audits, finding and gate
-    (shares of audits with at least one false alarm), repeated, disagree (audits in which the two ways differ:
-    must be 0).
-    """
-    rows = []
-    settings = [(images, margin) for images in (2_000, 11_000) for margin in (0.02, 0.05)]
-    for number, (images, margin) in enumerate(settings, start=1):
-        truth = population(images=images)
-        rng = np.random.default_rng((seed, images))
-        count = truth.draw(audits, rng=rng)
-        found = [bool(named.any()) for named in found_in(count, truth.sizes)]
-        failed = [bool(gates.any()) for gates in failed_gates(count, truth.sizes, margin=margin)]
-        disagree = 0
-        for audit in range(min(repeated, audits)):
-            result = audit_of(count[audit], truth.sizes, margin=margin)
-            outcome = (len(result.findings) > 0, result.verdict == "FAIL")
-            disagree += outcome != (found[audit], failed[audit])
-        rows.append(
-            (images, margin, audits, np.mean(found), np.mean(failed), min(repeated, audits), disagree)
-        )
-        if progress:
-            progress("audits without disparity", number, len(settings))
-    return pd.DataFrame(rows, columns=list(FALSE_ALARM_COLUMNS))
-
-
-POWER_COLUMNS = ("images", "n_group", "gap", "audits", "found", "found_only", "detectable")
-
-
-def power_table(*, audits: int, seed: int = 0, progress: Progress | None = None) -> pd.DataFrame:
-    """Share of whole audits in which a gap planted in one group of one of 20 probes is found.
-
-    Returns
-    -------
-    Columns `POWER_COLUMNS`: images in all, images of the group, gap, audits, found (a finding names the
-    group), found_only (and no other group of any probe; the rest of its own probe is compared with a rest
-    that has the gap in it, so an alarm there is true), detectable (the gap that the formula of `power` gives
-    for 95 % power at a level divided by probes and groups).
-    """
-    rows = []
-    sizes = (2_000, 5_000, 11_000, 30_000)
-    for number, images in enumerate(sizes, start=1):
-        for gap in (0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3):
-            truth = population(images=images, gap=gap)
-            count = truth.draw(audits, rng=np.random.default_rng((seed, images, int(1000 * gap))))
-            named = found_in(count, truth.sizes)
-            found = named[:, 0, 6]
-            others = named[:, 1:].any(axis=(1, 2))
-            n = int(truth.sizes[0, 6])
-            level = LEVEL / np.prod(truth.sizes.shape)
-            detectable = smallest_detectable_gap(0.2, n, images - n, power=0.95, alpha=float(level))
-            rows.append((images, n, gap, audits, found.mean(), (found & ~others).mean(), float(detectable)))
-        if progress:
-            progress("power", number, len(sizes))
-    return pd.DataFrame(rows, columns=list(POWER_COLUMNS))

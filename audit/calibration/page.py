@@ -12,6 +12,9 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from audit.calibration.scenarios import BY_NAME
+from audit.statistics.cluster_robust import LEAST_CLUSTERS
+
 Tables = Mapping[str, pd.DataFrame]
 
 NOMINAL = 0.95
@@ -24,7 +27,7 @@ def write_page(tables: Tables, page: Path, *, command: str) -> None:
     Parameters
     ----------
     tables
-        coverage, false_alarms, power, and where models were trained models and planted.
+        summary (`whole_audits.summary_of`), coverage, and where models were trained models and planted.
     page
         The Markdown file.
     command
@@ -32,20 +35,19 @@ def write_page(tables: Tables, page: Path, *, command: str) -> None:
     """
     folder = page.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
-    figures = {"coverage": _draw_coverage, "power": _draw_power}
+    figures = {"coverage": _draw_coverage}
     if "models" in tables:
         figures["models"] = _draw_models
     for name, draw in figures.items():
         _save(draw, tables, folder / f"{name}.svg")
-    parts = [_opening(command), _coverage(tables["coverage"], folder.name), _alarms(tables["false_alarms"])]
-    parts.append(_power(tables["power"], folder.name))
+    parts = [_opening(command), _audits(tables["summary"]), _coverage(tables["coverage"], folder.name)]
     if "models" in tables:
         parts.append(_models(tables["planted"], tables["models"], folder.name))
     page.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
 def _opening(command: str) -> str:
-    return f"""# Calibration: the audit, audited
+    return f"""# Calibration study
 
 An audit that is wrong half of the time harms everyone. This page shows what its intervals, findings and gates
 do where the truth is known: in simulated populations, and in models that were trained with bias planted on
@@ -74,51 +76,39 @@ adjusted one. The exact intervals never fall below .95, and stand behind gates; 
 ![Coverage by size and kind of interval]({folder}/coverage.svg)"""
 
 
-def _alarms(alarms: pd.DataFrame) -> str:
+def _audits(summary: pd.DataFrame) -> str:
+    parts = [_scenario(name, part) for name, part in summary.groupby("scenario", sort=False)]
+    return f"""## Whole audits through the door of predictions
+
+Each audit writes a table of predictions, reads it as `predictions:PATH`, asks every probe under argmax and
+two thresholds, and concludes: nothing is simulated past the files. The images of a person share a part of
+their scores; correlations are of two answers of a person at the threshold of .5. Groups are unequal, and in
+one scenario compared by a second attribute that is associated with the first. Coverage is of nominal 95 %
+intervals; its interval comes from the spread between audits, that of shares of audits is exact
+(Clopper-Pearson). Of groups with fewer than {LEAST_CLUSTERS} persons (`few_rate`, `few_difference`) an audit
+claims nothing.
+
+{chr(10).join(parts)}"""
+
+
+def _scenario(name: str, part: pd.DataFrame) -> str:
+    scenario = BY_NAME[name]
+    persons = ", ".join(map(str, scenario.persons))
     rows = [
-        (f"{row['images']:,}", f"{100 * row['margin']:g} points", f"{row['audits']:,}",
-         f"{100 * row['finding']:.2f} %", f"{100 * row['gate']:.2f} %",
-         f"{row['repeated']}, {row['disagree']} differ")
-        for row in alarms.to_dict("records")
-    ]  # fmt: skip
-    header = (
-        "images",
-        "margin of the gates",
-        "audits",
-        "raise a finding",
-        "fail a gate",
-        "repeated by the audit itself",
-    )
-    return f"""## False alarms without any disparity
+        (row["figure"], f"{row['value']:.3f}", _between(row["low"], row["high"]), f"{row['of']:,}")
+        for row in part.to_dict("records")
+    ]
+    return f"""### {scenario.title[0].upper()}{scenario.title[1:]}
 
-Whole audits of 14 unequal groups (1 to 17 % of the images) x 20 probes (rates .05 to .5). An audit counts
-where a single one of its 280 contrasts becomes a finding, or a single one of its 20 gates fails.
+{scenario.probes} probes; groups of {persons} persons; correlation {scenario.correlation:g}; reference
+{scenario.reference}.
 
-{_table(header, rows)}"""
+{_table(("figure", "value", "95 % interval", "of"), rows)}
+"""
 
 
-def _power(power: pd.DataFrame, folder: str) -> str:
-    rows = []
-    for images, part in power.groupby("images"):
-        strong = part.loc[part["found"] >= NOMINAL, "gap"]
-        reached = (
-            f"{100 * strong.min():.0f} points"
-            if len(strong)
-            else f"beyond {100 * part['gap'].max():.0f} points"
-        )
-        first = part.iloc[0]
-        rows.append(
-            (f"{images:,}", first["n_group"].astype(int), reached, f"{100 * first['detectable']:.1f} points")
-        )
-    header = ("images", "of the group", "found in 95 % of audits from", "by the formula")
-    return f"""## Power against a planted gap
-
-One group (7 % of the images) has a higher rate than .2 in one of the 20 probes; nothing else differs. The
-formula is that of `smallest_detectable`, at 95 % power and a level divided by all 280 contrasts.
-
-{_table(header, rows)}
-
-![Share of audits that find the gap]({folder}/power.svg)"""
+def _between(low: float, high: float) -> str:
+    return "" if np.isnan(low) else f"{max(low, 0):.3f} to {high:.3f}"
 
 
 def _models(planted: pd.DataFrame, models: pd.DataFrame, folder: str) -> str:
@@ -136,8 +126,8 @@ def _models(planted: pd.DataFrame, models: pd.DataFrame, folder: str) -> str:
 
 Small CLIPs (32 px, people of the embedded emoji and their skin tones), each trained from its first step on a
 seed of its own; planted ones with a share of the pictures of one skin tone left out, the five tones in turn.
-The bundled model was no ground to plant on: trained on for a hundred steps without them, it still named
-what it had seen. The measure is the mean log-probability of the right tone beside that of the other tones,
+The bundled model is unsuitable for this: trained on for a hundred steps without them, it still named what it
+had seen. The measure is the mean log-probability of the right tone beside that of the other tones,
 over pictures outside the training split. A model is compared with the panel of the (other) controls, by
 Student's t with the panel's own spread, so that the claim includes what another seed does; Holm over
 {models["group"].nunique()} tones. Of controls, every finding is a false alarm.
@@ -189,19 +179,6 @@ def _draw_coverage(tables: Tables, ax: Axes) -> str:
         ax.axhline(level, color="black", linewidth=0.8, linestyle="--")
     ax.legend(title="", fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
     return "Lowest coverage of each 95 % interval over the rates, by size; dashed lines at .95 and .92"
-
-
-def _draw_power(tables: Tables, ax: Axes) -> str:
-    power = tables["power"].assign(
-        images=tables["power"]["images"].map("{:,} images".format), gap=100 * tables["power"]["gap"]
-    )
-    sns.lineplot(
-        power, x="gap", y="found", hue="images", style="images", markers=True, palette="colorblind", ax=ax
-    )
-    ax.axhline(NOMINAL, color="black", linewidth=0.8, linestyle="--")
-    ax.set(xlabel="planted gap, percentage points", ylabel="share of audits that find it", ylim=(-0.02, 1.02))
-    ax.legend(title="")
-    return "Share of audits that find a planted gap, by its size; the dashed line is 95 %"
 
 
 def _draw_models(tables: Tables, ax: Axes) -> str:

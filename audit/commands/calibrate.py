@@ -1,4 +1,4 @@
-"""`clip-audit calibrate`: the audit, audited, and its page of the documentation."""
+"""`clip-audit calibrate`: the calibration study, and its page of the documentation."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audit.commands import terminal
+from clipmodel.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,8 +28,11 @@ def calibrate(
     page: Annotated[
         Path | None, typer.Option(help="Markdown to write, with figures; default: OUT/page.md.")
     ] = None,
-    audits: Annotated[int, typer.Option(min=10, help="Whole audits to simulate for each setting.")] = 4000,
-    repeated: Annotated[int, typer.Option(min=0, help="Of these, run again by the audit itself.")] = 20,
+    audits: Annotated[int, typer.Option(min=1, help="Whole audits to simulate in each scenario.")] = 200,
+    scenario: Annotated[
+        list[str] | None, typer.Option(help="Scenario to simulate; may be repeated; default: all.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that simulate.")] = 1,
     models: Annotated[int, typer.Option(min=0, help="Controls to train, and planted models a strength.")] = 0,
     strength: Annotated[
         list[float] | None, typer.Option(min=0, max=1, help="Share of rows left out; may be repeated.")
@@ -36,17 +40,24 @@ def calibrate(
     steps: Annotated[int, typer.Option(min=10, help="Steps of training a model.")] = 200,
     seed: Annotated[int, typer.Option(min=0, help="Of the simulations.")] = 0,
 ) -> None:
-    """Check the audit where the truth is known: coverage, false alarms, power; with --models, planted bias.
+    """Check the audit against known truths: coverage, false findings, power; with --models, planted bias.
 
-    Simulated tables that OUT holds are not made again, and a trained model is measured once: an interrupted
-    command goes on where it was. Remove OUT to begin anew.
+    Simulated audits that OUT holds are not made again, and a trained model is measured once: an interrupted
+    command resumes. Remove OUT to begin anew.
+
+    Raises
+    ------
+    UserError
+        There is no such scenario.
     """
     from audit.calibration.page import write_page
 
     strengths = strength or [0.9]
     out.mkdir(parents=True, exist_ok=True)
     with terminal.progress_bars() as progress:
-        tables = _simulated(out, audits=audits, repeated=repeated, seed=seed, progress=progress)
+        tables = _simulated(
+            out, audits=audits, scenarios=scenario, workers=workers, seed=seed, progress=progress
+        )
         if models:
             from audit.calibration.planted_bias import judge_models, planted_summary
             from audit.commands.planted_models import measure_all
@@ -61,36 +72,34 @@ def calibrate(
         table.to_csv(out / f"{name}.csv", index=False, lineterminator="\n")
     page = page or out / "page.md"
     page.parent.mkdir(parents=True, exist_ok=True)
-    options = [f"--audits {audits}", f"--repeated {repeated}", f"--models {models}" if models else ""]
+    options = [f"--audits {audits}", f"--seed {seed}", f"--models {models}" if models else ""]
     options += [f"--strength {value:g}" for value in strengths if models]
     write_page(tables, page, command=shlex.join(["clip-audit", "calibrate", *" ".join(options).split()]))
-    _print(tables["false_alarms"], "False alarms without any disparity")
+    _print(tables["summary"], "Whole audits of known truth")
     if "planted" in tables:
         _print(tables["planted"], "Planted bias")
     terminal.out().print(f"Page: {page}", soft_wrap=True, markup=False)
 
 
 def _simulated(
-    out: Path, *, audits: int, repeated: int, seed: int, progress: terminal.Report
+    out: Path, *, audits: int, scenarios: list[str] | None, workers: int, seed: int, progress: terminal.Report
 ) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
-    from audit.calibration.coverage import coverage_table, false_alarm_table, power_table
+    from audit.calibration.coverage import coverage_table
+    from audit.calibration.scenarios import BY_NAME
+    from audit.calibration.whole_audits import summary_of
+    from audit.commands.simulated_audits import simulated_rows
 
-    makers = {
-        "coverage": lambda: coverage_table(seed=seed, progress=progress),
-        "false_alarms": lambda: false_alarm_table(
-            audits=audits, repeated=repeated, seed=seed, progress=progress
-        ),
-        "power": lambda: power_table(audits=max(200, audits // 4), seed=seed, progress=progress),
-    }
-    tables = {}
-    for name, make in makers.items():
-        path = out / f"{name}.csv"
-        if not path.is_file():
-            make().to_csv(path, index=False, lineterminator="\n")
-        tables[name] = pd.read_csv(path)
-    return tables
+    if unknown := [name for name in scenarios or () if name not in BY_NAME]:
+        raise UserError(f"no scenario {unknown[0]!r}", remedy=f"the scenarios are: {', '.join(BY_NAME)}")
+    rows = simulated_rows(
+        out / "audits", audits=audits, seed=seed, scenarios=scenarios, workers=workers, progress=progress
+    )
+    path = out / "coverage.csv"
+    if not path.is_file():
+        coverage_table(seed=seed, progress=progress).to_csv(path, index=False, lineterminator="\n")
+    return {"coverage": pd.read_csv(path), "summary": summary_of(rows)}
 
 
 def _print(table: pd.DataFrame, title: str) -> None:

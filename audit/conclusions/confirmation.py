@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from audit.statistics.multiplicity import holm
+from audit.tables.cluster_counts import Clusters
 from audit.tables.context import TableContext
 from audit.tables.group_counts import SPECIFICATION
 from audit.tables.rates import gap_table
@@ -20,12 +21,15 @@ from audit.tables.rates import gap_table
 EXPLORED, CONFIRMED, NOT_CONFIRMED, NOT_TESTED = "explored", "confirmed", "not confirmed", "not tested"
 LEVEL = 0.05
 CONFIRMATION_COLUMNS: Final = (
-    "status", "confirmation_n_group", "confirmation_n_reference", "confirmation_difference",
-    "confirmation_low", "confirmation_high", "confirmation_p_adjusted",
+    "status", "confirmation_n_group", "confirmation_n_reference", "confirmation_clusters_group",
+    "confirmation_clusters_reference", "confirmation_difference", "confirmation_low", "confirmation_high",
+    "confirmation_p_adjusted",
 )  # fmt: skip
 _TAKEN: Final = {
     "n_group": "confirmation_n_group",
     "n_reference": "confirmation_n_reference",
+    "clusters_group": "confirmation_clusters_group",
+    "clusters_reference": "confirmation_clusters_reference",
     "difference": "confirmation_difference",
     "difference_low": "confirmation_low",
     "difference_high": "confirmation_high",
@@ -34,7 +38,11 @@ _TAKEN: Final = {
 
 
 def with_confirmation(
-    context: TableContext, findings: pd.DataFrame, confirmation: pd.DataFrame | None
+    context: TableContext,
+    findings: pd.DataFrame,
+    confirmation: pd.DataFrame | None,
+    *,
+    clusters: Clusters = None,
 ) -> pd.DataFrame:
     """Add to each finding what the images kept apart say of it.
 
@@ -44,13 +52,16 @@ def with_confirmation(
         As `audit.conclusions.findings.findings_among` makes them.
     confirmation
         `Records.confirmation`; None where the suite keeps no images apart.
+    clusters
+        Of these images: `Records.confirmation_clusters` and `confirmation_moments`.
 
     Returns
     -------
     The findings with `CONFIRMATION_COLUMNS` before the sentence. `status` is "explored" without a
     confirmation; else "confirmed" where the adjusted p is below 0.05 and the gap has the same direction, "not
-    confirmed" where it is not, "not tested" where a side has too few images. The difference, its 95 %
-    interval and the p, adjusted over all findings that could be tested, are of the images kept apart alone.
+    confirmed" where it is not, "not tested" where a side has too few images or clusters. The difference, its
+    95 % interval and the p, adjusted over all findings that could be tested, are of the images kept apart
+    alone.
     """
     places = list(findings.columns)
     cut = places.index("sentence")
@@ -58,11 +69,15 @@ def with_confirmation(
         added = dict.fromkeys(CONFIRMATION_COLUMNS[1:], np.nan)
         table = findings.assign(status=pd.Series(EXPLORED, index=findings.index, dtype="str"), **added)
     else:
-        gaps = gap_table(context.of_counts(confirmation))
+        gaps = gap_table(context.of_counts(confirmation, clusters=clusters))
         keys = [*SPECIFICATION, "by", "group", "reference"]
         second = gaps[[*keys, *_TAKEN]].rename(columns=_TAKEN)
         # Whole numbers that may be missing are floats, so that the table has the same types when read back.
-        sizes = {name: "float64" for name in second.columns if name.startswith("confirmation_n")}
+        sizes = {
+            name: "float64"
+            for name in second.columns
+            if name.startswith(("confirmation_n", "confirmation_c"))
+        }
         table = findings.merge(second.astype(sizes), on=keys, how="left", validate="one_to_one")
         table["confirmation_p_adjusted"] = holm(table["p"])
         table["status"] = _status(table)

@@ -11,20 +11,24 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit import formatting as fmt
+from audit.conclusions.error_control import distinct_contrasts
 from audit.conclusions.finding_sentences import specification_words
-from audit.conclusions.findings import distinct_contrasts
+from audit.conclusions.verdict import FAIL, INCONCLUSIVE, NO_GATE, PASS, verdict_of
 from audit.json_tables import table_rows
+from audit.statistics.cluster_robust import LEAST_CLUSTERS, shortened
 from audit.statistics.exact_intervals import exact_difference, exact_ratio
 from audit.statistics.intervals import clopper_pearson
+from audit.tables.gap_rows import GapRows
 from audit.tables.group_counts import JOINT, group_attributes
 from clipmodel.errors import UserError
 from probes.records import ALL
 
-PASS, FAIL, INCONCLUSIVE, NO_GATE = "PASS", "FAIL", "INCONCLUSIVE", "NO GATE"
 CONFIDENCE = 0.95
+TO_PASS = 0.9
+"""Confidence of the intervals behind a PASS: two one-sided tests at 5 % each (Schuirmann 1987)."""
 DECISIVE = (
     "design", "template", "rule", "threshold", "group", "reference",
-    "n_group", "n_reference", "value", "low", "high",
+    "n_group", "n_reference", "clusters_group", "clusters_reference", "value", "low", "high",
 )  # fmt: skip
 GATE_COLUMNS = (
     "name", "probe", "outcome", "by", "metric", "margin", "verdict", "contrasts", "confidence",
@@ -98,11 +102,13 @@ def gate_table(
 ) -> pd.DataFrame:
     """Judge every gate of a suite.
 
-    What is judged is each contrast (difference, ratio) or each group (accuracy, rate) in every way of asking
+    What is judged is each contrast (difference, ratio) or each group (accuracy, rate) in every specification
     that the gate names, all by default. The intervals never cover less than they claim
-    (`statistics.exact_intervals`,
-    Clopper-Pearson) and hold together at 95 % by Bonferroni. FAIL where one of them lies wholly beyond the
-    margin, PASS where all lie within it, INCONCLUSIVE otherwise: also where a group has too few images.
+    (`statistics.exact_intervals`, Clopper-Pearson; of effective images and with the degrees of freedom of
+    each side's own clusters). FAIL where one of those that hold together at 95 % (Bonferroni) lies wholly
+    beyond the margin. PASS where all 90 % intervals lie within it: that is an intersection-union test at 5 %,
+    which needs no correction (Berger & Hsu 1996). INCONCLUSIVE otherwise: also where a group has too few
+    images, or fewer than `LEAST_CLUSTERS` clusters of several images.
 
     Parameters
     ----------
@@ -123,8 +129,9 @@ def gate_table(
 
     Returns
     -------
-    Columns `GATE_COLUMNS`, one row a gate; `DECISIVE` describes what decided, or came closest. A limit that
-    is infinite is NaN.
+    Columns `GATE_COLUMNS`, one row a gate; `DECISIVE` describes what decided, or came closest, with its
+    interval at `confidence`: the one that holds together with all others for a FAIL, else that of a PASS. A
+    limit that is infinite is NaN.
 
     Raises
     ------
@@ -133,7 +140,7 @@ def gate_table(
     """
     rows = [_judge(gate, gaps=gaps, rates=rates, accuracy=accuracy) for gate in gates]
     numbers = {"margin", "confidence", "threshold", "value", "low", "high"}
-    sizes = {"contrasts", "n_group", "n_reference"}
+    sizes = {"contrasts", "n_group", "n_reference", "clusters_group", "clusters_reference"}
     dtypes = {
         name: "float64" if name in numbers else "int64" if name in sizes else "str" for name in GATE_COLUMNS
     }
@@ -165,25 +172,32 @@ def _judge(
     else:
         table = accuracy if name == "accuracy" else rates
         judged = _groups(gaps.iloc[:0] if table is None else table, gate)
-    lowest, highest = metric.allowed(margin)
-    verdict, reach = _verdict(judged, lowest, highest)
-    decisive = _decisive(judged, reach)
+    verdict, decisive, confidence = _verdict(judged, *metric.allowed(margin))
+    unjudged = int(judged["low"].isna().sum())
     return {
         "name": gate["name"], "probe": gate["probe"], "outcome": gate.get("outcome") or "", "by": by,
         "metric": name, "margin": margin, "verdict": verdict, "contrasts": len(judged),
-        "confidence": _confidence(judged), **decisive,
-        "sentence": _sentence(verdict, metric, margin, decisive, unjudged=int(judged["low"].isna().sum())),
+        "confidence": confidence, **decisive,
+        "sentence": _sentence(verdict, metric, margin, decisive, unjudged=unjudged),
     }  # fmt: skip
 
 
-def _verdict(judged: pd.DataFrame, lowest: float, highest: float) -> tuple[str, pd.Series]:
-    """The verdict, and how far each interval reaches: wholly beyond the margin for FAIL, else at its end."""
-    wholly = (judged["low"] - highest).combine(lowest - judged["high"], max)
-    if bool((wholly > 0).any()):
-        return FAIL, wholly
-    inside = (judged["low"] >= lowest) & (judged["high"] <= highest)
-    at_its_end = (judged["high"] - highest).combine(lowest - judged["low"], max)
-    return PASS if len(judged) and inside.all() else INCONCLUSIVE, at_its_end
+def _verdict(judged: pd.DataFrame, lowest: float, highest: float) -> tuple[str, dict[str, Any], float]:
+    """The verdict, the row that decides it, and the confidence of its interval.
+
+    It is the row that lies furthest beyond the margin for FAIL, else the one that crosses it the furthest, or
+    comes closest to it.
+    """
+    verdict = verdict_of(
+        judged["low"], judged["high"], allowed=(lowest, highest),
+        low_to_pass=judged["low_to_pass"], high_to_pass=judged["high_to_pass"],
+    )  # fmt: skip
+    if verdict == FAIL:
+        wholly = (judged["low"] - highest).combine(lowest - judged["high"], max)
+        return verdict, _decisive(judged, wholly), _confidence(judged)
+    shown = judged.assign(low=judged["low_to_pass"], high=judged["high_to_pass"])
+    at_its_end = (shown["high"] - highest).combine(lowest - shown["low"], max)
+    return verdict, _decisive(shown, at_its_end), TO_PASS
 
 
 def _asked(table: pd.DataFrame, gate: Mapping[str, Any]) -> pd.DataFrame:
@@ -198,20 +212,23 @@ def _asked(table: pd.DataFrame, gate: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _contrasts(gaps: pd.DataFrame, gate: Mapping[str, Any], *, ratio: bool) -> pd.DataFrame:
-    """Contrasts with intervals that hold together at `CONFIDENCE`; NaN where a group is too small."""
+    """Contrasts with intervals that hold together, and those of a PASS; NaN where a group is too small."""
     own = _asked(gaps, gate)
     own = own[distinct_contrasts(own)].reset_index(drop=True)
-    n = [np.where(own["rate_group"].isna(), 0, own[name]) for name in ("n_group", "n_reference")]
-    # A group without a rate is too small to judge: no images, so no limits.
-    x = [
-        np.where(size > 0, own[name], 0)
-        for name, size in zip(("count_group", "count_reference"), n, strict=True)
-    ]
-    interval = exact_ratio if ratio else exact_difference
-    effect = design_effect(own)
-    cells = (x[0] / effect, n[0] / effect, x[1] / effect, n[1] / effect)
-    low, high = interval(*cells, confidence=_confidence(own))
-    return own.assign(value=own["ratio" if ratio else "difference"], low=low, high=high)
+    rows = GapRows.of(own)
+    enough = rows.precision[0].enough & rows.precision[1].enough
+
+    def interval(confidence: float) -> tuple[Floats, Floats]:
+        cells = []
+        for rate, precision in zip(rows.rates, rows.precision, strict=True):
+            size = np.where(enough & ~np.isnan(rate), precision.effective, 0.0)
+            cells += [np.minimum(np.nan_to_num(rate) * size, size), size]
+        freedom = rows.precision[0].freedom, rows.precision[1].freedom
+        exact = exact_ratio if ratio else exact_difference
+        low, high = exact(*cells, confidence=confidence, freedom=freedom)
+        return rows.of_ratio(low, high) if ratio else (rows.of_difference(low), rows.of_difference(high))
+
+    return _judged(own.assign(value=own["ratio" if ratio else "difference"]), interval)
 
 
 def _groups(table: pd.DataFrame, gate: Mapping[str, Any]) -> pd.DataFrame:
@@ -222,16 +239,28 @@ def _groups(table: pd.DataFrame, gate: Mapping[str, Any]) -> pd.DataFrame:
         own = own[(own[name] != ALL) == (name in by)]
     own = own.reset_index(drop=True)
     names = own[by].astype("str").agg(JOINT.join, axis=1) if by and len(own) else EVERYBODY
-    n = np.where(own["rate"].isna(), 0, own["n"])
-    count = np.where(n > 0, own["count"], 0)
-    effect = design_effect(own)
-    low, high = clopper_pearson(count / effect, n / effect, confidence=_confidence(own))
-    return own.assign(
-        group=names, reference="", n_group=own["n"], n_reference=0, value=own["rate"], low=low, high=high
-    )
+    freedom = own["df"].to_numpy(dtype=float)
+    enough = own["rate"].notna() & (np.isnan(freedom) | (own["clusters"] >= LEAST_CLUSTERS))
+    effective = np.where(enough, own["n"] / own["design_effect"], 0.0)
+
+    def interval(confidence: float) -> tuple[Floats, Floats]:
+        size = shortened(effective, freedom, confidence=confidence)
+        events = np.minimum(np.nan_to_num(own["rate"].to_numpy(dtype=float)) * size, size)
+        return clopper_pearson(events, size, confidence=confidence)
+
+    whole = own.assign(
+        group=names, reference="", n_group=own["n"], n_reference=0, clusters_group=own["clusters"],
+        clusters_reference=0, value=own["rate"],
+    )  # fmt: skip
+    return _judged(whole, interval)
 
 
-def design_effect(table: pd.DataFrame) -> NDArray[np.float64]:
+def _judged(rows: pd.DataFrame, interval: Callable[[float], tuple[Floats, Floats]]) -> pd.DataFrame:
+    (low, high), (inner_low, inner_high) = interval(_confidence(rows)), interval(TO_PASS)
+    return rows.assign(low=low, high=high, low_to_pass=inner_low, high_to_pass=inner_high)
+
+
+def design_effect(table: pd.DataFrame) -> Floats:
     """By how much images of a cluster tell less than independent ones; 1 where that is not known."""
     return np.nan_to_num(table["design_effect"].to_numpy(dtype=float), nan=1.0)
 
@@ -245,7 +274,7 @@ def _decisive(judged: pd.DataFrame, reach: pd.Series) -> dict[str, Any]:
         empty: dict[str, Any] = dict.fromkeys(DECISIVE, "")
         return (
             empty
-            | {"n_group": 0, "n_reference": 0}
+            | dict.fromkeys(("n_group", "n_reference", "clusters_group", "clusters_reference"), 0)
             | dict.fromkeys(("threshold", "value", "low", "high"), np.nan)
         )
     found = judged.loc[[reach.idxmax()], list(DECISIVE)]
@@ -257,7 +286,7 @@ def _sentence(
     verdict: str, metric: Metric, margin: float, decisive: Mapping[str, Any], *, unjudged: int
 ) -> str:
     kept, (one, many) = metric.kept(margin), metric.noun
-    small = f" {unjudged} contrasts have too few images to judge." if unjudged else ""
+    small = f" {unjudged} have too few images or clusters to judge." if unjudged else ""
     if not decisive["group"]:
         return f"No contrast could be judged: no {one} is known to lie {kept}.{small}"
     claim = {
@@ -266,8 +295,9 @@ def _sentence(
         INCONCLUSIVE: f"The images do not settle whether all {many} lie {kept}",
     }[verdict]
     against = f" against {fmt.words(decisive['reference'])}" if decisive["reference"] else ""
+    kind = "simultaneous" if verdict == FAIL else f"{TO_PASS:.0%}"
     return (
         f"{claim}; furthest out: {fmt.words(decisive['group'])}{against}, {metric.value(decisive['value'])} "
-        f"(simultaneous interval {metric.interval(decisive['low'], decisive['high'])}; "
+        f"({kind} interval {metric.interval(decisive['low'], decisive['high'])}; "
         f"{specification_words(decisive)}).{small}"
     )

@@ -236,7 +236,7 @@ def _most_telling(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def _holds(rows: pd.DataFrame) -> pd.Series:
-    return (rows["p_adjusted"] < LEVEL) & (rows["omnibus_p_adjusted"] < LEVEL)
+    return rows["p_adjusted"] < LEVEL
 
 
 def _state(told: Mapping[str, Any], finding: Mapping[Any, Any] | None) -> State:

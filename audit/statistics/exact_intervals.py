@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from audit.statistics.cluster_robust import shortened_at
 from audit.statistics.intervals import clopper_pearson, normal_quantile
 from audit.statistics.proportions import Floats, Interval, as_counts
 
@@ -21,42 +22,67 @@ _SHARES = np.linspace(0.02, 0.98, 49)
 
 
 def exact_difference(
-    count_1: ArrayLike, n_1: ArrayLike, count_2: ArrayLike, n_2: ArrayLike, *, confidence: float = 0.95
+    count_1: ArrayLike,
+    n_1: ArrayLike,
+    count_2: ArrayLike,
+    n_2: ArrayLike,
+    *,
+    confidence: float = 0.95,
+    freedom: tuple[ArrayLike, ArrayLike] = (np.inf, np.inf),
 ) -> Interval:
     """Interval of p1 - p2 of independent proportions with a coverage of at least `confidence`.
 
-    Counts may be effective ones (events and images over the design effect). NaN where either n is 0.
+    Counts may be effective ones (events and images over the design effect); `freedom` are then the degrees of
+    freedom behind either side, and each limit is that of Korn & Graubard 1998. NaN where either n is 0.
     """
-    (low1, high1), (low2, high2) = _joint_limits(count_1, n_1, count_2, n_2, confidence=confidence)
+    (low1, high1), (low2, high2) = _joint_limits(
+        count_1, n_1, count_2, n_2, confidence=confidence, freedom=freedom
+    )
     return low1 - high2, high1 - low2
 
 
 def exact_ratio(
-    count_1: ArrayLike, n_1: ArrayLike, count_2: ArrayLike, n_2: ArrayLike, *, confidence: float = 0.95
+    count_1: ArrayLike,
+    n_1: ArrayLike,
+    count_2: ArrayLike,
+    n_2: ArrayLike,
+    *,
+    confidence: float = 0.95,
+    freedom: tuple[ArrayLike, ArrayLike] = (np.inf, np.inf),
 ) -> Interval:
     """Interval of p1 / p2 of independent proportions with a coverage of at least `confidence`.
 
-    The upper limit is infinite where group 2 has no event. NaN where either n is 0.
+    The upper limit is infinite where group 2 has no event. NaN where either n is 0; `freedom` as in
+    `exact_difference`.
     """
-    (low1, high1), (low2, high2) = _joint_limits(count_1, n_1, count_2, n_2, confidence=confidence)
+    (low1, high1), (low2, high2) = _joint_limits(
+        count_1, n_1, count_2, n_2, confidence=confidence, freedom=freedom
+    )
     with np.errstate(divide="ignore"):
         return low1 / high2, high1 / low2
 
 
 def _joint_limits(
-    count_1: ArrayLike, n_1: ArrayLike, count_2: ArrayLike, n_2: ArrayLike, *, confidence: float
+    count_1: ArrayLike,
+    n_1: ArrayLike,
+    count_2: ArrayLike,
+    n_2: ArrayLike,
+    *,
+    confidence: float,
+    freedom: tuple[ArrayLike, ArrayLike],
 ) -> tuple[Interval, Interval]:
     """Limits of p1 and p2 of which one of each holds together with the other, on either side."""
     x1, size1, x2, size2 = np.broadcast_arrays(*as_counts(count_1, n_1), *as_counts(count_2, n_2))
     normal_quantile(confidence)  # refuses what is no confidence
     error1, error2 = _shared_error((1 - confidence) / 2, size1, size2)
-    first, second = (
-        clopper_pearson(x, np.nan_to_num(size), confidence=1 - 2 * error)
-        for x, size, error in ((x1, size1, error1), (x2, size2, error2))
-    )
-    unusable = np.isnan(size1) | np.isnan(size2)
-    blank = [tuple(np.where(unusable, np.nan, limit) for limit in limits) for limits in (first, second)]
-    return (blank[0][0], blank[0][1]), (blank[1][0], blank[1][1])
+    limits = []
+    for x, size, error, nu in ((x1, size1, error1, freedom[0]), (x2, size2, error2, freedom[1])):
+        short = np.nan_to_num(shortened_at(size, nu, error))
+        events = np.minimum(np.nan_to_num(x / size) * short, short)
+        low, high = clopper_pearson(events, short, confidence=1 - 2 * error)
+        unusable = np.isnan(size1) | np.isnan(size2)
+        limits.append((np.where(unusable, np.nan, low), np.where(unusable, np.nan, high)))
+    return limits[0], limits[1]
 
 
 def _shared_error(error: float, n_1: Floats, n_2: Floats) -> tuple[Floats, Floats]:

@@ -21,7 +21,10 @@ from audit.statistics.proportions import (
     wilson,
 )
 
-__all__ = ["adjusted_wilson", "clopper_pearson", "katz", "koopman", "newcombe", "normal_quantile", "wilson"]
+__all__ = [
+    "adjusted_wilson", "clopper_pearson", "joined_difference", "katz", "koopman", "newcombe",
+    "normal_quantile", "wilson",
+]  # fmt: skip
 
 # Beyond e^40 no ratio of two counts is told apart from infinity; 70 halvings leave less than 1e-19 of it.
 _LOG_RATIO_BOUND = 40.0
@@ -40,10 +43,45 @@ def clopper_pearson(count: ArrayLike, n: ArrayLike, *, confidence: ArrayLike = 0
     return nan_where(np.isnan(size), np.where(x == 0, 0.0, low), np.where(x == size, 1.0, high))
 
 
+def joined_difference(
+    rate_1: ArrayLike,
+    limits_1: Interval,
+    rate_2: ArrayLike,
+    limits_2: Interval,
+    *,
+    correlation: ArrayLike = 0.0,
+) -> Interval:
+    """Interval of p1 - p2 from those of p1 and of p2, within [-1, 1] (MOVER: Zou & Donner 2008; Newcombe
+    1998).
+
+    Each limit keeps the distances of the two limits that it depends on, so that each side brings its own
+    quantile and degrees of freedom. `correlation` is that of the two estimates, where they share clusters
+    (Newcombe 1998b).
+    """
+    p1, p2 = np.asarray(rate_1, dtype=float), np.asarray(rate_2, dtype=float)
+    difference = p1 - p2
+    low = difference - _joined(p1 - limits_1[0], limits_2[1] - p2, correlation)
+    high = difference + _joined(limits_1[1] - p1, p2 - limits_2[0], correlation)
+    return np.maximum(low, -1.0), np.minimum(high, 1.0)
+
+
+def _joined(one: Floats, other: Floats, correlation: ArrayLike) -> Floats:
+    square = one**2 + other**2 - 2 * np.asarray(correlation, dtype=float) * one * other
+    return np.asarray(np.sqrt(np.maximum(square, 0.0)))
+
+
 def katz(
-    count_1: ArrayLike, n_1: ArrayLike, count_2: ArrayLike, n_2: ArrayLike, *, confidence: float = 0.95
+    count_1: ArrayLike,
+    n_1: ArrayLike,
+    count_2: ArrayLike,
+    n_2: ArrayLike,
+    *,
+    confidence: float = 0.95,
+    correlation: ArrayLike = 0.0,
 ) -> Interval:
     """Interval of the ratio p1 / p2, normal on the logarithm (Katz et al. 1978, method C).
+
+    `correlation` is that of the two rates, where they share clusters.
 
     NaN where either n is 0, and where a count is 0 or both groups consist of events only: there the standard
     error is infinite or zero. `koopman` answers in those cases.
@@ -51,7 +89,8 @@ def katz(
     x1, size1 = as_counts(count_1, n_1)
     x2, size2 = as_counts(count_2, n_2)
     with np.errstate(divide="ignore", invalid="ignore"):
-        variance = 1 / x1 - 1 / size1 + 1 / x2 - 1 / size2
+        sides = [np.sqrt(np.maximum(1 / x - 1 / size, 0.0)) for x, size in ((x1, size1), (x2, size2))]
+        variance = _joined(*sides, correlation) ** 2
         ratio = (x1 / size1) / (x2 / size2)
         factor = np.exp(normal_quantile(confidence) * np.sqrt(variance))
         usable = (x1 > 0) & (x2 > 0) & ~((x1 == size1) & (x2 == size2))

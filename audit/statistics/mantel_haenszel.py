@@ -2,6 +2,9 @@
 
 Where a group is met in other proportions of the control than its reference, the raw gap mixes the two. K
 strata on the last axis; strata without images on either side say nothing of the contrast and take no part.
+
+The variances are of independent images. `inflation` multiplies them where images come in clusters: the design
+effect of `stratified_effect`, and the square of Student's quantile over the normal one.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from audit.statistics.cluster_robust import PRIOR_CLUSTERS
 from audit.statistics.intervals import normal_quantile
 
 Floats = NDArray[np.float64]
@@ -18,7 +22,13 @@ _FEW_EVENTS = 10
 
 
 def mantel_haenszel_difference(
-    x1: ArrayLike, n1: ArrayLike, x2: ArrayLike, n2: ArrayLike, *, confidence: float = 0.95
+    x1: ArrayLike,
+    n1: ArrayLike,
+    x2: ArrayLike,
+    n2: ArrayLike,
+    *,
+    confidence: float = 0.95,
+    inflation: ArrayLike = 1.0,
 ) -> Estimate:
     """Common difference p1 - p2 over strata, weighted by n1 n2 / (n1 + n2), with its interval.
 
@@ -41,13 +51,19 @@ def mantel_haenszel_difference(
         cautious = spread.sum(axis=-1) / sum_of_weights**2
     least = np.min([v.sum(axis=-1) for v in (a, m1 - a, c, m2 - c)], axis=0)
     half = normal_quantile(confidence) * np.sqrt(
-        np.where(least < _FEW_EVENTS, np.fmax(variance, cautious), variance)
+        np.where(least < _FEW_EVENTS, np.fmax(variance, cautious), variance) * np.asarray(inflation)
     )
     return difference, np.maximum(difference - half, -1.0), np.minimum(difference + half, 1.0)
 
 
 def mantel_haenszel_ratio(
-    x1: ArrayLike, n1: ArrayLike, x2: ArrayLike, n2: ArrayLike, *, confidence: float = 0.95
+    x1: ArrayLike,
+    n1: ArrayLike,
+    x2: ArrayLike,
+    n2: ArrayLike,
+    *,
+    confidence: float = 0.95,
+    inflation: ArrayLike = 1.0,
 ) -> Estimate:
     """Common ratio p1 / p2 over strata, with the interval of Greenland & Robins 1985, equation 13.
 
@@ -59,16 +75,25 @@ def mantel_haenszel_ratio(
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = above / below
         spread = ((m1 * m2 * (a + c) - a * c * total) / total**2).sum(axis=-1)
-        variance = spread / (above * below)
+        variance = spread / (above * below) * np.asarray(inflation)
     usable = (above > 0) & (below > 0) & (variance > 0)
     factor = np.exp(normal_quantile(confidence) * np.sqrt(np.where(usable, variance, np.nan)))
     return np.where(below > 0, ratio, np.nan), ratio / factor, ratio * factor
 
 
-def mantel_haenszel_p(x1: ArrayLike, n1: ArrayLike, x2: ArrayLike, n2: ArrayLike) -> Floats:
+def mantel_haenszel_p(
+    x1: ArrayLike,
+    n1: ArrayLike,
+    x2: ArrayLike,
+    n2: ArrayLike,
+    *,
+    design_effect: ArrayLike = 1.0,
+    freedom: ArrayLike = np.inf,
+) -> Floats:
     """Two-sided p of no difference in any stratum (Mantel & Haenszel 1959), without continuity correction.
 
-    [..., K] to [...]; NaN where no stratum has images on both sides, 1 where nothing can differ.
+    [..., K] to [...]; NaN where no stratum has images on both sides, 1 where nothing can differ. With a
+    design effect and degrees of freedom, the statistic is divided by its root and of Student's distribution.
     """
     a, m1, c, m2 = _usable(x1, n1, x2, n2)
     total = np.where(m1 + m2 > 0, m1 + m2, 1.0)
@@ -77,13 +102,21 @@ def mantel_haenszel_p(x1: ArrayLike, n1: ArrayLike, x2: ArrayLike, n2: ArrayLike
     variance = m1 * m2 * events * (total - events) / (total**2 * np.maximum(total - 1, 1))
     distance, spread = (a - expected).sum(axis=-1), variance.sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        z = np.where(spread > 0, distance / np.sqrt(spread), 0.0)
+        z = np.where(spread > 0, distance / np.sqrt(spread * np.asarray(design_effect)), 0.0)
     usable = (m1 * m2).sum(axis=-1) > 0
-    return np.where(usable, 2 * special.ndtr(-np.abs(z)), np.nan)
+    nu = np.asarray(freedom, dtype=float)
+    student = special.stdtr(np.where(np.isfinite(nu), nu, 1.0), -np.abs(z))
+    return np.where(usable, 2 * np.where(np.isfinite(nu), student, special.ndtr(-np.abs(z))), np.nan)
 
 
 def standardised_difference(
-    x1: ArrayLike, n1: ArrayLike, x2: ArrayLike, n2: ArrayLike, *, confidence: float = 0.95
+    x1: ArrayLike,
+    n1: ArrayLike,
+    x2: ArrayLike,
+    n2: ArrayLike,
+    *,
+    confidence: float = 0.95,
+    inflation: ArrayLike = 1.0,
 ) -> Estimate:
     """Difference of the rates that both groups would have if their strata had the make-up of both together.
 
@@ -98,8 +131,65 @@ def standardised_difference(
         spread = sum(_cautious_variance(x, m) for x, m in ((a, m1), (c, m2)))
     difference = (share * gap).sum(axis=-1)
     variance = (share**2 * np.where(weight > 0, spread, 0.0)).sum(axis=-1)
-    half = normal_quantile(confidence) * np.sqrt(variance)
+    half = normal_quantile(confidence) * np.sqrt(variance * np.asarray(inflation))
     return difference, np.maximum(difference - half, -1.0), np.minimum(difference + half, 1.0)
+
+
+def stratified_effect(
+    x1: Floats, n1: Floats, x2: Floats, n2: Floats, *, correlation: ArrayLike, standardised: bool = False
+) -> tuple[Floats, Floats]:
+    """Design effect of a difference over strata, and degrees of freedom of its clusters.
+
+    A cluster adds to the difference what its images add in all strata and on both sides: the square of that
+    sum over clusters, against the variance of independent images from the same residuals, is its own design
+    effect. As in `cluster_robust.precision_of`, the one that the common correlation implies is joined with
+    it.
+
+    Parameters
+    ----------
+    x1, n1, x2, n2
+        [..., K, S] events and images of K clusters in S strata, of the group and of its reference.
+    correlation
+        Of the images of a cluster.
+    standardised
+        Weigh strata by n1 + n2, not by n1 n2 / (n1 + n2).
+
+    Returns
+    -------
+    Both [...]; 1 and infinite where every cluster holds one image.
+    """
+    sides = [tuple(np.asarray(v, dtype=float) for v in side) for side in ((x1, n1), (x2, n2))]
+    totals = [n.sum(axis=-2, keepdims=True) for _, n in sides]
+    both = (totals[0] > 0) & (totals[1] > 0)
+    size = np.where(both, totals[0] + totals[1], 1.0)
+    weight = np.where(both, size if standardised else totals[0] * totals[1] / size, 0.0)
+    weight = weight / np.maximum(weight.sum(axis=-1, keepdims=True), 1e-300)
+    influence, independent, shares, told = 0.0, 0.0, 0.0, []
+    for sign, (x, n), total in zip((1, -1), sides, totals, strict=True):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            rate = np.where(both, x.sum(axis=-2, keepdims=True) / total, 0.0)
+            scale = np.where(both, weight / total, 0.0)
+        influence = influence + sign * (scale * (x - rate * n)).sum(axis=-1)
+        independent = independent + (scale**2 * total * rate * (1 - rate)).sum(axis=(-2, -1))
+        shares = shares + (scale * n).sum(axis=-1) ** 2
+        events, others = ((scale > 0) * v for v in (x, n - x))
+        told += [np.count_nonzero(v.sum(axis=-1) > 0, axis=-1) for v in (events, others)]
+    images = sum(
+        (np.where(both, weight / np.maximum(total, 1), 0.0) ** 2 * total).sum(axis=(-2, -1))
+        for total in totals
+    )
+    least = np.minimum.reduce(told)
+    spread = np.asarray(shares).sum(axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        own = np.nan_to_num((np.asarray(influence) ** 2).sum(axis=-1) / independent, nan=1.0, posinf=1.0)
+        common = 1 + np.asarray(correlation) * np.maximum(spread / images - 1, 0.0)
+        joined = (least * own + PRIOR_CLUSTERS * common) / (least + PRIOR_CLUSTERS)
+        freedom = np.maximum(spread**2 / (np.asarray(shares) ** 2).sum(axis=-1) - 1, 1.0)
+    several = np.asarray(sides[0][1] + sides[1][1]).sum(axis=-1).max(axis=-1, initial=0) > 1
+    return (
+        np.where(several, np.maximum(np.nan_to_num(joined, nan=1.0), 1.0), 1.0),
+        np.where(several, np.nan_to_num(freedom, nan=1.0), np.inf),
+    )
 
 
 def share_compared(n1: ArrayLike, n2: ArrayLike) -> Floats:

@@ -22,6 +22,36 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
     return _restore(np.maximum.accumulate(ordered * (tested - rank), axis=-1), order)
 
 
+def weighted_holm(p: ArrayLike, weight: ArrayLike, *, unseen: float = 0.0) -> NDArray[np.float64]:
+    """Holm's step-down adjustment with weights (Holm 1979, section 3), under any dependence of the tests.
+
+    The least p / weight is rejected if p is at most weight x level over the sum of all weights; the next one,
+    over the sum of those that are left. So the chance of any false rejection is at most the level, whichever
+    hypotheses are true.
+
+    Parameters
+    ----------
+    p
+        [M]; NaN is a test not made.
+    weight
+        [M], positive.
+    unseen
+        Weights of further hypotheses of the family, none of which is tested or rejected.
+
+    Returns
+    -------
+    [M] adjusted p-values, at most 1.
+    """
+    values, share = np.asarray(p, dtype=float), np.asarray(weight, dtype=float)
+    adjusted = np.full(values.shape, np.nan)
+    tested = np.flatnonzero(~np.isnan(values))
+    order = tested[np.argsort(values[tested] / share[tested], kind="stable")]
+    left = unseen + share[order][::-1].cumsum()[::-1]
+    steps = values[order] / share[order] * left
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0) if len(order) else steps
+    return adjusted
+
+
 def benjamini_hochberg(p: ArrayLike) -> NDArray[np.float64]:
     """Step-up adjustment of Benjamini & Hochberg 1995: controls the false discovery rate.
 

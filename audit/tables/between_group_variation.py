@@ -48,7 +48,10 @@ def variation_table(context: TableContext) -> pd.DataFrame:
 def _spread(groups: GroupCounts, clusters: ClusterCounts | None, *, least: int, seed: int) -> pd.DataFrame:
     n, count = groups.n.sum(axis=2), groups.count.sum(axis=2)
     n, count = np.where(n >= least, n, 0), np.where(n >= least, count, 0)
-    effect = np.ones(n.shape) if clusters is None else np.nan_to_num(clusters.rate_effects(groups), nan=1.0)
+    effect = np.ones(n.shape)
+    if clusters is not None:
+        effective = clusters.precision(groups).effective
+        effect = np.divide(n, effective, out=effect, where=(effective > 0) & (n > 0))
     # One empty group where all images miss an attribute, so that the row says so.
     n, count, effect = (
         np.pad(a, ((0, 0), (0, int(not a.shape[1]))), constant_values=a.dtype.type(e))

@@ -1,12 +1,12 @@
-"""Counts by cluster, for the design effects of one split of the groups.
+"""Counts by cluster, for the precision of the rates and contrasts of one grouping.
 
-K clusters, S specifications, G groups, P pairs of groups.
+K clusters, M pairs of group and cluster, S specifications, G groups, P pairs of groups.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -14,125 +14,280 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.statistics.design_effects import difference_design_effect, rate_design_effect
-from audit.tables.group_counts import SPECIFICATION, GroupCounts
+from audit.statistics.cluster_robust import (
+    ClusterMoments,
+    Precision,
+    common_correlation,
+    independent_precision,
+    precision_of,
+    side_correlation,
+)
+from audit.tables.group_counts import SPECIFICATION, GroupCounts, number_rows
+from probes.records import ALL, MOMENTS
 
 if TYPE_CHECKING:
     from audit.tables.reference_groups import Sides
 
 Floats = NDArray[np.float64]
-Tables = tuple[Floats, Floats]
+Codes = NDArray[np.intp]
 Clusters: TypeAlias = "pd.DataFrame | ClusterCounts | None"
-_KEYS = [name for name in SPECIFICATION if name != "threshold"]
+_CELLS = 4_000_000
+"""Specifications x clusters x groups that are looked at together."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrast:
+    """Precision of both sides of contrasts, and the correlation of their rates; each [S, G] or [S, P]."""
+
+    group: Precision
+    reference: Precision
+    correlation: Floats
 
 
 @dataclass(frozen=True)
 class ClusterCounts:
-    """`Records.clusters`, as the contrasts and rates of any split need them.
+    """`Records.clusters` and `Records.moments`, as the contrasts and rates of any grouping need them.
 
-    A design effect is NaN where the records hold no clusters of a specification: they do for the rule argmax.
+    Where a specification is in neither, images are independent as far as the data know.
     """
 
     frame: pd.DataFrame
+    moments: pd.DataFrame | None = None
+    _probes: dict[str, _ProbeCounts] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
-    def of(cls, clusters: Clusters) -> ClusterCounts | None:
-        """Those of a table; counts made before are taken as they are, None remains None."""
-        return cls(clusters) if isinstance(clusters, pd.DataFrame) else clusters
+    def of(cls, clusters: Clusters, moments: pd.DataFrame | None = None) -> ClusterCounts | None:
+        """Those of two tables; counts made before are taken as they are, None remains None."""
+        if isinstance(clusters, ClusterCounts):
+            return clusters
+        if clusters is None and moments is None:
+            return None
+        return cls(pd.DataFrame(columns=list(SPECIFICATION)) if clusters is None else clusters, moments)
 
-    def rate_effects(self, groups: GroupCounts, *, outcome: str | None = None) -> Floats:
-        """Design effects [S, G] of the groups' rates.
+    def precision(self, groups: GroupCounts, *, outcome: str | None = None) -> Precision:
+        """Precision [S, G] of the groups' rates.
 
         `outcome` stands for the outcome of the specifications: that an image is right depends on its cluster
         as that it is wrong.
         """
-        return self._each(groups, lambda s, x, n: rate_design_effect(x, n), outcome=outcome)
+        whole = _Parts(groups.n.sum(axis=2))
+        for rows, moments in self._moments(groups, outcome):
+            whole.put(rows, precision_of(moments, common_correlation(moments)))
+        for rows, x, n in self._tables(groups, outcome):
+            moments = ClusterMoments.of(x, n)
+            whole.put(rows, precision_of(moments, common_correlation(moments)))
+        return whole.precision
 
-    def share_effects(self, groups: GroupCounts) -> Floats:
-        """Design effects [S, G] of the groups' shares of the events."""
+    def shares(self, groups: GroupCounts) -> Precision:
+        """Precision [S, G] of the groups' shares of the events."""
+        whole = _Parts(np.repeat(groups.count.sum(axis=(1, 2))[:, None], len(groups.groups), axis=1))
+        for rows, x, _ in self._tables(groups, None):
+            events = np.broadcast_to(x.sum(axis=2, keepdims=True), x.shape)
+            moments = ClusterMoments.of(x, events)
+            whole.put(rows, precision_of(moments, common_correlation(moments)))
+        return whole.precision
 
-        def of_events(s: int, x: Floats, n: Floats) -> Floats:
-            return rate_design_effect(x, np.broadcast_to(x.sum(axis=1, keepdims=True), x.shape))
+    def contrast(self, groups: GroupCounts, sides: Sides) -> Contrast:
+        """Of each group against its reference, [S, G]."""
+        own, other = _Parts(groups.n.sum(axis=2)), _Parts(sides.n)
+        correlation = np.zeros(sides.n.shape)
+        for rows, moments in self._moments(groups, None):
+            rho = common_correlation(moments)
+            index, named = np.maximum(sides.index[rows], 0), sides.index[rows] >= 0
+            rest = moments.over_groups() - moments
+            own.put(rows, precision_of(moments, rho))
+            other.put(rows, precision_of(moments.chosen(index).where(named, rest), rho))
+        for rows, x, n in self._tables(groups, None):
+            size = np.broadcast_to(n, x.shape)
+            index, named = np.maximum(sides.index[rows], 0), sides.index[rows] >= 0
+            x2, n2 = (
+                np.where(
+                    named[:, None],
+                    np.take_along_axis(a, index[:, None], axis=2),
+                    a.sum(axis=2, keepdims=True) - a,
+                )
+                for a in (x, size)
+            )
+            correlation[rows] = self._put_contrast(own, other, rows, (x, n), (x2, n2))
+        return Contrast(group=own.precision, reference=other.precision, correlation=correlation)
 
-        return self._each(groups, of_events)
+    def against(self, groups: GroupCounts, row: int, group: int, others: NDArray[np.bool_]) -> Contrast:
+        """Of one group against some others together, in one specification; each [1, 1]."""
+        n = groups.n[[row]].sum(axis=2)
+        own, other = _Parts(n[:, [group]]), _Parts(n[:, others].sum(axis=1, keepdims=True))
+        correlation = np.zeros((1, 1))
+        one = groups.specification(row)
+        for rows, x, size in self._tables(one, None):
+            first = x[:, :, [group]], size[:, [group]]
+            second = (a[..., others].sum(axis=-1, keepdims=True) for a in (x, size))
+            correlation[rows] = self._put_contrast(own, other, rows, first, tuple(second), whole=(x, size))
+        for rows, moments in self._moments(one, None):
+            rho = common_correlation(moments)
+            own.put(rows, precision_of(moments.chosen(np.full((1, 1), group)), rho))
+            other.put(rows, precision_of(moments.over(others), rho))
+        return Contrast(group=own.precision, reference=other.precision, correlation=correlation)
 
-    def difference_effects(self, groups: GroupCounts, sides: Sides) -> Floats:
-        """Design effects [S, G] of each group against its reference."""
+    def cells(self, groups: GroupCounts) -> Iterator[tuple[Codes, Floats, Floats]]:
+        """Places of some specifications, and events [s, K, G] and images [K, G] of their clusters."""
+        yield from self._tables(groups, None)
 
-        def against(s: int, x: Floats, n: Floats) -> Floats:
-            index, found = np.maximum(sides.index[s], 0), sides.index[s] >= 0
-            others = [np.where(found, a[:, index], a.sum(axis=1, keepdims=True) - a) for a in (x, n)]
-            return difference_design_effect(x, n, *others)
+    @staticmethod
+    def _put_contrast(
+        own: _Parts, other: _Parts, rows: Codes, first: tuple[Floats, Floats], second: tuple[Floats, ...],
+        whole: tuple[Floats, Floats] | None = None,
+    ) -> Floats:  # fmt: skip
+        moments = ClusterMoments.of(*first)
+        rho = common_correlation(moments if whole is None else ClusterMoments.of(*whole))
+        own.put(rows, precision_of(moments, rho))
+        other.put(rows, precision_of(ClusterMoments.of(second[0], second[1]), rho))
+        return side_correlation(*first, second[0], second[1])
 
-        return self._each(groups, against)
+    def _moments(self, groups: GroupCounts, outcome: str | None) -> Iterator[tuple[Codes, ClusterMoments]]:
+        """Places of the specifications of which only moments were kept, and the moments [s, G]."""
+        if self.moments is None or not len(self.moments):
+            return
+        wanted = _wanted(groups, outcome)
+        counted = self._of_probe(groups).places(wanted)[0]
+        attributes = [name for name in self.moments.columns if name not in {*SPECIFICATION, *MOMENTS}]
+        own = self.moments[self.moments["probe"] == groups.probe]
+        for name in attributes:
+            own = own[(own[name] == ALL).to_numpy() != (name in groups.by)]
+        if not len(own):
+            return
+        rows = _matched(wanted, own[list(SPECIFICATION)])
+        group = _group_codes(own, groups)
+        inside = (rows >= 0) & (group >= 0)
+        shape = (len(wanted), len(groups.groups))
+        found = {}
+        for name in MOMENTS:
+            values = np.zeros(shape)
+            values[rows[inside], group[inside]] = own[name].to_numpy(dtype=float)[inside]
+            found[name] = values
+        present = np.setdiff1d(rows[inside], counted)
+        if not len(present):
+            return
+        n, count = (a.sum(axis=2)[present].astype(float) for a in (groups.n, groups.count))
+        yield present, ClusterMoments(n=n, count=count, **{name: a[present] for name, a in found.items()})
 
-    def pair_effects(self, groups: GroupCounts, first: NDArray[np.intp], second: NDArray[np.intp]) -> Floats:
-        """Design effects [S, P] of the differences of pairs of groups."""
+    def _tables(self, groups: GroupCounts, outcome: str | None) -> Iterator[tuple[Codes, Floats, Floats]]:
+        """Some specifications at a time: their places, events [s, K, G] and images [K, G] by cluster."""
+        probe = self._of_probe(groups)
+        here, there = probe.places(_wanted(groups, outcome))
+        if not len(here):
+            return
+        group = _group_codes(probe.pairs, groups)
+        inside = np.flatnonzero(group >= 0)
+        cluster, present = pd.factorize(probe.cluster[inside])
+        width, shape = len(groups.groups), (len(present), len(groups.groups))
+        flat = cluster * width + group[inside]
+        size = shape[0] * width
+        n = np.bincount(flat, probe.n[inside], minlength=size).reshape(shape).astype(float)
+        step = max(1, _CELLS // max(size, 1))
+        for start in range(0, len(here), step):
+            some = slice(start, start + step)
+            events = probe.count[np.ix_(there[some], inside)]
+            x = np.stack([np.bincount(flat, one, minlength=size) for one in events])
+            yield here[some], x.reshape(-1, *shape), n
 
-        def of_pairs(s: int, x: Floats, n: Floats) -> Floats:
-            return difference_design_effect(x[:, first], n[:, first], x[:, second], n[:, second])
+    def _of_probe(self, groups: GroupCounts) -> _ProbeCounts:
+        name = groups.probe
+        if name not in self._probes:
+            self._probes[name] = _ProbeCounts(self.frame[(self.frame["probe"] == name).to_numpy()])
+        return self._probes[name]
 
-        return self._each(groups, of_pairs, width=len(first))
 
-    def _each(
-        self,
-        groups: GroupCounts,
-        effect: Callable[[int, Floats, Floats], Floats],
-        *,
-        outcome: str | None = None,
-        width: int | None = None,
-    ) -> Floats:
-        effects = np.full(
-            (len(groups.specifications), len(groups.groups) if width is None else width), np.nan
-        )
-        for number, table in self._tables(groups, outcome):
-            effects[number] = effect(number, *table)
-        return effects
+@dataclass(frozen=True)
+class _ProbeCounts:
+    """Counts by cluster of one probe: [all specifications, M]."""
 
-    def _tables(self, groups: GroupCounts, outcome: str | None) -> Iterator[tuple[int, Tables]]:
-        """Numbers of the specifications counted by cluster, and their events and images [K, G]."""
-        wanted = groups.specifications.assign(**({} if outcome is None else {"outcome": outcome}))
-        counted = np.flatnonzero(wanted["threshold"].isna())
-        group = self._group(groups)
-        keys = wanted[_KEYS].take(counted).itertuples(index=False, name=None)
-        for number, key in zip(counted.tolist(), keys, strict=True):
-            if key in self._rows:
-                yield number, self._dense(self._rows[key], group, len(groups.groups))
+    frame: pd.DataFrame
 
     @cached_property
-    def _rows(self) -> dict[Hashable, NDArray[np.intp]]:
-        """Rows of the frame by specification."""
-        groups = self.frame.groupby(_KEYS, observed=True, sort=False)
-        return {key: np.asarray(rows, dtype=np.intp) for key, rows in groups.indices.items()}
+    def _codes(self) -> tuple[Codes, Codes]:
+        """Specification and pair of each row."""
+        words = [name for name in self.frame.columns if name not in {*SPECIFICATION, "n", "count"}]
+        return number_rows(self.frame[list(SPECIFICATION)]), number_rows(self.frame[words])
 
     @cached_property
-    def _codes(self) -> dict[str, tuple[NDArray[np.intp], pd.Index]]:
-        """Of each column of words, a code for every row, and the words."""
-        words = self.frame.drop(columns=["threshold", "n", "count"])
-        found = {str(name): pd.factorize(words[name]) for name in words.columns}
-        return {name: (code, pd.Index(values).astype("str")) for name, (code, values) in found.items()}
+    def specifications(self) -> pd.DataFrame:
+        """One row each, in the order of `count`."""
+        first = ~pd.Series(self._codes[0]).duplicated().to_numpy()
+        return self.frame.loc[first, list(SPECIFICATION)].reset_index(drop=True)
 
     @cached_property
-    def _numbers(self) -> Tables:
-        """Events and images of every row."""
-        return self.frame["count"].to_numpy(dtype=float), self.frame["n"].to_numpy(dtype=float)
+    def pairs(self) -> pd.DataFrame:
+        """M rows: the group attributes and cluster."""
+        first = ~pd.Series(self._codes[1]).duplicated().to_numpy()
+        return self.frame[first].drop(columns=list(SPECIFICATION)).reset_index(drop=True)
 
-    def _group(self, groups: GroupCounts) -> NDArray[np.intp]:
-        """The group of each row of the frame, -1 where an attribute is missing."""
-        group = np.zeros(len(self.frame), dtype=np.intp)
-        for name in groups.by:
-            values = pd.Index(groups.groups[name].unique())
-            code, words = self._codes[name]
-            place = values.get_indexer(words)[code]
-            group = np.where((group < 0) | (place < 0), -1, group * len(values) + place)
-        return group
+    @cached_property
+    def cluster(self) -> Codes:
+        """Code of each pair's cluster."""
+        return np.asarray(pd.factorize(self.pairs["cluster"])[0], dtype=np.intp)
 
-    def _dense(self, rows: NDArray[np.intp], group: NDArray[np.intp], n_groups: int) -> Tables:
-        """Events and images [K, G] of one specification; images that miss an attribute are in no group."""
-        rows = rows[group[rows] >= 0]
-        cluster, present = pd.factorize(self._codes["cluster"][0][rows])
-        flat = cluster * n_groups + group[rows]
-        shape = (len(present), n_groups)
-        count, n = (values[rows] for values in self._numbers)
-        events, images = (np.bincount(flat, weights=w, minlength=shape[0] * n_groups) for w in (count, n))
-        return events.reshape(shape).astype(np.float64), images.reshape(shape).astype(np.float64)
+    @cached_property
+    def n(self) -> Floats:
+        """Images of each pair."""
+        return self.pairs["n"].to_numpy(dtype=float)
+
+    @cached_property
+    def count(self) -> Floats:
+        """Events [all specifications, M]."""
+        specification, pair = self._codes
+        counts = np.zeros((len(self.specifications), len(self.pairs)))
+        counts[specification, pair] = self.frame["count"].to_numpy()
+        return counts
+
+    def places(self, wanted: pd.DataFrame) -> tuple[Codes, Codes]:
+        """Which of the wanted specifications were counted, and where."""
+        if not len(self.frame):
+            return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
+        # Those counted that are wanted, turned around.
+        place = _matched(wanted, self.specifications)
+        there = np.flatnonzero(place >= 0)
+        order = np.argsort(place[there], kind="stable")
+        return place[there][order], there[order]
+
+
+class _Parts:
+    """The precision of an array of rates, filled in part by part; images are independent elsewhere."""
+
+    def __init__(self, n: NDArray[np.int64]) -> None:
+        self.precision = independent_precision(n)
+
+    def put(self, rows: Codes, part: Precision) -> None:
+        for name in ("effective", "freedom", "clusters", "enough"):
+            getattr(self.precision, name)[rows] = getattr(part, name)
+
+
+def _wanted(groups: GroupCounts, outcome: str | None) -> pd.DataFrame:
+    return groups.specifications.assign(**({} if outcome is None else {"outcome": outcome}))
+
+
+def _matched(wanted: pd.DataFrame, found: pd.DataFrame) -> Codes:
+    """The row of `wanted` that equals each row of `found`, -1 for none; NaN equals NaN."""
+    keys = pd.concat([wanted[list(SPECIFICATION)], found], ignore_index=True)
+    number = number_rows(keys.astype({name: "str" for name in SPECIFICATION if name != "threshold"}))
+    place = np.full(int(number.max(initial=-1)) + 1, -1, dtype=np.intp)
+    place[number[: len(wanted)]] = np.arange(len(wanted))
+    return place[number[len(wanted) :]]
+
+
+def _group_codes(table: pd.DataFrame, groups: GroupCounts) -> Codes:
+    """The group of each row, -1 where an attribute is missing."""
+    group = np.zeros(len(table), dtype=np.intp)
+    for name in groups.by:
+        values = pd.Index(groups.groups[name].unique())
+        code, words = pd.factorize(table[name])
+        place = values.get_indexer(pd.Index(words).astype("str"))[code]
+        group = np.where((group < 0) | (place < 0), -1, group * len(values) + place)
+    return group
+
+
+def without_clusters(groups: GroupCounts, sides: Sides) -> Contrast:
+    """The contrasts of a grouping whose images are independent."""
+    return Contrast(
+        group=independent_precision(groups.n.sum(axis=2)),
+        reference=independent_precision(sides.n),
+        correlation=np.zeros(sides.n.shape),
+    )

@@ -12,16 +12,16 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from audit.statistics.intervals import adjusted_wilson
+from audit.statistics.cluster_robust import independent_precision
 from audit.tables.cluster_counts import ClusterCounts
 from audit.tables.context import TableContext
 from audit.tables.group_counts import JOINT, SPECIFICATION, GroupCounts
-from audit.tables.rates import in_suite_order
+from audit.tables.rates import in_suite_order, rate_interval
 
 COMPOSITION_COLUMNS = {
-    "by": "str", "group": "str", "n_events": "int64", "count": "int64", "share_of_events": "float64",
-    "low": "float64", "high": "float64", "share_of_images": "float64", "representation": "float64",
-    "design_effect": "float64", "note": "str",
+    "by": "str", "group": "str", "n_events": "int64", "count": "int64", "clusters": "int64",
+    "share_of_events": "float64", "low": "float64", "high": "float64", "share_of_images": "float64",
+    "representation": "float64", "design_effect": "float64", "note": "str",
 }  # fmt: skip
 
 
@@ -31,10 +31,10 @@ def composition_table(context: TableContext) -> pd.DataFrame:
     Returns
     -------
     Columns `SPECIFICATION`, the attributes, by, group, n_events (images with the event in all groups of the
-    split), count (those of this group), share_of_events with its 95 % interval low and high, share_of_images,
-    representation (the ratio of the shares; above 1 where the group is met more often among the events),
-    design_effect (by which the interval allows for clusters), note. Shares are NaN, with the reason in
-    `note`, where fewer events than the probe's `min_group` happened.
+    split), count (those of this group), clusters (with an event), share_of_events with its 95 % interval low
+    and high, share_of_images, representation (the ratio of the shares; above 1 where the group is met more
+    often among the events), design_effect (by which the interval allows for clusters), note. Shares are NaN,
+    with the reason in `note`, where fewer events than the probe's `min_group` happened.
     """
     tables = [
         _composition(groups, context.attributes, context.clusters, least=context.min_group(probe))
@@ -50,10 +50,11 @@ def _composition(
     events = np.repeat(count.sum(axis=1, keepdims=True), n.shape[1], axis=1)
     enough = events >= least
     size, own = np.where(enough, events, 0), np.where(enough, count, 0)
-    effect = np.ones(n.shape) if clusters is None else clusters.share_effects(groups)
-    divisor = np.nan_to_num(effect, nan=1.0)
-    low, high = adjusted_wilson(own / divisor, size / divisor)
+    precision = independent_precision(events) if clusters is None else clusters.shares(groups)
+    effective = np.where(enough, precision.effective, 0.0)
+    low, high = rate_interval(own, size, effective, precision.freedom)
     with np.errstate(invalid="ignore", divide="ignore"):
+        effect = size / effective
         share, of_images = own / size, n / n.sum(axis=1, keepdims=True)
         representation = np.where(of_images > 0, share / of_images, np.nan)
     note = np.select([events == 0, ~enough], ["no event", f"fewer than {least} events"], default="")
@@ -70,7 +71,8 @@ def _composition(
             high=high.ravel(),
             share_of_images=of_images.ravel(),
             representation=representation.ravel(),
-            design_effect=np.where(enough, effect, np.nan).ravel(),
+            clusters=np.rint(precision.clusters).astype(np.int64).ravel(),
+            design_effect=effect.ravel(),
             note=pd.Series(note.ravel(), dtype="str"),
         )
     )

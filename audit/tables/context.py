@@ -10,11 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from audit.tables.cluster_counts import ClusterCounts, Clusters
+from audit.statistics.cluster_robust import Precision, independent_precision
+from audit.tables.cluster_counts import ClusterCounts, Clusters, Contrast, without_clusters
 from audit.tables.group_counts import CountTable, GroupCounts, SharedCounts, outcome_counts
 from audit.tables.natural_order import in_natural_order
+from audit.tables.reference_groups import Sides
 from probes.records import Records
 
 MIN_GROUP = 3
@@ -40,7 +44,7 @@ class TableContext:
     attributes
         The columns of group attributes, in the order of the tables.
     clusters
-        `Records.clusters`; None if every cluster holds one image.
+        `Records.clusters` and `Records.moments`; None if every cluster holds one image.
     outcomes, pairs
         `Records.outcomes` and `Records.pairs`; None if the run did not keep them.
     """
@@ -88,7 +92,7 @@ class TableContext:
             in_natural_order(records.counts, whole),
             whole,
             records.attributes,
-            clusters=records.clusters,
+            clusters=ClusterCounts.of(records.clusters, records.moments),
             outcomes=records.outcomes,
             pairs=records.pairs,
         )
@@ -97,6 +101,26 @@ class TableContext:
         """The same run with other counts: those of the curve, or of the held-out images."""
         ordered = in_natural_order(counts, self.manifest)
         return replace(self, counts=SharedCounts(ordered), clusters=ClusterCounts.of(clusters))
+
+    def precision(self, groups: GroupCounts, *, outcome: str | None = None) -> Precision:
+        """How much each rate [S, G] of a grouping tells; see `ClusterCounts.precision`."""
+        if self.clusters is None:
+            return independent_precision(groups.n.sum(axis=2))
+        return self.clusters.precision(groups, outcome=outcome)
+
+    def contrast(self, groups: GroupCounts, sides: Sides) -> Contrast:
+        """The precision of both sides of each contrast [S, G]; see `ClusterCounts.contrast`."""
+        if self.clusters is None:
+            return without_clusters(groups, sides)
+        return self.clusters.contrast(groups, sides)
+
+    def against(self, groups: GroupCounts, row: int, group: int, others: NDArray[np.bool_]) -> Contrast:
+        """The precision of one group and of some others together, in one specification; each [1, 1]."""
+        if self.clusters is None:
+            n = groups.n[row].sum(axis=1)
+            sides = [independent_precision(np.array([[size]])) for size in (n[group], n[others].sum())]
+            return Contrast(group=sides[0], reference=sides[1], correlation=np.zeros((1, 1)))
+        return self.clusters.against(groups, row, group, others)
 
     @property
     def probes(self) -> Sequence[Mapping[str, Any]]:

@@ -1,21 +1,21 @@
-"""One group against another, or against the rest: difference, ratio, p, and what could have been seen.
+"""One group against another, or against the rest: difference, ratio and p, each with its interval.
 
 S specifications, G groups.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from audit.statistics.intervals import katz, koopman, newcombe
-from audit.statistics.multiplicity import holm
-from audit.statistics.power import cautious_rate, smallest_detectable_gap
+from audit.statistics.cluster_robust import LEAST_CLUSTERS, Precision, independent_precision, shortened
+from audit.statistics.clustered_tests import difference_p
+from audit.statistics.intervals import joined_difference, katz, koopman, wilson
 from audit.statistics.tests_of_proportions import two_sided_p
-from audit.tables.cluster_counts import ClusterCounts
+from audit.tables.cluster_counts import Contrast
 from audit.tables.group_counts import JOINT, GroupCounts
 from audit.tables.reference_groups import BEST_NOTE, Sides, reference_sides
 from probes.records import BEST, OVERALL
@@ -26,12 +26,18 @@ Floats = NDArray[np.float64]
 CONFIDENCE = 0.95
 ESTIMATES = (
     "rate_group", "rate_reference", "difference", "difference_low", "difference_high",
-    "ratio", "ratio_low", "ratio_high", "p", "p_adjusted", "smallest_detectable", "design_effect",
+    "ratio", "ratio_low", "ratio_high", "p",
 )  # fmt: skip
-CONTRAST_COLUMNS = (
-    "group", "by", "reference", "n_group", "n_reference", "count_group", "count_reference", *ESTIMATES,
-    "note",
+BEHIND = (
+    "design_effect", "design_effect_group", "design_effect_reference", "df_group", "df_reference",
+    "correlation",
 )  # fmt: skip
+"""What intervals and p rest on, so that they can be computed again from the table."""
+SIZES = (
+    "n_group", "n_reference", "clusters_group", "clusters_reference", "count_group", "count_reference",
+)  # fmt: skip
+WORDS = ("group", "by", "reference", "note")
+CONTRAST_COLUMNS = ("group", "by", "reference", *SIZES, *ESTIMATES, *BEHIND, "note")
 
 
 def contrasts(
@@ -40,9 +46,9 @@ def contrasts(
     attributes: Sequence[str],
     references: Mapping[str, str],
     least: int,
-    clusters: ClusterCounts | None = None,
+    precision: Callable[[GroupCounts, Sides], Contrast],
 ) -> pd.DataFrame:
-    """The gaps of one specification of groups, a row a specification and group that is no reference.
+    """The gaps of one grouping, a row a specification and group that is no reference.
 
     Parameters
     ----------
@@ -52,8 +58,8 @@ def contrasts(
         From attribute to what its groups are compared with; see `references.reference_sides`.
     least
         Images that each side needs.
-    clusters
-        Counts by cluster; intervals and tests then take images of a cluster as dependent.
+    precision
+        How much the rates of both sides tell, and their correlation.
 
     Returns
     -------
@@ -62,17 +68,16 @@ def contrasts(
     n, count = groups.n.sum(axis=2), groups.count.sum(axis=2)
     sides = reference_sides(groups, references, least=least)
     enough = (n >= least) & (sides.n >= least) & ~sides.is_reference
-    effect = np.ones(n.shape) if clusters is None else clusters.difference_effects(groups, sides)
+    contrast = precision(groups, sides)
     counts = (count, np.where(enough, n, 0), sides.count, np.where(enough, sides.n, 0))
-    confidence = _confidence(n, sides, least=least)
-    estimates = contrast_estimates(*counts, design_effect=effect, confidence=confidence)
+    estimates = contrast_estimates(*counts, contrast, confidence=_confidence(n, sides, least=least))
+    n_reference, count_reference = sides.n, sides.count
+    clusters_reference = contrast.reference.clusters
     if sides.kind == OVERALL:
-        estimates = _against_the_whole(estimates, n, sides.n)
-    estimates["p_adjusted"] = _adjusted(
-        estimates["p"], groups, sides, n, count, least=least, clusters=clusters
-    )
-    whole = sides.kind == OVERALL  # the reference is all images, the group's own among them
-    n_reference, count_reference = (n + sides.n, count + sides.count) if whole else (sides.n, sides.count)
+        estimates = against_the_whole(estimates, n, sides.n)
+        # The reference is all images, the group's own among them.
+        n_reference, count_reference = n + sides.n, count + sides.count
+        clusters_reference = np.maximum(contrast.group.clusters, clusters_reference)
     table = groups.frame(attributes).drop(columns=["n", "count"])
     table = table.assign(
         group=_words(groups.names * len(n)),
@@ -80,10 +85,12 @@ def contrasts(
         reference=_words(sides.names.ravel()),
         n_group=n.ravel(),
         n_reference=n_reference.ravel(),
+        clusters_group=_whole(contrast.group.clusters),
+        clusters_reference=_whole(clusters_reference),
         count_group=count.ravel(),
         count_reference=count_reference.ravel(),
-        **{name: estimates[name].ravel() for name in ESTIMATES},
-        note=_words(_notes(count, n, sides, least=least).ravel()),
+        **{name: estimates[name].ravel() for name in (*ESTIMATES, *BEHIND)},
+        note=_words(_notes(count, n, sides, contrast, least=least).ravel()),
     )
     return table[~sides.is_reference.ravel()].reset_index(drop=True)
 
@@ -93,77 +100,86 @@ def contrast_estimates(
     n1: Counts,
     x2: Counts,
     n2: Counts,
+    contrast: Contrast | None = None,
     *,
-    design_effect: Floats | float = 1.0,
     confidence: float = CONFIDENCE,
 ) -> dict[str, Floats]:
-    """All of `ESTIMATES` but `p_adjusted`, of the arrays' shape; NaN where either n is 0.
+    """All of `ESTIMATES` and `BEHIND`, of the arrays' shape; NaN where either n is 0.
 
-    Intervals and p are of the counts over their design effect; one that is unknown (NaN) is taken as 1.
+    `contrast` says how much the rates tell; images are independent where it is left out.
     """
     x1, x2 = np.minimum(x1, n1), np.minimum(x2, n2)
+    if contrast is None:
+        sides = independent_precision(n1), independent_precision(n2)
+        contrast = Contrast(group=sides[0], reference=sides[1], correlation=np.zeros(np.shape(n1)))
+    first, second, r = contrast.group, contrast.reference, contrast.correlation
     with np.errstate(divide="ignore", invalid="ignore"):
         p1, p2 = x1 / n1, x2 / n2
         ratio = p1 / p2
     both = (n1 > 0) & (n2 > 0)
+    low, high = difference_interval(p1, first, p2, second, correlation=r, confidence=confidence)
+    ratio_low, ratio_high = ratio_interval(p1, first, p2, second, correlation=r, confidence=confidence)
     any_event = x1 + x2 > 0
-    divisor = np.broadcast_to(np.where(np.isnan(design_effect), 1.0, design_effect), both.shape)
-    effective = [np.asarray(a / divisor) for a in (x1, n1, x2, n2)]
-    low, high = newcombe(*effective, confidence=confidence)
-    ratio_low, ratio_high = ratio_interval(*effective, confidence=confidence)
-    detectable = smallest_detectable_gap(
-        cautious_rate(effective[0] + effective[2], effective[1] + effective[3]), effective[1], effective[3]
-    )
     return {
         "rate_group": np.where(both, p1, np.nan),
         "rate_reference": np.where(both, p2, np.nan),
-        "difference": p1 - p2,
+        "difference": np.where(both, p1 - p2, np.nan),
         "difference_low": low,
         "difference_high": high,
         # JSON has no infinity, and a ratio without any event is none.
-        "ratio": np.where(np.isfinite(ratio), ratio, np.nan),
+        "ratio": np.where(np.isfinite(ratio) & both, ratio, np.nan),
         "ratio_low": np.where(any_event, ratio_low, np.nan),
         "ratio_high": np.where(np.isfinite(ratio_high), ratio_high, np.nan),
-        "p": two_sided_p(*_whole(effective, divisor)),
-        "smallest_detectable": np.where(both, detectable, np.nan),
-        "design_effect": np.where(both, np.broadcast_to(design_effect, both.shape), np.nan),
+        "p": contrast_p(x1, n1, x2, n2, contrast),
+        **_behind(p1, n1, p2, n2, contrast),
     }
 
 
+def contrast_p(x1: Counts, n1: Counts, x2: Counts, n2: Counts, contrast: Contrast) -> Floats:
+    """Two-sided p of equal rates; NaN where a side has no image or too few clusters.
+
+    Of independent images the score test's or Fisher's (`two_sided_p`), otherwise the level at which the
+    interval of the difference touches zero (`difference_p`).
+    """
+    first, second = contrast.group, contrast.reference
+    n1, n2 = (np.where(one.enough, n, 0) for one, n in ((first, n1), (second, n2)))
+    p = two_sided_p(np.minimum(x1, n1), n1, np.minimum(x2, n2), n2)
+    clustered = (np.isfinite(first.freedom) | np.isfinite(second.freedom)) & (n1 > 0) & (n2 > 0)
+    if clustered.any():
+        rates = [x[clustered] / n[clustered] for x, n in ((x1, n1), (x2, n2))]
+        p[clustered] = difference_p(
+            rates[0], _at(first, clustered), rates[1], _at(second, clustered),
+            correlation=contrast.correlation[clustered],
+        )  # fmt: skip
+    return p
+
+
+def difference_interval(
+    p1: ArrayLike, first: Precision, p2: ArrayLike, second: Precision, *, correlation: ArrayLike = 0.0,
+    confidence: float = CONFIDENCE,
+) -> tuple[Floats, Floats]:  # fmt: skip
+    """Interval of the difference of two rates, joined from Wilson's of both; NaN where a rate is."""
+    limits = [
+        wilson(*_effective_counts(p, one, confidence), confidence=confidence)
+        for p, one in ((p1, first), (p2, second))
+    ]
+    return joined_difference(p1, limits[0], p2, limits[1], correlation=correlation)
+
+
 def ratio_interval(
-    x1: Floats, n1: Floats, x2: Floats, n2: Floats, *, confidence: float = CONFIDENCE
-) -> tuple[Floats, Floats]:
-    """Katz's interval of the ratio, Koopman's where a cell of the 2 x 2 table is 0."""
-    low, high = katz(x1, n1, x2, n2, confidence=confidence)
-    zero = _any_zero_cell(x1, n1, x2, n2)
+    p1: ArrayLike, first: Precision, p2: ArrayLike, second: Precision, *, correlation: ArrayLike = 0.0,
+    confidence: float = CONFIDENCE,
+) -> tuple[Floats, Floats]:  # fmt: skip
+    """Katz's interval of the ratio of two rates, Koopman's where a cell of the 2 x 2 table is 0."""
+    cells = [*_effective_counts(p1, first, confidence), *_effective_counts(p2, second, confidence)]
+    low, high = katz(*cells, confidence=confidence, correlation=correlation)
+    zero = _any_zero_cell(*cells)
     if zero.any():
-        low[zero], high[zero] = koopman(x1[zero], n1[zero], x2[zero], n2[zero], confidence=confidence)
+        low[zero], high[zero] = koopman(*(cell[zero] for cell in cells), confidence=confidence)
     return low, high
 
 
-def _whole(effective: Sequence[Floats], divisor: Floats) -> list[Floats]:
-    """Effective counts as whole images, rounded down: Fisher's test counts tables."""
-    x1, n1, x2, n2 = effective
-    fewer = divisor > 1
-    sizes = [np.where(fewer, np.floor(n), n) for n in (n1, n2)]
-    return [
-        value
-        for x, n, size in zip((x1, x2), (n1, n2), sizes, strict=True)
-        for value in (
-            np.where(fewer, np.rint(np.divide(x, n, out=np.zeros_like(x), where=n > 0) * size), x),
-            size,
-        )
-    ]
-
-
-def _confidence(n: Counts, sides: Sides, *, least: int) -> float:
-    """Of each interval: simultaneous over all pairs where the data choose the reference."""
-    groups = int(np.count_nonzero(n.max(axis=0, initial=0) >= least))
-    pairs = groups * (groups - 1) // 2 if sides.kind == BEST else 1
-    return 1 - (1 - CONFIDENCE) / max(pairs, 1)
-
-
-def _against_the_whole(rest: dict[str, Floats], n: Counts, n_rest: Counts) -> dict[str, Floats]:
+def against_the_whole(rest: dict[str, Floats], n: Counts, n_rest: Counts) -> dict[str, Floats]:
     """Contrasts with the rest as contrasts with all images, of which the group is the share w.
 
     p_group - p_all = (1 - w) (p_group - p_rest), and p_group / p_all = r / (w r + 1 - w) with r = p_group /
@@ -176,39 +192,56 @@ def _against_the_whole(rest: dict[str, Floats], n: Counts, n_rest: Counts) -> di
         events = rest["rate_group"] > 0
         for name in ("ratio", "ratio_high"):
             ratio[name] = np.where(np.isnan(ratio[name]) & events, 1 / w, ratio[name])
-    scaled = ("difference", "difference_low", "difference_high", "smallest_detectable")
+    scaled = ("difference", "difference_low", "difference_high")
     whole = w * rest["rate_group"] + (1 - w) * rest["rate_reference"]
     return rest | {name: (1 - w) * rest[name] for name in scaled} | ratio | {"rate_reference": whole}
 
 
-def _adjusted(
-    p: Floats, groups: GroupCounts, sides: Sides, n: Counts, count: Counts, *, least: int,
-    clusters: ClusterCounts | None,
-) -> Floats:  # fmt: skip
-    """Holm's adjustment over the contrasts; over all pairs of groups where the data choose the reference."""
-    if sides.kind == BEST:
-        return _adjusted_over_pairs(groups, sides, n, count, least=least, clusters=clusters)
-    # Two groups that are each other's rest make one contrast in two rows.
-    each_other = bool((sides.index >= 0).any()) and sides.kind != "group"
-    return p if each_other else holm(p)
+def _effective_counts(rate: ArrayLike, precision: Precision, confidence: float) -> tuple[Floats, Floats]:
+    """Effective events and images of a rate; no image where it is NaN."""
+    p = np.asarray(rate, dtype=float)
+    size = shortened(precision.effective, precision.freedom, confidence=confidence)
+    size = np.where(np.isnan(p), 0.0, size)
+    # A rate of 1 times its images must not exceed them by a rounding.
+    return np.minimum(np.nan_to_num(p) * size, size), size
 
 
-def _adjusted_over_pairs(
-    groups: GroupCounts, sides: Sides, n: Counts, count: Counts, *, least: int, clusters: ClusterCounts | None
-) -> Floats:
-    first, second = np.triu_indices(n.shape[1], k=1)
-    enough = (n[:, first] >= least) & (n[:, second] >= least)
-    effect = 1.0 if clusters is None else clusters.pair_effects(groups, first, second)
-    pairs = (
-        count[:, first],
-        np.where(enough, n[:, first], 0),
-        count[:, second],
-        np.where(enough, n[:, second], 0),
-    )
-    adjusted = np.full((*n.shape, n.shape[1]), np.nan)
-    adjusted[:, first, second] = holm(contrast_estimates(*pairs, design_effect=effect)["p"])
-    adjusted[:, second, first] = adjusted[:, first, second]
-    return np.take_along_axis(adjusted, np.maximum(sides.index, 0)[..., None], axis=2)[..., 0]
+def _behind(p1: Floats, n1: Counts, p2: Floats, n2: Counts, contrast: Contrast) -> dict[str, Floats]:
+    first, second, r = contrast.group, contrast.reference, contrast.correlation
+    both = (n1 > 0) & (n2 > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        own, other = (np.sqrt(p * (1 - p) / one.effective) for p, one in ((p1, first), (p2, second)))
+        independent = p1 * (1 - p1) / n1 + p2 * (1 - p2) / n2
+        joint = (own**2 + other**2 - 2 * r * own * other) / independent
+        effects = n1 / first.effective, n2 / second.effective
+        alone = (first.effective == n1) & (second.effective == n2) & (np.asarray(r) == 0)
+    columns = {
+        # Without variance on either side, that of the side which tells less.
+        "design_effect": np.where(alone, 1.0, np.where(independent > 0, joint, np.fmax(*effects))),
+        "design_effect_group": effects[0],
+        "design_effect_reference": effects[1],
+        "df_group": np.where(np.isfinite(first.freedom), first.freedom, np.nan),
+        "df_reference": np.where(np.isfinite(second.freedom), second.freedom, np.nan),
+        "correlation": np.asarray(r, dtype=float),
+    }
+    return {name: np.where(both, values, np.nan) for name, values in columns.items()}
+
+
+def _at(precision: Precision, rows: NDArray[np.bool_]) -> Precision:
+    return Precision(
+        effective=precision.effective[rows], freedom=precision.freedom[rows],
+        clusters=precision.clusters[rows], enough=precision.enough[rows],
+    )  # fmt: skip
+
+
+def _confidence(n: Counts, sides: Sides, *, least: int) -> float:
+    """Of each interval: simultaneous over all pairs where the data choose the reference."""
+    pairs = sides.pairs(n, least=least) if sides.kind == BEST else 1
+    return 1 - (1 - CONFIDENCE) / max(pairs, 1)
+
+
+def _whole(clusters: Floats) -> NDArray[np.int64]:
+    return np.rint(clusters.ravel()).astype(np.int64)
 
 
 def _words(values: Sequence[str] | NDArray[np.object_]) -> pd.Series:
@@ -219,8 +252,12 @@ def _any_zero_cell(x1: ArrayLike, n1: ArrayLike, x2: ArrayLike, n2: ArrayLike) -
     return (np.equal(x1, 0) | np.equal(x2, 0) | np.equal(x1, n1) | np.equal(x2, n2)).astype(bool)
 
 
-def _notes(x: Counts, n: Counts, sides: Sides, *, least: int) -> NDArray[np.object_]:
+def _notes(x: Counts, n: Counts, sides: Sides, contrast: Contrast, *, least: int) -> NDArray[np.object_]:
     x2, n2 = sides.count, sides.n
+    few = [
+        np.where(~one.enough, np.char.add(np.rint(one.clusters).astype(int).astype(str), " clusters"), "")
+        for one in (contrast.group, contrast.reference)
+    ]
     notes = np.select(
         [n == 0, n < least, n2 < least, (x == 0) & (x2 == 0), x2 == 0, _any_zero_cell(x, n, x2, n2)],
         [
@@ -233,9 +270,15 @@ def _notes(x: Counts, n: Counts, sides: Sides, *, least: int) -> NDArray[np.obje
         ],
         default="",
     ).astype(object)
+    usable = (n >= least) & (n2 >= least)
     if sides.kind == OVERALL:
-        notes = np.where(
-            (x2 == 0) & (x > 0) & (n >= least) & (n2 >= least), "no event outside the group", notes
-        )
-    chosen = (sides.kind == BEST) & (n >= least) & (n2 >= least)
-    return np.where(chosen, np.where(notes == "", BEST_NOTE, notes + "; " + BEST_NOTE), notes)
+        notes = np.where((x2 == 0) & (x > 0) & usable, "no event outside the group", notes)
+    for words, where in zip(few, ("", " in the reference"), strict=True):
+        said = np.char.add(words, f"{where}: fewer than {LEAST_CLUSTERS}, too few to test").astype(object)
+        notes = np.where(usable & (words != ""), _after(notes, said), notes)
+    chosen = (sides.kind == BEST) & usable
+    return np.where(chosen, _after(notes, np.full(notes.shape, BEST_NOTE, dtype=object)), notes)
+
+
+def _after(notes: NDArray[np.object_], more: NDArray[np.object_]) -> NDArray[np.object_]:
+    return np.where(notes == "", more, notes + "; " + more)

@@ -6,7 +6,7 @@ S specifications (design, template, rule, threshold, outcome), G groups, T truth
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -52,6 +52,20 @@ class GroupCounts:
     truths: tuple[str, ...]
     n: NDArray[np.int64]
     count: NDArray[np.int64]
+
+    @property
+    def probe(self) -> str:
+        """Name of the probe; empty without specifications."""
+        return str(self.specifications["probe"].iloc[0]) if len(self.specifications) else ""
+
+    def specification(self, row: int) -> GroupCounts:
+        """The counts of one specification."""
+        return replace(
+            self,
+            specifications=self.specifications.iloc[[row]].reset_index(drop=True),
+            n=self.n[[row]],
+            count=self.count[[row]],
+        )
 
     @property
     def names(self) -> list[str]:

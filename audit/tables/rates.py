@@ -3,10 +3,10 @@
 A rate is P(event | group): of the images of a group, the share to which the event happened. It is never
 P(group | event), the make-up of those to which it happened: that is `composition.composition_table`.
 
-Several images of one drawing or person are no independent draws. Where the records count by cluster,
-intervals and tests are of the counts over their design effect (`statistics.design_effects`), which the column
-`design_effect` holds: 1 for data without clusters, NaN where clusters exist but were not counted, and images
-are taken as independent.
+Several images of one drawing or person are no independent draws. Their intervals are of effective images and
+with the degrees of freedom of the group's own clusters (`statistics.cluster_robust`); the columns `clusters`,
+`design_effect` and `df` hold what they rest on. Where images are independent, there are as many clusters as
+images, the design effect is 1 and `df` is NaN.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from audit.statistics.cluster_robust import Precision, shortened
 from audit.statistics.intervals import adjusted_wilson
 from audit.statistics.shrinkage import shrunken_rates
 from audit.tables.context import TableContext
-from audit.tables.gaps import CONTRAST_COLUMNS, contrasts
+from audit.tables.gaps import CONTRAST_COLUMNS, SIZES, WORDS, contrasts
 from audit.tables.group_counts import (
     SPECIFICATION,
     GroupCounts,
@@ -29,8 +30,8 @@ from audit.tables.group_counts import (
 )
 
 RATE_COLUMNS = {
-    "rate": "float64", "low": "float64", "high": "float64", "shrunk": "float64", "design_effect": "float64",
-    "note": "str",
+    "clusters": "int64", "rate": "float64", "low": "float64", "high": "float64", "shrunk": "float64",
+    "design_effect": "float64", "df": "float64", "note": "str",
 }  # fmt: skip
 
 
@@ -44,17 +45,16 @@ def rate_table(context: TableContext) -> pd.DataFrame:
 
     Returns
     -------
-    Columns `SPECIFICATION`, the attributes, n, count, rate, low, high, shrunk, design_effect, note. The
-    interval is `intervals.adjusted_wilson`; `shrunk` is the rate drawn towards those of the other groups of
-    its split (`shrinkage.shrunken_rates`), for small groups, NaN over all images. All are NaN, with the
-    reason in `note`, where a group has fewer images than the probe's `min_group`.
+    Columns `SPECIFICATION`, the attributes, n, count, clusters, rate, low, high, shrunk, design_effect, df,
+    note. The interval is `intervals.adjusted_wilson` of effective images; `shrunk` is the rate drawn towards
+    those of the other groups of its split (`shrinkage.shrunken_rates`), for small groups, NaN over all
+    images. All are NaN, with the reason in `note`, where a group has fewer images than the probe's
+    `min_group`.
     """
     tables = []
     for probe, groups in context.groupings():
-        clusters = context.clusters
-        effect = _no_effect(groups) if clusters is None else clusters.rate_effects(groups)
-        least = context.min_group(probe)
-        tables.append(_with_rates(groups, context.attributes, min_group=least, design_effect=effect))
+        least, precision = context.min_group(probe), context.precision(groups)
+        tables.append(_with_rates(groups, context.attributes, min_group=least, precision=precision))
     return in_suite_order(tables, [*SPECIFICATION, *context.attributes, "n", "count"], RATE_COLUMNS)
 
 
@@ -73,10 +73,8 @@ def accuracy_table(context: TableContext) -> pd.DataFrame:
         wrong = next((o["name"] for o in probe["outcomes"] if o["kind"] == "misclassified"), "")
         for right in correct_counts(context.counts.frame, probe):
             least = context.min_group(probe)
-            effect = _no_effect(right)
-            if context.clusters is not None:
-                effect = context.clusters.rate_effects(right, outcome=wrong)
-            table = _with_rates(right, context.attributes, min_group=least, design_effect=effect)
+            precision = context.precision(right, outcome=wrong)
+            table = _with_rates(right, context.attributes, min_group=least, precision=precision)
             balanced = np.where(table["n"] < least, np.nan, balanced_accuracy(right).ravel())
             tables.append(table.assign(balanced=balanced, note=table.pop("note")))
     numbers = {**RATE_COLUMNS, "balanced": "float64", "note": "str"}
@@ -98,18 +96,20 @@ def gap_table(context: TableContext) -> pd.DataFrame:
     The reference is what the probe's `references` say, where they say it of every attribute that is crossed:
     a group; "(overall)", all images; "(best)", the group in which the event is rarest. Otherwise it is the
     rest: all images of the other groups. Where only two groups have images, the rest of each is the other:
-    their two rows are one contrast, and Holm's adjustment counts it once. The best group is chosen by the
-    data, so its intervals and adjusted p hold for all pairs of groups at once.
+    their two rows are one contrast. The best group is chosen by the data, so its intervals hold for all pairs
+    of groups at once.
 
     Returns
     -------
     Columns `SPECIFICATION`, the attributes, then `CONTRAST_COLUMNS`. Differences are of proportions, with
-    Newcombe's 95 % interval; ratios have Katz's, or Koopman's where a cell of the 2 x 2 table is 0, and an
-    upper limit that is infinite is NaN with a note. `p` is two-sided; `p_adjusted` is Holm's within the rows
-    of one specification and `by`; `smallest_detectable` has 80 % power at a level of 0.05, for one test;
-    `design_effect` is by how much the variance of the difference exceeds that of independent images, and
-    intervals, tests and sizes to detect allow for it. All are NaN, with the reason in `note`, where either
-    side has fewer images than `min_group`.
+    a 95 % interval that joins Wilson's of both sides (Newcombe's, where images are independent); ratios have
+    Katz's, or Koopman's where a cell of the 2 x 2 table is 0, and an upper limit that is infinite is NaN with
+    a note. `p` is two-sided and of this contrast alone: `conclusions.error_control` adjusts it for all
+    contrasts of the audit. Intervals and p are of effective images, with the degrees of freedom of either
+    side's own clusters; `design_effect` is by how much the variance of the difference exceeds that of
+    independent images, `correlation` that of the two rates where they share clusters. All are NaN, with the
+    reason in `note`, where either side has fewer images than `min_group`; p alone is NaN where a side has
+    fewer than `LEAST_CLUSTERS` clusters of several images.
     """
     tables = [
         contrasts(
@@ -117,46 +117,61 @@ def gap_table(context: TableContext) -> pd.DataFrame:
             attributes=context.attributes,
             references=probe.get("references") or {},
             least=context.min_group(probe),
-            clusters=context.clusters,
+            precision=context.contrast,
         )
         for probe, groups in context.comparisons()
     ]
-    words = ("group", "by", "reference", "note")
-    sizes = ("n_group", "n_reference", "count_group", "count_reference")
     dtypes = {
-        name: "str" if name in words else "int64" if name in sizes else "float64" for name in CONTRAST_COLUMNS
+        name: "str" if name in WORDS else "int64" if name in SIZES else "float64" for name in CONTRAST_COLUMNS
     }
     return in_suite_order(tables, [*SPECIFICATION, *context.attributes], dtypes)
 
 
-def _no_effect(groups: GroupCounts) -> NDArray[np.float64]:
-    return np.ones((len(groups.specifications), len(groups.groups)))
-
-
 def _with_rates(
-    groups: GroupCounts, attributes: Sequence[str], *, min_group: int, design_effect: NDArray[np.float64]
+    groups: GroupCounts, attributes: Sequence[str], *, min_group: int, precision: Precision
 ) -> pd.DataFrame:
     table = groups.frame(attributes)
     n, count = table["n"].to_numpy(), table["count"].to_numpy()
     enough = n >= min_group
     size, events = np.where(enough, n, 0), np.where(enough, count, 0)
-    effect = np.where(enough, design_effect.ravel(), np.nan)
-    divisor = np.where(np.isnan(effect), 1.0, effect)
-    low, high = adjusted_wilson(events / divisor, size / divisor)
-    with np.errstate(invalid="ignore"):
+    effective = np.where(enough, precision.effective.ravel(), 0.0)
+    low, high = rate_interval(events, size, effective, precision.freedom.ravel())
+    with np.errstate(invalid="ignore", divide="ignore"):
         rate = events / size
-    shape = groups.n.shape[:2]
-    shrunk = shrunken_rates(events.reshape(shape), size.reshape(shape)).ravel()
+        effect = size / effective
+    told = (np.nan_to_num(rate) * effective).reshape(groups.n.shape[:2])
+    shrunk = shrunken_rates(told, effective.reshape(told.shape)).ravel()
     reasons = ["no images", f"fewer than {min_group} images"]
     note = np.select([n == 0, ~enough], reasons, default="")
     return table.assign(
+        clusters=np.rint(precision.clusters.ravel()).astype(np.int64),
         rate=rate,
         low=low,
         high=high,
         shrunk=np.where(enough, shrunk, np.nan),
         design_effect=effect,
+        df=finite(np.where(enough, precision.freedom.ravel(), np.nan)),
         note=pd.Series(note, dtype="str"),
     )
+
+
+def rate_interval(
+    count: ArrayLike, n: ArrayLike, effective: ArrayLike, freedom: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The 95 % interval of every rate of an audit: `adjusted_wilson` of effective images.
+
+    NaN where n is 0. `freedom` is infinite or NaN where images are independent.
+    """
+    x, size = np.asarray(count, dtype=float), np.asarray(n, dtype=float)
+    short = np.where(size > 0, shortened(effective, freedom), 0.0)
+    # A rate of 1 times its images must not exceed them by a rounding.
+    events = np.minimum(np.divide(x, size, out=np.zeros(size.shape), where=size > 0) * short, short)
+    return adjusted_wilson(events, short)
+
+
+def finite(freedom: NDArray[np.float64]) -> NDArray[np.float64]:
+    """NaN instead of infinity, which JSON does not have."""
+    return np.where(np.isfinite(freedom), freedom, np.nan)
 
 
 def in_suite_order(tables: list[pd.DataFrame], keys: list[str], last: Mapping[str, str]) -> pd.DataFrame:

@@ -18,9 +18,7 @@ Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 THE_REST, THE_OVERALL = "the rest", "all images"
-BEST_NOTE = (
-    "the reference is chosen by the data: interval and adjusted p hold for all pairs of groups at once"
-)
+BEST_NOTE = "the reference is chosen by the data: the interval holds for all pairs of groups at once"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +47,12 @@ class Sides:
     count: Counts
     is_reference: NDArray[np.bool_]
 
+    @staticmethod
+    def pairs(n: Counts, *, least: int) -> int:
+        """Pairs of groups [S, G] with enough images in some specification."""
+        groups = int(np.count_nonzero(n.max(axis=0, initial=0) >= least))
+        return groups * (groups - 1) // 2
+
 
 def reference_sides(groups: GroupCounts, references: Mapping[str, str], *, least: int) -> Sides:
     """Resolve `references` for one split of the groups.
@@ -64,7 +68,7 @@ def reference_sides(groups: GroupCounts, references: Mapping[str, str], *, least
         Images that the best group needs.
     """
     n, count = groups.n.sum(axis=2), groups.count.sum(axis=2)
-    kind, named = _kind(groups, references)
+    kind, named = reference_of(groups, references)
     if kind == "group":
         index = np.full(n.shape, named, dtype=np.intp)
     elif kind == BEST:
@@ -95,7 +99,12 @@ def _against_the_rest(groups: GroupCounts, kind: str, n: Counts, count: Counts) 
     )  # fmt: skip
 
 
-def _kind(groups: GroupCounts, references: Mapping[str, str]) -> tuple[str, int]:
+def reference_kind(groups: GroupCounts, references: Mapping[str, str]) -> str:
+    """ "group", or one of the special words of a suite's `references`."""
+    return reference_of(groups, references)[0]
+
+
+def reference_of(groups: GroupCounts, references: Mapping[str, str]) -> tuple[str, int]:
     """The kind of reference, and the position of a named group."""
     values = [references.get(name, REST) for name in groups.by]
     for special in (OVERALL, BEST):

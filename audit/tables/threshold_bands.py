@@ -5,6 +5,11 @@ running sums of one histogram over the same images. A bootstrap of that histogra
 extreme deviation over all thresholds. Extreme is measured by the exact binomial tail, which means the same in
 the thin end of a curve as in its middle, where standard errors would not. The 5 % quantile of that tail then
 replaces 0.05 as the level of Clopper and Pearson's interval.
+
+Where images come in clusters, the interval at each threshold is of effective images there, with the degrees
+of freedom of the group's clusters (Korn & Graubard 1998). The level remains that of independent images: the
+indicators of single images make the roughest of curves, and the answers of whole persons only smoother ones,
+whose extremes are less extreme.
 """
 
 from __future__ import annotations
@@ -18,6 +23,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
+from audit.statistics.cluster_robust import shortened
 from audit.statistics.intervals import clopper_pearson
 from audit.tables.group_counts import SPECIFICATION, group_attributes
 
@@ -64,9 +70,10 @@ def with_bands(curves: pd.DataFrame, *, seed: int) -> pd.DataFrame:
             level[rows] = found
     known = ~np.isnan(level)
     low, high = np.full((2, len(curves)), np.nan)
-    low[known], high[known] = clopper_pearson(
-        curves["count"][known], curves["n"][known], confidence=1 - level[known]
-    )
+    own = curves[known]
+    confidence = 1 - level[known]
+    size = shortened(own["n"] / own["design_effect"], own["df"], confidence=confidence)
+    low[known], high[known] = clopper_pearson(own["rate"] * size, size, confidence=confidence)
     front = [name for name in curves.columns if name != "note"]
     return curves.assign(band_low=low, band_high=high)[[*front, "band_low", "band_high", "note"]]
 

@@ -46,8 +46,12 @@ class Records:
         probe, rule, threshold, outcome, design, template, other_design, other_template, one column a group
         attribute, n, both, only_first, only_second, neither.
     clusters
-        Counts by cluster under rule "argmax", where clusters hold several images: probe, design, template,
-        rule, threshold, outcome, one column a group attribute, cluster, n, count.
+        Counts by cluster, where clusters hold several images: probe, design, template, rule, threshold,
+        outcome, one column a group attribute, cluster, n, count. None of a probe of which they are too many.
+    moments
+        Sums over clusters (`MOMENTS`), in every grouping of a probe: probe, design, template, rule,
+        threshold, outcome, one column a group attribute, `MOMENTS`. At every threshold of the curve; and
+        under the rules where `clusters` would be too long.
     outcomes
         One row an image x probe x outcome: probe, outcome, image, cluster, the group attributes, pattern.
         `image` and `cluster` are digests of what the data call them, to match the images of two runs without
@@ -57,6 +61,8 @@ class Records:
     confirmation
         The columns of `counts`, of the images that the suite keeps apart to confirm findings; they are in no
         other table. None where it keeps none.
+    confirmation_clusters, confirmation_moments
+        The columns of `clusters` and `moments`, of the images of `confirmation`.
     """
 
     manifest: Manifest
@@ -70,6 +76,9 @@ class Records:
     clusters: pd.DataFrame | None = None
     outcomes: pd.DataFrame | None = None
     confirmation: pd.DataFrame | None = None
+    moments: pd.DataFrame | None = None
+    confirmation_clusters: pd.DataFrame | None = None
+    confirmation_moments: pd.DataFrame | None = None
 
     @property
     def attributes(self) -> tuple[str, ...]:

@@ -12,16 +12,22 @@ from typing import Final
 
 from probes.records.columns import COLUMNS
 from probes.records.schema import ATTRIBUTES, Column, TableSchema, schema
-from probes.records.vocabulary import KEYS
+from probes.records.vocabulary import KEYS, MOMENTS
 
 _table = partial(schema, known=COLUMNS)
 _SPECIFICATION = (*KEYS, "outcome")
 _MEASURED = ("probe", "kind", "metric", "design", "template", "item", "k")
-_RATE = ("n", "count", "rate", "low", "high", "shrunk", "design_effect")
+_RATE = ("n", "clusters", "count", "rate", "low", "high", "shrunk", "design_effect", "df")
 _PAIR = ("probe", "rule", "threshold", "outcome", "design", "template", "other_design", "other_template")
-_SIDES = ("group", "by", "reference", "n_group", "n_reference")
+_SIDES = (
+    "group", "by", "reference", "n_group", "n_reference", "clusters_group", "clusters_reference",
+)  # fmt: skip
 _JOINT = ("both", "only_first", "only_second", "neither")
 _INTERVALS = ("difference", "difference_low", "difference_high", "ratio", "ratio_low", "ratio_high")
+_MOMENTS = (
+    Column("clusters", "float64", "clusters of the group"),
+    *(name for name in MOMENTS if name != "clusters"),
+)
 _COUNTS = (*KEYS, ATTRIBUTES, "truth", "event_kind", "event", "n", "count")
 
 RECORD_TABLES: Final[tuple[TableSchema, ...]] = (
@@ -59,6 +65,21 @@ RECORD_TABLES: Final[tuple[TableSchema, ...]] = (
         (*_SPECIFICATION, ATTRIBUTES, "cluster", "n", "count"),
     ),
     _table(
+        "moments",
+        "sums over the clusters of one group, or of all images",
+        (*_SPECIFICATION, ATTRIBUTES, *_MOMENTS),
+    ),
+    _table(
+        "confirmation_clusters",
+        "as clusters, of the images held out to confirm findings",
+        (*_SPECIFICATION, ATTRIBUTES, "cluster", "n", "count"),
+    ),
+    _table(
+        "confirmation_moments",
+        "as moments, of the images held out to confirm findings",
+        (*_SPECIFICATION, ATTRIBUTES, *_MOMENTS),
+    ),
+    _table(
         "outcomes",
         "what happened to one image under every specification",
         ("probe", "outcome", "image", "cluster", ATTRIBUTES, "pattern"),
@@ -70,8 +91,8 @@ AUDIT_TABLES: Final[tuple[TableSchema, ...]] = (
     _table(
         "accuracy",
         "one group under one specification: share of correct predictions",
-        (*KEYS, ATTRIBUTES, "n", Column("count", "int64", "correct predictions"),
-         Column("rate", "float64", "accuracy: count / n"), *_RATE[3:], "balanced", "note"),
+        (*KEYS, ATTRIBUTES, "n", "clusters", Column("count", "int64", "correct predictions"),
+         Column("rate", "float64", "accuracy: count / n"), *_RATE[4:], "balanced", "note"),
     ),
     _table(
         "rates",
@@ -87,13 +108,13 @@ AUDIT_TABLES: Final[tuple[TableSchema, ...]] = (
         "gaps",
         "one group against its reference under one specification and outcome",
         (*_SPECIFICATION, ATTRIBUTES, *_SIDES, "count_group", "count_reference", "rate_group",
-         "rate_reference", *_INTERVALS, "p", "p_adjusted", "smallest_detectable", "design_effect",
-         "omnibus_p_adjusted", "note"),
+         "rate_reference", *_INTERVALS, "p", "design_effect", "design_effect_group",
+         "design_effect_reference",
+         "df_group", "df_reference", "correlation", "p_adjusted", "smallest_detectable", "driven_by", "note"),
     ),
     _table(
-        "composition",
-        "one group's share of the events of one specification and outcome",
-        (*_SPECIFICATION, ATTRIBUTES, "by", "group", "n_events", "count", "share_of_events", "low", "high",
+        "composition", "one group's share of the events of one specification and outcome", (*_SPECIFICATION,
+        ATTRIBUTES, "by", "group", "n_events", "count", "clusters", "share_of_events", "low", "high",
          "share_of_images", "representation", "design_effect", "note"),
     ),
     _table(
@@ -106,8 +127,9 @@ AUDIT_TABLES: Final[tuple[TableSchema, ...]] = (
         "controlled",
         "one gap adjusted for what the probe controls for",
         (*_SPECIFICATION, ATTRIBUTES, "group", "by", "reference", "control", "strata", "n_group",
-         "n_reference", "share_compared", "raw_difference", *_INTERVALS, "standardised", "standardised_low",
-         "standardised_high", "p", "p_adjusted", "note"),
+         "n_reference", "clusters_group", "clusters_reference", "share_compared", "raw_difference",
+         *_INTERVALS, "standardised", "standardised_low",
+         "standardised_high", "p", "p_adjusted", "design_effect", "note"),
     ),
     _table(
         "specifications",
@@ -126,10 +148,12 @@ AUDIT_TABLES: Final[tuple[TableSchema, ...]] = (
     _table(
         "findings",
         "one gap that survives the correction for all comparisons",
-        ("id", *_SPECIFICATION, "by", "group", "reference", "difference", "low", "high", "n_group",
-         "n_reference", "p_adjusted", "omnibus_p_adjusted", "holds_in", "specifications", "difference_min",
+        ("id", *_SPECIFICATION, "by", "group", "reference", "difference", "low", "high", "selected_low",
+         "selected_high", "n_group", "n_reference", "clusters_group", "clusters_reference",
+         "p_adjusted", "holds_in", "specifications", "difference_min",
          "difference_max", "wrong_labels", "wrong_truths", "status", "confirmation_n_group",
-         "confirmation_n_reference", "confirmation_difference", "confirmation_low", "confirmation_high",
+         "confirmation_n_reference", "confirmation_clusters_group", "confirmation_clusters_reference",
+         "confirmation_difference", "confirmation_low", "confirmation_high",
          "confirmation_p_adjusted", "sentence", "noise", "caution"),
     ),
     _table(
@@ -143,8 +167,9 @@ AUDIT_TABLES: Final[tuple[TableSchema, ...]] = (
         "gates",
         "one gate of the suite and what decided it",
         ("name", "probe", "outcome", "by", "metric", "margin", "verdict", "contrasts", "confidence",
-         "design", "template", "rule", "threshold", "group", "reference", "n_group", "n_reference", "value",
-         "low", "high", "sentence"),
+         "design", "template", "rule", "threshold", "group", "reference", "n_group", "n_reference",
+         "clusters_group",
+         "clusters_reference", "value", "low", "high", "sentence"),
     ),
 )  # fmt: skip
 """What an audit concludes: the tables of `AuditResult` that are not those of the records."""

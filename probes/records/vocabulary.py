@@ -36,6 +36,10 @@ NOT_ASKED: Final = "-"
 KEYS: Final = ("probe", "design", "template", "rule", "threshold")
 """Columns that name one specification of one probe."""
 EVENT_COLUMNS: Final = ("truth", "event_kind", "event", "n", "count")
+MOMENTS: Final = (
+    "clusters", "with_event", "without_event", "squares", "products", "sizes", "n2", "n3", "n4",
+)  # fmt: skip
+"""Sums over the clusters of a group; see `probes.records.columns` and `scoring.cluster_levels`."""
 EVENT_KINDS: Final = ("class", "set")
 RULES: Final = ("argmax", "top_k", "probability", "cosine", "calibrated")
 RANGES: Final = {"top_k": (1, np.inf), "probability": (0, 1), "cosine": (-1, 1), "calibrated": (0, 1)}

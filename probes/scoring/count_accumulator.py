@@ -1,7 +1,7 @@
-"""Adding up: the levels of a chunk of images into counts by cell, joint counts of pairs, counts by cluster.
+"""Adding up: the levels of a chunk of images into counts by cell and joint counts of pairs.
 
 Shapes: N images of a chunk, C classes, E events (sets, and "misclassified"), O outcomes, G cells, T
-thresholds, K points of the curve, M pairs of cell and cluster.
+thresholds, K points of the curve.
 """
 
 from __future__ import annotations
@@ -13,10 +13,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from probes.scoring.assignment_rules import ARGMAX, Buckets, Cuts
+from probes.scoring.assignment_rules import Buckets, Cuts
+from probes.scoring.cluster_levels import CURVE
 from probes.suite.classification_probe import MISCLASSIFIED
 
 Happened = dict[str, Tensor]  # rule -> [O, T, N] bool: whether the outcome happened to the image
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What one specification says of a chunk of images.
+
+    Attributes
+    ----------
+    happened
+        Rule -> [O, T, N] bool.
+    levels
+        Rule, or `CURVE` -> [O, N] how many thresholds the event of each outcome reaches.
+    """
+
+    happened: Happened
+    levels: dict[str, Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,15 +52,12 @@ class Counts:
     pairs
         Rule -> [O, T, G, 4] images to which each outcome happened under neither, only this, only the baseline
         or both specifications; empty for the baseline itself.
-    clusters
-        [O, M] images by cell and cluster to which the outcome happened, under argmax.
     """
 
     events: tuple[str, ...]
     hits: Mapping[str, np.ndarray]
     curve: np.ndarray
     pairs: Mapping[str, np.ndarray]
-    clusters: np.ndarray
 
     def __add__(self, other: Counts) -> Counts:
         """Counts of two disjoint parts of the images."""
@@ -52,7 +66,6 @@ class Counts:
             hits={rule: self.hits[rule] + other.hits[rule] for rule in self.hits},
             curve=self.curve + other.curve,
             pairs={rule: self.pairs[rule] + other.pairs[rule] for rule in self.pairs},
-            clusters=self.clusters + other.clusters,
         )
 
 
@@ -69,8 +82,8 @@ class Tally:
         [G, C] bool, or None: the classes that are right in a cell.
     rules, curve, outcomes
         As in `probes.scoring.engine.Question`.
-    n_cells, n_clusters
-        G and M.
+    n_cells
+        G.
     device
         Where the chunks are.
     """
@@ -85,10 +98,9 @@ class Tally:
         curve: np.ndarray,
         outcomes: Mapping[str, str],
         n_cells: int,
-        n_clusters: int,
         device: torch.device,
     ) -> None:
-        self.n_classes, self.n_cells, self.n_clusters = len(classes), n_cells, n_clusters
+        self.n_classes, self.n_cells = len(classes), n_cells
         self.members = [torch.tensor(list(places), device=device) for places in sets.values()]
         self.right = None if right is None else torch.from_numpy(right).to(device)
         self.events = (*sets, *([] if right is None else [MISCLASSIFIED]))
@@ -104,7 +116,6 @@ class Tally:
         shape = (n_events, n_cells, self.n_curve + 1)
         self.curve_levels = torch.zeros(shape, dtype=torch.int64, device=device)
         self.joint: dict[str, Tensor] = {}
-        self.clusters = torch.zeros((len(outcomes), n_clusters), dtype=torch.int64, device=device)
 
     def add(
         self,
@@ -112,9 +123,8 @@ class Tally:
         probabilities: Tensor,
         cells: Tensor,
         *,
-        clusters: Tensor | None = None,
         baseline: Happened | None = None,
-    ) -> Happened:
+    ) -> Answers:
         """Add a chunk.
 
         Parameters
@@ -125,33 +135,30 @@ class Tally:
             [C, N], for the curve.
         cells
             [N].
-        clusters
-            [N] a number for each cell and cluster.
         baseline
             What happened under the specification to pair with; None for that one itself.
 
         Returns
         -------
-        What happened under this one.
+        What this one says of the outcomes.
         """
         right = None if self.right is None else self.right.index_select(0, cells).T
         happened: Happened = {}
+        of_outcomes: dict[str, Tensor] = {}
         for rule, own in levels.items():
             events = self._events(own, right)
             self._add_levels(self.levels[rule], torch.cat([own, events]), cells)
             if self.outcome_events:
                 happened[rule] = self._outcomes(events, self.n_thresholds[rule])
+                of_outcomes[rule] = events[self.outcome_events]
         if self.n_curve:
-            self._add_levels(
-                self.curve_levels, self.curve_buckets(self._events(probabilities, right, -1)), cells
-            )
+            events = self.curve_buckets(self._events(probabilities, right, -1))
+            self._add_levels(self.curve_levels, events, cells)
+            of_outcomes[CURVE] = events[self.outcome_events]
         if baseline is not None:
             for rule, second in happened.items():
                 self._add_pairs(rule, baseline[rule], second, cells)
-        if clusters is not None and ARGMAX in happened:
-            for row, own in zip(self.clusters, happened[ARGMAX][:, 0], strict=True):
-                row += torch.bincount(clusters[own], minlength=self.n_clusters)
-        return happened
+        return Answers(happened=happened, levels=of_outcomes)
 
     def _events(self, values: Tensor, right: Tensor | None, nothing: int = 0) -> Tensor:
         """[C, N] -> [E, N]: the greatest value of each set; last, the greatest of the right classes."""
@@ -196,7 +203,6 @@ class Tally:
             hits={rule: self._reached(levels, self.n_classes) for rule, levels in self.levels.items()},
             curve=self._reached(self.curve_levels, 0),
             pairs={rule: joint.cpu().numpy() for rule, joint in self.joint.items()},
-            clusters=self.clusters.cpu().numpy(),
         )
 
     def _reached(self, levels: Tensor, n_classes: int) -> np.ndarray:

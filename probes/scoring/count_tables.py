@@ -13,7 +13,7 @@ import pandas as pd
 
 from probes.planning.image_selection import TRUTH
 from probes.records import ALL, MISSING, empty_counts, empty_table
-from probes.scoring.assignment_rules import ARGMAX, PROBABILITY, Cuts
+from probes.scoring.assignment_rules import PROBABILITY, Cuts
 from probes.scoring.count_accumulator import Counts
 from probes.scoring.engine import ImageScores, Specification
 
@@ -115,27 +115,6 @@ def pairs_table(
                 only_second=joint[..., 1].ravel(), neither=joint[..., 0].ravel(),
             )
         )  # fmt: skip
-    return pd.concat(parts, ignore_index=True)
-
-
-def clusters_table(
-    spec: Specification, counts: Counts, *, clusters: pd.DataFrame, outcomes: Sequence[str]
-) -> pd.DataFrame:
-    """The rows of `Records.clusters` of one specification.
-
-    Parameters
-    ----------
-    clusters
-        M rows: the group attributes, cluster and n.
-    """
-    probe, design, template = spec.key
-    parts = [
-        clusters.assign(
-            probe=probe, design=design, template=template, rule=ARGMAX, threshold=np.nan,
-            outcome=outcome, count=own,
-        )
-        for outcome, own in zip(outcomes, counts.clusters, strict=True)
-    ]  # fmt: skip
     return pd.concat(parts, ignore_index=True)
 
 

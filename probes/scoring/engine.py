@@ -32,6 +32,7 @@ from probes.scoring.assignment_rules import (
     first_greatest,
     top_k_levels,
 )
+from probes.scoring.cluster_levels import LevelLog
 from probes.scoring.count_accumulator import Counts, Tally
 from probes.scoring.outcome_patterns import OutcomeLog
 
@@ -157,7 +158,7 @@ class Question:
     curve
         [K] ascending probabilities: the events are counted at each of them too.
     outcomes
-        Outcome -> the event that it is, "misclassified" or a set; what pairs and clusters are counted for.
+        Outcome -> the event that it is, "misclassified" or a set; what pairs and levels are kept for.
     """
 
     rules: Sequence[Cuts] = (Cuts.of(ARGMAX),)
@@ -174,8 +175,8 @@ def score(
     n_cells: int,
     head: Head,
     question: Question,
-    clusters: np.ndarray | None = None,
     log: OutcomeLog | None = None,
+    levels: LevelLog | None = None,
     chunk: int = CHUNK_IMAGES,
     device: str | torch.device = "cpu",
 ) -> list[Counts]:
@@ -197,10 +198,8 @@ def score(
         How similarities become probabilities.
     question
         The rules, the curve and the outcomes.
-    clusters
-        [N] a number from 0 for each cell and cluster, where clusters are to be counted.
-    log
-        Is told what happened to each image, where that is to be kept.
+    log, levels
+        Are told what happened to each image, and its level, where that is to be kept.
     chunk
         Images held at a time; memory grows with it and not with N.
     device
@@ -216,10 +215,10 @@ def score(
         specifications=specifications,
         cells=cells,
         n_cells=n_cells,
-        clusters=clusters,
         head=head,
         question=question,
         log=log,
+        levels=levels,
         chunk=chunk,
     )
     return work.in_threads()
@@ -248,21 +247,16 @@ class _Work:
     specifications: Sequence[Specification]
     cells: np.ndarray
     n_cells: int
-    clusters: np.ndarray | None
     head: Head
     question: Question
     log: OutcomeLog | None
+    levels: LevelLog | None
     chunk: int
 
     @cached_property
     def columns(self) -> list[Tensor]:
         """The rows of `classes` of each specification."""
         return [torch.from_numpy(spec.columns).to(self.classes.device) for spec in self.specifications]
-
-    @property
-    def n_clusters(self) -> int:
-        """How many pairs of cell and cluster are counted."""
-        return 0 if self.clusters is None else int(self.clusters.max(initial=-1)) + 1
 
     def in_threads(self) -> list[Counts]:
         """The counts of all chunks, one a specification; on a CPU, by as many threads as torch may use."""
@@ -281,8 +275,7 @@ class _Work:
             Tally(
                 classes=spec.classes, sets={name: spec.members(name) for name in spec.sets},
                 right=spec.right, rules=self.question.rules, curve=self.question.curve,
-                outcomes=self.question.outcomes, n_cells=self.n_cells, n_clusters=self.n_clusters,
-                device=where,
+                outcomes=self.question.outcomes, n_cells=self.n_cells, device=where,
             )
             for spec in self.specifications
         ]  # fmt: skip
@@ -300,7 +293,6 @@ class _Work:
         cosines = self.classes @ torch.from_numpy(np.ascontiguousarray(self.images[part])).to(where).T
         shared = self.head.shared(cosines)
         cells = torch.from_numpy(self.cells[part]).to(where)
-        clusters = None if self.clusters is None else torch.from_numpy(self.clusters[part]).to(where)
         baseline = None
         asked = zip(self.specifications, self.columns, tallies, strict=True)
         for place, (spec, columns, tally) in enumerate(asked):
@@ -310,12 +302,17 @@ class _Work:
                 cuts.rule: _levels(cuts, chosen, probabilities, spec, buckets.get(cuts.rule))
                 for cuts in self.question.rules
             }
-            happened = tally.add(levels, probabilities, cells, clusters=clusters, baseline=baseline)
-            baseline = happened if baseline is None else baseline
+            answers = tally.add(levels, probabilities, cells, baseline=baseline)
+            baseline = answers.happened if baseline is None else baseline
+            # Threads have chunks of their own, so they write to rows of their own.
             if self.log is not None:
-                # Threads have chunks of their own, so they write to rows of their own.
-                own = {rule: events.cpu().numpy() for rule, events in happened.items()}
-                self.log.add(place, part.start, own)
+                self.log.add(place, part.start, _arrays(answers.happened))
+            if self.levels is not None:
+                self.levels.add(place, part.start, _arrays(answers.levels))
+
+
+def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    return {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
 
 
 def _levels(

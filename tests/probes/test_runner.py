@@ -392,7 +392,13 @@ def test_clusters_are_counted_by_group(
     assert dataset.card.cluster == "subject_id"
     records = run_suite(Suite.model_validate(SUITE), model, dataset, store=store)
     validate(records)
-    rows = pick(records.clusters, probe="colour", template="plain", cluster="p")
+    rows = pick(records.clusters, probe="colour", template="plain", rule="argmax", cluster="p")
     counted = rows[["gender", "outcome", "n", "count"]].to_numpy().tolist()
     assert counted == [["man", "misclassified", 1, 1], ["woman", "misclassified", 2, 0]]
-    assert set(records.clusters["rule"]) == {"argmax"}
+    assert set(records.clusters["rule"]) == {"argmax", "probability"}
+    keys = ["probe", "design", "template", "rule", "threshold"]
+    missed = records.counts[records.counts["event"] == "misclassified"]
+    own = records.clusters[records.clusters["outcome"] == "misclassified"]
+    whole, by_cluster = (t.groupby(keys, dropna=False)[["n", "count"]].sum() for t in (missed, own))
+    assert len(whole)
+    pd.testing.assert_frame_equal(by_cluster.loc[whole.index], whole)

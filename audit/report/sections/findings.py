@@ -224,8 +224,8 @@ def _driven_by(row: Mapping[Any, Any]) -> str:
 def _lead(result: AuditResult) -> str:
     count = fmt.integer(result.n_specifications)
     lead = (
-        "A finding is a difference between groups that passes an omnibus test of its family and remains "
-        f"after the correction for multiplicity, in at least one of {count} specifications."
+        "A finding is a difference between groups that remains after the correction for all gaps of the "
+        f"audit, in at least one of {count} specifications."
     )
     n = len(result.findings)
     if not n:

@@ -116,9 +116,10 @@ def multiplicity(gaps: pd.DataFrame, findings: pd.DataFrame, *, n_specifications
     return (
         f"This report rests on {fmt.integer(compared)} contrasts in {fmt.integer(len(families))} families "
         f"over {fmt.integer(n_specifications)} specifications. One family is all groups compared for one "
-        "outcome, attribute and specification. Two steps correct for looking so often: an omnibus test "
-        "asks of each family whether its groups differ at all, with Holm’s correction over all families of "
-        "the audit; in a family that passes, Holm’s correction over its groups says which of them do. "
+        "outcome, attribute and specification. Holm’s correction runs over all gaps of the audit, which "
+        "share the level equally and divide it among their specifications: the chance of any false finding is at "
+        "most 5 %, whichever gaps are true. Against the rest, a group must also differ from the rest without "
+        "the groups that differ more. "
         f"{fmt.integer(len(findings))} contrasts are findings. The intervals are 95 % each, for one contrast "
         "alone, and the largest of many differences is overstated on average."
     )

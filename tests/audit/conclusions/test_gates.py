@@ -70,12 +70,12 @@ def test_the_three_verdicts(errors: dict[str, tuple[int, int]], margin: float, v
 
 def test_the_sentence_counts_what_could_not_be_judged() -> None:
     row = gate_table(gaps_of(LEVEL | {"dark": (0, 2)}), [gate()]).iloc[0]
-    assert row["sentence"].endswith("1 contrasts have too few images to judge.")
+    assert row["sentence"].endswith("1 have too few images or clusters to judge.")
 
 
 def test_two_groups_are_one_contrast() -> None:
     row = gate_table(gaps_of({"light": (100, 1000), "dark": (300, 1000)}), [gate()]).iloc[0]
-    assert (row["contrasts"], row["confidence"]) == (1, pytest.approx(0.95))
+    assert (row["contrasts"], row["verdict"], row["confidence"]) == (1, "FAIL", pytest.approx(0.95))
 
 
 @pytest.mark.parametrize("groups", [["gender"], ["skin_tone", "gender", "age"]])
@@ -151,7 +151,8 @@ def test_accuracy_is_a_floor_over_all_images_or_for_the_worst_group() -> None:
     errors = {"light": (100, 1000), "dark": (300, 1000)}
     overall = judged(errors, metric="accuracy", outcome="", groups=[], margin=0.75)
     assert (overall["verdict"], overall["group"], overall["contrasts"]) == ("PASS", "all images", 1)
-    low, high = clopper_pearson(1600, 2000)
+    # A PASS is two one-sided tests at 5 %: the 90 % interval, whatever the number of groups.
+    low, high = clopper_pearson(1600, 2000, confidence=0.9)
     assert (overall["low"], overall["high"]) == pytest.approx((float(low), float(high)))
     worst = judged(errors, metric="accuracy", outcome="", margin=0.75)
     assert (worst["verdict"], worst["group"], worst["contrasts"]) == ("FAIL", "dark", 2)
@@ -186,7 +187,9 @@ def test_a_gate_seldom_fails_without_disparity() -> None:
     rows["group"] = [f"g{i}" for i in range(contrasts)] * audits
     constants = {"probe": "work", "outcome": "misclassified", "by": "skin_tone", "reference": "the rest"}
     constants |= {"design": "default", "template": "plain", "rule": "argmax", "threshold": np.nan}
-    constants |= {"design_effect": 1.0}
+    constants |= dict.fromkeys(("design_effect_group", "design_effect_reference"), 1.0)
+    constants |= dict.fromkeys(("df_group", "df_reference"), np.nan) | {"correlation": 0.0}
+    constants |= {"clusters_group": n1, "clusters_reference": n2}
     gaps = rows.assign(**constants)
     verdicts = [
         gate_table(gaps.iloc[start : start + contrasts], [gate(margin=0.0)])["verdict"].item()

@@ -1,37 +1,73 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from scipy import stats
 
+from audit.statistics.cluster_robust import (
+    ClusterMoments,
+    common_correlation,
+    independent_precision,
+    precision_of,
+)
+from audit.statistics.clustered_tests import difference_p
 from audit.statistics.power import cautious_rate, smallest_detectable_gap
+from audit.statistics.tests_of_proportions import two_sided_p
 
 
-@pytest.mark.parametrize(("n", "expected"), [(100, 0.159), (780, 0.057)])
-def test_published_values_at_a_rate_of_one_fifth(n: int, expected: float) -> None:
-    # (1.95996 + 0.84162) sqrt(0.2 x 0.8 x 2/n) = 2.80158 x 0.056569 = 0.15848 at n = 100.
-    assert float(smallest_detectable_gap(0.2, n, n)) == pytest.approx(expected, abs=6e-4)
-
-
-def test_bonferroni_over_91_pairs() -> None:
-    assert float(smallest_detectable_gap(0.2, 780, 780, alpha=0.05 / 91)) == pytest.approx(0.087, abs=5e-4)
-
-
-def test_a_gap_of_this_size_is_found_in_four_of_five_simulations() -> None:
-    gap = float(smallest_detectable_gap(0.3, 400, 300))
-    rng = np.random.default_rng(11)
-    p1, p2 = (
-        rng.binomial(400, 0.3 + gap * 3 / 7, 20_000) / 400,
-        rng.binomial(300, 0.3 - gap * 4 / 7, 20_000) / 300,
+def independent(rate: float, n1: int, n2: int, **more: float) -> float:
+    return float(
+        smallest_detectable_gap([rate], independent_precision([n1]), independent_precision([n2]), **more)[0]
     )
-    pooled = (400 * p1 + 300 * p2) / 700
-    z = (p1 - p2) / np.sqrt(pooled * (1 - pooled) * (1 / 400 + 1 / 300))
-    assert (2 * stats.norm.sf(np.abs(z)) < 0.05).mean() == pytest.approx(0.8, abs=0.02)
 
 
-def test_empty_groups_are_nan_and_a_gap_is_at_most_one() -> None:
-    assert np.isnan(smallest_detectable_gap([0.2, 0.2, np.nan], [0, 10, 10], [10, 0, 10])).all()
-    assert float(smallest_detectable_gap(0.5, 1, 1)) == 1.0
+@pytest.mark.parametrize(("n", "level", "expected"), [(780, 0.05, 0.057), (780, 0.05 / 91, 0.087)])
+def test_large_groups_at_a_rate_of_one_fifth(n: int, level: float, expected: float) -> None:
+    # (1.95996 + 0.84162) sqrt(0.2 x 0.8 x 2/780) = .057; at p = .2 + gap the variance is a little larger.
+    assert expected < independent(0.2, n, n, level=level) < expected * 1.09
+
+
+@pytest.mark.parametrize(("rate", "level"), [(0.05, 0.05), (0.2, 0.0002), (0.7, 0.01)])
+def test_a_gap_of_this_size_is_found_in_four_of_five_simulations(rate: float, level: float) -> None:
+    n1, n2 = 300, 2000
+    gap = independent(rate, n1, n2, level=level)
+    rng = np.random.default_rng(11)
+    x1, x2 = rng.binomial(n1, rate + gap * (1 if rate < 0.5 else -1), 4000), rng.binomial(n2, rate, 4000)
+    found = (two_sided_p(x1, np.full(4000, n1), x2, np.full(4000, n2)) < level).mean()
+    assert found == pytest.approx(0.8, abs=0.05)
+
+
+@pytest.mark.parametrize("clusters", [15, 60])
+def test_with_clusters_too(clusters: int) -> None:
+    rate, level, correlation, size = 0.2, 0.001, 0.3, 10
+    other = precision_of(ClusterMoments.of(np.full((200, 1), 2), np.full((200, 1), size)), correlation)
+    own = replace(
+        other,
+        effective=np.array([clusters * size / (1 + 9 * correlation)]),
+        freedom=np.array([clusters - 1.0]),
+    )
+    # The clusters of `other` are all alike; what counts is their effective number.
+    other = replace(
+        other, effective=np.array([200 * size / (1 + 9 * correlation)]), freedom=np.array([199.0])
+    )
+    gap = float(smallest_detectable_gap([rate], own, other, level=level)[0])
+    rng = np.random.default_rng(clusters)
+    sides = []
+    for k, p in ((clusters, rate + gap), (200, rate)):
+        a = (1 - correlation) / correlation
+        x = rng.binomial(size, rng.beta(p * a, (1 - p) * a, (1200, k)))
+        moments = ClusterMoments.of(x[..., None], np.full((k, 1), size))
+        sides += [moments.rate, precision_of(moments, common_correlation(moments))]
+    found = difference_p(sides[0], sides[1], sides[2], sides[3]) < level
+    assert found.mean() == pytest.approx(0.8, abs=0.07)
+
+
+def test_empty_groups_are_nan_and_tiny_ones_find_no_gap() -> None:
+    sides = independent_precision([0, 10, 10]), independent_precision([10, 0, 10])
+    assert np.isnan(smallest_detectable_gap([0.2, 0.2, np.nan], *sides)).all()
+    # One image a side never tells two rates apart.
+    assert np.isnan(independent(0.5, 1, 1))
 
 
 def test_a_rate_of_zero_claims_no_perfect_power() -> None:
@@ -43,7 +79,7 @@ def test_a_rate_of_zero_claims_no_perfect_power() -> None:
     assert np.isnan(cautious_rate(0, 0))
 
 
-@pytest.mark.parametrize("wrong", [{"power": 1.0}, {"alpha": 0.0}, {"power": 80}])
+@pytest.mark.parametrize("wrong", [{"power": 1.0}, {"level": 0.0}, {"power": 80}])
 def test_power_and_level_outside_0_1_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="power and alpha"):
-        smallest_detectable_gap(0.2, 10, 10, **wrong)
+    with pytest.raises(ValueError, match="power and level"):
+        independent(0.2, 10, 10, **wrong)

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.statistics.design_effects import difference_design_effect, rate_design_effect
-from audit.statistics.intervals import adjusted_wilson, newcombe
+from audit.conclusions.error_control import with_error_control
+from audit.statistics.cluster_robust import ClusterMoments, common_correlation, precision_of, shortened
+from audit.statistics.intervals import adjusted_wilson
 from audit.statistics.mantel_haenszel import mantel_haenszel_difference, mantel_haenszel_p
 from audit.statistics.shrinkage import shrunken_rates
 from audit.tables.between_group_variation import variation_table
@@ -185,31 +186,36 @@ def test_rates_and_gaps_allow_for_clusters() -> None:
     row = rates[
         (rates["outcome"] == "misclassified") & (rates["skin_tone"] == "dark") & (rates["gender"] == "(all)")
     ]
-    effect = float(rate_design_effect(*sums(dark)))
+    by_tone = [sums((images["skin_tone"] == t).to_numpy()) for t in ("dark", "light", "medium")]
+    x, n = (np.column_stack([one[i] for one in by_tone]) for i in (0, 1))
+    moments = ClusterMoments.of(x, n)
+    precision = precision_of(moments, common_correlation(moments))
+    effect = float(n[:, 0].sum() / precision.effective[0])
     assert effect > 1.2
     assert row["design_effect"].item() == pytest.approx(effect)
-    low, high = adjusted_wilson(wrong[dark].sum() / effect, dark.sum() / effect)
+    assert row["df"].item() == pytest.approx(precision.freedom[0])
+    assert row["clusters"].item() == np.count_nonzero(n[:, 0])
+    size = float(shortened(precision.effective[0], precision.freedom[0]))
+    low, high = adjusted_wilson(wrong[dark].mean() * size, size)
     assert (row["low"].item(), row["high"].item()) == pytest.approx((float(low), float(high)))
-    gaps = wrong_rows(
-        gap_table(TableContext.of(counts, manifest, ATTRIBUTES, clusters=clusters)), by="skin_tone"
-    )
-    effect = float(difference_design_effect(*sums(dark), *sums(~dark)))
-    assert gaps.loc["dark", "design_effect"] == pytest.approx(effect)
-    cells = wrong[dark].sum(), dark.sum(), wrong[~dark].sum(), (~dark).sum()
-    low, high = newcombe(*(value / effect for value in cells))
-    assert gaps.loc["dark", "difference_low"] == pytest.approx(float(low))
-    plain = wrong_rows(gap_table(TableContext.of(counts, manifest, ATTRIBUTES)), by="skin_tone")
+    context = TableContext.of(counts, manifest, ATTRIBUTES, clusters=clusters)
+    gaps = wrong_rows(with_error_control(context, gap_table(context)), by="skin_tone")
+    assert gaps.loc["dark", "design_effect_group"] == pytest.approx(effect)
+    assert 0 < gaps.loc["dark", "correlation"] < 1  # clusters have images on both sides
+    context = TableContext.of(counts, manifest, ATTRIBUTES)
+    plain = wrong_rows(with_error_control(context, gap_table(context)), by="skin_tone")
     assert (plain["design_effect"] == 1).all()
-    assert gaps.loc["dark", "smallest_detectable"] >= plain.loc["dark", "smallest_detectable"]
+    assert plain["df_group"].isna().all()
     accuracy = accuracy_table(TableContext.of(counts, manifest, ATTRIBUTES, clusters=clusters))
     overall = accuracy[(accuracy[list(ATTRIBUTES)] == "(all)").all(axis=1)].iloc[0]
-    assert overall["design_effect"] == pytest.approx(
-        float(rate_design_effect(*sums(np.ones(len(wrong), bool))))
+    whole = ClusterMoments.of(*(a[:, None] for a in sums(np.ones(len(wrong), bool))))
+    expected = len(wrong) / precision_of(whole, common_correlation(whole)).effective[0]
+    assert overall["design_effect"] == pytest.approx(expected)
+    # The same rate in both tables has the same interval.
+    rate = rates[(rates["outcome"] == "misclassified") & (rates[list(ATTRIBUTES)] == "(all)").all(axis=1)]
+    assert (1 - rate["high"].item(), 1 - rate["low"].item()) == pytest.approx(
+        (overall["low"], overall["high"])
     )
-    # Clusters of other outcomes were not counted: unknown, and images are taken as independent.
-    harm = rates[rates["outcome"] == "harm"]
-    assert harm["design_effect"].isna().all()
-    assert harm["low"].notna().all()
 
 
 def test_clusters_of_one_image_change_little() -> None:

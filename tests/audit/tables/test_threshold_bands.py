@@ -16,7 +16,7 @@ def curve_of(scores: np.ndarray, *, tone: str = "dark", n: int | None = None) ->
     low, high = wilson(count, len(scores))
     keys = {"probe": "work", "design": "default", "template": "plain", "rule": "probability"}
     table = pd.DataFrame({"threshold": THRESHOLDS, "n": n or len(scores), "count": count})
-    table = table.assign(rate=count / len(scores), low=low, high=high, note="")
+    table = table.assign(rate=count / len(scores), low=low, high=high, design_effect=1.0, df=np.nan, note="")
     return table.assign(**keys, outcome="harm", tone=tone)
 
 

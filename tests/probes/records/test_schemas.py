@@ -54,10 +54,11 @@ def test_the_public_names_of_rates_and_gaps_stay() -> None:
     """Notebooks and users' scripts rely on them."""
     rates = SCHEMAS["rates"].columns(["gender"])
     keys = ["probe", "design", "template", "rule", "threshold", "outcome"]
-    assert rates[:12] == [*keys, "gender", "n", "count", "rate", "low", "high"]
+    assert rates[:13] == [*keys, "gender", "n", "clusters", "count", "rate", "low", "high"]
     gaps = set(SCHEMAS["gaps"].columns(["gender"]))
     assert gaps >= {
         *keys, "gender", "group", "reference", "n_group", "n_reference", "count_group", "count_reference",
+        "clusters_group", "clusters_reference",
         "difference", "difference_low", "difference_high", "ratio", "ratio_low", "ratio_high", "p",
         "p_adjusted", "smallest_detectable",
     }  # fmt: skip

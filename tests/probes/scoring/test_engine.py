@@ -10,6 +10,7 @@ import pytest
 
 from probes.planning.prompts import ensemble
 from probes.scoring.assignment_rules import ARGMAX, CALIBRATED, COSINE, PROBABILITY, TOP_K, Cuts
+from probes.scoring.cluster_levels import LevelLog
 from probes.scoring.count_accumulator import Counts
 from probes.scoring.engine import Head, Question, Specification, score, score_images
 from probes.suite.classification_probe import MISCLASSIFIED
@@ -121,12 +122,22 @@ def naive_events(case: dict, head: Head, spec: Specification, cuts: Cuts) -> tup
     return given, events
 
 
+def level_log(case: dict) -> LevelLog:
+    inverted = [event == MISCLASSIFIED for event in QUESTION.outcomes.values()]
+    return LevelLog(
+        len(case["images"]), n_specifications=len(case["specifications"]), rules=RULES, curve=CURVE,
+        inverted=inverted,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("bias", [None, -2.0])
 @pytest.mark.parametrize("chunk", [16, 4096])
 def test_counts_equal_a_loop_over_images(random_case: dict, bias: float | None, chunk: int) -> None:
     head, cells = Head(scale=7.0, bias=bias), random_case["cells"]
-    results = count(random_case, head, chunk=chunk, clusters=random_case["clusters"])
-    for spec, result in zip(random_case["specifications"], results, strict=True):
+    log = level_log(random_case)
+    results = count(random_case, head, chunk=chunk, levels=log)
+    n = np.bincount(random_case["clusters"], minlength=30)
+    for place, (spec, result) in enumerate(zip(random_case["specifications"], results, strict=True)):
         assert result.events == ("harm", "plain", MISCLASSIFIED)
         for cuts in RULES:
             given, events = naive_events(random_case, head, spec, cuts)
@@ -136,9 +147,14 @@ def test_counts_equal_a_loop_over_images(random_case: dict, bias: float | None, 
         _, events = naive_events(random_case, head, spec, Cuts.of(PROBABILITY, list(CURVE)))
         expected = np.stack([events[:, cells == cell].sum(axis=1) for cell in range(6)], axis=1)
         np.testing.assert_array_equal(result.curve, expected)
-        _, events = naive_events(random_case, head, spec, RULES[0])
-        by_cluster = [np.bincount(random_case["clusters"], row, minlength=30) for row in events[0].T]
-        np.testing.assert_array_equal(result.clusters, [by_cluster[0], by_cluster[2]])
+        for cuts in RULES:
+            _, events = naive_events(random_case, head, spec, cuts)
+            by_cluster = [
+                [np.bincount(random_case["clusters"], row, minlength=30) for row in events[:, :, event]]
+                for event in (0, 2)
+            ]
+            counted = log.cluster_counts(place, cuts.rule, random_case["clusters"], n)
+            np.testing.assert_array_equal(counted, by_cluster, err_msg=cuts.rule)
 
 
 @pytest.mark.parametrize("bias", [None, -2.0])
@@ -160,22 +176,20 @@ def test_joint_counts_equal_a_loop_over_images(random_case: dict, bias: float | 
 
 
 def test_counts_of_two_halves_add_up(random_case: dict) -> None:
-    head, whole = Head(scale=7.0), count(random_case, Head(scale=7.0), clusters=random_case["clusters"])
-    clusters = random_case["clusters"]
-    clusters[[0, 70]] = 29, 29  # so that both halves have the same number of clusters
-    whole = count(random_case, head, clusters=clusters)
+    head = Head(scale=7.0)
+    whole = count(random_case, head)
     halves = [
-        count({**random_case, "images": random_case["images"][half], "cells": random_case["cells"][half]},
-              head, clusters=clusters[half])
+        count(
+            {**random_case, "images": random_case["images"][half], "cells": random_case["cells"][half]}, head
+        )
         for half in (slice(0, 70), slice(70, None))
-    ]  # fmt: skip
+    ]
     for total, one, other in zip(whole, *halves, strict=True):
         added = one + other
         for name in ("hits", "pairs"):
             for rule, expected in getattr(total, name).items():
                 np.testing.assert_array_equal(getattr(added, name)[rule], expected)
         np.testing.assert_array_equal(added.curve, total.curve)
-        np.testing.assert_array_equal(added.clusters, total.clusters)
 
 
 def test_one_design_is_scored_alike_alone_and_beside_others(random_case: dict) -> None:

@@ -1,0 +1,190 @@
+"""Populations of a known truth for whole audits: persons with several images, unequal groups, true gaps.
+
+An image has a score for the harmful class of each probe, and the event is that the score reaches a threshold.
+Scores come from a normal variable whose mean is set by the group and which the images of a person share in
+part, so that the true rate at every threshold, every difference and every ratio are known exactly.
+
+N images, P probes, G groups, T thresholds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import optimize, special
+
+Floats = NDArray[np.float64]
+Sizes = Literal["one", "ten", "skewed"]
+
+MOST_IMAGES: Final = 40
+"""Of a person, where persons have very different numbers of images."""
+RATES: Final = (0.2, 0.1, 0.3, 0.5)
+"""Of the event at the threshold of .5, in the probes in turn."""
+THRESHOLDS: Final = (0.3, 0.5)
+GATE_MARGIN: Final = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """One kind of audit.
+
+    Attributes
+    ----------
+    name, title
+        Key, and words for the page.
+    persons
+        [G] of each group; the first is the reference where `reference` is "g0".
+    sizes
+        Images of a person: one; ten; or 1 to 40, the mean about 7, skewed as in data from the web.
+    correlation
+        Of the answers to two images of a person, at the threshold of .5 and a rate of .2.
+    probes
+        P.
+    gaps
+        In so many probes the last group has a rate higher by `gap`.
+    reference
+        "g0" or "(rest)".
+    confirm
+        Share of the persons that are held out to confirm findings.
+    second_attribute
+        Whether groups are also compared by an attribute that is associated with the first one.
+    """
+
+    name: str
+    title: str
+    persons: tuple[int, ...]
+    sizes: Sizes = "skewed"
+    correlation: float = 0.4
+    probes: int = 3
+    gaps: int = 0
+    gap: float = 0.25
+    reference: str = "(rest)"
+    confirm: float = 0.0
+    second_attribute: bool = False
+
+    @property
+    def groups(self) -> list[str]:
+        """G names."""
+        return [f"g{number}" for number in range(len(self.persons))]
+
+    def rate(self, probe: int, group: int) -> float:
+        """True rate at the threshold of .5."""
+        raised = probe < self.gaps and group == len(self.persons) - 1
+        return RATES[probe % len(RATES)] + (self.gap if raised else 0.0)
+
+    def rates(self, thresholds: Floats) -> Floats:
+        """True rates [P, G, T]: the share of scores that reach each threshold."""
+        base = np.array(
+            [[self.rate(probe, group) for group in range(len(self.persons))] for probe in range(self.probes)]
+        )
+        return np.asarray(special.ndtr(special.ndtri(base)[..., None] - special.ndtri(thresholds)))
+
+
+_PERSONS: Final = (110, 80, 60, 30, 20)
+SCENARIOS: Final = (
+    Scenario(name="independent", title="one image a person", persons=(800, 600, 400, 200, 100), sizes="one",
+             correlation=0.0),
+    Scenario(name="persons", title="300 persons, 1 to 40 images each", persons=_PERSONS,
+             second_attribute=True),
+    Scenario(name="strong", title="the same, correlation .6", persons=_PERSONS, correlation=0.6),
+    Scenario(name="weak", title="the same, correlation 0", persons=_PERSONS, correlation=0.0),
+    Scenario(name="few", title="groups of 10 and of 5 persons", persons=(150, 80, 50, 10, 5)),
+    Scenario(name="confirmed", title="half of the persons held out", persons=tuple(2 * n for n in _PERSONS),
+             confirm=0.5),
+    Scenario(name="one gap", title="25 points in one of 3 probes", persons=_PERSONS, gaps=1, reference="g0"),
+    Scenario(name="gaps", title="25 points in all of 3 probes", persons=_PERSONS, gaps=3, reference="g0"),
+    Scenario(name="gap and rest", title="25 points in all of 3 probes, against the rest", persons=_PERSONS,
+             gaps=3),
+    Scenario(name="five gaps", title="25 points in 5 of 20 probes", persons=_PERSONS, gaps=5, probes=20,
+             reference="g0"),
+    Scenario(name="twenty gaps", title="25 points in 20 of 20 probes", persons=_PERSONS, gaps=20, probes=20,
+             reference="g0"),
+)  # fmt: skip
+BY_NAME: Final = {scenario.name: scenario for scenario in SCENARIOS}
+
+
+def predictions_of(scenario: Scenario, *, seed: int) -> pd.DataFrame:
+    """The table of predictions of one audit: a row an image, with person, groups and a score a probe."""
+    rng = np.random.default_rng((seed, *scenario.name.encode()))
+    group = np.repeat(np.arange(len(scenario.persons)), scenario.persons)
+    # Associated with the group, and like it one of the person.
+    tone = (rng.random(len(group)) < 0.3 + 0.1 * group).astype(int)
+    images = images_of(scenario.sizes, len(group), rng)
+    person = np.repeat(np.arange(len(group)), images)
+    shared = latent_correlation(scenario.correlation, 0.2)
+    table = pd.DataFrame(
+        {
+            "path": [f"{number}.png" for number in range(len(person))],
+            "subject_id": [f"p{number}" for number in person],
+            "origin": np.array(scenario.groups)[group[person]],
+            "tone": np.array(["light", "dark"])[tone[person]],
+        }
+    )
+    means = special.ndtri(
+        np.array(
+            [[scenario.rate(p, g) for g in range(len(scenario.persons))] for p in range(scenario.probes)]
+        )
+    )
+    for probe in range(scenario.probes):
+        own = np.sqrt(shared) * rng.normal(size=len(group))[person]
+        noise = own + np.sqrt(1 - shared) * rng.normal(size=len(person))
+        table[f"score_harm {probe}"] = special.ndtr(means[probe, group[person]] + noise)
+    # The same for all: an image gets the harmful class by argmax just where it reaches one half.
+    return table.assign(score_other=0.5)
+
+
+def images_of(sizes: Sizes, persons: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Numbers of images of so many persons."""
+    if sizes == "skewed":
+        return np.minimum(rng.geometric(0.14, persons), MOST_IMAGES)
+    return np.full(persons, {"one": 1, "ten": 10}[sizes])
+
+
+def latent_correlation(correlation: float, rate: float) -> float:
+    """Correlation of two normal variables whose events of that rate have the given correlation."""
+    if correlation <= 0:
+        return 0.0
+    bound = special.ndtri(rate)
+
+    def excess(latent: float) -> float:
+        # P(both below the bound), by Owen's T (Owen 1956).
+        both = rate - 2 * special.owens_t(bound, np.sqrt((1 - latent) / (1 + latent)))
+        return float((both - rate**2) / (rate * (1 - rate)) - correlation)
+
+    return float(optimize.brentq(excess, 0.0, 1.0))
+
+
+def suite_of(scenario: Scenario) -> dict[str, Any]:
+    """The suite that asks: a probe a score, with gates of 10 points, under argmax and two thresholds."""
+    probes: list[dict[str, Any]] = [
+        {
+            "name": f"probe {number}",
+            "label_set": f"set {number}",
+            "rules": ["argmax", "probability"],
+            "groups": [["origin"], ["tone"]] if scenario.second_attribute else [["origin"]],
+            "outcomes": {"harm": ["harm: crime"]},
+            **({} if scenario.reference == "(rest)" else {"references": {"origin": scenario.reference}}),
+        }
+        for number in range(scenario.probes)
+    ]
+    label_sets = {
+        f"set {number}": {
+            "source": "simulated",
+            "sets": {"identity": ["other"], "harm: crime": [f"harm {number}"]},
+        }
+        for number in range(scenario.probes)
+    }
+    gates = [
+        {"name": probe["name"], "probe": probe["name"], "outcome": "harm", "groups": ["origin"],
+         "margin": GATE_MARGIN}
+        for probe in probes
+    ]  # fmt: skip
+    suite = {
+        "suite": "simulated", "label_sets": label_sets, "thresholds": list(THRESHOLDS), "curve": 21,
+        "probes": probes, "gates": gates,
+    }  # fmt: skip
+    return suite | ({"confirmation": {"share": scenario.confirm}} if scenario.confirm else {})

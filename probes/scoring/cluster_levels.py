@@ -1,0 +1,209 @@
+"""What clusters of images answer, under every rule and threshold: counts by cluster, or their second moments.
+
+Several images of one person are no independent draws, and how far they agree shows in the counts by cluster.
+While images are scored, the level of every image and outcome is kept: how many thresholds of a rule it
+reaches, one byte. From the levels come the counts of every cluster at every threshold; or, for the points of
+a curve and where those counts would be too many, the sums over clusters from which the variance of a rate
+follows.
+
+N images, S specifications, O outcomes, T thresholds, M pairs of group and cluster, G groups.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from probes.scoring.assignment_rules import Cuts
+
+CURVE = "curve"
+"""Key of the levels on the curve, beside the rules."""
+IN_MEMORY = 1 << 28
+"""Bytes of levels that are held in memory; more lie in a temporary file."""
+
+
+class LevelLog:
+    """Levels of the images of one probe while they are scored.
+
+    Parameters
+    ----------
+    n_images, n_specifications
+        N and S.
+    rules
+        Those that are counted.
+    curve
+        [K] thresholds of the curve; none of them if it is empty.
+    inverted
+        [O] whether the outcome happens to the images that do not reach a threshold: a misclassification.
+    """
+
+    def __init__(
+        self,
+        n_images: int,
+        *,
+        n_specifications: int,
+        rules: Sequence[Cuts],
+        curve: np.ndarray,
+        inverted: Sequence[bool],
+    ) -> None:
+        self.inverted = tuple(inverted)
+        self.rules, self.curve = tuple(rules), curve
+        sizes = {cuts.rule: len(cuts.thresholds) for cuts in rules} | (
+            {CURVE: len(curve)} if len(curve) else {}
+        )
+        self.n_thresholds = sizes
+        shape = (n_specifications, len(self.inverted), n_images)
+        self.levels = {
+            name: _room(shape, np.uint8 if size < 256 else np.uint16, len(sizes))
+            for name, size in sizes.items()
+        }
+
+    def add(self, position: int, start: int, levels: Mapping[str, np.ndarray]) -> None:
+        """Note a chunk of images under specification `position`: rule or `CURVE` -> [O, chunk] levels."""
+        for name, own in levels.items():
+            self.levels[name][position, :, start : start + own.shape[1]] = own
+
+    def cluster_counts(self, position: int, rule: str, pair: np.ndarray, n: np.ndarray) -> np.ndarray:
+        """[O, T, M] images of each pair to which the outcome happened.
+
+        Parameters
+        ----------
+        pair
+            [N] codes of the pairs of group and cluster; -1 takes no part.
+        n
+            [M] images of each.
+        """
+        width = self.n_thresholds[rule] + 1
+        inside = pair >= 0
+        counts = np.empty((len(self.inverted), width - 1, len(n)), dtype=np.int64)
+        for o, levels in enumerate(self.levels[rule][position]):
+            flat = pair[inside] * width + levels[inside]
+            histogram = np.bincount(flat, minlength=len(n) * width).reshape(len(n), width)
+            reached = histogram[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:].T
+            counts[o] = n - reached if self.inverted[o] else reached
+        return counts
+
+    def moments(self, position: int, rule: str, pairs: Pairs) -> np.ndarray:
+        """[O, T, G, `probes.records.MOMENTS`] sums over the clusters of each group."""
+        rows = [
+            second_moments(levels, pairs, n_thresholds=self.n_thresholds[rule], inverted=inverted)
+            for levels, inverted in zip(self.levels[rule][position], self.inverted, strict=True)
+        ]
+        return np.stack(rows)
+
+
+def _room(shape: tuple[int, ...], dtype: type, shares: int) -> np.ndarray:
+    if int(np.prod(shape)) * np.dtype(dtype).itemsize * shares <= IN_MEMORY:
+        return np.zeros(shape, dtype)
+    with tempfile.TemporaryFile(prefix="clip-audit-levels-") as file:
+        return np.memmap(file, dtype=dtype, mode="w+", shape=shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """Pairs of group and cluster of one grouping, sorted by group.
+
+    Attributes
+    ----------
+    code
+        [N] the pair of each image, -1 for one in no group.
+    group
+        [M] the group of each pair, ascending, of 0 ... G-1.
+    n_groups
+        G.
+    """
+
+    code: np.ndarray
+    group: np.ndarray
+    n_groups: int
+
+    @classmethod
+    def of(cls, group: np.ndarray, cluster: np.ndarray, *, n_groups: int) -> Pairs:
+        """From the [N] codes of groups (-1: none) and of clusters."""
+        code = np.full(len(group), -1, dtype=np.int64)
+        inside = group >= 0
+        width = int(cluster.max(initial=0)) + 1
+        present, code[inside] = np.unique(
+            group[inside].astype(np.int64) * width + cluster[inside], return_inverse=True
+        )
+        return cls(code=code, group=present // width, n_groups=n_groups)
+
+    @cached_property
+    def inside(self) -> np.ndarray:
+        """Positions of the images that are in a group."""
+        return np.flatnonzero(self.code >= 0)
+
+    @cached_property
+    def n(self) -> np.ndarray:
+        """[M] images of each pair."""
+        return np.bincount(self.code[self.inside], minlength=len(self.group)).astype(float)
+
+    @cached_property
+    def weight(self) -> np.ndarray:
+        """[M] 1 / (1 - n_k / n) of the cluster k in its group; 0 for a cluster that is a group of its own."""
+        share = self.n / np.bincount(self.group, self.n, minlength=self.n_groups)[self.group]
+        return np.divide(1.0, 1 - share, out=np.zeros(len(share)), where=share < 1)
+
+    @cached_property
+    def ranked(self) -> tuple[np.ndarray, np.ndarray]:
+        """The pair of each image and its rank within, from 0, in the order of `self.code` sorted."""
+        pair = np.repeat(np.arange(len(self.group)), self.n.astype(int))
+        start = np.cumsum(self.n) - self.n
+        return pair, np.arange(len(pair)) - start[pair]
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """[M] to [G]."""
+        return np.bincount(self.group, values, minlength=self.n_groups)
+
+
+def second_moments(levels: np.ndarray, pairs: Pairs, *, n_thresholds: int, inverted: bool) -> np.ndarray:
+    """Sums over the clusters k of each group, at every threshold, in one pass over the sorted levels.
+
+    With x_k of n_k images to which the outcome happened, n = sum n_k and w_k = 1 / (1 - n_k / n): the number
+    of clusters; of those with some event, and with some image without; sums of w x^2, w x n, w n^2, n^2, n^3,
+    n^4. Among the images of a cluster in descending order of their levels, the r-th (from 0) adds 2 r + 1 to
+    x^2 at all thresholds that it reaches, so that one weighted histogram holds the squares at every
+    threshold.
+
+    Returns
+    -------
+    [T, G, `probes.records.MOMENTS`].
+    """
+    width = n_thresholds + 1
+    pair, rank = pairs.ranked
+    own = levels[pairs.inside].astype(np.int64)
+    # Sorted by pair and, within it, by descending level; the pairs stand where `ranked` has them.
+    key = pairs.code[pairs.inside] * width + (n_thresholds - own)
+    key.sort()
+    level = n_thresholds - (key - pair * width)
+    place = pairs.group[pair] * width + level
+    n, w = pairs.n, pairs.weight
+    weights = {
+        "with": (rank == 0).astype(float),
+        "all": (rank == n[pair] - 1).astype(float),
+        "squares": w[pair] * (2 * rank + 1),
+        "products": (w * n)[pair],
+    }
+    size = pairs.n_groups * width
+    reached = {
+        name: np.bincount(place, values, minlength=size)
+        .reshape(pairs.n_groups, width)[:, ::-1]
+        .cumsum(axis=1)[:, ::-1][:, 1:]
+        .T
+        for name, values in weights.items()
+    }
+    clusters, sizes = pairs.sums(np.ones(len(n))), pairs.sums(w * n**2)
+    some, without = reached["with"], clusters - reached["all"]
+    squares, products = reached["squares"], reached["products"]
+    if inverted:
+        some, without = without, some
+        squares, products = sizes - 2 * products + squares, sizes - products
+    powers = [np.broadcast_to(pairs.sums(n**power), some.shape) for power in (2, 3, 4)]
+    return np.stack(
+        [np.broadcast_to(clusters, some.shape), some, without, squares, products,
+         np.broadcast_to(sizes, some.shape), *powers], axis=-1,
+    )  # fmt: skip

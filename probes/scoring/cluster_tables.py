@@ -1,0 +1,165 @@
+"""The clusters of a probe, and what its log of levels says of them, as the tables of `probes.records`.
+
+N images, O outcomes, T thresholds, M pairs of group and cluster, G groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from probes.planning.image_selection import TRUTH, Selection
+from probes.records import ALL, MISSING, MOMENTS
+from probes.scoring.assignment_rules import PROBABILITY
+from probes.scoring.cluster_levels import CURVE, LevelLog, Pairs
+
+MOST_ROWS = 4_000_000
+"""Counts by cluster of a probe beyond which only their second moments are kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeClusters:
+    """Which images of a probe belong together.
+
+    Attributes
+    ----------
+    pairs
+        M rows: the group attributes, cluster and n, of the finest groups.
+    pair
+        [N] the row of each image.
+    """
+
+    pairs: pd.DataFrame
+    pair: np.ndarray
+
+    @classmethod
+    def of(cls, selection: Selection, clusters: pd.Series) -> ProbeClusters | None:
+        """From the cluster of each image; None where every cluster holds one image: images are
+        independent."""
+        if not clusters.duplicated().any():
+            return None
+        labels = selection.cells.drop(columns=TRUTH).iloc[selection.cell].reset_index(drop=True)
+        named = labels.assign(cluster=clusters.reset_index(drop=True))
+        groups = named.groupby([*labels.columns, "cluster"], sort=True, observed=True)
+        return cls(
+            pairs=groups.size().reset_index(name="n"),
+            pair=groups.ngroup().to_numpy(copy=True),
+        )
+
+    @property
+    def attributes(self) -> list[str]:
+        """The group attributes."""
+        return [name for name in self.pairs.columns if name not in ("cluster", "n")]
+
+    def grouping(self, by: Sequence[str]) -> tuple[pd.DataFrame, Pairs]:
+        """The groups of one grouping, a row each with "(all)" where it is not split, and their clusters."""
+        labels = self.pairs[self.attributes].astype("str")
+        known = (labels[list(by)] != MISSING).all(axis=1).to_numpy()
+        group = np.zeros(len(labels), dtype=np.int64)
+        groups = pd.DataFrame(index=range(1))
+        if by:
+            numbered = labels[known].groupby(list(by), sort=True)
+            group = np.full(len(labels), -1, dtype=np.int64)
+            group[known] = numbered.ngroup().to_numpy()
+            groups = numbered.size().index.to_frame(index=False)
+        whole = pd.DataFrame(
+            {name: groups[name] if name in by else np.full(len(groups), ALL) for name in self.attributes},
+            index=groups.index,
+        )
+        cluster = pd.factorize(self.pairs["cluster"])[0]
+        return whole, Pairs.of(group[self.pair], cluster[self.pair], n_groups=len(groups))
+
+
+def cluster_tables(
+    log: LevelLog,
+    clusters: ProbeClusters,
+    *,
+    keys: Sequence[tuple[str, ...]],
+    outcomes: Sequence[str],
+    groups: Sequence[Sequence[str]],
+) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
+    """The parts of `Records.clusters` and of `Records.moments`.
+
+    Counts by cluster are kept under every rule and threshold, where they are no more than `MOST_ROWS`;
+    otherwise, and for the curve, their second moments over all images and in each grouping.
+
+    Parameters
+    ----------
+    keys
+        (probe, design, template) of each specification, in the order of the log.
+    groups
+        The groupings of the probe.
+    """
+    thresholds = sum(len(cuts.thresholds) for cuts in log.rules)
+    rows = len(keys) * len(outcomes) * thresholds * len(clusters.pairs)
+    counted = rows <= MOST_ROWS
+    places = list(enumerate(keys))
+    counts = [_counts(key, log, place, clusters, outcomes) for place, key in places if counted]
+    names = [] if counted else [cuts.rule for cuts in log.rules]
+    names += [CURVE] if len(log.curve) else []
+    moments = []
+    for by in [(), *map(tuple, groups)] if names else []:
+        labels, pairs = clusters.grouping(by)
+        if len(labels):
+            moments += [
+                _moments(key, log, place, name, pairs=pairs, labels=labels, outcomes=outcomes)
+                for place, key in places
+                for name in names
+            ]
+    return counts, moments
+
+
+def _counts(
+    key: tuple[str, ...], log: LevelLog, position: int, clusters: ProbeClusters, outcomes: Sequence[str]
+) -> pd.DataFrame:
+    """Counts by cluster of one specification, under every rule and threshold."""
+    pairs = clusters.pairs
+    n = pairs["n"].to_numpy()
+    counts = [log.cluster_counts(position, cuts.rule, clusters.pair, n) for cuts in log.rules]
+    rules = [cuts.rule for cuts in log.rules for _ in cuts.thresholds]
+    thresholds = np.concatenate([cuts.thresholds for cuts in log.rules])
+    whole = np.concatenate(counts, axis=1)  # [O, T of all rules, M]
+    o, t, m = (axis.ravel() for axis in np.indices(whole.shape))
+    columns = {
+        **_specification(key, rules, thresholds, outcomes, o, t),
+        **{name: pairs[name].array.take(m) for name in pairs},
+        "count": whole.ravel(),
+    }
+    return pd.DataFrame(columns)
+
+
+def _moments(
+    key: tuple[str, ...], log: LevelLog, position: int, name: str, *, pairs: Pairs, labels: pd.DataFrame,
+    outcomes: Sequence[str],
+) -> pd.DataFrame:  # fmt: skip
+    """Second moments of one specification under one rule, or on the curve; `labels` are [G]."""
+    values = log.moments(position, name, pairs)
+    thresholds = log.curve if name == CURVE else next(c.thresholds for c in log.rules if c.rule == name)
+    rules = [PROBABILITY if name == CURVE else name] * len(thresholds)
+    o, t, g = (axis.ravel() for axis in np.indices(values.shape[:3]))
+    columns = {
+        **_specification(key, rules, thresholds, outcomes, o, t),
+        **{label: labels[label].array.take(g) for label in labels},
+        **dict(zip(MOMENTS, values.reshape(-1, len(MOMENTS)).T, strict=True)),
+    }
+    return pd.DataFrame(columns)
+
+
+def _specification(
+    key: tuple[str, ...], rules: Sequence[str], thresholds: np.ndarray, outcomes: Sequence[str],
+    o: np.ndarray, t: np.ndarray,
+) -> dict[str, Any]:  # fmt: skip
+    """The columns that name the question: of outcome number o and threshold number t in each row."""
+    probe, design, template = key
+    return {
+        "probe": probe,
+        "design": design,
+        "template": template,
+        "rule": pd.array(list(rules), dtype="str").take(t),
+        "threshold": thresholds[t],
+        "outcome": pd.array(list(outcomes), dtype="str").take(o),
+    }
