@@ -118,8 +118,8 @@ def multiplicity(gaps: pd.DataFrame, findings: pd.DataFrame, *, n_specifications
         f"over {fmt.integer(n_specifications)} specifications. One family is all groups compared for one "
         "outcome, attribute and specification. Holm’s correction runs over all gaps of the audit, which "
         "share the level equally and divide it among their specifications: the chance of any false finding "
-        "is at most 5 %, whichever gaps are true. Against the rest, a group must also differ from the rest without "
-        "the groups that differ more. "
+        "is at most 5 %, whichever gaps are true. Against the rest, a group must also differ from the rest "
+        "without the groups that differ more. "
         f"{fmt.integer(len(findings))} contrasts are findings. The intervals are 95 % each, for one contrast "
         "alone, and the largest of many differences is overstated on average."
     )
