@@ -76,10 +76,15 @@ def smallest_detectable_gap(
         least = _first(rejected, 1 - base)
 
         def found(gap: Floats) -> NDArray[np.bool_]:
-            one, other = base + gap, base
-            sides = [np.sqrt(q * (1 - q) / n) for q, n in ((one, n1), (other, n2))]
-            variance = sides[0] ** 2 + sides[1] ** 2 - 2 * r * sides[0] * sides[1]
-            return gap - special.ndtri(power) * np.sqrt(np.maximum(variance, 0)) >= least
+            sides = [q * (1 - q) / n for q, n in ((base + gap, n1), (base, n2))]
+            joint = 2 * r * np.sqrt(sides[0] * sides[1])
+            variance = np.maximum(sides[0] + sides[1] - joint, 0)
+            # The boundary varies with the variance that the clusters of an audit show, which has about so
+            # many degrees of freedom: the noncentral t of Johnson & Welch 1940.
+            freedom = (sides[0] + sides[1]) ** 2 / (sides[0] ** 2 / f1 + sides[1] ** 2 / f2)
+            spread = np.where(np.isfinite(freedom), least**2 / (2 * freedom), 0.0)
+            middle = least * np.where(np.isfinite(freedom), 1 - 1 / (4 * freedom), 1.0)
+            return gap - special.ndtri(power) * np.sqrt(variance + spread) >= middle
 
         gap = _first(found, 1 - base)
     return np.where(usable, gap, np.nan)
