@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
@@ -22,15 +23,12 @@ Progress = Callable[[str, int, int], None]
 
 def audit_of(scenario: Scenario, *, seed: int) -> AuditResult:
     """One audit: a table of predictions is written, read as `predictions:PATH`, asked and concluded from."""
-    import torch
-
     from probes.datasets import load_dataset
     from probes.embeddings.embed import EmbeddingStore
     from probes.embeddings.precomputed import given_model
     from probes.runner import run_suite
     from probes.suite.suite import Suite
 
-    torch.set_num_threads(1)
     with TemporaryDirectory(prefix="clip-audit-simulated-") as folder:
         file = Path(folder) / "predictions.parquet"
         predictions_of(scenario, seed=seed).to_parquet(file, index=False)
@@ -73,7 +71,7 @@ def simulated_rows(
     files = {chunk: out / f"{chunk[0].replace(' ', '-')}-{seed}-{chunk[1]:06d}.csv" for chunk in chunks}
     missing = [chunk for chunk, file in files.items() if not file.is_file()]
     context = get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
         jobs = [
             pool.submit(_chunk, *chunk, min(CHUNK, audits - chunk[1]), seed, files[chunk])
             for chunk in missing
@@ -84,6 +82,11 @@ def simulated_rows(
                 progress("simulated audits", done, len(jobs))
     tables = [pd.read_csv(file) for file in files.values()]
     return pd.concat(tables, ignore_index=True)[list(ROW_COLUMNS)]
+
+
+def _one_thread() -> None:
+    """Processes that share the cores work alone; read where the model's library is loaded, which is later."""
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 
 def _chunk(name: str, start: int, audits: int, seed: int, file: Path) -> None:
