@@ -2,34 +2,66 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
 from audit.commands import terminal
 from audit.commands.small_table_settings import makes_small_tables
 
-EPILOG = "Examples:  clip-audit report runs/quickstart  ·  clip-audit report runs/train-tiny"
+EPILOG = (
+    "Examples:  clip-audit report runs/quickstart  ·  clip-audit report runs/train-tiny  ·  "
+    "clip-audit report runs/a runs/b --out runs/index.html"
+)
 
 
 @makes_small_tables
 def report(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="A folder that clip-audit run or clip-audit train wrote.")
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="Folders that clip-audit run or train wrote.")
     ],
+    out: Annotated[Path, typer.Option(help="The page about several runs.", show_default="runs.html")] = Path(
+        "runs.html"
+    ),
 ) -> None:
     """Write report.html from what a folder holds: nothing is computed anew, torch is not needed.
+
+    Of several audits, one page sets them side by side: accuracy against the widest gap, and the worst-off
+    group of every question.
 
     Of a training run, also of one that is still going on, the report shows loss, validation, and accuracy
     and differences of the audits on the way, against the epoch.
     """
     from audit.training.history import is_training_folder
 
-    if is_training_folder(folder):
-        _report_training(folder)
+    if len(folders) > 1:
+        _report_several(folders, out)
+    elif is_training_folder(folders[0]):
+        _report_training(folders[0])
     else:
-        _report_audit(folder)
+        _report_audit(folders[0])
+
+
+def _report_several(folders: Sequence[Path], out: Path) -> None:
+    from audit.report.several import names_of, render_several
+    from audit.result import AuditResult
+    from audit.result_files import REPORT_FILE
+    from clipmodel.atomic_files import replace_file
+
+    names = names_of(folders)
+    results = {name: AuditResult.read(folder) for name, folder in zip(names, folders, strict=True)}
+    links = {
+        name: quote(os.path.relpath(folder / REPORT_FILE, out.absolute().parent).replace(os.sep, "/"))
+        for name, folder in zip(names, folders, strict=True)
+        if (folder / REPORT_FILE).is_file()
+    }
+    page = render_several(results, links=links).encode()
+    replace_file(out, lambda file: file.write(page))
+    terminal.out().print(f"{len(results)} audits: {out}", soft_wrap=True, markup=False)
 
 
 def _report_audit(folder: Path) -> None:

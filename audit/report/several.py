@@ -1,0 +1,163 @@
+"""Several audits on one page: accuracy against the widest gap, and the worst-off groups side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from markupsafe import Markup
+
+from audit import formatting as fmt
+from audit.conclusions.overview import Cell
+from audit.figures.layout import LEGEND_ROW_POINTS, canvas, series_mark
+from audit.figures.svg import ROLES, to_svg
+from audit.report import components
+from audit.report.html import fill_template
+from audit.report.marks import interval_mark
+from audit.report.section import ReportContext
+from audit.report.sections.overview import STATE_ICONS
+from audit.report.verdict import verdict
+from audit.result import AuditResult
+
+PLOT_ROWS: Final = 14
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One question and grouping of one run."""
+
+    group: str
+    size: str
+    mark: Markup
+    state: str
+    icon: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run in the head of the page."""
+
+    name: str
+    href: str
+    verdict: str
+    model: str
+    data: str
+    accuracy: str
+    widest: str
+    findings: str
+
+
+def render_several(results: Mapping[str, AuditResult], *, links: Mapping[str, str] | None = None) -> str:
+    """Return one page about several audits, self-contained.
+
+    Parameters
+    ----------
+    results
+        By the name of each run, in the order in which they are shown.
+    links
+        Addresses of their reports, relative to the page; runs without one are not linked.
+
+    Notes
+    -----
+    The runs need not share images, so no test is made between them here: `clip-audit compare` makes the
+    paired one.
+    """
+    contexts = {name: ReportContext(result=result) for name, result in results.items()}
+    page = {
+        "title": f"{len(results)} audits side by side",
+        "runs": [_run(name, context, (links or {}).get(name, "")) for name, context in contexts.items()],
+        "rows": _rows(contexts),
+        "pareto": _pareto(contexts),
+    }
+    return fill_template("several.html.j2", page, data="{}")
+
+
+def _mean_accuracy(context: ReportContext) -> float:
+    """Mean over the probes of accuracy over all images, in the specification that is told first."""
+    accuracy, rates = context.result.accuracy, []
+    for probe in context.probes:
+        primary = components.primary_specification(accuracy, probe=probe)
+        if primary is not None:
+            rows = components.of_specification(accuracy, primary)
+            names = components.attribute_columns({"probes": [probe]})
+            rates.append(float(rows[(rows[names] == components.ALL).all(axis=1)]["rate"].iloc[0]))
+    return sum(rates) / len(rates) if rates else math.nan
+
+
+def _widest(context: ReportContext) -> Cell | None:
+    """The widest gap in misclassification, so that it stands for the same thing as the accuracy."""
+    judged = [c for c in context.cells if c.outcome == "misclassified" and not math.isnan(c.difference)]
+    return max(judged, key=lambda cell: cell.difference, default=None)
+
+
+def _run(name: str, context: ReportContext, href: str) -> Run:
+    manifest, widest = context.result.manifest, _widest(context)
+    return Run(
+        name=name,
+        href=href,
+        verdict=verdict(context.result.verdict).word,
+        model=f"{manifest['model']['name']} {manifest['model'].get('fingerprint', '')[:8]}".strip(),
+        data=f"{manifest['data']['name']}, {fmt.integer(manifest['data'].get('n_images'))} images",
+        accuracy=fmt.percent(_mean_accuracy(context)),
+        widest=fmt.MISSING
+        if widest is None
+        else f"{fmt.points(widest.difference)} ({fmt.words(widest.worse)})",
+        findings=fmt.integer(len(context.result.findings)),
+    )
+
+
+def _rows(contexts: Mapping[str, ReportContext]) -> list[tuple[str, str, list[Side | None]]]:
+    """A row a question and grouping that any run has; all marks share one axis."""
+    by_run = {name: {(c.probe, c.outcome, c.by): c for c in one.cells} for name, one in contexts.items()}
+    keys = list(dict.fromkeys(key for cells in by_run.values() for key in cells))
+    titles = {key: title for one in contexts.values() for key, title in one.titles.items()}
+    ends = [end for cells in by_run.values() for c in cells.values() for end in (c.low, c.high)]
+    known = [end for end in ends if not math.isnan(end)]
+    axis = min([0.0, *known]), max([0.05, *known])
+    rows = []
+    for key in keys:
+        sides = [_side(by_run[name].get(key), axis) for name in contexts]
+        rows.append((titles[key[0], key[1]], fmt.words(key[2]), sides))
+    return rows
+
+
+def _side(cell: Cell | None, axis: tuple[float, float]) -> Side | None:
+    if cell is None or math.isnan(cell.difference):
+        return None
+    filled = cell.state in ("confirmed", "explored")
+    return Side(
+        group=fmt.words(cell.worse),
+        size=fmt.points(cell.difference),
+        mark=interval_mark(cell.difference, cell.low, cell.high, axis=axis, filled=filled),
+        state=cell.state,
+        icon=STATE_ICONS[cell.state],
+    )
+
+
+def _pareto(contexts: Mapping[str, ReportContext]) -> str:
+    """Draw mean accuracy against the widest gap, one mark a run; the better ones are up and to the left."""
+    points = [
+        (name, 100 * widest.difference, 100 * accuracy)
+        for name, one in contexts.items()
+        if (widest := _widest(one)) is not None and not math.isnan(accuracy := _mean_accuracy(one))
+    ]
+    if len(points) < 2:
+        return ""
+    below = 40 + LEGEND_ROW_POINTS * -(-len(points) // 2)
+    with canvas(rows=PLOT_ROWS, left=["100.0"], below=below) as (figure, ax):
+        for index, (name, gap, accuracy) in enumerate(points):
+            ax.plot(gap, accuracy, label=name, **series_mark(index))
+        ax.set(xlabel="widest gap in misclassification, points", ylabel="mean accuracy, %")
+        ax.grid(axis="both", color=ROLES["grid"], linewidth=0.6)
+        ax.margins(0.15)
+        figure.legend(*ax.get_legend_handles_labels(), loc="lower center", ncols=2)
+    told = "; ".join(f"{name} {accuracy:.1f} %, gap {gap:.1f}" for name, gap, accuracy in points)
+    return to_svg(figure, name="pareto", title="Accuracy against the widest gap", description=told)
+
+
+def names_of(folders: Sequence[Any]) -> list[str]:
+    """Return the shortest distinct names of folders: the last part, or the whole path where that repeats."""
+    last = [folder.name or str(folder) for folder in folders]
+    return [str(f) if last.count(name) > 1 else name for f, name in zip(folders, last, strict=True)]
