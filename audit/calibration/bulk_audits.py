@@ -35,6 +35,8 @@ Floats = NDArray[np.float64]
 
 LEVEL: Final = 0.05
 BULK_COLUMNS: Final = ("scenario", "figure", "value", "low", "high", "of")
+DETECTABLE: Final = ("independent", "weak", "persons", "strong")
+"""Scenarios in which a gap of the detectable size is planted."""
 AT_ONCE: Final = 50
 """Audits that are drawn together: persons of all of them are in memory."""
 

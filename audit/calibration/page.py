@@ -27,7 +27,8 @@ def write_page(tables: Tables, page: Path, *, command: str) -> None:
     Parameters
     ----------
     tables
-        summary (`whole_audits.summary_of`), coverage, and where models were trained models and planted.
+        bulk (`bulk_audits`), summary (`whole_audits.summary_of`), coverage, and where models were trained
+        models and planted.
     page
         The Markdown file.
     command
@@ -40,7 +41,12 @@ def write_page(tables: Tables, page: Path, *, command: str) -> None:
         figures["models"] = _draw_models
     for name, draw in figures.items():
         _save(draw, tables, folder / f"{name}.svg")
-    parts = [_opening(command), _audits(tables["summary"]), _coverage(tables["coverage"], folder.name)]
+    parts = [
+        _opening(command),
+        _bulk(tables["bulk"]),
+        _audits(tables["summary"]),
+        _coverage(tables["coverage"], folder.name),
+    ]
     if "models" in tables:
         parts.append(_models(tables["planted"], tables["models"], folder.name))
     page.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
@@ -74,6 +80,23 @@ Plain Wilson intervals fall below .92 where few events are expected: {_dips(cove
 adjusted one. The exact intervals never fall below .95, and stand behind gates; they are wider for it.
 
 ![Coverage by size and kind of interval]({folder}/coverage.svg)"""
+
+
+def _bulk(bulk: pd.DataFrame) -> str:
+    rows = [
+        (BY_NAME[row["scenario"]].title, row["figure"], f"{row['value']:.3f}",
+         _between(row["low"], row["high"]), f"{row['of']:,}")
+        for row in bulk.to_dict("records")
+    ]  # fmt: skip
+    return f"""## False findings, coverage and power of thousands of audits
+
+Simulated past the files, by the functions that estimate, test and adjust in every audit, under one threshold:
+groups of unequal numbers of persons, three probes where nothing else is said. `few` are groups with fewer
+than {LEAST_CLUSTERS} persons, of which an audit claims nothing; `selected` the findings' intervals adjusted
+for having been found, which are few where there is no true gap. A detectable gap is the one that an audit of
+median precision prints, in audits that differ in their persons' numbers of images.
+
+{_table(("audits", "figure", "value", "95 % interval", "of"), rows)}"""
 
 
 def _audits(summary: pd.DataFrame) -> str:

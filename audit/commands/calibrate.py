@@ -29,6 +29,7 @@ def calibrate(
         Path | None, typer.Option(help="Markdown to write, with figures; default: OUT/page.md.")
     ] = None,
     audits: Annotated[int, typer.Option(min=1, help="Whole audits to simulate in each scenario.")] = 200,
+    bulk: Annotated[int, typer.Option(min=1, help="Audits to simulate in bulk in each scenario.")] = 2000,
     scenario: Annotated[
         list[str] | None, typer.Option(help="Scenario to simulate; may be repeated; default: all.")
     ] = None,
@@ -56,7 +57,7 @@ def calibrate(
     out.mkdir(parents=True, exist_ok=True)
     with terminal.progress_bars() as progress:
         tables = _simulated(
-            out, audits=audits, scenarios=scenario, workers=workers, seed=seed, progress=progress
+            out, audits=audits, bulk=bulk, scenarios=scenario, workers=workers, seed=seed, progress=progress
         )
         if models:
             from audit.calibration.planted_bias import judge_models, planted_summary
@@ -72,9 +73,15 @@ def calibrate(
         table.to_csv(out / f"{name}.csv", index=False, lineterminator="\n")
     page = page or out / "page.md"
     page.parent.mkdir(parents=True, exist_ok=True)
-    options = [f"--audits {audits}", f"--seed {seed}", f"--models {models}" if models else ""]
+    options = [
+        f"--audits {audits}",
+        f"--bulk {bulk}",
+        f"--seed {seed}",
+        f"--models {models}" if models else "",
+    ]
     options += [f"--strength {value:g}" for value in strengths if models]
     write_page(tables, page, command=shlex.join(["clip-audit", "calibrate", *" ".join(options).split()]))
+    _print(tables["bulk"], "Audits of known truth in bulk")
     _print(tables["summary"], "Whole audits of known truth")
     if "planted" in tables:
         _print(tables["planted"], "Planted bias")
@@ -82,10 +89,18 @@ def calibrate(
 
 
 def _simulated(
-    out: Path, *, audits: int, scenarios: list[str] | None, workers: int, seed: int, progress: terminal.Report
+    out: Path,
+    *,
+    audits: int,
+    bulk: int,
+    scenarios: list[str] | None,
+    workers: int,
+    seed: int,
+    progress: terminal.Report,
 ) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
+    from audit.calibration.bulk_audits import DETECTABLE, bulk_table, detectable_table
     from audit.calibration.coverage import coverage_table
     from audit.calibration.scenarios import BY_NAME
     from audit.calibration.whole_audits import summary_of
@@ -99,7 +114,13 @@ def _simulated(
     path = out / "coverage.csv"
     if not path.is_file():
         coverage_table(seed=seed, progress=progress).to_csv(path, index=False, lineterminator="\n")
-    return {"coverage": pd.read_csv(path), "summary": summary_of(rows)}
+    by_hand = [name for name in DETECTABLE if name in (scenarios or DETECTABLE)]
+    many = [bulk_table(scenarios, audits=bulk, seed=seed), detectable_table(by_hand, audits=bulk, seed=seed)]
+    return {
+        "coverage": pd.read_csv(path),
+        "summary": summary_of(rows),
+        "bulk": pd.concat(many, ignore_index=True),
+    }
 
 
 def _print(table: pd.DataFrame, title: str) -> None:

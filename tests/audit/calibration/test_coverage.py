@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from audit.calibration.bulk_audits import BULK_COLUMNS
 from audit.calibration.coverage import COVERAGE_COLUMNS, proportion_coverage
 from audit.calibration.page import write_page
 from audit.calibration.planted_bias import judge_models, planted_summary
@@ -42,6 +43,8 @@ def test_the_page_shows_each_part_with_its_figure(tmp_path) -> None:
             [("persons", "coverage: rate", 0.951, 0.94, 0.962, 9000),
              ("persons", "audits with a false finding", 0.01, 0.001, 0.036, 200),
              ("gaps", "true gaps found", 0.9, np.nan, np.nan, 600)], columns=list(SUMMARY_COLUMNS)),
+        "bulk": pd.DataFrame(
+            [("weak", "coverage: rate", 0.953, np.nan, np.nan, 1000)], columns=list(BULK_COLUMNS)),
         "models": judged,
         "planted": planted_summary(judged, values),
     }  # fmt: skip
