@@ -168,7 +168,9 @@ def _column(precision: Precision, probe: int, group: int) -> Precision:
 
 def _figures(name: str, counts: dict[str, int], audits: int) -> Iterable[tuple[Any, ...]]:
     yield _share(name, "audits with a false finding", counts["false"], audits)
-    for kind in ("rate", "few rate", "difference", "few difference", "selected"):
+    # Without a true gap every finding is false, and its interval misses by construction.
+    after = ("selected",) if counts["gaps"] else ()
+    for kind in ("rate", "few rate", "difference", "few difference", *after):
         if counts[f"{kind} n"]:
             covered, n = counts[f"{kind} covered"], counts[f"{kind} n"]
             yield name, f"coverage: {kind}", covered / n, np.nan, np.nan, n

@@ -93,7 +93,7 @@ def _bulk(bulk: pd.DataFrame) -> str:
 Simulated past the files, by the functions that estimate, test and adjust in every audit, under one threshold:
 groups of unequal numbers of persons, three probes where nothing else is said. `few` are groups with fewer
 than {LEAST_CLUSTERS} persons, of which an audit claims nothing; `selected` the findings' intervals adjusted
-for having been found, which are few where there is no true gap. A detectable gap is the one that an audit of
+for having been found, where there is a true gap. A detectable gap is the one that an audit of
 median precision prints, in audits that differ in their persons' numbers of images.
 
 {_table(("audits", "figure", "value", "95 % interval", "of"), rows)}"""
