@@ -114,5 +114,9 @@ def _loaded(kind: Kind, path: Path) -> DemographicDataset:
         raise UserError(
             f"{shortened(path)}: {error.strerror or error}", remedy="check the path after the colon"
         ) from error
+    except UserError:
+        raise
+    except ValueError as error:  # a zero byte in a name, bytes that are no text
+        raise UserError(f"{shortened(path)}: {shortened(error)}", remedy="restore the file") from error
     except MemoryError as error:
         raise UserError(f"{shortened(path)}: too large for the memory", remedy="give a part of it") from error
