@@ -146,7 +146,7 @@ def _pareto(contexts: Mapping[str, ReportContext]) -> str:
     if len(points) < 2:
         return ""
     below = 40 + LEGEND_ROW_POINTS * -(-len(points) // 2)
-    with canvas(rows=PLOT_ROWS, left=["100.0"], below=below) as (figure, ax):
+    with canvas(rows=PLOT_ROWS, left=["100.00 100.00"], below=below) as (figure, ax):
         for index, (name, gap, accuracy) in enumerate(points):
             ax.plot(gap, accuracy, label=name, **series_mark(index))
         ax.set(xlabel="widest gap in misclassification, points", ylabel="mean accuracy, %")

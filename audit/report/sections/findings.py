@@ -155,7 +155,8 @@ def _evidence(row: Mapping[Any, Any], *, usual: str, source: _Sources) -> Eviden
         ("Class design, template", _changes(row, source)),
         ("Confounding", _stratified(key, source)),
         ("Label noise", str(row["noise"])),
-        ("Driven by", _driven_by(row)),
+        ("Allowing for selection", _selected(row)),
+        ("Driven by", _driven_by(own)),
         ("Caution", _beyond(str(row["caution"]), usual)),
     ]
     outcome = components.slug("outcome", row["probe"], row["outcome"])
@@ -216,16 +217,25 @@ def _stratified(key: tuple[Any, ...], source: _Sources) -> str:
     )
 
 
-def _driven_by(row: Mapping[Any, Any]) -> str:
-    value = row.get("driven_by")
-    return fmt.words(value) if isinstance(value, str) and value else ""
+def _selected(row: Mapping[Any, Any]) -> str:
+    """The interval that allows for the finding having been selected from all contrasts."""
+    if "selected_low" not in row or pd.isna(row["selected_low"]):
+        return ""
+    return (
+        f"{fmt.points_interval(row['selected_low'], row['selected_high'])} points (false coverage rate 5 %)"
+    )
+
+
+def _driven_by(gaps: pd.DataFrame) -> str:
+    values = gaps["driven_by"].dropna().unique().tolist() if "driven_by" in gaps else []
+    return "; ".join(fmt.words(value) for value in values if value)
 
 
 def _lead(result: AuditResult) -> str:
     count = fmt.integer(result.n_specifications)
     lead = (
-        "A finding is a difference between groups that remains after the correction for all gaps of the "
-        f"audit, in at least one of {count} specifications."
+        "A finding is a difference between groups that remains after the correction for everything that the "
+        f"audit compared, in at least one of {count} specifications."
     )
     n = len(result.findings)
     if not n:
