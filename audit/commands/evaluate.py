@@ -109,18 +109,19 @@ def run(
         root=root, split=split, language=language, train=train, few_shot=few_shot, seed=seed,
         all_templates=all_templates,
     )  # fmt: skip
+    tasks: list[str | None] = [*task] if task else [None]
     failed: list[str] = []
     done: list[EvaluationResult] = []
     with terminal.progress_bars() as progress:
         for spec in models:
             loaded = _load(spec, device=device, cache=cache, progress=progress)
             for name in on:
-                for one in task or [None]:
+                for one in tasks:
                     started = time.perf_counter()
                     try:
                         result = evaluate(loaded, name, one, options, cache=cache or cache_folder())
                     except UserError as error:
-                        if len(models) * len(on) * len(task or [None]) == 1:
+                        if len(models) * len(on) * len(tasks) == 1:
                             raise
                         terminal.explain(error)
                         failed.append(f"{spec} on {name}")

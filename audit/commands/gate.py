@@ -58,7 +58,8 @@ def print_gates(gates: pd.DataFrame, verdict: str, console: Console) -> None:
     from rich.markup import escape
 
     from audit.commands.run_summary import VERDICT_STYLES
-    from audit.conclusions.gates import METRICS, PASS
+    from audit.conclusions.gates import METRICS
+    from audit.conclusions.verdict import PASS
     from audit.json_tables import table_rows
 
     rows = table_rows(gates)

@@ -150,7 +150,7 @@ def worst_group_estimate(right: Bools, groups: Sequence[str | None] | None) -> E
     known = table.dropna(subset="rate")
     if not len(known):
         return Estimate(value=np.nan, low=np.nan, high=np.nan, n=0, method="no groups")
-    row = known.loc[known["rate"].idxmin()]
+    row = known.iloc[int(known["rate"].to_numpy().argmin())]
     return Estimate(
         value=float(row["rate"]),
         low=float(row["low"]),
@@ -222,8 +222,8 @@ def confusion_table(answers: Answers) -> pd.DataFrame:
     truth, predicted = np.nonzero(counts)
     table = pd.DataFrame(
         {
-            "truth": [answers.classes[c] for c in truth],
-            "predicted": [answers.classes[c] for c in predicted],
+            "truth": [answers.classes[c] for c in truth.tolist()],
+            "predicted": [answers.classes[c] for c in predicted.tolist()],
             "images": counts[truth, predicted],
         }
     )

@@ -63,12 +63,15 @@ def _rows(first: EvaluationResult, second: EvaluationResult) -> list[dict[str, o
     both = first.tables[IMAGES].merge(second.tables[IMAGES], on="id", suffixes=("_1", "_2"), validate="1:1")
     lost = len(first.tables[IMAGES]) + len(second.tables[IMAGES]) - 2 * len(both)
     note = f"{lost} answers of only one model left out" if lost else ""
-    parts = both.groupby("direction_1", sort=False) if "direction_1" in both else [("", both)]
-    rows = []
+    parts = [("", both)]
+    if "direction_1" in both:
+        parts = [(str(direction), part) for direction, part in both.groupby("direction_1", sort=False)]
+    rows: list[dict[str, object]] = []
     for direction, part in parts:
         for metric in (name for name in PAIRED if f"{name}_1" in part):
-            answers = [part[f"{metric}_{side}"].to_numpy() for side in (1, 2)]
-            found = compare_answers(*answers, part["cluster_1"].tolist())
+            found = compare_answers(
+                part[f"{metric}_1"].to_numpy(), part[f"{metric}_2"].to_numpy(), part["cluster_1"].tolist()
+            )
             rows.append(
                 {
                     "dataset": first.dataset,

@@ -35,7 +35,7 @@ class ReportContext:
     @property
     def probes(self) -> Sequence[Mapping[str, Any]]:
         """The probes of the manifest, in the order of the suite."""
-        return self.result.manifest["probes"]  # type: ignore[no-any-return]
+        return self.result.manifest["probes"]
 
     @cached_property
     def titles(self) -> Mapping[tuple[str, str], str]:

@@ -258,7 +258,7 @@ def _gap_table(gaps: pd.DataFrame, *, title: str) -> components.Table:
 def _card(history: TrainingHistory) -> list[tuple[str, str]]:
     if history.manifest is None:
         return []
-    model, suite, data = (history.manifest[key] for key in ("model", "suite", "data"))
+    model, suite, data = history.manifest["model"], history.manifest["suite"], history.manifest["data"]
     versions = ", ".join(
         f"{fmt.words(name)} {version}" for name, version in history.manifest["versions"].items()
     )

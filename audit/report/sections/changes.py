@@ -10,7 +10,7 @@ import pandas as pd
 
 from audit import formatting as fmt
 from audit.comparison.compare import Comparison
-from audit.conclusions.findings import distinct_contrasts
+from audit.conclusions.error_control import distinct_contrasts
 from audit.figures.specification_and_change import change_forest, gap_change_forest
 from audit.report import components
 from audit.report.components import INTERVAL, Column, between, table_of

@@ -74,8 +74,10 @@ class Findings:
 def build(context: ReportContext) -> Findings:
     """Return the findings about people first, the widest first, then those about attributes of the image."""
     findings = context.result.findings
-    people = components.of_people(findings) if len(findings) else []
-    ordered = pd.concat([findings[people], findings[~people]]) if len(findings) else findings
+    ordered = findings
+    if len(findings):
+        people = components.of_people(findings)
+        ordered = pd.concat([findings[people], findings[~people]])
     usual = _usual(ordered["caution"])
     ends = [*findings["low"].tolist(), *findings["high"].tolist(), 0.0]
     axis = min(ends), max(ends)

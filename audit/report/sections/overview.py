@@ -137,7 +137,7 @@ def _overall(table: pd.DataFrame, probe: Mapping[str, Any]) -> dict[Any, Any] | 
         return None
     rows = components.of_specification(table, primary)
     names = components.attribute_columns({"probes": [probe]})
-    return rows[(rows[names] == components.ALL).all(axis=1)].iloc[0].to_dict()  # type: ignore[no-any-return]
+    return rows[(rows[names] == components.ALL).all(axis=1)].iloc[0].to_dict()
 
 
 def _box(cell: Cell, *, axis: tuple[float, float], context: ReportContext) -> Box:
