@@ -52,6 +52,7 @@ def check(
     images: Annotated[bool, typer.Option("--images/--no-images", help="Read every image.")] = True,
 ) -> None:
     """Show the card, count images by attribute and by crossing, and name what is missing or unreadable."""
+    from audit.conclusions.confounding_sentences import confounding_sentence
     from probes.datasets import EmbeddedDataset, load_dataset
     from probes.datasets.census import attributes_of_interest, confounded
 
@@ -64,8 +65,8 @@ def check(
     _print_attributes(dataset, console)
     if len(attributes) > 1:
         _print_crossing(dataset, attributes, console)
-    for sentence in confounded(dataset, attributes):
-        console.print(f"[yellow]{escape(sentence)}[/]", soft_wrap=True)
+    for pair in confounded(dataset, attributes):
+        console.print(f"[yellow]{escape(confounding_sentence(pair))}[/]", soft_wrap=True)
     _print_losses("Left out", dataset.dropped, attributes, console)
     if isinstance(dataset, EmbeddedDataset):
         n_images, dim = dataset.embeddings.shape

@@ -79,7 +79,7 @@ def load_model(
     if precision not in get_args(Precision):
         raise UserError(f"unknown precision {precision!r}", remedy=f"use {', '.join(get_args(Precision))}")
     device = usable_device(device)
-    told = {"activation": activation, "preprocess": preprocess, "weights": weights}
+    told: dict[str, str | None] = {"activation": activation, "preprocess": preprocess, "weights": weights}
     if name.startswith(OPEN_CLIP):
         _refuse_told(told, name)
         return load_open_clip(name.removeprefix(OPEN_CLIP), device=device, precision=precision)

@@ -57,7 +57,7 @@ def load_own_model(spec: str, *, device: str) -> EmbeddingModel:
     is_model = not inspect.isclass(target) and not _lacks(target)
     model = target if is_model or not callable(target) else _made(target, device)
     _require_protocol(model, spec)
-    return model  # type: ignore[no-any-return]
+    return model
 
 
 def _made(factory: Any, device: str) -> Any:

@@ -145,7 +145,7 @@ def _module(transformers: Any, folder: Path, config: Mapping[str, Any], precisio
             remedy = "its code is not part of transformers and is not run: use a factory, module:factory"
         raise UserError(f"{folder} ({kind}): {_first_line(error)}", remedy=remedy) from error
     _require_whole(module, info, where=f"{folder} ({kind})")
-    return module  # type: ignore[no-any-return]
+    return module
 
 
 def _class(transformers: Any, config: Mapping[str, Any]) -> Any:
@@ -281,11 +281,11 @@ def _towers(module: Any) -> tuple[Any, Any]:
         return module.get_image_features, module.get_text_features
 
     def images(pixel_values: Tensor) -> Tensor:
-        return module.vision_proj(module.vision_model(pixel_values=pixel_values)[0][:, 0])  # type: ignore[no-any-return]
+        return module.vision_proj(module.vision_model(pixel_values=pixel_values)[0][:, 0])
 
     def texts(input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         states = module.text_encoder(input_ids=input_ids, attention_mask=attention_mask)[0]
-        return module.text_proj(states[:, 0])  # type: ignore[no-any-return]
+        return module.text_proj(states[:, 0])
 
     return images, texts
 

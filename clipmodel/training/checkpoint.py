@@ -21,7 +21,10 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict import (
+    DictValueType,
+    ListDictValueType,
     StateDictOptions,
+    ValueType,
     get_model_state_dict,
     get_state_dict,
     set_state_dict,
@@ -174,13 +177,15 @@ def _split_whole(content: Mapping[str, Any], trainee: Trainee) -> None:
     """
     names = {id(parameter): name for name, parameter in trainee.encoders.named_parameters()}
     order = [names[id(p)] for group in trainee.optimizer.param_groups for p in group["params"]]
-    weights = {f"clip.{name}": _as_vector(name, tensor) for name, tensor in content["model"].items()}
+    weights: dict[str, ValueType] = {
+        f"clip.{name}": _as_vector(name, tensor) for name, tensor in content["model"].items()
+    }
     stored = content["optimizer"]
-    moments = {
+    moments: DictValueType = {
         order[number]: {k: v if k == "step" else _as_vector(order[number], v) for k, v in state.items()}
         for number, state in stored["state"].items()
     }
-    groups = [
+    groups: ListDictValueType = [
         {**group, "params": [order[number] for number in group["params"]]} for group in stored["param_groups"]
     ]
     set_state_dict(

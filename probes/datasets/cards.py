@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import pandas as pd
 from pydantic import Field
@@ -16,7 +16,7 @@ from probes.label_text import clean_column
 
 Provenance = Literal["perceived", "self-reported", "by design", "public record", "not stated"]
 ScoreKind = Literal["probabilities", "independent probabilities", "percentages", "logits"]
-NOT_STATED = "not stated"
+NOT_STATED: Final = "not stated"
 REPLACED = (
     "title", "version", "licence", "consent", "label_provenance", "labelled_by", "source", "caution",
 )  # fmt: skip

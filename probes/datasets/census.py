@@ -13,6 +13,7 @@ from clipmodel.yaml_models import closest
 from probes.datasets.base import ID, REASON, DemographicDataset, UnreadableImageError
 from probes.planning.confounding import PROTECTED, confounding
 from probes.records import MISSING
+from probes.records.manifest_types import Confounding
 
 READERS = 4  # threads that decode images; Pillow lets go of Python's lock
 BLOCK = 256
@@ -53,8 +54,8 @@ def crossing(dataset: DemographicDataset, attributes: Sequence[str]) -> pd.Serie
     return pd.concat(columns, axis=1).groupby(list(attributes), observed=False).size()
 
 
-def confounded(dataset: DemographicDataset, attributes: Sequence[str]) -> list[str]:
-    """What goes together in the data with the attributes that are crossed, a sentence each."""
+def confounded(dataset: DemographicDataset, attributes: Sequence[str]) -> list[Confounding]:
+    """What goes together in the data with the attributes that are crossed, a record each pair."""
     names = [name for name in dataset.attributes if name in {*attributes, *PROTECTED}]
     labels = pd.DataFrame({name: dataset.values(name) for name in names})
     return list(confounding(labels, attributes, derived=dataset.derived).values())

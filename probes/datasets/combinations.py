@@ -85,14 +85,14 @@ def combine_columns(batches: Callable[[], Iterable[pa.RecordBatch]], names: Sequ
     at = 0
     for batch in batches():
         part = combined[at : at + batch.num_rows]
-        for column, own, size in zip(batch.columns, values, sizes, strict=True):
+        for column, known, size in zip(batch.columns, values, sizes, strict=True):
             part *= size
-            part += _codes(column, own)
+            part += _codes(column, known)
         at += batch.num_rows
     distinct, code, n = _distinct(combined, int(np.prod([float(size) for size in sizes])))
     frame, rest = {}, distinct
-    for name, own, size in reversed(list(zip(names, values, sizes, strict=True))):
-        frame[name] = np.array([np.nan, *own], object)[rest % size]
+    for name, known, size in reversed(list(zip(names, values, sizes, strict=True))):
+        frame[name] = np.array([np.nan, *known], object)[rest % size]
         rest = rest // size
     ordered = pd.DataFrame({name: frame[name] for name in names}, index=range(len(distinct)))
     return Combinations(ordered, n, code)

@@ -34,8 +34,8 @@ class SampledDataset(DemographicDataset):
     def read_bytes(self, row: int) -> bytes:
         return self._original.read_bytes(int(self._rows[row]))
 
-    def image_of(self, row: int, data: bytes) -> Image.Image:
-        return self._original.image_of(int(self._rows[row]), data)
+    def image_of(self, row: int, data: bytes, *, convert: bool = True) -> Image.Image:
+        return self._original.image_of(int(self._rows[row]), data, convert=convert)
 
     def hash_of(self, row: int, data: bytes) -> str:
         return self._original.hash_of(int(self._rows[row]), data)

@@ -20,8 +20,8 @@ from clipmodel.errors import UserError
 from clipmodel.loading import EmbeddingModel
 from clipmodel.progress import Progress
 from probes.datasets.base import DemographicDataset
-from probes.embeddings.folder import Job
-from probes.embeddings.parts import make_part, read_part_manifest, unfinished_parts
+from probes.embeddings.folder import Job, read_part_manifest
+from probes.embeddings.parts import make_part, unfinished_parts
 
 Opener = Callable[[], tuple[DemographicDataset, EmbeddingModel]]
 RESTARTS = 3  # of all torchrun processes after one died

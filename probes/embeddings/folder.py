@@ -172,7 +172,9 @@ class FolderDataset(DemographicDataset):
             raise UserError(f"{self._annotations}: not the annotations that were embedded", remedy=AGAIN)
         self.attributes, self.derived = list(self.job.attributes), dict(self.job.derived)
         self.orders = dict(self.job.orders)
-        card = {key: tuple(v) if isinstance(v, list) else v for key, v in self.job.card.items()}
+        card: dict[str, Any] = {
+            key: tuple(v) if isinstance(v, list) else v for key, v in self.job.card.items()
+        }
         self.card = DataCard(**{**card, "notes": (*card["notes"], *self.job.notes)})
         self.dropped = pd.read_parquet(folder / DROPPED_FILE).astype(object)
         self._copies = None
@@ -212,7 +214,7 @@ class FolderDataset(DemographicDataset):
         return self.combinations.dataset(self).levels(attribute)
 
     @property
-    def sha256(self) -> str:  # type: ignore[override]
+    def sha256(self) -> str:
         """Of the data set that was embedded."""
         return self.job.data_sha256
 

@@ -121,13 +121,14 @@ def _weat(
         [places[item] for group, item in _offered(probe, places) if group == name] for name in probe.between
     ]
     item = f"{' / '.join(pair)}: {' / '.join(probe.between)}"
-    asked = {"item": item, "template": template}
     note = f"{attribute} {pair[0]} with {probe.between[0]}"
     if all(map(len, sets)):
         values = similarities[:, sets[0]].mean(axis=1) - similarities[:, sets[1]].mean(axis=1)
         side = sides_of(results.context.values(attribute), pair)
-        results.add_scalars(values, side=side, **asked)
-        results.estimate("WEAT d", "one-sided standardised difference of sides", note=note, **asked)
+        results.add_scalars(values, side=side, item=item, template=template)
+        results.estimate(
+            "WEAT d", "one-sided standardised difference of sides", item=item, template=template, note=note
+        )
         return
     results.add_shares(item, [{}], np.zeros(1), np.full(1, np.nan))
     results.estimate("WEAT d", "reported", item=item, note="a group of words is not in the file")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from probes.datasets.base import DemographicDataset
@@ -47,12 +49,14 @@ def run(probe: ConditionalProbe, context: MeasureContext) -> Results:
     for template, shown in class_prompts(probe, context.suite, context.dataset).items():
         names = list(shown)
         cosines = context.images.similarities(vectors(shown, context.embedded)).T
-        chosen = context.head.probabilities(cosines.copy()) >= probe.at_least
+        chosen: NDArray[np.bool_] = context.head.probabilities(cosines.copy()) >= probe.at_least
         kth = -np.sort(-cosines, axis=0)[min(probe.k, len(names)) - 1]
         chosen &= cosines >= kth
         for outcome, sets in probe.outcomes.items():
             places = [names.index(name) for own in sets for name in members[own]]
-            results.add_scalars(chosen[places].any(axis=0), item=outcome, template=template, k=probe.k)
+            results.add_scalars(
+                np.logical_or.reduce(chosen[places], axis=0), item=outcome, template=template, k=probe.k
+            )
             _ask(probe, results, outcome, template)
     return results
 
@@ -62,16 +66,16 @@ def _ask(probe: ConditionalProbe, results: Results, outcome: str, template: str)
     least = f", probability at least {probe.at_least:g}" if probe.at_least else ""
     context = results.context
     divided = [divide(context.dataset, context.images.rows, spec) for spec in probe.groups]
-    asked = {"item": outcome, "template": template, "k": probe.k}
+    estimate = partial(results.estimate, item=outcome, template=template, k=probe.k)
     results.estimate_by_group(
         f"P({outcome} | group)", "rate", [groups.values for groups in divided],
-        note=f"a class of {outcome} {where}{least}", **asked,
+        item=outcome, template=template, k=probe.k, note=f"a class of {outcome} {where}{least}",
     )  # fmt: skip
     for groups in divided:
         for size, group in zip(groups.sizes, groups.values, strict=True):
             share = size / groups.sizes.sum()
             note = f"of the images with {outcome}; the group has {share:.1%} of all images"
-            results.estimate(f"P(group | {outcome})", "share of events", group=group, note=note, **asked)
+            estimate(f"P(group | {outcome})", "share of events", group=group, note=note)
 
 
 MEASURE = Measure(

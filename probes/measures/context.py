@@ -113,8 +113,8 @@ class Results:
         sides = np.full(len(own), "") if side is None else side
         self.scalars.append(
             own.assign(
-                template=pd.Categorical.from_codes(np.zeros(len(own), int), [template]),
-                item=pd.Categorical.from_codes(np.zeros(len(own), int), [item]),
+                template=pd.Categorical.from_codes(np.zeros(len(own), int), pd.Index([template])),
+                item=pd.Categorical.from_codes(np.zeros(len(own), int), pd.Index([item])),
                 k=float(k), side=pd.Categorical(sides), n=1, value=np.asarray(values, dtype=float),
             )
         )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import pandas as pd
 
@@ -44,7 +45,7 @@ def join_scalars(parts: Sequence[pd.DataFrame], levels: Mapping[str, Sequence[st
 
 def _stacked(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Tables of the same columns under each other; columns of words become categories of all parts."""
-    numbers = {"k": "float64", "n": "int64", "value": "float64"}
+    numbers: dict[str, Literal["float64", "int64"]] = {"k": "float64", "n": "int64", "value": "float64"}
     columns = {}
     for name in parts[0].columns:
         pieces = [part[name] for part in parts]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -71,20 +72,23 @@ def run(probe: RankingProbe, context: MeasureContext) -> Results:
     return results
 
 
-def _ask(probe: RankingProbe, results: Results, groups: Groups, **query: str) -> None:
+def _ask(
+    probe: RankingProbe, results: Results, groups: Groups, *, item: str, design: str, template: str
+) -> None:
+    query = partial(results.estimate, item=item, design=design, template=template)
     by, n = " x ".join(groups.spec), int(groups.known.sum())
     for k in probe.k:
-        asked: dict[str, Any] = {**query, "k": k}
-        results.estimate(f"MaxSkew@{k} by {by}", "largest skew", **asked)
+        asked = partial(query, k=k)
+        asked(f"MaxSkew@{k} by {by}", "largest skew")
         if k >= n:
             continue  # a constant of the data: the one row says so
-        results.estimate(f"MinSkew@{k} by {by}", "smallest skew", **asked)
-        results.estimate(f"normalised entropy@{k} by {by}", "entropy at k", **asked)
+        asked(f"MinSkew@{k} by {by}", "smallest skew")
+        asked(f"normalised entropy@{k} by {by}", "entropy at k")
         if groups.spec[0] in probe.bias and len(groups.spec) == 1:
-            results.estimate(f"Bias@{k} by {by}", "bias at k", **asked)
+            asked(f"Bias@{k} by {by}", "bias at k")
         for group in groups.values:
-            results.estimate(f"share@{k}", "share at k", group=group, **asked)
-    results.estimate(f"NDKL by {by}", "divergence", **query)
+            asked(f"share@{k}", "share at k", group=group)
+    query(f"NDKL by {by}", "divergence")
 
 
 def _expected_shares(results: Results, divided: list[Groups]) -> None:

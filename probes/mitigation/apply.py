@@ -35,7 +35,7 @@ from probes.suite.probe_base import Exclusion, Filter
 from probes.suite.suite import Suite
 
 # Words for groups that data sets name otherwise; any other group is its own word.
-WORDS = {
+WORDS: dict[str, tuple[str, ...]] = {
     "male": ("man", "male"), "female": ("woman", "female"), "man": ("man", "male"),
     "woman": ("woman", "female"), "m": ("man", "male"), "f": ("woman", "female"),
 }  # fmt: skip
@@ -95,7 +95,7 @@ class Embedded:
             images=dataset.embeddings[known].astype(np.float64),
             codes=renumbered,
             levels=present,
-            words={level: words.get(level) or WORDS.get(level.lower(), (level,)) for level in present},
+            words={level: words.get(level, ()) or WORDS.get(level.lower(), (level,)) for level in present},
             texts=list(dataset.texts.rows),
             text_vectors=dataset.texts.vectors.astype(np.float64),
             encode=self.encode,

@@ -56,7 +56,8 @@ def divide(dataset: DemographicDataset, rows: np.ndarray, spec: Sequence[str]) -
         },
         columns=columns,
     )
-    present = labels.dropna().drop_duplicates().sort_values(list(columns), ignore_index=True).astype("str")
+    distinct = labels.dropna().drop_duplicates()
+    present = distinct.sort_values(list(distinct.columns), ignore_index=True).astype("str")
     numbered = present.assign(code=range(len(present)))
     codes = labels.astype(object).merge(numbered, on=list(columns), how="left")["code"].fillna(-1)
     values = tuple(

@@ -74,8 +74,7 @@ def manifest(
         "data": _data_entry(dataset, images, confounding),
         "attributes": [_attribute_entry(dataset, name) for name in suite.attributes],
         "probes": [
-            _probe_entry(suite, probe, prompts[probe.name])
-            | {"asked": [list(key) for key in (asked or {}).get(probe.name, ())]}
+            _asked(_probe_entry(suite, probe, prompts[probe.name]), (asked or {}).get(probe.name, ()))
             if isinstance(probe, Probe)
             else _measure_entry(suite, probe, measured[probe.name])
             for probe in suite.probes
@@ -153,6 +152,11 @@ def _prompts_sha256(prompts: Mapping[str, Prompts], measured: Mapping[str, Colle
         for text in shown
     } | set().union(*measured.values())
     return hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest()
+
+
+def _asked(entry: ProbeEntry, specifications: Sequence[Sequence[Any]]) -> ProbeEntry:
+    """The entry with its specifications: lists as in JSON, where the type names their four places."""
+    return cast(ProbeEntry, {**entry, "asked": [list(key) for key in specifications]})
 
 
 def _probe_entry(suite: Suite, probe: Probe, prompts: Prompts) -> ProbeEntry:

@@ -124,9 +124,9 @@ def _counts(
     thresholds = np.concatenate([cuts.thresholds for cuts in log.rules])
     whole = np.concatenate(counts, axis=1)  # [O, T of all rules, M]
     o, t, m = (axis.ravel() for axis in np.indices(whole.shape))
-    columns = {
+    columns: dict[str, Any] = {
         **_specification(key, rules, thresholds, outcomes, o, t),
-        **{name: pairs[name].array.take(m) for name in pairs},
+        **{name: pairs[name].array.take(m) for name in pairs.columns},
         "count": whole.ravel(),
     }
     return pd.DataFrame(columns)
@@ -141,9 +141,9 @@ def _moments(
     thresholds = log.curve if name == CURVE else next(c.thresholds for c in log.rules if c.rule == name)
     rules = [PROBABILITY if name == CURVE else name] * len(thresholds)
     o, t, g = (axis.ravel() for axis in np.indices(values.shape[:3]))
-    columns = {
+    columns: dict[str, Any] = {
         **_specification(key, rules, thresholds, outcomes, o, t),
-        **{label: labels[label].array.take(g) for label in labels},
+        **{label: labels[label].array.take(g) for label in labels.columns},
         **dict(zip(MOMENTS, values.reshape(-1, len(MOMENTS)).T, strict=True)),
     }
     return pd.DataFrame(columns)

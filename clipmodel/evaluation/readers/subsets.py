@@ -46,7 +46,7 @@ def restricted(opened: EvaluationSet, entry: SetEntry) -> EvaluationSet:
         at[group] = place
     rows = np.flatnonzero(at[opened.truth] >= 0)
     images = FunctionImages(
-        [opened.images.ids[row] for row in rows], lambda row: opened.images.read_bytes(int(rows[row]))
+        [opened.images.ids[int(row)] for row in rows], lambda row: opened.images.read_bytes(int(rows[row]))
     )
     return checked(
         replace(
@@ -57,6 +57,6 @@ def restricted(opened: EvaluationSet, entry: SetEntry) -> EvaluationSet:
             classes=named_classes(entry),
             templates=tuple(entry.templates or opened.templates),
             metadata=None if opened.metadata is None else opened.metadata.iloc[rows].reset_index(drop=True),
-            clusters=None if opened.clusters is None else [opened.clusters[row] for row in rows],
+            clusters=None if opened.clusters is None else [opened.clusters[int(row)] for row in rows],
         )
     )

@@ -36,7 +36,7 @@ def read_table(path: Path, entry: SetEntry) -> EvaluationSet:
             frame = pd.read_csv(path, sep="\t" if path.suffix.lower() == ".tsv" else ",", dtype=str)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({error})", remedy="give a CSV or parquet file") from error
-    image = _column(frame.columns, IMAGE_COLUMNS, where=str(path))
+    image = _column(list(frame.columns), IMAGE_COLUMNS, where=str(path))
     values = frame[image].tolist()
     return _from_columns(
         lambda row: image_bytes(values[row], path.parent),

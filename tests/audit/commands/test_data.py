@@ -56,6 +56,18 @@ def test_data_list_names_the_embedded_set_and_the_kinds(invoke: Invoke) -> None:
     assert "table:PATH" in lines
 
 
+def test_data_check_tells_attributes_that_go_together(invoke: Invoke, tmp_path: Path) -> None:
+    """All 20 women are White, of 20 men 10: a gap by gender may be one by race."""
+    people = ["woman,White"] * 20 + ["man,White"] * 10 + ["man,Black"] * 10
+    lines = ["path,gender,race", *(f"{i}.jpg,{labels}" for i, labels in enumerate(people))]
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    result = invoke("data", "check", f"table:{tmp_path / 't.csv'}", "--by", "gender,race", "--no-images")
+    assert result.exit_code == 0, result.output
+    assert "of 20 with gender woman, 100.0% have race White, of the other 20 50.0%" in result.stdout.replace(
+        "\u00a0", ""
+    )
+
+
 def test_data_check_counts_values_missing_and_unreadable(invoke: Invoke, workplace: Path) -> None:
     table = pd.read_csv("people.csv")
     table.loc[[0, 1], "gender"] = None

@@ -55,8 +55,13 @@ def test_attributes_that_go_together_are_told(tmp_path: Path) -> None:
     people = ["woman,White"] * 20 + ["man,White"] * 10 + ["man,Black"] * 10
     lines = ["path,gender,race", *(f"{i}.jpg,{labels}" for i, labels in enumerate(people))]
     (tmp_path / "t.csv").write_text("\n".join(lines))
-    (sentence,) = confounded(load_dataset(f"table:{tmp_path / 't.csv'}"), ["gender", "race"])
-    assert "of 20 with gender woman, 20 have race White, of the other 20 only 10" in sentence
+    (pair,) = confounded(load_dataset(f"table:{tmp_path / 't.csv'}"), ["gender", "race"])
+    assert pair["attributes"] == ["gender", "race"]
+    assert pair["confounded"]
+    assert pair["worst"] == {
+        "attribute": "gender", "value": "woman", "other": "race", "other_value": "White",
+        "n": 20, "count": 20, "n_rest": 20, "count_rest": 10,
+    }  # fmt: skip
 
 
 def test_clusters_are_counted(data: DemographicDataset) -> None:
