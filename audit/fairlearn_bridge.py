@@ -33,6 +33,7 @@ from probes.records import (
     empty_counts,
     empty_table,
 )
+from probes.records.manifest_types import OutcomeEntry, ProbeEntry
 
 if TYPE_CHECKING:
     from fairlearn.metrics import MetricFrame
@@ -251,19 +252,27 @@ def _manifest(
     gates: Sequence[Mapping[str, Any]],
 ) -> Manifest:
     attributes = [attribute_column(one) for one in names]
-    outcomes = [{"name": "misclassified", "title": "misclassified", "kind": "misclassified", "sets": []}]
-    outcomes += [{"name": key, "title": key, "kind": "set", "sets": [key]} for key in sets]
-    probe = {
+    outcomes: list[OutcomeEntry] = [
+        {
+            "name": "misclassified",
+            "title": "misclassified",
+            "kind": "misclassified",
+            "sets": [],
+            "harmful": False,
+        }
+    ]
+    outcomes += [{"name": key, "title": key, "kind": "set", "sets": [key], "harmful": False} for key in sets]
+    probe: ProbeEntry = {
         "name": PROBE, "title": "Predictions", "question": "Given labels against given predictions.",
         "kind": "classification", "truth": "y_true", "label_set": "the labels", "label_set_source": "",
         "note": "", "sets": dict(sets) or {"labels": labels},
         "classes": [{"name": label, "set": "labels", "truth": label, "prompts": []} for label in labels],
         "designs": [{"name": "default", "description": "", "classes": labels}], "templates": ["plain"],
         "groups": [[a] for a in attributes] + [list(pair) for pair in combinations(attributes, 2)],
-        "outcomes": [outcome | {"harmful": False} for outcome in outcomes],
+        "outcomes": outcomes,
         "references": {attribute_column(one): to for one, to in (references or {}).items()},
         "where_text": "all examples", "min_group": 3,
-        "asked": [["default", "plain", "argmax", None]],
+        "asked": [("default", "plain", "argmax", None)],
     }  # fmt: skip
     return {
         "schema_version": SCHEMA_VERSION,

@@ -143,7 +143,7 @@ def _selected(
 ) -> dict[str, int]:
     """Findings' intervals after selection, audit by audit: all tests of one have one confidence."""
     covered = total = 0
-    for audit in np.flatnonzero(found.any(axis=(1, 2))):
+    for audit in np.flatnonzero(found.any(axis=(1, 2))).tolist():
         confidence = 1 - LEVEL * found[audit].sum() / np.count_nonzero(~np.isnan(p[audit]))
         parts = [sides[0][audit], _at(sides[1], audit), sides[2][audit], _at(sides[3], audit)]
         low, high = difference_interval(*parts, confidence=float(confidence))

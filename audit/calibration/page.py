@@ -100,7 +100,7 @@ median precision prints, in audits that differ in their persons' numbers of imag
 
 
 def _audits(summary: pd.DataFrame) -> str:
-    parts = [_scenario(name, part) for name, part in summary.groupby("scenario", sort=False)]
+    parts = [_scenario(str(name), part) for name, part in summary.groupby("scenario", sort=False)]
     return f"""## Whole audits through the door of predictions
 
 Each audit writes a table of predictions, reads it as `predictions:PATH`, asks every probe under argmax and

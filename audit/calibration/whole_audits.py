@@ -113,7 +113,7 @@ class _Truth:
         rows, truth = rows[known], truth[known]
         inside = ((rows["difference_low"] <= truth) & (truth <= rows["difference_high"])).to_numpy()
         values = [rows[name].to_numpy() for name in ("probe", "group", "reference", "threshold")]
-        ratio = self.rate(*values[:2], values[3]) / self.rate(values[0], values[2], values[3])
+        ratio = self.rate(values[0], values[1], values[3]) / self.rate(values[0], values[2], values[3])
         high = rows["ratio_high"].fillna(np.inf)
         by_ratio = ((rows["ratio_low"] <= ratio) & (ratio <= high)).to_numpy()[rows["ratio_low"].notna()]
         few = (rows["p"].isna() & rows["df_group"].notna()).to_numpy()

@@ -192,7 +192,9 @@ class _RestTests:
             for outcome in groups.specifications["outcome"].unique():
                 rows = places.get((probe["name"], outcome, JOINT.join(groups.by)))
                 if rows is not None and (self.adjusted[rows] < LEVEL).any():
-                    self._of_grouping(groups, rows, least=self.context.min_group(probe))
+                    self._of_grouping(
+                        groups, np.asarray(rows, dtype=np.intp), least=self.context.min_group(probe)
+                    )
 
     def _of_grouping(self, groups: GroupCounts, rows: Codes, *, least: int) -> None:
         keys = list(SPECIFICATION)
@@ -234,6 +236,6 @@ class _RestTests:
         n, x = groups.n[row].sum(axis=1), groups.count[row].sum(axis=1)
         if not n[others].sum():
             return 1.0
-        cells = [np.array([[v]]) for v in (x[group], n[group], x[others].sum(), n[others].sum())]
-        found = contrast_p(*cells, self.context.against(groups, row, group, others))
+        x1, n1, x2, n2 = (np.array([[v]]) for v in (x[group], n[group], x[others].sum(), n[others].sum()))
+        found = contrast_p(x1, n1, x2, n2, self.context.against(groups, row, group, others))
         return float(np.nan_to_num(found, nan=1.0)[0, 0])

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pandas as pd
 
-from audit.conclusions.gates import FAIL, INCONCLUSIVE
+from audit.conclusions.verdict import FAIL, INCONCLUSIVE
 
 
 def junit_xml(gates: pd.DataFrame, *, suite: str) -> str:

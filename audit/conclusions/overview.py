@@ -103,7 +103,7 @@ def overview_cells(result: AuditResult, *, groupings: Sequence[str] | None = Non
     gaps = result.gaps
     if groupings is not None:
         gaps = gaps[gaps["by"].isin(list(groupings))]
-    findings = {
+    findings: dict[tuple[str, ...], Mapping[Any, Any]] = {
         (row["probe"], row["outcome"], row["by"], row["group"], row["reference"]): row
         for row in result.findings.to_dict("records")
     }
@@ -163,7 +163,7 @@ def at_chance(result: AuditResult) -> list[tuple[Mapping[str, Any], float, float
     in the best specification. It is close to chance if it exceeds the level by less than half the interval
     of the accuracy, or by less than `LITTLE_SKILL` of what there is to gain.
     """
-    found = []
+    found: list[tuple[Mapping[str, Any], float, float]] = []
     names = group_attributes(result.accuracy)
     for probe in result.manifest["probes"]:
         level = chance_level(result, probe)
@@ -172,7 +172,7 @@ def at_chance(result: AuditResult) -> list[tuple[Mapping[str, Any], float, float
         if level is None or not len(rows):
             continue
         # The best specification: a model is at chance if no prompt lifts it above.
-        best = rows.loc[rows["balanced"].fillna(rows["rate"]).idxmax()]
+        best = rows.iloc[int(rows["balanced"].fillna(rows["rate"]).argmax())]
         value = float(best["rate"] if pd.isna(best["balanced"]) else best["balanced"])
         if value - max((best["high"] - best["low"]) / 2, LITTLE_SKILL * (1 - level)) <= level:
             found.append((probe, value, level))

@@ -68,4 +68,4 @@ def _effective_sets(numbers: np.ndarray, *, most: float, confidence: float) -> f
     observed = float(numbers.var(ddof=1))
     variance = ((k - 1) * observed + PRIOR_SETS * most) / (k - 1 + PRIOR_SETS)
     student = special.stdtrit(k - 1 + PRIOR_SETS, 0.5 + confidence / 2) / normal_quantile(confidence)
-    return max(k * most / (variance * student**2), 1.0)
+    return float(max(k * most / (variance * student**2), 1.0))

@@ -151,7 +151,7 @@ class Studentiser:
         self._whole = np.hstack([*parts, extra])
         self._single = self._whole.astype(np.float32) if self._whole.size > 4_000_000 else self._whole
 
-    def t(self, labels: NDArray[np.int16], groups: ArrayLike, *, whole: bool) -> Floats:
+    def t(self, labels: Codes, groups: ArrayLike, *, whole: bool) -> Floats:
         """[b, G, V] t of every group against all other images.
 
         Parameters
@@ -173,7 +173,7 @@ class Studentiser:
             return self._of_wholes(ordered[:, self.starts], codes)
         return np.stack([self._of_any(ordered == code) for code in codes], axis=1)
 
-    def _of_wholes(self, unit: NDArray[np.int16], codes: Codes) -> Floats:
+    def _of_wholes(self, unit: Codes, codes: Codes) -> Floats:
         v = self.values.shape[1]
         member = (unit[:, None, :] == codes[:, None]).astype(self._single.dtype)
         own = (member @ self._single).astype(float)

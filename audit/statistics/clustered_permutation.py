@@ -135,7 +135,7 @@ def permuted_labels(
     yield from Exchangeable.of(labels, clusters).permuted(rng=rng, draws=draws)
 
 
-def _log_arrangements(rows: NDArray[np.int16]) -> float:
+def _log_arrangements(rows: Codes) -> float:
     """Logarithm of the number of distinct orders of some rows: a multinomial coefficient."""
     if len(rows) < 2:
         return 0.0

@@ -89,8 +89,8 @@ def katz(
     x1, size1 = as_counts(count_1, n_1)
     x2, size2 = as_counts(count_2, n_2)
     with np.errstate(divide="ignore", invalid="ignore"):
-        sides = [np.sqrt(np.maximum(1 / x - 1 / size, 0.0)) for x, size in ((x1, size1), (x2, size2))]
-        variance = _joined(*sides, correlation) ** 2
+        first, second = (np.sqrt(np.maximum(1 / x - 1 / size, 0.0)) for x, size in ((x1, size1), (x2, size2)))
+        variance = _joined(first, second, correlation) ** 2
         ratio = (x1 / size1) / (x2 / size2)
         factor = np.exp(normal_quantile(confidence) * np.sqrt(variance))
         usable = (x1 > 0) & (x2 > 0) & ~((x1 == size1) & (x2 == size2))

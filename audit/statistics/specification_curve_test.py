@@ -282,7 +282,7 @@ class _Kinds:
             for each in (np.ones(len(label)), label)
         )
         return cls(
-            sums=kinds[:, 0], sizes=kinds[:, 1], number=number, observed=observed,
+            sums=kinds[:, 0].astype(float), sizes=kinds[:, 1].astype(float), number=number, observed=observed,
             variance=float(centred.var()),
         )  # fmt: skip
 

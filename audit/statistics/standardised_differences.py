@@ -163,11 +163,12 @@ def _sized(t: Floats, one_sided: bool) -> Floats:
 
 def _labelings(
     places: Exchangeable, exact: bool, permutations: int, seed: int, *, cells: int
-) -> Iterator[NDArray[np.int16]]:
+) -> Iterator[Codes]:
     """Chunks [b, N] of labels."""
     step = max(1, _CELLS // max(cells, len(places.labels)))
     if exact:
-        every = places.every_labeling() if len(np.unique(places.labels)) > 1 else places.labels[None]
+        several = len(np.unique(places.labels)) > 1
+        every: Codes = places.every_labeling() if several else places.labels[None]
         yield from (every[start : start + step] for start in range(0, len(every), step))
         return
     rng = np.random.default_rng(seed)

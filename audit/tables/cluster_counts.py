@@ -187,7 +187,7 @@ class ClusterCounts:
             some = slice(start, start + step)
             events = probe.count[np.ix_(there[some], inside)]
             x = np.stack([np.bincount(flat, one, minlength=size) for one in events])
-            yield here[some], x.reshape(-1, *shape), n
+            yield here[some], x.reshape(-1, *shape).astype(float, copy=False), n
 
     def _of_probe(self, groups: GroupCounts) -> _ProbeCounts:
         name = groups.probe

@@ -179,7 +179,9 @@ def ratio_interval(
     return low, high
 
 
-def against_the_whole(rest: dict[str, Floats], n: Counts, n_rest: Counts) -> dict[str, Floats]:
+def against_the_whole(
+    rest: dict[str, Floats], n: Counts | Floats, n_rest: Counts | Floats
+) -> dict[str, Floats]:
     """Contrasts with the rest as contrasts with all images, of which the group is the share w.
 
     p_group - p_all = (1 - w) (p_group - p_rest), and p_group / p_all = r / (w r + 1 - w) with r = p_group /

@@ -99,7 +99,8 @@ def measures_table(
 
 def _families(rows: pd.DataFrame, attributes: Sequence[str]) -> Iterator[tuple[tuple[str, ...], pd.Index]]:
     """Rows of one statistic, metric, template, k and grouping; their index, in the order of the rows."""
-    by = [grouping(row, attributes) for row in rows[list(attributes)].to_dict("records")]
+    values = rows[list(attributes)].to_dict("records")
+    by = [grouping({str(name): value for name, value in row.items()}, attributes) for row in values]
     keys = rows[["statistic", "metric", "template", "k"]].assign(by=[" x ".join(names) for names in by])
     places = dict(zip(rows.index, by, strict=True))
     for _, own in keys.groupby(["statistic", "metric", "template", "k", "by"], sort=False, dropna=False):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import pandas as pd
@@ -104,7 +104,9 @@ class ProbeScalars:
     @cached_property
     def _rows(self) -> dict[tuple[str, str, float | None], NDArray[np.intp]]:
         keys = self.frame[["template", "item"]].astype("str").assign(k=self.frame["k"].fillna(-1.0))
-        groups = keys.groupby(["template", "item", "k"], sort=False).indices
+        by_place = keys.groupby(["template", "item", "k"], sort=False).indices
+        # The stubs know no more of a key than that it is hashable.
+        groups = cast("dict[tuple[str, str, float], NDArray[np.intp]]", by_place)
         return {(t, i, None if k == -1.0 else k): np.asarray(rows) for (t, i, k), rows in groups.items()}
 
     @cached_property

@@ -64,7 +64,7 @@ def rate_interval(values: Floats, cluster: Codes, *, clustered: bool) -> tuple[f
 def counts_by_cluster(values: Floats, cluster: Codes) -> tuple[Floats, Floats]:
     """[K] sums and images of each cluster."""
     code = np.unique(cluster, return_inverse=True)[1]
-    return np.bincount(code, weights=values), np.bincount(code).astype(float)
+    return np.bincount(code, weights=values).astype(float), np.bincount(code).astype(float)
 
 
 def _rate(values: Floats, cluster: Codes, family: Family) -> dict[str, Any]:
