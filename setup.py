@@ -38,6 +38,7 @@ REQUIRES = [
     "scikit-learn>=1.5",
     "fairlearn>=0.12",
     "huggingface_hub>=0.26",
+    "typing_extensions>=4.12",
 ]
 NOTEBOOKS = ["jupyterlab>=4.2", "ipykernel>=6.29"]
 DOCS = ["mkdocs-material>=9.5", "mkdocstrings[python]>=0.26"]
@@ -68,6 +69,7 @@ DEV = [
     "playwright>=1.48",
     "axe-playwright-python>=0.1.4",
     "statsmodels>=0.14.4",
+    "networkx>=3.3",
     "resvg-py>=0.2",
     "ruff>=0.8",
     "mypy>=1.13",
