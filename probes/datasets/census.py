@@ -55,7 +55,7 @@ def crossing(dataset: DemographicDataset, attributes: Sequence[str]) -> pd.Serie
 
 
 def confounded(dataset: DemographicDataset, attributes: Sequence[str]) -> list[Confounding]:
-    """What goes together in the data with the attributes that are crossed, a record each pair."""
+    """What is associated in the data with the attributes that are crossed, a record for each pair."""
     names = [name for name in dataset.attributes if name in {*attributes, *PROTECTED}]
     labels = pd.DataFrame({name: dataset.values(name) for name in names})
     return list(confounding(labels, attributes, derived=dataset.derived).values())

@@ -8,9 +8,15 @@ from typing import Any
 import numpy as np
 
 from audit.statistics.bounded_means import bounded_mean, signed_mean
+from audit.statistics.cluster_robust import (
+    ClusterMoments,
+    common_correlation,
+    independent_precision,
+    precision_of,
+)
 from audit.statistics.clustered_means import mean_difference
-from audit.statistics.design_effects import difference_design_effect, rate_design_effect
-from audit.statistics.proportions import adjusted_wilson, newcombe
+from audit.statistics.design_effects import difference_design_effect
+from audit.statistics.proportions import newcombe
 from audit.tables.measure_statistics.family import (
     FIRST,
     SECOND,
@@ -22,6 +28,7 @@ from audit.tables.measure_statistics.family import (
     estimate,
     too_few,
 )
+from audit.tables.rates import rate_interval as interval_of_rate
 
 Rows = Iterator[dict[str, Any]]
 
@@ -30,7 +37,7 @@ def rates(family: Family) -> Rows:
     """Share of images, with the interval that stands beside every rate of an audit."""
     for item, group in zip(family.items(), family.groups(), strict=True):
         own = item.inside(group)
-        yield _rate(item.values[own], item.cluster[own], family)
+        yield _rate(item.values[own], item.cluster[own], family, correlation=_correlation(item, family))
 
 
 def shares_of_events(family: Family) -> Rows:
@@ -41,8 +48,31 @@ def shares_of_events(family: Family) -> Rows:
         yield _rate(own, item.cluster[events], family)
 
 
-def rate_interval(values: Floats, cluster: Codes, *, clustered: bool) -> tuple[float, float]:
-    """Low and high of a share, of counts over their design effect; as `tables.rates` has them.
+def _correlation(item: Item, family: Family) -> float | None:
+    """The correlation of images of a cluster, common to all groups of the family's grouping."""
+    if not family.scalars.clustered:
+        return None
+    known = item.known(family.by)
+    if family.by:
+        names = item.labels.loc[known, list(family.by)].astype("str")
+        group = names.groupby(list(family.by), sort=True).ngroup().to_numpy()
+    else:
+        group = np.zeros(int(known.sum()), dtype=np.int64)
+    if not len(group):
+        return None
+    cluster = np.unique(item.cluster[known], return_inverse=True)[1]
+    shape = (int(cluster.max()) + 1, int(group.max()) + 1)
+    flat = cluster * shape[1] + group
+    size = shape[0] * shape[1]
+    count = np.bincount(flat, weights=item.values[known], minlength=size).reshape(shape)
+    n = np.bincount(flat, minlength=size).reshape(shape).astype(float)
+    return float(common_correlation(ClusterMoments.of(count, n))[..., 0])
+
+
+def rate_interval(
+    values: Floats, cluster: Codes, *, clustered: bool, correlation: float | None = None
+) -> tuple[float, float]:
+    """Low and high of a share, of effective images; as `tables.rates` has them.
 
     Parameters
     ----------
@@ -52,13 +82,17 @@ def rate_interval(values: Floats, cluster: Codes, *, clustered: bool) -> tuple[f
         [N] codes.
     clustered
         Whether some cluster of the probe holds several images.
+    correlation
+        Of the images of a cluster, over all groups that are compared; that of these images if left out.
     """
-    effect = 1.0
-    if clustered and len(values):
-        count, n = counts_by_cluster(values, cluster)
-        effect = float(rate_design_effect(count, n))
-    low, high = adjusted_wilson(values.sum() / effect, len(values) / effect)
-    return float(low), float(high)
+    n = float(len(values))
+    precision = independent_precision([n])
+    if clustered and n:
+        count, size = counts_by_cluster(values, cluster)
+        moments = ClusterMoments.of(count[:, None], size[:, None])
+        precision = precision_of(moments, common_correlation(moments) if correlation is None else correlation)
+    low, high = interval_of_rate([values.sum()], [n], precision.effective, precision.freedom)
+    return float(low[0]), float(high[0])
 
 
 def counts_by_cluster(values: Floats, cluster: Codes) -> tuple[Floats, Floats]:
@@ -67,11 +101,14 @@ def counts_by_cluster(values: Floats, cluster: Codes) -> tuple[Floats, Floats]:
     return np.bincount(code, weights=values).astype(float), np.bincount(code).astype(float)
 
 
-def _rate(values: Floats, cluster: Codes, family: Family) -> dict[str, Any]:
+def _rate(
+    values: Floats, cluster: Codes, family: Family, *, correlation: float | None = None
+) -> dict[str, Any]:
     n, clusters = len(values), len(np.unique(cluster))
     if n < family.least:
         return too_few(n=n, clusters=clusters, least=family.least)
-    low, high = rate_interval(values, cluster, clustered=family.scalars.clustered)
+    clustered = family.scalars.clustered
+    low, high = rate_interval(values, cluster, clustered=clustered, correlation=correlation)
     return estimate(n=n, clusters=clusters, value=values.mean(), low=low, high=high)
 
 

@@ -157,5 +157,8 @@ def test_real_embeddings_give_the_known_accuracy_and_a_warning(store: EmbeddingS
     records = run(f"embeddings:{REAL}", suite, store)
     counts = records.counts[records.counts["event_kind"] == "class"].set_index(["truth", "event"])["count"]
     assert (counts["Male", "man"], counts["Female", "woman"]) == (877, 915)
-    caution = records.manifest["data"]["caution"]
-    assert "of 1,000 with gender Female, 1,000 have race White, of the other 1,000 only 207" in caution
+    (pair,) = [one for one in records.manifest["data"]["confounding"] if one["confounded"]]
+    worst = pair["worst"]
+    assert worst is not None
+    assert (worst["value"], worst["other_value"]) == ("Female", "White")
+    assert (worst["n"], worst["count"], worst["n_rest"], worst["count_rest"]) == (1000, 1000, 1000, 207)
