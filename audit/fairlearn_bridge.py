@@ -14,8 +14,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from audit.result import AuditResult
-from audit.statistics.exact_intervals import exact_difference
-from audit.statistics.intervals import wilson
+from audit.statistics.proportion.exact_intervals import exact_difference
+from audit.statistics.proportion.intervals import wilson
 from audit.tables.group_counts import joined_truths, truths_of_class
 from clipmodel import __version__
 from clipmodel.errors import UserError

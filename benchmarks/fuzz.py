@@ -32,7 +32,7 @@ from probes.datasets.base import UnreadableImageError, decode
 from probes.datasets.formats.embeddings import load_embeddings
 from probes.datasets.formats.predictions import load_predictions
 from probes.datasets.formats.table import TableDataset
-from probes.suite.library import DATA
+from probes.suite.shipped.library import DATA
 from probes.suite.suite import load_suite
 
 EXPECTED = (UserError, UnreadableImageError)

@@ -15,12 +15,12 @@ import numpy as np
 
 from audit.statistics.always_valid import error_of_look
 from audit.statistics.bounded_means import bounded_mean
-from audit.statistics.clustered_means import mean_difference
-from audit.statistics.intervals import clopper_pearson
-from audit.statistics.marginal_homogeneity import equal_rates_p
+from audit.statistics.clusters.clustered_means import mean_difference
 from audit.statistics.multiplicity import holm
-from audit.statistics.specification_curve_test import Images, curve_p
+from audit.statistics.proportion.intervals import clopper_pearson
+from audit.statistics.proportion.marginal_homogeneity import equal_rates_p
 from audit.statistics.standardised_differences import labeling_test, standardised_interval
+from audit.statistics.variation.specification_curve_test import Images, curve_p
 
 Rng = np.random.Generator
 Events = tuple[np.ndarray, np.ndarray, np.ndarray]  # [N, S] events, [N] group 1 or reference 0, [N] cluster

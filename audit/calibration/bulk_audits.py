@@ -18,16 +18,16 @@ from numpy.typing import NDArray
 from scipy import special
 
 from audit.calibration.scenarios import BY_NAME, Scenario, images_of, latent_correlation
-from audit.statistics.cluster_robust import (
+from audit.statistics.clusters.cluster_robust import (
     ClusterMoments,
     Precision,
     common_correlation,
     precision_of,
 )
-from audit.statistics.clustered_tests import difference_p
-from audit.statistics.intervals import clopper_pearson
+from audit.statistics.clusters.clustered_tests import difference_p
 from audit.statistics.multiplicity import holm
 from audit.statistics.power import smallest_detectable_gap
+from audit.statistics.proportion.intervals import clopper_pearson
 from audit.tables.gaps import difference_interval
 from audit.tables.rates import rate_interval
 

@@ -14,17 +14,17 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from audit.statistics.cluster_robust import (
+from audit.statistics.clusters.cluster_robust import (
     ClusterMoments,
     common_correlation,
     independent_precision,
     precision_of,
 )
-from audit.statistics.exact_intervals import exact_difference, exact_ratio
-from audit.statistics.intervals import adjusted_wilson, clopper_pearson, newcombe, wilson
-from audit.statistics.mantel_haenszel import mantel_haenszel_difference, standardised_difference
-from audit.statistics.paired import newcombe_paired
-from audit.statistics.proportions import Interval
+from audit.statistics.proportion.exact_intervals import exact_difference, exact_ratio
+from audit.statistics.proportion.intervals import adjusted_wilson, clopper_pearson, newcombe, wilson
+from audit.statistics.proportion.mantel_haenszel import mantel_haenszel_difference, standardised_difference
+from audit.statistics.proportion.paired import newcombe_paired
+from audit.statistics.proportion.proportions import Interval
 from audit.tables.gaps import difference_interval, ratio_interval
 from clipmodel.progress import Progress
 

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from audit.calibration.scenarios import BY_NAME
-from audit.statistics.cluster_robust import LEAST_CLUSTERS
+from audit.statistics.clusters.cluster_robust import LEAST_CLUSTERS
 
 Tables = Mapping[str, pd.DataFrame]
 

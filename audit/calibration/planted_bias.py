@@ -16,8 +16,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from audit.statistics.intervals import clopper_pearson
 from audit.statistics.multiplicity import holm
+from audit.statistics.proportion.intervals import clopper_pearson
 
 Floats = NDArray[np.float64]
 

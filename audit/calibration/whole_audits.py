@@ -12,8 +12,8 @@ from scipy import special
 
 from audit.calibration.scenarios import BY_NAME, GATE_MARGIN, Scenario
 from audit.result import AuditResult
-from audit.statistics.cluster_robust import LEAST_CLUSTERS
-from audit.statistics.intervals import clopper_pearson
+from audit.statistics.clusters.cluster_robust import LEAST_CLUSTERS
+from audit.statistics.proportion.intervals import clopper_pearson
 from probes.records import ALL
 
 KINDS: Final = ("rate", "difference", "ratio", "band", "few_rate", "few_difference")

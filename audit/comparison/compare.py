@@ -22,8 +22,8 @@ from audit.conclusions.verdict import FAIL, INCONCLUSIVE, NO_GATE, PASS, verdict
 from audit.formatting import points, points_interval, words
 from audit.json_tables import table_rows
 from audit.result import AuditResult
-from audit.statistics.design_effects import change_design_effect
-from audit.statistics.intervals import clopper_pearson
+from audit.statistics.clusters.design_effects import change_design_effect
+from audit.statistics.proportion.intervals import clopper_pearson
 from audit.tables.context import min_group
 from audit.tables.group_counts import JOINT, SPECIFICATION
 from audit.tables.natural_order import in_natural_order

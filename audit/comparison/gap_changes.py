@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from scipy import special
 
 from audit.comparison.matched_images import Matched
-from audit.statistics.clustered_means import mean_difference
-from audit.statistics.clustered_permutation import permuted_labels
-from audit.statistics.design_effects import change_design_effect
+from audit.statistics.clusters.clustered_means import mean_difference
+from audit.statistics.clusters.clustered_permutation import permuted_labels
+from audit.statistics.clusters.design_effects import change_design_effect
 from audit.statistics.multiplicity import max_t
-from audit.statistics.paired import newcombe_paired
+from audit.statistics.proportion.paired import newcombe_paired
 from audit.tables.context import min_group
 from audit.tables.group_counts import JOINT, SPECIFICATION
 from audit.tables.reference_groups import THE_OVERALL

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.conclusions.gates import EVERYBODY
-from audit.statistics.specification_curve_test import asked_order
+from audit.statistics.variation.specification_curve_test import asked_order
 from audit.tables.group_counts import JOINT, SPECIFICATION
 from probes.records import HAPPENED, KEYS, MISSING, NOT_ASKED
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from audit.conclusions.confounding_sentences import confounding_about, confounding_sentence
 from audit.formatting import integer, p_value, percent, points, points_interval, rule_words, words
-from audit.statistics.label_noise import gap_behind_noise
+from audit.statistics.proportion.label_noise import gap_behind_noise
 from audit.tables.group_counts import JOINT
 
 SMALL_GROUP = 30
@@ -69,7 +69,7 @@ def p_words(p: float) -> str:
 
 
 def noise_words(row: Mapping[str, Any]) -> str:
-    """How wrong the annotations would have to be to explain a finding (`audit.statistics.label_noise`)."""
+    """How wrong the annotations would have to be to explain a finding (`statistics.proportion.label_noise`)."""
     group, on = words(row["group"]), "with" if row["difference"] > 0 else "without"
     share = percent(row["wrong_labels"] / row["n_group"])
     text = (

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from audit.conclusions.error_control import LEVEL, distinct_contrasts, with_error_control
 from audit.conclusions.finding_sentences import caution, noise_words, sentence, titles_of
 from audit.json_tables import table_rows
-from audit.statistics.label_noise import wrong_labels, wrong_truths
+from audit.statistics.proportion.label_noise import wrong_labels, wrong_truths
 from audit.tables.context import TableContext
 from audit.tables.gap_rows import GapRows
 from audit.tables.group_counts import SPECIFICATION

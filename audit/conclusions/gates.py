@@ -15,9 +15,9 @@ from audit.conclusions.error_control import distinct_contrasts
 from audit.conclusions.finding_sentences import specification_words
 from audit.conclusions.verdict import FAIL, INCONCLUSIVE, NO_GATE, PASS, verdict_of
 from audit.json_tables import table_rows
-from audit.statistics.cluster_robust import LEAST_CLUSTERS, shortened
-from audit.statistics.exact_intervals import exact_difference, exact_ratio
-from audit.statistics.intervals import clopper_pearson
+from audit.statistics.clusters.cluster_robust import LEAST_CLUSTERS, shortened
+from audit.statistics.proportion.exact_intervals import exact_difference, exact_ratio
+from audit.statistics.proportion.intervals import clopper_pearson
 from audit.tables.gap_rows import GapRows
 from audit.tables.group_counts import JOINT, group_attributes
 from clipmodel.errors import UserError

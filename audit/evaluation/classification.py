@@ -20,8 +20,8 @@ from audit.evaluation.estimates import (
     share,
 )
 from audit.evaluation.paired_answers import compare_answers
-from audit.statistics.intervals import wilson
 from audit.statistics.multiplicity import holm
+from audit.statistics.proportion.intervals import wilson
 from clipmodel.evaluation.metrics import ranking
 from clipmodel.evaluation.metrics.classification import (
     confusion,

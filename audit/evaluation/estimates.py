@@ -14,8 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.statistics.bootstrap import percentile_interval
-from audit.statistics.design_effects import rate_design_effect
-from audit.statistics.intervals import wilson
+from audit.statistics.clusters.design_effects import rate_design_effect
+from audit.statistics.proportion.intervals import wilson
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from audit.statistics.intervals import clopper_pearson
 from audit.statistics.multiplicity import holm
+from audit.statistics.proportion.intervals import clopper_pearson
 
 Bools = NDArray[np.bool_]
 ALL: Final = "(all)"

@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from audit.statistics.design_effects import change_design_effect
-from audit.statistics.paired import mcnemar_p, newcombe_paired
+from audit.statistics.clusters.design_effects import change_design_effect
+from audit.statistics.proportion.paired import mcnemar_p, newcombe_paired
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

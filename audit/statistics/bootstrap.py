@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from audit.statistics.proportions import Interval, nan_where
+from audit.statistics.proportion.proportions import Interval, nan_where
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from audit.statistics.paired import newcombe_paired
-from audit.statistics.proportions import normal_quantile, wilson
+from audit.statistics.proportion.paired import newcombe_paired
+from audit.statistics.proportion.proportions import normal_quantile, wilson
 
 PRIOR_SETS = 1.5
 """Sets that the all-or-nothing variance counts as, beside the variance observed over few sets."""

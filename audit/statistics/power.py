@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from audit.statistics.cluster_robust import Precision, shortened_at
-from audit.statistics.tests_of_proportions import TAIL_EXPECTED
+from audit.statistics.clusters.cluster_robust import Precision, shortened_at
+from audit.statistics.proportion.tests_of_proportions import TAIL_EXPECTED
 
 Floats = NDArray[np.float64]
 POWER = 0.8

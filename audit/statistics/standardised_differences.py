@@ -17,8 +17,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from audit.statistics.clustered_means import Studentiser, mean_difference, sums_by_code
-from audit.statistics.clustered_permutation import Exchangeable
+from audit.statistics.clusters.clustered_means import Studentiser, mean_difference, sums_by_code
+from audit.statistics.clusters.clustered_permutation import Exchangeable
 from audit.statistics.multiplicity import benjamini_hochberg
 
 Floats = NDArray[np.float64]

@@ -10,8 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.statistics.between_group_variance import between_group_interval, between_group_variance
-from audit.statistics.tests_of_proportions import SMALL_EXPECTED, homogeneity_p, permutation_homogeneity_p
+from audit.statistics.proportion.tests_of_proportions import (
+    SMALL_EXPECTED,
+    homogeneity_p,
+    permutation_homogeneity_p,
+)
+from audit.statistics.variation.between_group_variance import between_group_interval, between_group_variance
 from audit.tables.cluster_counts import ClusterCounts
 from audit.tables.context import TableContext
 from audit.tables.group_counts import JOINT, SPECIFICATION, GroupCounts

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.statistics.cluster_robust import (
+from audit.statistics.clusters.cluster_robust import (
     ClusterMoments,
     Precision,
     common_correlation,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from audit.statistics.cluster_robust import independent_precision
+from audit.statistics.clusters.cluster_robust import independent_precision
 from audit.tables.cluster_counts import ClusterCounts
 from audit.tables.context import TableContext
 from audit.tables.group_counts import JOINT, SPECIFICATION, GroupCounts

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.statistics.cluster_robust import Precision, independent_precision
+from audit.statistics.clusters.cluster_robust import Precision, independent_precision
 from audit.tables.cluster_counts import ClusterCounts, Clusters, Contrast, without_clusters
 from audit.tables.group_counts import CountTable, GroupCounts, SharedCounts, outcome_counts
 from audit.tables.natural_order import in_natural_order

@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.statistics.cluster_robust import (
+from audit.statistics.clusters.cluster_robust import (
     LEAST_CLUSTERS,
     ClusterMoments,
     common_correlation,
     shortened,
 )
-from audit.statistics.mantel_haenszel import (
+from audit.statistics.multiplicity import holm
+from audit.statistics.proportion.mantel_haenszel import (
     mantel_haenszel_difference,
     mantel_haenszel_p,
     mantel_haenszel_ratio,
@@ -23,7 +24,6 @@ from audit.statistics.mantel_haenszel import (
     standardised_difference,
     stratified_effect,
 )
-from audit.statistics.multiplicity import holm
 from audit.tables.context import TableContext
 from audit.tables.group_counts import JOINT, SPECIFICATION, GroupCounts, outcome_counts
 from audit.tables.rates import in_suite_order

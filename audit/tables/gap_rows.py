@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.statistics.cluster_robust import LEAST_CLUSTERS, Precision
+from audit.statistics.clusters.cluster_robust import LEAST_CLUSTERS, Precision
 from audit.tables.gaps import against_the_whole, difference_interval
 from audit.tables.reference_groups import THE_OVERALL
 

@@ -11,10 +11,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from audit.statistics.cluster_robust import LEAST_CLUSTERS, Precision, independent_precision, shortened
-from audit.statistics.clustered_tests import difference_p
-from audit.statistics.intervals import joined_difference, katz, koopman, wilson
-from audit.statistics.tests_of_proportions import two_sided_p
+from audit.statistics.clusters.cluster_robust import (
+    LEAST_CLUSTERS,
+    Precision,
+    independent_precision,
+    shortened,
+)
+from audit.statistics.clusters.clustered_tests import difference_p
+from audit.statistics.proportion.intervals import joined_difference, katz, koopman, wilson
+from audit.statistics.proportion.tests_of_proportions import two_sided_p
 from audit.tables.cluster_counts import Contrast
 from audit.tables.group_counts import JOINT, GroupCounts
 from audit.tables.reference_groups import BEST_NOTE, Sides, reference_sides

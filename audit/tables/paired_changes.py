@@ -13,11 +13,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.conclusions.gates import EVERYBODY
-from audit.statistics.design_effects import change_design_effect
-from audit.statistics.marginal_homogeneity import equal_rates_p
+from audit.statistics.clusters.design_effects import change_design_effect
 from audit.statistics.multiplicity import holm
-from audit.statistics.paired import mcnemar_p, newcombe_paired
-from audit.statistics.specification_curve_test import asked_order
+from audit.statistics.proportion.marginal_homogeneity import equal_rates_p
+from audit.statistics.proportion.paired import mcnemar_p, newcombe_paired
+from audit.statistics.variation.specification_curve_test import asked_order
 from audit.tables.context import TableContext
 from audit.tables.group_counts import JOINT
 from probes.records import HAPPENED, MISSING, NOT_ASKED

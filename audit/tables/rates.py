@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from audit.statistics.cluster_robust import Precision, shortened
-from audit.statistics.intervals import adjusted_wilson
-from audit.statistics.shrinkage import shrunken_rates
+from audit.statistics.clusters.cluster_robust import Precision, shortened
+from audit.statistics.proportion.intervals import adjusted_wilson
+from audit.statistics.variation.shrinkage import shrunken_rates
 from audit.tables.context import TableContext
 from audit.tables.gaps import CONTRAST_COLUMNS, SIZES, WORDS, contrasts
 from audit.tables.group_counts import (

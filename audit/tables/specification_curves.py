@@ -17,8 +17,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.statistics.multiplicity import holm
-from audit.statistics.specification_curve_test import JointCounts, asked_order, joint_counts
-from audit.statistics.specification_variance import PARTS, factor_bases, variance_parts
+from audit.statistics.variation.specification_curve_test import JointCounts, asked_order, joint_counts
+from audit.statistics.variation.specification_variance import PARTS, factor_bases, variance_parts
 from audit.tables.context import TableContext
 from audit.tables.group_counts import JOINT, number_rows
 from probes.records import KEYS
@@ -68,7 +68,7 @@ def specification_table(context: TableContext, gaps: pd.DataFrame) -> pd.DataFra
     share_excludes_zero, share_above
         Share of the ways whose 95 % interval excludes zero, and whose gap is above zero.
     variance_sampling, variance_design, variance_template, variance_threshold, variance_interaction
-        See `audit.statistics.specification_variance`; NaN for one way, and without `outcomes`.
+        See `audit.statistics.variation.specification_variance`; NaN for one way, and without `outcomes`.
     curve_p, curve_p_adjusted
         Studentised permutation test of the whole curve (`specification_curve_test.curve_p`), whole clusters
         permuted, and Holm's adjustment over all curves of the audit: every probe, outcome and grouping. With

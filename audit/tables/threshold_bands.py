@@ -23,8 +23,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from audit.statistics.cluster_robust import shortened
-from audit.statistics.intervals import clopper_pearson
+from audit.statistics.clusters.cluster_robust import shortened
+from audit.statistics.proportion.intervals import clopper_pearson
 from audit.tables.group_counts import SPECIFICATION, group_attributes
 
 LEVEL = 0.05

@@ -14,7 +14,7 @@ from audit.conclusions.confounding_sentences import data_caution
 from audit.figures import training as figures
 from audit.report import components
 from audit.report.components import INTERVAL, Column, between, table_of
-from audit.statistics.proportions import wilson
+from audit.statistics.proportion.proportions import wilson
 from audit.training.history import TrainingHistory, skipped_words
 
 ROWS_OF_LOG: Final = 12

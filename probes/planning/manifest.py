@@ -29,7 +29,7 @@ from probes.records.manifest_types import (
 from probes.suite.classification_probe import MISCLASSIFIED, Probe, is_harmful
 from probes.suite.label_sets import LabelSet
 from probes.suite.probe_base import ProbeBase
-from probes.suite.published_figures import load_figures
+from probes.suite.shipped.published_figures import load_figures
 from probes.suite.suite import Suite
 
 Prompts = Mapping[tuple[str, str], Mapping[str, Sequence[str]]]  # (design, template) -> class -> prompts

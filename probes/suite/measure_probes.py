@@ -9,10 +9,10 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from probes.suite.label_sets import DesignEdit, LabelSet, WrittenClass, is_harm
 from probes.suite.probe_base import ProbeBase, Uncovered
+from probes.suite.shipped.word_lists import WordList, load_words, shipped_words
 from probes.suite.suite_view import SuiteView
 from probes.suite.validation_errors import check_known, misplaced
 from probes.suite.values import Value, unique
-from probes.suite.word_lists import WordList, load_words, shipped_words
 
 Names = Annotated[list[str], Field(min_length=1), AfterValidator(unique)]
 Places = Annotated[list[Annotated[int, Field(ge=1, le=10**9)]], Field(min_length=1), AfterValidator(unique)]

@@ -27,8 +27,8 @@ from probes.suite.confirmation import Confirmation
 from probes.suite.consistency import check_suite
 from probes.suite.gates import Gate
 from probes.suite.label_sets import DesignEdit, LabelSet
-from probes.suite.library import load_label_set, read_shipped, shipped
 from probes.suite.probe_base import ProbeBase
+from probes.suite.shipped.library import load_label_set, read_shipped, shipped
 from probes.suite.templates import Template, TemplateFile, WrittenTemplate
 from probes.suite.validation_errors import check_known, misplaced, moved
 from probes.suite.values import MOST_WORDS, unique

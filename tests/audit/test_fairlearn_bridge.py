@@ -6,7 +6,7 @@ import pytest
 
 from audit.fairlearn_bridge import audit_of_predictions, equalized_odds, metric_frame, metric_frame_inputs
 from audit.result import AuditResult
-from audit.statistics.exact_intervals import exact_difference
+from audit.statistics.proportion.exact_intervals import exact_difference
 from clipmodel.errors import UserError
 from tests.audit.support.naive_counts import draw_images, records_of, with_holes
 

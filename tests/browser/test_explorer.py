@@ -12,7 +12,7 @@ import pytest
 from audit import formatting as fmt
 from audit.report import render_report
 from audit.result import AuditResult
-from audit.statistics.intervals import newcombe
+from audit.statistics.proportion.intervals import newcombe
 from tests.audit.support.invented_audit import invented_result
 from tests.browser.pages import open_page
 

@@ -157,7 +157,7 @@ def _words_of_kind(
 ) -> tuple[str | None, list[str]]:
     """A shipped word list or label set, or words."""
     from probes.measures.registry import KINDS
-    from probes.suite.word_lists import shipped_words
+    from probes.suite.shipped.word_lists import shipped_words
 
     if KINDS[kind].needs == "classes":
         return _classes(ask, given, values, default="occupations" if kind == "association_bias" else "")
@@ -242,7 +242,7 @@ def _classes(
     ask: Ask, given: str | None, values: list[str], *, default: str = ""
 ) -> tuple[str | None, list[str]]:
     """A shipped label set, or words."""
-    from probes.suite.library import shipped
+    from probes.suite.shipped.library import shipped
 
     sets = shipped("label_sets")
     default = default or ", ".join(values) or sets[0]

@@ -13,7 +13,7 @@ from audit.figures.specification_and_change import specification_curve
 from audit.report import components
 from audit.report.components import Column, between, table_of
 from audit.report.section import ReportContext, Section
-from audit.statistics.specification_variance import PARTS
+from audit.statistics.variation.specification_variance import PARTS
 from audit.tables.specification_curves import GAP
 
 TABLE_ID: Final = "specifications-t"

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from audit.statistics.clustered_means import Studentiser, mean_difference
-from audit.statistics.clustered_permutation import Exchangeable
+from audit.statistics.clusters.clustered_means import Studentiser, mean_difference
+from audit.statistics.clusters.clustered_permutation import Exchangeable
 from audit.statistics.standardised_differences import (
     LabelingTest,
     labeling_test,

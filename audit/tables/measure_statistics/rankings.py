@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import hypergeom
 
-from audit.statistics.clustered_permutation import permuted_labels
-from audit.statistics.design_effects import rate_design_effect
+from audit.statistics.clusters.clustered_permutation import permuted_labels
+from audit.statistics.clusters.design_effects import rate_design_effect
 from audit.statistics.multiplicity import benjamini_hochberg
-from audit.statistics.proportions import adjusted_wilson
+from audit.statistics.proportion.proportions import adjusted_wilson
 from audit.tables.measure_statistics.family import (
     WHOLE_CLUSTERS,
     Codes,

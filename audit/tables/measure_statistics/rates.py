@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from audit.statistics.bounded_means import bounded_mean, signed_mean
-from audit.statistics.cluster_robust import (
+from audit.statistics.clusters.cluster_robust import (
     ClusterMoments,
     common_correlation,
     independent_precision,
     precision_of,
 )
-from audit.statistics.clustered_means import mean_difference
-from audit.statistics.design_effects import difference_design_effect
-from audit.statistics.proportions import newcombe
+from audit.statistics.clusters.clustered_means import mean_difference
+from audit.statistics.clusters.design_effects import difference_design_effect
+from audit.statistics.proportion.proportions import newcombe
 from audit.tables.measure_statistics.family import (
     FIRST,
     SECOND,

@@ -10,7 +10,7 @@ from audit.calibration.coverage import COVERAGE_COLUMNS, proportion_coverage
 from audit.calibration.page import write_page
 from audit.calibration.planted_bias import judge_models, planted_summary
 from audit.calibration.whole_audits import SUMMARY_COLUMNS
-from audit.statistics.intervals import wilson
+from audit.statistics.proportion.intervals import wilson
 from tests.audit.calibration.test_planted_bias import trained
 
 

@@ -14,7 +14,7 @@ from audit.comparison.compare import compare, regression_verdict
 from audit.comparison.files import FILES, render_comparison, to_json
 from audit.result import AuditResult
 from audit.statistics.multiplicity import holm
-from audit.statistics.paired import mcnemar_p, newcombe_paired
+from audit.statistics.proportion.paired import mcnemar_p, newcombe_paired
 from audit.tables.paired_changes import change_table, joint_by_group, paired_table
 from clipmodel.errors import UserError
 from probes.records import Records, empty_counts

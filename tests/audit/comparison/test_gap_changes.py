@@ -10,7 +10,7 @@ import pytest
 from audit.comparison import gap_changes
 from audit.comparison.gap_changes import GAP_CHANGE_COLUMNS, gap_change_table
 from audit.comparison.matched_images import Matched
-from audit.statistics.paired import newcombe_paired
+from audit.statistics.proportion.paired import newcombe_paired
 from audit.tables.group_counts import JOINT, SPECIFICATION
 from audit.tables.reference_groups import THE_OVERALL, THE_REST
 from tests.audit.support.naive_counts import manifest_of

@@ -10,7 +10,7 @@ from audit.conclusions.confirmation import CONFIRMATION_COLUMNS, with_confirmati
 from audit.conclusions.findings import finding_table
 from audit.result import AuditResult
 from audit.statistics.multiplicity import holm
-from audit.statistics.tests_of_proportions import two_sided_p
+from audit.statistics.proportion.tests_of_proportions import two_sided_p
 from audit.tables.context import TableContext
 from audit.tables.rates import gap_table
 from probes.records import empty_counts

@@ -8,8 +8,8 @@ import pytest
 
 from audit.conclusions.confounding_sentences import confounding_sentence
 from audit.conclusions.findings import FINDING_COLUMNS, finding_table
-from audit.statistics.intervals import newcombe
-from audit.statistics.label_noise import gap_behind_noise
+from audit.statistics.proportion.intervals import newcombe
+from audit.statistics.proportion.label_noise import gap_behind_noise
 from audit.tables.context import TableContext
 from audit.tables.rates import gap_table
 from probes.records.manifest_types import Confounding

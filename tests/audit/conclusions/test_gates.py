@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from audit.conclusions.gates import GATE_COLUMNS, gate_table, overall_verdict
-from audit.statistics.exact_intervals import exact_difference, exact_ratio
-from audit.statistics.intervals import clopper_pearson
+from audit.statistics.proportion.exact_intervals import exact_difference, exact_ratio
+from audit.statistics.proportion.intervals import clopper_pearson
 from audit.tables.context import TableContext
 from audit.tables.rates import accuracy_table, gap_table, rate_table
 from clipmodel.errors import UserError

@@ -7,8 +7,8 @@ import pytest
 
 from audit.evaluation.estimates import bootstrapped, mean_recall, share
 from audit.evaluation.paired_answers import compare_answers
-from audit.statistics.intervals import wilson
-from audit.statistics.paired import mcnemar_p, newcombe_paired
+from audit.statistics.proportion.intervals import wilson
+from audit.statistics.proportion.paired import mcnemar_p, newcombe_paired
 
 
 def test_a_share_has_wilsons_interval() -> None:

@@ -13,7 +13,7 @@ from audit.evaluation.adaptation import accuracy_row, gap_changes
 from audit.evaluation.overlap import overlap_table
 from audit.evaluation.result import write_result
 from audit.evaluation.standard_accuracy import standard_accuracy
-from audit.statistics.intervals import clopper_pearson
+from audit.statistics.proportion.intervals import clopper_pearson
 from tests.audit.evaluation.test_result import made
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from audit.statistics.bounded_means import bounded_mean, signed_mean
-from audit.statistics.paired import newcombe_paired
-from audit.statistics.proportions import wilson
+from audit.statistics.proportion.paired import newcombe_paired
+from audit.statistics.proportion.proportions import wilson
 
 
 def test_sets_that_are_all_or_nothing_have_wilsons_interval() -> None:

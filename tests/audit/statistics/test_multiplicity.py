@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from audit.statistics.multiplicity import benjamini_hochberg, holm
+from audit.statistics.multiplicity import benjamini_hochberg, holm, max_t
 
 METHODS = [(holm, "holm"), (benjamini_hochberg, "fdr_bh")]
 
@@ -46,3 +46,13 @@ def test_each_row_is_a_family_of_its_own(adjust, method: str) -> None:
 def test_no_tests_and_certain_ones(adjust) -> None:
     assert adjust(np.zeros(0)).shape == (0,)
     assert adjust([1.0, 0.9, 0.8]).max() <= 1
+
+
+def test_max_t_by_hand() -> None:
+    # Largest first: 3 against max of the rows 2.5, 3.5, 1; then 2 against what is left: 2.5, 1, 1.
+    permuted = np.array([[2.5, -0.5], [1.0, 3.5], [-1.0, 0.2]])
+    assert max_t([2.0, -3.0], permuted).tolist() == [0.5, 0.5]
+    assert max_t([2.0, 4.0], permuted).tolist() == [0.5, 0.25]
+    adjusted = max_t([np.nan, 4.0], permuted)
+    assert np.isnan(adjusted[0])
+    assert adjusted[1] == 0.25

@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from audit.statistics.cluster_robust import (
+from audit.statistics.clusters.cluster_robust import (
     ClusterMoments,
     common_correlation,
     independent_precision,
     precision_of,
 )
-from audit.statistics.clustered_tests import difference_p
+from audit.statistics.clusters.clustered_tests import difference_p
 from audit.statistics.power import cautious_rate, smallest_detectable_gap
-from audit.statistics.tests_of_proportions import two_sided_p
+from audit.statistics.proportion.tests_of_proportions import two_sided_p
 
 
 def independent(rate: float, n1: int, n2: int, **more: float) -> float:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import special
 
-from audit.statistics.cluster_robust import shortened
-from audit.statistics.mantel_haenszel import (
+from audit.statistics.clusters.cluster_robust import shortened
+from audit.statistics.proportion.mantel_haenszel import (
     mantel_haenszel_difference,
     mantel_haenszel_p,
     standardised_difference,

@@ -5,10 +5,15 @@ import pandas as pd
 import pytest
 
 from audit.conclusions.error_control import with_error_control
-from audit.statistics.cluster_robust import ClusterMoments, common_correlation, precision_of, shortened
-from audit.statistics.intervals import adjusted_wilson
-from audit.statistics.mantel_haenszel import mantel_haenszel_difference, mantel_haenszel_p
-from audit.statistics.shrinkage import shrunken_rates
+from audit.statistics.clusters.cluster_robust import (
+    ClusterMoments,
+    common_correlation,
+    precision_of,
+    shortened,
+)
+from audit.statistics.proportion.intervals import adjusted_wilson
+from audit.statistics.proportion.mantel_haenszel import mantel_haenszel_difference, mantel_haenszel_p
+from audit.statistics.variation.shrinkage import shrunken_rates
 from audit.tables.between_group_variation import variation_table
 from audit.tables.composition import composition_table
 from audit.tables.context import TableContext

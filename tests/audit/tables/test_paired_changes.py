@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from statsmodels.stats.contingency_tables import cochrans_q
 
-from audit.statistics.design_effects import change_design_effect
-from audit.statistics.tests_of_proportions import permutation_homogeneity_p
+from audit.statistics.clusters.design_effects import change_design_effect
+from audit.statistics.proportion.tests_of_proportions import permutation_homogeneity_p
 from audit.tables.between_group_variation import variation_table
 from audit.tables.context import TableContext
 from audit.tables.paired_changes import change_test_table, paired_table

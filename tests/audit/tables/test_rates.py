@@ -6,8 +6,8 @@ import pytest
 from fairlearn.metrics import MetricFrame, count
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
-from audit.statistics.intervals import adjusted_wilson, katz, koopman, newcombe
-from audit.statistics.tests_of_proportions import two_sided_p
+from audit.statistics.proportion.intervals import adjusted_wilson, katz, koopman, newcombe
+from audit.statistics.proportion.tests_of_proportions import two_sided_p
 from audit.tables.context import TableContext
 from audit.tables.rates import accuracy_table, gap_table, rate_table
 from audit.tables.reference_groups import THE_REST

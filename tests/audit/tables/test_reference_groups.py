@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from audit.conclusions.error_control import with_error_control
-from audit.statistics.intervals import newcombe
-from audit.statistics.tests_of_proportions import two_sided_p
+from audit.statistics.proportion.intervals import newcombe
+from audit.statistics.proportion.tests_of_proportions import two_sided_p
 from audit.tables.context import TableContext
 from audit.tables.gaps import contrast_estimates
 from audit.tables.rates import gap_table

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from audit.statistics.multiplicity import holm
-from audit.statistics.specification_variance import PARTS
+from audit.statistics.variation.specification_variance import PARTS
 from audit.tables.context import TableContext
 from audit.tables.rates import gap_table
 from audit.tables.specification_curves import (

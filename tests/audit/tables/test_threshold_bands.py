@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from audit.statistics.intervals import clopper_pearson, wilson
+from audit.statistics.proportion.intervals import clopper_pearson, wilson
 from audit.tables.threshold_bands import pointwise_level, with_bands
 
 THRESHOLDS = np.linspace(0, 1, 41)

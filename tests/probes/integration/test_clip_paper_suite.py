@@ -12,7 +12,7 @@ from probes.embeddings.embed import EmbeddingStore
 from probes.planning.plan import plan
 from probes.records import validate
 from probes.runner import run_suite
-from probes.suite.published_figures import Figures, load_figures
+from probes.suite.shipped.published_figures import Figures, load_figures
 from probes.suite.suite import Suite, load_suite
 from tests.probes.conftest import FakeModel, png
 

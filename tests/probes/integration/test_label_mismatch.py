@@ -13,7 +13,7 @@ from clipmodel.errors import UserError
 from probes.datasets.formats.table import TableDataset
 from probes.planning.plan import plan
 from probes.suite.label_sets import DesignEdit
-from probes.suite.library import load_label_set
+from probes.suite.shipped.library import load_label_set
 from probes.suite.suite import Suite, suite_json_schema
 from probes.suite.templates import render
 

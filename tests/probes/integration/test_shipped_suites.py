@@ -16,11 +16,11 @@ from probes.embeddings.embed import EmbeddingStore
 from probes.planning.plan import plan
 from probes.runner import run_suite
 from probes.suite.label_sets import is_harm
-from probes.suite.library import load_label_set, shipped
-from probes.suite.published_figures import load_figures, shipped_figures
+from probes.suite.shipped.library import load_label_set, shipped
+from probes.suite.shipped.published_figures import load_figures, shipped_figures
+from probes.suite.shipped.word_lists import WordList, load_words, shipped_words
 from probes.suite.suite import Suite, load_suite
 from probes.suite.templates import render
-from probes.suite.word_lists import WordList, load_words, shipped_words
 from tests.probes.conftest import FakeModel
 from tests.probes.integration.test_clip_paper_suite import faces
 from tests.support.measured import measures_of

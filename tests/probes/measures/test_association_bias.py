@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.statistics.proportions import newcombe
+from audit.statistics.proportion.proportions import newcombe
 from clipmodel.errors import UserError
 from probes.datasets.base import DemographicDataset
 from probes.datasets.formats.table import TableDataset

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.statistics.proportions import adjusted_wilson, newcombe, wilson
+from audit.statistics.proportion.proportions import adjusted_wilson, newcombe, wilson
 from clipmodel.errors import UserError
 from probes.datasets.base import DemographicDataset
 from probes.datasets.downscaled import CoarseDataset

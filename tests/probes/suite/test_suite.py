@@ -10,8 +10,8 @@ import yaml
 
 from clipmodel.errors import UserError
 from probes.suite.classification_probe import Outcome
-from probes.suite.library import load_label_set, shipped
 from probes.suite.probe_base import Exclusion
+from probes.suite.shipped.library import load_label_set, shipped
 from probes.suite.suite import Suite, load_suite, suite_json_schema
 
 SUITE = """\

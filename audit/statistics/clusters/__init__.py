@@ -1,0 +1,1 @@
+"""Images that share a person: cluster-robust errors, tests, permutations and design effects."""

@@ -1,0 +1,1 @@
+"""Proportions: intervals and tests of one, of two, of paired and of stratified ones."""

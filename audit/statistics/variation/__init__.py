@@ -1,0 +1,1 @@
+"""How estimates vary: between groups, prompts and specifications; partial pooling."""

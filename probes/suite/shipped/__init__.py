@@ -1,0 +1,1 @@
+"""What ships with the package: suites, word lists and published figures, found by name."""

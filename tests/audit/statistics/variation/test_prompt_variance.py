@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.formula.api as smf
+
+from audit.statistics.variation.prompt_variance import prompt_effect
+
+
+def layout(prompts: int, *, shared: float, own: float) -> np.ndarray:
+    return np.full((prompts, prompts), shared) + np.eye(prompts) * own
+
+
+@pytest.mark.parametrize(("prompts", "sd"), [(3, 0.5), (5, 1.0), (10, 0.0), (10, 1.0)])
+def test_the_interval_covers_the_gap_of_a_further_prompt(prompts: int, sd: float) -> None:
+    rng, hits, draws = np.random.default_rng(prompts), 0, 1500
+    sampling = layout(prompts, shared=1.0, own=0.3)
+    for _ in range(draws):
+        images = rng.normal(0, 1)
+        found = images + rng.normal(0, sd, prompts) + rng.normal(0, np.sqrt(0.3), prompts)
+        effect = prompt_effect(found, sampling)
+        hits += effect.prompt_low <= rng.normal(0, sd) <= effect.prompt_high
+    assert hits / draws > 0.93
+
+
+def test_the_variance_between_prompts_is_that_of_restricted_maximum_likelihood() -> None:
+    """Images independent between prompts: the gap of a prompt is the mean of 40, own = s^2 / 40."""
+    rng = np.random.default_rng(0)
+    values = 0.2 + rng.normal(0, 0.15, (8, 1)) + rng.normal(0, 0.4, (8, 40))
+    own = float(values.var(axis=1, ddof=1).mean()) / 40
+    effect = prompt_effect(values.mean(axis=1), layout(8, shared=0.0, own=own))
+    long = pd.DataFrame({"value": values.ravel(), "prompt": np.repeat(np.arange(8), 40)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit = smf.mixedlm("value ~ 1", long, groups=long["prompt"]).fit(reml=True)
+    assert effect.sd_prompts**2 == pytest.approx(fit.cov_re.iloc[0, 0], rel=0.01)
+    assert effect.difference == pytest.approx(fit.fe_params.iloc[0], abs=1e-6)
+
+
+def test_by_hand() -> None:
+    """0.1, 0.2, 0.3 with own .004 and shared .01: between .01, prompts .006, new .006 (4/3) + .01 + .004/3.
+
+    That is 0.0193; its degrees of freedom 0.0193^2 / ((.01 x 4/3)^2 / 2) = 4.205; t = 2.724.
+    """
+    effect = prompt_effect([0.1, 0.2, 0.3], layout(3, shared=0.01, own=0.004))
+    assert effect.difference == pytest.approx(0.2)
+    assert effect.sd_prompts == pytest.approx(0.006**0.5)
+    assert effect.degrees_of_freedom == pytest.approx(0.019333**2 / ((0.01 * 4 / 3) ** 2 / 2), rel=1e-3)
+    assert effect.prompt_high - 0.2 == pytest.approx(2.724 * 0.019333**0.5, rel=1e-3)
+    assert effect.images_high - 0.2 == pytest.approx(1.95996 * (0.01 + 0.004 / 3) ** 0.5, rel=1e-4)
+
+
+def test_few_prompts_and_prompts_that_do_not_differ() -> None:
+    assert np.isnan(prompt_effect([0.1], [[0.01]]).difference)
+    two = prompt_effect([0.1, 0.2], layout(2, shared=0.0, own=0.0))
+    assert two.sd_prompts == pytest.approx(0.5**0.5 * 0.1)
+    assert np.isnan(two.prompt_low)
+    same = prompt_effect([0.1] * 3, layout(3, shared=0.01, own=0.0))
+    assert same.sd_prompts == pytest.approx(0, abs=1e-12)
+    assert (same.prompt_low, same.prompt_high) == pytest.approx((same.images_low, same.images_high))
