@@ -69,7 +69,7 @@ def p_words(p: float) -> str:
 
 
 def noise_words(row: Mapping[str, Any]) -> str:
-    """How wrong the annotations would have to be to explain a finding (`statistics.proportion.label_noise`)."""
+    """How wrong the labels would have to be to explain a finding (`statistics.proportion.label_noise`)."""
     group, on = words(row["group"]), "with" if row["difference"] > 0 else "without"
     share = percent(row["wrong_labels"] / row["n_group"])
     text = (
