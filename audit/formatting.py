@@ -68,17 +68,21 @@ def words(name: object) -> str:
     return str(name).replace("_", " ").replace(" x ", " \N{MULTIPLICATION SIGN} ")
 
 
-def rule_words(rule: str, threshold: float) -> str:
-    """Return a rule of decision in words: "probability >= 0.2", the sign as one character."""
+def rule_words(rule: str, threshold: float | None) -> str:
+    """Return an assignment rule in words: "probability >= 0.2", the sign as one character.
+
+    The rule argmax has no threshold: None or NaN.
+    """
     at_least = "\N{GREATER-THAN OR EQUAL TO}"
+    number = "" if threshold is None else f"{threshold:g}"
     texts = {
         "argmax": "highest-scoring class",
-        "probability": f"probability {at_least} {threshold:g}",
-        "cosine": f"cosine {at_least} {threshold:g}",
-        "top_k": f"among the {threshold:g} highest-scoring",
-        "calibrated": f"threshold set for a rate of {threshold:g}",
+        "probability": f"probability {at_least} {number}",
+        "cosine": f"cosine {at_least} {number}",
+        "top_k": f"among the {number} highest-scoring",
+        "calibrated": f"threshold set for a rate of {number}",
     }
-    return texts.get(rule) or f"{words(rule)} {threshold:g}"
+    return texts.get(rule) or f"{words(rule)} {number}"
 
 
 def in_order(groups: Iterable[str]) -> list[str]:

@@ -22,10 +22,10 @@ suite: emoji-small
 title: Tones
 data: emoji
 probes:
-  - name: skin_tone
-    where: {category: person, skin_tone: {not: ["(missing)"]}, split: [validation, held_out_family]}
-    truth: skin_tone
-    label_set: emoji_skin_tone
+  - name: gender
+    where: {category: person, gender: [man, woman], split: [validation, held_out_family]}
+    truth: gender
+    label_set: emoji_gender
     groups: [[skin_tone], [gender], [skin_tone, gender]]
     outcomes: [misclassified]
 """
@@ -41,11 +41,11 @@ def test_a_run_leaves_audit_tables_report_and_summary(
     assert overall["n"] == 48
     # The terminal says what the table says: accuracy, and its interval.
     expected = f"{100 * overall['rate']:.1f}\N{NO-BREAK SPACE}%"
-    line = next(line for line in result.stdout.splitlines() if line.startswith("Colour") and "all" in line)
+    line = next(line for line in result.stdout.splitlines() if line.startswith("Colour  "))
     assert expected in line
     assert f"{100 * overall['low']:.1f} to {100 * overall['high']:.1f}" in line
     assert "Verdict: NO GATE" in result.stdout
-    assert result.stdout.splitlines()[-1] == "Report: out/report.html"
+    assert result.stdout.splitlines()[-2:] == ["Report: out/report.html", "Tables: clip-audit show out"]
     assert (workplace / "out/report.html").read_text(encoding="utf-8").startswith("<!")
     assert audit.images is not None
     assert len(audit.images) == 48
@@ -100,8 +100,8 @@ def test_unreadable_images_are_counted_by_group_and_shown(
         ("unreadable image: there is no such file", "dark", "woman"): 1,
     }
     left_out = result.stdout[result.stdout.index("Left out") :]
-    assert "the image cannot be decoded  2" in left_out
-    assert "there is no such file        1" in left_out
+    assert "the image cannot be decoded 2" in left_out
+    assert "there is no such file 1" in left_out
 
 
 BAD_INPUT = {
@@ -189,7 +189,7 @@ def test_an_interrupted_run_goes_on(
 
     monkeypatch.setattr(LoadedModel, "encode_image", counted)
     result = invoke(*command, "out")
-    assert result.exit_code == 130
+    assert result.exit_code == 130, result.output
     message = "interrupted; the embeddings computed so far are kept; run the same command to go on"
     assert result.stderr.strip() == message
     assert not (workplace / "out").exists()

@@ -33,6 +33,9 @@ def test_a_difference_over_strata_keeps_its_level_and_coverage_with_clusters(cor
     rng = np.random.default_rng(3)
     draws = 500
     (x1, n1), (x2, n2) = (strata(rng, k, correlation=correlation, draws=draws) for k in (30, 80))
+    # One axis of clusters for both sides: those of the other side have no images.
+    first, second = ((0, 0), (0, 80), (0, 0)), ((0, 0), (30, 0), (0, 0))
+    x1, n1, x2, n2 = np.pad(x1, first), np.pad(n1, first), np.pad(x2, second), np.pad(n2, second)
     effect, freedom = stratified_effect(x1, n1, x2, n2, correlation=correlation)
     assert np.median(effect) == pytest.approx(1 + 4.2 * correlation, rel=0.25)
     assert np.median(freedom) > 25

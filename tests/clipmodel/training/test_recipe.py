@@ -54,7 +54,7 @@ def test_schedule_by_hand() -> None:
         ({"batch_size": 1}, "batch_size"),
         ({"tokenizer": {"vocab_size": 301}}, "differ"),
         ({"steps": 2}, "warmup_steps 2 must be below steps 2"),
-        ({"model": {**RECIPE["model"], "activation": "relu"}}, "activation"),  # type: ignore[dict-item]
+        ({"model": {**RECIPE["model"], "activation": "tanh"}}, "activation"),  # type: ignore[dict-item]
         ({"loss": "sigmoid"}, "loss sigmoid needs model.logit_bias: true"),
         ({"model": {**RECIPE["model"], "logit_bias": True}}, "loss softmax needs"),  # type: ignore[dict-item]
         ({"init": "tiny"}, "either `tokenizer` or `init`"),
