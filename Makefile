@@ -11,7 +11,7 @@ LOCK   ?= requirements.lock
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help install audit lab test coverage minimum check lint types layers docs browser peers data train figures clean
+.PHONY: help install audit lab test slow coverage minimum check lint types layers docs browser peers data train figures clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -42,8 +42,11 @@ audit: $(STAMP)  ## the default audit; says where its report is
 lab: $(STAMP)  ## JupyterLab in notebooks/
 	$(BIN)/jupyter lab --notebook-dir notebooks
 
-test: $(STAMP) browser peers  ## all tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+test: $(STAMP) browser peers  ## all tests but the slow ones
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+slow: $(STAMP) browser peers  ## the slow tests: simulations of whole audits, real processes that are killed
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 coverage: $(STAMP) browser peers  ## all tests, and which lines they run, in htmlcov/
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=html --cov-report=term:skip-covered
