@@ -85,7 +85,7 @@ class Exchangeable:
         total = _log_arrangements(self.unit_labels[:, None])
         for block in self.blocks:
             rows = np.sort(self.labels[block], axis=1)
-            total += _log_arrangements(rows) + sum(_log_arrangements(row[:, None]) for row in rows)
+            total += _log_arrangements(rows) + _log_orders(rows)
         return total
 
     def permuted(self, *, rng: np.random.Generator, draws: int) -> Iterator[NDArray[np.int16]]:
@@ -141,6 +141,12 @@ def _log_arrangements(rows: Codes) -> float:
         return 0.0
     number = np.unique(rows, axis=0, return_counts=True)[1]
     return float(special.gammaln(len(rows) + 1) - special.gammaln(number + 1).sum())
+
+
+def _log_orders(rows: Codes) -> float:
+    """Logarithm of the number of distinct orders within each row, all rows together."""
+    number = np.stack([(rows == label).sum(axis=1) for label in np.unique(rows)])
+    return float(len(rows) * special.gammaln(rows.shape[1] + 1) - special.gammaln(number + 1).sum())
 
 
 def labelings_p_floor(exchangeable: Exchangeable) -> float:
