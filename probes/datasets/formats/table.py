@@ -32,7 +32,10 @@ from probes.datasets.image_paths import first_outside
 PATH_COLUMNS = (
     "path", "file", "filename", "file_name", "image", "image_path", "filepath", "file_path", ID,
 )  # fmt: skip
-CLUSTER_COLUMNS = ("cluster", "subject_id", "person_id")
+CLUSTER_COLUMNS = (
+    "cluster", "subject_id", "person_id", "participant_id", "individual_id", "person", "subject",
+    "participant",
+)  # fmt: skip
 TRUE, FALSE = ("true", "1", "yes"), ("false", "0", "no", "")
 
 
