@@ -24,8 +24,8 @@ import pandas as pd
 import torch
 
 from benchmarks.interleaved_timing import report
-from probes.datasets.base import ID, DemographicDataset
 from probes.datasets.cards import unknown_card
+from probes.datasets.demographic_dataset import ID, DemographicDataset
 from probes.embeddings.folder import PartManifest, part_path
 from probes.embeddings.parts import prepare
 from probes.embeddings.shard_files import KEY, shard_bytes, write_bytes

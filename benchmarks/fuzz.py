@@ -28,7 +28,7 @@ import pandas as pd
 from PIL import Image
 
 from clipmodel.errors import UserError
-from probes.datasets.base import UnreadableImageError, decode
+from probes.datasets.demographic_dataset import UnreadableImageError, decode
 from probes.datasets.formats.embeddings import load_embeddings
 from probes.datasets.formats.predictions import load_predictions
 from probes.datasets.formats.table import TableDataset

@@ -13,20 +13,20 @@ import torch
 from clipmodel.errors import UserError
 from clipmodel.loading import EmbeddingModel
 from clipmodel.progress import Progress
-from probes.datasets.base import ID, DemographicDataset
+from probes.datasets.demographic_dataset import ID, DemographicDataset
 from probes.datasets.downscaled import CoarseDataset
 from probes.datasets.formats.embeddings import EmbeddedDataset
 from probes.embeddings.embed import EmbeddedImages, EmbeddingStore, embed_dataset, embed_texts
 from probes.embeddings.folder import FolderDataset
-from probes.measures.context import MeasureContext
 from probes.measures.handed_over import estimands_table, join_scalars, scalars_table
+from probes.measures.measure_context import MeasureContext
 from probes.measures.registry import KINDS
+from probes.planning.audit_plan import MeasurePlan, Plan, ProbePlan, plan
 from probes.planning.confounding import PROTECTED, confounding
 from probes.planning.cost import estimate
 from probes.planning.distinct_prompts import refuse_equal_prompts
 from probes.planning.image_selection import TRUTH, Selection
 from probes.planning.manifest import manifest
-from probes.planning.plan import MeasurePlan, Plan, ProbePlan, plan
 from probes.records import Records, attribute_column
 from probes.records.manifest_types import Confounding
 from probes.scoring.assignment_rules import CALIBRATED

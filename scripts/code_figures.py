@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.import_graph import LAYERS, circles, import_graph, python_modules, upward_edges
+from scripts.import_graph import LAYERS, circles, import_graph, python_modules, repeated_names, upward_edges
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -57,7 +57,6 @@ def figures() -> list[tuple[str, str]]:
     ]
     graph = import_graph(ROOT, nested=True)
     rooms = Counter(path.parent for path in modules.values() if path.name != "__init__.py")
-    names = Counter(path.name for path in modules.values() if path.name != "__init__.py")
     untested = sorted(
         path.relative_to(ROOT).as_posix()
         for path in modules.values()
@@ -75,7 +74,7 @@ def figures() -> list[tuple[str, str]]:
         ("import circles", str(len(circles(graph)))),
         ("upward imports", str(len(upward_edges(graph)))),
         ("fullest room", f"{rooms[fullest]} modules, {fullest.relative_to(ROOT).as_posix()}"),
-        ("file names used twice", ", ".join(sorted(name for name, n in names.items() if n > 1)) or "none"),
+        ("file names used twice", "; ".join(repeated_names(ROOT)) or "none"),
         ("modules without a test of their name", f"{len(untested)} of {len(modules)}"),
         ("- they are", ", ".join(untested) or "none"),
     ]

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import combinations
 from pathlib import Path
 
 LAYERS = {"clipmodel": 0, "probes": 1, "audit": 2}
 """The packages, and how high each stands: imports point down."""
+
+SHOWN_IN = {"audit/commands": "", "audit/report/sections": "audit", "probes/measures": "probes/metrics"}
+"""Folders whose files may be named as what they show: a command as what it runs, a section of the report as
+the table it prints, a kind of probe as its metric; and the folder in which the thing shown is."""
 
 
 def module_name(path: Path, root: Path) -> str:
@@ -20,6 +26,25 @@ def python_modules(root: Path) -> dict[str, Path]:
     """The modules of the three packages, by dotted name."""
     files = [path for layer in LAYERS for path in sorted((root / layer).rglob("*.py"))]
     return {module_name(path, root): path for path in files}
+
+
+def repeated_names(root: Path) -> list[str]:
+    """Pairs of modules of one file name, but those of which one shows the other (`SHOWN_IN`)."""
+    by_name: dict[str, list[Path]] = defaultdict(list)
+    for path in python_modules(root).values():
+        if path.name != "__init__.py":
+            by_name[path.name].append(path.relative_to(root))
+    return [
+        f"{one.as_posix()} and {other.as_posix()}"
+        for _, paths in sorted(by_name.items())
+        for one, other in combinations(paths, 2)
+        if not (_shows(one, other) or _shows(other, one)) or len(paths) > 2
+    ]
+
+
+def _shows(one: Path, other: Path) -> bool:
+    shown = SHOWN_IN.get(one.parent.as_posix())
+    return shown is not None and Path(shown) in other.parents and other.parent.as_posix() not in SHOWN_IN
 
 
 def is_type_checking(node: ast.AST) -> bool:

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from scripts.import_graph import circles, import_graph, python_modules, reachable, upward_edges
+from scripts.import_graph import (
+    circles,
+    import_graph,
+    python_modules,
+    reachable,
+    repeated_names,
+    upward_edges,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 OPTIONAL = {"ray", "webdataset", "open_clip", "tensorboard", "wandb", "transformers", "torchvision"}
@@ -37,6 +44,10 @@ def test_a_room_holds_at_most_fifteen_modules() -> None:
         if n > 15 and folder.relative_to(ROOT).as_posix() not in ONE_ENTRY_A_FILE
     }
     assert crowded == {}
+
+
+def test_no_file_name_stands_for_two_things() -> None:
+    assert repeated_names(ROOT) == []
 
 
 def test_only_the_command_line_composes_the_audit_with_the_model() -> None:

@@ -65,7 +65,7 @@ class AuditWatcher:
     def begin(self, step: int) -> None:
         """Drop audits of steps that will be done again; check suite and data before anything is trained."""
         from probes.datasets import load_dataset
-        from probes.planning.plan import plan
+        from probes.planning.audit_plan import plan
 
         drop_audits(self._out, after=step)
         self._dataset = load_dataset(self._plan.data or self._suite.data)

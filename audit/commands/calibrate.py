@@ -51,7 +51,7 @@ def calibrate(
     UserError
         There is no such scenario.
     """
-    from audit.calibration.page import write_page
+    from audit.calibration.calibration_page import write_page
 
     strengths = strength or [0.9]
     out.mkdir(parents=True, exist_ok=True)

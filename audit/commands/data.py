@@ -152,8 +152,8 @@ def _print_losses(title: str, lost: pd.DataFrame, attributes: list[str], console
 
 
 def _print_unreadable(dataset: DemographicDataset, attributes: list[str], console: Console) -> None:
-    from probes.datasets.base import ID, REASON
     from probes.datasets.census import unreadable
+    from probes.datasets.demographic_dataset import ID, REASON
 
     known = dataset.card.notes
     with terminal.progress_bars() as progress:

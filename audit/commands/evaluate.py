@@ -13,7 +13,7 @@ from audit.commands import terminal
 from clipmodel.errors import UserError
 
 if TYPE_CHECKING:
-    from audit.evaluation.result import EvaluationResult
+    from audit.evaluation.evaluation_result import EvaluationResult
 
 EPILOG = (
     "Examples:  clip-audit evaluate tiny --on digits emoji  ·  "
@@ -101,7 +101,7 @@ def run(
 ) -> None:
     """Evaluate models on sets: one JSON per model, set and task, a table, and a page."""
     from audit.commands.evaluation_runs import Options, evaluate
-    from audit.evaluation.result import write_result
+    from audit.evaluation.evaluation_result import write_result
     from probes.embeddings.embed import cache_folder
 
     _check_out(out)
@@ -150,7 +150,7 @@ def _check_out(out: Path) -> None:
 
 def _finish(out: Path, done: list[EvaluationResult], failed: list[str]) -> None:
     """Tables and page over all results in the folder, earlier ones included; then what was done, in short."""
-    from audit.evaluation.report import write_report
+    from audit.evaluation.evaluation_folder import write_report
     from audit.formatting import percent, percent_interval
 
     console = terminal.out()
@@ -225,7 +225,7 @@ def compare(
 ) -> None:
     """Compare two models: a paired test for each set, adjusted over the sets."""
     from audit.evaluation.comparison import IMAGES, compare_models
-    from audit.evaluation.result import read_results
+    from audit.evaluation.evaluation_result import read_results
     from audit.formatting import p_value, percent, points, points_interval
 
     found = [read_results(folder, tables=[IMAGES]) for folder in (first, second or first)]

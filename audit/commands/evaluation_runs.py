@@ -23,9 +23,9 @@ from audit.evaluation.classification import (
     per_class_table,
     template_table,
 )
-from audit.evaluation.few_shot import few_shot_table
-from audit.evaluation.result import EvaluationResult
-from audit.evaluation.retrieval import Queries, prompt_effect, query_table, retrieval_metrics
+from audit.evaluation.evaluation_result import EvaluationResult
+from audit.evaluation.few_shot_table import few_shot_table
+from audit.evaluation.retrieval_estimates import Queries, prompt_effect, query_table, retrieval_metrics
 from clipmodel import __version__
 from clipmodel.errors import UserError
 
@@ -265,7 +265,7 @@ def _linear_probe(
     run: ModelRun, opened: EvaluationSet, spec: str, options: Options, *, cache: Path
 ) -> EvaluationResult:
     from clipmodel.evaluation.features import FeatureModel
-    from clipmodel.evaluation.linear_probe.probe import few_shot_answers, probe_answers
+    from clipmodel.evaluation.linear_probe.probe_answers import few_shot_answers, probe_answers
 
     _need_labels(opened)
     if opened.multilabel is not None:

@@ -77,7 +77,7 @@ def adapt(
     run: ModelRun, fit: str, on: Sequence[str], options: Options, *, cache: Path
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Accuracy zero-shot and adapted on each set, and the change of every difference between groups."""
-    from clipmodel.evaluation.linear_probe.probe import fit_classifier
+    from clipmodel.evaluation.linear_probe.probe_answers import fit_classifier
 
     training = open_evaluation_set(fit, options, cache=cache, split="train")
     if training.truth is None:

@@ -98,7 +98,7 @@ def _sums(file: Path) -> list[str]:
 
 def _hashes(dataset: DemographicDataset, names: list[str] | None) -> Iterator[str]:
     """Content hashes of the named images, or of all that can be read."""
-    from probes.datasets.base import ID, UnreadableImageError
+    from probes.datasets.demographic_dataset import ID, UnreadableImageError
 
     rows = {str(name): row for row, name in enumerate(dataset.frame[ID])}
     if unknown := [name for name in names or () if name not in rows]:

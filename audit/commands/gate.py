@@ -88,7 +88,7 @@ def _read_gates(path: Path, manifest: Mapping[str, Any]) -> Sequence[Mapping[str
     """The gates of a suite or of a file of gates, checked against what the audit asked."""
     from clipmodel.yaml_documents import read_document
     from clipmodel.yaml_models import read_yaml_model
-    from probes.suite.gates import GateFile
+    from probes.suite.gate_limits import GateFile
     from probes.suite.suite import load_suite
 
     try:

@@ -57,7 +57,7 @@ def mitigate(
     The controls "none" and "random" always run. A fitted method is kept as OUT/METHOD.safetensors, which
     `clip-audit run --with` audits like a model.
     """
-    from probes.mitigation.registry import chosen
+    from probes.mitigation.method_registry import chosen
     from probes.suite.suite import load_suite
 
     names, questions = chosen(method or []), load_suite(suite)
@@ -113,7 +113,7 @@ class _Study:
     words: dict[str, tuple[str, ...]]
 
     def __post_init__(self) -> None:
-        from audit.mitigation.tables import Answered
+        from audit.mitigation.mitigation_tables import Answered
         from audit.result import AuditResult
         from probes.mitigation.leakage import leakage
 
@@ -137,9 +137,9 @@ class _Study:
 
     def add(self, name: str) -> None:
         """Fit a method and measure it; one that does not suit the data gets a row that says why."""
-        from audit.mitigation.tables import Answered, correctness, cost_row, gap_rows
+        from audit.mitigation.mitigation_tables import Answered, correctness, cost_row, gap_rows
         from probes.mitigation.fitting import UnsuitableError
-        from probes.mitigation.registry import CLASS_DESIGN, METHODS
+        from probes.mitigation.method_registry import CLASS_DESIGN, METHODS
 
         designs, leak = None, None
         try:
@@ -175,11 +175,11 @@ class _Study:
 
     def write(self, folder: Path) -> None:
         """Tables, page and fitted methods; whole, or not at all."""
-        from audit.mitigation.tables import cost_frame, gap_frame
+        from audit.mitigation.mitigation_tables import cost_frame, gap_frame
         from audit.report.html import fill_template, frames_as_json
         from audit.report.sections.mitigation import mitigation_page
         from clipmodel.atomic_files import replace_folder
-        from probes.mitigation.registry import CLASS_DESIGN, METHODS
+        from probes.mitigation.method_registry import CLASS_DESIGN, METHODS
 
         self.gap_table, self.cost_table = gap_frame(self.gaps), cost_frame(self.costs)
         tables = {"mitigation": self.gap_table, "cost": self.cost_table}

@@ -27,7 +27,7 @@ def plan(
     Reading the images is not counted: see that the disk or network delivers them at the rate that is printed.
     """
     from clipmodel.errors import UserError
-    from probes.embeddings.rates import NUMBER_BYTES, measure
+    from probes.embeddings.throughput import NUMBER_BYTES, measure
 
     if store not in NUMBER_BYTES:
         raise UserError(f"--store is {store!r}", remedy=f"use one of {', '.join(NUMBER_BYTES)}")

@@ -23,7 +23,7 @@ from clipmodel.progress import Progress
 
 if TYPE_CHECKING:
     from clipmodel.loading import EmbeddingModel
-    from probes.datasets.base import DemographicDataset
+    from probes.datasets.demographic_dataset import DemographicDataset
 
 MODEL: Final[dict[str, Any]] = {
     "embed_dim": 32,

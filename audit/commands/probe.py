@@ -11,17 +11,17 @@ from rich.console import Console
 from rich.markup import escape
 
 from audit.commands import terminal
-from audit.commands.new_suite import questions
+from audit.commands.new_suite import interview
 
 if TYPE_CHECKING:
-    from probes.planning.plan import MeasurePlan, Plan, ProbePlan
+    from probes.planning.audit_plan import MeasurePlan, Plan, ProbePlan
     from probes.suite.classification_probe import Probe
     from probes.suite.label_sets import LabelClass
     from probes.suite.probe_base import ProbeBase
     from probes.suite.suite import Suite
 
 app = typer.Typer(no_args_is_help=True, help="Write, check and read probe suites.")
-app.command(epilog=questions.EPILOG)(questions.new)
+app.command(epilog=interview.EPILOG)(interview.new)
 
 SuiteArgument = Annotated[
     str, typer.Argument(metavar="SUITE", help="A shipped suite by name, or a YAML file.")
@@ -44,8 +44,8 @@ def check(
     class for every truth. Noted: groups too small for a rate, and classes whose truth no image has.
     """
     from probes.datasets import load_dataset
+    from probes.planning.audit_plan import plan
     from probes.planning.cost import estimate
-    from probes.planning.plan import plan
     from probes.suite.suite import load_suite
 
     questions = load_suite(suite)

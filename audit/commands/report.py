@@ -84,7 +84,7 @@ def _report_training(folder: Path) -> None:
     from audit.commands.training_summary import print_training_summary
     from audit.result_files import REPORT_FILE
     from audit.training.history import TrainingHistory
-    from audit.training.report import render_training_report, write_curves
+    from audit.training.training_report import render_training_report, write_curves
     from clipmodel.atomic_files import replace_file
 
     history = TrainingHistory.read(folder)

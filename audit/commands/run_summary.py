@@ -15,7 +15,7 @@ from audit.commands.terminal import print_table
 from audit.conclusions.overview import STATES, Cell, at_chance, strongest
 from audit.report import components
 from audit.report.section import ReportContext
-from audit.report.verdict import verdict_of
+from audit.report.verdict_strip import verdict_of
 from audit.result import AuditResult
 from audit.result_files import REPORT_FILE
 

@@ -139,7 +139,7 @@ def _skipped(out: Path) -> str:
 
 def _draw_curves(out: Path) -> list[Path]:
     from audit.training.history import TrainingHistory
-    from audit.training.report import write_curves
+    from audit.training.training_report import write_curves
 
     return write_curves(TrainingHistory.read(out), out)
 

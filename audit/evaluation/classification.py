@@ -22,8 +22,8 @@ from audit.evaluation.estimates import (
 from audit.evaluation.paired_answers import compare_answers
 from audit.statistics.multiplicity import holm
 from audit.statistics.proportion.intervals import wilson
-from clipmodel.evaluation.metrics import ranking
-from clipmodel.evaluation.metrics.classification import (
+from clipmodel.evaluation.metrics import score_metrics
+from clipmodel.evaluation.metrics.class_metrics import (
     confusion,
     group_means,
     macro_f1,
@@ -126,7 +126,7 @@ def _main_metric(answers: Answers, main: str, *, right: Bools, seed: int) -> Est
             raise ValueError(f"the area under the ROC curve is of two classes, not {c}")
 
         def metric(rows: Ints) -> float:
-            return ranking.roc_auc(scores[rows, 1] - scores[rows, 0], answers.truth[rows] == 1)
+            return score_metrics.roc_auc(scores[rows, 1] - scores[rows, 0], answers.truth[rows] == 1)
     elif main in ("worst_group_acc1", "worst_group_acc5"):
         return worst_group_estimate(right if main.endswith("1") else answers.in_top5, answers.groups)
     else:
@@ -178,12 +178,14 @@ def multilabel_metrics(
     """mean_average_precision as CLIP_benchmark names it, and the 11-point mean if the set asks for it."""
     found = {}
     for name, metric in (
-        ("mean_average_precision", ranking.average_precision),
-        ("map_11_point", ranking.eleven_point_average_precision),
+        ("mean_average_precision", score_metrics.average_precision),
+        ("map_11_point", score_metrics.eleven_point_average_precision),
     ):
         if name == "mean_average_precision" or name == main:
             found[name] = bootstrapped(
-                lambda rows, metric=metric: ranking.mean_over_classes(metric, scores[rows], truth[rows]),  # type: ignore[misc]
+                lambda rows, metric=metric: score_metrics.mean_over_classes(
+                    metric, scores[rows], truth[rows]
+                ),  # type: ignore[misc]
                 len(scores),
                 clusters=clusters,
                 seed=seed,

@@ -7,8 +7,8 @@ from typing import Final
 
 import pandas as pd
 
+from audit.evaluation.evaluation_result import EvaluationResult
 from audit.evaluation.paired_answers import compare_answers
-from audit.evaluation.result import EvaluationResult
 from audit.statistics.multiplicity import holm
 from clipmodel.errors import UserError
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from audit.evaluation.result import EvaluationResult
+from audit.evaluation.evaluation_result import EvaluationResult
 from clipmodel.evaluation.registry.catalogue import set_lists
 
 LIST_OF_38: Final = "datacomp38"

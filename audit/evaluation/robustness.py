@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from audit.evaluation.estimates import Estimate
-from audit.evaluation.result import EvaluationResult
+from audit.evaluation.evaluation_result import EvaluationResult
 from clipmodel.evaluation.robustness.baseline import SHIFTS, Line, baseline
 
 METRIC: Final = {"zeroshot_classification": "acc1", "linear_probe": "lp_acc1"}

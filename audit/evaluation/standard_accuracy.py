@@ -7,7 +7,7 @@ from typing import Final
 
 import pandas as pd
 
-from audit.evaluation.result import read_results
+from audit.evaluation.evaluation_result import read_results
 
 COLUMNS: Final = ("dataset", "title", "task", "metric", "value", "low", "high", "n", "chance")
 

@@ -18,7 +18,7 @@ def pareto(cost: pd.DataFrame, *, name: str, title: str) -> str:
     Parameters
     ----------
     cost
-        `audit.mitigation.tables.cost_frame`. Methods without an accuracy are left out.
+        `audit.mitigation.mitigation_tables.cost_frame`. Methods without an accuracy are left out.
     name
         Prefix of the ids inside the figure.
     title

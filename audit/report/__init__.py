@@ -12,7 +12,7 @@ from audit.report.html import fill_template, frames_as_json
 from audit.report.section import ReportContext
 from audit.report.sections import SECTIONS
 from audit.report.sections.explorer import explorer_data
-from audit.report.verdict import verdict_of
+from audit.report.verdict_strip import verdict_of
 from audit.result import AuditResult
 
 __all__ = ["render_report", "tables_as_json"]

@@ -18,7 +18,7 @@ from audit.report.html import fill_template
 from audit.report.marks import interval_mark
 from audit.report.section import ReportContext
 from audit.report.sections.overview import STATE_ICONS
-from audit.report.verdict import verdict
+from audit.report.verdict_strip import verdict
 from audit.result import AuditResult
 
 PLOT_ROWS: Final = 14

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from audit.tables.context import min_group
-from audit.tables.measure_statistics import differences, rankings, rates
+from audit.tables.measure_statistics import differences, rankings, rates_and_means
 from audit.tables.measure_statistics.family import (
     ESTIMATES,
     Family,
@@ -21,15 +21,15 @@ from audit.tables.measure_statistics.family import (
     grouping,
     joined,
 )
-from audit.tables.measure_statistics.rates import Rows
+from audit.tables.measure_statistics.rates_and_means import Rows
 
 STATISTICS: Final[Mapping[str, Callable[[Family], Rows]]] = {
-    "rate": rates.rates,
-    "share of events": rates.shares_of_events,
-    "mean over sets": rates.means_over_sets,
-    "signed mean over sets": rates.signed_means_over_sets,
+    "rate": rates_and_means.rates,
+    "share of events": rates_and_means.shares_of_events,
+    "mean over sets": rates_and_means.means_over_sets,
+    "signed mean over sets": rates_and_means.signed_means_over_sets,
     "difference of sides": differences.differences_of_sides,
-    "mean of sides": rates.means_of_sides,
+    "mean of sides": rates_and_means.means_of_sides,
     "mean absolute difference": differences.mean_absolute_differences,
     "standardised difference of sides": differences.of_sides,
     "one-sided standardised difference of sides": differences.of_sides_one_sided,
@@ -40,7 +40,7 @@ STATISTICS: Final[Mapping[str, Callable[[Family], Rows]]] = {
     "divergence": rankings.divergences,
     "entropy at k": rankings.entropies,
     "bias at k": rankings.biases,
-    "reported": rates.reported,
+    "reported": rates_and_means.reported,
 }
 """What computes each of `probes.records.STATISTICS`."""
 KEYS: Final = ("probe", "kind", "metric", "design", "template", "item", "k")

@@ -24,14 +24,6 @@ from clipmodel.errors import UserError
 from clipmodel.loading.embedding_model import LoadedModel
 from clipmodel.losses import contrastive_loss, sigmoid_loss
 from clipmodel.training.callbacks import Every, Hook, StepReport, Watcher
-from clipmodel.training.checkpoint import (
-    CHECKPOINT_FILE,
-    Trainee,
-    load_checkpoint,
-    save_checkpoint,
-    weights_are_finite,
-    whole_clip,
-)
 from clipmodel.training.data.batches import Batch
 from clipmodel.training.data.in_memory import prepare_data
 from clipmodel.training.data.streamed import stream_pairs
@@ -49,6 +41,14 @@ from clipmodel.training.interrupts import uninterrupted
 from clipmodel.training.optim import build_optimizer, learning_rate
 from clipmodel.training.recipe import Recipe
 from clipmodel.training.recording.recorders import TRAINING_FILE, Recorder, opened_recorders
+from clipmodel.training.training_checkpoint import (
+    CHECKPOINT_FILE,
+    Trainee,
+    load_checkpoint,
+    save_checkpoint,
+    weights_are_finite,
+    whole_clip,
+)
 from clipmodel.training.warm_start import load_weights, starting_model
 
 MODEL_FOLDER = "model"

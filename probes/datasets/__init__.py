@@ -9,8 +9,8 @@ from pathlib import Path
 from clipmodel.errors import UserError
 from clipmodel.yaml_models import closest, shortened
 from probes.datasets import emoji
-from probes.datasets.base import DemographicDataset, UnreadableImageError
 from probes.datasets.cards import DataCard
+from probes.datasets.demographic_dataset import DemographicDataset, UnreadableImageError
 from probes.datasets.formats.embeddings import EmbeddedDataset, load_embeddings
 from probes.datasets.formats.folders_and_tars import load_image_folder, load_webdataset
 from probes.datasets.formats.hugging_face import load_hugging_face

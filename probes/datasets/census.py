@@ -10,7 +10,7 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from clipmodel.yaml_models import closest
-from probes.datasets.base import ID, REASON, DemographicDataset, UnreadableImageError
+from probes.datasets.demographic_dataset import ID, REASON, DemographicDataset, UnreadableImageError
 from probes.planning.confounding import PROTECTED, confounding
 from probes.records import MISSING
 from probes.records.manifest_types import Confounding

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from probes.datasets.base import ID, REASON, DemographicDataset
+from probes.datasets.demographic_dataset import ID, REASON, DemographicDataset
 
 DENSE = 1 << 24  # products of numbers of values up to which combinations are counted in an array
 MISSING_CODE = 0  # of a row without a value; values count from 1

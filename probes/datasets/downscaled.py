@@ -6,7 +6,7 @@ import hashlib
 
 from PIL import Image
 
-from probes.datasets.base import DemographicDataset
+from probes.datasets.demographic_dataset import DemographicDataset
 
 
 class CoarseDataset(DemographicDataset):

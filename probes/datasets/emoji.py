@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from clipmodel.errors import UserError
-from probes.datasets.base import ID, DemographicDataset
 from probes.datasets.cards import DataCard
+from probes.datasets.demographic_dataset import ID, DemographicDataset
 
 FOLDER = Path(__file__).parents[1] / "data" / "emoji"
 ATTRIBUTES = (

@@ -10,7 +10,7 @@ import pandas as pd
 from clipmodel.errors import UserError
 from clipmodel.evaluation.readers.evaluation_set import EvaluationSet, FunctionImages, checked
 from clipmodel.evaluation.registry.entry import SetEntry
-from probes.datasets.base import ID
+from probes.datasets.demographic_dataset import ID
 from probes.datasets.emoji import CARD, EmojiDataset
 
 ATTRIBUTE = "category"

@@ -12,8 +12,8 @@ from PIL import Image
 
 from clipmodel.errors import UserError
 from probes.datasets.annotation_tables import place, read_table, without_repeated_rows
-from probes.datasets.base import ID, DemographicDataset, UnreadableImageError, read_image_file
 from probes.datasets.cards import DataCard, card_file, describe, image_folders, renamed, written_card
+from probes.datasets.demographic_dataset import ID, DemographicDataset, UnreadableImageError, read_image_file
 from probes.datasets.image_paths import first_outside
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom

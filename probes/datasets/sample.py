@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from probes.datasets.base import DemographicDataset
+from probes.datasets.demographic_dataset import DemographicDataset
 
 
 class SampledDataset(DemographicDataset):

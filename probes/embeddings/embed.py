@@ -17,7 +17,7 @@ import torch
 from clipmodel.errors import UserError
 from clipmodel.loading import EmbeddingModel
 from clipmodel.progress import Progress
-from probes.datasets.base import DemographicDataset, UnreadableImageError
+from probes.datasets.demographic_dataset import DemographicDataset, UnreadableImageError
 from probes.datasets.formats.embeddings import EmbeddedDataset
 from probes.embeddings.embedded_images import EmbeddedImages
 from probes.embeddings.folder import FolderDataset

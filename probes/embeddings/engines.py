@@ -19,7 +19,7 @@ from typing import Any
 from clipmodel.errors import UserError
 from clipmodel.loading import EmbeddingModel
 from clipmodel.progress import Progress
-from probes.datasets.base import DemographicDataset
+from probes.datasets.demographic_dataset import DemographicDataset
 from probes.embeddings.folder import Job, read_part_manifest
 from probes.embeddings.parts import make_part, unfinished_parts
 

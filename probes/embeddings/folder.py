@@ -30,9 +30,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from clipmodel.errors import UserError
-from probes.datasets.base import ID, REASON, VISIBLE_PREFIX, DemographicDataset
 from probes.datasets.cards import DataCard
 from probes.datasets.combinations import Combinations, combine_columns
+from probes.datasets.demographic_dataset import ID, REASON, VISIBLE_PREFIX, DemographicDataset
 from probes.embeddings.embedded_images import EmbeddedImages
 from probes.embeddings.part_rows import PartRows
 from probes.embeddings.shard_files import checksum

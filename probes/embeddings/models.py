@@ -7,7 +7,7 @@ from typing import Any
 
 from clipmodel.loading import EmbeddingModel, load_model
 from clipmodel.loading.reduced_precision import ReducedModel
-from probes.datasets.base import DemographicDataset
+from probes.datasets.demographic_dataset import DemographicDataset
 from probes.embeddings.folder import FolderDataset
 from probes.embeddings.precomputed import given_model
 

@@ -22,7 +22,7 @@ import pandas as pd
 from clipmodel.errors import UserError
 from clipmodel.loading import EmbeddingModel
 from clipmodel.loading.reduced_precision import ReducedModel
-from probes.datasets.base import DemographicDataset
+from probes.datasets.demographic_dataset import DemographicDataset
 from probes.datasets.formats.embeddings import EmbeddedDataset
 from probes.embeddings.embed import SeenImages, embedded_batches, read_new_images
 from probes.embeddings.folder import (

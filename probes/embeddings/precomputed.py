@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from clipmodel.errors import UserError
-from probes.datasets.base import DemographicDataset
+from probes.datasets.demographic_dataset import DemographicDataset
 from probes.datasets.formats.embeddings import EmbeddedDataset, Texts
 from probes.planning.prompts import AS_GIVEN
 from probes.suite.classification_probe import Probe

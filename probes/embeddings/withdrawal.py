@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from clipmodel.errors import UserError
-from probes.datasets.base import ID
+from probes.datasets.demographic_dataset import ID
 from probes.embeddings.folder import (
     ANNOTATIONS_FILE,
     JOB_FILE,

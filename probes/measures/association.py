@@ -8,9 +8,9 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from probes.datasets.base import DemographicDataset
-from probes.measures.context import MeasureContext, Results, check_values, sides_of
+from probes.datasets.demographic_dataset import DemographicDataset
 from probes.measures.measure import Measure
+from probes.measures.measure_context import MeasureContext, Results, check_values, sides_of
 from probes.metrics.c_asc import Correction
 from probes.planning.groups import divide
 from probes.planning.prompts import texts_of, vectors, word_prompts

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from probes.datasets.base import DemographicDataset
+from probes.datasets.demographic_dataset import DemographicDataset
 from probes.measures.association import CORRECTIONS
-from probes.measures.context import MeasureContext, Results, check_values, sides_of
 from probes.measures.measure import Measure
+from probes.measures.measure_context import MeasureContext, Results, check_values, sides_of
 from probes.metrics.c_asc import Correction
 from probes.planning.prompts import class_prompts, texts_of, vectors
 from probes.suite.measure_probes import Classified, Pair

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from probes.datasets.base import DemographicDataset
-from probes.measures.context import MeasureContext, Results
+from probes.datasets.demographic_dataset import DemographicDataset
 from probes.measures.measure import Measure
+from probes.measures.measure_context import MeasureContext, Results
 from probes.planning.groups import divide
 from probes.planning.prompts import class_prompts, texts_of, vectors
 from probes.suite.measure_probes import Classified

@@ -10,9 +10,9 @@ import pandas as pd
 from pydantic import Field
 
 from clipmodel.errors import UserError
-from probes.datasets.base import DemographicDataset
-from probes.measures.context import MeasureContext, Results, attribute_values
+from probes.datasets.demographic_dataset import DemographicDataset
 from probes.measures.measure import Measure
+from probes.measures.measure_context import MeasureContext, Results, attribute_values
 from probes.metrics.counterfactual import Pairs, counterfactual_pairs, flips, set_codes, set_means, turns
 from probes.planning.prompts import class_prompts, texts_of, vectors
 from probes.scoring.outcome_patterns import digests

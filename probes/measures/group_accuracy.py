@@ -10,9 +10,9 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from clipmodel.errors import UserError
-from probes.datasets.base import DemographicDataset
-from probes.measures.context import MeasureContext, Results, attribute_values
+from probes.datasets.demographic_dataset import DemographicDataset
 from probes.measures.measure import Measure
+from probes.measures.measure_context import MeasureContext, Results, attribute_values
 from probes.metrics.group_accuracy import buckets, group_rates, top_k_hits, worst_group
 from probes.planning.groups import divide
 from probes.planning.prompts import class_prompts, texts_of, vectors

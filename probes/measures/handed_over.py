@@ -7,7 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
-from probes.measures.context import Results
+from probes.measures.measure_context import Results
 from probes.records import ALL, MISSING, empty_table
 
 

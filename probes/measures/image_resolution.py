@@ -9,11 +9,11 @@ import numpy as np
 from pydantic import Field
 
 from clipmodel.errors import UserError
-from probes.datasets.base import DemographicDataset
+from probes.datasets.demographic_dataset import DemographicDataset
 from probes.datasets.formats.embeddings import EmbeddedDataset
-from probes.measures.context import MeasureContext, Results
 from probes.measures.group_accuracy import check_truth, right_classes
 from probes.measures.measure import Measure
+from probes.measures.measure_context import MeasureContext, Results
 from probes.metrics.group_accuracy import top_k_hits
 from probes.planning.groups import divide
 from probes.planning.prompts import class_prompts, texts_of, vectors

@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from probes.datasets.base import DemographicDataset
-from probes.measures.context import MeasureContext, Results
+from probes.datasets.demographic_dataset import DemographicDataset
 from probes.measures.measure import Measure
+from probes.measures.measure_context import MeasureContext, Results
 from probes.metrics.counterfactual import marked
 from probes.planning.groups import divide
 from probes.suite.probe_base import ProbeBase

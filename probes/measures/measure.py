@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from probes.datasets.base import DemographicDataset
-from probes.measures.context import MeasureContext, Results
+from probes.datasets.demographic_dataset import DemographicDataset
+from probes.measures.measure_context import MeasureContext, Results
 from probes.suite.probe_base import ProbeBase
 from probes.suite.suite_view import SuiteView
 
@@ -51,7 +51,7 @@ class Measure:
         compares, "" if it compares none.
     template
         The lines of a new suite that are this kind's own, with `$` placeholders
-        (`audit.commands.new_suite.measures`).
+        (`audit.commands.new_suite.measure_text`).
     rules
         Settings, as in the manifest -> the rules that a number depends on, in words.
     sizes

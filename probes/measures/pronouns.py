@@ -11,9 +11,9 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from clipmodel.errors import UserError
-from probes.datasets.base import DemographicDataset
-from probes.measures.context import MeasureContext, Results, attribute_values, sides_of
+from probes.datasets.demographic_dataset import DemographicDataset
 from probes.measures.measure import Measure
+from probes.measures.measure_context import MeasureContext, Results, attribute_values, sides_of
 from probes.planning.groups import divide
 from probes.suite.probe_base import ProbeBase
 from probes.suite.suite_view import SuiteView

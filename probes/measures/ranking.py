@@ -9,9 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from probes.datasets.base import DemographicDataset
-from probes.measures.context import MeasureContext, Results, check_values
+from probes.datasets.demographic_dataset import DemographicDataset
 from probes.measures.measure import Measure
+from probes.measures.measure_context import MeasureContext, Results, check_values
 from probes.metrics.ranking import REFERENCES, TIE_RULES, ZERO_RULES, Reference, TieRule, ZeroRule
 from probes.planning.groups import Groups, divide
 from probes.planning.prompts import texts_of, vectors, word_prompts

@@ -19,7 +19,7 @@ from torch import Tensor
 from clipmodel.errors import UserError
 from clipmodel.loading import EmbeddingModel
 from clipmodel.progress import Progress
-from probes.datasets.base import ID, VISIBLE_PREFIX, DemographicDataset
+from probes.datasets.demographic_dataset import ID, VISIBLE_PREFIX, DemographicDataset
 from probes.datasets.formats.embeddings import EmbeddedDataset, Texts
 from probes.embeddings.embed import EmbeddingStore, embed_dataset, embed_texts
 from probes.embeddings.precomputed import GivenModel
@@ -27,7 +27,7 @@ from probes.measures.registry import KINDS
 from probes.mitigation.fitting import FitData
 from probes.mitigation.leakage import halves
 from probes.mitigation.transform import EncodeTexts, Mitigation, Vectors
-from probes.planning.plan import plan
+from probes.planning.audit_plan import plan
 from probes.records import MISSING, Records
 from probes.runner import run_suite
 from probes.suite.classification_probe import Probe

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clipmodel.errors import UserError
-from probes.planning.plan import IMAGES_A_SECOND, SCORES_A_SECOND, TEXTS_A_SECOND, Plan, ProbePlan
+from probes.planning.audit_plan import IMAGES_A_SECOND, SCORES_A_SECOND, TEXTS_A_SECOND, Plan, ProbePlan
 from probes.records import attribute_column
 
 PROBABILITY = "probability"

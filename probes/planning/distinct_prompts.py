@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from clipmodel.errors import UserError
-from probes.planning.plan import ProbePlan
+from probes.planning.audit_plan import ProbePlan
 
 
 def refuse_equal_prompts(plans: Sequence[ProbePlan], embedded: Mapping[str, np.ndarray]) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from clipmodel.yaml_models import closest
-from probes.datasets.base import REASON, DemographicDataset
+from probes.datasets.demographic_dataset import REASON, DemographicDataset
 from probes.records import ALL, BEST, MISSING, NO_TRUTH, OVERALL, REST, attribute_column
 from probes.suite.classification_probe import Probe
 from probes.suite.label_sets import LabelSet

@@ -13,7 +13,7 @@ import torch
 
 import clipmodel
 from clipmodel.loading import EmbeddingModel
-from probes.datasets.base import DemographicDataset
+from probes.datasets.demographic_dataset import DemographicDataset
 from probes.embeddings.embed import EmbeddedImages
 from probes.measures.registry import KINDS
 from probes.planning.image_selection import where_text
@@ -29,7 +29,7 @@ from probes.records.manifest_types import (
 from probes.suite.classification_probe import MISCLASSIFIED, Probe, is_harmful
 from probes.suite.label_sets import LabelSet
 from probes.suite.probe_base import ProbeBase
-from probes.suite.shipped.published_figures import load_figures
+from probes.suite.shipped.published_figure_files import load_figures
 from probes.suite.suite import Suite
 
 Prompts = Mapping[tuple[str, str], Mapping[str, Sequence[str]]]  # (design, template) -> class -> prompts

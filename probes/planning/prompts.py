@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from clipmodel.errors import UserError
-from probes.datasets.base import DemographicDataset
+from probes.datasets.demographic_dataset import DemographicDataset
 from probes.datasets.formats.embeddings import EmbeddedDataset
 from probes.suite.label_sets import LabelClass
 from probes.suite.measure_probes import Classified, Templated, Worded

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+from probes.planning.audit_plan import ProbePlan
 from probes.planning.image_selection import TRUTH
-from probes.planning.plan import ProbePlan
 from probes.planning.prompts import ensemble
 from probes.scoring.assignment_rules import PROBABILITY, Cuts
 from probes.scoring.calibrated_thresholds import class_cuts

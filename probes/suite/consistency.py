@@ -8,11 +8,11 @@ from typing import Protocol
 from pydantic import ValidationError
 
 from probes.suite.classification_probe import RULE_KEYS, Probe
-from probes.suite.gates import Gate
+from probes.suite.gate_limits import Gate
 from probes.suite.label_sets import DesignEdit, LabelSet
 from probes.suite.probe_base import ProbeBase
 from probes.suite.shipped.library import shipped
-from probes.suite.shipped.published_figures import shipped_figures
+from probes.suite.shipped.published_figure_files import shipped_figures
 from probes.suite.suite_view import SuiteView
 from probes.suite.templates import Template
 from probes.suite.validation_errors import check_known, misplaced, moved

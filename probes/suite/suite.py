@@ -23,9 +23,9 @@ from pydantic import (
 from clipmodel.yaml_models import StrictModel, read_yaml_model
 from probes.measures.registry import KINDS
 from probes.suite.classification_probe import Probe
-from probes.suite.confirmation import Confirmation
 from probes.suite.consistency import check_suite
-from probes.suite.gates import Gate
+from probes.suite.gate_limits import Gate
+from probes.suite.held_out_images import Confirmation
 from probes.suite.label_sets import DesignEdit, LabelSet
 from probes.suite.probe_base import ProbeBase
 from probes.suite.shipped.library import load_label_set, read_shipped, shipped

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from audit.training.history import TrainingHistory
-from audit.training.report import render_training_report
+from audit.training.training_report import render_training_report
 from tests.audit.support.invented_audit import invented_result
 from tests.audit.support.invented_training_run import write_run
 from tests.browser.pages import open_everything, open_page, violations

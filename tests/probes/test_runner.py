@@ -17,7 +17,7 @@ from clipmodel.errors import UserError
 from probes.datasets import load_dataset
 from probes.datasets.formats.table import TableDataset
 from probes.embeddings.embed import EmbeddingStore
-from probes.planning.plan import plan
+from probes.planning.audit_plan import plan
 from probes.records import KEYS, Records, validate
 from probes.runner import run_suite
 from probes.suite.suite import Suite, load_suite

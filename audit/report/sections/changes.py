@@ -15,7 +15,7 @@ from audit.figures.specification_and_change import change_forest, gap_change_for
 from audit.report import components
 from audit.report.components import INTERVAL, Column, between, table_of
 from audit.report.section import ReportContext, Section
-from audit.report.verdict import Verdict, verdict
+from audit.report.verdict_strip import Verdict, verdict
 
 CHANGES_SHOWN = 6
 ROWS_LISTED: Final = 200

@@ -9,7 +9,7 @@ import pandas as pd
 
 from audit import formatting as fmt
 from audit.figures.mitigation import pareto
-from audit.mitigation.tables import NARROWER, WIDER
+from audit.mitigation.mitigation_tables import NARROWER, WIDER
 from audit.report.components import INTERVAL, Column, Figure, between, table_of
 
 GAPS_SHOWN = 400
@@ -28,7 +28,7 @@ def mitigation_page(
     Parameters
     ----------
     gaps, cost
-        As `audit.mitigation.tables` makes them.
+        As `audit.mitigation.mitigation_tables` makes them.
     about
         suite, model, data, attribute, fitted, measured.
     methods

@@ -13,7 +13,7 @@ from audit.statistics.standardised_differences import (
     labeling_test,
     standardised_interval,
 )
-from audit.tables.measure_statistics import rates
+from audit.tables.measure_statistics import rates_and_means
 from audit.tables.measure_statistics.family import (
     FIRST,
     SECOND,
@@ -25,7 +25,7 @@ from audit.tables.measure_statistics.family import (
     joined,
     too_few,
 )
-from audit.tables.measure_statistics.rates import Rows, difference_interval
+from audit.tables.measure_statistics.rates_and_means import Rows, difference_interval
 from probes.metrics.c_asc import contrastive_scores
 
 CORRECTIONS: Final = {"max_t": "max-T", "bh": "Benjamini-Hochberg"}
@@ -126,7 +126,7 @@ def mean_absolute_differences(family: Family) -> Rows:
 def differences_of_sides(family: Family) -> Rows:
     """The difference of two sides' means; with p, corrected over the items, if the probe permutes labels."""
     if "permutations" not in family.settings:
-        yield from rates.differences_of_sides(family)
+        yield from rates_and_means.differences_of_sides(family)
         return
     values, items, codes, cluster = _classes(family)
     n, clusters = len(codes), len(np.unique(cluster))

@@ -28,7 +28,7 @@ from audit.tables.measure_statistics.family import (
     estimate,
     joined,
 )
-from audit.tables.measure_statistics.rates import Rows
+from audit.tables.measure_statistics.rates_and_means import Rows
 from probes.metrics.ranking import (
     REFERENCES,
     TIE_RULES,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from clipmodel.errors import UserError
-from clipmodel.evaluation.readers.caption_files import (
+from clipmodel.evaluation.readers.captioned_images import (
     read_coco,
     read_flickr,
     read_karpathy,
@@ -16,9 +16,9 @@ from clipmodel.evaluation.readers.digits import ENTRY as DIGITS
 from clipmodel.evaluation.readers.digits import read_digits
 from clipmodel.evaluation.readers.evaluation_set import EvaluationSet
 from clipmodel.evaluation.readers.image_folder import read_image_folder
+from clipmodel.evaluation.readers.image_tables import read_hugging_face, read_table
 from clipmodel.evaluation.readers.remote_files import RemoteFolder
 from clipmodel.evaluation.readers.subsets import restricted
-from clipmodel.evaluation.readers.tables import read_hugging_face, read_table
 from clipmodel.evaluation.readers.web_dataset import SHARDS, read_web_dataset
 from clipmodel.evaluation.registry.catalogue import YAML_SUFFIXES, load_entry
 from clipmodel.evaluation.registry.entry import SetEntry

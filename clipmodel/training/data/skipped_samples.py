@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from clipmodel.errors import UserError
-from clipmodel.training.data.sources.base import Skipped, Source
+from clipmodel.training.data.sources.source import Skipped, Source
 
 LOG = logging.getLogger(__name__)
 FLOOR_SAMPLES, FLOOR_SHARDS = 1000, 100  # a share is never taken of fewer

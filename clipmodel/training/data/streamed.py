@@ -28,8 +28,8 @@ from clipmodel.training.data.augment import augment
 from clipmodel.training.data.batches import Batch, PreparedData
 from clipmodel.training.data.crops import decode_and_crop
 from clipmodel.training.data.skipped_samples import SkipCount, Tally
-from clipmodel.training.data.sources.base import Item, Lane, Position, Sample, Skipped, Source
 from clipmodel.training.data.sources.open_source import open_source
+from clipmodel.training.data.sources.source import Item, Lane, Position, Sample, Skipped, Source
 from clipmodel.training.distributed import World
 from clipmodel.training.recipe import AugmentRecipe, CropRecipe, Recipe
 

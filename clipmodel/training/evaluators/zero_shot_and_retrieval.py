@@ -23,8 +23,8 @@ from clipmodel.loading.embedding_model import LoadedModel
 from clipmodel.training.callbacks import Every, Measure, StepReport
 from clipmodel.training.data.caption_templates import ABSENT, CaptionTable, add_articles
 from clipmodel.training.data.in_memory import caption_table, decode_pictures, read_table, stated_columns
-from clipmodel.training.data.sources.base import Lane, Sample
 from clipmodel.training.data.sources.open_source import open_source
+from clipmodel.training.data.sources.source import Lane, Sample
 from clipmodel.training.recipe import Recipe, ValidationRecipe
 
 BATCH = 256

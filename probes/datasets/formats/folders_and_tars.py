@@ -12,8 +12,8 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.annotation_tables import first_of
-from probes.datasets.base import ID, REASON, DemographicDataset, UnreadableImageError
 from probes.datasets.cards import DataCard, describe, unknown_card
+from probes.datasets.demographic_dataset import ID, REASON, DemographicDataset, UnreadableImageError
 from probes.datasets.file_dataset import FileDataset, find
 from probes.datasets.formats.table import CLUSTER_COLUMNS
 from probes.datasets.image_paths import IMAGE_SUFFIXES, find_images

@@ -12,8 +12,8 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.annotation_tables import as_strings, first_of
-from probes.datasets.base import ID, DemographicDataset, UnreadableImageError, read_image_file
 from probes.datasets.cards import DataCard, describe, image_folders, unknown_card
+from probes.datasets.demographic_dataset import ID, DemographicDataset, UnreadableImageError, read_image_file
 from probes.datasets.file_dataset import find
 from probes.datasets.formats.table import CLUSTER_COLUMNS
 from probes.datasets.image_paths import first_outside

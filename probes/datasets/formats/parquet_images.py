@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clipmodel.errors import UserError
-from probes.datasets.base import UnreadableImageError
+from probes.datasets.demographic_dataset import UnreadableImageError
 
 
 class ParquetImages:

@@ -9,8 +9,8 @@ from PIL import Image
 
 from clipmodel.errors import UserError
 from clipmodel.evaluation.readers.evaluation_set import EvaluationSet
-from probes.datasets.base import ID, DemographicDataset, UnreadableImageError
 from probes.datasets.cards import NOT_STATED, DataCard
+from probes.datasets.demographic_dataset import ID, DemographicDataset, UnreadableImageError
 
 
 class PlainImages(DemographicDataset):

@@ -14,8 +14,8 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.annotation_tables import read_table
-from probes.datasets.base import REASON
 from probes.datasets.cards import unknown_card, written_card
+from probes.datasets.demographic_dataset import REASON
 from probes.datasets.formats.embeddings import EmbeddedDataset, Texts, described
 from probes.datasets.formats.scores import read_scores
 from probes.label_text import clean_column, clean_label

@@ -18,14 +18,14 @@ from probes.datasets.annotation_tables import (
     without_repeated_rows,
 )
 from probes.datasets.attribute_notes import with_attribute_notes
-from probes.datasets.base import (
+from probes.datasets.cards import card_file, describe, image_folders, unknown_card
+from probes.datasets.demographic_dataset import (
     ID,
     VISIBLE_PREFIX,
     DemographicDataset,
     UnreadableImageError,
     read_image_file,
 )
-from probes.datasets.cards import card_file, describe, image_folders, unknown_card
 from probes.datasets.fairface_age_bands import BAND, undated
 from probes.datasets.image_paths import first_outside
 

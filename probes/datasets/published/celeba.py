@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from clipmodel.errors import UserError
-from probes.datasets.base import ID
 from probes.datasets.cards import DataCard
+from probes.datasets.demographic_dataset import ID
 from probes.datasets.file_dataset import FileDataset, find, open_annotations, read_annotations
 
 WORDS = {"1": "yes", "-1": "no"}

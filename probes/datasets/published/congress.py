@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from probes.datasets.base import ID
 from probes.datasets.cards import DataCard
+from probes.datasets.demographic_dataset import ID
 from probes.datasets.file_dataset import FileDataset, checked_values, find, read_annotations
 
 FILE = "congress.csv"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from clipmodel.errors import UserError
-from probes.datasets.base import ID, REASON
 from probes.datasets.cards import DataCard
+from probes.datasets.demographic_dataset import ID, REASON
 from probes.datasets.file_dataset import Box, FileDataset, find, read_annotations
 
 GENDERS = {"masc": "masculine", "fem": "feminine", "non_binary": "non-binary"}

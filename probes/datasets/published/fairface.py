@@ -10,8 +10,8 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.annotation_tables import repairs
-from probes.datasets.base import ID
 from probes.datasets.cards import DataCard
+from probes.datasets.demographic_dataset import ID
 from probes.datasets.fairface_age_bands import AGE_BANDS, undated
 from probes.datasets.file_dataset import FileDataset, checked_values, find, read_annotations
 

@@ -10,8 +10,8 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.annotation_tables import first_of, place, repairs
-from probes.datasets.base import ID
 from probes.datasets.cards import UNVERIFIED, DataCard
+from probes.datasets.demographic_dataset import ID
 from probes.datasets.file_dataset import FileDataset, find, read_annotations
 
 INCOME_QUARTILES = (0.25, 0.5, 0.75)

@@ -9,8 +9,8 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.annotation_tables import read_table
-from probes.datasets.base import ID
 from probes.datasets.cards import UNVERIFIED, DataCard
+from probes.datasets.demographic_dataset import ID
 from probes.datasets.file_dataset import FileDataset, find
 from probes.datasets.formats.matlab import read_matlab
 

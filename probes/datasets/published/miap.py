@@ -8,8 +8,8 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.annotation_tables import place
-from probes.datasets.base import ID
 from probes.datasets.cards import DataCard
+from probes.datasets.demographic_dataset import ID
 from probes.datasets.file_dataset import FileDataset, checked_values, find, read_annotations
 
 FILES = {name: f"open_images_extended_miap_boxes_{name}.csv" for name in ("train", "val", "test")}

@@ -9,8 +9,8 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.annotation_tables import first_of, place, read_table, repairs, without_repeated_rows
-from probes.datasets.base import ID
 from probes.datasets.cards import UNVERIFIED, DataCard
+from probes.datasets.demographic_dataset import ID
 from probes.datasets.file_dataset import FileDataset, checked_values, find
 
 FILE, IMAGES = "PPB-2017-metadata.csv", "imgs"

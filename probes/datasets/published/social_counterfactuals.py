@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from clipmodel.errors import UserError
-from probes.datasets.base import ID, DemographicDataset
 from probes.datasets.cards import DataCard
+from probes.datasets.demographic_dataset import ID, DemographicDataset
 from probes.datasets.formats.parquet_images import ParquetImages, read_metadata
 
 IMAGE = "image"

@@ -10,8 +10,8 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.annotation_tables import first_of, read_table, repairs, without_repeated_rows
-from probes.datasets.base import ID, REASON
 from probes.datasets.cards import DataCard
+from probes.datasets.demographic_dataset import ID, REASON
 from probes.datasets.file_dataset import FileDataset, checked_values, find, with_columns
 from probes.datasets.image_paths import find_images
 

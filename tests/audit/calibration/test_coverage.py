@@ -6,8 +6,8 @@ import pytest
 from scipy import stats
 
 from audit.calibration.bulk_audits import BULK_COLUMNS
+from audit.calibration.calibration_page import write_page
 from audit.calibration.coverage import COVERAGE_COLUMNS, proportion_coverage
-from audit.calibration.page import write_page
 from audit.calibration.planted_bias import judge_models, planted_summary
 from audit.calibration.whole_audits import SUMMARY_COLUMNS
 from audit.statistics.proportion.intervals import wilson

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from audit.cli import app
-from audit.mitigation.tables import COST_COLUMNS, MITIGATION_COLUMNS
+from audit.mitigation.mitigation_tables import COST_COLUMNS, MITIGATION_COLUMNS
 from audit.result import AuditResult
 from probes.mitigation.transform import Mitigation
 

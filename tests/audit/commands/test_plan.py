@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from audit.cli import app
 from audit.commands.plan import time_text
-from probes.embeddings.rates import Rates
+from probes.embeddings.throughput import Rates
 
 
 def test_time_and_disk_by_hand() -> None:

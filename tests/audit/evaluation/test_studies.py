@@ -10,11 +10,11 @@ import pytest
 from scipy import stats
 
 from audit.evaluation.adaptation import accuracy_row, gap_changes
+from audit.evaluation.evaluation_result import write_result
 from audit.evaluation.overlap import overlap_table
-from audit.evaluation.result import write_result
 from audit.evaluation.standard_accuracy import standard_accuracy
 from audit.statistics.proportion.intervals import clopper_pearson
-from tests.audit.evaluation.test_result import made
+from tests.audit.evaluation.test_evaluation_result import made
 
 
 def test_overlap_is_tested_against_the_clean_images() -> None:

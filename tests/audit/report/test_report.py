@@ -14,7 +14,7 @@ import pytest
 from audit import formatting as fmt
 from audit.report import render_report, tables_as_json
 from audit.report.section import ReportContext
-from audit.report.verdict import verdict, verdict_of
+from audit.report.verdict_strip import verdict, verdict_of
 from audit.result import AuditResult
 from probes.records import Records
 from tests.audit.support.invented_audit import invented_records, invented_result, six_digits

@@ -19,7 +19,7 @@ from audit.training.history import (
     skipped_words,
     write_audit,
 )
-from audit.training.report import render_training_report, write_curves
+from audit.training.training_report import render_training_report, write_curves
 from clipmodel.errors import UserError
 from tests.audit.support.invented_audit import invented_result
 from tests.audit.support.invented_training_run import write_run

@@ -10,7 +10,7 @@ import pytest
 from clipmodel.errors import UserError
 from probes.datasets import AT_PATH, EMBEDDED, load_dataset
 from probes.datasets.cards import card_file
-from probes.planning.plan import plan
+from probes.planning.audit_plan import plan
 from probes.suite.suite import Suite
 
 from .conftest import WriteImages

@@ -7,8 +7,8 @@ import io
 import pandas as pd
 from PIL import Image
 
-from probes.datasets.base import DemographicDataset
 from probes.datasets.cards import DataCard
+from probes.datasets.demographic_dataset import DemographicDataset
 from probes.datasets.sample import SampledDataset
 
 CARD = DataCard(

@@ -13,7 +13,7 @@ from clipmodel.errors import UserError
 from probes.datasets import EmbeddedDataset, load_dataset
 from probes.embeddings.embed import EmbeddingStore, embed_dataset, embed_texts
 from probes.embeddings.precomputed import AS_GIVEN, GivenModel, given_model
-from probes.planning.plan import plan
+from probes.planning.audit_plan import plan
 from probes.records import Records, validate
 from probes.runner import run_suite
 from probes.suite.suite import Suite

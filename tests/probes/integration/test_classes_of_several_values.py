@@ -17,7 +17,7 @@ from audit.result import AuditResult
 from clipmodel.errors import UserError
 from probes.datasets.formats.table import TableDataset
 from probes.embeddings.embed import EmbeddingStore
-from probes.planning.plan import plan
+from probes.planning.audit_plan import plan
 from probes.runner import run_suite
 from probes.suite.label_sets import LabelSet
 from probes.suite.suite import Suite, suite_json_schema

@@ -9,10 +9,10 @@ import pytest
 from probes.datasets.fairface_age_bands import AGE_BANDS
 from probes.datasets.published.fairface import RACES, load_fairface
 from probes.embeddings.embed import EmbeddingStore
-from probes.planning.plan import plan
+from probes.planning.audit_plan import plan
 from probes.records import validate
 from probes.runner import run_suite
-from probes.suite.shipped.published_figures import Figures, load_figures
+from probes.suite.shipped.published_figure_files import Figures, load_figures
 from probes.suite.suite import Suite, load_suite
 from tests.probes.conftest import FakeModel, png
 

@@ -11,7 +11,7 @@ import pytest
 
 from clipmodel.errors import UserError
 from probes.datasets.formats.table import TableDataset
-from probes.planning.plan import plan
+from probes.planning.audit_plan import plan
 from probes.suite.label_sets import DesignEdit
 from probes.suite.shipped.library import load_label_set
 from probes.suite.suite import Suite, suite_json_schema

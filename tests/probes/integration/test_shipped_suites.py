@@ -13,11 +13,11 @@ from clipmodel.errors import UserError
 from clipmodel.inputs.articles import article
 from probes.datasets.published.fairface import load_fairface
 from probes.embeddings.embed import EmbeddingStore
-from probes.planning.plan import plan
+from probes.planning.audit_plan import plan
 from probes.runner import run_suite
 from probes.suite.label_sets import is_harm
 from probes.suite.shipped.library import load_label_set, shipped
-from probes.suite.shipped.published_figures import load_figures, shipped_figures
+from probes.suite.shipped.published_figure_files import load_figures, shipped_figures
 from probes.suite.shipped.word_lists import WordList, load_words, shipped_words
 from probes.suite.suite import Suite, load_suite
 from probes.suite.templates import render

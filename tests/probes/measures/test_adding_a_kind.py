@@ -17,8 +17,8 @@ from typing import Literal
 
 import numpy as np
 
-from probes.datasets.base import DemographicDataset
-from probes.measures.context import MeasureContext, Results
+from probes.datasets.demographic_dataset import DemographicDataset
+from probes.measures.measure_context import MeasureContext, Results
 from probes.measures.measure import Measure
 from probes.planning.groups import divide
 from probes.suite.probe_base import ProbeBase
@@ -63,7 +63,7 @@ from pathlib import Path
 import pandas as pd
 
 import probes
-from audit.commands.new_suite.measures import KindAnswers, kind_suite_text
+from audit.commands.new_suite.measure_text import KindAnswers, kind_suite_text
 from audit.report.sections.measures import measures_of
 from audit.result import AuditResult
 from probes.datasets.formats.table import TableDataset

@@ -11,7 +11,7 @@ import pytest
 
 from audit.statistics.proportion.proportions import newcombe
 from clipmodel.errors import UserError
-from probes.datasets.base import DemographicDataset
+from probes.datasets.demographic_dataset import DemographicDataset
 from probes.datasets.formats.table import TableDataset
 from probes.embeddings.embed import EmbeddingStore
 from probes.records import validate

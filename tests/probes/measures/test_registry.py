@@ -18,7 +18,7 @@ import pytest
 
 from audit.statistics.proportion.proportions import adjusted_wilson, newcombe, wilson
 from clipmodel.errors import UserError
-from probes.datasets.base import DemographicDataset
+from probes.datasets.demographic_dataset import DemographicDataset
 from probes.datasets.downscaled import CoarseDataset
 from probes.datasets.formats.embeddings import load_embeddings
 from probes.datasets.formats.predictions import load_predictions
@@ -30,7 +30,7 @@ from probes.embeddings.stored_rows import StoredRows
 from probes.metrics.c_asc import contrastive_scores
 from probes.metrics.ranking import counts_at, ndkl
 from probes.metrics.weat import weat
-from probes.planning.plan import plan
+from probes.planning.audit_plan import plan
 from probes.records import validate
 from probes.runner import run_suite
 from probes.suite.suite import Suite

@@ -9,7 +9,7 @@ import pytest
 
 from clipmodel.errors import UserError
 from probes.mitigation.fitting import FitData
-from probes.mitigation.registry import METHODS, chosen
+from probes.mitigation.method_registry import METHODS, chosen
 from probes.mitigation.transform import Mitigation, insert_word, unit
 
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from clipmodel.errors import UserError
-from probes.datasets.base import DemographicDataset
 from probes.datasets.cards import DataCard
+from probes.datasets.demographic_dataset import DemographicDataset
 from probes.planning.image_selection import Selection, select, where_text
 from probes.suite.classification_probe import Probe
 from probes.suite.label_sets import LabelSet

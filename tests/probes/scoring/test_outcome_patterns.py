@@ -14,7 +14,7 @@ from probes.embeddings.embed import EmbeddingStore
 from probes.records import Records, validate
 from probes.runner import run_suite
 from probes.scoring.outcome_patterns import OutcomeLog, digests
-from probes.suite.confirmation import Confirmation
+from probes.suite.held_out_images import Confirmation
 from probes.suite.suite import Suite
 from tests.probes.conftest import FakeModel
 from tests.probes.test_runner import ROWS, SUITE, pick

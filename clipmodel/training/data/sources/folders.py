@@ -7,10 +7,10 @@ import json
 import pyarrow as pa
 
 from clipmodel.errors import UserError
-from clipmodel.training.data.sources.base import Item, Skipped
 from clipmodel.training.data.sources.field_names import CAPTION_KEYS, NO_CAPTION, PICTURE_ENDINGS, captions_in
 from clipmodel.training.data.sources.locations import READ_ERRORS, list_files, read_bytes
 from clipmodel.training.data.sources.random_access import read_sample
+from clipmodel.training.data.sources.source import Item, Skipped
 
 
 class FolderRows:

@@ -12,14 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clipmodel.errors import UserError
-from clipmodel.training.data.sources.base import Skipped, Source
+from clipmodel.training.data.sources.caption_tables import Columns, TableRows
 from clipmodel.training.data.sources.field_names import IMAGE_COLUMNS
 from clipmodel.training.data.sources.folders import FolderRows
 from clipmodel.training.data.sources.locations import READ_ERRORS, expand, is_remote, opened_seekable
 from clipmodel.training.data.sources.parquet import ParquetReader
 from clipmodel.training.data.sources.random_access import RowSource
 from clipmodel.training.data.sources.sequential_shards import ShardSource
-from clipmodel.training.data.sources.tables import Columns, TableRows
+from clipmodel.training.data.sources.source import Skipped, Source
 from clipmodel.training.data.sources.tar import TarReader
 from clipmodel.training.recipe import DataRecipe
 

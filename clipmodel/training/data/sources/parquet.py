@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clipmodel.errors import UserError
-from clipmodel.training.data.sources.base import Item, Sample, Skipped
 from clipmodel.training.data.sources.field_names import (
     CAPTION_COLUMNS,
     IMAGE_COLUMNS,
@@ -19,6 +18,7 @@ from clipmodel.training.data.sources.field_names import (
     choose_column,
 )
 from clipmodel.training.data.sources.locations import READ_ERRORS, opened_seekable
+from clipmodel.training.data.sources.source import Item, Sample, Skipped
 from clipmodel.training.data.sources.tar import BROKEN, EMPTY
 
 ROWS = 64  # in memory at a time

@@ -7,8 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from clipmodel.training.data.sources.base import Item, Lane, Position, Sample, Skipped
 from clipmodel.training.data.sources.locations import READ_ERRORS, read_bytes
+from clipmodel.training.data.sources.source import Item, Lane, Position, Sample, Skipped
 
 _ORDER = 21  # what is drawn, beside the seed
 MISSING = "picture file missing"

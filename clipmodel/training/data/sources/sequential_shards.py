@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from clipmodel.errors import UserError
-from clipmodel.training.data.sources.base import Item, Lane, Position, Sample, Skipped
+from clipmodel.training.data.sources.source import Item, Lane, Position, Sample, Skipped
 
 EMPTY_PASSES = 64  # after so many without a sample the lane will not find one
 _ORDER, _DEAL, _BLOCK = 11, 12, 13  # what is drawn, beside the seed

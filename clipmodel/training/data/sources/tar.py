@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Self
 
-from clipmodel.training.data.sources.base import Item, Sample, Skipped
 from clipmodel.training.data.sources.field_names import (
     CAPTION_KEYS,
     NO_CAPTION,
@@ -22,6 +21,7 @@ from clipmodel.training.data.sources.field_names import (
     captions_in,
 )
 from clipmodel.training.data.sources.locations import READ_ERRORS, is_remote, opened
+from clipmodel.training.data.sources.source import Item, Sample, Skipped
 
 CAPTION_ENDINGS = ("txt", "caption")
 EMPTY = "empty shard"

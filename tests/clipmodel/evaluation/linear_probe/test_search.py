@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from clipmodel.evaluation.linear_probe.few_shot import draw_order, few_shot_curve
-from clipmodel.evaluation.linear_probe.probe import probe_answers
+from clipmodel.evaluation.linear_probe.probe_answers import probe_answers
 from clipmodel.evaluation.linear_probe.search import STEPS, fit_probe, held_out, search, strength_of
 
 

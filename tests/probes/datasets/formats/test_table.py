@@ -10,7 +10,7 @@ from PIL import Image
 
 from clipmodel.errors import UserError
 from probes.datasets import UnreadableImageError, load_dataset
-from probes.datasets.base import decode
+from probes.datasets.demographic_dataset import decode
 from probes.datasets.formats.table import TableDataset
 from tests.probes.conftest import png
 

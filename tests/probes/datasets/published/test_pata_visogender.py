@@ -12,7 +12,7 @@ from clipmodel.errors import UserError
 from probes.datasets.published.pata import load_pata
 from probes.datasets.published.pata_captions import as_words
 from probes.datasets.published.visogender import load_visogender
-from probes.planning.plan import plan
+from probes.planning.audit_plan import plan
 from probes.suite.suite import Suite
 from tests.probes.datasets.conftest import WriteImages
 

@@ -13,8 +13,8 @@ import pytest
 
 from clipmodel.errors import UserError
 from clipmodel.training.data.sources import locations
-from clipmodel.training.data.sources.base import Sample
 from clipmodel.training.data.sources.locations import expand, expand_braces, list_files, read_bytes
+from clipmodel.training.data.sources.source import Sample
 from clipmodel.training.data.sources.tar import TarReader
 from tests.clipmodel.training.support.made_shards import numbered, write_tar
 

@@ -11,8 +11,8 @@ import pytest
 import webdataset
 
 from clipmodel.errors import UserError
-from clipmodel.training.data.sources.base import Item, Sample, Skipped
 from clipmodel.training.data.sources.parquet import ParquetReader
+from clipmodel.training.data.sources.source import Item, Sample, Skipped
 from clipmodel.training.data.sources.tar import TarReader
 from tests.clipmodel.training.support.made_shards import jpeg, numbered, write_tar
 

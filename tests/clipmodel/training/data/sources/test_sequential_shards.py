@@ -9,8 +9,8 @@ from itertools import islice
 import pytest
 
 from clipmodel.errors import UserError
-from clipmodel.training.data.sources.base import Item, Lane, Position, Sample, Skipped
 from clipmodel.training.data.sources.sequential_shards import ShardSource
+from clipmodel.training.data.sources.source import Item, Lane, Position, Sample, Skipped
 
 
 class _Counting:

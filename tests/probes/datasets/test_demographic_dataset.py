@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from clipmodel.errors import UserError
-from probes.datasets.base import DemographicDataset
 from probes.datasets.cards import DataCard
+from probes.datasets.demographic_dataset import DemographicDataset
 
 CARD = DataCard(
     name="small", title="Small", version="1", licence="MIT", consent="none needed",

@@ -15,7 +15,7 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from clipmodel.yaml_models import closest
-from probes.datasets.base import ID, DemographicDataset
+from probes.datasets.demographic_dataset import ID, DemographicDataset
 from probes.planning.prompts import Embedded
 from probes.records import ALL, MISSING, attribute_column
 from probes.scoring.outcome_patterns import digests

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from clipmodel.errors import UserError
 from clipmodel.yaml_models import StrictModel, closest
-from probes.datasets.base import DemographicDataset
+from probes.datasets.demographic_dataset import DemographicDataset
 from probes.suite.validation_errors import misplaced
 from probes.suite.values import Value
 

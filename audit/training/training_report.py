@@ -8,7 +8,7 @@ from audit.figures import training as figures
 from audit.figures.svg import standalone
 from audit.report.html import fill_template, frames_as_json
 from audit.training.history import TrainingHistory
-from audit.training.page import training_page, with_intervals
+from audit.training.training_page import training_page, with_intervals
 
 LOSS_PICTURE, ACCURACY_PICTURE = "loss.svg", "accuracy.svg"
 

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from clipmodel.errors import UserError
-from clipmodel.training.data.sources.base import Item, Sample, Skipped
+from clipmodel.training.data.sources.caption_tables import Columns, TableRows
 from clipmodel.training.data.sources.folders import FolderRows
 from clipmodel.training.data.sources.random_access import Rows
-from clipmodel.training.data.sources.tables import Columns, TableRows
+from clipmodel.training.data.sources.source import Item, Sample, Skipped
 from tests.clipmodel.training.support.made_shards import jpeg
 
 CAPTIONS = ['two dogs , one "spotted" ,\nat play', "a girl; on a swing", "a girl swings"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from audit.evaluation.evaluation_page import evaluation_page
+from audit.evaluation.evaluation_result import TABLES, EvaluationResult, read_results
 from audit.evaluation.interchange import open_clip_row, results_frame
-from audit.evaluation.page import evaluation_page
-from audit.evaluation.result import TABLES, EvaluationResult, read_results
 from audit.evaluation.robustness import robustness_table
 from audit.report.html import fill_template, frames_as_json
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from probes.datasets.base import DemographicDataset
+from probes.datasets.demographic_dataset import DemographicDataset
 from probes.datasets.formats.embeddings import EmbeddedDataset
 from probes.embeddings.folder import FolderDataset
 from probes.embeddings.precomputed import given_prompts

@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.metrics import average_precision_score, jaccard_score, roc_auc_score
 
-from clipmodel.evaluation.metrics.ranking import (
+from clipmodel.evaluation.metrics.score_metrics import (
     average_precision,
     eleven_point_average_precision,
     jaccard,

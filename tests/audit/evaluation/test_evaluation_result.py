@@ -15,8 +15,8 @@ import pytest
 
 from audit.evaluation.comparison import compare_models
 from audit.evaluation.estimates import Estimate
+from audit.evaluation.evaluation_result import EvaluationResult, read_result, read_results, write_result
 from audit.evaluation.interchange import AVERAGE_COLUMN, list_average, open_clip_row, results_frame
-from audit.evaluation.result import EvaluationResult, read_result, read_results, write_result
 from audit.evaluation.robustness import gap_closed, relative_robustness, robustness_table
 from clipmodel.errors import UserError
 from clipmodel.evaluation.registry.catalogue import set_lists

@@ -13,7 +13,7 @@ from PIL import Image
 
 from clipmodel.loading import load_model
 from clipmodel.loading.device import usable_device
-from probes.datasets.base import decode
+from probes.datasets.demographic_dataset import decode
 
 BATCH, ROUNDS = 64, 3
 PHOTO = (640, 480)  # width and height in pixels of the image that is decoded

@@ -8,8 +8,8 @@ from typing import Any, Final
 import pandas as pd
 
 from audit import formatting as fmt
+from audit.evaluation.evaluation_result import EvaluationResult
 from audit.evaluation.interchange import list_average, metric_values
-from audit.evaluation.result import EvaluationResult
 from audit.figures import evaluation as figures
 from audit.figures.layout import forest_around_zero
 from audit.report.components import Figure, Table, number_columns, slug, text_columns

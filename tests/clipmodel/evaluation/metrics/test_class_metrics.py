@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score
 
-from clipmodel.evaluation.metrics.classification import (
+from clipmodel.evaluation.metrics.class_metrics import (
     confusion,
     group_means,
     macro_f1,

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audit.commands import terminal
-from audit.commands.new_suite.classification import Answers, suite_text
-from audit.commands.new_suite.measures import KindAnswers, kind_suite_text
+from audit.commands.new_suite.classification_text import Answers, suite_text
+from audit.commands.new_suite.measure_text import KindAnswers, kind_suite_text
 from clipmodel.errors import UserError
 
 if TYPE_CHECKING:
@@ -252,7 +252,7 @@ def _classes(
 
 def _write_checked(path: Path, text: str, dataset: DemographicDataset) -> None:
     """Write the suite if it can run on the data; leave nothing behind if it cannot."""
-    from probes.planning.plan import plan
+    from probes.planning.audit_plan import plan
     from probes.suite.suite import load_suite
 
     try:

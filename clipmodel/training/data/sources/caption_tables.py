@@ -20,7 +20,6 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from clipmodel.errors import UserError
-from clipmodel.training.data.sources.base import Item, Skipped
 from clipmodel.training.data.sources.field_names import (
     CAPTION_COLUMNS,
     IMAGE_COLUMNS,
@@ -31,6 +30,7 @@ from clipmodel.training.data.sources.field_names import (
 from clipmodel.training.data.sources.locations import PIPE, READ_ERRORS, opened_seekable
 from clipmodel.training.data.sources.random_access import read_sample
 from clipmodel.training.data.sources.separators import find_separator, header_of
+from clipmodel.training.data.sources.source import Item, Skipped
 
 MALFORMED = "row with another number of fields"
 _HEAD_BYTES = 1 << 16

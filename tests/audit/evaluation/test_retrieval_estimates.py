@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from audit.evaluation.few_shot import few_shot_table
-from audit.evaluation.retrieval import Queries, prompt_effect, query_table, retrieval_metrics
+from audit.evaluation.few_shot_table import few_shot_table
+from audit.evaluation.retrieval_estimates import Queries, prompt_effect, query_table, retrieval_metrics
 from clipmodel.evaluation.linear_probe.few_shot import FewShot
 from clipmodel.evaluation.retrieval import QueryOutcomes, outcomes_of_arrays
 from tests.support.peers import peer_or_skip
