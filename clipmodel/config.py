@@ -85,7 +85,8 @@ class ViTConfig:
     @property
     def patch_stride(self) -> int:
         """Side of a patch on the stem's feature map; patch_size itself without a stem."""
-        return self.patch_size // 2 ** len(self.stem_channels)
+        stride: int = self.patch_size // 2 ** len(self.stem_channels)
+        return stride
 
     def __post_init__(self) -> None:
         _require_sizes(self)
@@ -169,7 +170,8 @@ class CLIPConfig:
             return total + vision.layers * _block(vision.width, vision.mlp_width) + tokens * vision.width
         # A bottleneck of stage s has 17 (w 2^s)^2 weights: 1x1 from 4w, 3x3, 1x1 to 4w.
         stages = sum(n * 17 * (vision.width * 2**stage) ** 2 for stage, n in enumerate(vision.layers))
-        return total + stages + 3 * (32 * vision.width) ** 2
+        weights: int = total + stages + 3 * (32 * vision.width) ** 2
+        return weights
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values for JSON; `from_dict` reads it back."""

@@ -135,4 +135,5 @@ def _beside_the_rest(values: ArrayLike) -> Floats:
     """Each group less the mean of the others, [..., G]."""
     array = np.asarray(values, dtype=float)
     groups = array.shape[-1]
-    return array - (array.sum(axis=-1, keepdims=True) - array) / (groups - 1)
+    contrasts: Floats = array - (array.sum(axis=-1, keepdims=True) - array) / (groups - 1)
+    return contrasts

@@ -34,7 +34,8 @@ def zero_shot_right(run: ModelRun, opened: EvaluationSet, images: EmbeddedImages
         )
     classes = ensembled(template_embeddings(run.texts, opened.classes, opened.templates))
     truth = opened.truth[images.rows]
-    return predict(images.blocks, classes, truth).predicted == truth
+    right: NDArray[np.bool_] = predict(images.blocks, classes, truth).predicted == truth
+    return right
 
 
 def overlap(

@@ -53,7 +53,8 @@ def print_training_summary(history: TrainingHistory, console: Console) -> None:
 
 
 def _last(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame[frame["step"] == frame["step"].max()]
+    last: pd.DataFrame = frame[frame["step"] == frame["step"].max()]
+    return last
 
 
 def _widest(gaps: pd.DataFrame) -> pd.DataFrame:

@@ -208,7 +208,8 @@ def _asked(table: pd.DataFrame, gate: Mapping[str, Any]) -> pd.DataFrame:
     for column, names in (("design", "designs"), ("template", "templates"), ("rule", "rules")):
         if gate.get(names):
             wanted &= table[column].isin(list(gate[names]))
-    return table[wanted]
+    chosen: pd.DataFrame = table[wanted]
+    return chosen
 
 
 def _contrasts(gaps: pd.DataFrame, gate: Mapping[str, Any], *, ratio: bool) -> pd.DataFrame:
@@ -262,7 +263,8 @@ def _judged(rows: pd.DataFrame, interval: Callable[[float], tuple[Floats, Floats
 
 def design_effect(table: pd.DataFrame) -> Floats:
     """By how much images of a cluster tell less than independent ones; 1 where that is not known."""
-    return np.nan_to_num(table["design_effect"].to_numpy(dtype=float), nan=1.0)
+    effect: Floats = np.nan_to_num(table["design_effect"].to_numpy(dtype=float), nan=1.0)
+    return effect
 
 
 def _confidence(judged: pd.DataFrame) -> float:

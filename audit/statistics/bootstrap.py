@@ -50,7 +50,8 @@ def resample_clusters(counts: ArrayLike, *, replicates: int, seed: int) -> Float
     clusters = len(table)
     flat = table.reshape(clusters, -1)
     weights = np.random.default_rng(seed).poisson(1.0, size=(replicates, clusters)).astype(float)
-    return (weights @ flat).reshape(replicates, *table.shape[1:])
+    resampled: Floats = (weights @ flat).reshape(replicates, *table.shape[1:])
+    return resampled
 
 
 def percentile_interval(replicates: ArrayLike, *, confidence: float = 0.95) -> Interval:

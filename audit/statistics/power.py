@@ -84,7 +84,8 @@ def smallest_detectable_gap(
             freedom = (sides[0] + sides[1]) ** 2 / (sides[0] ** 2 / f1 + sides[1] ** 2 / f2)
             spread = np.where(np.isfinite(freedom), least**2 / (2 * freedom), 0.0)
             middle = least * np.where(np.isfinite(freedom), 1 - 1 / (4 * freedom), 1.0)
-            return gap - special.ndtri(power) * np.sqrt(variance + spread) >= middle
+            enough: NDArray[np.bool_] = gap - special.ndtri(power) * np.sqrt(variance + spread) >= middle
+            return enough
 
         gap = _first(found, 1 - base)
     return np.where(usable, gap, np.nan)
@@ -136,4 +137,5 @@ def cautious_rate(count: ArrayLike, n: ArrayLike) -> Floats:
     z2 = special.ndtri(0.975) ** 2
     # One half where there are fewer than four images: the limits would cross.
     margin = np.minimum(z2 / (size + z2), 0.5)
-    return np.clip(np.asarray(count, dtype=float) / size, margin, 1 - margin)
+    bounded: Floats = np.clip(np.asarray(count, dtype=float) / size, margin, 1 - margin)
+    return bounded

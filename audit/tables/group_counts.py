@@ -216,7 +216,8 @@ def _missed_cells(rows: pd.DataFrame) -> pd.DataFrame:
 def _set_cells(rows: pd.DataFrame, outcome: Mapping[str, Any]) -> pd.DataFrame:
     """One row a set event of the outcome; n is kept on one of them, so that sums count an image once."""
     sets = rows[rows["event_kind"] == "set"]
-    own, members = sets[sets["event"] == outcome["name"]], list(outcome["sets"])
+    own: pd.DataFrame = sets[sets["event"] == outcome["name"]]
+    members = list(outcome["sets"])
     if len(own):
         return own
     joined = sets[sets["event"].isin(members)]

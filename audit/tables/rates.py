@@ -87,7 +87,8 @@ def balanced_accuracy(right: GroupCounts) -> NDArray[np.float64]:
     occurring = right.n.sum(axis=1, keepdims=True) > 0
     with np.errstate(invalid="ignore"):
         recall = right.count / right.n
-        return np.where(occurring, recall, 0.0).sum(axis=2) / occurring.sum(axis=2)
+        mean: NDArray[np.float64] = np.where(occurring, recall, 0.0).sum(axis=2) / occurring.sum(axis=2)
+        return mean
 
 
 def gap_table(context: TableContext) -> pd.DataFrame:

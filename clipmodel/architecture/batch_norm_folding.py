@@ -52,7 +52,8 @@ class FoldingConv2d(nn.Conv2d):
         A half convolution before an fp32 norm keeps the original's order, rounded between the two.
         """
         if norm.training or self.weight.dtype != norm.weight.dtype:
-            return norm(self(x))
+            normalised: Tensor = norm(self(x))
+            return normalised
         assert norm.running_mean is not None and norm.running_var is not None
         scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
         shift = norm.bias - norm.running_mean * scale
@@ -60,7 +61,7 @@ class FoldingConv2d(nn.Conv2d):
 
     def _scaled(self, scale: Tensor) -> Tensor:
         """[O] -> [O, I, K, K]: the weights times the scale, kept from an earlier call if nothing changed."""
-        if torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[attr-defined]
+        if torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
             return self.weight * scale[:, None, None, None]
         if not self._may_keep(scale):
             self._fold = None
@@ -94,7 +95,8 @@ class FoldingConv2d(nn.Conv2d):
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> FoldingConv2d:
         self._fold = None
-        return super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return self
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_fold"}

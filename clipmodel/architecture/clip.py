@@ -35,7 +35,11 @@ class _NoInitialization(TorchFunctionMode):
     """Passes over torch.nn.init, which on the meta device only imports torch's compiler, for a second."""
 
     def __torch_function__(
-        self, func: Callable, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
     ) -> Any:
         if getattr(func, "__module__", None) == "torch.nn.init":
             return None

@@ -77,16 +77,18 @@ class AttentionPool(nn.Module):
         x = torch.cat([x.mean(dim=1, keepdim=True), x], dim=1)  # [N, L, C]
         x = x + self.positional_embedding.to(x.dtype)
         width = self.q_proj.out_features // self.heads  # E
-        q = self.q_proj(x[:, 0]).unflatten(-1, (self.heads, width)) * width**-0.5
+        heads = (self.heads, width)
+        q = torch.unflatten(self.q_proj(x[:, 0]), -1, heads) * width**-0.5
         # q (W_k x + b_k) = (q W_k) x + q b_k, and the mean of W_v x + b_v is W_v times the mean of x, plus
         # b_v: with one query that is two projections an image instead of two a token.
-        key, value = (p.weight.unflatten(0, (self.heads, width)) for p in (self.k_proj, self.v_proj))
+        key, value = (torch.unflatten(p.weight, 0, heads) for p in (self.k_proj, self.v_proj))
         asked = torch.einsum("nhe,hec->nhc", q, key)
-        constant = (q * self.k_proj.bias.unflatten(0, (self.heads, width))).sum(dim=-1, keepdim=True)
+        constant = (q * torch.unflatten(self.k_proj.bias, 0, heads)).sum(dim=-1, keepdim=True)
         attention = (asked @ x.mT + constant).softmax(dim=-1).to(x.dtype)  # [N, heads, L]
         seen = attention @ x  # [N, heads, C]
         pooled = torch.einsum("nhc,hec->nhe", seen, value).flatten(1) + self.v_proj.bias
-        return self.c_proj(pooled)
+        projected: Tensor = self.c_proj(pooled)
+        return projected
 
 
 class ModifiedResNet(nn.Module):
@@ -116,7 +118,8 @@ class ModifiedResNet(nn.Module):
         embedding that linear probes use in a vision transformer has no counterpart here (paper,
         appendix A.3, probes the pooled embedding).
         """
-        return self(pixels)
+        embedding: Tensor = self(pixels)
+        return embedding
 
     def forward(self, pixels: Tensor) -> Tensor:
         """[N, 3, H, W] -> [N, D], not normalised."""
@@ -127,16 +130,19 @@ class ModifiedResNet(nn.Module):
         for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
             for block in stage:
                 x = self._block(block, x)
-        return self.attnpool(x)
+        embedding: Tensor = self.attnpool(x)
+        return embedding
 
     def _block(self, block: nn.Module, x: Tensor) -> Tensor:
         if not (self.gradient_checkpointing and torch.is_grad_enabled()):
-            return block(x)
+            plain: Tensor = block(x)
+            return plain
 
         def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
             return nullcontext(), statistics_kept(block)
 
-        return checkpoint(block, x, use_reentrant=False, context_fn=contexts)
+        recomputed: Tensor = checkpoint(block, x, use_reentrant=False, context_fn=contexts)
+        return recomputed
 
 
 def _stage(channels_in: int, channels: int, blocks: int, *, stride: int) -> nn.Sequential:

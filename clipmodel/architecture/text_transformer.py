@@ -47,7 +47,8 @@ class TextTransformer(nn.Module):
         x = self.transformer(x.to(self.text_projection.dtype))
         end = tokens.argmax(dim=-1)  # the end-of-text token has the highest id
         x = self.ln_final(x[torch.arange(len(x), device=x.device), end])
-        return x @ self.text_projection
+        projected: Tensor = x @ self.text_projection
+        return projected
 
 
 def trim_padding(tokens: Tensor) -> Tensor:

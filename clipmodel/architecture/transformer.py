@@ -91,7 +91,8 @@ class Attention(nn.Module):
         qkv = F.linear(x, self.in_proj_weight, self.in_proj_bias)
         q, k, v = qkv.view(n, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
-        return self.out_proj(mixed.transpose(1, 2).reshape(n, length, width))
+        projected: Tensor = self.out_proj(mixed.transpose(1, 2).reshape(n, length, width))
+        return projected
 
 
 class MLP(nn.Module):
@@ -102,7 +103,8 @@ class MLP(nn.Module):
         self.activation: Callable[[Tensor], Tensor] = ACTIVATIONS[activation]
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.c_proj(self.activation(self.c_fc(x)))
+        projected: Tensor = self.c_proj(self.activation(self.c_fc(x)))
+        return projected
 
 
 class ResidualAttentionBlock(nn.Module):
@@ -117,7 +119,8 @@ class ResidualAttentionBlock(nn.Module):
 
     def forward(self, x: Tensor, *, causal: bool = False) -> Tensor:
         x = x + self.ls_1(self.attn(self.ln_1(x), causal=causal))
-        return x + self.ls_2(self.mlp(self.ln_2(x)))
+        out: Tensor = x + self.ls_2(self.mlp(self.ln_2(x)))
+        return out
 
 
 class Transformer(nn.Module):

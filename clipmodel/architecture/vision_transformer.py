@@ -47,7 +47,8 @@ class VisionTransformer(nn.Module):
         cls = self.class_embedding.to(x.dtype).expand(len(x), 1, -1)
         x = torch.cat([cls, x], dim=1) + self.positional_embedding.to(x.dtype)
         x = self.transformer(self.ln_pre(x))
-        return self.ln_post(x[:, 0])
+        pooled: Tensor = self.ln_post(x[:, 0])
+        return pooled
 
     def forward(self, pixels: Tensor) -> Tensor:
         """[N, 3, H, W] -> [N, D], not normalised."""

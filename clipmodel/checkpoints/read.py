@@ -286,6 +286,7 @@ def _settled(given: Activation | None, *, stated: str | None, where: str) -> Act
             f"{where} does not say which activation the model was trained with",
             remedy="say --activation quick_gelu (OpenAI's, open_clip's with quickgelu in their name) or gelu",
         )
+    known: Activation
     for known in get_args(Activation):
         if known == value:
             return known

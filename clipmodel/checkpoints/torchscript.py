@@ -13,7 +13,7 @@ import math
 import pickle
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,12 @@ class _List(_NoAttributes, list[Any]):
     """TorchScript's typed lists of plain values."""
 
 
+# Parts of torch that have no types.
+_REBUILD: Callable[..., Tensor] = _rebuild_tensor_v2
+_TYPED_STORAGE: Callable[..., torch.storage.TypedStorage] = torch.storage.TypedStorage
+_SIZE_OF: Callable[[torch.storage.TypedStorage], int] = torch.storage.TypedStorage._size
+
+
 class _Dict(_NoAttributes, collections.OrderedDict[Any, Any]):
     """Backward hooks, of which a saved module has none."""
 
@@ -90,10 +96,9 @@ def _rebuilt(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Tens
     numbers = (offset, *size, *stride)
     if len(size) != len(stride) or not all(type(number) is int and number >= 0 for number in numbers):
         raise ValueError("a tensor with impossible sizes")
-    if len(size) > MAX_DIMENSIONS or math.prod(size) > storage._size() - offset:
+    if len(size) > MAX_DIMENSIONS or math.prod(size) > _SIZE_OF(storage) - offset:
         raise ValueError(f"a tensor of shape {tuple(size)}, and the file does not hold that much")
-    tensor: Tensor = _rebuild_tensor_v2(storage, offset, tuple(size), tuple(stride), False, {})
-    return tensor
+    return _REBUILD(storage, offset, tuple(size), tuple(stride), False, {})
 
 
 def is_torchscript(path: Path) -> bool:
@@ -156,13 +161,10 @@ class _Reader(pickle.Unpickler):
             raise pickle.UnpicklingError("a storage of an unknown kind")
         if key not in self._storages:
             content = bytearray(read_entry(self._archive, f"{self._root}/data/{key}"))
-            empty = torch.UntypedStorage(0)
-            self._storages[key] = (
-                torch.frombuffer(content, dtype=torch.uint8).untyped_storage() if content else empty
-            )
-        return torch.storage.TypedStorage(
-            wrap_storage=self._storages[key], dtype=storage.dtype, _internal=True
-        )
+            # frombuffer refuses an empty buffer.
+            values = torch.frombuffer(content, dtype=torch.uint8) if content else torch.empty(0)
+            self._storages[key] = values.untyped_storage()
+        return _TYPED_STORAGE(wrap_storage=self._storages[key], dtype=storage.dtype, _internal=True)
 
 
 def _tensors(

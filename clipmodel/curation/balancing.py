@@ -82,7 +82,7 @@ class Balancer:
     def assign(self, queries: np.ndarray, draws: np.ndarray) -> np.ndarray:
         """Which pairs are assigned, bool [P], from their queries, int32 [P], and draws, uint64 [P]."""
         limit = self._limit[queries]
-        assigned = draws < limit
+        assigned: np.ndarray = draws < limit
         for pair in np.flatnonzero(draws == limit):
             query = queries[pair]
             assigned[pair] = self._room[query] > 0

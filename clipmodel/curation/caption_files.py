@@ -100,14 +100,18 @@ class Shard:
         with _explained(self.path):
             for columns, done in read(self):
                 captions = columns[0]
-                keys = columns[1] if self.key and self.format != "text" else None
-                if keys is not None and None in keys:
-                    raise UserError(
-                        f"{self.path}, row {row + keys.index(None) + 1}: no {self.key!r}",
-                        remedy="give every row a key, or leave --key out",
-                    )
-                yield Batch(row, keys, captions, done)
+                keyed = self.key and self.format != "text"
+                yield Batch(row, self._keys(columns[1], row) if keyed else None, captions, done)
                 row += len(captions)
+
+    def _keys(self, column: list[str | None], first_row: int) -> list[str]:
+        keys = [key for key in column if key is not None]
+        if len(keys) < len(column):
+            raise UserError(
+                f"{self.path}, row {first_row + column.index(None) + 1}: no {self.key!r}",
+                remedy="give every row a key, or leave --key out",
+            )
+        return keys
 
 
 class Texts:
@@ -183,7 +187,8 @@ def _is_text(type_: pa.DataType, *, key: bool) -> bool:
 
 
 def _strings(column: pa.Array) -> list[str | None]:
-    return column.cast(pa.string()).to_pylist()
+    strings: list[str | None] = column.cast(pa.string()).to_pylist()
+    return strings
 
 
 def _parquet_types(path: Path) -> dict[str, pa.DataType]:
@@ -191,7 +196,7 @@ def _parquet_types(path: Path) -> dict[str, pa.DataType]:
     return dict(zip(schema.names, schema.types, strict=True))
 
 
-def _parquet_batches(shard: Shard) -> Iterator[tuple[list[list], float]]:
+def _parquet_batches(shard: Shard) -> Iterator[tuple[list[list[str | None]], float]]:
     # With a buffer, a column of a row group is read piece by piece instead of as a whole.
     with pq.ParquetFile(shard.path, buffer_size=_BUFFER_BYTES, pre_buffer=False) as file:
         done, total = 0, file.metadata.num_rows
@@ -231,7 +236,7 @@ def _delimited_names(shard: Shard) -> dict[str, None]:
         return dict.fromkeys(_delimited_reader(shard, content, ()).schema.names)
 
 
-def _delimited_batches(shard: Shard) -> Iterator[tuple[list[list], float]]:
+def _delimited_batches(shard: Shard) -> Iterator[tuple[list[list[str | None]], float]]:
     with _opened(shard.path) as (content, raw):
         for block in _delimited_reader(shard, content, shard.columns):
             for start in range(0, block.num_rows, ROWS):
@@ -239,7 +244,7 @@ def _delimited_batches(shard: Shard) -> Iterator[tuple[list[list], float]]:
                 yield [_strings(column) for column in rows.columns], raw.tell() / shard.size_bytes
 
 
-def _text_batches(shard: Shard) -> Iterator[tuple[list[list], float]]:
+def _text_batches(shard: Shard) -> Iterator[tuple[list[list[str | None]], float]]:
     with _opened(shard.path) as (content, raw):
         rest = b""
         while chunk := content.read(_BUFFER_BYTES):

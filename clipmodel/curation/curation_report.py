@@ -42,7 +42,8 @@ class CurationReport:
 
     @property
     def totals(self) -> Mapping[str, int]:
-        return self.summary["totals"]
+        totals: Mapping[str, int] = self.summary["totals"]
+        return totals
 
     def distribution(self) -> pd.DataFrame:
         """Sum, mean and quantiles of each count over the queries; row names as in `queries`."""

@@ -79,7 +79,8 @@ def mutual_information(words: WordCounts, vocabulary: list[str], bigrams: Bigram
     """
     share = np.array([words.counts[word] for word in vocabulary], dtype=float) / max(words.n_words, 1)
     together = bigrams.counts / max(words.n_bigrams, 1)
-    return np.log2(together / (share[bigrams.left] * share[bigrams.right]))
+    information: np.ndarray = np.log2(together / (share[bigrams.left] * share[bigrams.right]))
+    return information
 
 
 class _SparseCounts:

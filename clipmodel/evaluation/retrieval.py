@@ -138,7 +138,8 @@ def found_at(k: int, above: np.ndarray, tied: np.ndarray, own: np.ndarray) -> np
 
 
 def _log_choose(n: np.ndarray, k: np.ndarray) -> np.ndarray:
-    return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+    logarithm: np.ndarray = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+    return logarithm
 
 
 def _counts(

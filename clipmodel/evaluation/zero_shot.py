@@ -89,7 +89,7 @@ def class_embeddings(
         raise ValueError("every class needs at least one prompt")
     embed = cache or model.encode_text
     embeddings = embed([text for texts in prompts for text in texts])
-    groups = embeddings.split([len(texts) for texts in prompts])
+    groups = torch.split(embeddings, [len(texts) for texts in prompts])
     return F.normalize(torch.stack([group.mean(dim=0) for group in groups]), dim=-1)
 
 

@@ -73,7 +73,7 @@ def template_embeddings(
     found = []
     for prompts in filled:
         rows = torch.from_numpy(np.ascontiguousarray(embed(prompts)))
-        found.append(torch.stack([part.mean(dim=0) for part in rows.split(sizes)]))
+        found.append(torch.stack([part.mean(dim=0) for part in torch.split(rows, sizes)]))
     return torch.stack(found)
 
 

@@ -253,7 +253,8 @@ def _decode_jpeg(data: bytes) -> np.ndarray | None:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
         if colours not in _PLAIN_COLOURS or height * width > MAX_PIXELS or not _is_upright(data):
             return None
-        return simplejpeg.decode_jpeg(data, colorspace="RGB")
+        pixels: np.ndarray = simplejpeg.decode_jpeg(data, colorspace="RGB")
+        return pixels
     except ValueError:
         return None
 
@@ -262,7 +263,8 @@ def _is_upright(data: bytes) -> bool:
     if not _has_metadata(data):
         return True  # what Pillow would find too, at twenty times the cost
     with open_checked(data) as image:
-        return image.getexif().get(ORIENTATION, 1) == 1
+        upright: bool = image.getexif().get(ORIENTATION, 1) == 1
+        return upright
 
 
 def _has_metadata(data: bytes) -> bool:

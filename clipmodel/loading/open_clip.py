@@ -137,13 +137,15 @@ def _adapted(
     dtype = next(module.visual.parameters()).dtype
 
     def images(pixels: Tensor) -> Tensor:
-        return image_features(pixels.to(device, dtype))
+        features: Tensor = image_features(pixels.to(device, dtype))
+        return features
 
     def preprocess(image: Image.Image) -> Tensor:
         refuse_undefined(image)
         # The transforms convert after the resize; modes they cannot resize are converted before it.
         plain = image if image.mode in ("RGB", "L", "RGBA", "LA", "P", "1", "CMYK") else plain_rgb(image)
-        return transform(plain)
+        pixels: Tensor = transform(plain)
+        return pixels
 
     bias = getattr(module, "logit_bias", None)
     scale = scalar(module.logit_scale, where=name, what="logit_scale")
@@ -169,7 +171,8 @@ def _texts(module: Any, tokenizer: Any, *, device: str, name: str) -> Callable[[
     def features(texts: Sequence[str]) -> Tensor:
         with _told(f"{name}: its tokenizer", "put the tokenizer's files beside the weights"):
             tokens = tokenizer(list(texts))
-        return module.encode_text(tokens.to(device))
+        features: Tensor = module.encode_text(tokens.to(device))
+        return features
 
     return features
 

@@ -55,7 +55,7 @@ def load_own_model(spec: str, *, device: str) -> EmbeddingModel:
         target = getattr(target, part)
     # A class or function makes the model; an object that is one already is taken as it is.
     is_model = not inspect.isclass(target) and not _lacks(target)
-    model = target if is_model or not callable(target) else _made(target, device)
+    model: EmbeddingModel = target if is_model or not callable(target) else _made(target, device)
     _require_protocol(model, spec)
     return model
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -124,7 +124,8 @@ def _quantised(model: EmbeddingModel, device: str) -> EmbeddingModel:
         warnings.simplefilter("ignore")  # torch announces that this will move to another package
         from torch.ao.quantization import quantize_dynamic
 
-        return _with_tower(model, lambda tower: quantize_dynamic(tower, {nn.Linear}, dtype=torch.qint8))
+        quantise: Callable[..., nn.Module] = quantize_dynamic  # has no types
+        return _with_tower(model, lambda tower: quantise(tower, {nn.Linear}, dtype=torch.qint8))
 
 
 def _with_tower(model: EmbeddingModel, change: object) -> EmbeddingModel:

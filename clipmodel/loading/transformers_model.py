@@ -130,6 +130,7 @@ def _module(transformers: Any, folder: Path, config: Mapping[str, Any], precisio
             make = getattr(model_class, "_from_config", None) or model_class.from_config
             empty = make(settings)
         require_tensors_of_size(source, sum(p.numel() for p in empty.parameters()))
+        module: nn.Module
         module, info = model_class.from_pretrained(
             folder,
             local_files_only=True,
@@ -281,11 +282,13 @@ def _towers(module: Any) -> tuple[Any, Any]:
         return module.get_image_features, module.get_text_features
 
     def images(pixel_values: Tensor) -> Tensor:
-        return module.vision_proj(module.vision_model(pixel_values=pixel_values)[0][:, 0])
+        projected: Tensor = module.vision_proj(module.vision_model(pixel_values=pixel_values)[0][:, 0])
+        return projected
 
     def texts(input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         states = module.text_encoder(input_ids=input_ids, attention_mask=attention_mask)[0]
-        return module.text_proj(states[:, 0])
+        projected: Tensor = module.text_proj(states[:, 0])
+        return projected
 
     return images, texts
 

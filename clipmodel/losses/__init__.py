@@ -17,7 +17,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
 
-from clipmodel.losses.chunked import ChunkedSigmoid, ChunkedSoftmax
+from clipmodel.losses.chunked import chunked_sigmoid, chunked_softmax
 from clipmodel.losses.collectives import gather, gather_with_gradients
 
 Split = Literal["local", "global"]
@@ -67,12 +67,12 @@ def contrastive_loss(
     if split == "local":
         texts, first = gather_with_gradients(text_embeddings), _first_column(len(image_embeddings))
         rows = chunk or len(image_embeddings)
-        return ChunkedSoftmax.apply(image_embeddings, texts, scale, first, rows, ignore, True)
+        return chunked_softmax(image_embeddings, texts, scale, first, rows, ignore, True)
     if split == "global":
         images, texts, ignore = _gather_all(image_embeddings, text_embeddings, ignore)
         return contrastive_loss(images, texts, scale, chunk, ignore=ignore)
     if chunk is not None:
-        return ChunkedSoftmax.apply(image_embeddings, text_embeddings, scale, 0, chunk, ignore, False)
+        return chunked_softmax(image_embeddings, text_embeddings, scale, 0, chunk, ignore, False)
     logits = scale * (image_embeddings @ text_embeddings.T)
     if ignore is not None:
         logits = logits.masked_fill(ignore, -torch.inf)
@@ -117,7 +117,7 @@ def sigmoid_loss(
     elif split == "local":
         texts, first = gather_with_gradients(texts), _first_column(len(images))
     scale, bias = _scale(logit_scale, images), _scalar(logit_bias, images, "logit_bias")
-    return ChunkedSigmoid.apply(images, texts, scale, bias, first, chunk or len(images), ignore)
+    return chunked_sigmoid(images, texts, scale, bias, first, chunk or len(images), ignore)
 
 
 def _check(images: Tensor, texts: Tensor, chunk: int | None) -> None:

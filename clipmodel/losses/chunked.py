@@ -8,6 +8,7 @@ Shapes: M images (rows), N texts (columns), D embedding, k rows a chunk.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -143,3 +144,8 @@ def _logits(
     if bias is not None:
         logits.add_(bias)
     return logits if ignore is None else logits.masked_fill_(ignore, -torch.inf)
+
+
+# `apply` of torch has no types.
+chunked_softmax: Callable[..., Tensor] = ChunkedSoftmax.apply
+chunked_sigmoid: Callable[..., Tensor] = ChunkedSigmoid.apply

@@ -5,6 +5,7 @@ Shapes: M rows of one process, N = M x processes rows of all, D embedding.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -35,13 +36,17 @@ class _GatherWithGradients(torch.autograd.Function):
         return total.chunk(dist.get_world_size())[dist.get_rank()]
 
 
+# `apply` of torch has no types.
+_gather_with_gradients: Callable[[Tensor], Tensor] = _GatherWithGradients.apply
+
+
 def gather_with_gradients(local: Tensor) -> Tensor:
     """As `gather`; in the backward pass each process gets the sum of all processes' gradients of its rows.
 
     Gathered without gradients, the loss and the temperature's gradient would still be right and the
     encoders' gradients wrong.
     """
-    return _GatherWithGradients.apply(local)
+    return _gather_with_gradients(local)
 
 
 def logsumexp_over_processes(values: Tensor) -> Tensor:

@@ -78,7 +78,7 @@ def add_gradients(
     if chunks == 1:
         with averaging(True):
             loss = loss_of(*encoders(pixels, tokens))
-            scaler.scale(loss).backward()
+            torch.autograd.backward(scaler.scale(loss))
         return loss.detach()
     inputs = list(zip(pixels.chunk(chunks), tokens.chunk(chunks), strict=True))
     random_states, cached = [], []
@@ -89,7 +89,7 @@ def add_gradients(
     embeddings = [torch.cat(parts) for parts in list(zip(*cached, strict=True))[:2]]
     outputs = [tensor.requires_grad_() for tensor in (*embeddings, *cached[0][2:])]
     loss = loss_of(*outputs)
-    scaler.scale(loss).backward()
+    torch.autograd.backward(scaler.scale(loss))
     gradients = [tensor.grad for tensor in outputs]
     for i, (part, state) in enumerate(zip(inputs, random_states, strict=True)):
         last = i == chunks - 1

@@ -168,7 +168,7 @@ def _irregular(file: Path, text: str, separator: str) -> pd.DataFrame:
 
 def _stripped(file: Path, table: pd.DataFrame) -> pd.DataFrame:
     """Without blanks around a field: "Male " would be a group of its own."""
-    stripped = table.apply(lambda column: column.str.strip())
+    stripped: pd.DataFrame = table.apply(lambda column: column.str.strip())
     n_changed = int((table.notna() & (stripped != table)).to_numpy().sum())
     stripped = stripped.where(stripped != "")
     if n_changed:

@@ -102,7 +102,8 @@ def _codes(column: pa.Array, values: Sequence[object]) -> NDArray[np.int64]:
     """The number of each row's value among `values`, from 1; 0 where it has none."""
     plain = column.dictionary_decode() if isinstance(column, pa.DictionaryArray) else column
     found = pc.index_in(plain, value_set=pa.array(values, plain.type), skip_nulls=True)
-    return found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64) + 1
+    codes: NDArray[np.int64] = found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64) + 1
+    return codes
 
 
 def _distinct(

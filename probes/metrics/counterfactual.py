@@ -81,13 +81,15 @@ def set_means(changed: np.ndarray, sets: np.ndarray) -> tuple[np.ndarray, np.nda
 def flips(predictions: np.ndarray, pairs: Pairs) -> np.ndarray:
     """[P] bool: whether the two images of a pair are predicted as different classes."""
     predictions = np.asarray(predictions)
-    return predictions[pairs.first] != predictions[pairs.second]
+    flipped: np.ndarray = predictions[pairs.first] != predictions[pairs.second]
+    return flipped
 
 
 def turns(events: np.ndarray, pairs: Pairs) -> np.ndarray:
     """[P] 1 where only the second image of a pair has the event, -1 where only the first does, else 0."""
     event = np.asarray(events, np.int64)
-    return event[pairs.second] - event[pairs.first]
+    change: np.ndarray = event[pairs.second] - event[pairs.first]
+    return change
 
 
 def set_codes(columns: Sequence[np.ndarray]) -> np.ndarray:
@@ -121,4 +123,5 @@ def marked(neutral: np.ndarray, groups: np.ndarray) -> np.ndarray:
     groups
         [N, G] cosines with the group prompts.
     """
-    return np.asarray(neutral) > np.asarray(groups).max(axis=1)
+    above: np.ndarray = np.asarray(neutral) > np.asarray(groups).max(axis=1)
+    return above

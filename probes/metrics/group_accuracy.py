@@ -33,7 +33,8 @@ def top_k_hits(similarities: np.ndarray, truth: np.ndarray, k: int) -> np.ndarra
     if not 1 <= k <= similarities.shape[1]:
         raise ValueError(f"the {k} highest of {similarities.shape[1]} classes do not exist")
     own = np.take_along_axis(similarities, np.asarray(truth)[:, None], axis=1)
-    return (similarities >= own).sum(axis=1) <= k
+    right: np.ndarray = (similarities >= own).sum(axis=1) <= k
+    return right
 
 
 def group_rates(hits: np.ndarray, groups: np.ndarray, *, n_groups: int) -> tuple[np.ndarray, np.ndarray]:

@@ -60,7 +60,7 @@ def counts_at(
     if not np.isfinite(scores).all():
         raise ValueError("a score is not finite")
     order = np.argsort(-scores, kind="stable")
-    counts = np.eye(n_groups)[np.asarray(groups)[order]].cumsum(axis=0)
+    counts: np.ndarray = np.eye(n_groups)[np.asarray(groups)[order]].cumsum(axis=0)
     if tie_rule == "row order":
         return counts
     ranked = scores[order]
@@ -159,4 +159,5 @@ def top_weights(scores: np.ndarray, k: int, *, tie_rule: TieRule = "shared") -> 
         return np.isin(np.arange(len(scores)), order[:k]).astype(np.float64)
     last = scores[order[k - 1]]
     above, level = scores > last, scores == last
-    return above + level * (k - above.sum()) / level.sum()
+    expected: np.ndarray = above + level * (k - above.sum()) / level.sum()
+    return expected

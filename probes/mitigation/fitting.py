@@ -73,7 +73,8 @@ class FitData:
     @cached_property
     def group_means(self) -> Floats:
         """[G, D] mean image embedding of each group."""
-        return (self.one_hot.T @ self.images) / self.one_hot.sum(axis=0)[:, None]
+        means: Floats = (self.one_hot.T @ self.images) / self.one_hot.sum(axis=0)[:, None]
+        return means
 
     @cached_property
     def group_texts(self) -> list[Floats]:

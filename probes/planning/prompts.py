@@ -107,4 +107,5 @@ def ensemble(embeddings: Sequence[np.ndarray]) -> np.ndarray:
     if len(embeddings) == 1:
         return np.asarray(embeddings[0], np.float32)
     mean = np.mean(embeddings, axis=0)
-    return (mean / np.linalg.norm(mean)).astype(np.float32)
+    direction: np.ndarray = (mean / np.linalg.norm(mean)).astype(np.float32)
+    return direction

@@ -86,7 +86,7 @@ class Buckets:
         while size < LARGEST_TABLE:
             self.scale = size / span
             steps = self._step(self.edges, size + 1)
-            if len(steps.unique()) == len(steps):
+            if len(torch.unique(steps)) == len(steps):
                 break
             size *= 2
         else:

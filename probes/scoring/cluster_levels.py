@@ -146,7 +146,8 @@ class Pairs:
     def weight(self) -> np.ndarray:
         """[M] 1 / (1 - n_k / n) of the cluster k in its group; 0 for a cluster that is a group of its own."""
         share = self.n / np.bincount(self.group, self.n, minlength=self.n_groups)[self.group]
-        return np.divide(1.0, 1 - share, out=np.zeros(len(share)), where=share < 1)
+        factor: np.ndarray = np.divide(1.0, 1 - share, out=np.zeros(len(share)), where=share < 1)
+        return factor
 
     @cached_property
     def ranked(self) -> tuple[np.ndarray, np.ndarray]:

@@ -115,7 +115,8 @@ def pairs_table(
                 only_second=joint[..., 1].ravel(), neither=joint[..., 0].ravel(),
             )
         )  # fmt: skip
-    return pd.concat(parts, ignore_index=True)
+    joined: pd.DataFrame = pd.concat(parts, ignore_index=True)
+    return joined
 
 
 def _without_truth(cells: Cells) -> tuple[Cells, np.ndarray]:

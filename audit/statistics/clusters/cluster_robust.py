@@ -131,7 +131,8 @@ class ClusterMoments:
     @property
     def rate(self) -> Floats:
         """NaN without images."""
-        return np.divide(self.count, self.n, out=np.full(self.n.shape, np.nan), where=self.n > 0)
+        rate: Floats = np.divide(self.count, self.n, out=np.full(self.n.shape, np.nan), where=self.n > 0)
+        return rate
 
     @property
     def independent(self) -> NDArray[np.bool_]:
@@ -150,7 +151,8 @@ def leverage_weight(n: Floats) -> Floats:
     it."""
     total = n.sum(axis=-2, keepdims=True)
     rest = total - n
-    return np.divide(total, rest, out=np.zeros(n.shape), where=(n > 0) & (rest > 0))
+    factor: Floats = np.divide(total, rest, out=np.zeros(n.shape), where=(n > 0) & (rest > 0))
+    return factor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,7 +200,8 @@ def common_correlation(moments: ClusterMoments) -> Floats:
     scale = np.where(moments.clusters > 1, variance * (moments.n2 - moments.n), 0.0)
     above, below = excess.sum(axis=-1, keepdims=True), scale.sum(axis=-1, keepdims=True)
     found = np.divide(above, below, out=np.ones(below.shape), where=below > 0)
-    return np.clip(found, 0.0, 1.0)
+    scales: Floats = np.clip(found, 0.0, 1.0)
+    return scales
 
 
 def precision_of(moments: ClusterMoments, correlation: ArrayLike) -> Precision:
@@ -248,7 +251,8 @@ def side_correlation(x1: ArrayLike, n1: ArrayLike, x2: ArrayLike, n2: ArrayLike)
     first, second = sides
     scale = np.sqrt((first**2).sum(axis=-2) * (second**2).sum(axis=-2))
     product = (first * second).sum(axis=-2)
-    return np.divide(product, scale, out=np.zeros(product.shape), where=scale > 0)
+    cosine: Floats = np.divide(product, scale, out=np.zeros(product.shape), where=scale > 0)
+    return cosine
 
 
 def _scaled_residuals(x: Floats, n: Floats) -> Floats:

@@ -122,7 +122,8 @@ def _root_of_score(x1: Floats, n1: Floats, x2: Floats, n2: Floats, *, target: fl
         middle = (below + above) / 2
         too_high = _score(np.exp(middle), x1, n1, x2, n2) < target
         below, above = np.where(too_high, below, middle), np.where(too_high, middle, above)
-    return (below + above) / 2
+    limit: Floats = (below + above) / 2
+    return limit
 
 
 def _score(ratio: Floats, x1: Floats, n1: Floats, x2: Floats, n2: Floats) -> Floats:

@@ -196,7 +196,8 @@ def share_compared(n1: ArrayLike, n2: ArrayLike) -> Floats:
     """Share of the first group's images in strata where the second has some: the contrast speaks of these."""
     m1, m2 = np.asarray(n1, dtype=float), np.asarray(n2, dtype=float)
     with np.errstate(invalid="ignore"):
-        return np.where(m2 > 0, m1, 0.0).sum(axis=-1) / m1.sum(axis=-1)
+        share: Floats = np.where(m2 > 0, m1, 0.0).sum(axis=-1) / m1.sum(axis=-1)
+        return share
 
 
 def _cautious_variance(x: Floats, n: Floats) -> Floats:

@@ -33,8 +33,10 @@ def mcnemar_p(
     if method == "mid-p":
         own = np.exp(_log_choose(changed, least) - changed * np.log(2))
         # At a tie the whole law is as extreme, and half of the middle leaves 1 - own / 2.
-        return np.where(first == second, 1 - own / 2, np.minimum(2 * tail - own, 1.0))
-    return np.minimum(2 * tail, 1.0)
+        mid_p: Floats = np.where(first == second, 1 - own / 2, np.minimum(2 * tail - own, 1.0))
+        return mid_p
+    p_value: Floats = np.minimum(2 * tail, 1.0)
+    return p_value
 
 
 def newcombe_paired(

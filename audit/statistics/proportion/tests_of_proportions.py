@@ -71,7 +71,8 @@ def fisher_p(count_1: ArrayLike, n_1: ArrayLike, count_2: ArrayLike, n_2: ArrayL
     mass = np.exp(log_mass - log_mass.max(axis=1, keepdims=True))
     extreme = np.where(log_mass <= observed + _LOG_TIE, mass, 0.0)
     p = np.minimum(extreme.sum(axis=1) / mass.sum(axis=1), 1.0)
-    return np.where((n1 > 0) & (n2 > 0), p[:, None], np.nan)[inverse.ravel(), 0]
+    p_values: Floats = np.where((n1 > 0) & (n2 > 0), p[:, None], np.nan)[inverse.ravel(), 0]
+    return p_values
 
 
 def homogeneity_p(count: ArrayLike, n: ArrayLike) -> Floats:
@@ -98,7 +99,8 @@ def _chi_squared(count: ArrayLike, n: ArrayLike) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         pooled = x.sum(axis=-1, keepdims=True) / size.sum(axis=-1, keepdims=True)
         terms = (x - size * pooled) ** 2 / (size * pooled * (1 - pooled))
-    return np.where(size > 0, np.nan_to_num(terms), 0.0).sum(axis=-1)
+    statistic: Floats = np.where(size > 0, np.nan_to_num(terms), 0.0).sum(axis=-1)
+    return statistic
 
 
 def permutation_homogeneity_p(

@@ -99,7 +99,8 @@ class ProbeScalars:
     def clustered(self) -> bool:
         """Whether some cluster of the probe holds several images."""
         pairs = np.unique(np.stack([self._image, self._cluster]), axis=1)
-        return len(np.unique(pairs[1])) < pairs.shape[1]
+        repeated: bool = len(np.unique(pairs[1])) < pairs.shape[1]
+        return repeated
 
     @cached_property
     def _rows(self) -> dict[tuple[str, str, float | None], NDArray[np.intp]]:

@@ -28,4 +28,5 @@ def perceptual_hash(image: Image.Image) -> NDArray[np.uint8]:
 
 def distances(one: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.int64]:
     """[N] numbers of bits in which a hash [8] differs from others [N, 8]."""
-    return np.bitwise_count(one[None] ^ others).sum(axis=1).astype(np.int64)
+    bits: NDArray[np.int64] = np.bitwise_count(one[None] ^ others).sum(axis=1).astype(np.int64)
+    return bits

@@ -177,4 +177,5 @@ def _json(path: Path) -> Any:
 def _list_of(content: Any, key: str, path: Path) -> list[dict[str, Any]]:
     if not isinstance(content, dict) or not isinstance(content.get(key), list):
         raise UserError(f"{path}: no list {key!r}", remedy="check that the file is of the stated format")
-    return content[key]
+    entries: list[dict[str, Any]] = content[key]
+    return entries

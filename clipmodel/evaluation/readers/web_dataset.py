@@ -209,7 +209,8 @@ def _label(sample: Sample, key: str) -> int:
 
 def _vector(sample: Sample, key: str) -> np.ndarray:
     try:
-        return np.load(io.BytesIO(_member(sample, "npy", key=key)), allow_pickle=False)
+        vector: np.ndarray = np.load(io.BytesIO(_member(sample, "npy", key=key)), allow_pickle=False)
+        return vector
     except ValueError as error:
         raise UserError(f"sample {key}: KEY.npy cannot be read ({error})", remedy="write it again") from error
 

@@ -276,7 +276,8 @@ def _of_unit_length(vectors: np.ndarray) -> np.ndarray:
     """Vectors that are a rounding away from unit length stay as the model gave them."""
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
     lengths[np.abs(lengths - 1) <= UNIT] = 1
-    return (vectors / lengths[:, None]).astype(np.float32)
+    units: np.ndarray = (vectors / lengths[:, None]).astype(np.float32)
+    return units
 
 
 def _texts(file: Path, pairs: Sequence[tuple[str, np.ndarray]], head: Mapping[str, object]) -> Texts:

@@ -111,7 +111,8 @@ def _numbers(file: Path, table: pd.DataFrame) -> np.ndarray:
             f"{file}, {where}: {table.columns[column]} is {table.iloc[row, column]!r}",
             remedy="write a number, or nothing",
         )
-    return numbers.to_numpy(float)
+    scores: np.ndarray = numbers.to_numpy(float)
+    return scores
 
 
 def _fitting(scores: np.ndarray, complete: np.ndarray) -> dict[ScoreKind, np.ndarray]:

@@ -93,7 +93,8 @@ def _chosen(file: Path, table: pd.DataFrame, prefix: str, names: dict[str, str])
     winners = votes.eq(most, axis=0)
     clear = (winners.sum(axis=1) == 1) & (most > 0)
     values = winners.idxmax(axis=1).str.removeprefix(f"{prefix}_").map(names)
-    return values.where(clear)
+    clear_values: pd.Series = values.where(clear)
+    return clear_values
 
 
 def _box(file: Path, line: object, text: object) -> Box:

@@ -89,4 +89,5 @@ def _read(file: Path, split: str) -> pd.DataFrame:
     frame["split"] = split
     for column, name in FLAG_NAMES.items():
         frame[name] = table[column].map({"1": "yes", "0": "no"})
-    return pd.concat([frame, sides], axis=1)
+    joined: pd.DataFrame = pd.concat([frame, sides], axis=1)
+    return joined

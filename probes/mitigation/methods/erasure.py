@@ -126,7 +126,7 @@ class DeAR(Method):
             changed = F.normalize(x - x @ matrix.T - offset, dim=1)
             confusion = F.cross_entropy(changed @ weight.T + intercept, even)
             loss = confusion + self.keep * (changed - x).square().sum(1).mean()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimiser.step()
         return Mitigation(
             method=self.name, attribute=data.attribute,

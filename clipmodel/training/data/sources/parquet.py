@@ -82,7 +82,8 @@ class ParquetReader:
 
 
 def _has_bytes(kind: pa.DataType) -> bool:
-    return pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0
+    found: bool = pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0
+    return found
 
 
 def _rows(table: pq.ParquetFile, names: tuple[str, str], *, first: int) -> Iterator[tuple[int, list[Any]]]:
