@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,8 +36,8 @@ def list_() -> None:
     console = terminal.out()
     cards = [(name, load().card) for name, load in EMBEDDED.items()]
     cards += [(f"{name}:PATH", kind.card) for name, kind in AT_PATH.items() if kind.card]
-    columns = ("--data", "what it is", "labels", "licence")
-    rows = [(name, card.title, card.label_provenance, card.licence) for name, card in cards]
+    columns = ("--data", "what it is", "labels", "licence", "layout known from")
+    rows = [(name, card.title, card.label_provenance, card.licence, card.layout) for name, card in cards]
     terminal.print_table(console, "Published data sets", columns, rows, words=columns)
     own = [(f"{name}:PATH", kind.title) for name, kind in AT_PATH.items() if not kind.card]
     terminal.print_table(console, "Data of your own", columns[:2], own, words=columns)
@@ -55,6 +56,7 @@ def check(
     from audit.conclusions.confounding_sentences import confounding_sentence
     from probes.datasets import EmbeddedDataset, load_dataset
     from probes.datasets.census import attributes_of_interest, confounded
+    from probes.datasets.withdrawn import outdated
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # repairs are among the notes of the card
@@ -62,6 +64,8 @@ def check(
     attributes = attributes_of_interest(dataset, [name.strip() for name in by.split(",") if name.strip()])
     console = terminal.out()
     _print_card(dataset, console)
+    if sentence := outdated(dataset.card, date.today()):
+        console.print(f"[yellow]{escape(sentence)}[/]", soft_wrap=True)
     _print_attributes(dataset, console)
     if len(attributes) > 1:
         _print_crossing(dataset, attributes, console)

@@ -33,6 +33,9 @@ def forget(
     sha256: Annotated[
         Path | None, typer.Option(help="A text file of the SHA-256 sums of image files, one a line.")
     ] = None,
+    withdrawn: Annotated[
+        bool, typer.Option("--withdrawn", help="Forget what withdrawn.txt in the folder of the data lists.")
+    ] = False,
     all_but: Annotated[
         bool, typer.Option("--all-but", help="Forget every image that is not in this data set.")
     ] = False,
@@ -45,12 +48,12 @@ def forget(
     """
     from probes.embeddings.store import EmbeddingStore
 
-    if all_but == bool(image or ids or sha256):
+    if all_but == bool(image or ids or sha256 or withdrawn):
         raise UserError(
             "which images are to be forgotten?",
-            remedy="give --image, --ids or --sha256; or --all-but with a data set",
+            remedy="give --image, --ids, --sha256 or --withdrawn; or --all-but with a data set",
         )
-    if data is None and (all_but or image or ids):
+    if data is None and (all_but or image or ids or withdrawn):
         raise UserError("ids belong to a data set", remedy="name it before the options, as KIND:PATH")
     names = [*(image or []), *(_lines(ids) if ids else [])]
     hashes = {line.split()[0].lower() for line in _sums(sha256)} if sha256 else set()
@@ -65,7 +68,10 @@ def forget(
         from probes.datasets import load_dataset
 
         dataset = load_dataset(data)
-        hashes |= set(_hashes(dataset, None if all_but else names))
+        if withdrawn:
+            hashes |= _withdrawn_hashes(dataset)
+        if all_but or names:
+            hashes |= set(_hashes(dataset, None if all_but else names))
     from probes.datasets.downscaled import downscaled_hash
 
     every_size = {downscaled_hash(one, size) for one in hashes for size in range(1, LONGEST_SIDE_PX + 1)}
@@ -94,6 +100,18 @@ def _sums(file: Path) -> list[str]:
                 remedy="write 64 hexadecimal digits, one sum a line, as sha256sum does",
             )
     return lines
+
+
+def _withdrawn_hashes(dataset: DemographicDataset) -> set[str]:
+    from probes.datasets.file_dataset import FileDataset
+    from probes.datasets.withdrawn import WITHDRAWN_FILE
+
+    if not isinstance(dataset, FileDataset):
+        raise UserError(
+            f"{dataset.card.name}: {WITHDRAWN_FILE} is read in the folder of a published data set only",
+            remedy="give the ids with --ids",
+        )
+    return set(dataset.withdrawn_hashes())
 
 
 def _hashes(dataset: DemographicDataset, names: list[str] | None) -> Iterator[str]:

@@ -22,6 +22,9 @@ REPLACED = (
 )  # fmt: skip
 OF_IMAGES = ("split",)
 """Columns that describe the image and not a person wherever a card does not say otherwise."""
+PUBLISHED_LAYOUT: Final = "papers and public code"
+SEVERAL: Final = " + "
+"""Joins the values of an attribute of which an image has several: "Africa + Europe"."""
 UNVERIFIED = "(unverified)"
 """Behind a licence that was not read at its source: the terms that came with a copy count."""
 
@@ -41,6 +44,9 @@ class DataCard:
     source: str = NOT_STATED  # the paper or place the data come from
     cluster: str | None = None  # the column whose equal values are no independent images
     image_attributes: tuple[str, ...] = ()  # attributes of the image, not of whom it shows: split, source
+    several_values: tuple[str, ...] = ()  # attributes of which an image may have several, joined by SEVERAL
+    layout: str = PUBLISHED_LAYOUT  # what the reader of the layout was written after
+    renewed_days: int | None = None  # a version is replaced after so many days, because consent can end
     notes: tuple[str, ...] = ()  # what the loader repaired, cut or assumed, a sentence each
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -49,6 +50,9 @@ class DemographicDataset(ABC):
         known all the same. An audit counts them as excluded.
     derived
         Attribute -> the attribute it is made from: the two go together by construction.
+    annotations
+        Attribute -> [N, J] what each of J annotators said of it, missing where one said nothing; of the
+        attributes that several people labelled independently of each other.
 
     Labels are brought into one form (`probes.label_text`), which is noted on the card. An attribute with the
     name of a column that the audit itself needs is no attribute, which is noted as well.
@@ -70,6 +74,7 @@ class DemographicDataset(ABC):
         orders: Mapping[str, Sequence[str]] | None = None,
         dropped: pd.DataFrame | None = None,
         derived: Mapping[str, str] | None = None,
+        annotations: Mapping[str, pd.DataFrame] | None = None,
     ) -> None:
         attributes, taken = _usable(attributes)
         needed = [ID, *attributes, *([card.cluster] if card.cluster else [])]
@@ -89,8 +94,10 @@ class DemographicDataset(ABC):
         unread = unread.reindex(columns=dropped_columns).astype(object).reset_index(drop=True)
         self.dropped = clean_frame(unread, attributes, name=card.name)[0]
         self.derived = dict(derived or {})
+        self.annotations = {name: table.reset_index(drop=True) for name, table in (annotations or {}).items()}
         self._copies: Copies | None = None
 
+    annotations: Mapping[str, pd.DataFrame] = MappingProxyType({})
     multiplicity: np.ndarray | None = None
     """[N] images that a row stands for; None where each stands for itself."""
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from PIL import Image
 
 from clipmodel.errors import UserError
@@ -15,7 +18,9 @@ from probes.datasets.annotation_tables import place, read_table, without_repeate
 from probes.datasets.cards import DataCard, card_file, describe, image_folders, renamed, written_card
 from probes.datasets.demographic_dataset import ID, DemographicDataset, UnreadableImageError, read_image_file
 from probes.datasets.image_paths import first_outside
+from probes.datasets.withdrawn import WITHDRAWN_FILE, with_withdrawal_note, with_withdrawn, withdrawn_rows
 
+T = TypeVar("T")
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
@@ -24,7 +29,7 @@ class FileDataset(DemographicDataset):
 
     Parameters
     ----------
-    frame, attributes, card, orders, dropped, derived
+    frame, attributes, card, orders, dropped, derived, annotations
         As for `DemographicDataset`, but for what card.yaml in the folder of the data says.
     root
         The folder of the images.
@@ -55,23 +60,32 @@ class FileDataset(DemographicDataset):
         orders: Mapping[str, Sequence[str]] | None = None,
         dropped: pd.DataFrame | None = None,
         derived: Mapping[str, str] | None = None,
+        annotations: Mapping[str, pd.DataFrame] | None = None,
     ) -> None:
         if (again := frame[ID].duplicated()).any():
             name = frame[ID].iloc[int(again.to_numpy().argmax())]
             raise UserError(f"{root}: {name!r} is annotated twice", remedy="keep one row an image")
         home = home or root
         known = describe(frame, home, attributes=list(attributes), card=card)
+        every_file = list(files) if files is not None else [str(name) for name in frame[ID]]
+        every_box = list(boxes) if boxes is not None else None
+        gone = withdrawn_rows(known.frame, every_file, home=home, cluster=known.card.cluster)
+        if gone.all():
+            raise UserError(f"{home}: every image was withdrawn", remedy=f"correct {WITHDRAWN_FILE}")
+        left_out = None if dropped is None else renamed(dropped, written_card(home))
         super().__init__(
-            known.frame,
+            known.frame[~gone],
             attributes=known.attributes,
-            card=known.card,
+            card=with_withdrawal_note(known.card, int(gone.sum())),
             orders={**(orders or {}), **known.orders},
-            dropped=None if dropped is None else renamed(dropped, written_card(home)),
+            dropped=with_withdrawn(left_out, int(gone.sum())),
             derived=derived,
+            annotations={name: table[~gone] for name, table in (annotations or {}).items()},
         )
         self.root = root
-        self._files = list(files) if files is not None else [str(name) for name in frame[ID]]
-        self._boxes = list(boxes) if boxes is not None else None
+        self._files = [name for name, lost in zip(every_file, gone, strict=True) if not lost]
+        self._boxes = None if every_box is None else _only(every_box, ~gone)
+        self._withdrawn = (_only(every_file, gone), None if every_box is None else _only(every_box, gone))
         outside = first_outside(root, self._files, folders=image_folders(home))
         if outside is not None:
             raise UserError(
@@ -89,10 +103,24 @@ class FileDataset(DemographicDataset):
 
     def hash_of(self, row: int, data: bytes) -> str:
         """SHA-256 of the encoded image and its box."""
-        whole = super().hash_of(row, data)
-        if self._boxes is None:
-            return whole
-        return hashlib.sha256(f"{whole} {self._boxes[row]}".encode()).hexdigest()
+        return _hash(data, None if self._boxes is None else self._boxes[row])
+
+    def withdrawn_hashes(self) -> Iterator[str]:
+        """Content hashes of the withdrawn images that still lie in the folder, to forget their embeddings."""
+        files, boxes = self._withdrawn
+        for row, name in enumerate(files):
+            path = self.root / name
+            if path.is_file():
+                yield _hash(path.read_bytes(), None if boxes is None else boxes[row])
+
+
+def _hash(data: bytes, box: Box | None) -> str:
+    whole = hashlib.sha256(data).hexdigest()
+    return whole if box is None else hashlib.sha256(f"{whole} {box}".encode()).hexdigest()
+
+
+def _only(values: Sequence[T], rows: NDArray[np.bool_]) -> list[T]:
+    return [value for value, kept in zip(values, rows, strict=True) if kept]
 
 
 def _cut(image: Image.Image, box: Box) -> Image.Image:

@@ -174,6 +174,14 @@ def join_counts(parts: Sequence[pd.DataFrame], levels: Levels) -> pd.DataFrame:
 def join_excluded(parts: Sequence[pd.DataFrame], levels: Levels) -> pd.DataFrame:
     """Tables of exclusions under each other: probe, reason, the group attributes, n."""
     columns = {name: pd.Series(dtype="str") for name in ("probe", "reason", *levels)}
+    # Every image of a group may have been lost: its value is none of the levels then.
+    found = {
+        name: [value for part in parts if name in part for value in part[name].unique()] for name in levels
+    }
+    levels = {
+        name: list(dict.fromkeys([*known, *(str(one) for one in found[name] if one not in (MISSING, ALL))]))
+        for name, known in levels.items()
+    }
     return _join(parts, pd.DataFrame(columns | {"n": pd.Series(dtype="int64")}), levels)
 
 

@@ -97,3 +97,28 @@ def test_an_image_that_is_gone_needs_its_sum(tmp_path: Path, people: dict[str, s
     done = ask(f"table:{tmp_path / 't.csv'}", "--image", "2.png", "--cache", str(tmp_path / "cache"))
     assert done.exit_code == 2
     assert left(tmp_path, people) == list(people)
+
+
+def test_what_a_published_set_lists_as_withdrawn(tmp_path: Path) -> None:
+    """PAIRS here: a scene is its cluster, so both images of the scene go, and the other scene stays."""
+    names = ["a/one/black_man.png", "a/one/white_man.png", "a/two/black_man.png"]
+    hashes = {}
+    for number, name in enumerate(names):
+        buffer = io.BytesIO()
+        Image.new("RGB", (4, 4), (number, 0, 0)).save(buffer, format="PNG")
+        path = tmp_path / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(buffer.getvalue())
+        hashes[name] = sha(buffer.getvalue())
+    EmbeddingStore(tmp_path / "cache").add(SPACE, list(hashes.values()), np.ones((3, 2), np.float32))
+    (tmp_path / "withdrawn.txt").write_text("a/one\n")
+    done = ask(f"pairs:{tmp_path}", "--withdrawn", "--cache", str(tmp_path / "cache"))
+    assert (done.exit_code, done.output) == (0, "2 embeddings forgotten\n")
+    assert left(tmp_path, hashes) == ["a/two/black_man.png"]
+
+
+def test_withdrawn_needs_a_published_set(tmp_path: Path, people: dict[str, str]) -> None:
+    assert ask("--withdrawn").exit_code == 2
+    done = ask(f"table:{tmp_path / 't.csv'}", "--withdrawn", "--cache", str(tmp_path / "cache"))
+    assert done.exit_code == 2
+    assert "give the ids with --ids" in done.output

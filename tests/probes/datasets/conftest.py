@@ -7,8 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
+
+from audit.cli import app
 
 WriteImages = Callable[..., None]
 
@@ -32,3 +36,48 @@ def write_images(tmp_path: Path) -> WriteImages:
             path.write_bytes(noise(number))
 
     return write
+
+
+RunThrough = Callable[..., str]
+SUITE = """
+suite: layout
+templates: {{photo: ["a photo of {{a}} {{label}}"]}}
+label_sets:
+  things:
+    sets:
+      identity: [person, street]
+      "harm: crime": [thief]
+probes:
+  - name: words
+    label_set: things
+    templates: [photo]
+    groups: {groups}
+    outcomes: {{crime: ["harm: crime"]}}
+    min_group: 1
+"""
+
+
+@pytest.fixture
+def run_through(tmp_path: Path) -> RunThrough:
+    """Runs `data check` and a suite on KIND:PATH, and gives what the check printed.
+
+    The audit must have written rates of every grouping, and hold no image.
+    """
+
+    def run(data: str, *, groups: list[list[str]]) -> str:
+        suite = tmp_path / "layout_suite.yaml"
+        suite.write_text(SUITE.format(groups=groups))
+        runner = CliRunner(env={"COLUMNS": "400", "CLIP_AUDIT_CACHE": str(tmp_path / "cache")})
+        checked = runner.invoke(app, ["data", "check", data])
+        assert checked.exit_code == 0, checked.output
+        out = tmp_path / "layout_audit"
+        done = runner.invoke(app, ["run", str(suite), "--data", data, "--out", str(out)])
+        assert done.exit_code == 0, done.output
+        rates = pd.read_csv(out / "rates.csv")
+        for grouping in groups:
+            assert (rates[grouping] != "(all)").all(axis=1).any(), grouping
+        page = (out / "report.html").read_bytes()
+        assert b"data:image/" not in page.replace(b"data:image/svg", b"")
+        return checked.output
+
+    return run

@@ -220,3 +220,24 @@ def test_wrong_captions_of_pata_are_placed(pata: Path, value: object, message: s
     file.write_text("[", encoding="utf-8")
     with pytest.raises(UserError, match="not JSON"):
         load_pata(pata)
+
+
+def test_the_lists_of_2025_beside_those_of_2024(tmp_path: Path, write_images: WriteImages) -> None:
+    """OO_Visogender_10052025.tsv and OP_Visogender_11012024.tsv: the same columns, CRLF, a trailing tab."""
+    write_images("images/OO_1.jpg", "images/OP_1.jpg")
+    url = "URL type (Type NA if can't find)\tLicence Type"
+    first = "IDX\tSector\tSpecialisation\tOccupation"
+    lists = {
+        "OO_Visogender_10052025.tsv": f"{first}\tObject\t{url}\tOccupation_perceived_gender\t\r\n"
+        "OO_1\thealth\tcare\tnurse\tbed\thttps://x/1.jpg\tCC\tfeminine\t\r\n",
+        "OP_Visogender_11012024.tsv": f"{first}\tParticipant\t{url}\tOccupation_perceived_gender"
+        "\tParticipant_perceived_gender\t\r\n"
+        "OP_1\thealth\tcare\tnurse\tpatient\thttps://x/2.jpg\tCC\tmasculine\tfeminine\t\r\n",
+    }
+    folder = tmp_path / "data" / "visogender_data"
+    folder.mkdir(parents=True)
+    for name, text in lists.items():
+        (folder / name).write_bytes(text.encode())
+    data = load_visogender(tmp_path)
+    assert data.values("gender").tolist() == ["feminine", "masculine"]
+    assert data.values("context").tolist() == ["with an object", "with a participant"]
