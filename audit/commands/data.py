@@ -36,12 +36,15 @@ def list_() -> None:
     console = terminal.out()
     cards = [(name, load().card) for name, load in EMBEDDED.items()]
     cards += [(f"{name}:PATH", kind.card) for name, kind in AT_PATH.items() if kind.card]
-    columns = ("--data", "what it is", "labels", "licence", "layout known from")
-    rows = [(name, card.title, card.label_provenance, card.licence, card.layout) for name, card in cards]
+    columns = ("--data", "what it is", "labels", "licence")
+    rows = [(name, card.title, card.label_provenance, card.licence) for name, card in cards]
     terminal.print_table(console, "Published data sets", columns, rows, words=columns)
     own = [(f"{name}:PATH", kind.title) for name, kind in AT_PATH.items() if not kind.card]
     terminal.print_table(console, "Data of your own", columns[:2], own, words=columns)
-    console.print(f"\n{UNVERIFIED}\n{OWN_CARD}", soft_wrap=True)
+    console.print(f"\n{UNVERIFIED}\n{OWN_CARD}\n\nWhat the layouts are known from:", soft_wrap=True)
+    for layout in dict.fromkeys(card.layout for _, card in cards):
+        names = ", ".join(name.removesuffix(":PATH") for name, card in cards if card.layout == layout)
+        console.print(f"  {layout}: {names}", soft_wrap=True)
 
 
 @app.command(

@@ -38,6 +38,7 @@ CARD = DataCard(
     source="Noto, Fluent, Twemoji, EmojiOne and OpenMoji; see NOTICE",
     cluster="drawing_id",
     image_attributes=("vendor", "design_family", "split"),
+    layout="the data themselves",
 )
 
 

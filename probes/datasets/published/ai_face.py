@@ -9,8 +9,8 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.annotation_tables import add_repair, place, repairs
-from probes.datasets.base import ID
 from probes.datasets.cards import DataCard
+from probes.datasets.demographic_dataset import ID
 from probes.datasets.file_dataset import FileDataset, find, read_annotations
 from probes.label_text import number_text
 

@@ -20,8 +20,8 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from clipmodel.evaluation.readers.web_dataset import CLASSNAMES, IMAGE_KINDS, SHARDS, Part, index_tar
-from probes.datasets.base import ID, REASON, DemographicDataset
 from probes.datasets.cards import UNVERIFIED, DataCard, describe
+from probes.datasets.demographic_dataset import ID, REASON, DemographicDataset
 from probes.datasets.fairface_age_bands import AGE_BANDS
 from probes.datasets.file_dataset import find
 from probes.datasets.formats.folders_and_tars import TarDataset
@@ -61,7 +61,7 @@ class WdsSet:
 def _card(name: str, title: str, base: DataCard | None = None, **changes: object) -> DataCard:
     card = base or DataCard(
         name=name, title=title, version="DataComp", licence=f"see the data's own page {UNVERIFIED}",
-        consent="not stated", label_provenance="not stated", caution="Not persons.",
+        consent="none asked: no persons", label_provenance="not stated", caution="Not persons.",
     )  # fmt: skip
     known: dict[str, object] = {
         "name": name, "title": title, "version": "DataComp's test set", "layout": LAYOUT, **changes,
@@ -113,6 +113,7 @@ SETS: Final[dict[str, WdsSet]] = {
     "iwildcam_wds": WdsSet(
         card=_card(
             "iwildcam_wds", "iWildCam (WILDS), as DataComp evaluates it", licence="CDLA-Permissive-1.0",
+            labelled_by="experts on wildlife, as the data's paper says",
             cluster="sequence", source="Koh et al., ICML 2021", caution="Animals, by camera trap.",
             image_attributes=(CLASS, "location", "year", "month", "day", "hour"),
         ),
@@ -122,6 +123,7 @@ SETS: Final[dict[str, WdsSet]] = {
     "fmow_wds": WdsSet(
         card=_card(
             "fmow_wds", "FMoW (WILDS), as DataComp evaluates it", source="Koh et al., ICML 2021",
+            labelled_by="crowd workers, as the data's paper says",
             caution="Satellite images, by region and year.", image_attributes=(CLASS, "region", "year"),
             notes=(f"{NUMBERS}region, year.",),
         ),
@@ -131,6 +133,7 @@ SETS: Final[dict[str, WdsSet]] = {
     "camelyon17_wds": WdsSet(
         card=_card(
             "camelyon17_wds", "Camelyon17 (WILDS), as DataComp evaluates it", source="Koh et al., ICML 2021",
+            labelled_by="pathologists, as the data's paper says",
             caution="Patches of tissue, by hospital and slide.", cluster="slide", licence="CC0 1.0",
             image_attributes=(CLASS, "hospital"),
         ),

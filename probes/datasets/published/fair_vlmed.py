@@ -13,8 +13,8 @@ import pandas as pd
 from PIL import Image
 
 from clipmodel.errors import UserError
-from probes.datasets.base import ID, REASON, DemographicDataset, UnreadableImageError
 from probes.datasets.cards import DataCard, describe
+from probes.datasets.demographic_dataset import ID, REASON, DemographicDataset, UnreadableImageError
 from probes.datasets.fairface_age_bands import AGE_BANDS, age_band
 from probes.datasets.file_dataset import find
 from probes.datasets.withdrawn import with_withdrawal_note, with_withdrawn, withdrawn_rows

@@ -9,8 +9,8 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.annotation_tables import read_table, repairs
-from probes.datasets.base import ID, REASON
 from probes.datasets.cards import UNVERIFIED, DataCard
+from probes.datasets.demographic_dataset import ID, REASON
 from probes.datasets.file_dataset import FileDataset, checked_values, find, read_annotations
 from probes.datasets.image_paths import IMAGE_SUFFIXES
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from clipmodel.errors import UserError
-from probes.datasets.base import ID, REASON
 from probes.datasets.cards import DataCard
+from probes.datasets.demographic_dataset import ID, REASON
 from probes.datasets.file_dataset import FileDataset, find
 from probes.datasets.image_paths import find_images
 

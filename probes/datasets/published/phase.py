@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from clipmodel.errors import UserError
-from probes.datasets.base import ID, REASON
 from probes.datasets.cards import DataCard
+from probes.datasets.demographic_dataset import ID, REASON
 from probes.datasets.file_dataset import Box, FileDataset, find
 
 FILES = {split: f"phase_gcc_{split}_all_20221101.json" for split in ("train", "val")}

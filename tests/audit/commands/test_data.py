@@ -54,6 +54,9 @@ def test_data_list_names_the_embedded_set_and_the_kinds(invoke: Invoke) -> None:
     assert "CC BY 4.0" in lines["fairface:PATH"]
     assert "(unverified)" in lines["ppb:PATH"]
     assert "table:PATH" in lines
+    layouts = result.stdout[result.stdout.index("What the layouts are known from") :]
+    assert "  the data themselves: emoji\n" in layouts
+    assert "  public code of the publisher, not a real copy: fhibe, fhibe_face\n" in layouts
 
 
 def test_data_check_tells_attributes_that_go_together(invoke: Invoke, tmp_path: Path) -> None:

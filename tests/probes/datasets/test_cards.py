@@ -136,4 +136,4 @@ def test_every_published_data_set_states_its_terms() -> None:
     for card in cards:
         for value in (card.licence, card.consent, card.caution, card.labelled_by, card.source):
             assert value not in ("", "not stated"), card.name
-    assert len({card.name for card in cards}) == len(cards) == 16
+    assert len({card.name for card in cards}) == len(cards) == 30
