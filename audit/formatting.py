@@ -63,6 +63,20 @@ def integer(value: float | None) -> str:
     return MISSING if value is None or math.isnan(value) else f"{int(value):,}"
 
 
+def counted(n: float | None, clusters: float | None) -> str:
+    """Return a number of images, with the clusters they come from if those are fewer.
+
+    Examples
+    --------
+    >>> counted(1800, 300), counted(18, 18)
+    ('1,800 in 300 clusters', '18')
+    """
+    images = integer(n)
+    if n is None or clusters is None or math.isnan(n + clusters) or not 0 < clusters < n:
+        return images
+    return f"{images} in {integer(clusters)} cluster{'' if clusters == 1 else 's'}"
+
+
 def words(name: object) -> str:
     """Return a column or class name as words: "skin_tone x gender" -> "skin tone × gender"."""
     return str(name).replace("_", " ").replace(" x ", " \N{MULTIPLICATION SIGN} ")

@@ -124,7 +124,7 @@ class AuditResult:
         gates = gate_table(
             gaps, _gates_by_column(manifest.get("gates", []), manifest), rates=rates, accuracy=accuracy
         )
-        curves = rate_table(context.of_counts(records.curves, clusters=context.clusters))
+        curves = rate_table(context.of_counts(records.curves, clusters=context.clusters), pooled=False)
         tables = {
             "accuracy": accuracy,
             "rates": rates,

@@ -22,7 +22,7 @@ from audit.result_files import REPORT_FILE
 FINDINGS_SHOWN: Final = 3
 REASONS_SHOWN: Final = 2
 VERDICT_STYLES: Final = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
-ACCURACY_COLUMNS: Final = ("question", "n", "accuracy", "95 % interval", "balanced")
+ACCURACY_COLUMNS: Final = ("question", "n", "clusters", "accuracy", "95 % interval", "balanced")
 
 
 def print_summary(result: AuditResult, console: Console, *, folder: Path | None = None) -> None:
@@ -69,7 +69,8 @@ def summary_json(result: AuditResult, *, folder: Path) -> str:
 
 def _record(cell: Cell) -> dict[str, Any]:
     names = ("probe", "outcome", "by", "state", "worse", "better", "worse_rate", "better_rate", "worse_n",
-             "better_n", "difference", "low", "high", "holds_in", "specifications", "finding")  # fmt: skip
+             "better_n", "worse_clusters", "better_clusters",
+             "difference", "low", "high", "holds_in", "specifications", "finding")  # fmt: skip
     return {name: getattr(cell, name) for name in names}
 
 
@@ -90,7 +91,8 @@ def _accuracy(result: AuditResult) -> Iterator[tuple[str, ...]]:
     for probe, row in _overall(result):
         interval = fmt.percent_interval(row["low"], row["high"])
         title = str(probe.get("title") or fmt.words(probe["name"]))
-        yield title, fmt.integer(row["n"]), fmt.percent(row["rate"]), interval, fmt.percent(row["balanced"])
+        sizes = fmt.integer(row["n"]), fmt.integer(row["clusters"])
+        yield title, *sizes, fmt.percent(row["rate"]), interval, fmt.percent(row["balanced"])
 
 
 def _print_findings(context: ReportContext, console: Console) -> None:
@@ -102,7 +104,9 @@ def _print_findings(context: ReportContext, console: Console) -> None:
         told = (
             f"{asked}: {fmt.words(cell.worse)} {fmt.percent(cell.worse_rate)} against "
             f"{fmt.words(cell.better)} {fmt.percent(cell.better_rate)}, {fmt.points(cell.difference)} points "
-            f"({fmt.points_interval(cell.low, cell.high)}), n {fmt.integer(cell.worse_n)}"
+            f"({fmt.points_interval(cell.low, cell.high)}), n "
+            f"{fmt.counted(cell.worse_n, cell.worse_clusters)} against "
+            f"{fmt.counted(cell.better_n, cell.better_clusters)}"
         )
         console.print(f"  {cell.finding or '–':>4}  {escape(told)}; {STATES[cell.state]}", highlight=False)
 

@@ -21,8 +21,8 @@ EPILOG = (
 COLUMNS = {
     "findings": ("id", "probe", "outcome", "group", "difference", "low", "high", "p_adjusted", "status"),
     "gaps": ("probe", "outcome", "group", "reference", "difference", "difference_low", "difference_high"),
-    "rates": ("probe", "outcome", "group", "n", "count", "rate", "low", "high"),
-    "accuracy": ("probe", "group", "n", "rate", "low", "high", "balanced"),
+    "rates": ("probe", "outcome", "group", "n", "clusters", "rate", "low", "high", "pooled"),
+    "accuracy": ("probe", "group", "n", "clusters", "rate", "low", "high", "balanced"),
     "gates": ("name", "verdict", "metric", "margin", "value", "low", "high"),
 }
 """Columns that are printed of a table, so that it fits 80 characters; others print their first ones."""

@@ -39,11 +39,18 @@ def sentence(row: Mapping[str, Any], titles: Titles) -> str:
     group, reference = words(row["group"]), words(row["reference"])
     return (
         f"{probe}, {specification_words(row)}: {outcome} {more} often for {group} than for {reference}, "
-        f"{percent(row['rate_group'])} of {integer(row['n_group'])} images against "
-        f"{percent(row['rate_reference'])} of {integer(row['n_reference'])}: {points(row['difference'])} "
+        f"{percent(row['rate_group'])} of {_images(row, 'group')} against "
+        f"{percent(row['rate_reference'])} of {_images(row, 'reference')}: {points(row['difference'])} "
         f"percentage points (95\N{NO-BREAK SPACE}% interval {points_interval(row['low'], row['high'])}; "
         f"adjusted p {p_words(row['p_adjusted'])}). {_ways(row)}"
     )
+
+
+def _images(row: Mapping[str, Any], side: str) -> str:
+    """ "1,800 images in 300 clusters", or "18 images" where each is a cluster of its own."""
+    n, clusters = row[f"n_{side}"], row.get(f"clusters_{side}", math.nan)
+    fewer = f" in {integer(clusters)} cluster{'' if clusters == 1 else 's'}" if 0 < clusters < n else ""
+    return f"{integer(n)} images{fewer}"
 
 
 def _ways(row: Mapping[str, Any]) -> str:

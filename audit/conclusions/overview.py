@@ -35,7 +35,10 @@ LEVEL: Final = 0.05
 LITTLE_SKILL: Final = 0.05
 """Share of the way from chance to always right below which a model is said to be close to chance."""
 
-_SIDES: Final = (("rate_group", "rate_reference"), ("n_group", "n_reference"), ("group", "reference"))
+_SIDES: Final = (
+    ("rate_group", "rate_reference"), ("n_group", "n_reference"), ("group", "reference"),
+    ("clusters_group", "clusters_reference"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,14 +50,12 @@ class Cell:
     worse, better
         The side with the higher and the lower rate of the outcome. For a misclassification or a harm the
         first is the worse off.
-    worse_rate, better_rate, worse_n, better_n
-        Their rates, in [0, 1], and images.
+    worse_rate, better_rate, worse_n, better_n, worse_clusters, better_clusters
+        Their rates, in [0, 1], images and clusters.
     difference, low, high
         Of the rates, at least 0, with its 95 % interval. NaN where nothing could be compared.
     p_adjusted
         As in `AuditResult.gaps`.
-    clusters
-        Clusters of the smaller side; None where the audit does not count them.
     specification
         The specification in which the contrast is told.
     holds_in, specifications
@@ -77,11 +78,12 @@ class Cell:
     better_rate: float
     worse_n: int
     better_n: int
+    worse_clusters: int
+    better_clusters: int
     difference: float
     low: float
     high: float
     p_adjusted: float
-    clusters: int | None
     specification: Mapping[str, Any]
     holds_in: int
     specifications: int
@@ -211,8 +213,9 @@ def _cell(
         worse=told["group"], better=told["reference"],
         worse_rate=told["rate_group"], better_rate=told["rate_reference"],
         worse_n=int(told["n_group"]), better_n=int(told["n_reference"]),
+        worse_clusters=int(told["clusters_group"]), better_clusters=int(told["clusters_reference"]),
         difference=told["difference"], low=told["difference_low"], high=told["difference_high"],
-        p_adjusted=told["p_adjusted"], clusters=_clusters(told),
+        p_adjusted=told["p_adjusted"],
         specification={name: told[name] for name in SPECIFICATION if name != "outcome"},
         holds_in=int(holds.sum()), specifications=int(same["difference"].notna().sum()),
         finding=str(finding["id"]) if finding is not None else "",
@@ -247,12 +250,6 @@ def _state(told: Mapping[str, Any], finding: Mapping[Any, Any] | None) -> State:
     if finding["status"] == CONFIRMED:
         return "confirmed"
     return "not confirmed" if finding["status"] == NOT_CONFIRMED else "explored"
-
-
-def _clusters(told: Mapping[str, Any]) -> int | None:
-    known = [told[name] for name in ("clusters_group", "clusters_reference") if name in told]
-    known = [value for value in known if not pd.isna(value)]
-    return int(min(known)) if known else None
 
 
 def _gate(gates: pd.DataFrame, *, probe: str, outcome: str, by: str) -> Mapping[Any, Any] | None:

@@ -29,6 +29,7 @@ from audit.figures.layout import (
     forest_canvas,
     label_left,
     marked,
+    n_words,
     ordered,
     percent_limits,
     series_colour,
@@ -37,7 +38,7 @@ from audit.figures.layout import (
 )
 from audit.figures.replacement import replaceable
 from audit.figures.svg import ROLES, to_svg
-from audit.formatting import in_order, integer, percent, points, words
+from audit.formatting import counted, in_order, percent, points, words
 from audit.tables.group_counts import group_attributes
 from probes.records import ALL
 
@@ -55,7 +56,7 @@ BAND_POINTS = 15
 
 @replaceable
 def rate_forest(rates: pd.DataFrame, *, attributes: Sequence[str], name: str, title: str, axis: str) -> str:
-    """Draw the rate of every group, attribute by attribute, with its interval and n.
+    """Draw the rate of every group, attribute by attribute, with its interval, n and (in brackets) clusters.
 
     Parameters
     ----------
@@ -77,7 +78,10 @@ def rate_forest(rates: pd.DataFrame, *, attributes: Sequence[str], name: str, ti
         draw_intervals(ax, rows, centre="rate", low="low", high="high")
         percent_limits(ax, rows["high"])
         ax.set_xlabel(axis)
-    shares = [f"{row['label']} {percent(row['rate'])}, n {integer(row['n'])}" for _, row in marked(rows)]
+    shares = [
+        f"{row['label']} {percent(row['rate'])}, n {counted(row['n'], row.get('clusters'))}"
+        for _, row in marked(rows)
+    ]
     return to_svg(figure, name=name, title=title, description=f"{axis}: {'; '.join(shares)}.")
 
 
@@ -189,7 +193,8 @@ def intersection_map(
     Parameters
     ----------
     rates
-        Rows of `AuditResult.rates` of one specification and outcome that are split by both attributes.
+        Rows of `AuditResult.rates` of one specification and outcome that are split by both attributes. A
+        cell with few images shows its pooled rate as well.
     rows, columns
         The two attributes.
     small
@@ -210,7 +215,7 @@ def intersection_map(
         ax.tick_params(top=False, labeltop=True, labelbottom=False)
         ax.grid(visible=False)
     shares = [
-        f"{words(c[rows])} and {words(c[columns])} {percent(c['rate'])}, n {integer(c['n'])}"
+        f"{words(c[rows])} and {words(c[columns])} {percent(c['rate'])}, n {_counted(c)}"
         for c in cells.to_dict("records")
     ]
     return to_svg(figure, name=name, title=title, description=f"Rates: {'; '.join(shares)}.")
@@ -290,6 +295,11 @@ def _mark_thresholds(
             ax.plot([place] * len(ends), ends, color=series_colour(index), linewidth=2.2, alpha=0.55)
 
 
+def _counted(row: Mapping[Any, Any]) -> str:
+    """Images, and of how many clusters if those are fewer."""
+    return counted(row["n"], row.get("clusters"))
+
+
 def _draw_cell(ax: Axes, cell: Mapping[Any, Any], *, place: tuple[int, int], top: float, small: int) -> None:
     x, y = place
     empty = bool(np.isnan(cell["rate"]))
@@ -308,7 +318,11 @@ def _draw_cell(ax: Axes, cell: Mapping[Any, Any], *, place: tuple[int, int], top
         ax.add_patch(Rectangle(place, 1, 1, **hatched))
     ground: dict[str, Any] | None = {"facecolor": face, "edgecolor": "none", "pad": 1} if few else None
     rate = "too few" if empty else percent(cell["rate"])
-    for height, text, size in ((0.36, rate, 9.5), (0.7, f"n {integer(cell['n'])}", 8.5)):
+    lines = [(0.36, rate, 9.5), (0.7, n_words(cell, "n"), 8.5)]
+    if few and not np.isnan(cell.get("pooled", np.nan)):
+        pooled = f"pooled {percent(cell['pooled'])}"
+        lines = [(0.22, rate, 9), (0.5, pooled, 8.5), (0.78, n_words(cell, "n"), 8.5)]
+    for height, text, size in lines:
         ax.text(x + 0.5, y + height, text, ha="center", va="center", color=ink, fontsize=size, bbox=ground)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -74,7 +74,7 @@ def canvas(
 def forest_canvas(rows: pd.DataFrame, *, n: str, below: float = 33) -> Iterator[tuple[Figure, Axes]]:
     """Yield a canvas for the rows of a forest plot, their labels to the left and n to the right."""
     groups = [row for _, row in marked(rows)]
-    numbers = [_n_words(row[n]) for row in groups]
+    numbers = [n_words(row, n) for row in groups]
     with canvas(rows=len(rows), left=[r["label"] for r in groups], right=numbers, below=below) as (
         figure,
         ax,
@@ -179,7 +179,7 @@ def _label_rows(ax: Axes, rows: pd.DataFrame, *, n: str) -> None:
     groups = list(marked(rows))
     label_left(ax, [place for place, _ in groups], [row["label"] for _, row in groups])
     for place, row in groups:
-        ax.text(1.02, place, _n_words(row[n]), transform=ax.get_yaxis_transform(),
+        ax.text(1.02, place, n_words(row, n), transform=ax.get_yaxis_transform(),
                 va="center_baseline", color=ROLES["muted"])  # fmt: skip
     # Headings run over the plot, on a ground of their own, so that a long one takes no room from it.
     edge = blended_transform_factory(ax.figure.transFigure, ax.transData)
@@ -213,8 +213,11 @@ def label_left(ax: Axes, places: Iterable[float], labels: Iterable[str]) -> None
         ax.text(0, place, shortened(label), transform=beside, ha="right", va="center_baseline")
 
 
-def _n_words(n: float) -> str:
-    return f"n {integer(n)}"
+def n_words(row: Mapping[str, Any], n: str) -> str:
+    """Images, and in brackets the clusters they come from if those are fewer: "n 18 (5)"."""
+    clusters = row.get(n.replace("n", "clusters", 1), np.nan)
+    fewer = 0 < clusters < row[n]
+    return f"n {integer(row[n])}{f' ({integer(clusters)})' if fewer else ''}"
 
 
 def percent_limits(ax: Axes, values: pd.Series) -> None:

@@ -21,8 +21,8 @@ PAGE_TABLES: Final = ("rates", "gaps", "findings")
 ROWS_INSIDE: Final = 6_000
 """Rows of a table that the report carries at most; audit.json next to it has all."""
 LEFT_OUT: Final = (
-    "sentence", "noise", "caution", "note", "shrunk", "p", "ratio", "ratio_low", "ratio_high",
-    "smallest_detectable", "rate_group", "rate_reference",
+    "sentence", "noise", "caution", "note", "shrunk", "pooled", "pooled_low", "pooled_high", "p",
+    "ratio", "ratio_low", "ratio_high", "smallest_detectable", "rate_group", "rate_reference",
 )  # fmt: skip
 """Columns that the scripts of the report do not need: the file is to stay small enough to mail."""
 

@@ -122,6 +122,8 @@ def between(low: str, high: str, written: Callable[[Any, Any], str]) -> Callable
 
 
 INTERVAL: Final = "95 % interval"
+IN_BRACKETS: Final = "In brackets after n: the clusters, if fewer."
+"""Of figures of groups: several images may come from one person, or one drawing."""
 
 
 def slug(*parts: str) -> str:

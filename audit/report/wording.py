@@ -32,6 +32,7 @@ def contrast_numbers(gap: Mapping[Any, Any], *, low: str, high: str) -> str:
     interval = fmt.points_interval(gap[low], gap[high])
     return (
         f"{fmt.points(gap['difference'])} percentage points (95\N{NO-BREAK SPACE}% interval {interval}; "
-        f"n {fmt.integer(gap['n_group'])} against {fmt.integer(gap['n_reference'])}; "
+        f"n {fmt.counted(gap['n_group'], gap.get('clusters_group'))} against "
+        f"{fmt.counted(gap['n_reference'], gap.get('clusters_reference'))}; "
         f"adjusted p {fmt.p_value(gap['p_adjusted'])})"
     )

@@ -28,34 +28,42 @@ from audit.tables.group_counts import (
     correct_counts,
     number_rows,
 )
+from audit.tables.pooled_rates import POOLED, pooled_columns
 
 RATE_COLUMNS = {
     "clusters": "int64", "rate": "float64", "low": "float64", "high": "float64", "shrunk": "float64",
+    "pooled": "float64", "pooled_low": "float64", "pooled_high": "float64",
     "design_effect": "float64", "df": "float64", "note": "str",
 }  # fmt: skip
 
 
-def rate_table(context: TableContext) -> pd.DataFrame:
+def rate_table(context: TableContext, *, pooled: bool = True) -> pd.DataFrame:
     """Rates of every outcome over all images and by group, with 95 % intervals.
 
     Parameters
     ----------
     context
         Of `Records.counts`, or of `Records.curves` for the rates at every threshold.
+    pooled
+        Whether to add the hierarchical estimates; the points of a curve have none.
 
     Returns
     -------
-    Columns `SPECIFICATION`, the attributes, n, count, clusters, rate, low, high, shrunk, design_effect, df,
-    note. The interval is `intervals.adjusted_wilson` of effective images; `shrunk` is the rate drawn towards
-    those of the other groups of its split (`shrinkage.shrunken_rates`), for small groups, NaN over all
-    images. All are NaN, with the reason in `note`, where a group has fewer images than the probe's
-    `min_group`.
+    Columns `SPECIFICATION`, the attributes, n, count, clusters, rate, low, high, shrunk, pooled, pooled_low,
+    pooled_high, design_effect, df, note. The interval is `intervals.adjusted_wilson` of effective images;
+    `shrunk` is the rate drawn towards those of the other groups of its split (`shrinkage.shrunken_rates`),
+    `pooled` the estimate of a hierarchical model over the attributes of the split, with its own interval
+    (`pooled_rates.pooled_columns`): both for small groups, NaN over all images. All are NaN,
+    with the reason in `note`, where a group has fewer images than the probe's `min_group`.
     """
     tables = []
     for probe, groups in context.groupings():
         least, precision = context.min_group(probe), context.precision(groups)
-        tables.append(_with_rates(groups, context.attributes, min_group=least, precision=precision))
-    return in_suite_order(tables, [*SPECIFICATION, *context.attributes, "n", "count"], RATE_COLUMNS)
+        tables.append(
+            _with_rates(groups, context.attributes, min_group=least, precision=precision, pooled=pooled)
+        )
+    numbers = {name: dtype for name, dtype in RATE_COLUMNS.items() if pooled or name not in POOLED}
+    return in_suite_order(tables, [*SPECIFICATION, *context.attributes, "n", "count"], numbers)
 
 
 def accuracy_table(context: TableContext) -> pd.DataFrame:
@@ -129,8 +137,9 @@ def gap_table(context: TableContext) -> pd.DataFrame:
 
 
 def _with_rates(
-    groups: GroupCounts, attributes: Sequence[str], *, min_group: int, precision: Precision
-) -> pd.DataFrame:
+    groups: GroupCounts, attributes: Sequence[str], *, min_group: int, precision: Precision,
+    pooled: bool = True,
+) -> pd.DataFrame:  # fmt: skip
     table = groups.frame(attributes)
     n, count = table["n"].to_numpy(), table["count"].to_numpy()
     enough = n >= min_group
@@ -144,12 +153,14 @@ def _with_rates(
     shrunk = shrunken_rates(told, effective.reshape(told.shape)).ravel()
     reasons = ["no images", f"fewer than {min_group} images"]
     note = np.select([n == 0, ~enough], reasons, default="")
+    hierarchical = pooled_columns(groups, precision, enough.reshape(told.shape)) if pooled else {}
     return table.assign(
         clusters=np.rint(precision.clusters.ravel()).astype(np.int64),
         rate=rate,
         low=low,
         high=high,
         shrunk=np.where(enough, shrunk, np.nan),
+        **{name: values.ravel() for name, values in hierarchical.items()},
         design_effect=effect,
         df=finite(np.where(enough, precision.freedom.ravel(), np.nan)),
         note=pd.Series(note, dtype="str"),

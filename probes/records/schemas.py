@@ -18,6 +18,7 @@ _table = partial(schema, known=COLUMNS)
 _SPECIFICATION = (*KEYS, "outcome")
 _MEASURED = ("probe", "kind", "metric", "design", "template", "item", "k")
 _RATE = ("n", "clusters", "count", "rate", "low", "high", "shrunk", "design_effect", "df")
+_POOLED_RATE = (*_RATE[:7], "pooled", "pooled_low", "pooled_high", *_RATE[7:])
 _PAIR = ("probe", "rule", "threshold", "outcome", "design", "template", "other_design", "other_template")
 _SIDES = (
     "group", "by", "reference", "n_group", "n_reference", "clusters_group", "clusters_reference",
@@ -92,16 +93,16 @@ AUDIT_TABLES: Final[tuple[TableSchema, ...]] = (
         "accuracy",
         "one group under one specification: share of correct predictions",
         (*KEYS, ATTRIBUTES, "n", "clusters", Column("count", "int64", "correct predictions"),
-         Column("rate", "float64", "accuracy: count / n"), *_RATE[4:], "balanced", "note"),
+         Column("rate", "float64", "accuracy: count / n"), *_POOLED_RATE[4:], "balanced", "note"),
     ),
     _table(
         "rates",
         "one group under one specification and outcome",
-        (*_SPECIFICATION, ATTRIBUTES, *_RATE, "note"),
+        (*_SPECIFICATION, ATTRIBUTES, *_POOLED_RATE, "note"),
     ),
     _table(
         "curves",
-        "as rates, at every threshold of the curve, with simultaneous bands",
+        "as rates without the pooled ones, at every threshold of the curve, with simultaneous bands",
         (*_SPECIFICATION, ATTRIBUTES, *_RATE, "band_low", "band_high", "note"),
     ),
     _table(

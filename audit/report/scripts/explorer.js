@@ -21,7 +21,7 @@ const tableRates = (choice, names) => {
   const wanted = choice.by.split(" x ");
   return tableOf("rates").filter((row) => isAsked(row, choice) &&
     names.every((name) => (row[name] !== ALL) === wanted.includes(name))).map((row) => ({
-    group: wanted.map((name) => row[name]).join(" x "), n: row.n, count: row.count,
+    group: wanted.map((name) => row[name]).join(" x "), n: row.n, clusters: row.clusters, count: row.count,
     rate: row.rate, low: row.low, high: row.high, effect: row.design_effect || 1,
   }));
 };
@@ -38,7 +38,7 @@ const curveRates = (choice, info) => {
   return pack.groups.map((/** @type {string} */ group, /** @type {number} */ g) => {
     const place = g * length + at, n = pack.n[g], known = low[place] >= 0;
     return {
-      group, n, count: count[place], rate: known ? count[place] / n : null, effect: 1,
+      group, n, clusters: pack.clusters[g], count: count[place], rate: known ? count[place] / n : null, effect: 1,
       low: known ? low[place] / 1000 : null, high: known ? high[place] / 1000 : null,
     };
   });
@@ -61,6 +61,9 @@ const gapOf = (own, rates, choice) => {
   const effect = Math.max(own.effect, ...others.map((one) => one.effect));
   return { reference, ...newcombe(own.count, own.n, sum("count"), sum("n"), effect), p: null, given: false };
 };
+
+/** Images, and in brackets the clusters they come from if those are fewer. @param {any} row */
+const sizeText = (row) => integer(row.n) + (row.clusters < row.n ? ` (${integer(row.clusters)})` : "");
 
 /** @param {any[]} rows @param {"rate" | "difference"} value */
 const intervalPlot = (rows, value) => {
@@ -175,7 +178,7 @@ const startExplorer = () => {
     const rateMarks = intervalPlot(rates, "rate"), gapMarks = intervalPlot(gaps, "difference");
     at("rows").replaceChildren(...rates.map((row, i) => {
       const gap = gaps[i], made = element("tr", {}, element("th", { scope: "row" }, words(row.group)));
-      const cells = [integer(row.n), integer(row.count), percent(row.rate), rateMarks[i], percentInterval(row.low, row.high),
+      const cells = [sizeText(row), integer(row.count), percent(row.rate), rateMarks[i], percentInterval(row.low, row.high),
         gap ? words(gap.reference) : "\u2013", points(gap ? gap.difference : null), gapMarks[i],
         pointsInterval(gap ? gap.low : null, gap ? gap.high : null), gap && gap.given ? pValue(gap.p) : "\u2013"];
       for (const cell of cells) made.append(element("td", {}, cell));

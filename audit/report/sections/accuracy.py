@@ -16,6 +16,7 @@ from audit.report.section import ReportContext, Section
 
 _NUMBERS: Final = (
     Column("n", "n", fmt.integer, number=True),
+    Column("clusters", "Clusters", fmt.integer, number=True),
     Column("count", "Right", fmt.integer, number=True),
     Column("rate", "Accuracy", fmt.percent, number=True),
     Column(between("low", "high", fmt.percent_interval), INTERVAL, number=True),

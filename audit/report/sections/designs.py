@@ -75,11 +75,13 @@ def _design_table(rates: pd.DataFrame, *, probe: Mapping[str, Any]) -> component
         group = components.group_name(dict(zip(["outcome", *names], key, strict=True)), names)
         by_design = cell.set_index("design")
         of_design = {f"{d}-{name}": by_design.loc[d, name] for d in designs for name in _ENDS}
-        rows.append({"group": group, "outcome": key[0], "n": cell["n"].iloc[0], **of_design})
+        sizes = {name: cell[name].iloc[0] for name in ("n", "clusters")}
+        rows.append({"group": group, "outcome": key[0], **sizes, **of_design})
     columns = [
         Column("group", "Group"),
         Column("outcome", "Outcome", fmt.words),
         Column("n", "n", fmt.integer, number=True),
+        Column("clusters", "Clusters", fmt.integer, number=True),
         *(column for design in designs for column in _of_design(design)),
     ]
     return table_of(rows, columns, caption=f"{probe['title']}: rates by class design")

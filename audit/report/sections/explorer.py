@@ -122,6 +122,7 @@ def _packed(part: pd.DataFrame) -> dict[str, Any]:
     return {
         "groups": groups,
         "n": ordered.drop_duplicates("_rank")["n"].tolist(),
+        "clusters": ordered.drop_duplicates("_rank")["clusters"].tolist(),
         "count": pack_integers(ordered["count"].tolist()),
         "low": pack_integers(_tenths(ordered["low"])),
         "high": pack_integers(_tenths(ordered["high"])),

@@ -280,6 +280,10 @@ def _beyond(caution: str, usual: str) -> str:
     return "" if caution == usual else caution.replace(usual, "").strip() if usual else caution
 
 
+def _held_out(row: Mapping[Any, Any], side: str) -> str:
+    return fmt.counted(row[f"confirmation_n_{side}"], row.get(f"confirmation_clusters_{side}"))
+
+
 def _status_words(row: Mapping[Any, Any]) -> str:
     """The status of a finding and the numbers behind it."""
     status = {EXPLORED: "not tested: the suite holds out no images",
@@ -289,8 +293,8 @@ def _status_words(row: Mapping[Any, Any]) -> str:
     interval = fmt.points_interval(row["confirmation_low"], row["confirmation_high"])
     difference = fmt.points(row["confirmation_difference"])
     return (
-        f"{row['status']}: {difference} points ({interval}; n {fmt.integer(row['confirmation_n_group'])} "
-        f"against {fmt.integer(row['confirmation_n_reference'])}; adjusted p "
+        f"{row['status']}: {difference} points ({interval}; n {_held_out(row, 'group')} "
+        f"against {_held_out(row, 'reference')}; adjusted p "
         f"{fmt.p_value(row['confirmation_p_adjusted'])})"
     )
 

@@ -144,8 +144,8 @@ def _box(cell: Cell, *, axis: tuple[float, float], context: ReportContext) -> Bo
     filled = cell.state in ("confirmed", "explored")
     mark = interval_mark(cell.difference, cell.low, cell.high, axis=axis, filled=filled, margin=cell.margin)
     gate = "" if cell.verdict is None else f"gate ±{100 * (cell.margin or 0):.3g}: {cell.verdict}"
+    counted = fmt.counted(cell.worse_n, cell.worse_clusters)
     unknown = cell.state == "too few" and math.isnan(cell.difference)
-    counted = f", {fmt.integer(cell.clusters)} clusters" if cell.clusters is not None else ""
     return Box(
         href=_anchor(cell),
         state=cell.state.replace(" ", "-"),
@@ -160,7 +160,7 @@ def _box(cell: Cell, *, axis: tuple[float, float], context: ReportContext) -> Bo
         ),
         gate=gate,
         label=f"{context.titles[cell.probe, cell.outcome]}, by {fmt.words(cell.by)}: {STATES[cell.state]}. "
-        + ("" if unknown else f"{_told(cell)}; n {fmt.integer(cell.worse_n)}{counted}; {_interval(cell)}"),
+        + ("" if unknown else f"{_told(cell)}; n {counted}; {_interval(cell)}"),
     )  # fmt: skip
 
 
@@ -251,7 +251,7 @@ def _worst_off(context: ReportContext) -> str:
         f"Worst off: {_side(cell.worse)} ({what}), {fmt.percent(cell.worse_rate)} against "
         f"{fmt.percent(cell.better_rate)} for {_side(cell.better)}, {fmt.points(cell.difference)} points "
         f"(95\N{NO-BREAK SPACE}% interval {fmt.points_interval(cell.low, cell.high)}; "
-        f"{fmt.integer(cell.worse_n)} images). {held}{seen}."
+        f"n {fmt.counted(cell.worse_n, cell.worse_clusters)}). {held}{seen}."
     )
 
 

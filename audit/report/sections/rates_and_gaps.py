@@ -12,11 +12,14 @@ import pandas as pd
 from audit import figures
 from audit import formatting as fmt
 from audit.report import components
-from audit.report.components import INTERVAL, Column, between, table_of
+from audit.report.components import IN_BRACKETS, INTERVAL, Column, between, table_of
 from audit.report.section import ReportContext, Section
 
 SMALL_CELL = 20
 """Cells of fewer images are hatched: with 19 images the 95 % interval spans up to 42 points."""
+
+READ_POOLED: Final = "\N{BLACK LEFT-POINTING SMALL TRIANGLE}"
+"""Marks the pooled rate of a small group, which is to be read in place of the raw one."""
 
 OTHER_ROWS = 60
 """Rows of other specifications that a table of the page lists; rates.csv has all."""
@@ -82,7 +85,8 @@ def build(context: ReportContext) -> dict[str, Any] | None:
     found = [components.primary_specification(rates, probe=probe) for probe in probes]
     asked = list(dict.fromkeys(components.asking(one) for one in found if one is not None))
     first = "the first class design and template of every probe, by its highest-scoring class"
-    return {"probes": sections, "primary": f"{first} ({'; '.join(asked)}).", "small": SMALL_CELL}
+    primary = f"{first} ({'; '.join(asked)})."
+    return {"probes": sections, "primary": primary, "small": SMALL_CELL, "mark": READ_POOLED}
 
 
 def outcomes_of(
@@ -164,7 +168,7 @@ def _rate_figures(
     svg = figures.rate_forest(
         rates, attributes=people, name=f"{identity}-rates", title=heading, axis="% of the group's images"
     )
-    caption = f"{heading}, with 95 % intervals. The dashed line is the rate over all images."
+    caption = f"{heading}, with 95 % intervals. The dashed line is the rate over all images. {IN_BRACKETS}"
     by = _differences(gaps, by=people, name=f"{identity}-gaps", title=title, table=f"{identity}-t")
     return [components.Figure(svg=svg, caption=caption, table=f"{identity}-t"), *by]
 
@@ -179,7 +183,10 @@ def _intersections(
         svg = figures.intersection_map(
             rates, rows=pair[0], columns=pair[1], small=SMALL_CELL, name=f"{name}-map", title=heading
         )
-        caption = f"{heading}. Hatched: fewer than {SMALL_CELL} images."
+        caption = (
+            f"{heading}. Hatched: fewer than {SMALL_CELL} images; there the pooled rate, which draws a small "
+            "group towards what its attributes say alone, is closer to the truth on average."
+        )
         found.append(components.Figure(svg=svg, caption=caption, table=table))
         found += _differences(gaps, by=[" x ".join(pair)], name=f"{name}-gaps", title=title, table=table)
     return found
@@ -194,7 +201,8 @@ def _differences(
     *first, last = map(fmt.words, by)
     heading = f"{title}, difference by {' and '.join(filter(None, [', '.join(first), last]))}"
     svg = figures.difference_forest(chosen, name=name, title=heading)
-    return [components.Figure(svg=svg, caption=f"{heading}, with Newcombe 95 % intervals.", table=table)]
+    caption = f"{heading}, with 95 % intervals. {IN_BRACKETS}"
+    return [components.Figure(svg=svg, caption=caption, table=table)]
 
 
 def group_table(
@@ -221,6 +229,12 @@ def _reference(row: Mapping[Any, Any]) -> str:
     return fmt.words(row["reference"]) if isinstance(row["reference"], str) else fmt.MISSING
 
 
+def _pooled(row: Mapping[Any, Any]) -> str:
+    """The pooled rate, marked where it is what to read: the group is small."""
+    mark = f" {READ_POOLED}" if row["n"] < SMALL_CELL and not np.isnan(row["pooled"]) else ""
+    return fmt.percent(row["pooled"]) + mark
+
+
 def _note(row: Mapping[Any, Any]) -> str:
     notes = [note for note in (row["note"], row["note_gap"]) if isinstance(note, str) and note]
     return "; ".join(dict.fromkeys(notes))
@@ -230,9 +244,12 @@ _SPECIFICATION: Final = Column(components.asking, "Specification")
 COLUMNS: Final = (
     Column("name", "Group"),
     Column("n", "n", fmt.integer, number=True),
+    Column("clusters", "Clusters", fmt.integer, number=True),
     Column("count", "Count", fmt.integer, number=True),
     Column("rate", "Rate", fmt.percent, number=True),
     Column(between("low", "high", fmt.percent_interval), INTERVAL, number=True),
+    Column(_pooled, "Pooled rate", number=True),
+    Column(between("pooled_low", "pooled_high", fmt.percent_interval), INTERVAL, number=True),
     Column(_reference, "Against"),
     Column("difference", "Difference, points", fmt.points, number=True),
     Column(between("difference_low", "difference_high", fmt.points_interval), INTERVAL, number=True),

@@ -18,6 +18,7 @@ from audit.tables.group_counts import group_attributes
 TABLE_THRESHOLDS: Final = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 COLUMNS: Final = (
     Column("group", "Group"), Column("outcome", "Outcome"), Column("n", "n", fmt.integer, number=True),
+    Column("clusters", "Clusters", fmt.integer, number=True),
     *(Column(f"{t:g}", f"≥ {t:g}", fmt.percent, number=True) for t in TABLE_THRESHOLDS),
 )  # fmt: skip
 
@@ -83,7 +84,8 @@ def _curve_rows(rates: pd.DataFrame, *, attribute: str, label: str) -> list[dict
         own = alone[alone[attribute] == group]
         at = {f"{t:g}": own.loc[np.isclose(own["threshold"], t), "rate"] for t in TABLE_THRESHOLDS}
         values = {name: rate.iloc[0] if len(rate) else np.nan for name, rate in at.items()}
-        rows.append({"group": fmt.words(group), "outcome": label, "n": own["n"].iloc[0], **values})
+        sizes = {name: own[name].iloc[0] for name in ("n", "clusters")}
+        rows.append({"group": fmt.words(group), "outcome": label, **sizes, **values})
     return rows
 
 

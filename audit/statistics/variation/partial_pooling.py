@@ -36,6 +36,8 @@ STEPS: Final = 25
 LARGEST_STEP: Final = 2.0
 LARGEST_LOGIT: Final = 12.0
 CONFIDENCE: Final = 0.95
+_CELLS: Final = 4_000_000
+"""Families x cells x effects that are fitted together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,10 +77,28 @@ def pooled_rates(
     """
     x, size = np.broadcast_arrays(np.asarray(count, dtype=float), np.asarray(n, dtype=float))
     design, n_main = _design(np.asarray(levels, dtype=np.intp))
+    step = max(1, _CELLS // max(design.size, 1))
+    parts = [
+        _pooled(x[start : start + step], size[start : start + step], design, n_main, confidence)
+        for start in range(0, max(len(x), 1), step)
+    ]
+    return PooledRates(
+        rate=np.concatenate([part.rate for part in parts]),
+        low=np.concatenate([part.low for part in parts]),
+        high=np.concatenate([part.high for part in parts]),
+    )
+
+
+def _pooled(x: Floats, size: Floats, design: Floats, n_main: int, confidence: float) -> PooledRates:
+    """The estimates of some families together."""
     total = size.sum(axis=1, keepdims=True)
     centre = special.logit((x.sum(axis=1, keepdims=True) + 0.5) / (total + 1.0))
     grid = list(product(SD_MAIN if n_main else (1.0,), SD_INTERACTION))
-    fits = [_fit(x, size, design, centre, main=main, interaction=own) for main, own in grid]
+    fits: list[_Fit] = []
+    for main, own in grid:
+        # The mode at the last point of the grid is close to that of the next one.
+        start = fits[-1].mean if fits else centre
+        fits.append(_fit(x, size, design, centre, main=main, interaction=own, start=start))
     prior = np.array([_log_prior(main, own, has_main=n_main > 0) for main, own in grid])
     evidence = np.stack([fit.evidence for fit in fits]) + prior[:, None]
     weight = special.softmax(evidence, axis=0)[..., None]  # [H, S, 1]
@@ -113,20 +133,24 @@ def _design(levels: Codes) -> tuple[Floats, int]:
     return design, design.shape[1] - 1
 
 
-def _fit(x: Floats, size: Floats, design: Floats, centre: Floats, *, main: float, interaction: float) -> _Fit:
+def _fit(
+    x: Floats, size: Floats, design: Floats, centre: Floats, *, main: float, interaction: float,
+    start: Floats | None = None,
+) -> _Fit:  # fmt: skip
+    """The fit at one point of the grid, by Newton's method from `start`."""
     prior = np.full(design.shape[1], main**2)
     prior[0] = SD_INTERCEPT**2
     own = interaction**2
-    eta = np.broadcast_to(centre, x.shape).copy()
+    eta = np.broadcast_to(centre if start is None else start, x.shape).copy()
     for _ in range(STEPS):
         step = _posterior(x, size, design, centre, eta, prior=prior, own=own)[0] - eta
         eta = np.clip(eta + np.clip(step, -LARGEST_STEP, LARGEST_STEP), -LARGEST_LOGIT, LARGEST_LOGIT)
-        if np.abs(step).max(initial=0.0) < 1e-6:
+        if np.abs(step).max(initial=0.0) < 1e-4:  # the last step below squares what is left
             break
     mean, alpha, weight, precision = _posterior(x, size, design, centre, eta, prior=prior, own=own)
     covariance = np.linalg.inv(precision)
     kept = 1 / (1 + own * weight)  # share of the effects' uncertainty that the cell's own images leave
-    of_effects = np.einsum("gl,slm,gm->sg", design, covariance, design)
+    of_effects = ((design @ covariance) * design).sum(axis=-1)
     likelihood = (x * mean - size * np.logaddexp(0, mean)).sum(axis=1)
     log_det = np.log1p(own * weight).sum(axis=1) + np.linalg.slogdet(precision)[1] + np.log(prior).sum()
     penalty = (alpha * (mean - centre)).sum(axis=1)
@@ -145,7 +169,7 @@ def _posterior(
     weight = size * p * (1 - p)
     scaled = (weight * (eta - centre) + x - size * p) / (1 + own * weight)
     inverse = weight / (1 + own * weight)
-    precision = np.diag(1 / prior) + np.einsum("gl,sg,gm->slm", design, inverse, design)
+    precision = np.diag(1 / prior) + (design.T * inverse[:, None, :]) @ design
     effects = np.linalg.solve(precision, (scaled @ design)[..., None])[..., 0]
     alpha = scaled - inverse * (effects @ design.T)
     mode = centre + (prior * (alpha @ design)) @ design.T + own * alpha

@@ -4,7 +4,8 @@ import itertools
 
 import numpy as np
 import pytest
-from scipy import optimize, special, stats
+from scipy import optimize, sparse, special, stats
+from statsmodels.genmod.bayes_mixed_glm import BinomialBayesMixedGLM
 
 from audit.statistics.clusters.design_effects import rate_design_effect
 from audit.statistics.variation.partial_pooling import SD_INTERACTION, SD_INTERCEPT, _fit, pooled_rates
@@ -99,3 +100,23 @@ def test_one_attribute_and_no_evidence() -> None:
     assert (pooled.high[1] < stats.beta.ppf(0.975, 1, 9)).all()
     assert np.isnan([pooled.rate[2], pooled.low[2], pooled.high[2]]).all()
     assert len(SD_INTERACTION) == len(set(SD_INTERACTION))
+
+
+def test_rates_agree_with_the_mixed_model_of_statsmodels() -> None:
+    """Variational Bayes of the same model with other priors (log-normal on the standard deviations)."""
+    levels = np.array(list(itertools.product(range(5), range(3))))
+    rng = np.random.default_rng(3)
+    n = rng.permutation([6, 8, 10, 12, 15, 20, 25, 30, 40, 60, 80, 100, 150, 200, 300])
+    main = rng.normal(0, 0.6, 5)[levels[:, 0]] + rng.normal(0, 0.6, 3)[levels[:, 1]]
+    x = rng.binomial(n, special.expit(-1 + main + rng.normal(0, 0.4, 15)))
+    effects = np.concatenate([np.eye(5)[levels[:, 0]], np.eye(3)[levels[:, 1]], np.eye(15)], axis=1)
+    cell = np.repeat(np.arange(15), n)
+    happened = np.concatenate([np.arange(size) < events for size, events in zip(n, x, strict=True)])
+    fit = BinomialBayesMixedGLM(
+        happened.astype(float), np.ones((len(cell), 1)), sparse.csr_matrix(effects[cell]),
+        np.repeat([0, 0, 1], [5, 3, 15]), vcp_p=1, fe_p=2,
+    ).fit_vb()  # fmt: skip
+    theirs = special.expit(fit.fe_mean[0] + effects @ fit.vc_mean)
+    ours = pooled_rates([x], [n], levels).rate[0]
+    np.testing.assert_allclose(ours, theirs, atol=0.03)
+    assert np.abs(x / n - theirs).max() > 0.1  # where it matters: six images
