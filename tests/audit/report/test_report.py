@@ -172,7 +172,7 @@ def test_numbers_of_the_page_are_those_of_audit_json(result: AuditResult, page: 
         "Rate",
         "95 % interval",
         "Difference, points",
-        "95 % interval 2",
+        "95 % interval 3",
         "Ratio",
         "Adjusted p",
     ]
