@@ -8,6 +8,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 from audit.statistics.proportion.intervals import adjusted_wilson, katz, koopman, newcombe
 from audit.statistics.proportion.tests_of_proportions import two_sided_p
+from audit.statistics.variation.shrinkage import shrunken_rates
 from audit.tables.context import TableContext
 from audit.tables.rates import accuracy_table, gap_table, rate_table
 from audit.tables.reference_groups import THE_REST
@@ -195,3 +196,11 @@ def test_no_rows_in_no_rows_out() -> None:
         assert len(table) == 0
         assert table["threshold"].dtype == "float64"
         assert {"outcome", *ATTRIBUTES, "note"} <= set(table.columns)
+
+
+def test_shrunken_rates_stand_beside_the_raw_ones() -> None:
+    rates = rate_table(TableContext.of(naive_counts(IMAGES), manifest_of(probe_entry()), ATTRIBUTES))
+    rows = rates[(rates["outcome"] == "misclassified") & (rates["gender"] == "(all)")].set_index("skin_tone")
+    tones = rows.drop("(all)")
+    np.testing.assert_allclose(tones["shrunk"], shrunken_rates(tones["count"], tones["n"]))
+    assert np.isnan(rows.loc["(all)", "shrunk"])

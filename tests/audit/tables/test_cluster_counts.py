@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from audit.conclusions.error_control import with_error_control
+from audit.statistics.clusters.cluster_robust import (
+    ClusterMoments,
+    common_correlation,
+    precision_of,
+    shortened,
+)
+from audit.statistics.proportion.intervals import adjusted_wilson
+from audit.tables.context import TableContext
+from audit.tables.rates import accuracy_table, gap_table, rate_table
+from probes.records import MISSING
+from tests.audit.support.naive_counts import (
+    ATTRIBUTES,
+    draw_images,
+    manifest_of,
+    naive_counts,
+    probe_entry,
+)
+
+IMAGES = draw_images(800, seed=21, extra={"dark": 0.3})
+
+
+KEY = {"probe": "work", "design": "default", "template": "plain", "rule": "argmax", "threshold": np.nan}
+
+
+def wrong_rows(table: pd.DataFrame, *, by: str) -> pd.DataFrame:
+    return table[(table["outcome"] == "misclassified") & (table["by"] == by)].set_index("group")
+
+
+def cluster_rows(images: pd.DataFrame, cluster: np.ndarray) -> pd.DataFrame:
+    """`Records.clusters` of the outcome misclassified, by plain sums."""
+    wrong = (images["prediction"] != images["truth"]).astype(int)
+    keys = [*ATTRIBUTES, "cluster"]
+    frame = images.fillna(MISSING).assign(cluster=cluster, wrong=wrong)
+    table = frame.groupby(keys)["wrong"].agg(n="size", count="sum").reset_index()
+    return table.assign(**KEY, outcome="misclassified")
+
+
+def test_rates_and_gaps_allow_for_clusters() -> None:
+    rng = np.random.default_rng(5)
+    cluster = rng.integers(0, 150, len(IMAGES))
+    # Images of a cluster mostly share their error.
+    images = IMAGES.assign(
+        prediction=np.where(np.random.default_rng(6).random(150)[cluster] < 0.4, "thief", IMAGES["truth"])
+    )
+    clusters, counts, manifest = (
+        cluster_rows(images, cluster),
+        naive_counts(images),
+        manifest_of(probe_entry()),
+    )
+    wrong = (images["prediction"] != images["truth"]).to_numpy()
+
+    def sums(own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return tuple(
+            np.bincount(cluster[own], weights=w[own], minlength=150) for w in (wrong, np.ones(len(wrong)))
+        )
+
+    dark = (images["skin_tone"] == "dark").to_numpy()
+    rates = rate_table(TableContext.of(counts, manifest, ATTRIBUTES, clusters=clusters))
+    row = rates[
+        (rates["outcome"] == "misclassified") & (rates["skin_tone"] == "dark") & (rates["gender"] == "(all)")
+    ]
+    by_tone = [sums((images["skin_tone"] == t).to_numpy()) for t in ("dark", "light", "medium")]
+    x, n = (np.column_stack([one[i] for one in by_tone]) for i in (0, 1))
+    moments = ClusterMoments.of(x, n)
+    precision = precision_of(moments, common_correlation(moments))
+    effect = float(n[:, 0].sum() / precision.effective[0])
+    assert effect > 1.2
+    assert row["design_effect"].item() == pytest.approx(effect)
+    assert row["df"].item() == pytest.approx(precision.freedom[0])
+    assert row["clusters"].item() == np.count_nonzero(n[:, 0])
+    size = float(shortened(precision.effective[0], precision.freedom[0]))
+    low, high = adjusted_wilson(wrong[dark].mean() * size, size)
+    assert (row["low"].item(), row["high"].item()) == pytest.approx((float(low), float(high)))
+    context = TableContext.of(counts, manifest, ATTRIBUTES, clusters=clusters)
+    gaps = wrong_rows(with_error_control(context, gap_table(context)), by="skin_tone")
+    assert gaps.loc["dark", "design_effect_group"] == pytest.approx(effect)
+    assert 0 < gaps.loc["dark", "correlation"] < 1  # clusters have images on both sides
+    context = TableContext.of(counts, manifest, ATTRIBUTES)
+    plain = wrong_rows(with_error_control(context, gap_table(context)), by="skin_tone")
+    assert (plain["design_effect"] == 1).all()
+    assert plain["df_group"].isna().all()
+    accuracy = accuracy_table(TableContext.of(counts, manifest, ATTRIBUTES, clusters=clusters))
+    overall = accuracy[(accuracy[list(ATTRIBUTES)] == "(all)").all(axis=1)].iloc[0]
+    whole = ClusterMoments.of(*(a[:, None] for a in sums(np.ones(len(wrong), bool))))
+    expected = len(wrong) / precision_of(whole, common_correlation(whole)).effective[0]
+    assert overall["design_effect"] == pytest.approx(expected)
+    # The same rate in both tables has the same interval.
+    rate = rates[(rates["outcome"] == "misclassified") & (rates[list(ATTRIBUTES)] == "(all)").all(axis=1)]
+    assert (1 - rate["high"].item(), 1 - rate["low"].item()) == pytest.approx(
+        (overall["low"], overall["high"])
+    )
+
+
+def test_clusters_of_one_image_change_little() -> None:
+    clusters = cluster_rows(IMAGES, np.arange(len(IMAGES)))
+    counts, manifest = naive_counts(IMAGES), manifest_of(probe_entry())
+    plain = wrong_rows(gap_table(TableContext.of(counts, manifest, ATTRIBUTES)), by="skin_tone")
+    aware = wrong_rows(
+        gap_table(TableContext.of(counts, manifest, ATTRIBUTES, clusters=clusters)), by="skin_tone"
+    )
+    np.testing.assert_allclose(aware["difference_low"], plain["difference_low"], atol=0.002)
