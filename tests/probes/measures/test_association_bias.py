@@ -18,10 +18,8 @@ from probes.records import validate
 from probes.runner import run_suite
 from probes.suite.suite import Suite
 from tests.probes.conftest import FakeModel
-from tests.probes.measures.test_registry import data, one, similarities
+from tests.probes.measures.colours import one, similarities
 from tests.support.measured import measures_of
-
-__all__ = ["data"]
 
 JOBS = {"sets": {"identity": ["red", "green", "blue"]}}
 

@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.records.columns import COLUMNS
-from probes.records.schema import ATTRIBUTES, Column, schema
 from probes.records.schemas import (
     AUDIT_TABLES,
     ESCAPE,
@@ -40,16 +37,6 @@ def test_other_names_are_columns_as_they_are(name: str) -> None:
     assert attribute_column(name) == name == attribute_of(name)
 
 
-def test_every_column_of_every_table_has_a_meaning_and_every_meaning_a_table() -> None:
-    used = {one.name for table in (*RECORD_TABLES, *AUDIT_TABLES) for one in table.fixed}
-    assert set(COLUMNS) <= used | {"lowest"}
-    for table in (*RECORD_TABLES, *AUDIT_TABLES):
-        names = [one.name for one in table.fixed]
-        assert len(set(names)) == len(names)
-        assert table.meaning
-        assert all(one.meaning and not one.meaning.endswith(".") for one in table.fixed)
-
-
 def test_the_public_names_of_rates_and_gaps_stay() -> None:
     """Notebooks and users' scripts rely on them."""
     rates = SCHEMAS["rates"].columns(["gender"])
@@ -62,16 +49,3 @@ def test_the_public_names_of_rates_and_gaps_stay() -> None:
         "difference", "difference_low", "difference_high", "ratio", "ratio_low", "ratio_high", "p",
         "p_adjusted", "smallest_detectable",
     }  # fmt: skip
-
-
-def test_a_schema_orders_types_and_refuses() -> None:
-    count = Column("n", "int64", "images")
-    table = schema("t", "a row", ["low", ATTRIBUTES, count], known=COLUMNS, prefix="score_")
-    assert table.columns(["a", "b"]) == ["low", "a", "b", "n"]
-    found = table.conform(pd.DataFrame({"n": [1.0], "score_x": [1], "a": ["x"], "low": [2]}), ["a"])
-    assert found.dtypes.astype(str).to_dict() == {
-        "low": "float64", "a": "str", "n": "int64", "score_x": "float64",
-    }  # fmt: skip
-    with pytest.raises(ValueError, match=r"t: the table lacks the columns \['n'\], and has \['m'\]"):
-        table.conform(pd.DataFrame({"m": [1], "a": ["x"], "low": [2]}), ["a"])
-    assert table.empty(["a"]).dtypes.astype(str).to_dict() == {"low": "float64", "a": "str", "n": "int64"}

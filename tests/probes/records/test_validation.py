@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from probes.records import KEYS, Records, empty_counts, validate
+from probes.records import Records, empty_counts, validate
 from tests.audit.support.naive_counts import ATTRIBUTES, draw_images, probe_entry, records_of
 
 RECORDS = records_of(draw_images(80, seed=0))
@@ -87,12 +87,3 @@ def test_a_manifest_without_its_seed_is_refused() -> None:
 def test_excluded_has_its_columns() -> None:
     with pytest.raises(ValueError, match="excluded: the columns must be"):
         validate(dataclasses.replace(RECORDS, excluded=RECORDS.excluded.drop(columns="reason")))
-
-
-def test_empty_counts_have_the_dtypes_of_full_ones() -> None:
-    empty = empty_counts(ATTRIBUTES)
-    assert list(empty.columns) == list(RECORDS.counts.columns)
-    assert (
-        empty[["n", "count", *KEYS]].dtypes.to_dict()
-        == RECORDS.counts[["n", "count", *KEYS]].dtypes.to_dict()
-    )

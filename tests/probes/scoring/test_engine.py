@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from probes.planning.prompts import ensemble
 from probes.scoring.assignment_rules import ARGMAX, CALIBRATED, COSINE, PROBABILITY, TOP_K, Cuts
 from probes.scoring.cluster_levels import LevelLog
 from probes.scoring.count_accumulator import Counts
@@ -282,10 +281,3 @@ def test_unsorted_classes_and_unknown_members_are_refused() -> None:
         specification(["b", "a"], [0, 1], {})
     with pytest.raises(ValueError, match="unknown classes"):
         specification(["a", "b"], [0, 1], {"harm": ["c"]})
-
-
-def test_an_ensemble_is_the_renormalised_mean() -> None:
-    """The mean of (1, 0) and (0, 1) is (1/2, 1/2); of length 1 it is (0.7071..., 0.7071...)."""
-    np.testing.assert_allclose(
-        ensemble([np.array([1.0, 0.0]), np.array([0.0, 1.0])]), [2**-0.5] * 2, rtol=1e-6
-    )

@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from probes.records import SCHEMA_VERSION
+from probes.records.manifest_types import version_words
+from probes.records.vocabulary import CHANGES
+
+
+def test_a_refused_version_says_what_changed_since() -> None:
+    assert sorted(CHANGES) == list(range(1, SCHEMA_VERSION + 1))
+    older = version_words(SCHEMA_VERSION - 1)
+    assert f"version {SCHEMA_VERSION - 1}" in older
+    assert CHANGES[SCHEMA_VERSION] in older
+    assert "Since" not in version_words(SCHEMA_VERSION + 1)
+    assert "Since" not in version_words("2")

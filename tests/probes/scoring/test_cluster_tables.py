@@ -1,0 +1,84 @@
+"""Six images in three clusters, two of which hold images of both groups."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from probes.planning.image_selection import Selection
+from probes.records import ALL, MISSING, MOMENTS
+from probes.scoring import cluster_tables as module
+from probes.scoring.assignment_rules import PROBABILITY, Cuts
+from probes.scoring.cluster_levels import LevelLog
+from probes.scoring.cluster_tables import ProbeClusters, cluster_tables
+
+GENDER = np.array(["man", "man", "woman", "woman", "woman", MISSING])
+CLUSTERS = pd.Series(["x", "y", "x", "x", "y", "z"])
+LEVELS = np.array([[2, 0, 1, 2, 1, 0]])  # how many of the two thresholds each image reaches
+
+
+def selection() -> Selection:
+    names, cell = np.unique(GENDER, return_inverse=True)
+    cells = pd.DataFrame({"gender": names, "truth": "(none)"})
+    return Selection(rows=np.arange(6), cell=cell, cells=cells, excluded=pd.DataFrame())
+
+
+def clusters() -> ProbeClusters:
+    found = ProbeClusters.of(selection(), CLUSTERS)
+    assert found is not None
+    return found
+
+
+def log(*, curve: int = 0) -> LevelLog:
+    points = np.linspace(0, 1, curve)
+    made = LevelLog(6, n_specifications=1, rules=[Cuts.of(PROBABILITY, [0.2, 0.5])], curve=points,
+                    inverted=[False])  # fmt: skip
+    made.add(0, 0, dict.fromkeys(made.levels, LEVELS))
+    return made
+
+
+def tables(own: LevelLog) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
+    return cluster_tables(
+        own, clusters(), keys=[("p", "default", "plain")], outcomes=["harm"], groups=[["gender"]]
+    )
+
+
+def test_clusters_of_one_image_are_none() -> None:
+    assert ProbeClusters.of(selection(), pd.Series(list("abcdef"))) is None
+
+
+def test_pairs_of_group_and_cluster_are_counted() -> None:
+    pairs = clusters().pairs.sort_values(["gender", "cluster"])
+    expected = [[MISSING, "z", 1], ["man", "x", 1], ["man", "y", 1], ["woman", "x", 2], ["woman", "y", 1]]
+    assert pairs[["gender", "cluster", "n"]].to_numpy().tolist() == expected
+    assert clusters().attributes == ["gender"]
+
+
+def test_a_grouping_leaves_out_images_without_the_attribute() -> None:
+    labels, pairs = clusters().grouping(["gender"])
+    assert labels["gender"].tolist() == ["man", "woman"]
+    assert pairs.code[-1] == -1 and pairs.group.tolist() == [0, 0, 1, 1]
+    labels, pairs = clusters().grouping([])
+    assert labels["gender"].tolist() == [ALL] and len(pairs.group) == 3  # the three clusters
+
+
+def test_counts_by_cluster_at_each_threshold() -> None:
+    (counts,), moments = tables(log())
+    assert moments == []
+    at = counts[counts["gender"] == "woman"].set_index(["threshold", "cluster"])["count"].to_dict()
+    # Of x one of two reaches .5 and both reach .2; the image of y reaches .2 only.
+    assert at == {(0.2, "x"): 2, (0.2, "y"): 1, (0.5, "x"): 1, (0.5, "y"): 0}
+    assert (counts["probe"][0], counts["rule"][0], counts["outcome"][0]) == ("p", PROBABILITY, "harm")
+
+
+def test_too_many_rows_leave_only_moments_and_so_does_the_curve(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts, on_curve = tables(log(curve=2))
+    assert len(counts) == 1 and [len(part) for part in on_curve] == [2, 4]  # all images; two groups
+    monkeypatch.setattr(module, "MOST_ROWS", 9)  # 2 thresholds x 5 pairs are 10
+    counts, moments = tables(log())
+    assert counts == []
+    women = moments[1][(moments[1]["gender"] == "woman") & (moments[1]["threshold"] == 0.2)].iloc[0]
+    # Clusters of 2 and 1 images, both with the event and without an image that lacks it: n2 = 4 + 1.
+    assert women[["clusters", "with_event", "without_event", "n2"]].tolist() == [2, 2, 0, 5]
+    assert set(MOMENTS) <= set(moments[0].columns)
