@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -297,11 +298,13 @@ class Recipe(StrictModel):
 
 def _steps_of_epochs(values: dict[str, Any]) -> int:
     data = values.get("data")
-    samples = data.samples if isinstance(data, DataRecipe) else (data or {}).get("samples")
+    stated = data if isinstance(data, dict) else {}  # of another kind: the field's own check says so
+    samples = data.samples if isinstance(data, DataRecipe) else stated.get("samples")
     batch_size, epochs = values.get("batch_size"), values["epochs"]
     if not samples:
         raise ValueError("`epochs` needs data.samples")
-    if not all(isinstance(value, int | float) and value > 0 for value in (samples, batch_size, epochs)):
+    numbers = (samples, batch_size, epochs)
+    if not all(isinstance(value, int | float) and 0 < value < math.inf for value in numbers):
         raise ValueError("epochs, batch_size and data.samples must be numbers above zero")
     return max(1, int(epochs * samples / batch_size))
 

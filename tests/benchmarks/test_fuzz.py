@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from benchmarks.fuzz import KINDS, damaged, fuzz
+from benchmarks.fuzz import KINDS, fuzz
+from benchmarks.fuzz.damage import changed, damaged
+from benchmarks.fuzz.recorded import record
 
 
 @pytest.mark.parametrize(
-    ("kind", "cases"), [("images", 400), ("suites", 15), ("tables", 40), ("archives", 60)]
-)
+    ("kind", "cases"),
+    [
+        ("images", 300), ("suites", 15), ("cards", 30), ("recipes", 20), ("tables", 30), ("archives", 40),
+        ("checkpoints", 40),
+    ],
+)  # fmt: skip
 def test_nothing_but_the_tools_own_error_comes_out(kind: str, cases: int) -> None:
-    outcomes = fuzz(kind, cases=cases)
-    assert {what for what in outcomes if what.startswith("uncaught")} == set()
-    assert sum(outcomes.values()) == cases
+    outcome = fuzz(kind, cases=cases)
+    assert dict(outcome.uncaught) == {}
+    assert outcome.read + outcome.refused == outcome.cases == cases
+
+
+def test_changes_leave_the_document_itself_alone_and_can_be_made_again() -> None:
+    document = {"a": [1, {"b": "c"}], "d": 2.5}
+    one, other = (repr(changed(document, np.random.default_rng(7))) for _ in range(2))
+    assert one == other != repr(document)
+    assert document == {"a": [1, {"b": "c"}], "d": 2.5}
+
+
+def test_a_record_replaces_the_line_of_its_kind(tmp_path: Path) -> None:
+    file = tmp_path / "fuzz.md"
+    for kind, n in (("images", "10"), ("tables", "20"), ("images", "30")):
+        record((kind, n, *["0"] * 7), file=file)
+    rows = [row.split("|")[1:3] for row in file.read_text().splitlines() if row.startswith("| ")]
+    assert rows == [[" kind ", " cases "], [" --- ", " --- "], [" images ", " 30 "], [" tables ", " 20 "]]
 
 
 def test_a_case_can_be_made_again() -> None:
@@ -29,6 +52,6 @@ def test_an_uncaught_error_is_counted(
         raise ZeroDivisionError("odd")
 
     monkeypatch.setitem(KINDS, "images", lambda: failing)
-    outcomes = fuzz("images", cases=2)
-    assert [(what.split(" at ")[0], n) for what, n in outcomes.items()] == [("uncaught ZeroDivisionError", 2)]
-    assert "images, case 0" in capsys.readouterr().err
+    outcome = fuzz("images", cases=2)
+    assert [(what.split(" at ")[0], n) for what, n in outcome.uncaught.items()] == [("ZeroDivisionError", 2)]
+    assert "images, case 0" in capsys.readouterr().out
