@@ -60,6 +60,8 @@ def test_schedule_by_hand() -> None:
         ({"init": "tiny"}, "either `tokenizer` or `init`"),
         ({"tokenizer": None}, "either `tokenizer` or `init`"),
         ({"accumulate": 3}, "batch_size 8 does not divide by accumulate 3"),
+        ({"epochs": 1, "steps": None, "data": "captions"}, "data"),
+        ({"epochs": math.inf, "steps": None, "data": {"samples": 9}}, "numbers above zero"),
     ],
 )
 def test_recipes_that_cannot_be(tmp_path: Path, change: dict[str, object], message: str) -> None:
