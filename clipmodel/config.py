@@ -27,6 +27,7 @@ _LIMITS = {
     "embed_dim": MAX_WIDTH,
     "image_size": MAX_IMAGE_SIZE,
     "patch_size": MAX_IMAGE_SIZE,
+    "stem_channels": MAX_WIDTH,
     "context_length": MAX_WIDTH,
     "vocab_size": MAX_VOCABULARY,
 }

@@ -99,7 +99,7 @@ def _written(table: pd.DataFrame, ending: str) -> bytes:
         text = table.to_csv(index=False, sep="\t" if ending == ".tsv" else ",")
         return text.encode("utf-8", "surrogatepass")
     buffer = io.BytesIO()
-    mixed = [name for name in table if table[name].dtype == np.dtype(object) and name != "embedding"]
+    mixed = [name for name, kind in table.dtypes.items() if kind == np.dtype(object) and name != "embedding"]
     table.astype(dict.fromkeys(mixed, str)).to_parquet(buffer)
     return buffer.getvalue()
 

@@ -124,7 +124,7 @@ _THEIR_ACTIVATIONS = {ours: theirs for theirs, ours in reversed(_ACTIVATIONS.ite
 
 
 def _activation(name: Any, *, where: str) -> Activation:
-    if name not in _ACTIVATIONS:
+    if not isinstance(name, str) or name not in _ACTIVATIONS:
         raise NotClipError(f"{where}: hidden_act is {name!r}", remedy=f"known are {', '.join(_ACTIVATIONS)}")
     return _ACTIVATIONS[name]
 
@@ -263,5 +263,5 @@ def _side(size: Any) -> Any:
     """224, {"shortest_edge": 224} and {"height": 224, "width": 224} are the same."""
     if not isinstance(size, dict):
         return size
-    sides = set(size.values())
-    return sides.pop() if len(sides) == 1 else size
+    sides = list(size.values())
+    return sides[0] if sides and all(side == sides[0] for side in sides) else size

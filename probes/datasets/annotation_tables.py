@@ -97,10 +97,12 @@ def without_repeated_rows(table: pd.DataFrame, key: str, *, file: Path) -> pd.Da
 
 def _read_parquet(file: Path) -> pd.DataFrame:
     try:
-        table = pd.read_parquet(file)
-    except Exception as error:  # its footer, schema, pages and pandas' metadata each raise their own
+        table = as_strings(pd.read_parquet(file).reset_index(drop=True))
+    except UserError:
+        raise
+    except Exception as error:  # its footer, schema, pages, words and pandas' metadata each raise their own
         raise UserError(f"{file}: not a parquet file, or damaged", remedy="write it again") from error
-    return as_strings(table.reset_index(drop=True)).set_index(pd.RangeIndex(1, len(table) + 1, name=ROW))
+    return table.set_index(pd.RangeIndex(1, len(table) + 1, name=ROW))
 
 
 def _read_text(file: Path) -> pd.DataFrame:

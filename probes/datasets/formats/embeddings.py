@@ -6,6 +6,7 @@ Shapes: N images, U texts, D joint embedding.
 from __future__ import annotations
 
 import hashlib
+import math
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -196,7 +197,7 @@ def _read_npz(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:
     if image is None or arrays[image].ndim != 2:
         raise UserError(f"{file}: no array [N, D] of image embeddings", remedy="name it 'image'")
     vectors = arrays.pop(image)
-    head = {name: arrays.pop(name).item() for name in (SCALE, BIAS, MODEL) if name in arrays}
+    head = {name: arrays.pop(name) for name in (SCALE, BIAS, MODEL) if name in arrays}
     texts: list[tuple[str, np.ndarray]] = []
     for name in [name for name, array in arrays.items() if array.ndim == 2]:
         texts += _named_texts(file, arrays, name, dim=vectors.shape[1])
@@ -229,7 +230,7 @@ def _named_texts(
     vectors = arrays.pop(name)
     candidates = (f"{name}_name", f"{name}_names", name.replace(TEXT, "name"), f"{name}s", f"{TEXT}s")
     names = next((key for key in candidates if key in arrays), None)
-    if names is None or len(arrays[names]) != len(vectors):
+    if names is None or arrays[names].shape != (len(vectors),):
         raise UserError(
             f"{file}: {len(vectors)} embeddings in {name!r} without their texts", remedy=f"add {name}_name"
         )
@@ -243,6 +244,12 @@ def _read_parquet(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:
     try:
         table = pd.read_parquet(file)
         metadata = pq.read_schema(file).metadata or {}
+        given = {
+            name: metadata[name.encode()].decode()
+            for name in (SCALE, BIAS, MODEL)
+            if name.encode() in metadata
+        }
+        table = table.astype({TEXT: object} if TEXT in table else {})  # words that are no UTF-8 raise here
     except Exception as error:
         raise UserError(f"{file}: not a parquet file, or damaged", remedy="write it again") from error
     for name in (VECTOR, TEXT):
@@ -251,9 +258,6 @@ def _read_parquet(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:
     vectors = _stacked(file, table.pop(VECTOR))
     words = table.pop(TEXT)
     is_text = (words.notna() & (words != "")).to_numpy()
-    given = {
-        name: metadata[name.encode()].decode() for name in (SCALE, BIAS, MODEL) if name.encode() in metadata
-    }
     texts = list(zip(words[is_text].astype(str), vectors[is_text], strict=True))
     images = as_strings(table[~is_text].reset_index(drop=True))
     return vectors[~is_text], images, _texts(file, texts, given)
@@ -297,8 +301,36 @@ def _texts(file: Path, pairs: Sequence[tuple[str, np.ndarray]], head: Mapping[st
     return Texts(
         rows={text: row for row, text in enumerate(known)},
         vectors=_of_unit_length(vectors),
-        model=str(head.get(MODEL, file.stem)),
-        scale=float(str(head.get(SCALE, DEFAULT_SCALE))),
-        bias=float(str(head[BIAS])) if BIAS in head else None,
+        model=str(_single(head[MODEL])) if MODEL in head else file.stem,
+        scale=_scale(file, head[SCALE]) if SCALE in head else DEFAULT_SCALE,
+        bias=_number(file, BIAS, head[BIAS]) if BIAS in head else None,
         ambiguous=tuple(sorted(ambiguous)),
     )
+
+
+def _single(value: object) -> object:
+    """What an array of one value holds, of any shape; other values as they are."""
+    return value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
+
+
+def _number(file: Path, name: str, value: object) -> float:
+    """A finite number, from an array of one value or from the words of parquet's metadata."""
+    try:
+        number = float(str(_single(value)))
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        shown = shortened(value)
+        raise UserError(f"{file}: {name} is {shown}, no finite number", remedy="write one number")
+    return number
+
+
+def _scale(file: Path, value: object) -> float:
+    """The multiplier on similarities: a number above zero."""
+    scale = _number(file, SCALE, value)
+    if scale <= 0:
+        raise UserError(
+            f"{file}: {SCALE} is {scale:g}, not above zero",
+            remedy="write the multiplier itself, which is 100 for OpenAI's CLIPs, not its logarithm",
+        )
+    return scale

@@ -87,6 +87,8 @@ def test_a_scale_of_shape_one_is_accepted(tmp_path: Path) -> None:
         ("vision", "layers", True),
         ("vision", "width", 2**40),
         ("vision", "image_size", 10**6),
+        ("vision", "stem_channels", ["wide"]),
+        ("vision", "stem_channels", [10**9]),
         ("text", "vocab_size", 10**12),
         ("text", "context_length", 10**9),
         ("text", "heads", "two"),

@@ -277,6 +277,14 @@ def _other_size(path: Path) -> None:
     _edit(path / "preprocessor_config.json", crop_size={"height": 32, "width": 32})
 
 
+def _listed_activation(path: Path) -> None:
+    _edit(path / "config.json", text_config={"hidden_act": ["gelu"]})
+
+
+def _listed_sizes(path: Path) -> None:
+    _edit(path / "preprocessor_config.json", crop_size={"height": [64], "width": 64})
+
+
 def _not_normalised(path: Path) -> None:
     _edit(path / "preprocessor_config.json", do_normalize=False)
 
@@ -296,6 +304,8 @@ def _not_normalised(path: Path) -> None:
         (_no_preprocessing, "says how images are preprocessed"),
         (_other_size, "images end at 32 pixels, the model takes 64"),
         (_not_normalised, "do_normalize is false"),
+        (_listed_activation, "hidden_act is "),
+        (_listed_sizes, "images end at"),
     ],
 )
 def test_bad_folders_are_refused(

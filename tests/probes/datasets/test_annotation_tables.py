@@ -7,6 +7,8 @@ import warnings
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -138,3 +140,12 @@ def test_hundreds_of_thousands_of_rows_take_seconds(tmp_path: Path) -> None:
     start = time.process_time()
     assert len(quietly(file)) == 86_744
     assert time.process_time() - start < 5
+
+
+def test_words_of_a_parquet_file_that_are_no_utf8_are_refused(tmp_path: Path) -> None:
+    words = pa.array([b"man", b"\xcf\xff", b"woman"], pa.binary())
+    # Arrow does not check what it is told to take for text: a damaged file is such a one.
+    text = pa.Array.from_buffers(pa.string(), len(words), words.buffers())
+    pq.write_table(pa.table({"path": ["a", "b", "c"], "gender": text}), tmp_path / "t.parquet")
+    with pytest.raises(UserError, match=r"t\.parquet: not a parquet file, or damaged"):
+        read_table(tmp_path / "t.parquet")

@@ -90,6 +90,12 @@ def test_the_hash_sees_the_embeddings(tmp_path: Path) -> None:
         ({"gender": None, "age": None}, "no attribute"),
         ({"path": np.array(["a.png", "a.png", "c", "d"])}, "'a.png' is there twice"),
         ({"gender": np.array(["man", None, {}, 1], dtype=object)}, "holding objects"),
+        ({"text_name": np.array("man")}, "2 embeddings in 'text' without their texts"),
+        ({"logit_scale": np.array(np.nan)}, "logit_scale is nan, no finite number"),
+        ({"logit_scale": np.array([1.0, 2.0])}, "no finite number"),
+        ({"logit_scale": np.array("many")}, "logit_scale is many"),
+        ({"logit_scale": np.array(-4.6)}, "logit_scale is -4.6, not above zero"),
+        ({"logit_bias": np.array(np.inf)}, "logit_bias is inf"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(tmp_path: Path, changed: dict[str, Any], message: str) -> None:
@@ -105,6 +111,10 @@ def table() -> pd.DataFrame:
             "gender": ["man", "woman", None, None],
         }
     )
+
+
+def test_a_scale_of_shape_one_is_accepted(tmp_path: Path) -> None:
+    assert load_embeddings(write(tmp_path, logit_scale=np.array([50.0]))).texts.scale == 50
 
 
 def test_a_parquet_file_is_read(tmp_path: Path) -> None:
