@@ -26,14 +26,14 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.fuzz.checkpoints import checkpoint_case
 from benchmarks.fuzz.damage import Case, damaged
-from benchmarks.fuzz.documents import card_case, recipe_case, suite_case
-from benchmarks.fuzz.pictures import image_case
-from benchmarks.fuzz.recorded import HEADER, peak_mib, record
-from benchmarks.fuzz.tables import archive_case, table_case
+from benchmarks.fuzz.fuzz_counts import HEADER, peak_mib, record
+from benchmarks.fuzz.fuzzed_checkpoints import checkpoint_case
+from benchmarks.fuzz.fuzzed_documents import card_case, recipe_case, suite_case
+from benchmarks.fuzz.fuzzed_images import image_case
+from benchmarks.fuzz.fuzzed_tables import archive_case, table_case
 from clipmodel.errors import UserError
-from probes.datasets.base import UnreadableImageError
+from probes.datasets.demographic_dataset import UnreadableImageError
 
 __all__ = ["KINDS", "Outcome", "damaged", "fuzz", "main"]
 

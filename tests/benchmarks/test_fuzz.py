@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.fuzz import KINDS, fuzz
 from benchmarks.fuzz.damage import changed, damaged
-from benchmarks.fuzz.recorded import record
+from benchmarks.fuzz.fuzz_counts import record
 
 
 @pytest.mark.parametrize(

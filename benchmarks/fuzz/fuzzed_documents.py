@@ -13,10 +13,10 @@ import yaml
 from benchmarks.fuzz.damage import Case, changed, damaged
 from clipmodel.training.recipe import RECIPES, load_recipe
 from probes.datasets import load_dataset
-from probes.datasets.base import DemographicDataset
 from probes.datasets.cards import written_card
+from probes.datasets.demographic_dataset import DemographicDataset
+from probes.planning.audit_plan import plan
 from probes.planning.cost import estimate
-from probes.planning.plan import plan
 from probes.suite.shipped.library import DATA
 from probes.suite.suite import load_suite
 

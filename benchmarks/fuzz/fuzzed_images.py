@@ -10,7 +10,7 @@ from PIL import Image
 
 from benchmarks.fuzz.damage import Case, damaged
 from clipmodel.inputs.image_decoding import FORMATS
-from probes.datasets.base import decode
+from probes.datasets.demographic_dataset import decode
 
 
 def image_case() -> Case:

@@ -15,8 +15,8 @@ from probes.datasets.formats.predictions import load_predictions
 from probes.datasets.formats.table import TableDataset
 from probes.embeddings.shard_files import keys_of, shard_bytes
 from probes.embeddings.store import EmbeddingStore
+from probes.planning.audit_plan import plan
 from probes.planning.cost import estimate
-from probes.planning.plan import plan
 from probes.suite.suite import Suite
 
 ROWS = 12
