@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from clipmodel.errors import UserError
 from clipmodel.yaml_documents import Document, read_document
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 UNKNOWN_KEY = "unknown_key"
+MOST_SHOWN = 20  # mistakes of one file
 
 
 def closest(word: str, known: Sequence[str]) -> str:
@@ -22,6 +24,43 @@ def closest(word: str, known: Sequence[str]) -> str:
     if match := difflib.get_close_matches(word, known, n=1):
         return f"did you mean {match[0]!r}?"
     return f"one of: {', '.join(known)}"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in a file: keys and list positions down to it, what is wrong, and what to do about it."""
+
+    location: tuple[int | str, ...]
+    message: str
+    remedy: str = ""
+    kind: str = "inconsistent"
+
+
+def problems_found(problems: Sequence[Problem], *, title: str = "file") -> ValidationError:
+    """Return an error with several mistakes, to be raised in a validator: all are told at once."""
+    details = [
+        InitErrorDetails(
+            type=PydanticCustomError(
+                problem.kind,
+                "{message}",
+                {"message": problem.message, **({"remedy": problem.remedy} if problem.remedy else {})},
+            ),
+            loc=problem.location,
+            input=None,
+        )
+        for problem in problems
+    ]
+    return ValidationError.from_exception_data(title, details)
+
+
+def _problem(error: ErrorDetails) -> Problem:
+    remedy = str(error.get("ctx", {}).get("remedy", ""))
+    message = error["msg"].removeprefix("Value error, ")
+    return Problem(tuple(error["loc"]), message, remedy=remedy, kind=error["type"])
+
+
+def _lacks(error: ErrorDetails, keys: Collection[str]) -> bool:
+    return error["type"] == "missing" and len(error["loc"]) == 1 and error["loc"][0] in keys
 
 
 class StrictModel(BaseModel):
@@ -33,24 +72,26 @@ class StrictModel(BaseModel):
     elsewhere: ClassVar[dict[str, str]] = {}
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _refuse_unknown_keys(cls, values: Any) -> Any:
+    def _refuse_unknown_keys(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         known = [field.alias or name for name, field in cls.model_fields.items()]
         unknown = [str(key) for key in values if key not in known] if isinstance(values, dict) else []
         if not unknown:
-            return values
-        details = [
-            InitErrorDetails(
-                type=PydanticCustomError(
-                    UNKNOWN_KEY, "unknown key", {"remedy": cls.elsewhere.get(key) or closest(key, known)}
-                ),
-                loc=(key,),
-                input=None,
-            )
-            for key in unknown
+            return handler(values)
+        remedies = {key: cls.elsewhere.get(key) or closest(key, known) for key in unknown}
+        found = [
+            Problem((key,), "unknown key", remedy=remedy, kind=UNKNOWN_KEY) for key, remedy in remedies.items()
         ]
-        raise ValidationError.from_exception_data(cls.__name__, details)
+        # What else is wrong is told at the same time, but not that the key is missing that was misspelt.
+        meant = {remedy.split("'")[1] for remedy in remedies.values() if remedy.startswith("did you mean '")}
+        try:
+            handler({key: value for key, value in values.items() if key in known})
+        except ValidationError as error:
+            rest = [_problem(one) for one in error.errors() if not _lacks(one, meant)]
+        else:
+            rest = []
+        raise problems_found([*found, *rest], title=cls.__name__)
 
 
 def read_yaml_model(path: Path, model: type[ModelT], *, what: str, shipped: Sequence[str] = ()) -> ModelT:
@@ -103,13 +144,21 @@ def shortened(text: object, most: int = 120) -> str:
 
 def _explain(path: Path, document: Document, error: ValidationError) -> UserError:
     # An unknown key first: it is the likely cause of a missing one.
-    first, *others = sorted(error.errors(), key=lambda item: item["type"] != UNKNOWN_KEY)
-    line = document.line_of(first["loc"])
+    found = [_problem(one) for one in sorted(error.errors(), key=lambda item: item["type"] != UNKNOWN_KEY)]
+    if len(found) == 1:
+        remedy = found[0].remedy or "correct the value and run again"
+        return UserError(_told(path, document, found[0]), remedy=remedy)
+    lines = [
+        _told(path, document, one) + (f" ({one.remedy})" if one.remedy else "") for one in found[:MOST_SHOWN]
+    ]
+    if len(found) > MOST_SHOWN:
+        lines.append(f"and {len(found) - MOST_SHOWN} more")
+    return UserError("\n".join(lines), remedy=f"correct these {len(found)} places and run again")
+
+
+def _told(path: Path, document: Document, problem: Problem) -> str:
+    line = document.line_of(problem.location)
     where = f"{path}, line {line}" if line else str(path)
-    key = shortened("".join(f"{part}." for part in first["loc"]).removesuffix("."))
-    message = shortened(first["msg"].removeprefix("Value error, "), 600)
-    more = f" (and {len(others)} more)" if others else ""
-    return UserError(
-        f"{where}: {key}: {message}{more}" if key else f"{where}: {message}{more}",
-        remedy=first.get("ctx", {}).get("remedy", "correct the value and run again"),
-    )
+    key = shortened("".join(f"{part}." for part in problem.location).removesuffix("."))
+    message = shortened(problem.message, 600)
+    return f"{where}: {key}: {message}" if key else f"{where}: {message}"

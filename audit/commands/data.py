@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -70,6 +71,7 @@ def check(
     if sentence := outdated(dataset.card, date.today()):
         console.print(f"[yellow]{escape(sentence)}[/]", soft_wrap=True)
     _print_attributes(dataset, console)
+    _print_odd_values(data, dataset, console)
     if len(attributes) > 1:
         _print_crossing(dataset, attributes, console)
     for pair in confounded(dataset, attributes):
@@ -125,6 +127,22 @@ def _print_attributes(dataset: DemographicDataset, console: Console) -> None:
         invisible = int((labelled & ~dataset.visible(name)).sum())
         rows.append((name, shown + more, f"{int((~labelled).sum()):,}", f"{invisible:,}"))
     terminal.print_table(console, "Attributes", columns, rows, words=columns[:2])
+
+
+def _print_odd_values(data: str, dataset: DemographicDataset, console: Console) -> None:
+    """Values that are probably meant otherwise, as lines to paste into the card beside the data."""
+    from probes.datasets import AT_PATH
+    from probes.datasets.cards import card_file
+    from probes.datasets.odd_values import odd_values_of, values_mapping
+
+    kind, _, path = data.partition(":")
+    if kind not in AT_PATH or AT_PATH[kind].card is not None or not (odd := odd_values_of(dataset)):
+        return
+    shown = ", ".join(f"{name} {one.value}" for name, values in odd.items() for one in values)
+    console.print(escape(f"\nOdd values: {shown}."), soft_wrap=True, style="yellow")
+    file = card_file(Path(path))
+    console.print(f"If they are meant as here, write into {file}:\n", soft_wrap=True, markup=False)
+    console.print(values_mapping(odd), soft_wrap=True, markup=False)
 
 
 def _print_crossing(dataset: DemographicDataset, attributes: list[str], console: Console) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -13,7 +14,7 @@ from pydantic import Field, model_validator
 from clipmodel.config import MAX_LOGIT_SCALE, NAMED_CONFIGS, CLIPConfig
 from clipmodel.training.callbacks import Every
 from clipmodel.training.data.resampling import RepeatRecipe, ThinRecipe
-from clipmodel.yaml_models import StrictModel, read_yaml_model
+from clipmodel.yaml_models import Problem, StrictModel, problems_found, read_yaml_model
 
 Tracker = Literal["tensorboard", "wandb"]
 CLIP_VOCAB_SIZE = 49_408
@@ -252,31 +253,45 @@ class Recipe(StrictModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
-        config = self.model_configuration
-        if (self.init is None) == (self.tokenizer is None):
-            raise ValueError("give either `tokenizer` or `init`, which brings a tokenizer with it")
-        vocab_size = (
-            CLIP_VOCAB_SIZE if self.tokenizer == "clip" else getattr(self.tokenizer, "vocab_size", None)
-        )
-        if vocab_size not in (None, config.text.vocab_size):
-            raise ValueError(
-                f"model.text.vocab_size {config.text.vocab_size} and the tokenizer's {vocab_size} differ"
-            )
-        if self.data.captions is None and self.validation is not None:
-            if self.validation.source is None:
-                raise ValueError("beside streamed data `validation` needs a source of its own")
-            if self.validation.where:
-                raise ValueError("validation.where needs data.captions: it is for tables held in memory")
-        if self.data.captions is None and isinstance(self.tokenizer, TokenizerRecipe):
-            raise ValueError("streamed data need `tokenizer: clip`, or `init`")
-        if (self.loss == "sigmoid") != config.logit_bias:
-            needed = "true" if self.loss == "sigmoid" else "false"
-            raise ValueError(f"loss {self.loss} needs model.logit_bias: {needed}")
-        if self.batch_size % self.accumulate:
-            raise ValueError(f"batch_size {self.batch_size} does not divide by accumulate {self.accumulate}")
-        if self.optim.warmup_steps >= self.steps:
-            raise ValueError(f"optim.warmup_steps {self.optim.warmup_steps} must be below steps {self.steps}")
+        """Refuse what contradicts itself, all of it at once."""
+        found = [*self._tokenizer_problems(), *self._validation_problems(), *self._number_problems()]
+        if found:
+            raise problems_found(found, title="recipe")
         return self
+
+    def _tokenizer_problems(self) -> Iterator[Problem]:
+        config, place = self.model_configuration, ("tokenizer",)
+        if (self.init is None) == (self.tokenizer is None):
+            message = "give either `tokenizer` or `init`, which brings a tokenizer with it"
+            yield Problem(place, message, remedy="drop one of the two, or add `tokenizer: clip`")
+        size = CLIP_VOCAB_SIZE if self.tokenizer == "clip" else getattr(self.tokenizer, "vocab_size", None)
+        if size not in (None, config.text.vocab_size):
+            message = f"model.text.vocab_size {config.text.vocab_size} and the tokenizer's {size} differ"
+            yield Problem(("model", "text", "vocab_size"), message, remedy=f"write vocab_size: {size}")
+        if self.data.captions is None and isinstance(self.tokenizer, TokenizerRecipe):
+            yield Problem(place, "streamed data need `tokenizer: clip`, or `init`", remedy="write tokenizer: clip")
+
+    def _validation_problems(self) -> Iterator[Problem]:
+        if self.data.captions is not None or self.validation is None:
+            return
+        if self.validation.source is None:
+            message = "beside streamed data `validation` needs a source of its own"
+            yield Problem(("validation",), message, remedy="add source: FILE with held-out pairs")
+        if self.validation.where:
+            message = "validation.where needs data.captions: it is for tables held in memory"
+            yield Problem(("validation", "where"), message, remedy="drop it")
+
+    def _number_problems(self) -> Iterator[Problem]:
+        if (self.loss == "sigmoid") != self.model_configuration.logit_bias:
+            needed = "true" if self.loss == "sigmoid" else "false"
+            message = f"loss {self.loss} needs model.logit_bias: {needed}"
+            yield Problem(("loss",), message, remedy=f"write logit_bias: {needed} under model")
+        if self.batch_size % self.accumulate:
+            message = f"batch_size {self.batch_size} does not divide by accumulate {self.accumulate}"
+            yield Problem(("batch_size",), message, remedy="choose a multiple of accumulate")
+        if self.optim.warmup_steps >= self.steps:
+            message = f"optim.warmup_steps {self.optim.warmup_steps} must be below steps {self.steps}"
+            yield Problem(("optim", "warmup_steps"), message, remedy=f"a tenth: {max(0, self.steps // 10)}")
 
     @property
     def model_configuration(self) -> CLIPConfig:
@@ -309,6 +324,11 @@ def _steps_of_epochs(values: dict[str, Any]) -> int:
     return max(1, int(epochs * samples / batch_size))
 
 
+def shipped_recipes() -> dict[str, Path]:
+    """Return the files of the shipped recipes by name."""
+    return {path.stem: path for path in sorted(RECIPES.glob("*.yaml"))}
+
+
 RecipeT = TypeVar("RecipeT", bound=Recipe)
 
 
@@ -326,6 +346,6 @@ def load_recipe(name_or_path: str, schema: type[RecipeT] = Recipe) -> RecipeT:  
         No such recipe, a key that is unknown or missing, an impossible value; the message names the
         file and the key.
     """
-    shipped = {path.stem: path for path in sorted(RECIPES.glob("*.yaml"))}
+    shipped = shipped_recipes()
     path = shipped.get(name_or_path, Path(name_or_path))
     return read_yaml_model(path, schema, what="recipe", shipped=list(shipped))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from clipmodel.errors import UserError
-from clipmodel.yaml_models import closest, shortened
+from clipmodel.yaml_models import closest, is_file, shortened
 from probes.datasets import emoji
+from probes.datasets.annotation_tables import SEPARATORS, SUFFIXES
 from probes.datasets.cards import DataCard
 from probes.datasets.demographic_dataset import DemographicDataset, UnreadableImageError
 from probes.datasets.formats.embeddings import EmbeddedDataset, load_embeddings
 from probes.datasets.formats.folders_and_tars import load_image_folder, load_webdataset
 from probes.datasets.formats.hugging_face import load_hugging_face
-from probes.datasets.formats.predictions import load_predictions
+from probes.datasets.formats.predictions import PREDICTION_COLUMNS, SCORE_PREFIX, load_predictions
 from probes.datasets.formats.table import TableDataset
 from probes.datasets.published import (
     ai_face,
@@ -117,7 +119,34 @@ def load_dataset(spec: str) -> DemographicDataset:
         if not path:
             raise UserError(f"the data set {spec!r} needs a path", remedy=f"write {kind}:PATH")
         return _loaded(AT_PATH[kind], Path(path))
-    raise UserError(f"unknown data set {spec!r}", remedy=closest(kind, [*EMBEDDED, *AT_PATH]))
+    remedy = _kind_of_path(spec) or closest(kind, [*EMBEDDED, *AT_PATH])
+    raise UserError(f"unknown data set {shortened(spec)!r}", remedy=remedy)
+
+
+def _kind_of_path(spec: str) -> str | None:
+    """What to write where a path came without its kind; None where it looks like no path."""
+    path = Path(spec)
+    if is_file(path) or path.suffix.lower() in SUFFIXES:
+        return f"did you mean {_kind_of_file(path)}:{spec}?"
+    try:
+        return f"did you mean folder:{spec}?" if path.is_dir() else None
+    except (OSError, ValueError):
+        return None
+
+
+def _kind_of_file(path: Path) -> str:
+    if path.suffix.lower() == ".npz":
+        return "embeddings"
+    if path.suffix.lower() == ".tar":
+        return "webdataset"
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            header = file.readline().lower()
+    except (OSError, UnicodeDecodeError):
+        return "table"
+    named = {name.strip().strip('"') for name in re.split(f"[{re.escape(SEPARATORS)}]", header)}
+    predicted = any(name in PREDICTION_COLUMNS or name.startswith(SCORE_PREFIX) for name in named)
+    return "predictions" if predicted else "table"
 
 
 def _loaded(kind: Kind, path: Path) -> DemographicDataset:

@@ -17,7 +17,7 @@ from clipmodel.errors import UserError
 from probes.datasets.annotation_tables import place, read_table, without_repeated_rows
 from probes.datasets.cards import DataCard, card_file, describe, image_folders, renamed, written_card
 from probes.datasets.demographic_dataset import ID, DemographicDataset, UnreadableImageError, read_image_file
-from probes.datasets.image_paths import first_outside
+from probes.datasets.image_paths import first_outside, images_example, outside_words
 from probes.datasets.withdrawn import WITHDRAWN_FILE, with_withdrawal_note, with_withdrawn, withdrawn_rows
 
 T = TypeVar("T")
@@ -88,9 +88,11 @@ class FileDataset(DemographicDataset):
         self._withdrawn = (_only(every_file, gone), None if every_box is None else _only(every_box, gone))
         outside = first_outside(root, self._files, folders=image_folders(home))
         if outside is not None:
+            name = self._files[outside]
             raise UserError(
-                f"{root}: {self._files[outside]!r} is outside the folder",
-                remedy=f"name files below it, or list their folder under 'images:' in {card_file(home)}",
+                f"{root}: {outside_words(root, name)}",
+                remedy=f"name files below it, or write into {card_file(home)}:  "
+                + images_example((root / name).resolve().parent),
             )
 
     def read_bytes(self, row: int) -> bytes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from clipmodel.inputs.image_decoding import FORMATS
@@ -61,6 +62,27 @@ def first_outside(root: Path, names: Sequence[str], *, folders: Sequence[Path] =
         if not stays:
             return position
     return None
+
+
+def outside_words(root: Path, name: str) -> str:
+    """How the name of an image leads out of a folder: as a link, or by its path; see `first_outside`."""
+    link = next((path for path in _parents_within(root, name) if path.is_symlink()), None)
+    if link is None:
+        return f"{name!r} is outside the folder of the data"
+    which = "a link" if link == root / name else f"in {link.relative_to(root).as_posix()!r}, a link"
+    return f"{name!r} is {which} that leads outside the folder of the data, to {os.readlink(link)!r}"
+
+
+def _parents_within(root: Path, name: str) -> Iterator[Path]:
+    path = root
+    for part in Path(name).parts:
+        path = path / part
+        yield path
+
+
+def images_example(folder: Path) -> str:
+    """Lines of a card that allow another folder, to be pasted."""
+    return f"images: [{json.dumps(str(folder), ensure_ascii=False)}]"
 
 
 def _is_below(path: Path, folders: Sequence[Path]) -> bool:

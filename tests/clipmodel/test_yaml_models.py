@@ -55,3 +55,17 @@ def test_a_missing_file_suggests_a_shipped_name(tmp_path: Path) -> None:
 
 def test_nothing_close_lists_all() -> None:
     assert closest("zzz", ["one", "two"]) == "one of: one, two"
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    text = "titel: x\nparts:\n  - wieght: 2\n  - weight: heavy\n"
+    with pytest.raises(UserError) as caught:
+        _read(tmp_path, text)
+    path = tmp_path / "thing.yaml"
+    # The misspelt keys are not told again as missing ones.
+    assert caught.value.message.splitlines() == [
+        f"{path}, line 1: titel: unknown key (did you mean 'title'?)",
+        f"{path}, line 3: parts.0.wieght: unknown key (did you mean 'weight'?)",
+        f"{path}, line 4: parts.1.weight: Input should be a valid number, unable to parse string as a number",
+    ]
+    assert caught.value.remedy == "correct these 3 places and run again"

@@ -27,7 +27,7 @@ from probes.datasets.demographic_dataset import (
     read_image_file,
 )
 from probes.datasets.fairface_age_bands import BAND, undated
-from probes.datasets.image_paths import first_outside
+from probes.datasets.image_paths import first_outside, images_example, outside_words
 
 PATH_COLUMNS = (
     "path", "file", "filename", "file_name", "image", "image_path", "filepath", "file_path", ID,
@@ -143,10 +143,11 @@ def _checked_paths(file: Path, names: pd.Series) -> list[Path]:
     outside = first_outside(file.parent, names.tolist(), folders=image_folders(file))
     if outside is not None:
         where = f"{names.index.name} {names.index[outside]}"
+        name = str(names.iloc[outside])
         raise UserError(
-            f"{file}, {where}: {names.iloc[outside]!r} is outside the folder of the table",
-            remedy="put the table at the top of its images, or list their folder under "
-            f"'images:' in {card_file(file).name}",
+            f"{file}, {where}: {outside_words(file.parent, name)}",
+            remedy=f"put the table at the top of its images, or write into {card_file(file).name}:  "
+            + images_example((file.parent / name).resolve().parent),
         )
     return [file.parent / name for name in names]
 
