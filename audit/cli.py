@@ -26,11 +26,11 @@ from audit.commands import (
     model,
     plan,
     probe,
+    recipes,
     report,
     run,
     show,
     terminal,
-    train,
 )
 from clipmodel import __version__
 from clipmodel.errors import UserError
@@ -71,7 +71,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run", epilog=run.EPILOG)(run.run)
-app.command("train", epilog=train.EPILOG)(train.train)
 app.command("gate", epilog=gate.EPILOG)(gate.gate)
 app.command("compare", epilog=compare.EPILOG)(compare.compare)
 app.command("calibrate", epilog=calibrate.EPILOG)(calibrate.calibrate)
@@ -82,6 +81,7 @@ app.command("show", epilog=show.EPILOG)(show.show)
 app.command("figures", epilog=figures.EPILOG)(figures.figures)
 app.command("evidence", epilog=evidence.EPILOG)(evidence.evidence)
 app.command("mitigate", epilog=mitigate.EPILOG)(mitigate.mitigate)
+app.add_typer(recipes.app, name="train")
 app.add_typer(probe.app, name="probe")
 app.add_typer(data.app, name="data")
 app.add_typer(model.app, name="model")

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from audit.report import render_report
 from audit.result import AuditResult
 from probes.datasets import load_dataset
 from probes.runner import run_suite
@@ -57,10 +58,11 @@ def main(out: Path) -> AuditResult:
     suite = load_suite("quickstart")
     records = run_suite(suite, ColourModel(), load_dataset(suite.data))
     result = AuditResult.from_records(records)
-    result.write(out)
+    result.write(out, report=lambda audit: render_report(audit))
     return result
 
 
 if __name__ == "__main__":
-    audited = main(Path(sys.argv[1] if len(sys.argv) > 1 else "runs/own-model"))
-    print(audited.accuracy.head(), f"verdict: {audited.verdict}", sep="\n")
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "runs/own-model")
+    audited = main(folder)
+    print(audited.accuracy.head(), f"verdict: {audited.verdict}", f"report: {folder / 'report.html'}", sep="\n")

@@ -14,6 +14,29 @@ from clipmodel.checkpoints import Format
 app = typer.Typer(no_args_is_help=True, help="What a model is; its weights in another format.")
 
 
+KINDS = (
+    ("FOLDER or FILE", "what clip-audit train, transformers or open_clip wrote; a file of OpenAI's weights"),
+    ("hf:NAME", "a model of the Hugging Face hub, such as hf:openai/clip-vit-base-patch32"),
+    ("open_clip:ARCH/TAG", "a model of open_clip, such as open_clip:ViT-B-32/laion2b_s34b_b79k"),
+    ("MODULE:FACTORY", "a model of your own; examples/own_model.py is one"),
+)
+"""What --model can name besides a bundled model."""
+
+
+@app.command("list", epilog="Example:  clip-audit model list")
+def list_() -> None:
+    """List the models in the package, what else --model can name, and the published sizes that train."""
+    from clipmodel.config import NAMED_CONFIGS
+    from clipmodel.loading import BUNDLED
+
+    console = terminal.out()
+    rows = [*((name, "bundled: trained on the embedded emoji, for trying things out") for name in BUNDLED), *KINDS]
+    terminal.print_table(console, "Models", ("--model", "what it is"), rows, words={"--model", "what it is"})
+    sizes = ", ".join(NAMED_CONFIGS)
+    console.print(f"\nPublished sizes that a recipe can train: {sizes}", markup=False)
+    console.print("What a model is: clip-audit model show MODEL", soft_wrap=True)
+
+
 @app.command(epilog="Example:  clip-audit model show tiny")
 def show(
     model: Annotated[str, typer.Argument(help=MODEL_HELP)] = "tiny",

@@ -28,6 +28,20 @@ SuiteArgument = Annotated[
 ]
 
 
+@app.command("list", epilog="Example:  clip-audit probe list")
+def list_() -> None:
+    """List the shipped suites: what each asks, and of which data."""
+    from probes.suite.shipped.library import shipped
+    from probes.suite.suite import load_suite
+
+    suites = [load_suite(name) for name in shipped("suites")]
+    rows = [(one.suite, one.title, one.data, str(len(one.probes))) for one in suites]
+    columns = ("suite", "what it asks", "data", "probes")
+    console = terminal.out()
+    terminal.print_table(console, "Shipped suites", columns, rows, words=columns[:3])
+    console.print("\nWhat one asks: clip-audit probe show SUITE. Your own: clip-audit probe new FILE", soft_wrap=True)
+
+
 @app.command(epilog="Examples:  clip-audit probe check quickstart  ·  clip-audit probe check my-suite.yaml")
 def check(
     suite: SuiteArgument,

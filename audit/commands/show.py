@@ -26,7 +26,6 @@ COLUMNS = {
     "gates": ("name", "verdict", "metric", "margin", "value", "low", "high"),
 }
 """Columns that are printed of a table, so that it fits 80 characters; others print their first ones."""
-WIDTH = 80
 
 
 def show(
@@ -96,7 +95,7 @@ def _print(frame: pd.DataFrame, table: str, *, limit: int) -> None:
     columns = [name for name in COLUMNS.get(table, tuple(frame.columns[:7])) if name in shown]
     words = {name for name in columns if shown[name].dtype.kind not in "iuf"}
     rows = [[_text(value) for value in row] for row in shown[columns].itertuples(index=False, name=None)]
-    terminal.print_table(terminal.out(width=WIDTH), table, columns, rows, words=words)
+    terminal.print_table(terminal.out(), table, columns, rows, words=words)
     if len(frame) > limit:
         terminal.out().print(f"{len(frame) - limit:,} more rows; --limit, --where or --json show them")
 

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from clipmodel.errors import UserError
 
-PIPE_WIDTH = 120  # columns where the output is no terminal and nobody has said
+PIPE_WIDTH = 80  # columns where the output is no terminal and nobody has said
 
 ERR = Console(stderr=True, highlight=False)
 Report = Callable[[str, int, int], None]  # what is being done, how many are done, how many in all

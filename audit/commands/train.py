@@ -26,7 +26,10 @@ MEMORY = 0.98  # of the speed so far, a step
 def train(
     recipe: Annotated[str, typer.Argument(help="A shipped recipe by name, or a YAML file.")],
     *,
-    out: Annotated[Path, typer.Option(help="Folder of the run; one that is there is continued.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the run; one that is there is continued.", show_default="runs/RECIPE"),
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Stop early, after this many steps.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the recipe's.")] = None,
 ) -> None:
@@ -38,6 +41,7 @@ def train(
     from clipmodel.training.recipe import load_recipe
 
     plan = load_recipe(recipe, AuditedRecipe)
+    out = out or Path("runs") / Path(recipe).stem
     watchers = [] if plan.audit is None else [AuditWatcher(plan.audit, out)]
     from clipmodel.training.loop import MODEL_FOLDER
     from clipmodel.training.loop import train as run_training

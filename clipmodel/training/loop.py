@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -51,6 +52,7 @@ from clipmodel.training.training_checkpoint import (
 )
 from clipmodel.training.warm_start import load_weights, starting_model
 
+LOG = logging.getLogger(__name__)
 MODEL_FOLDER = "model"
 BATCH_FILE = "not-finite.txt"
 FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -157,6 +159,8 @@ class _Run:
         try:
             with self._recorders() as recorders:
                 self._write_account(self.out)
+                if self.world.is_first and 0 < self.step < stop:
+                    LOG.info("resumed at step %d", self.step)
                 for watcher in watchers if self.world.is_first else ():
                     watcher.begin(self.step)
                 self._train(stop, recorders, hooks, watchers)
@@ -217,6 +221,9 @@ class _Run:
         model = self._loaded(whole_clip(self.trainee).eval())
         for watcher in due if self.world.is_first else ():
             measures = watcher.look(report, model)
+            if measures:
+                told = "; ".join(f"{one.name} {one.value:.3f}" for one in measures)
+                LOG.info("step %d, epoch %.1f: %s", report.step, report.epoch, told)
             for recorder in recorders:
                 recorder.record_measures(report, measures)
         self.trainee.encoders.train()

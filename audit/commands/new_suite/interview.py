@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +14,18 @@ import typer
 from audit.commands import terminal
 from audit.commands.new_suite.classification_text import Answers, suite_text
 from audit.commands.new_suite.measure_text import KindAnswers, kind_suite_text
+from clipmodel.atomic_files import replace_file
 from clipmodel.errors import UserError
 
 if TYPE_CHECKING:
     from probes.datasets import DemographicDataset
 
 NONE, CLASSIFICATION = "none", "classification"
-PEOPLE = ("skin_tone", "gender", "age")  # compared by default where the data have them
+PEOPLE = ("skin_tone", "race", "gender", "age")  # compared by default where the data have them
+TRUTHS = ("y_true", "truth", "label", "target", "ground_truth", "class")  # columns that hold the right answer
+ANSWERS = ("gender", "occupation", "age")  # what is asked by default where no column reads like a truth
+HARMFUL = ("criminal", "thief", "suspicious person", "animal")
+MOST_GROUPS = 24
 EPILOG = (
     "Examples:  clip-audit probe new my-suite.yaml  ·  "
     'clip-audit probe new my-suite.yaml --truth gender --classes "woman, man" --groups skin_tone --defaults'
@@ -45,7 +49,8 @@ def new(
     classes: Annotated[
         str | None,
         typer.Option(
-            help="Words with commas between, WORD=VALUE to say what one stands for; or a shipped list."
+            help="Words with commas between, WORD=VALUE to say what one stands for; an attribute of the data, "
+            "for its values; or a shipped list."
         ),
     ] = None,
     harmful: Annotated[str | None, typer.Option(help="Harmful words to offer besides, with commas.")] = None,
@@ -57,7 +62,7 @@ def new(
     ] = None,
     defaults: Annotated[bool, typer.Option("--defaults", help="Ask nothing: take the defaults.")] = False,
 ) -> None:
-    """Ask a few questions and write a commented suite that `clip-audit probe check` accepts."""
+    """Ask a few questions and write a commented suite; what cannot run yet is written too, with what to edit."""
     if path.exists():
         raise UserError(f"{path}: already there", remedy="name a new file")
 
@@ -75,7 +80,8 @@ def new(
         text = suite_text(_answers(ask, given, dataset, **begun))
     else:
         text = kind_suite_text(_kind_answers(ask, given, dataset, kind=kind, **begun))
-    _write_checked(path, text, dataset)
+    _write(path, text)
+    _check(path, dataset)
     terminal.out().print(f"Wrote {path}\nNext:  clip-audit probe check {path}", soft_wrap=True, markup=False)
 
 
@@ -107,12 +113,14 @@ def _answers(
 ) -> Answers:
     """Ask what a probe that classifies needs."""
     known = ", ".join(dataset.attributes)
-    truth = _truth(ask(given.truth, f"Attribute with the right answer: {known}", NONE), dataset)
+    harm_only = given.harmful is not None and given.truth is None
+    likely = NONE if harm_only else _default_truth(dataset)
+    truth = _truth(ask(given.truth, f"Attribute with the right answer, or none: {known}", likely), dataset)
     question = ask(given.question, "What is asked, in one sentence", _default_question(truth))
-    label_set, classes = _classes(ask, given.classes, dataset.levels(truth) if truth else [])
+    label_set, classes = _classes(ask, given.classes, dataset.levels(truth) if truth else [], dataset=dataset)
     return Answers(
         name=name, title=title, question=question, data=data, label_set=label_set, classes=classes,
-        harmful=[] if label_set else _words(ask(given.harmful, "Harmful words to offer besides", NONE)),
+        harmful=[] if label_set else _harmful(ask, given, truth),
         truth=truth, truth_values=dataset.levels(truth) if truth else [],
         truth_is_complete=truth is None or bool(dataset.frame[truth].notna().all()),
         groups=_groups(ask(given.groups, "Attributes to compare by", _default_groups(dataset, truth))),
@@ -231,43 +239,72 @@ def _default_question(truth: str | None) -> str:
     return f"{what} does the picture show?"
 
 
+def _harmful(ask: Ask, given: Given, truth: str | None) -> list[str]:
+    """The harmful words; without a truth there is nothing else to count, so that some are proposed."""
+    default = NONE if truth else ", ".join(HARMFUL)
+    return _words(ask(given.harmful, "Harmful words to offer besides, or none", default))
+
+
+def _default_truth(dataset: DemographicDataset) -> str:
+    """An attribute that reads like the truth, or else one that a picture can show, with few values."""
+    few = _grouping(dataset)
+    named = [name for name in TRUTHS if name in dataset.attributes]
+    return next(iter([*named, *(name for name in ANSWERS if name in few), *few]), NONE)
+
+
+def _grouping(dataset: DemographicDataset) -> list[str]:
+    """The attributes that divide the images into a few groups: no identifiers, no single value."""
+    return [name for name in dataset.attributes if 2 <= len(dataset.levels(name)) <= MOST_GROUPS]
+
+
 def _default_groups(dataset: DemographicDataset, truth: str | None) -> str:
-    others = [name for name in dataset.attributes if name != truth]
+    others = [name for name in _grouping(dataset) if name != truth]
     chosen = [name for name in PEOPLE if name in others] or others[:1] or dataset.attributes[:1]
     both = [f"{chosen[0]} x {chosen[1]}"] if len(chosen) > 1 else []
     return ", ".join([*chosen, *both])
 
 
 def _classes(
-    ask: Ask, given: str | None, values: list[str], *, default: str = ""
+    ask: Ask,
+    given: str | None,
+    values: list[str],
+    *,
+    default: str = "",
+    dataset: DemographicDataset | None = None,
 ) -> tuple[str | None, list[str]]:
-    """A shipped label set, or words."""
+    """A shipped label set, the values of an attribute by its name, or words."""
     from probes.suite.shipped.library import shipped
 
     sets = shipped("label_sets")
+    if given is not None and dataset is not None and given.strip() in dataset.attributes:
+        return None, dataset.levels(given.strip())
     default = default or ", ".join(values) or sets[0]
     answer = ask(given, f"Classes, separated by commas, or a label set: {', '.join(sets)}", default)
     return (answer, []) if answer in sets else (None, _words(answer))
 
 
-def _write_checked(path: Path, text: str, dataset: DemographicDataset) -> None:
-    """Write the suite if it can run on the data; leave nothing behind if it cannot."""
+def _write(path: Path, text: str) -> None:
+    try:
+        replace_file(path, lambda file: file.write(text.encode()))
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror})", remedy="name another file"
+        ) from error
+
+
+def _check(path: Path, dataset: DemographicDataset) -> None:
+    """Say what is wrong with a suite that was written: the answers are kept."""
     from probes.planning.audit_plan import plan
     from probes.suite.suite import load_suite
 
     try:
-        with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=".new-suite-") as scratch:
-            draft = Path(scratch) / path.name
-            draft.write_text(text, encoding="utf-8")
-            try:
-                plan(load_suite(draft), dataset)
-            except UserError as error:  # the draft is gone when this is read
-                message = error.message.replace(str(draft), "the suite that these answers make")
-                raise UserError(message, remedy=_remedy_of_answers(error, dataset)) from error
-            draft.replace(path)
-    except OSError as error:
+        plan(load_suite(path), dataset)
+    except UserError as error:
+        remedy = _remedy_of_answers(error, dataset) or "correct it there"
+        again = f"then: clip-audit probe check {path}"
         raise UserError(
-            f"{path}: cannot be written ({error.strerror})", remedy="name another file"
+            f"{error.message}\n{path} was written with your answers, but cannot run yet",
+            remedy=f"edit {path}: {remedy}; {again}",
         ) from error
 
 
