@@ -81,7 +81,8 @@ class StrictModel(BaseModel):
             return handler(values)
         remedies = {key: cls.elsewhere.get(key) or closest(key, known) for key in unknown}
         found = [
-            Problem((key,), "unknown key", remedy=remedy, kind=UNKNOWN_KEY) for key, remedy in remedies.items()
+            Problem((key,), "unknown key", remedy=remedy, kind=UNKNOWN_KEY)
+            for key, remedy in remedies.items()
         ]
         # What else is wrong is told at the same time, but not that the key is missing that was misspelt.
         meant = {remedy.split("'")[1] for remedy in remedies.values() if remedy.startswith("did you mean '")}

@@ -65,4 +65,5 @@ def main(out: Path) -> AuditResult:
 if __name__ == "__main__":
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "runs/own-model")
     audited = main(folder)
-    print(audited.accuracy.head(), f"verdict: {audited.verdict}", f"report: {folder / 'report.html'}", sep="\n")
+    print(audited.accuracy.head(), f"verdict: {audited.verdict}", sep="\n")
+    print(f"report: {folder / 'report.html'}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -22,32 +23,10 @@ EPILOG = (
     "clip-audit compare runs/v1 runs/v1 --designs default:with_child  ·  "
     "clip-audit compare runs/v1 runs/v2 runs/v3 --margin 0.02"
 )
-COLUMNS = (
-    "probe",
-    "outcome",
-    "asked",
-    "group",
-    "n",
-    "first",
-    "second",
-    "change",
-    "95 % interval",
-    "adjusted p",
-)
-
-
+COLUMNS = ("what is asked, of whom", "n", "first", "second", "change", "95 % interval", "adj. p")
 RELEASE_COLUMNS = ("release", "model", "images", "verdict", "outcome", "group", "change", "limits")
-GAP_COLUMNS = (
-    "probe",
-    "outcome",
-    "asked",
-    "contrast",
-    "first",
-    "second",
-    "change",
-    "95 % interval",
-    "adjusted p",
-)
+GAP_COLUMNS = ("what is asked, of whom", "first", "second", "change", "95 % interval", "adj. p")
+WHAT = {GAP_COLUMNS[0]}
 
 
 def compare(
@@ -135,13 +114,11 @@ def print_releases(series: Series, console: Console) -> None:
 
 
 def print_changes(comparison: Comparison, console: Console) -> None:
-    """Print the widest changes of rates and of gaps that remain after correction, and the verdict."""
+    """Print the verdict, then the widest changes that remain after correction: first what became worse."""
     from rich.markup import escape
 
     from audit import formatting as fmt
-    from audit.commands.run_summary import VERDICT_STYLES
     from audit.json_tables import table_rows
-    from audit.report.components import asking
     from audit.report.sections.changes import widest_changes
 
     about = comparison.about
@@ -150,43 +127,65 @@ def print_changes(comparison: Comparison, console: Console) -> None:
         for side in ("first", "second")
     ]
     console.print(escape(f"\n{sides[0]} to {sides[1]}: {fmt.integer(about['matched'])} images"))
-    rows = [
-        (
-            fmt.words(row["probe"]), fmt.words(row["outcome"]), asking(row), fmt.words(row["group"]),
-            fmt.integer(row["n"]), fmt.percent(row["rate_first"]), fmt.percent(row["rate_second"]),
-            fmt.points(row["change"]), fmt.points_interval(row["low"], row["high"]),
-            fmt.p_value(row["p_adjusted"]),
-        )
-        for row in table_rows(widest_changes(comparison))
-    ]  # fmt: skip
-    title = "Widest changes that remain after correction, in percentage points"
-    terminal.print_table(console, title, COLUMNS, rows, words={"probe", "outcome", "asked", "group"})
-    if not rows:
+    _print_verdict(comparison, console)
+    changed = widest_changes(comparison)
+    for words, rows in (
+        ("for the worse", changed[changed["change"] > 0]), ("for the better", changed[changed["change"] < 0])
+    ):  # fmt: skip
+        title = f"Widest changes {words} that remain after correction, in percentage points"
+        terminal.print_table(console, title, COLUMNS, map(_change, table_rows(rows)), words=WHAT)
+    if not len(changed):
         console.print("\nNo change remains after correction.")
     _print_gaps(comparison, console)
-    if comparison.sentence:
-        console.print(escape(f"\n{comparison.sentence}"), soft_wrap=True)
+
+
+def _print_verdict(comparison: Comparison, console: Console) -> None:
+    """The verdict, which change decided it, and what to do next."""
+    from rich.markup import escape
+
+    from audit.commands.run_summary import VERDICT_STYLES
+    from audit.report.verdict_strip import verdict
+
     style = VERDICT_STYLES.get(comparison.verdict, "bold")
-    console.print(f"Verdict: [{style}]{comparison.verdict}[/]")
+    console.print(f"\nVerdict: [{style}]{comparison.verdict}[/]")
+    for line in (comparison.sentence, verdict(comparison.verdict).next_step):
+        if line:
+            console.print(escape(f"  {line}"), soft_wrap=True)
+
+
+def _change(row: Mapping[str, Any]) -> tuple[str, ...]:
+    from audit import formatting as fmt
+
+    return (
+        _what(row, fmt.words(row["group"])), fmt.integer(row["n"]), fmt.percent(row["rate_first"]),
+        fmt.percent(row["rate_second"]), fmt.points(row["change"]),
+        fmt.points_interval(row["low"], row["high"]), fmt.p_value(row["p_adjusted"]),
+    )  # fmt: skip
+
+
+def _what(row: Mapping[str, Any], whom: str) -> str:
+    from audit import formatting as fmt
+    from audit.report.components import asking
+
+    return f"{fmt.words(row['probe'])}, {fmt.words(row['outcome'])}, {whom} ({asking(row)})"
 
 
 def _print_gaps(comparison: Comparison, console: Console) -> None:
     from audit import formatting as fmt
     from audit.json_tables import table_rows
-    from audit.report.components import asking, contrast
+    from audit.report.components import contrast
     from audit.report.sections.changes import widest_gap_changes
 
     rows = [
         (
-            fmt.words(row["probe"]), fmt.words(row["outcome"]), asking(row), contrast(row),
-            fmt.points(row["gap_first"]),
+            _what(row, contrast(row)), fmt.points(row["gap_first"]),
             fmt.points(row["gap_second"]), fmt.points(row["change"]),
             fmt.points_interval(row["low"], row["high"]), fmt.p_value(row["p_adjusted"]),
         )
         for row in table_rows(widest_gap_changes(comparison))
     ]  # fmt: skip
     title = "Differences between groups that changed, in percentage points"
-    terminal.print_table(console, title, GAP_COLUMNS, rows, words={"probe", "outcome", "asked", "contrast"})
+    terminal.print_table(console, title, GAP_COLUMNS, rows, words=WHAT)
     if not rows:
         console.print("\nNo change of a difference between groups remains after correction.")
 

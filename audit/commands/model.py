@@ -30,7 +30,10 @@ def list_() -> None:
     from clipmodel.loading import BUNDLED
 
     console = terminal.out()
-    rows = [*((name, "bundled: trained on the embedded emoji, for trying things out") for name in BUNDLED), *KINDS]
+    rows = [
+        *((name, "bundled: trained on the embedded emoji, for trying things out") for name in BUNDLED),
+        *KINDS,
+    ]
     terminal.print_table(console, "Models", ("--model", "what it is"), rows, words={"--model", "what it is"})
     sizes = ", ".join(NAMED_CONFIGS)
     console.print(f"\nPublished sizes that a recipe can train: {sizes}", markup=False)

@@ -55,7 +55,9 @@ def new(
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror})", remedy="name another file") from error
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror})", remedy="name another file"
+        ) from error
     try:
         recipe = load_recipe(str(path))
     except UserError as error:

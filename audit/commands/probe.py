@@ -39,7 +39,9 @@ def list_() -> None:
     columns = ("suite", "what it asks", "data", "probes")
     console = terminal.out()
     terminal.print_table(console, "Shipped suites", columns, rows, words=columns[:3])
-    console.print("\nWhat one asks: clip-audit probe show SUITE. Your own: clip-audit probe new FILE", soft_wrap=True)
+    console.print(
+        "\nWhat one asks: clip-audit probe show SUITE. Your own: clip-audit probe new FILE", soft_wrap=True
+    )
 
 
 @app.command(epilog="Examples:  clip-audit probe check quickstart  ·  clip-audit probe check my-suite.yaml")

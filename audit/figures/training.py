@@ -73,13 +73,9 @@ def measure_curves(rows: pd.DataFrame, *, axis: str, name: str, title: str, zero
     with canvas(rows=PLOT_ROWS, left=[PERCENT_ROOM], right=["0"], below=below) as (figure, ax):
         if zero:
             ax.axhline(0, color=ROLES["ink"], linewidth=0.9)
-        epochs = rows["epoch"].drop_duplicates().sort_values()
-        # Side by side, but never far from their epoch.
-        reach = min(float(epochs.diff().median()), float(np.ptp(epochs)) / 4) if len(epochs) > 1 else 1.0
         for index, one in enumerate(series):
             part = rows[(rows["series"] == one) & rows["value"].notna()]
-            shift = 0.35 * reach * (index - (len(series) - 1) / 2) / max(1, len(series))
-            _draw_series(ax, part, label=words(one), index=index, shift=shift)
+            _draw_series(ax, part, label=words(one), index=index)
         ax.set(xlabel="epoch", ylabel=axis)
         if not zero:
             ax.set_ylim(0, min(103.0, 105 * max(0.01, float(np.nanmax(rows["high"], initial=0.0)))))
@@ -88,10 +84,15 @@ def measure_curves(rows: pd.DataFrame, *, axis: str, name: str, title: str, zero
     return to_svg(figure, name=name, title=title, description=_described(rows, series))
 
 
-def _draw_series(ax: Axes, part: pd.DataFrame, *, label: str, index: int, shift: float) -> None:
-    colour, x = series_colour(index), part["epoch"] + shift
-    ends = np.column_stack([100 * part["low"], 100 * part["high"], np.full(len(part), np.nan)]).ravel()
-    ax.plot(np.repeat(x, 3), ends, color=colour, linewidth=1.2, alpha=0.5)
+def _draw_series(ax: Axes, part: pd.DataFrame, *, label: str, index: int) -> None:
+    """A line at its true epochs in the band of its intervals; bars would have to be moved to be told apart."""
+    colour, x = series_colour(index), part["epoch"]
+    ax.fill_between(
+        x, 100 * part["low"].astype(float), 100 * part["high"].astype(float), color=colour, alpha=0.12,
+        linewidth=0,
+    )  # fmt: skip
+    if len(part) == 1:  # a band of one point cannot be seen
+        ax.vlines(x, 100 * part["low"], 100 * part["high"], color=colour, linewidth=1.2, alpha=0.5)
     strong = part["holds"].to_numpy(dtype=bool) if "holds" in part else np.ones(len(part), dtype=bool)
     style: dict[str, Any] = {
         "color": colour, "marker": MARKERS[index % len(MARKERS)], "markersize": 4.5, "clip_on": False

@@ -269,7 +269,9 @@ class Recipe(StrictModel):
             message = f"model.text.vocab_size {config.text.vocab_size} and the tokenizer's {size} differ"
             yield Problem(("model", "text", "vocab_size"), message, remedy=f"write vocab_size: {size}")
         if self.data.captions is None and isinstance(self.tokenizer, TokenizerRecipe):
-            yield Problem(place, "streamed data need `tokenizer: clip`, or `init`", remedy="write tokenizer: clip")
+            yield Problem(
+                place, "streamed data need `tokenizer: clip`, or `init`", remedy="write tokenizer: clip"
+            )
 
     def _validation_problems(self) -> Iterator[Problem]:
         if self.data.captions is not None or self.validation is None:

@@ -70,7 +70,7 @@ def outside_words(root: Path, name: str) -> str:
     if link is None:
         return f"{name!r} is outside the folder of the data"
     which = "a link" if link == root / name else f"in {link.relative_to(root).as_posix()!r}, a link"
-    return f"{name!r} is {which} that leads outside the folder of the data, to {os.readlink(link)!r}"
+    return f"{name!r} is {which} that leads outside the folder of the data, to {str(link.readlink())!r}"
 
 
 def _parents_within(root: Path, name: str) -> Iterator[Path]:

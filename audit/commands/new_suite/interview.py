@@ -49,8 +49,8 @@ def new(
     classes: Annotated[
         str | None,
         typer.Option(
-            help="Words with commas between, WORD=VALUE to say what one stands for; an attribute of the data, "
-            "for its values; or a shipped list."
+            help="Words with commas between, WORD=VALUE to say what one stands for; an attribute of the "
+            "data, for its values; or a shipped list."
         ),
     ] = None,
     harmful: Annotated[str | None, typer.Option(help="Harmful words to offer besides, with commas.")] = None,
@@ -62,7 +62,7 @@ def new(
     ] = None,
     defaults: Annotated[bool, typer.Option("--defaults", help="Ask nothing: take the defaults.")] = False,
 ) -> None:
-    """Ask a few questions and write a commented suite; what cannot run yet is written too, with what to edit."""
+    """Ask a few questions and write a commented suite; one that cannot run yet says what to edit."""
     if path.exists():
         raise UserError(f"{path}: already there", remedy="name a new file")
 

@@ -17,7 +17,7 @@ from audit.report.components import INTERVAL, Column, between, table_of
 from audit.report.section import ReportContext, Section
 from audit.report.verdict_strip import Verdict, verdict
 
-CHANGES_SHOWN = 6
+CHANGES_SHOWN, BETTER_SHOWN = 6, 2
 ROWS_LISTED: Final = 200
 COLUMNS: Final = (
     Column("group", "Group", fmt.words),
@@ -174,13 +174,23 @@ def _strip(comparison: Comparison) -> Verdict:
 
 
 def widest_changes(comparison: Comparison) -> pd.DataFrame:
-    """Return the widest changes whose adjusted p is below .05, one an outcome and group."""
-    return _widest_of(comparison.changes[comparison.changes["p_adjusted"] < 0.05])
+    """Return the widest changes whose adjusted p is below .05, one an outcome and group.
+
+    Rises, which are for the worse, come first: what failed is never pushed out by what improved.
+    """
+    found = comparison.changes[comparison.changes["p_adjusted"] < 0.05]
+    return _widest_of(found, worse=found["change"] > 0)
 
 
-def _widest_of(changes: pd.DataFrame) -> pd.DataFrame:
-    widest_first = changes.sort_values("change", key=lambda change: -change.abs(), kind="stable")
-    return widest_first.drop_duplicates(["probe", "outcome", "by", "group"]).head(CHANGES_SHOWN)
+def _widest_of(changes: pd.DataFrame, *, worse: pd.Series) -> pd.DataFrame:
+    """The widest changes for the worse, then those for the better, of which `BETTER_SHOWN` have room."""
+    by_size = changes.assign(_worse=worse).sort_values(
+        "change", key=lambda change: -change.abs(), kind="stable"
+    )
+    one_each = by_size.drop_duplicates(["probe", "outcome", "by", "group", "_worse"])
+    risen, fallen = one_each[one_each["_worse"]], one_each[~one_each["_worse"]]
+    room = max(BETTER_SHOWN, CHANGES_SHOWN - len(risen))
+    return pd.concat([risen.head(CHANGES_SHOWN), fallen.head(room)]).drop(columns="_worse")
 
 
 def _asked(row: Mapping[Any, Any], probes: Sequence[Mapping[str, Any]]) -> str:
@@ -200,9 +210,10 @@ def _widest(row: Mapping[Any, Any], probes: Sequence[Mapping[str, Any]]) -> str:
 
 
 def widest_gap_changes(comparison: Comparison) -> pd.DataFrame:
-    """Return the widest changes of gaps whose adjusted p is below .05, one a contrast."""
+    """Return the widest changes of gaps whose adjusted p is below .05, one a contrast; wider gaps first."""
     found = comparison.gap_changes[comparison.gap_changes["p_adjusted"] < 0.05]
-    return _widest_of(found[distinct_contrasts(found.assign(difference=found["change"]))])
+    found = found[distinct_contrasts(found.assign(difference=found["change"]))]
+    return _widest_of(found, worse=found["gap_second"].abs() > found["gap_first"].abs())
 
 
 def _widest_gap(row: Mapping[Any, Any], probes: Sequence[Mapping[str, Any]]) -> str:

@@ -80,14 +80,12 @@ NEW_MISTAKES = {
     "unknown kind": (["new.yaml", "--kind", "rankin"], "did you mean 'ranking'?"),
     "there already": (["small.yaml"], "already there"),
     "unknown truth": (["new.yaml", "--truth", "colur"], "did you mean 'colour'?"),
-    "unknown group": (["new.yaml", "--truth", "colour", "--groups", "tones"], "did you mean 'tone'?"),
-    "value without class": (["new.yaml", "--truth", "colour", "--classes", "red, green"], "blue"),
     "no folder": (["nowhere/new.yaml", "--truth", "colour"], "cannot be written"),
 }
 
 
 @pytest.mark.parametrize(("words", "said"), NEW_MISTAKES.values(), ids=NEW_MISTAKES)
-def test_a_new_suite_that_cannot_run_is_not_written(
+def test_a_new_suite_that_cannot_be_made_is_not_written(
     invoke: Invoke, workplace: Path, words: list[str], said: str
 ) -> None:
     before = sorted(workplace.iterdir())
@@ -96,6 +94,22 @@ def test_a_new_suite_that_cannot_run_is_not_written(
     assert said in result.stderr
     assert sorted(workplace.iterdir()) == before
     assert (workplace / "small.yaml").read_text(encoding="utf-8") == SUITE
+
+
+KEPT_MISTAKES = {
+    "unknown group": (["--truth", "colour", "--groups", "tones"], "did you mean 'tone'?"),
+    "value without class": (["--truth", "colour", "--classes", "red, green"], "blue"),
+}
+
+
+@pytest.mark.parametrize(("words", "said"), KEPT_MISTAKES.values(), ids=KEPT_MISTAKES)
+def test_a_new_suite_that_cannot_run_is_kept_with_what_to_edit(
+    invoke: Invoke, workplace: Path, words: list[str], said: str
+) -> None:
+    result = invoke("probe", "new", "new.yaml", *words, "--data", "table:people.csv", "--defaults")
+    assert result.exit_code == 2
+    assert said in result.stderr and "edit new.yaml" in result.stderr
+    assert "new.yaml was written" in result.stderr and Path("new.yaml").is_file()
 
 
 def test_without_an_answer_a_new_suite_is_not_written(invoke: Invoke, workplace: Path) -> None:

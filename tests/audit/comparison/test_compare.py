@@ -213,3 +213,14 @@ def test_the_command_explains_designs(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["compare", folder, folder, "--designs", "default"])
     assert done.exit_code == 2
     assert "FIRST:SECOND" in done.output
+
+
+def test_what_became_worse_comes_first_and_is_never_pushed_out() -> None:
+    """Six wide improvements and one small rise: the rise is told first."""
+    changes = drawn(200, seed=1)
+    comparison = compare(changes[0], changes[1])
+    row = comparison.changes.iloc[0].to_dict()
+    rows = [{**row, "group": f"g{i}", "change": -0.5 + i / 100, "p_adjusted": 0.001} for i in range(9)]
+    rows.append({**row, "group": "worse", "change": 0.05, "p_adjusted": 0.01})
+    widest = widest_changes(replace(comparison, changes=pd.DataFrame(rows)))
+    assert list(widest["group"]) == ["worse", "g0", "g1", "g2", "g3", "g4"]
