@@ -85,7 +85,7 @@ def measure_curves(rows: pd.DataFrame, *, axis: str, name: str, title: str, zero
 
 
 def _draw_series(ax: Axes, part: pd.DataFrame, *, label: str, index: int) -> None:
-    """A line at its true epochs in the band of its intervals; bars would have to be moved to be told apart."""
+    """A line at its true epochs, in the band of its intervals: bars would have to be moved apart."""
     colour, x = series_colour(index), part["epoch"]
     ax.fill_between(
         x, 100 * part["low"].astype(float), 100 * part["high"].astype(float), color=colour, alpha=0.12,

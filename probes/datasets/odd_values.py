@@ -16,7 +16,8 @@ from probes.datasets.demographic_dataset import DemographicDataset
 
 NO_LABEL: Final = frozenset(
     {"n/a", "na", "n.a.", "nan", "none", "null", "nil", "unknown", "unk", "undefined", "unspecified",
-     "missing", "not stated", "not known", "not available", "no answer", "prefer not to say", "?", "-", "--", "."}
+     "missing", "not stated", "not known", "not available", "no answer",
+     "prefer not to say", "?", "-", "--", "."}
 )  # fmt: skip
 """What people write where they have no label, in lower case."""
 SHORTEST: Final = 4

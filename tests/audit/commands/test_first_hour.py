@@ -53,7 +53,10 @@ def test_man_is_asked_of_data_that_say_male(invoke: Invoke, labelled: Path) -> N
     made = invoke("probe", "new", "mine.yaml", *options, "--classes", "man=Male, woman=Female")
     assert made.exit_code == 0, made.output
     classes = load_suite("mine.yaml").label_set("own").classes
-    assert {one.name: one.is_ for one in classes} == {"man": {"gender": "Male"}, "woman": {"gender": "Female"}}
+    assert {one.name: one.is_ for one in classes} == {
+        "man": {"gender": "Male"},
+        "woman": {"gender": "Female"},
+    }
     assert invoke("probe", "check", "mine.yaml").exit_code == 0
 
 

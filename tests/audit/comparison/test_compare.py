@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from audit.cli import app
 from audit.comparison.compare import compare, regression_verdict
 from audit.comparison.files import FILES, render_comparison, to_json
+from audit.report.sections.changes import widest_changes
 from audit.result import AuditResult
 from audit.statistics.multiplicity import holm
 from audit.statistics.proportion.paired import mcnemar_p, newcombe_paired
@@ -222,5 +223,5 @@ def test_what_became_worse_comes_first_and_is_never_pushed_out() -> None:
     row = comparison.changes.iloc[0].to_dict()
     rows = [{**row, "group": f"g{i}", "change": -0.5 + i / 100, "p_adjusted": 0.001} for i in range(9)]
     rows.append({**row, "group": "worse", "change": 0.05, "p_adjusted": 0.01})
-    widest = widest_changes(replace(comparison, changes=pd.DataFrame(rows)))
+    widest = widest_changes(dataclasses.replace(comparison, changes=pd.DataFrame(rows)))
     assert list(widest["group"]) == ["worse", "g0", "g1", "g2", "g3", "g4"]
