@@ -43,9 +43,9 @@ def test_misspellings_abbreviations_capitals_and_words_for_no_label() -> None:
 
 def test_what_may_be_a_group_is_left_alone() -> None:
     assert _odd(**{"3-9": 1, "30-39": 9, "more than 70": 2}) == {}  # bands
-    assert _odd(**{"light": 5, "right": 4}) == {}  # as frequent
-    assert _odd(**{"man": 9, "men": 1}) == {}  # too short to tell
-    assert _odd(**{"Male": 4, "Mixed": 4, "M": 1}) == {}  # the beginning of both
+    assert _odd(light=5, right=4) == {}  # as frequent
+    assert _odd(man=9, men=1) == {}  # too short to tell
+    assert _odd(Male=4, Mixed=4, M=1) == {}  # the beginning of both
 
 
 def test_the_mapping_can_be_pasted(tmp_path: Path) -> None:
