@@ -65,7 +65,7 @@ def compare(
     console = terminal.out()
     print_changes(comparison, console)
     if out is not None:
-        write_comparison(comparison, out, probes=one.manifest["probes"])
+        write_comparison(comparison, out, manifest=one.manifest)
         console.print(f"\nPage: {out / 'compare.html'}", soft_wrap=True, markup=False)
     raise typer.Exit(EXIT_CODES.get(comparison.verdict, 0))
 
@@ -84,7 +84,7 @@ def _compare_releases(
     console = terminal.out()
     print_releases(series, console)
     if out is not None:
-        write_series(series, out, probes=results[0].manifest["probes"])
+        write_series(series, out, manifest=results[0].manifest)
         console.print(f"\nPage of the last release: {out / 'compare.html'}", soft_wrap=True, markup=False)
     raise typer.Exit(EXIT_CODES.get(series.verdict, 0))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,19 +36,19 @@ def to_json(comparison: Comparison) -> str:
     return dump(document, _tables(comparison))
 
 
-def render_comparison(comparison: Comparison, *, probes: Sequence[Mapping[str, Any]]) -> str:
+def render_comparison(comparison: Comparison, *, manifest: Mapping[str, Any]) -> str:
     """Return the page of a comparison, self-contained.
 
     Parameters
     ----------
-    probes
-        Of the manifest of the first audit, for titles.
+    manifest
+        Of the first audit, for titles and for which attributes are of people.
     """
     data = frames_as_json(_tables(comparison))
-    return fill_template("compare.html.j2", comparison_page(comparison, probes=probes), data=data)
+    return fill_template("compare.html.j2", comparison_page(comparison, manifest), data=data)
 
 
-def write_comparison(comparison: Comparison, folder: Path, *, probes: Sequence[Mapping[str, Any]]) -> None:
+def write_comparison(comparison: Comparison, folder: Path, *, manifest: Mapping[str, Any]) -> None:
     """Write `FILES` into a folder; whole, or not at all, and other files there are kept.
 
     Raises
@@ -62,13 +62,13 @@ def write_comparison(comparison: Comparison, folder: Path, *, probes: Sequence[M
         for name, table in _tables(comparison).items():
             table.to_parquet(content / f"{name}.parquet", index=False)
             without_formulas(table).to_csv(content / f"{name}.csv", index=False, lineterminator="\n")
-        page = render_comparison(comparison, probes=probes)
+        page = render_comparison(comparison, manifest=manifest)
         (content / "compare.html").write_text(page, encoding="utf-8")
 
     replace_folder(folder, fill, owned=lambda name: name in FILES)
 
 
-def write_series(series: Series, folder: Path, *, probes: Sequence[Mapping[str, Any]]) -> None:
+def write_series(series: Series, folder: Path, *, manifest: Mapping[str, Any]) -> None:
     """Write `FILES` of the last release against the first, and `releases.csv` and `.parquet`.
 
     Raises
@@ -76,7 +76,7 @@ def write_series(series: Series, folder: Path, *, probes: Sequence[Mapping[str, 
     UserError
         The folder cannot be written.
     """
-    write_comparison(series.last, folder, probes=probes)
+    write_comparison(series.last, folder, manifest=manifest)
 
     def fill(content: Path) -> None:
         series.releases.to_parquet(content / "releases.parquet", index=False)

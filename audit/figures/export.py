@@ -58,7 +58,7 @@ def figures_of(result: AuditResult) -> dict[str, Figure]:
     with captured() as found:
         for probe in result.manifest["probes"]:
             primary = primary_specification(result.rates, probe=probe)
-            people = single_attributes(probe, of_people=True)
+            people = single_attributes(probe, result.manifest)
             if primary is None or not people:
                 continue
             rates, gaps = (of_specification(table, primary) for table in (result.rates, result.gaps))

@@ -50,7 +50,7 @@ class ReportContext:
     def cells(self) -> Sequence[Cell]:
         """The cells of the overview that are about people."""
         gaps = self.result.gaps
-        people = gaps.loc[components.of_people(gaps), "by"].unique().tolist()
+        people = gaps.loc[components.of_people(gaps, self.result.manifest), "by"].unique().tolist()
         return overview_cells(self.result, groupings=people)
 
     def probe(self, name: str) -> Mapping[str, Any]:

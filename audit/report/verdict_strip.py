@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
-import pandas as pd
-
-from audit.report import components
 from audit.result import AuditResult
 
 
@@ -60,13 +57,3 @@ def verdict_of(result: AuditResult) -> Verdict:
     reasons = [f"{row['name']}: {row['sentence']}" for row in decided.head(REASONS_SHOWN).to_dict("records")]
     more = len(decided) - len(reasons)
     return replace(strip, reasons=[*reasons, *([f"and {more} more gates, below"] if more > 0 else [])])
-
-
-def primary_rows(
-    frame: pd.DataFrame, rates: pd.DataFrame, *, probes: Sequence[Mapping[str, Any]]
-) -> pd.DataFrame:
-    """Return the contrasts of people, of gaps or findings, in the specification that is told first."""
-    people = frame[components.of_people(frame)]
-    primaries = [components.primary_specification(rates, probe=probe) for probe in probes]
-    kept = [components.of_specification(people, primary) for primary in primaries if primary is not None]
-    return pd.concat(kept) if kept else people

@@ -9,11 +9,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from audit.tables.group_counts import JOINT
+
 KEYS: Final = ["probe", "design", "template", "rule", "threshold"]
 ALL: Final = "(all)"
 
-# Attributes of an image and not of whom it shows: they belong to accuracy, not to a contrast of people.
-IMAGE_ATTRIBUTES: Final = frozenset({"split", "vendor", "design_family"})
+
+def image_attributes(manifest: Mapping[str, Any]) -> frozenset[str]:
+    """Return the attributes of an image and not of whom it shows, as the card of the data says.
+
+    They belong to accuracy, not to a contrast of people.
+
+    Examples
+    --------
+    >>> image_attributes({"attributes": [{"name": "split", "of": "image"}, {"name": "age", "of": "person"}]})
+    frozenset({'split'})
+    """
+    return frozenset(entry["name"] for entry in manifest["attributes"] if entry["of"] == "image")
 
 
 def attribute_columns(manifest: Mapping[str, Any]) -> list[str]:
@@ -21,19 +33,24 @@ def attribute_columns(manifest: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(a for p in manifest["probes"] for spec in p["groups"] for a in spec))
 
 
-def of_people(contrasts: pd.DataFrame) -> NDArray[np.bool_]:
+def of_people(contrasts: pd.DataFrame, manifest: Mapping[str, Any]) -> NDArray[np.bool_]:
     """Return which contrasts compare people, and not designs, splits or other attributes of an image."""
-    return np.array([IMAGE_ATTRIBUTES.isdisjoint(by.split(" x ")) for by in contrasts["by"]], dtype=bool)
+    images = image_attributes(manifest)
+    return np.array([images.isdisjoint(by.split(JOINT)) for by in contrasts["by"]], dtype=bool)
 
 
-def single_attributes(probe: Mapping[str, Any], *, of_people: bool) -> list[str]:
+def single_attributes(
+    probe: Mapping[str, Any], manifest: Mapping[str, Any], *, of_people: bool = True
+) -> list[str]:
     """Return the attributes by which a probe splits alone, of the people shown or of the image."""
-    return [g[0] for g in probe["groups"] if len(g) == 1 and (g[0] in IMAGE_ATTRIBUTES) != of_people]
+    images = image_attributes(manifest)
+    return [g[0] for g in probe["groups"] if len(g) == 1 and (g[0] in images) != of_people]
 
 
-def pairs_of_attributes(probe: Mapping[str, Any]) -> list[tuple[str, str]]:
+def pairs_of_attributes(probe: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the intersections of two attributes of the people shown."""
-    return [(g[0], g[1]) for g in probe["groups"] if len(g) == 2 and not IMAGE_ATTRIBUTES & set(g)]
+    images = image_attributes(manifest)
+    return [(g[0], g[1]) for g in probe["groups"] if len(g) == 2 and not images & set(g)]
 
 
 def specifications(frame: pd.DataFrame, *, probe: str) -> list[dict[str, Any]]:

@@ -159,7 +159,7 @@ def primary_accuracy(result: AuditResult) -> pd.DataFrame:
 def primary_gaps(result: AuditResult) -> pd.DataFrame:
     """Gaps of people by the first way of asking, attribute by attribute: `GAP_COLUMNS` and holds."""
     gaps = result.gaps.assign(holds=holds(result.gaps))
-    alone = gaps[~gaps["by"].isin(primary.IMAGE_ATTRIBUTES) & ~gaps["by"].str.contains(" x ", regex=False)]
+    alone = gaps[primary.of_people(gaps, result.manifest) & ~gaps["by"].str.contains(" x ", regex=False)]
     return _primary(alone, result.manifest)[[*GAP_COLUMNS, "holds"]]
 
 

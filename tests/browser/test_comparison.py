@@ -20,7 +20,7 @@ VIEWS = [(360, "light"), (1280, "dark")]
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     first, second = drawn(600, seed=1, worse=0.2)
     path = tmp_path_factory.mktemp("comparison") / "compare.html"
-    page = render_comparison(compare(first, second, margin=0.05), probes=first.manifest["probes"])
+    page = render_comparison(compare(first, second, margin=0.05), manifest=first.manifest)
     path.write_text(page, encoding="utf-8")
     return path
 

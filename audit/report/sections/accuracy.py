@@ -59,16 +59,18 @@ def build(context: ReportContext) -> AccuracySection | None:
     own = [probe for probe in context.probes if (accuracy["probe"] == probe["name"]).any()]
     return AccuracySection(
         overview=overview(accuracy, probes=context.probes),
-        parts=[_part(accuracy, probe=probe) for probe in own],
+        parts=[_part(accuracy, probe=probe, manifest=context.result.manifest) for probe in own],
     )
 
 
-def _part(accuracy: pd.DataFrame, *, probe: Mapping[str, Any]) -> Accuracy:
+def _part(accuracy: pd.DataFrame, *, probe: Mapping[str, Any], manifest: Mapping[str, Any]) -> Accuracy:
     primary = components.primary_specification(accuracy, probe=probe)
     assert primary is not None, "the caller keeps probes with rows only"
     identity = components.slug("accuracy", probe["name"])
     title = f"Accuracy of {probe['title']}"
-    of_images, of_people = (components.single_attributes(probe, of_people=people) for people in (False, True))
+    of_images, of_people = (
+        components.single_attributes(probe, manifest, of_people=people) for people in (False, True)
+    )
     svg = figures.rate_forest(
         components.of_specification(accuracy, primary), attributes=of_images or of_people,
         name=f"fig-{identity}", title=title, axis="accuracy, % of images",

@@ -63,49 +63,52 @@ class Changes:
 
 def build(context: ReportContext) -> list[Changes]:
     """Return what another class design or template of each probe changes, image by image."""
-    return paired_of(context.result.paired, probes=context.probes)
+    return paired_of(context.result.paired, context.result.manifest)
 
 
-def paired_of(paired: pd.DataFrame, *, probes: Sequence[Mapping[str, Any]]) -> list[Changes]:
+def paired_of(paired: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Changes]:
     """Return the parts of `build` from the table `paired`."""
     found = []
-    for probe in probes:
+    for probe in manifest["probes"]:
         own = paired[paired["probe"] == probe["name"]]
         if len(own):
             # Intersections are in paired.csv: they would be most of the table.
             own = own[~own["by"].str.contains(" x ", regex=False)]
             own = own.assign(pair=[_pair(row) for row in own.to_dict("records")])
-            found.append(_part(own, probe=probe, kind="paired"))
+            found.append(_part(own, manifest, probe=probe, kind="paired"))
     return found
 
 
-def changes_section(comparison: Comparison, *, probes: Sequence[Mapping[str, Any]]) -> list[Changes]:
+def changes_section(comparison: Comparison, manifest: Mapping[str, Any]) -> list[Changes]:
     """Return what changed between two audits, by probe."""
     found = []
-    for probe in probes:
+    for probe in manifest["probes"]:
         own = comparison.changes[comparison.changes["probe"] == probe["name"]]
         if len(own):
             own = own.assign(pair=[components.asking(row) for row in own.to_dict("records")])
-            found.append(_part(own, probe=probe, kind="change"))
+            found.append(_part(own, manifest, probe=probe, kind="change"))
     return found
 
 
-def gap_changes_section(comparison: Comparison, *, probes: Sequence[Mapping[str, Any]]) -> list[Changes]:
+def gap_changes_section(comparison: Comparison, manifest: Mapping[str, Any]) -> list[Changes]:
     """Return what changed in the differences between groups, by probe."""
     found = []
-    for probe in probes:
+    for probe in manifest["probes"]:
         own = comparison.gap_changes[comparison.gap_changes["probe"] == probe["name"]]
         if len(own):
             own = own.assign(pair=[components.asking(row) for row in own.to_dict("records")])
-            found.append(_gap_part(own, probe=probe))
+            found.append(_gap_part(own, manifest, probe=probe))
     return found
 
 
-def _gap_part(rows: pd.DataFrame, *, probe: Mapping[str, Any]) -> Changes:
+def _gap_part(rows: pd.DataFrame, manifest: Mapping[str, Any], *, probe: Mapping[str, Any]) -> Changes:
     """As `_part`, of differences between groups."""
     identity = components.slug("gap-change", probe["name"])
     title = "{probe}, {outcome}: change of each difference"
-    found = _first_specifications(rows, probe=probe, identity=identity, title=title, draw=gap_change_forest)
+    people = components.single_attributes(probe, manifest)
+    found = _first_specifications(
+        rows, probe=probe, people=people, identity=identity, title=title, draw=gap_change_forest
+    )
     caption = f"{probe['title']}: change of each difference"
     table = table_of(rows.head(ROWS_LISTED), GAP_COLUMNS, caption=caption)
     return Changes(id=identity, title=probe["title"], figures=found, table=table)
@@ -119,24 +122,32 @@ def _pair(row: Mapping[Any, Any]) -> str:
     return f"{first} to {second}; {fmt.rule_words(row['rule'], row['threshold'])}"
 
 
-def _part(rows: pd.DataFrame, *, probe: Mapping[str, Any], kind: str) -> Changes:
+def _part(rows: pd.DataFrame, manifest: Mapping[str, Any], *, probe: Mapping[str, Any], kind: str) -> Changes:
     """Figures of the first specification of each outcome, and all rows as a table."""
     identity = components.slug(kind, probe["name"])
     title = "{probe}, {outcome}: change by group"
-    found = _first_specifications(rows, probe=probe, identity=identity, title=title, draw=change_forest)
+    people = components.single_attributes(probe, manifest)
+    found = _first_specifications(
+        rows, probe=probe, people=people, identity=identity, title=title, draw=change_forest
+    )
     columns = [column for column in COLUMNS if column.source != "all_ways_p" or "all_ways_p" in rows]
     table = table_of(rows.head(ROWS_LISTED), columns, caption=f"{probe['title']}: paired changes by group")
     return Changes(id=identity, title=probe["title"], figures=found, table=table)
 
 
 def _first_specifications(
-    rows: pd.DataFrame, *, probe: Mapping[str, Any], identity: str, title: str, draw: Callable[..., str]
+    rows: pd.DataFrame,
+    *,
+    probe: Mapping[str, Any],
+    people: Sequence[str],
+    identity: str,
+    title: str,
+    draw: Callable[..., str],
 ) -> list[components.Figure]:
     """A figure of the first specification of each outcome, over all images and by attributes of people."""
-    people = ["", *components.single_attributes(probe, of_people=True)]
     found = []
     for outcome in probe["outcomes"]:
-        own = rows[(rows["outcome"] == outcome["name"]) & rows["by"].isin(people)]
+        own = rows[(rows["outcome"] == outcome["name"]) & rows["by"].isin(["", *people])]
         if len(own):
             pair = own["pair"].iloc[0]
             heading = title.format(probe=probe["title"], outcome=fmt.words(outcome["title"]))
@@ -146,9 +157,9 @@ def _first_specifications(
     return found
 
 
-def comparison_page(comparison: Comparison, *, probes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def comparison_page(comparison: Comparison, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of the page of a comparison."""
-    about = comparison.about
+    about, probes = comparison.about, manifest["probes"]
     return {
         "title": "What changed between two audits",
         "sides": [
@@ -162,8 +173,8 @@ def comparison_page(comparison: Comparison, *, probes: Sequence[Mapping[str, Any
         "widest_gaps": [
             _widest_gap(row, probes) for row in widest_gap_changes(comparison).to_dict("records")
         ],
-        "changes": changes_section(comparison, probes=probes),
-        "gap_changes": gap_changes_section(comparison, probes=probes),
+        "changes": changes_section(comparison, manifest),
+        "gap_changes": gap_changes_section(comparison, manifest),
     }
 
 

@@ -28,15 +28,16 @@ class Designs:
 
 def build(context: ReportContext) -> list[Designs]:
     """Return one part for every probe that is asked under more than one class design."""
-    rates = context.result.rates
-    return [_designs(rates, probe=probe) for probe in context.probes if len(probe["designs"]) > 1]
+    result = context.result
+    several = [probe for probe in context.probes if len(probe["designs"]) > 1]
+    return [_designs(result.rates, result.manifest, probe=probe) for probe in several]
 
 
-def _designs(rates: pd.DataFrame, *, probe: Mapping[str, Any]) -> Designs:
+def _designs(rates: pd.DataFrame, manifest: Mapping[str, Any], *, probe: Mapping[str, Any]) -> Designs:
     shown = across_designs(rates, probe=probe)
     identity = components.slug("designs", probe["name"])
     described = [f"{fmt.words(d['name'])}: {d['description']}" for d in probe["designs"] if d["description"]]
-    people = components.single_attributes(probe, of_people=True)
+    people = components.single_attributes(probe, manifest)
     found = []
     for outcome in probe["outcomes"]:
         title = f"{probe['title']}: {fmt.words(outcome['title'])}, by class design"

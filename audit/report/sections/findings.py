@@ -76,7 +76,7 @@ def build(context: ReportContext) -> Findings:
     findings = context.result.findings
     ordered = findings
     if len(findings):
-        people = components.of_people(findings)
+        people = components.of_people(findings, context.result.manifest)
         ordered = pd.concat([findings[people], findings[~people]])
     usual = _usual(ordered["caution"])
     ends = [*findings["low"].tolist(), *findings["high"].tolist(), 0.0]

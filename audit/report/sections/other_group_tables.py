@@ -47,7 +47,7 @@ def build(context: ReportContext) -> list[View]:
         table = getattr(result, name)
         shown = [components.of_specification(table, primary) for primary in primaries]
         rows = pd.concat(shown) if shown else table.iloc[:0]
-        rows = kind.kept(rows[components.of_people(rows)])
+        rows = kind.kept(rows[components.of_people(rows, result.manifest)])
         if len(rows):
             titled = [
                 r | {"title": context.titles[r["probe"], r["outcome"]]} for r in rows.to_dict("records")

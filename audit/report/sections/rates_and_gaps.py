@@ -14,6 +14,7 @@ from audit import formatting as fmt
 from audit.report import components
 from audit.report.components import IN_BRACKETS, INTERVAL, Column, between, table_of
 from audit.report.section import ReportContext, Section
+from audit.result import AuditResult
 
 SMALL_CELL = 20
 """Cells of fewer images are hatched: with 19 images the 95 % interval spans up to 42 points."""
@@ -79,7 +80,7 @@ def outcome_title(outcome: Mapping[str, Any]) -> str:
 def build(context: ReportContext) -> dict[str, Any] | None:
     """Return the outcomes of every probe of the suite that has rates; None without any."""
     rates, probes = context.result.rates, context.probes
-    sections = outcomes_of(rates, context.result.gaps, probes=probes)
+    sections = outcomes_of(context.result, probes=probes)
     if not sections:
         return None
     found = [components.primary_specification(rates, probe=probe) for probe in probes]
@@ -89,29 +90,23 @@ def build(context: ReportContext) -> dict[str, Any] | None:
     return {"probes": sections, "primary": primary, "small": SMALL_CELL, "mark": READ_POOLED}
 
 
-def outcomes_of(
-    rates: pd.DataFrame, gaps: pd.DataFrame, *, probes: Sequence[Mapping[str, Any]]
-) -> list[ProbeOutcomes]:
+def outcomes_of(result: AuditResult, *, probes: Sequence[Mapping[str, Any]]) -> list[ProbeOutcomes]:
     """Return the outcomes of every probe of the suite that has rates."""
     sections = []
     for probe in probes:
-        primary = components.primary_specification(rates, probe=probe)
+        primary = components.primary_specification(result.rates, probe=probe)
         if primary is not None:
-            outcomes = [
-                _outcome(rates, gaps, probe=probe, outcome=o, primary=primary) for o in probe["outcomes"]
-            ]
+            outcomes = [_outcome(result, probe=probe, outcome=o, primary=primary) for o in probe["outcomes"]]
             sections.append(ProbeOutcomes(title=probe["title"], outcomes=outcomes))
     return sections
 
 
 def _outcome(
-    rates: pd.DataFrame,
-    gaps: pd.DataFrame,
-    *,
-    probe: Mapping[str, Any],
-    outcome: Mapping[str, Any],
-    primary: Mapping[str, Any],
+    result: AuditResult, *, probe: Mapping[str, Any], outcome: Mapping[str, Any], primary: Mapping[str, Any]
 ) -> Outcome:
+    rates, gaps = result.rates, result.gaps
+    people = components.single_attributes(probe, result.manifest)
+    pairs = components.pairs_of_attributes(probe, result.manifest)
     own = (rates["probe"] == probe["name"]) & (rates["outcome"] == outcome["name"])
     of_gaps = gaps[(gaps["probe"] == probe["name"]) & (gaps["outcome"] == outcome["name"])]
     shown = components.of_specification(rates[own], primary)
@@ -127,9 +122,9 @@ def _outcome(
     return Outcome(
         id=identity,
         title=outcome_title(outcome),
-        lead=_lead(shown, shown_gaps, probe=probe),
-        figures=_rate_figures(shown, shown_gaps, probe=probe, identity=identity, title=title),
-        intersections=_intersections(shown, shown_gaps, probe=probe, identity=identity, title=title),
+        lead=_lead(shown, shown_gaps, probe=probe, people=people),
+        figures=_rate_figures(shown, shown_gaps, people=people, identity=identity, title=title),
+        intersections=_intersections(shown, shown_gaps, pairs=pairs, identity=identity, title=title),
         intersections_open=bool(outcome["harmful"]),
         table=table,
         others=others if len(rest) else None,
@@ -137,13 +132,13 @@ def _outcome(
     )
 
 
-def _lead(rates: pd.DataFrame, gaps: pd.DataFrame, *, probe: Mapping[str, Any]) -> str:
+def _lead(rates: pd.DataFrame, gaps: pd.DataFrame, *, probe: Mapping[str, Any], people: Sequence[str]) -> str:
     names = components.attribute_columns({"probes": [probe]})
     overall = rates[(rates[names] == components.ALL).all(axis=1)].iloc[0]
     interval = fmt.percent_interval(overall["low"], overall["high"])
     counted = f"{fmt.integer(overall['count'])} of {fmt.integer(overall['n'])}"
     sentence = f"Over all images: {fmt.percent(overall['rate'])} ({interval}), {counted}."
-    largest = largest_gap(gaps[gaps["by"].isin(components.single_attributes(probe, of_people=True))])
+    largest = largest_gap(gaps[gaps["by"].isin(people)])
     if largest is None:
         return sentence
     numbers = components.contrast_numbers(largest, low="difference_low", high="difference_high")
@@ -159,9 +154,8 @@ def largest_gap(gaps: pd.DataFrame) -> dict[str, Any] | None:
 
 
 def _rate_figures(
-    rates: pd.DataFrame, gaps: pd.DataFrame, *, probe: Mapping[str, Any], identity: str, title: str
+    rates: pd.DataFrame, gaps: pd.DataFrame, *, people: Sequence[str], identity: str, title: str
 ) -> list[components.Figure]:
-    people = components.single_attributes(probe, of_people=True)
     if not people:
         return []
     heading = f"{title}, rate by group"
@@ -174,10 +168,15 @@ def _rate_figures(
 
 
 def _intersections(
-    rates: pd.DataFrame, gaps: pd.DataFrame, *, probe: Mapping[str, Any], identity: str, title: str
+    rates: pd.DataFrame,
+    gaps: pd.DataFrame,
+    *,
+    pairs: Sequence[tuple[str, str]],
+    identity: str,
+    title: str,
 ) -> list[components.Figure]:
     found = []
-    for pair in components.pairs_of_attributes(probe):
+    for pair in pairs:
         name, table = components.slug(identity, *pair), f"{identity}-t"
         heading = f"{title}, rate by {fmt.words(pair[0])} and {fmt.words(pair[1])}"
         svg = figures.intersection_map(

@@ -34,7 +34,7 @@ def build(context: ReportContext) -> Specifications | None:
     Drawn is, of each outcome, the gap by one attribute of the people shown whose median is widest.
     """
     result = context.result
-    shown = result.specifications[components.of_people(result.specifications)]
+    shown = result.specifications[components.of_people(result.specifications, result.manifest)]
     shown = shown[shown["specifications"] > 1]
     if not len(shown):
         return None

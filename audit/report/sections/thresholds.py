@@ -31,14 +31,14 @@ def build(context: ReportContext) -> dict[str, Any] | None:
     rates = context.result.rates
     used = rates[rates["rule"] == "probability"]
     thresholds = {str(probe): sorted(set(own["threshold"])) for probe, own in used.groupby("probe")}
-    found, rows = curves_of(context.result.curves, probes=context.probes, thresholds=thresholds)
+    found, rows = curves_of(context.result.curves, context.result.manifest, thresholds=thresholds)
     if not found:
         return None
     return {"figures": found, "table": table_of(rows, COLUMNS, caption="Rates at some thresholds")}
 
 
 def curves_of(
-    curves: pd.DataFrame, *, probes: Sequence[Mapping[str, Any]], thresholds: Mapping[str, Sequence[float]]
+    curves: pd.DataFrame, manifest: Mapping[str, Any], *, thresholds: Mapping[str, Sequence[float]]
 ) -> tuple[list[components.Figure], list[dict[str, Any]]]:
     """Return the figures, and the rows of the table.
 
@@ -49,9 +49,9 @@ def curves_of(
     """
     found: list[components.Figure] = []
     rows: list[dict[str, Any]] = []
-    for probe in probes:
+    for probe in manifest["probes"]:
         first = components.primary_specification(curves, probe=probe)
-        people = components.single_attributes(probe, of_people=True)
+        people = components.single_attributes(probe, manifest)
         if first is None or not people:
             continue
         same = (curves["design"] == first["design"]) & (curves["template"] == first["template"])

@@ -101,7 +101,7 @@ def test_exact_intervals_stand_behind_the_gate_on_regressions() -> None:
 
 def test_the_page_is_well_formed_and_its_ids_are_unique() -> None:
     first, second = drawn(300, seed=1, worse=0.2)
-    page = Page(render_comparison(compare(first, second), probes=first.manifest["probes"]))
+    page = Page(render_comparison(compare(first, second), manifest=first.manifest))
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
     assert {(a["href"] or "")[1:] for a in page.all("a")} <= set(ids)
@@ -202,7 +202,7 @@ def test_the_command_writes_files_and_exits_by_the_gate(tmp_path: Path) -> None:
     comparison = compare(first, second, margin=0.05)
     assert (tmp_path / "out" / "compare.json").read_text() == to_json(comparison)
     page = (tmp_path / "out" / "compare.html").read_text()
-    assert page == render_comparison(comparison, probes=first.manifest["probes"])
+    assert page == render_comparison(comparison, manifest=first.manifest)
     assert comparison.sentence.split(";")[0] in page
     assert comparison.sentence in done.output
     assert json.loads((tmp_path / "out" / "compare.json").read_text())["verdict"] == "FAIL"

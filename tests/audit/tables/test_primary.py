@@ -7,6 +7,7 @@ import pandas as pd
 
 from audit.tables.primary import (
     attribute_columns,
+    image_attributes,
     of_people,
     of_specification,
     pairs_of_attributes,
@@ -15,6 +16,13 @@ from audit.tables.primary import (
     specifications,
 )
 
+MANIFEST = {
+    "attributes": [
+        {"name": "split", "of": "image"},
+        {"name": "skin_tone", "of": "person"},
+        {"name": "gender", "of": "person"},
+    ]
+}
 PROBE = {
     "name": "work",
     "designs": [{"name": "default"}, {"name": "with_child"}],
@@ -52,8 +60,16 @@ def test_a_design_that_the_suite_does_not_name_comes_last() -> None:
 
 def test_attributes_of_images_are_kept_from_those_of_people() -> None:
     assert attribute_columns({"probes": [PROBE]}) == ["split", "skin_tone", "gender"]
-    assert single_attributes(PROBE, of_people=True) == ["skin_tone", "gender"]
-    assert single_attributes(PROBE, of_people=False) == ["split"]
-    assert pairs_of_attributes(PROBE) == [("skin_tone", "gender")]
+    assert single_attributes(PROBE, MANIFEST) == ["skin_tone", "gender"]
+    assert single_attributes(PROBE, MANIFEST, of_people=False) == ["split"]
+    assert pairs_of_attributes(PROBE, MANIFEST) == [("skin_tone", "gender")]
     by = pd.DataFrame({"by": ["gender", "split", "split x gender", "skin_tone x gender"]})
-    assert of_people(by).tolist() == [True, False, False, True]
+    assert of_people(by, MANIFEST).tolist() == [True, False, False, True]
+    assert of_people(by.iloc[:0], MANIFEST).dtype == bool
+
+
+def test_the_manifest_decides_what_is_of_the_image_and_no_name() -> None:
+    # In other data a split may be of persons, and the camera is the image's.
+    manifest = {"attributes": [{"name": "split", "of": "person"}, {"name": "camera", "of": "image"}]}
+    assert image_attributes(manifest) == {"camera"}
+    assert single_attributes(PROBE, manifest) == ["split", "skin_tone", "gender"]
