@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from audit.comparison.compare import Comparison, compare
 from audit.comparison.matched_images import match_probe
-from audit.statistics.clusters.clustered_mean import clustered_mean
+from audit.statistics.clusters.clustered_means import clustered_mean
 from audit.statistics.multiplicity import holm
 from probes.records import Records
 

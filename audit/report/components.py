@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from audit import formatting as fmt
 from audit.report.wording import asking, contrast, contrast_numbers, group_name
 from audit.tables.primary import (
     ALL,
@@ -124,6 +125,10 @@ def between(low: str, high: str, written: Callable[[Any, Any], str]) -> Callable
 INTERVAL: Final = "95 % interval"
 IN_BRACKETS: Final = "In brackets after n: the clusters, if fewer."
 """Of figures of groups: several images may come from one person, or one drawing."""
+# The last columns of most tables.
+P_VALUE: Final = Column("p", "p", fmt.p_value, number=True)
+ADJUSTED_P: Final = Column("p_adjusted", "Adjusted p", fmt.p_value, number=True)
+NOTE: Final = Column("note", "Note")
 
 
 def slug(*parts: str) -> str:

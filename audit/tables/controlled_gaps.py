@@ -1,9 +1,9 @@
-"""Gaps at equal make-up: each group against its reference within the strata of what is controlled for."""
+"""Gaps adjusted for composition: each group against its reference within the strata of a control."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -39,6 +39,18 @@ CONTROLLED_COLUMNS = {
     "design_effect": "float64", "note": "str",
 }  # fmt: skip
 
+Effect = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Design effects and degrees of freedom [S, G]."""
+
+
+class Cells(NamedTuple):
+    """Counts [S, G, K] of each group and of its reference in K strata; 0 if a contrast has too few images."""
+
+    events: NDArray[np.int64]
+    n: NDArray[np.int64]
+    other_events: NDArray[np.int64]
+    other_n: NDArray[np.int64]
+
 
 def controlled_table(context: TableContext) -> pd.DataFrame:
     """The gaps of probes with a `control`, for every split that does not cross the control itself.
@@ -50,7 +62,7 @@ def controlled_table(context: TableContext) -> pd.DataFrame:
     -------
     Columns `SPECIFICATION`, the attributes, group, by, reference, control, strata (with images on both
     sides), n_group, n_reference, share_compared, raw_difference (without control), difference and ratio
-    (Mantel-Haenszel, with 95 % intervals), standardised (both rates as if the strata were made up as in both
+    (Mantel-Haenszel, with 95 % intervals), standardised (both rates as if the strata had the sizes of both
     sides together), p (Mantel-Haenszel) and p_adjusted (Holm within a specification and `by`), design_effect,
     note. Variances are multiplied by the design effect of the clusters in all strata together, intervals and
     p are of Student's distribution with the degrees of freedom of these clusters.
@@ -79,33 +91,19 @@ def _controlled(
     *,
     least: int,
 ) -> pd.DataFrame:
-    references = {
-        name: value
-        for name, value in (probe.get("references") or {}).items()
-        if not str(value).startswith("(")
-    }
-    sides = reference_sides(groups, references, least=least)
+    sides = reference_sides(groups, _named_references(probe), least=least)
     shape = (len(groups.specifications), len(groups.groups), -1)
     n, count = (a.sum(axis=2).reshape(shape) for a in (strata.n, strata.count))
     n2, count2 = (_reference(a, sides.index) for a in (n, count))
     total, other = n.sum(axis=2), n2.sum(axis=2)
-    enough = ((total >= least) & (other >= least) & ~sides.is_reference)[..., None]
-    cells = tuple(np.where(enough, a, 0) for a in (count, n, count2, n2))
+    enough = (total >= least) & (other >= least) & ~sides.is_reference
+    cells = Cells(*(np.where(enough[..., None], a, 0) for a in (count, n, count2, n2)))
     precision = context.contrast(groups, sides)
     tested = precision.group.enough & precision.reference.enough
-    effect, freedom = _effects(context, groups, strata, sides.index, standardised=False)
-    longer = effect / shortened(1.0, freedom)
-    difference, ratio = (
-        estimate(*cells, inflation=longer) for estimate in (mantel_haenszel_difference, mantel_haenszel_ratio)
-    )
-    of_standard, its_freedom = _effects(context, groups, strata, sides.index, standardised=True)
-    standard = standardised_difference(*cells, inflation=of_standard / shortened(1.0, its_freedom))
-    p = mantel_haenszel_p(*cells, design_effect=effect, freedom=freedom)
-    p = np.where(tested, p, np.nan)
-    compared = np.count_nonzero((cells[1] > 0) & (cells[3] > 0), axis=2)
-    with np.errstate(invalid="ignore"):
-        raw = cells[0].sum(axis=2) / cells[1].sum(axis=2) - cells[2].sum(axis=2) / cells[3].sum(axis=2)
-        share = share_compared(cells[1], cells[3])
+    effects = [_effects(context, groups, strata, sides.index, standardised=one) for one in (False, True)]
+    compared = np.count_nonzero((cells.n > 0) & (cells.other_n > 0), axis=2)
+    effect, freedom = effects[0]
+    p = np.where(tested, mantel_haenszel_p(*cells, design_effect=effect, freedom=freedom), np.nan)
     reasons = [
         f"fewer than {least} images on a side",
         "no stratum has images on both sides",
@@ -119,21 +117,43 @@ def _controlled(
         "strata": compared, "n_group": total, "n_reference": other,
         "clusters_group": np.rint(precision.group.clusters).astype(np.int64),
         "clusters_reference": np.rint(precision.reference.clusters).astype(np.int64),
-        "share_compared": share,
-        "raw_difference": raw,
-        "difference": difference[0], "difference_low": difference[1], "difference_high": difference[2],
-        "ratio": ratio[0], "ratio_low": ratio[1], "ratio_high": ratio[2],
-        "standardised": standard[0], "standardised_low": standard[1], "standardised_high": standard[2],
+        **_estimates(cells, *effects),
         "p": p,
         "p_adjusted": p if len(groups.groups) == 2 else holm(p),
-        "design_effect": np.where(enough[..., 0] & (compared > 0), effect, np.nan),
-        "note": np.select([~enough[..., 0], compared == 0, ~tested], reasons, default=""),
+        "design_effect": np.where(enough & (compared > 0), effect, np.nan),
+        "note": np.select([~enough, compared == 0, ~tested], reasons, default=""),
     }  # fmt: skip
     flat = {
         name: value.ravel() if isinstance(value, np.ndarray) else value for name, value in columns.items()
     }
     table = groups.frame(context.attributes).drop(columns=["n", "count"]).assign(**flat)
     return table[~sides.is_reference.ravel()].reset_index(drop=True)
+
+
+def _named_references(probe: Mapping[str, Any]) -> dict[str, str]:
+    """References that are groups: within a stratum there is no "(overall)" or "(best)" of its own."""
+    references = probe.get("references") or {}
+    return {name: value for name, value in references.items() if not str(value).startswith("(")}
+
+
+def _estimates(cells: Cells, plain: Effect, of_standardised: Effect) -> dict[str, NDArray[np.float64]]:
+    """The columns of the contrasts [S, G]: unadjusted, over strata, and standardised."""
+    # The functions take one factor of the variance. An interval of Student's distribution instead of the
+    # normal one is wider by the ratio of the quantiles, which is a factor of the variance too.
+    inflation, standard = (effect / shortened(1.0, freedom) for effect, freedom in (plain, of_standardised))
+    difference, low, high = mantel_haenszel_difference(*cells, inflation=inflation)
+    ratio, ratio_low, ratio_high = mantel_haenszel_ratio(*cells, inflation=inflation)
+    standardised, standard_low, standard_high = standardised_difference(*cells, inflation=standard)
+    count, n, other_count, other_n = (a.sum(axis=2) for a in cells)
+    with np.errstate(invalid="ignore"):
+        raw = count / n - other_count / other_n
+        share = share_compared(cells.n, cells.other_n)
+    return {
+        "share_compared": share, "raw_difference": raw,
+        "difference": difference, "difference_low": low, "difference_high": high,
+        "ratio": ratio, "ratio_low": ratio_low, "ratio_high": ratio_high,
+        "standardised": standardised, "standardised_low": standard_low, "standardised_high": standard_high,
+    }  # fmt: skip
 
 
 def _effects(
@@ -143,7 +163,7 @@ def _effects(
     index: NDArray[np.intp],
     *,
     standardised: bool,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> Effect:
     """Design effects and degrees of freedom [S, G]; 1 and infinite where images are independent."""
     effect, freedom = np.ones(index.shape), np.full(index.shape, np.inf)
     if context.clusters is None:

@@ -13,7 +13,7 @@ from audit import formatting as fmt
 from audit.conclusions.confounding_sentences import data_caution
 from audit.figures import training as figures
 from audit.report import components
-from audit.report.components import INTERVAL, Column, between, table_of
+from audit.report.components import ADJUSTED_P, INTERVAL, Column, between, table_of
 from audit.statistics.proportion.proportions import wilson
 from audit.training.history import TrainingHistory, skipped_words
 
@@ -46,7 +46,7 @@ GAP_COLUMNS: Final = (
     Column(between("difference_low", "difference_high", fmt.points_interval), INTERVAL, number=True),
     Column("n_group", "n", fmt.integer, number=True),
     Column("n_reference", "n of reference", fmt.integer, number=True),
-    Column("p_adjusted", "Adjusted p", fmt.p_value, number=True),
+    ADJUSTED_P,
 )
 
 

@@ -67,21 +67,13 @@ def config_from_transformers(values: Mapping[str, Any], *, where: str) -> CLIPCo
             vision=ViTConfig(
                 image_size=vision["image_size"],
                 patch_size=vision["patch_size"],
-                width=vision["hidden_size"],
-                layers=vision["num_hidden_layers"],
-                heads=vision["num_attention_heads"],
-                mlp_width=_mlp_width(vision),
                 activation=None if activations[0] == main else activations[0],
-                layer_norm_eps=vision["layer_norm_eps"],
+                **_sizes(vision),
             ),
             text=TextConfig(
                 context_length=text["max_position_embeddings"],
                 vocab_size=text["vocab_size"],
-                width=text["hidden_size"],
-                layers=text["num_hidden_layers"],
-                heads=text["num_attention_heads"],
-                mlp_width=_mlp_width(text),
-                layer_norm_eps=text["layer_norm_eps"],
+                **_sizes(text),
             ),
             activation=main,
         )
@@ -89,6 +81,16 @@ def config_from_transformers(values: Mapping[str, Any], *, where: str) -> CLIPCo
         if isinstance(error, UserError):
             raise
         raise UserError(f"{where}: {error}", remedy="restore the file") from error
+
+
+def _sizes(tower: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "width": tower["hidden_size"],
+        "layers": tower["num_hidden_layers"],
+        "heads": tower["num_attention_heads"],
+        "mlp_width": _mlp_width(tower),
+        "layer_norm_eps": tower["layer_norm_eps"],
+    }
 
 
 def _section(values: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
@@ -129,36 +131,35 @@ def _activation(name: Any, *, where: str) -> Activation:
     return _ACTIVATIONS[name]
 
 
+def _tower_to_transformers(tower: ViTConfig | TextConfig, config: CLIPConfig) -> dict[str, Any]:
+    return {
+        "projection_dim": config.embed_dim,
+        "hidden_act": _THEIR_ACTIVATIONS[tower.activation or config.activation],
+        "layer_norm_eps": tower.layer_norm_eps,
+        "hidden_size": tower.width,
+        "intermediate_size": tower.mlp_width or 4 * tower.width,
+        "num_hidden_layers": tower.layers,
+        "num_attention_heads": tower.heads,
+    }
+
+
 def config_to_transformers(config: CLIPConfig) -> dict[str, Any]:
     """A config.json that transformers' CLIPModel reads. The image tower must be a ViT without a stem."""
     assert isinstance(config.vision, ViTConfig)
     vision, text = config.vision, config.text
-    common = {"projection_dim": config.embed_dim}
     return {
         "model_type": "clip",
         "architectures": ["CLIPModel"],
         "projection_dim": config.embed_dim,
         "vision_config": {
-            **common,
+            **_tower_to_transformers(vision, config),
             "model_type": "clip_vision_model",
-            "hidden_act": _THEIR_ACTIVATIONS[vision.activation or config.activation],
-            "layer_norm_eps": vision.layer_norm_eps,
-            "hidden_size": vision.width,
-            "intermediate_size": vision.mlp_width or 4 * vision.width,
-            "num_hidden_layers": vision.layers,
-            "num_attention_heads": vision.heads,
             "image_size": vision.image_size,
             "patch_size": vision.patch_size,
         },
         "text_config": {
-            **common,
+            **_tower_to_transformers(text, config),
             "model_type": "clip_text_model",
-            "hidden_act": _THEIR_ACTIVATIONS[text.activation or config.activation],
-            "layer_norm_eps": text.layer_norm_eps,
-            "hidden_size": text.width,
-            "intermediate_size": text.mlp_width or 4 * text.width,
-            "num_hidden_layers": text.layers,
-            "num_attention_heads": text.heads,
             "vocab_size": text.vocab_size,
             "max_position_embeddings": text.context_length,
             "bos_token_id": text.vocab_size - 2,

@@ -13,7 +13,7 @@ from audit.comparison.compare import Comparison
 from audit.conclusions.error_control import distinct_contrasts
 from audit.figures.specification_and_change import change_forest, gap_change_forest
 from audit.report import components
-from audit.report.components import INTERVAL, Column, between, table_of
+from audit.report.components import ADJUSTED_P, INTERVAL, NOTE, P_VALUE, Column, between, table_of
 from audit.report.section import ReportContext, Section
 from audit.report.verdict_strip import Verdict, verdict
 
@@ -31,9 +31,9 @@ COLUMNS: Final = (
     Column("only_second", "Only in second", fmt.integer, number=True),
     Column("change", "Change, points", fmt.points, number=True),
     Column(between("low", "high", fmt.points_interval), INTERVAL, number=True),
-    Column("p_adjusted", "Adjusted p", fmt.p_value, number=True),
+    ADJUSTED_P,
     Column("all_ways_p", "p, all specifications equal", fmt.p_value, number=True),
-    Column("note", "Note"),
+    NOTE,
 )
 GAP_COLUMNS: Final = (
     Column(components.contrast, "Contrast"),
@@ -45,9 +45,9 @@ GAP_COLUMNS: Final = (
     Column("gap_second", "Second", fmt.points, number=True),
     Column("change", "Change, points", fmt.points, number=True),
     Column(between("low", "high", fmt.points_interval), INTERVAL, number=True),
-    Column("p", "p", fmt.p_value, number=True),
-    Column("p_adjusted", "Adjusted p", fmt.p_value, number=True),
-    Column("note", "Note"),
+    P_VALUE,
+    ADJUSTED_P,
+    NOTE,
 )
 
 

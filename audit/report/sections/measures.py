@@ -11,7 +11,7 @@ import pandas as pd
 from audit import formatting as fmt
 from audit.figures import MeasureUnit, measure_forest
 from audit.report import components
-from audit.report.components import INTERVAL, Column, table_of
+from audit.report.components import ADJUSTED_P, INTERVAL, NOTE, Column, table_of
 from audit.report.section import ReportContext, Section
 
 ROWS_DRAWN, ROWS_LISTED = 16, 150
@@ -148,8 +148,8 @@ def _table(rows: pd.DataFrame, *, probe: Mapping[str, Any], attributes: Sequence
         Column("clusters", "Clusters", fmt.integer, number=True),
         Column(lambda row: value_text(row, probe), "Value", number=True),
         Column(lambda row: interval_text(row, probe), INTERVAL, number=True),
-        Column("p_adjusted", "Adjusted p", fmt.p_value, number=True),
-        Column("note", "Note"),
+        ADJUSTED_P,
+        NOTE,
     )
     return table_of(rows, columns, caption=probe["title"])
 

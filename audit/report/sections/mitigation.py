@@ -10,7 +10,7 @@ import pandas as pd
 from audit import formatting as fmt
 from audit.figures.mitigation import pareto
 from audit.mitigation.mitigation_tables import NARROWER, WIDER
-from audit.report.components import INTERVAL, Column, Figure, between, table_of
+from audit.report.components import ADJUSTED_P, INTERVAL, NOTE, Column, Figure, between, table_of
 
 GAPS_SHOWN = 400
 """Rows of gaps on the page; all of them are in mitigation.csv."""
@@ -82,7 +82,7 @@ _COST = (
     Column("utility_after", "After", fmt.percent, number=True),
     Column("utility_change", "Change, points", fmt.points, number=True),
     Column(between("utility_low", "utility_high", fmt.points_interval), INTERVAL, number=True),
-    Column("note", "Note"),
+    NOTE,
 )
 _GAPS = (
     Column("method", "Method", fmt.words),
@@ -95,6 +95,6 @@ _GAPS = (
     Column("after", "After", fmt.points, number=True),
     Column("change", "Change", fmt.points, number=True),
     Column(between("low", "high", fmt.points_interval), INTERVAL, number=True),
-    Column("p_adjusted", "Adjusted p", fmt.p_value, number=True),
+    ADJUSTED_P,
     Column("effect", "Effect"),
 )

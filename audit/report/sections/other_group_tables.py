@@ -13,7 +13,7 @@ import pandas as pd
 
 from audit import formatting as fmt
 from audit.report import components
-from audit.report.components import INTERVAL, Column, Row, between, table_of
+from audit.report.components import ADJUSTED_P, INTERVAL, NOTE, P_VALUE, Column, Row, between, table_of
 from audit.report.section import ReportContext, Section
 
 
@@ -85,11 +85,11 @@ _VARIATION: Final = (
     Column("sd_observed", "Spread seen, points", _size, number=True),
     Column("sd", "Corrected", _size, number=True),
     Column(between("sd_low", "sd_high", _sizes), INTERVAL, number=True),
-    Column("p", "p", fmt.p_value, number=True),
+    P_VALUE,
     Column(_extreme("lowest"), "Lowest"),
     Column(_extreme("highest"), "Highest"),
     Column("n", "n", fmt.integer, number=True),
-    Column("note", "Note"),
+    NOTE,
 )
 _COMPOSITION: Final = (
     Column("group", "Group", fmt.words),
@@ -102,7 +102,7 @@ _COMPOSITION: Final = (
     Column(between("low", "high", fmt.percent_interval), INTERVAL, number=True),
     Column("share_of_images", "Share of all images", fmt.percent, number=True),
     Column("representation", "Ratio of the shares", fmt.ratio, number=True),
-    Column("note", "Note"),
+    NOTE,
 )
 _CONTROLLED: Final = (
     Column(components.contrast, "Contrast"),
@@ -119,8 +119,8 @@ _CONTROLLED: Final = (
     Column(between("difference_low", "difference_high", fmt.points_interval), INTERVAL, number=True),
     Column("standardised", "Standardised, points", fmt.points, number=True),
     Column(between("standardised_low", "standardised_high", fmt.points_interval), INTERVAL, number=True),
-    Column("p_adjusted", "Adjusted p", fmt.p_value, number=True),
-    Column("note", "Note"),
+    ADJUSTED_P,
+    NOTE,
 )
 KINDS: Final[dict[str, _Kind]] = {
     "variation": _Kind(

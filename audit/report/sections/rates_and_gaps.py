@@ -12,7 +12,7 @@ import pandas as pd
 from audit import figures
 from audit import formatting as fmt
 from audit.report import components
-from audit.report.components import IN_BRACKETS, INTERVAL, Column, between, table_of
+from audit.report.components import ADJUSTED_P, IN_BRACKETS, INTERVAL, Column, between, table_of
 from audit.report.section import ReportContext, Section
 from audit.result import AuditResult
 
@@ -254,7 +254,7 @@ COLUMNS: Final = (
     Column(between("difference_low", "difference_high", fmt.points_interval), INTERVAL, number=True),
     Column("ratio", "Ratio", fmt.ratio, number=True),
     Column(between("ratio_low", "ratio_high", fmt.ratio_interval), INTERVAL, number=True),
-    Column("p_adjusted", "Adjusted p", fmt.p_value, number=True),
+    ADJUSTED_P,
     Column(
         "smallest_detectable", "Smallest detectable, points", lambda v: fmt.points(v).lstrip("+"), number=True
     ),

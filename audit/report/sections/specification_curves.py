@@ -11,7 +11,7 @@ import pandas as pd
 from audit import formatting as fmt
 from audit.figures.specification_and_change import specification_curve
 from audit.report import components
-from audit.report.components import Column, between, table_of
+from audit.report.components import NOTE, Column, between, table_of
 from audit.report.section import ReportContext, Section
 from audit.statistics.variation.specification_variance import PARTS
 from audit.tables.specification_curves import GAP
@@ -87,7 +87,7 @@ COLUMNS: Final = (
     Column("share_excludes_zero", "Excludes zero", fmt.percent, number=True),
     Column("curve_p_adjusted", "Adjusted p of the curve", fmt.p_value, number=True),
     *(Column(part, f"Variance: {part}", fmt.percent, number=True) for part in PARTS),
-    Column("note", "Note"),
+    NOTE,
 )
 SECTION: Final = Section(
     id="specifications",

@@ -69,37 +69,84 @@ def mean_difference(values: ArrayLike, inside: ArrayLike, clusters: ArrayLike) -
     numbers, first = np.asarray(values, dtype=float), np.asarray(inside, dtype=bool)
     cluster = np.unique(np.asarray(clusters), return_inverse=True)[1]
     n_clusters = int(cluster.max(initial=-1)) + 1
-    influence = np.zeros((n_clusters, numbers.shape[1]))
-    means, shares, variances, freedoms, present = [], [], [], [], []
-    for own, sign in ((first, 1), (~first, -1)):
-        n = np.bincount(cluster[own], minlength=n_clusters)
-        share = n / max(n.sum(), 1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            mean = numbers[own].sum(axis=0) / n.sum()
-            residual = (sums_by_code(numbers[own], cluster[own], n_clusters) - n[:, None] * mean) / n.sum()
-            part = residual / np.sqrt(1 - share)[:, None]
-        part[n == 0] = 0.0
-        influence += sign * part
-        means.append(mean)
-        shares.append(share)
-        variances.append((part**2).sum(axis=0))
-        freedoms.append(_freedom_of_shares(share**2))
-        present.append(int(np.count_nonzero(n)))
-    known = min(present) > 1
+    one, other = (_side(numbers[own], cluster[own], n_clusters) for own in (first, ~first))
+    known = min(one.clusters, other.clusters) > 1
     with np.errstate(invalid="ignore", divide="ignore"):
-        variance = (influence**2).sum(axis=0)
-        freedom = (variances[0] + variances[1]) ** 2 / (
-            variances[0] ** 2 / freedoms[0] + variances[1] ** 2 / freedoms[1]
+        # Not the sum of the sides' variances: a cluster with images on both sides moves both means.
+        variance = ((one.influence - other.influence) ** 2).sum(axis=0)
+        freedom = (one.variance + other.variance) ** 2 / (
+            one.variance**2 / one.freedom + other.variance**2 / other.freedom
         )
-    joint = _freedom_of_shares(shares[0] ** 2 + shares[1] ** 2)
-    if bool(np.any((shares[0] > 0) & (shares[1] > 0))):
+    joint = _freedom_of_shares(one.share**2 + other.share**2)
+    if bool(np.any((one.share > 0) & (other.share > 0))):
         freedom = np.full(numbers.shape[1], joint)
     return MeanDifference(
-        difference=means[0] - means[1],
+        difference=one.mean - other.mean,
         error=np.where(known, np.sqrt(variance), np.nan),
         freedom=np.where(np.isfinite(freedom), np.maximum(freedom, 1.0), max(joint, 1.0)),
-        clusters=(present[0], present[1]),
+        clusters=(one.clusters, other.clusters),
     )
+
+
+def clustered_mean(
+    values: ArrayLike, clusters: ArrayLike, *, confidence: float = 0.95
+) -> tuple[float, float, float]:
+    """Mean of values [N], such as paired changes, and its interval between clusters.
+
+    Variance and degrees of freedom are those of one side of `mean_difference`.
+
+    Returns
+    -------
+    mean, low, high. All are NaN without values; the limits are NaN with fewer than two clusters.
+
+    Examples
+    --------
+    >>> clustered_mean([0.0, 0.0, 1.0, 1.0], np.array([0, 1, 2, 3]))[0]
+    0.5
+    """
+    numbers = np.asarray(values, dtype=float)
+    if not len(numbers):
+        return np.nan, np.nan, np.nan
+    cluster = np.unique(np.asarray(clusters), return_inverse=True)[1]
+    side = _side(numbers[:, None], cluster, int(cluster.max()) + 1)
+    mean = float(side.mean[0])
+    if side.clusters < 2:
+        return mean, np.nan, np.nan
+    half = float(special.stdtrit(side.freedom, 0.5 + confidence / 2) * np.sqrt(side.variance[0]))
+    return mean, mean - half, mean + half
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Side:
+    """One mean of V variables: its value, and what each of K clusters adds to its variance."""
+
+    mean: Floats  # [V]
+    share: Floats  # [K] of the images
+    influence: Floats  # [K, V] corrected residuals
+    clusters: int  # with images
+
+    @property
+    def variance(self) -> Floats:
+        """[V]."""
+        squares: Floats = (self.influence**2).sum(axis=0)
+        return squares
+
+    @property
+    def freedom(self) -> float:
+        """Satterthwaite's, of the sizes of the clusters."""
+        return _freedom_of_shares(self.share**2)
+
+
+def _side(values: Floats, cluster: Codes, n_clusters: int) -> _Side:
+    n = np.bincount(cluster, minlength=n_clusters)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = values.sum(axis=0) / n.sum()
+        residual = (sums_by_code(values, cluster, n_clusters) - n[:, None] * mean) / n.sum()
+        share = n / max(n.sum(), 1)
+        # The mean was fitted to these residuals, so they are too small: by the root of 1 - share (CR2).
+        influence = residual / np.sqrt(1 - share)[:, None]
+    influence[n == 0] = 0.0
+    return _Side(mean=mean, share=share, influence=influence, clusters=int(np.count_nonzero(n)))
 
 
 def _freedom_of_shares(weights: Floats) -> float:

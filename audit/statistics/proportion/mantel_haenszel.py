@@ -1,6 +1,6 @@
-"""A contrast at equal make-up: what remains of a gap within the strata of a control, such as occupation.
+"""A contrast adjusted for composition: what remains of a gap within the strata of a control.
 
-Where a group is met in other proportions of the control than its reference, the raw gap mixes the two. K
+If a group occurs in other proportions of the control than its reference, the raw gap mixes the two. K
 strata on the last axis; strata without images on either side say nothing of the contrast and take no part.
 
 The variances are of independent images. `inflation` multiplies them where images come in clusters: the design
@@ -36,8 +36,7 @@ def mantel_haenszel_difference(
     ten events on a side (or images without it) it is too small; there each stratum's rate has one event and
     one image without it added. [..., K] to [...]; NaN where no stratum has images on both sides.
     """
-    a, m1, c, m2 = _usable(x1, n1, x2, n2)
-    total = np.where(m1 + m2 > 0, m1 + m2, 1.0)
+    a, m1, c, m2, total = _usable(x1, n1, x2, n2)
     weight = m1 * m2 / total
     sum_of_weights = weight.sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -50,10 +49,8 @@ def mantel_haenszel_difference(
         )
         cautious = spread.sum(axis=-1) / sum_of_weights**2
     least = np.min([v.sum(axis=-1) for v in (a, m1 - a, c, m2 - c)], axis=0)
-    half = normal_quantile(confidence) * np.sqrt(
-        np.where(least < _FEW_EVENTS, np.fmax(variance, cautious), variance) * np.asarray(inflation)
-    )
-    return difference, np.maximum(difference - half, -1.0), np.minimum(difference + half, 1.0)
+    variance = np.where(least < _FEW_EVENTS, np.fmax(variance, cautious), variance)
+    return _within_one(difference, variance * np.asarray(inflation), confidence=confidence)
 
 
 def mantel_haenszel_ratio(
@@ -69,8 +66,7 @@ def mantel_haenszel_ratio(
 
     [..., K] to [...]; NaN where a side has no event in the strata that count.
     """
-    a, m1, c, m2 = _usable(x1, n1, x2, n2)
-    total = np.where(m1 + m2 > 0, m1 + m2, 1.0)
+    a, m1, c, m2, total = _usable(x1, n1, x2, n2)
     above, below = (a * m2 / total).sum(axis=-1), (c * m1 / total).sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = above / below
@@ -95,8 +91,7 @@ def mantel_haenszel_p(
     [..., K] to [...]; NaN where no stratum has images on both sides, 1 where nothing can differ. With a
     design effect and degrees of freedom, the statistic is divided by its root and of Student's distribution.
     """
-    a, m1, c, m2 = _usable(x1, n1, x2, n2)
-    total = np.where(m1 + m2 > 0, m1 + m2, 1.0)
+    a, m1, c, m2, total = _usable(x1, n1, x2, n2)
     events = a + c
     expected = m1 * events / total
     variance = m1 * m2 * events * (total - events) / (total**2 * np.maximum(total - 1, 1))
@@ -118,12 +113,12 @@ def standardised_difference(
     confidence: float = 0.95,
     inflation: ArrayLike = 1.0,
 ) -> Estimate:
-    """Difference of the rates that both groups would have if their strata had the make-up of both together.
+    """Difference of the rates that both groups would have with the composition of both together.
 
     The strata are weighted by n1 + n2. The variance of a stratum's rate has one event and one image without
     it added, so that a stratum of few images is not taken for certain. [..., K] to [...].
     """
-    a, m1, c, m2 = _usable(x1, n1, x2, n2)
+    a, m1, c, m2, _ = _usable(x1, n1, x2, n2)
     weight = m1 + m2
     with np.errstate(invalid="ignore", divide="ignore"):
         share = weight / weight.sum(axis=-1, keepdims=True)
@@ -131,8 +126,7 @@ def standardised_difference(
         spread = sum(_cautious_variance(x, m) for x, m in ((a, m1), (c, m2)))
     difference = (share * gap).sum(axis=-1)
     variance = (share**2 * np.where(weight > 0, spread, 0.0)).sum(axis=-1)
-    half = normal_quantile(confidence) * np.sqrt(variance * np.asarray(inflation))
-    return difference, np.maximum(difference - half, -1.0), np.minimum(difference + half, 1.0)
+    return _within_one(difference, variance * np.asarray(inflation), confidence=confidence)
 
 
 def stratified_effect(
@@ -200,6 +194,12 @@ def share_compared(n1: ArrayLike, n2: ArrayLike) -> Floats:
         return share
 
 
+def _within_one(difference: Floats, variance: Floats, *, confidence: float) -> Estimate:
+    """A difference with its normal limits, which differences of rates cannot leave."""
+    half = normal_quantile(confidence) * np.sqrt(variance)
+    return difference, np.maximum(difference - half, -1.0), np.minimum(difference + half, 1.0)
+
+
 def _cautious_variance(x: Floats, n: Floats) -> Floats:
     rate = (x + 1) / (n + 2)
     with np.errstate(divide="ignore"):
@@ -207,7 +207,8 @@ def _cautious_variance(x: Floats, n: Floats) -> Floats:
 
 
 def _usable(x1: ArrayLike, n1: ArrayLike, x2: ArrayLike, n2: ArrayLike) -> tuple[Floats, ...]:
-    """Broadcast as floats, strata with an empty side set to nothing."""
+    """Broadcast as floats, strata with an empty side set to nothing; last the size of each, 1 if empty."""
     arrays = np.broadcast_arrays(*(np.asarray(v, dtype=float) for v in (x1, n1, x2, n2)))
     both = (arrays[1] > 0) & (arrays[3] > 0)
-    return tuple(np.where(both, v, 0.0) for v in arrays)
+    total = np.where(both, arrays[1] + arrays[3], 1.0)
+    return (*(np.where(both, v, 0.0) for v in arrays), total)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ from audit.tables.measure_statistics.family import (
 from audit.tables.rates import rate_interval as interval_of_rate
 
 Rows = Iterator[dict[str, Any]]
+Estimate = tuple[float, float, float]
 
 
 def rates(family: Family) -> Rows:
@@ -134,22 +135,28 @@ def _over_sets(family: Family, *, signed: bool) -> Rows:
         yield estimate(n=n, clusters=n, value=item.values.mean(), low=low, high=high, note=note)
 
 
-def _sides(item: Item) -> tuple[Bools, Bools]:
-    return item.side == FIRST, item.side == SECOND
-
-
-def differences_of_sides(family: Family) -> Rows:
-    """The mean of the first side less that of the second: Newcombe's interval for shares."""
+def _of_two_sides(family: Family, estimated: Callable[[Item, tuple[Bools, Bools]], Estimate]) -> Rows:
+    """A row an item, of both of its sides; none has an estimate if a side has too few images."""
     for item in family.items():
-        sides = _sides(item)
+        sides = item.side == FIRST, item.side == SECOND
         sizes = [int(own.sum()) for own in sides]
         clusters = len(np.unique(item.cluster[sides[0] | sides[1]]))
         if min(sizes) < family.least:
             yield too_few(n=sum(sizes), clusters=clusters, least=family.least)
             continue
-        low, high = difference_interval(item.values, sides, item.cluster, clustered=family.scalars.clustered)
-        value = item.values[sides[0]].mean() - item.values[sides[1]].mean()
+        value, low, high = estimated(item, sides)
         yield estimate(n=sum(sizes), clusters=clusters, value=value, low=low, high=high)
+
+
+def differences_of_sides(family: Family) -> Rows:
+    """The mean of the first side less that of the second: Newcombe's interval for shares."""
+    clustered = family.scalars.clustered
+
+    def difference(item: Item, sides: tuple[Bools, Bools]) -> Estimate:
+        low, high = difference_interval(item.values, sides, item.cluster, clustered=clustered)
+        return float(item.values[sides[0]].mean() - item.values[sides[1]].mean()), low, high
+
+    yield from _of_two_sides(family, difference)
 
 
 def difference_interval(
@@ -181,17 +188,10 @@ def difference_interval(
 
 def means_of_sides(family: Family) -> Rows:
     """The mean of two sides' rates, whatever their sizes: its interval joins those of both."""
-    for item in family.items():
-        sides = _sides(item)
-        sizes = [int(own.sum()) for own in sides]
-        clusters = len(np.unique(item.cluster[sides[0] | sides[1]]))
-        if min(sizes) < family.least:
-            yield too_few(n=sum(sizes), clusters=clusters, least=family.least)
-            continue
-        limits = [
-            rate_interval(item.values[own], item.cluster[own], clustered=family.scalars.clustered)
-            for own in sides
-        ]
+    clustered = family.scalars.clustered
+
+    def mean_rate(item: Item, sides: tuple[Bools, Bools]) -> Estimate:
+        limits = [rate_interval(item.values[own], item.cluster[own], clustered=clustered) for own in sides]
         shares = [float(item.values[own].mean()) for own in sides]
         mean = sum(shares) / 2
         below, above = (
@@ -200,7 +200,9 @@ def means_of_sides(family: Family) -> Rows:
         # Both halves move together if clusters have images on both sides: their errors then add up.
         join = sum if _shared(item, sides) else np.hypot.reduce
         low, high = mean - float(join(below)) / 2, mean + float(join(above)) / 2
-        yield estimate(n=sum(sizes), clusters=clusters, value=mean, low=max(low, 0.0), high=min(high, 1.0))
+        return mean, max(low, 0.0), min(high, 1.0)
+
+    yield from _of_two_sides(family, mean_rate)
 
 
 def _shared(item: Item, sides: tuple[Bools, Bools]) -> bool:

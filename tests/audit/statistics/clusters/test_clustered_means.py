@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from audit.statistics.clusters.clustered_means import Studentiser, mean_difference
+from audit.statistics.clusters.clustered_means import Studentiser, clustered_mean, mean_difference
 
 
 def naive_t(values: np.ndarray, inside: np.ndarray, clusters: np.ndarray) -> float:
@@ -86,3 +86,34 @@ def test_intervals_of_persons_cover_what_they_claim() -> None:
         low, high = mean_difference(values[:, None], inside, clusters).interval()
         covered.append(low[0] <= 0 <= high[0])
     assert 0.929 <= np.mean(covered) <= 0.971
+
+
+def test_the_mean_of_equal_clusters_is_that_of_their_means() -> None:
+    # Three persons of two images each, means 0, .5 and 1: t interval of three numbers, 2 degrees of freedom.
+    mean, low, high = clustered_mean([0.0, 0.0, 0.0, 1.0, 1.0, 1.0], np.array([7, 7, 3, 3, 5, 5]))
+    half = stats.t.ppf(0.975, 2) * np.std([0.0, 0.5, 1.0], ddof=1) / np.sqrt(3)
+    assert (mean, low, high) == (pytest.approx(0.5), pytest.approx(0.5 - half), pytest.approx(0.5 + half))
+
+
+def test_the_mean_of_unequal_clusters_is_that_of_a_loop() -> None:
+    rng = np.random.default_rng(0)
+    clusters = np.repeat(np.arange(12), rng.integers(1, 6, 12))
+    x = rng.standard_normal(len(clusters)) + rng.standard_normal(12)[clusters]
+    variance, weights = 0.0, []
+    for one in range(12):
+        share = np.mean(clusters == one)
+        weights.append(share**2)
+        variance += (np.sum(x[clusters == one] - x.mean()) / len(x)) ** 2 / (1 - share)
+    freedom = sum(weights) ** 2 / np.sum(np.square(weights)) - 1
+    half = stats.t.ppf(0.975, freedom) * np.sqrt(variance)
+    mean, low, high = clustered_mean(x, clusters)
+    assert (mean, low, high) == (
+        pytest.approx(x.mean()), pytest.approx(x.mean() - half), pytest.approx(x.mean() + half),
+    )  # fmt: skip
+
+
+def test_one_cluster_and_nothing_have_no_interval() -> None:
+    assert np.isnan(clustered_mean([], np.array([], int))).all()
+    mean, low, high = clustered_mean([1.0, 0.0], np.array([3, 3]))
+    assert mean == 0.5
+    assert np.isnan([low, high]).all()
