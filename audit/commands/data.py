@@ -121,7 +121,7 @@ def _print_attributes(dataset: DemographicDataset, console: Console) -> None:
     rows = []
     for name in dataset.attributes:
         labelled = dataset.frame[name].notna()
-        counts = dataset.values(name).value_counts()
+        counts = _value_counts(dataset, name)
         shown = ", ".join(f"{value} {n:,}" for value, n in counts.head(VALUES_SHOWN).items())
         more = f", and {len(counts) - VALUES_SHOWN} more" if len(counts) > VALUES_SHOWN else ""
         invisible = int((labelled & ~dataset.visible(name)).sum())
@@ -143,6 +143,19 @@ def _print_odd_values(data: str, dataset: DemographicDataset, console: Console) 
     file = card_file(Path(path))
     console.print(f"If they are meant as here, write into {file}:\n", soft_wrap=True, markup=False)
     console.print(values_mapping(odd), soft_wrap=True, markup=False)
+
+
+def _value_counts(dataset: DemographicDataset, name: str) -> pd.Series:
+    """Images that show each value; one that has several counts once in each."""
+    import pandas as pd
+
+    from probes.datasets.memberships import has_value, members
+
+    values = dataset.values(name)
+    if name not in dataset.card.several_values:
+        return values.value_counts()
+    single = members(values, dataset.orders.get(name, ()))
+    return pd.Series({one: int(has_value(values, one).eq(True).sum()) for one in single}, dtype=int)
 
 
 def _print_crossing(dataset: DemographicDataset, attributes: list[str], console: Console) -> None:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from clipmodel.errors import UserError
 from clipmodel.yaml_models import StrictModel, closest, is_file, read_yaml_model
+from probes.datasets.memberships import joined_values
 from probes.label_text import clean_column
 
 Provenance = Literal["perceived", "self-reported", "by design", "public record", "not stated"]
@@ -23,8 +24,6 @@ REPLACED = (
 OF_IMAGES = ("split",)
 """Columns that describe the image and not a person wherever a card does not say otherwise."""
 PUBLISHED_LAYOUT: Final = "papers and public code"
-SEVERAL: Final = " + "
-"""Joins the values of an attribute of which an image has several: "Africa + Europe"."""
 UNVERIFIED = "(unverified)"
 """Behind a licence that was not read at its source: the terms that came with a copy count."""
 
@@ -56,9 +55,11 @@ class WrittenCard(StrictModel):
     Every key may be left out. The first ones replace what the card says. `cluster` names the column of
     persons; `attributes` the columns that are attributes, where not all are; `image_attributes` those of them
     that describe the image and not whom it shows, such as its split or source: no contrast of people is made
-    of them; `orders` the natural order of values; `values` what a value is to be called, or null where it is
-    no label: {race: {Asian: East Asian, Others: null}}. `images` lists further folders that images may lie
-    in: without it, what leads out of the data's own folder is refused.
+    of them; `several_values` those of which an image may have several, each with what separates them in a
+    field, {ancestry: ";"} (`probes.datasets.memberships`); `orders` the natural order of values; `values`
+    what a value is to be called, or null where it is no label: {race: {Asian: East Asian, Others: null}}.
+    `images` lists further folders that images may lie in: without it, what leads out of the data's own folder
+    is refused.
     """
 
     title: str | None = None
@@ -72,6 +73,7 @@ class WrittenCard(StrictModel):
     cluster: str | None = None
     attributes: list[str] | None = None
     image_attributes: list[str] | None = None
+    several_values: dict[str, str] = Field(default={})
     orders: dict[str, list[str]] = Field(default={})
     values: dict[str, dict[str, str | None]] = Field(default={})
     images: list[str] = Field(default=[])
@@ -133,7 +135,8 @@ def describe(frame: pd.DataFrame, path: Path, *, attributes: list[str], card: Da
     written, file = written_card(path), card_file(path)
     cluster = written.cluster or card.cluster
     chosen = written.attributes or [name for name in attributes if name != cluster]
-    named = [*chosen, *(written.image_attributes or ()), *written.orders, *written.values]
+    named = [*chosen, *(written.image_attributes or ()), *written.several_values]
+    named += [*written.orders, *written.values]
     for name in [*named, *([cluster] if cluster else [])]:
         if name not in frame:
             raise UserError(f"{file}: no column {name!r}", remedy=closest(name, attributes))
@@ -142,6 +145,11 @@ def describe(frame: pd.DataFrame, path: Path, *, attributes: list[str], card: Da
         cleaned = clean_column(frame[name])
         frame = frame.assign(**{name: cleaned.column})
         notes += cleaned.notes(name)
+    for name, separator in written.several_values.items():
+        if not separator.strip():
+            raise UserError(f"{file}: several_values: {name}: no separator", remedy="write one, such as ';'")
+        column = joined_values(frame[name], separator, written.orders.get(name, ()))
+        frame = frame.assign(**{name: column})
     for name, words in written.values.items():
         for old, new in words.items():
             if not (n := int((frame[name] == old).sum())):
@@ -162,6 +170,7 @@ def describe(frame: pd.DataFrame, path: Path, *, attributes: list[str], card: Da
             card,
             cluster=cluster,
             image_attributes=of_images,
+            several_values=tuple(dict.fromkeys([*card.several_values, *written.several_values])),
             notes=tuple(notes),
             **given,
         ),

@@ -19,6 +19,7 @@ from clipmodel.errors import UserError
 from clipmodel.inputs.image_decoding import open_image
 from probes.datasets.cards import DataCard
 from probes.datasets.copies import Copies, find_copies, joined
+from probes.datasets.memberships import base_of, check_value, membership_column, membership_order
 from probes.label_text import clean_column, clean_label
 from probes.records import ALL, BEST, MISSING, NO_TRUTH, OVERALL, REST
 
@@ -154,6 +155,35 @@ class DemographicDataset(ABC):
     def has_clusters(self) -> bool:
         """Whether some images may belong together: the data name their clusters, or copies were found."""
         return self.card.cluster is not None or bool(self._copies is not None and len(self._copies.rows))
+
+    def add_memberships(self, names: Sequence[str]) -> None:
+        """Add attributes such as "ancestry: Asia": who has a value, of an attribute of several.
+
+        The annotations' hash stays that of what was annotated. A name that is there already is left alone.
+
+        Raises
+        ------
+        UserError
+            Nobody has the value.
+        """
+        for name in names:
+            found = base_of(name, self.card.several_values)
+            if found is None or name in self.attributes:
+                continue
+            attribute, value = found
+            column = self.frame[attribute]
+            check_value(attribute, value, column)
+            _ = self.sha256  # before the frame changes
+            self.orders[name] = membership_order(column, value, self.orders.get(attribute, ()))
+            self.frame = self.frame.assign(**{name: membership_column(column, value)})
+            visible = VISIBLE_PREFIX + attribute
+            if visible in self.frame:
+                self.frame[VISIBLE_PREFIX + name] = self.frame[visible]
+            self.dropped[name] = membership_column(self.dropped[attribute], value)
+            self.derived[name] = self.derived.get(attribute, attribute)
+            self.attributes.append(name)
+            if attribute in self.card.image_attributes:
+                self.card = replace(self.card, image_attributes=(*self.card.image_attributes, name))
 
     def note_copies(self, rows: Sequence[int], contents: Sequence[str]) -> Copies:
         """Find byte-identical images among some rows, join their clusters, and say so on the card.

@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from clipmodel.errors import UserError
 from probes.datasets.cards import DataCard
 from probes.datasets.combinations import Combinations, combine_columns
 from probes.datasets.demographic_dataset import ID, REASON, VISIBLE_PREFIX, DemographicDataset
+from probes.datasets.memberships import base_of, check_value, membership_column, membership_order
 from probes.embeddings.embedded_images import EmbeddedImages
 from probes.embeddings.part_rows import PartRows
 from probes.embeddings.shard_files import checksum
@@ -178,6 +179,7 @@ class FolderDataset(DemographicDataset):
         self.card = DataCard(**{**card, "notes": (*card["notes"], *self.job.notes)})
         self.dropped = pd.read_parquet(folder / DROPPED_FILE).astype(object)
         self._copies = None
+        self._memberships: list[str] = []
         manifests = [read_part_manifest(folder, number) for number in range(self.job.n_parts)]
         self._manifests = [manifest for manifest in manifests if manifest is not None]
         if len(self._manifests) < self.job.n_parts:
@@ -201,14 +203,41 @@ class FolderDataset(DemographicDataset):
                 columns[name] = values[merged.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
             else:
                 columns[name] = column.to_pandas()
-        return pd.DataFrame(columns)
+        frame = pd.DataFrame(columns)
+        return frame.assign(**{name: self._membership(frame, name) for name in self._memberships})
 
     @cached_property
     def combinations(self) -> Combinations:
         """Each distinct combination of attribute values once, and the combination of each row."""
         known = pq.read_schema(self._annotations).names
-        names = [*self.attributes, *(n for a in self.attributes if (n := VISIBLE_PREFIX + a) in known)]
-        return combine_columns(lambda: annotation_batches(self._annotations, names), names)
+        stored = [name for name in self.attributes if name not in self._memberships]
+        names = [*stored, *(n for a in stored if (n := VISIBLE_PREFIX + a) in known)]
+        found = combine_columns(lambda: annotation_batches(self._annotations, names), names)
+        more = {name: self._membership(found.frame, name) for name in self._memberships}
+        return replace(found, frame=found.frame.assign(**more))
+
+    def add_memberships(self, names: Sequence[str]) -> None:
+        """As for any data set, of each combination of values once; the annotations are not loaded for it."""
+        for name in names:
+            found = base_of(name, self.card.several_values)
+            if found is None or name in self.attributes:
+                continue
+            attribute, value = found
+            column = self.combinations.frame[attribute]
+            check_value(attribute, value, column)
+            self._memberships.append(name)
+            self.orders[name] = membership_order(column, value, self.orders.get(attribute, ()))
+            self.dropped[name] = membership_column(self.dropped[attribute], value)
+            self.derived[name] = self.derived.get(attribute, attribute)
+            self.attributes.append(name)
+            if attribute in self.card.image_attributes:
+                self.card = replace(self.card, image_attributes=(*self.card.image_attributes, name))
+            for made in ("combinations", "frame"):  # what was read before lacks the new column
+                self.__dict__.pop(made, None)
+
+    def _membership(self, frame: pd.DataFrame, name: str) -> pd.Series:
+        attribute, value = base_of(name, self.card.several_values) or ("", "")
+        return membership_column(frame[attribute], value)
 
     def levels(self, attribute: str) -> list[str]:
         return self.combinations.dataset(self).levels(attribute)

@@ -14,6 +14,7 @@ from probes.embeddings.folder import FolderDataset
 from probes.embeddings.precomputed import given_prompts
 from probes.measures.registry import KINDS
 from probes.planning.image_selection import TRUTH, Selection, select
+from probes.planning.membership_groupings import with_memberships
 from probes.suite.classification_probe import RULE_KEYS, Probe
 from probes.suite.label_sets import LabelSet
 from probes.suite.measure_probes import WithTruth
@@ -173,6 +174,7 @@ def plan(suite: Suite, dataset: DemographicDataset) -> Plan:
     UserError
         The suite and the data do not fit: see `probes.planning.image_selection.select`.
     """
+    suite = with_memberships(suite, dataset)
     classifying = [_plan_probe(suite, probe, dataset) for probe in suite.classification]
     others = [probe for probe in suite.probes if not isinstance(probe, Probe)]
     measures = [_plan_measure(suite, probe, dataset) for probe in others]

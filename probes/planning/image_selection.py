@@ -11,6 +11,7 @@ import pandas as pd
 from clipmodel.errors import UserError
 from clipmodel.yaml_models import closest
 from probes.datasets.demographic_dataset import REASON, DemographicDataset
+from probes.datasets.memberships import has_value, members
 from probes.records import ALL, BEST, MISSING, NO_TRUTH, OVERALL, REST, attribute_column
 from probes.suite.classification_probe import Probe
 from probes.suite.label_sets import LabelSet
@@ -139,7 +140,9 @@ def _matches(probe: ProbeBase, dataset: DemographicDataset, attribute: str, cond
     """[N] bool. A filter reads the labels; whether the image shows them is counted later."""
     wanted = condition.not_ if isinstance(condition, Exclusion) else condition
     wanted = [wanted] if isinstance(wanted, str) else wanted
-    known = [*dataset.levels(attribute), MISSING]
+    several = attribute in dataset.card.several_values
+    single = members(dataset.frame[attribute]) if several else []
+    known = [*dataset.levels(attribute), *single, MISSING]
     for value in wanted:
         if value not in known:
             remedy = closest(value, known)
@@ -147,6 +150,8 @@ def _matches(probe: ProbeBase, dataset: DemographicDataset, attribute: str, cond
                 f"probe {probe.name!r}: no image has {attribute} {value!r}",
                 remedy=remedy if len(remedy) <= LONGEST_REMEDY else f"{attribute} has {len(known)} values",
             )
+    if several:
+        return _listed_among(dataset.frame[attribute], condition)
     return _listed(dataset.frame[attribute], condition)
 
 
@@ -154,6 +159,16 @@ def _listed(values: pd.Series, condition: Filter) -> np.ndarray:
     wanted = condition.not_ if isinstance(condition, Exclusion) else condition
     listed = values.fillna(MISSING).isin([wanted] if isinstance(wanted, str) else wanted).to_numpy()
     return ~listed if isinstance(condition, Exclusion) else listed
+
+
+def _listed_among(values: pd.Series, condition: Filter) -> np.ndarray:
+    """[N] whether a row has a wanted value, among others or alone, or is a wanted combination."""
+    wanted = condition.not_ if isinstance(condition, Exclusion) else condition
+    wanted = [wanted] if isinstance(wanted, str) else wanted
+    found = np.asarray(values.fillna(MISSING).isin(wanted).to_numpy(dtype=bool))
+    for value in wanted:
+        found = found | has_value(values, value).fillna(False).to_numpy(dtype=bool)
+    return ~found if isinstance(condition, Exclusion) else found
 
 
 def _not_loaded(probe: ProbeBase, dataset: DemographicDataset) -> pd.DataFrame:

@@ -9,10 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from clipmodel.errors import UserError
-from probes.datasets.cards import NOT_STATED, SEVERAL, DataCard
+from probes.datasets.cards import NOT_STATED, DataCard
 from probes.datasets.demographic_dataset import ID, REASON
 from probes.datasets.file_dataset import Box, FileDataset, find
 from probes.datasets.image_paths import find_images
+from probes.datasets.memberships import SEVERAL
 from probes.datasets.published.fhibe_values import (
     AGE_BANDS,
     SKIN_TONES,

@@ -15,7 +15,7 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from clipmodel.yaml_models import is_file
-from probes.datasets.cards import SEVERAL
+from probes.datasets.memberships import SEVERAL
 
 AGE_BANDS = ("18-29", "30-39", "40-49", "50-59", "60+")
 FIRST_YEARS = (18, 30, 40, 50, 60)
