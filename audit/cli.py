@@ -31,6 +31,7 @@ from audit.commands import (
     run,
     show,
     terminal,
+    view,
 )
 from clipmodel import __version__
 from clipmodel.errors import UserError
@@ -65,7 +66,6 @@ app = typer.Typer(
     cls=Commands,
     name="clip-audit",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -78,6 +78,7 @@ app.command("embed", epilog=embed.EPILOG)(embed.embed)
 app.command("plan", epilog=plan.EPILOG)(plan.plan)
 app.command("report", epilog=report.EPILOG)(report.report)
 app.command("show", epilog=show.EPILOG)(show.show)
+app.command("view", epilog=view.EPILOG)(view.view)
 app.command("figures", epilog=figures.EPILOG)(figures.figures)
 app.command("evidence", epilog=evidence.EPILOG)(evidence.evidence)
 app.command("mitigate", epilog=mitigate.EPILOG)(mitigate.mitigate)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
@@ -14,6 +14,7 @@ from audit.conclusions.confirmation import with_confirmation
 from audit.conclusions.error_control import with_error_control
 from audit.conclusions.findings import findings_among
 from audit.conclusions.gates import gate_table, overall_verdict
+from audit.notebook_display import summary_html
 from audit.result_files import (
     JSON_TABLES,
     OPTIONAL_TABLES,
@@ -31,12 +32,16 @@ from audit.tables.cluster_counts import ClusterCounts
 from audit.tables.composition import composition_table
 from audit.tables.context import TableContext
 from audit.tables.controlled_gaps import controlled_table
+from audit.tables.long_frames import long_frame
 from audit.tables.measures import measures_table
 from audit.tables.paired_changes import paired_table
 from audit.tables.rates import accuracy_table, gap_table, rate_table
 from audit.tables.specification_curves import specification_table
 from audit.tables.threshold_bands import with_bands
 from probes.records import KEYS, SCHEMAS, Manifest, Records, validate
+
+if TYPE_CHECKING:
+    from audit.figures.notebook_plots import Plots
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -178,6 +183,21 @@ class AuditResult:
     def n_specifications(self) -> int:
         """Ways of asking that were looked at: probe x design x template x rule x threshold."""
         return len(self.rates[list(KEYS)].drop_duplicates())
+
+    @property
+    def plot(self) -> Plots:
+        """Figures on axes of one's own: `plot.rates(ax=)`, `.gaps`, `.thresholds`, `.specifications`."""
+        from audit.figures.notebook_plots import Plots
+
+        return Plots(self.manifest, {name: getattr(self, name) for name in ("rates", "gaps", "curves")})
+
+    def long(self, table: str = "rates") -> pd.DataFrame:
+        """Return a table with columns `by` and `group`, as seaborn wants it: see `tables.long_frames`."""
+        return long_frame(getattr(self, table))
+
+    def _repr_html_(self) -> str:
+        tables = {name: getattr(self, name) for name in ("accuracy", "findings", "excluded")}
+        return summary_html(self.manifest, tables, verdict=self.verdict)
 
     def judge(self, gates: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         """Judge gates, those of its own suite or any others: see `conclusions.gates.gate_table`."""

@@ -20,6 +20,7 @@ ScoreKind = Literal["probabilities", "independent probabilities", "percentages",
 NOT_STATED: Final = "not stated"
 REPLACED = (
     "title", "version", "licence", "consent", "label_provenance", "labelled_by", "source", "caution",
+    "thumbnails",
 )  # fmt: skip
 OF_IMAGES = ("split",)
 """Columns that describe the image and not a person wherever a card does not say otherwise."""
@@ -46,6 +47,7 @@ class DataCard:
     several_values: tuple[str, ...] = ()  # attributes of which an image may have several, joined by SEVERAL
     layout: str = PUBLISHED_LAYOUT  # what the reader of the layout was written after
     renewed_days: int | None = None  # a version is replaced after so many days, because consent can end
+    thumbnails: bool = True  # whether `clip-audit view` may show the images on the machine they lie on
     notes: tuple[str, ...] = ()  # what the loader repaired, cut or assumed, a sentence each
 
 
@@ -59,7 +61,7 @@ class WrittenCard(StrictModel):
     field, {ancestry: ";"} (`probes.datasets.memberships`); `orders` the natural order of values; `values`
     what a value is to be called, or null where it is no label: {race: {Asian: East Asian, Others: null}}.
     `images` lists further folders that images may lie in: without it, what leads out of the data's own folder
-    is refused.
+    is refused. `thumbnails: false` keeps `clip-audit view` from showing the images.
     """
 
     title: str | None = None
@@ -78,6 +80,7 @@ class WrittenCard(StrictModel):
     values: dict[str, dict[str, str | None]] = Field(default={})
     images: list[str] = Field(default=[])
     scores: ScoreKind | None = None
+    thumbnails: bool | None = None
 
 
 def card_file(path: Path) -> Path:

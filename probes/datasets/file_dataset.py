@@ -95,6 +95,10 @@ class FileDataset(DemographicDataset):
                 + images_example((root / name).resolve().parent),
             )
 
+    def path_of(self, row: int) -> Path:
+        """The file of a row."""
+        return self.root / self._files[row]
+
     def read_bytes(self, row: int) -> bytes:
         return read_image_file(self.root / self._files[row])
 

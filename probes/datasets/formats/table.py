@@ -84,6 +84,10 @@ class TableDataset(DemographicDataset):
             known.frame, attributes=known.attributes, card=with_attribute_notes(known), orders=known.orders
         )
 
+    def path_of(self, row: int) -> Path:
+        """The file of a row."""
+        return self._paths[row]
+
     def read_bytes(self, row: int) -> bytes:
         if str(self.frame[ID].iloc[row]).startswith(("http://", "https://")):
             raise UnreadableImageError("a URL in the place of a file: download the image")

@@ -24,6 +24,7 @@ CARD = DataCard(
     name="casual_conversations_v1",
     title="Casual Conversations v1",
     version="1",
+    thumbnails=False,  # its agreement restricts showing the people who took part
     licence="data use agreement: assessing models, for the purposes it permits",
     consent="given: paid participants agreed to this use",
     label_provenance="self-reported",

@@ -25,6 +25,7 @@ CARD = DataCard(
     name="casual_conversations_v2",
     title="Casual Conversations v2",
     version="2",
+    thumbnails=False,  # its agreement restricts showing the people who took part
     licence="data use agreement: assessing models, for the purposes it permits",
     consent="given: paid participants of seven countries agreed to this use",
     label_provenance="self-reported",

@@ -27,6 +27,7 @@ CARD = DataCard(
     name="facet",
     title="FACET",
     version="2023",
+    thumbnails=False,  # its agreement restricts showing the people who took part
     licence="FACET usage agreement: evaluation only, no training",
     consent="not asked: licensed photos of SA-1B",
     label_provenance="perceived",
