@@ -11,7 +11,7 @@ import pandas as pd
 
 from audit.formatting import words
 from audit.result import AuditResult
-from audit.viewer.selection import SHOWN, Choice, specifications_of
+from audit.viewer.cell_images import SHOWN, Choice, specifications_of
 
 GROUP: Final = "group."
 """Before the name of an attribute in an address."""

@@ -18,8 +18,8 @@ from urllib.parse import parse_qs, urlsplit
 from PIL import Image, ImageFilter
 
 from audit.result import AuditResult
+from audit.viewer.cell_images import chosen_images
 from audit.viewer.page import choice_of, render
-from audit.viewer.selection import chosen_images
 from clipmodel.errors import UserError
 
 HOST: Final = "127.0.0.1"

@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 from audit.cli import app
 from audit.commands.view import _rows
 from audit.result import AuditResult
+from audit.viewer.cell_images import Choice, chosen_images
 from audit.viewer.fiftyone_export import write_fiftyone
-from audit.viewer.selection import Choice, chosen_images
 from audit.viewer.server import HOST, Server, View
 from clipmodel.errors import UserError
 from probes.datasets import load_dataset
