@@ -10,6 +10,7 @@ N images, P probes, G groups, T thresholds.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -26,6 +27,8 @@ RATES: Final = (0.2, 0.1, 0.3, 0.5)
 """Of the event at the threshold of .5, in the probes in turn."""
 THRESHOLDS: Final = (0.3, 0.5)
 GATE_MARGIN: Final = 0.1
+CURVE: Final = 21
+TONES: Final = ("light", "dark")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +84,24 @@ class Scenario:
         base = np.array(
             [[self.rate(probe, group) for group in range(len(self.persons))] for probe in range(self.probes)]
         )
-        return np.asarray(special.ndtr(special.ndtri(base)[..., None] - special.ndtri(thresholds)))
+        return rate_at(base[..., None], thresholds)
+
+    @property
+    def largest_gap(self) -> float:
+        """The widest true gap of a different group over the specifications; 0 where no group differs."""
+        if not self.gaps:
+            return 0.0
+        base = np.array([[self.rate(p, 0), self.rate(p, 0) + self.gap] for p in range(self.gaps)])
+        return float(np.abs(np.diff(rate_at(base[..., None], np.array(THRESHOLDS)), axis=1)).max())
 
 
+def rate_at(base: Floats, thresholds: Floats) -> Floats:
+    """Share of scores that reach a threshold, where `base` is the share that reaches one half."""
+    return np.asarray(special.ndtr(special.ndtri(base) - special.ndtri(thresholds)))
+
+
+GAP_AT_MARGIN: Final = 0.07908
+"""At the threshold of .5, where the rate is .2: it is `GATE_MARGIN` at the threshold of .3."""
 _PERSONS: Final = (110, 80, 60, 30, 20)
 SCENARIOS: Final = (
     Scenario(name="independent", title="one image a person", persons=(800, 600, 400, 200, 100), sizes="one",
@@ -95,6 +113,8 @@ SCENARIOS: Final = (
     Scenario(name="few", title="groups of 10 and of 5 persons", persons=(150, 80, 50, 10, 5)),
     Scenario(name="confirmed", title="half of the persons held out", persons=tuple(2 * n for n in _PERSONS),
              confirm=0.5),
+    Scenario(name="margin", title="one gap as wide as the margin of the gates", persons=(1500, 900, 900),
+             sizes="one", correlation=0.0, probes=1, gaps=1, gap=GAP_AT_MARGIN, reference="g0"),
     Scenario(name="one gap", title="25 points in one of 3 probes", persons=_PERSONS, gaps=1, reference="g0"),
     Scenario(name="gaps", title="25 points in all of 3 probes", persons=_PERSONS, gaps=3, reference="g0"),
     Scenario(name="gap and rest", title="25 points in all of 3 probes, against the rest", persons=_PERSONS,
@@ -107,34 +127,70 @@ SCENARIOS: Final = (
 BY_NAME: Final = {scenario.name: scenario for scenario in SCENARIOS}
 
 
-def predictions_of(scenario: Scenario, *, seed: int) -> pd.DataFrame:
-    """The table of predictions of one audit: a row an image, with person, groups and a score a probe."""
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """The persons and images of one audit.
+
+    Attributes
+    ----------
+    group, tone
+        [K] group and second attribute of each person.
+    images
+        [K] images of each person; theirs stand beside each other.
+    scores
+        [P, N] of the harmful class of each probe.
+    """
+
+    group: NDArray[np.intp]
+    tone: NDArray[np.intp]
+    images: NDArray[np.int64]
+    scores: Floats
+
+
+def drawn(scenario: Scenario, *, seed: int, images: NDArray[np.int64] | None = None) -> Drawn:
+    """Draw one audit; with the given numbers of images of its persons, where they are given."""
     rng = np.random.default_rng((seed, *scenario.name.encode()))
     group = np.repeat(np.arange(len(scenario.persons)), scenario.persons)
     # Associated with the group, and like it one of the person.
-    tone = (rng.random(len(group)) < 0.3 + 0.1 * group).astype(int)
-    images = images_of(scenario.sizes, len(group), rng)
+    tone = (rng.random(len(group)) < 0.3 + 0.1 * group).astype(np.intp)
+    own_images = images_of(scenario.sizes, len(group), rng)
+    images = own_images if images is None else images
     person = np.repeat(np.arange(len(group)), images)
     shared = latent_correlation(scenario.correlation, 0.2)
-    table = pd.DataFrame(
-        {
-            "path": [f"{number}.png" for number in range(len(person))],
-            "subject_id": [f"p{number}" for number in person],
-            "origin": np.array(scenario.groups)[group[person]],
-            "tone": np.array(["light", "dark"])[tone[person]],
-        }
-    )
     means = special.ndtri(
         np.array(
             [[scenario.rate(p, g) for g in range(len(scenario.persons))] for p in range(scenario.probes)]
         )
     )
+    scores = np.empty((scenario.probes, len(person)))
     for probe in range(scenario.probes):
         own = np.sqrt(shared) * rng.normal(size=len(group))[person]
         noise = own + np.sqrt(1 - shared) * rng.normal(size=len(person))
-        table[f"score_harm {probe}"] = special.ndtr(means[probe, group[person]] + noise)
+        scores[probe] = special.ndtr(means[probe, group[person]] + noise)
+    return Drawn(group=group, tone=tone, images=images, scores=scores)
+
+
+def predictions_of(scenario: Scenario, *, seed: int) -> pd.DataFrame:
+    """The table of predictions of one audit: a row an image, with person, groups and a score a probe."""
+    one = drawn(scenario, seed=seed)
+    person = np.repeat(np.arange(len(one.group)), one.images)
+    table = pd.DataFrame(
+        {
+            "path": [f"{number}.png" for number in range(len(person))],
+            "subject_id": [f"p{number}" for number in person],
+            "origin": np.array(scenario.groups)[one.group[person]],
+            "tone": np.array(TONES)[one.tone[person]],
+        }
+    )
+    for probe, scores in enumerate(one.scores):
+        table[f"score_harm {probe}"] = scores
     # The same for all: an image gets the harmful class by argmax just where it reaches one half.
     return table.assign(score_other=0.5)
+
+
+def audit_seed(seed: int, number: int) -> int:
+    """The seed of one audit of a study."""
+    return 1_000_000 * seed + number
 
 
 def images_of(sizes: Sizes, persons: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -144,6 +200,7 @@ def images_of(sizes: Sizes, persons: int, rng: np.random.Generator) -> NDArray[n
     return np.full(persons, {"one": 1, "ten": 10}[sizes])
 
 
+@cache
 def latent_correlation(correlation: float, rate: float) -> float:
     """Correlation of two normal variables whose events of that rate have the given correlation."""
     if correlation <= 0:
@@ -184,7 +241,7 @@ def suite_of(scenario: Scenario) -> dict[str, Any]:
         for probe in probes
     ]  # fmt: skip
     suite = {
-        "suite": "simulated", "label_sets": label_sets, "thresholds": list(THRESHOLDS), "curve": 21,
+        "suite": "simulated", "label_sets": label_sets, "thresholds": list(THRESHOLDS), "curve": CURVE,
         "probes": probes, "gates": gates,
     }  # fmt: skip
     return suite | ({"confirmation": {"share": scenario.confirm}} if scenario.confirm else {})

@@ -16,12 +16,13 @@ from audit.statistics.clusters.cluster_robust import LEAST_CLUSTERS
 from audit.statistics.proportion.intervals import clopper_pearson
 from probes.records import ALL
 
-KINDS: Final = ("rate", "difference", "ratio", "band", "few_rate", "few_difference")
+KINDS: Final = ("rate", "difference", "ratio", "band", "few_rate", "few_difference", "few_ratio")
 """Intervals that are counted; those of groups with fewer than `LEAST_CLUSTERS` persons apart."""
 ROW_COLUMNS: Final = (
     "scenario", "audit", *(f"{kind}_{what}" for kind in KINDS for what in ("covered", "n")),
-    "false_findings", "true_gaps", "true_found", "exaggeration", "selected_covered", "found_intervals",
-    "confirmed_false", "gates_wrong_fail", "gates_wrong_pass", "few_findings",
+    "false_findings", "true_gaps", "true_found", "exaggeration", "selected_covered", "selected_n",
+    "findings_missed", "findings",
+    "confirmed_false", "gates_wrong_fail", "gates_wrong_pass", "gates_right", "gates", "few_findings",
 )  # fmt: skip
 SUMMARY_COLUMNS: Final = ("scenario", "figure", "value", "low", "high", "of")
 
@@ -33,8 +34,9 @@ def row_of(result: AuditResult, scenario: Scenario, *, audit: int) -> dict[str, 
     -------
     Keys `ROW_COLUMNS`: intervals that cover the truth and all that there are, by kind; findings of a gap that
     is none (against the rest: that names another group than the different one), true gaps and how many of
-    them are found, the mean of found over true gaps, findings' selection-adjusted intervals that cover, false
-    findings that held-out images confirm, gates that fail or pass against the truth.
+    them are found, the mean of found over true gaps, the selection-adjusted intervals of found true gaps that
+    cover, all findings whose interval misses (of a gap that is none it always does), false findings that
+    held-out images confirm, gates that fail or pass against the truth.
     """
     truth = _Truth(scenario)
     covered = {**truth.rates(result), **truth.differences(result), **truth.bands(result)}
@@ -49,18 +51,29 @@ def row_of(result: AuditResult, scenario: Scenario, *, audit: int) -> dict[str, 
     named = {(row.probe, row.group) for row in findings[true_gap].itertuples()}
     false = result.findings.loc[[*findings.index[~true_gap], *other.index]]
     gates = result.gates.set_index("probe")["verdict"]
-    beyond = np.array([scenario.gap > GATE_MARGIN and p < scenario.gaps for p in range(scenario.probes)])
+    beyond, within = gate_truths(scenario)
     verdicts = gates.reindex([f"probe {p}" for p in range(scenario.probes)]).to_numpy()
     return {
         "scenario": scenario.name, "audit": audit, **covered,
         "false_findings": len(false), "true_gaps": scenario.gaps, "true_found": len(named),
         "exaggeration": float((estimates["difference"] / estimates["truth"]).mean()),
-        "selected_covered": int(selected.sum()), "found_intervals": len(findings),
+        "selected_covered": int(selected[true_gap].sum()), "selected_n": int(true_gap.sum()),
+        "findings_missed": int((~selected & ~np.isnan(gap)).sum()) + len(other),
+        "findings": int(np.count_nonzero(~np.isnan(gap))) + len(other),
         "confirmed_false": int((false["status"] == "confirmed").sum()),
         "gates_wrong_fail": int(((verdicts == "FAIL") & ~beyond).sum()),
-        "gates_wrong_pass": int(((verdicts == "PASS") & beyond).sum()),
+        "gates_wrong_pass": int(((verdicts == "PASS") & ~within).sum()),
+        "gates_right": int((((verdicts == "FAIL") & beyond) | ((verdicts == "PASS") & within)).sum()),
+        "gates": len(verdicts),
         "few_findings": int(few.sum()),
     }  # fmt: skip
+
+
+def gate_truths(scenario: Scenario) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """[P] whether a true gap lies beyond the gates' margin, so that FAIL is right; whether all lie within."""
+    probes = np.arange(scenario.probes) < scenario.gaps
+    beyond, at_least = (scenario.largest_gap > GATE_MARGIN + d for d in (1e-4, -1e-4))
+    return probes & beyond, ~(probes & at_least)
 
 
 class _Truth:
@@ -87,9 +100,17 @@ class _Truth:
 
     def difference(self, rows: pd.DataFrame) -> NDArray[np.float64]:
         """[R] true differences of contrasts by origin; NaN against a rest with a different group in it."""
-        values = [rows[name].to_numpy() for name in ("probe", "group", "reference", "threshold")]
-        own, other = (self.rate(values[0], values[i], values[3].astype(float)) for i in (1, 2))
+        own, other = self.sides(rows)
         return np.asarray(own - other)
+
+    def sides(self, rows: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """[R] true rates of the groups and of their references."""
+        values = [rows[name].to_numpy() for name in ("probe", "group", "reference", "threshold")]
+        # The rest of the different group is of groups that all have the common rate.
+        last = (values[1] == self.scenario.groups[-1]) & ~np.isin(values[2], self.scenario.groups)
+        reference = np.where(last, self.scenario.groups[0], values[2].astype(object))
+        at = values[3].astype(float)
+        return self.rate(values[0], values[1], at), self.rate(values[0], reference, at)
 
     def is_gap(self, rows: pd.DataFrame) -> NDArray[np.bool_]:
         """[R] whether the group is the one that was made different, in a probe where it was."""
@@ -112,15 +133,16 @@ class _Truth:
         known = ~np.isnan(truth)
         rows, truth = rows[known], truth[known]
         inside = ((rows["difference_low"] <= truth) & (truth <= rows["difference_high"])).to_numpy()
-        values = [rows[name].to_numpy() for name in ("probe", "group", "reference", "threshold")]
-        ratio = self.rate(values[0], values[1], values[3]) / self.rate(values[0], values[2], values[3])
-        high = rows["ratio_high"].fillna(np.inf)
-        by_ratio = ((rows["ratio_low"] <= ratio) & (ratio <= high)).to_numpy()[rows["ratio_low"].notna()]
+        own, other = self.sides(rows)
+        ratio, high = own / other, rows["ratio_high"].fillna(np.inf)
+        by_ratio = ((rows["ratio_low"] <= ratio) & (ratio <= high)).to_numpy()
+        defined = rows["ratio_low"].notna().to_numpy()
         few = (rows["p"].isna() & rows["df_group"].notna()).to_numpy()
         return {
             **_counted("difference", inside[~few]),
             **_counted("few_difference", inside[few]),
-            **_counted("ratio", by_ratio),
+            **_counted("ratio", by_ratio[defined & ~few]),
+            **_counted("few_ratio", by_ratio[defined & few]),
         }
 
     def bands(self, result: AuditResult) -> dict[str, int]:
@@ -168,11 +190,25 @@ def _scenario(name: str, rows: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
         yield _of_audits(name, "audits with a gate that passes wrongly", own["gates_wrong_pass"] > 0)
         gaps, found = int(own["true_gaps"].sum()), int(own["true_found"].sum())
         yield name, "true gaps found", found / gaps, np.nan, np.nan, gaps
+        right = own["gates_right"].sum() / own["gates"].sum()
+        yield name, "gates decided rightly", right, np.nan, np.nan, int(own["gates"].sum())
         yield name, "found gap over true gap", own["exaggeration"].mean(), np.nan, np.nan, found
-        intervals = int(own["found_intervals"].sum())
+        intervals = int(own["selected_n"].sum())
         if intervals:
-            covered = own["selected_covered"].sum() / intervals
-            yield name, "coverage: findings, selection-adjusted", covered, np.nan, np.nan, intervals
+            covered = int(own["selected_covered"].sum())
+            low, high = map(float, clopper_pearson(covered, intervals))
+            yield (
+                name,
+                "coverage: found true gaps, selection-adjusted",
+                covered / intervals,
+                low,
+                high,
+                intervals,
+            )
+    missed = own["findings_missed"] / np.maximum(own["findings"], 1)
+    error = 1.96 * missed.std(ddof=1) / np.sqrt(len(own)) if len(own) > 1 else np.nan
+    rate = missed.mean()
+    yield name, "share of findings' intervals that miss", rate, rate - error, rate + error, len(own)
 
 
 def _of_audits(name: str, figure: str, happened: pd.Series) -> tuple[Any, ...]:

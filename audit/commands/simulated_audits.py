@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from audit.calibration.scenarios import BY_NAME, Scenario, predictions_of, suite_of
+from audit.calibration.scenarios import BY_NAME, Scenario, audit_seed, predictions_of, suite_of
 from audit.calibration.whole_audits import ROW_COLUMNS, row_of
 from audit.result import AuditResult
 from clipmodel.atomic_files import replace_file
@@ -93,7 +93,7 @@ def _chunk(name: str, start: int, audits: int, seed: int, file: Path) -> None:
     scenario = BY_NAME[name]
     rows = []
     for audit in range(start, start + audits):
-        result = audit_of(scenario, seed=1_000_000 * seed + audit)
+        result = audit_of(scenario, seed=audit_seed(seed, audit))
         rows.append(row_of(result, scenario, audit=audit))
     table = pd.DataFrame(rows, columns=list(ROW_COLUMNS))
     replace_file(file, lambda draft: draft.write(table.to_csv(index=False, lineterminator="\n").encode()))

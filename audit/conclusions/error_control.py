@@ -74,8 +74,9 @@ def detectable(gaps: pd.DataFrame, level: Floats) -> Floats:
     base = cautious_rate(np.nan_to_num(x), n)
     tested = gaps["p"].notna().to_numpy()
     found = smallest_detectable_gap(
-        base, *rows.precision, level=np.where(tested, level, LEVEL), correlation=rows.correlation
-    )
+        base, *rows.precision, images=rows.sizes, level=np.where(tested, level, LEVEL),
+        correlation=rows.correlation,
+    )  # fmt: skip
     return np.where(tested, rows.of_difference(found), np.nan)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from audit.statistics.clusters.cluster_robust import Precision, shortened_at
+from audit.statistics.clusters.cluster_robust import PRIOR_CLUSTERS, Precision, shortened_at
 from audit.statistics.proportion.tests_of_proportions import TAIL_EXPECTED
 
 Floats = NDArray[np.float64]
@@ -21,6 +21,7 @@ def smallest_detectable_gap(
     first: Precision,
     second: Precision,
     *,
+    images: tuple[ArrayLike, ArrayLike] | None = None,
     level: ArrayLike = 0.05,
     correlation: ArrayLike = 0.0,
     power: float = POWER,
@@ -32,7 +33,9 @@ def smallest_detectable_gap(
     the pooled test's, with half an image a side where Fisher's takes over; otherwise where the interval of
     the difference touches zero, each side with its own degrees of freedom. The gap lies above that by the
     quantile of the power times the standard error at the gap, not at equal rates (Fleiss, Levin & Paik 2003,
-    chapter 4), with the design effects of both sides in it.
+    chapter 4), with the design effects of both sides in it. Those are estimated twice, by the audit that
+    states the gap and by the one that would find it, each with few clusters: what that adds is that of an F
+    distribution with few degrees of freedom.
 
     Parameters
     ----------
@@ -40,6 +43,9 @@ def smallest_detectable_gap(
         Of the reference, between 0 and 1.
     first, second
         How much the rates of the group and of its reference tell.
+    images
+        Of both sides, which say how much of the precision is due to clusters; where they are left out, their
+        design effects count as known.
     level
         Two-sided; that of the first step of the audit's adjustment for all its contrasts.
     correlation
@@ -62,6 +68,8 @@ def smallest_detectable_gap(
         tail, np.asarray(correlation, dtype=float),
     )  # fmt: skip
     p, n1, f1, n2, f2, each, r = (np.asarray(a, dtype=float) for a in arrays)
+    sizes = (first.effective, second.effective) if images is None else images
+    doubts = [_doubt(one, n) for one, n in zip((first, second), sizes, strict=True)]
     with np.errstate(invalid="ignore", divide="ignore"):
         # Downwards from a high rate is upwards from its complement.
         base = np.where(p > 0.5, 1 - p, p)
@@ -79,16 +87,35 @@ def smallest_detectable_gap(
             sides = [q * (1 - q) / n for q, n in ((base + gap, n1), (base, n2))]
             joint = 2 * r * np.sqrt(sides[0] * sides[1])
             variance = np.maximum(sides[0] + sides[1] - joint, 0)
-            # The boundary varies with the variance that the clusters of an audit show, which has about so
-            # many degrees of freedom: the noncentral t of Johnson & Welch 1940.
-            freedom = (sides[0] + sides[1]) ** 2 / (sides[0] ** 2 / f1 + sides[1] ** 2 / f2)
-            spread = np.where(np.isfinite(freedom), least**2 / (2 * freedom), 0.0)
-            middle = least * np.where(np.isfinite(freedom), 1 - 1 / (4 * freedom), 1.0)
-            enough: NDArray[np.bool_] = gap - special.ndtri(power) * np.sqrt(variance + spread) >= middle
+            doubt = _of_sum(doubts, sides)
+            # Of F with nu and nu degrees of freedom, 1 / nu = doubt: mean 1 + 2 / nu and, of its root,
+            # 1 + 1 / (2 nu), with variance 1 / nu.
+            boundary, error = least * (1 + doubt / 2), variance * (1 + 2 * doubt) + least**2 * doubt
+            enough: NDArray[np.bool_] = gap - special.ndtri(power) * np.sqrt(error) >= boundary
             return enough
 
         gap = _first(found, 1 - base)
     return np.where(usable, gap, np.nan)
+
+
+def _doubt(side: Precision, images: ArrayLike) -> Floats:
+    """Half the relative variance of a side's variance: that of the part which its design effect adds.
+
+    The own design effect weighs as many clusters as the side has, the common one `PRIOR_CLUSTERS`, as
+    `cluster_robust.precision_of` joins them; 0 where images are independent.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        due = 1 - side.effective / np.asarray(images, dtype=float)
+        own = side.clusters / (side.clusters + PRIOR_CLUSTERS)
+        found = np.where(np.isfinite(side.freedom), due * own**2 / side.freedom, 0.0)
+    return np.nan_to_num(found)
+
+
+def _of_sum(doubts: Sequence[Floats], variances: Sequence[Floats]) -> Floats:
+    """The same of a sum of independent variances (Satterthwaite 1946)."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        parts = [doubt * variance**2 for doubt, variance in zip(doubts, variances, strict=True)]
+        return np.nan_to_num((parts[0] + parts[1]) / (variances[0] + variances[1]) ** 2)
 
 
 def _first(holds: Callable[[Floats], NDArray[np.bool_]], most: Floats) -> Floats:

@@ -48,7 +48,7 @@ class Confirmation(StrictModel):
             The data have no such attribute or value.
         """
         if self.share is not None:
-            return _drawn(dataset.clusters, self.share, seed=seed)
+            return drawn_share(dataset.clusters, self.share, seed=seed)
         if self.attribute not in dataset.attributes:
             raise UserError(
                 f"confirmation: the data {dataset.card.name!r} have no attribute {self.attribute!r}",
@@ -63,7 +63,7 @@ class Confirmation(StrictModel):
         return dataset.frame[self.attribute].isin(self.values).to_numpy()
 
 
-def _drawn(clusters: pd.Series, share: float, *, seed: int) -> np.ndarray:
+def drawn_share(clusters: pd.Series, share: float, *, seed: int) -> np.ndarray:
     names = clusters.astype("str")
     chance = {
         name: int.from_bytes(hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).digest()) / 2**64
