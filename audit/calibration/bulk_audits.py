@@ -57,8 +57,8 @@ Bools = NDArray[np.bool_]
 AT_ONCE: Final = 25
 """Audits that are computed together."""
 
-BANDS_IN: Final = 400
-"""Audits of a scenario whose curves get their bands."""
+BANDS_IN: Final = 600
+"""Probes of a scenario, over its first audits, whose curves get their bands."""
 
 
 def bulk_rows(scenario: Scenario, *, audits: int, seed: int = 0, start: int = 0) -> pd.DataFrame:
@@ -73,7 +73,7 @@ def bulk_rows(scenario: Scenario, *, audits: int, seed: int = 0, start: int = 0)
         numbers = range(first, min(first + AT_ONCE, start + audits))
         seeds = [audit_seed(seed, number) for number in numbers]
         draws = [drawn(scenario, seed=one) for one in seeds]
-        batch = Batch.of(scenario, draws, seeds, with_bands=first < BANDS_IN)
+        batch = Batch.of(scenario, draws, seeds, with_bands=first * scenario.probes < BANDS_IN)
         rows += [row | {"audit": number} for row, number in zip(batch.rows(), numbers, strict=True)]
     return pd.DataFrame(rows, columns=list(ROW_COLUMNS))
 

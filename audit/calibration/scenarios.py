@@ -110,6 +110,7 @@ SCENARIOS: Final = (
              second_attribute=True),
     Scenario(name="strong", title="the same, correlation .6", persons=_PERSONS, correlation=0.6),
     Scenario(name="weak", title="the same, correlation 0", persons=_PERSONS, correlation=0.0),
+    Scenario(name="tens", title="300 persons, 10 images each", persons=_PERSONS, sizes="ten"),
     Scenario(name="few", title="groups of 10 and of 5 persons", persons=(150, 80, 50, 10, 5)),
     Scenario(name="confirmed", title="half of the persons held out", persons=tuple(2 * n for n in _PERSONS),
              confirm=0.5),

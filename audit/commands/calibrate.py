@@ -100,26 +100,30 @@ def _simulated(
 ) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
-    from audit.calibration.bulk_audits import DETECTABLE, bulk_table, detectable_table
     from audit.calibration.coverage import coverage_table
+    from audit.calibration.detectable_gaps import DETECTABLE, detectable_summary
     from audit.calibration.scenarios import BY_NAME
     from audit.calibration.whole_audits import summary_of
     from audit.commands.simulated_audits import simulated_rows
 
     if unknown := [name for name in scenarios or () if name not in BY_NAME]:
         raise UserError(f"no scenario {unknown[0]!r}", remedy=f"the scenarios are: {', '.join(BY_NAME)}")
-    rows = simulated_rows(
-        out / "audits", audits=audits, seed=seed, scenarios=scenarios, workers=workers, progress=progress
-    )
+
+    def rows(kind: str, n: int, names: list[str] | None) -> pd.DataFrame:
+        return simulated_rows(
+            out / "audits", kind=kind, audits=n, seed=seed, scenarios=names, workers=workers,
+            progress=progress,
+        )  # fmt: skip
+
     path = out / "coverage.csv"
     if not path.is_file():
         coverage_table(seed=seed, progress=progress).to_csv(path, index=False, lineterminator="\n")
-    by_hand = [name for name in DETECTABLE if name in (scenarios or DETECTABLE)]
-    many = [bulk_table(scenarios, audits=bulk, seed=seed), detectable_table(by_hand, audits=bulk, seed=seed)]
+    planted = [name for name in DETECTABLE if name in (scenarios or DETECTABLE)]
     return {
+        "bulk": summary_of(rows("bulk", bulk, scenarios)),
+        "detectable": detectable_summary(rows("detectable", bulk, planted)) if planted else pd.DataFrame(),
         "coverage": pd.read_csv(path),
-        "summary": summary_of(rows),
-        "bulk": pd.concat(many, ignore_index=True),
+        "summary": summary_of(rows("whole", audits, scenarios)),
     }
 
 

@@ -8,16 +8,19 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 import pandas as pd
 
+from audit.calibration.bulk_audits import bulk_rows
+from audit.calibration.detectable_gaps import DETECTABLE_COLUMNS, detectable_rows
 from audit.calibration.scenarios import BY_NAME, Scenario, audit_seed, predictions_of, suite_of
 from audit.calibration.whole_audits import ROW_COLUMNS, row_of
 from audit.result import AuditResult
 from clipmodel.atomic_files import replace_file
 
-CHUNK = 10
-"""Audits that are simulated, and written, together."""
+CHUNKS: Final = {"whole": 5, "bulk": 100, "detectable": 100}
+"""Audits that are simulated, and written, together; of 20 probes, a fifth of them."""
 Progress = Callable[[str, int, int], None]
 
 
@@ -43,11 +46,13 @@ def audit_of(scenario: Scenario, *, seed: int) -> AuditResult:
 def simulated_rows(
     out: Path,
     *,
+    kind: str,
     audits: int,
     seed: int = 0,
     scenarios: Sequence[str] | None = None,
     workers: int = 1,
     progress: Progress | None = None,
+    make_missing: bool = True,
 ) -> pd.DataFrame:
     """Rows of `audits` audits of each scenario.
 
@@ -55,33 +60,52 @@ def simulated_rows(
     ----------
     out
         Folder of the chunks, one file each; those that are there are not made again.
+    kind
+        "whole": through the door of predictions, a row each of `whole_audits.row_of`; "bulk": the same rows
+        from `bulk_audits`; "detectable": those of `detectable_gaps`.
     scenarios
         Names; all if left out.
     workers
         Processes.
+    make_missing
+        If not, only the chunks that are there are read.
 
     Returns
     -------
-    Columns `whole_audits.ROW_COLUMNS`.
+    The rows of all chunks, in the order of the scenarios.
     """
     out.mkdir(parents=True, exist_ok=True)
-    names = list(scenarios or BY_NAME)
     # Scenarios in turn, so that an interrupted study holds some audits of each.
-    chunks = [(name, start) for start in range(0, audits, CHUNK) for name in names]
-    files = {chunk: out / f"{chunk[0].replace(' ', '-')}-{seed}-{chunk[1]:06d}.csv" for chunk in chunks}
-    missing = [chunk for chunk, file in files.items() if not file.is_file()]
-    context = get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
-        jobs = [
-            pool.submit(_chunk, *chunk, min(CHUNK, audits - chunk[1]), seed, files[chunk])
-            for chunk in missing
-        ]
-        for done, job in enumerate(as_completed(jobs), start=1):
-            job.result()
-            if progress:
-                progress("simulated audits", done, len(jobs))
-    tables = [pd.read_csv(file) for file in files.values()]
-    return pd.concat(tables, ignore_index=True)[list(ROW_COLUMNS)]
+    chunks = sorted(
+        (start, place, name)
+        for place, name in enumerate(scenarios or BY_NAME)
+        for start in range(0, audits, _size(kind, name))
+    )
+    files = {
+        (name, start): out / f"{kind}-{name.replace(' ', '-')}-{seed}-{start:06d}.csv"
+        for start, _, name in chunks
+    }
+    missing = [chunk for chunk, file in files.items() if not file.is_file()] if make_missing else []
+    if missing:
+        context = get_context("spawn")
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+            jobs = [
+                pool.submit(_chunk, kind, name, start, min(_size(kind, name), audits - start), seed,
+                            files[name, start])
+                for name, start in missing
+            ]  # fmt: skip
+            for done, job in enumerate(as_completed(jobs), start=1):
+                job.result()
+                if progress:
+                    progress(f"{kind} audits", done, len(jobs))
+    tables = [pd.read_csv(file) for file in files.values() if file.is_file()]
+    if not tables:
+        return pd.DataFrame(columns=list(DETECTABLE_COLUMNS if kind == "detectable" else ROW_COLUMNS))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _size(kind: str, scenario: str) -> int:
+    return max(1, CHUNKS[kind] // (5 if BY_NAME[scenario].probes > 10 else 1))
 
 
 def _one_thread() -> None:
@@ -89,11 +113,16 @@ def _one_thread() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
 
 
-def _chunk(name: str, start: int, audits: int, seed: int, file: Path) -> None:
+def _chunk(kind: str, name: str, start: int, audits: int, seed: int, file: Path) -> None:
     scenario = BY_NAME[name]
-    rows = []
-    for audit in range(start, start + audits):
-        result = audit_of(scenario, seed=audit_seed(seed, audit))
-        rows.append(row_of(result, scenario, audit=audit))
-    table = pd.DataFrame(rows, columns=list(ROW_COLUMNS))
+    if kind == "bulk":
+        table = bulk_rows(scenario, audits=audits, seed=seed, start=start)
+    elif kind == "detectable":
+        table = detectable_rows(scenario, audits=audits, seed=seed, start=start)
+    else:
+        rows = [
+            row_of(audit_of(scenario, seed=audit_seed(seed, audit)), scenario, audit=audit)
+            for audit in range(start, start + audits)
+        ]
+        table = pd.DataFrame(rows, columns=list(ROW_COLUMNS))
     replace_file(file, lambda draft: draft.write(table.to_csv(index=False, lineterminator="\n").encode()))
