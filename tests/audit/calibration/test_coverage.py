@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from audit.calibration.bulk_audits import BULK_COLUMNS
 from audit.calibration.calibration_page import write_page
 from audit.calibration.coverage import COVERAGE_COLUMNS, proportion_coverage
 from audit.calibration.planted_bias import judge_models, planted_summary
@@ -44,7 +43,10 @@ def test_the_page_shows_each_part_with_its_figure(tmp_path) -> None:
              ("persons", "audits with a false finding", 0.01, 0.001, 0.036, 200),
              ("gaps", "true gaps found", 0.9, np.nan, np.nan, 600)], columns=list(SUMMARY_COLUMNS)),
         "bulk": pd.DataFrame(
-            [("weak", "coverage: rate", 0.953, np.nan, np.nan, 1000)], columns=list(BULK_COLUMNS)),
+            [("weak", "coverage: rate", 0.953, 0.94, 0.96, 1000)], columns=list(SUMMARY_COLUMNS)),
+        "detectable": pd.DataFrame(
+            [("strong", 0.534, 0.7, 0.79, 0.75, 0.83, 700)],
+            columns=["scenario", "gap", "printed", "found", "low", "high", "of"]),
         "models": judged,
         "planted": planted_summary(judged, values),
     }  # fmt: skip
@@ -56,6 +58,7 @@ def test_the_page_shows_each_part_with_its_figure(tmp_path) -> None:
     assert "| coverage: rate | 0.951 | 0.940 to 0.962 | 9,000 |" in text
     assert "| true gaps found | 0.900 |  | 600 |" in text
     assert "### 300 persons, 1 to 40 images each" in text
+    assert "| the same, correlation .6 | 53.4 points | 0.70 | 0.790 | 0.750 to 0.830 | 700 |" in text
     assert "none (controls)" in text
     first = {name: (page.with_suffix("") / f"{name}.svg").read_bytes() for name in ("coverage", "models")}
     write_page(tables, page, command="clip-audit calibrate")
