@@ -57,7 +57,7 @@ Bools = NDArray[np.bool_]
 AT_ONCE: Final = 25
 """Audits that are computed together."""
 
-BANDS_IN: Final = 600
+BANDS_IN: Final = 300
 """Probes of a scenario, over its first audits, whose curves get their bands."""
 
 
