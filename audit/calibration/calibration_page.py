@@ -90,9 +90,9 @@ of unequal numbers of persons, and the last group differs where it is said. Ever
 and two thresholds, with gates of 10 points. Coverage is of nominal 95 % intervals, its own interval is from
 the spread between audits; that of shares of audits is exact. A false finding is one of a gap that is none;
 against the rest, one that names another group than the different one. `few` are groups with fewer than
-{LEAST_CLUSTERS} persons, of which an audit claims nothing. The interval of a finding is adjusted for its having been
-found: of the findings of an audit, the share whose interval misses is to be at most 5 % in the mean over all
-audits (the false coverage rate), where a finding of a gap that is none always misses.
+{LEAST_CLUSTERS} persons, of which an audit claims nothing. The interval of a finding is adjusted for its
+having been found: of the findings of an audit, the share whose interval misses is to be at most 5 % in the
+mean over all audits (the false coverage rate), where a finding of a gap that is none always misses.
 
 These are drawn past the files, many at a time, by the functions that every audit uses; a whole audit of the
 same images gives the same numbers, which the tests hold.
