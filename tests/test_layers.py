@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from collections import Counter
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.code_figures import functions
 from scripts.import_graph import (
     circles,
     import_graph,
@@ -48,6 +50,17 @@ def test_a_room_holds_at_most_fifteen_modules() -> None:
 
 def test_no_file_name_stands_for_two_things() -> None:
     assert repeated_names(ROOT) == []
+
+
+def test_no_function_is_longer_than_sixty_lines() -> None:
+    # Without its docstring, with its signature. What is longer does two things.
+    long = {
+        f"{name}.{function}": n
+        for name, path in python_modules(ROOT).items()
+        for function, n in functions(ast.parse(path.read_text(encoding="utf-8")))
+        if n > 60
+    }
+    assert long == {}
 
 
 def test_only_the_command_line_composes_the_audit_with_the_model() -> None:

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from audit.commands import terminal
+from audit.commands.model_options import CacheOption, DeviceOption
 from clipmodel.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,6 +22,30 @@ EPILOG = (
     "clip-audit evaluate tiny --on emoji --task linear_probe --few-shot"
 )
 RUN, ON = "run", "--on"
+ModelArgument = Annotated[
+    str, typer.Argument(help="A model, as for clip-audit run --model.", show_default=False)
+]
+RootOption = Annotated[
+    Path | None, typer.Option("--root", help="Folder of the images of registry sets.", show_default=False)
+]
+TaskOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--task",
+        metavar="TASK",
+        help="zeroshot_classification, linear_probe, zeroshot_retrieval; repeat it for several.",
+        show_default="the set's",
+    ),
+]
+TrainOption = Annotated[
+    str | None,
+    typer.Option(
+        "--train",
+        metavar="SET",
+        help="Where a linear probe is fitted.",
+        show_default="the set's train split",
+    ),
+]
 
 
 class EvaluateGroup(TyperGroup):
@@ -67,26 +92,12 @@ def run(
             "--on", metavar="SET...", help="Sets by registry name, KIND:PATH, or a YAML.", show_default=False
         ),
     ],
-    task: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="TASK",
-            help="zeroshot_classification, linear_probe, zeroshot_retrieval; repeat it for several.",
-            show_default="the set's",
-        ),
-    ] = None,
+    task: TaskOption = None,
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("runs/evaluate"),
-    root: Annotated[
-        Path | None, typer.Option(help="Folder of the images of registry sets.", show_default=False)
-    ] = None,
+    root: RootOption = None,
     split: Annotated[str, typer.Option(help="Which part of a set is asked.")] = "test",
     language: Annotated[str, typer.Option(help="Of captions in several languages.")] = "en",
-    train: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SET", help="Where a linear probe is fitted.", show_default="the set's train split"
-        ),
-    ] = None,
+    train: TrainOption = None,
     few_shot: Annotated[
         bool, typer.Option("--few-shot", help="1, 2, 4, 8, 16 images per class as well.")
     ] = False,
@@ -94,10 +105,8 @@ def run(
         bool, typer.Option("--all-templates", help="Ask each template of every image, not of a sample.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Of bootstraps and draws.")] = 0,
-    device: Annotated[str, typer.Option(help="Torch device of the model.")] = "cpu",
-    cache: Annotated[
-        Path | None, typer.Option(help="Folder of the embeddings.", show_default="the user's cache folder")
-    ] = None,
+    device: DeviceOption = "cpu",
+    cache: CacheOption = None,
 ) -> None:
     """Evaluate models on sets: one JSON per model, set and task, a table, and a page."""
     from audit.commands.evaluation_runs import Options, evaluate
@@ -110,25 +119,25 @@ def run(
         all_templates=all_templates,
     )  # fmt: skip
     tasks: list[str | None] = [*task] if task else [None]
+    wanted = [(name, one) for name in on for one in tasks]
     failed: list[str] = []
     done: list[EvaluationResult] = []
     with terminal.progress_bars() as progress:
         for spec in models:
             loaded = _load(spec, device=device, cache=cache, progress=progress)
-            for name in on:
-                for one in tasks:
-                    started = time.perf_counter()
-                    try:
-                        result = evaluate(loaded, name, one, options, cache=cache or cache_folder())
-                    except UserError as error:
-                        if len(models) * len(on) * len(tasks) == 1:
-                            raise
-                        terminal.explain(error)
-                        failed.append(f"{spec} on {name}")
-                        continue
-                    result.details["seconds"] = round(time.perf_counter() - started, 1)  # type: ignore[index]
-                    write_result(result, out)
-                    done.append(result)
+            for name, one in wanted:
+                started = time.perf_counter()
+                try:
+                    result = evaluate(loaded, name, one, options, cache=cache or cache_folder())
+                except UserError as error:
+                    if len(models) * len(wanted) == 1:
+                        raise
+                    terminal.explain(error)
+                    failed.append(f"{spec} on {name}")
+                    continue
+                result.details["seconds"] = round(time.perf_counter() - started, 1)  # type: ignore[index]
+                write_result(result, out)
+                done.append(result)
     _finish(out, done, failed)
 
 
@@ -261,14 +270,9 @@ def _two_models(found: list[list[EvaluationResult]], wanted: list[str]) -> list[
     ]
 
 
-MODEL = typer.Argument(help="A model, as for clip-audit run --model.", show_default=False)
-ROOT = typer.Option(help="Folder of the images of registry sets.", show_default=False)
-CACHE = typer.Option(help="Folder of the embeddings.", show_default="the user's cache folder")
-
-
 @app.command(epilog="Example:  clip-audit evaluate overlap tiny --train emoji --on emoji-held-out")
 def overlap(
-    model: Annotated[str, MODEL],
+    model: ModelArgument,
     *,
     train: Annotated[
         str, typer.Option(metavar="SET", help="Its train split is searched.", show_default=False)
@@ -279,8 +283,8 @@ def overlap(
     out: Annotated[Path, typer.Option(help="Folder of overlap.csv and duplicates.csv.")] = Path(
         "runs/overlap"
     ),
-    root: Annotated[Path | None, ROOT] = None,
-    cache: Annotated[Path | None, CACHE] = None,
+    root: RootOption = None,
+    cache: CacheOption = None,
 ) -> None:
     """Find evaluation images that are in a training set, and what they do to the accuracy, by group."""
     from audit.commands.evaluation_runs import Options
@@ -309,16 +313,16 @@ def overlap(
 
 @app.command(epilog="Example:  clip-audit evaluate adapt tiny --fit emoji --on emoji emoji-held-out")
 def adapt(
-    model: Annotated[str, MODEL],
+    model: ModelArgument,
     *,
     fit: Annotated[str, typer.Option(metavar="SET", help="Its train split is fitted.", show_default=False)],
     on: Annotated[list[str], typer.Option("--on", metavar="SET...", help="Sets to ask.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder of adaptation.csv and gap_changes.csv.")] = Path(
         "runs/adapt"
     ),
-    root: Annotated[Path | None, ROOT] = None,
+    root: RootOption = None,
     seed: Annotated[int, typer.Option(help="Of the images held out for the search.")] = 0,
-    cache: Annotated[Path | None, CACHE] = None,
+    cache: CacheOption = None,
 ) -> None:
     """Fit a linear classifier on one set: accuracy there and under shift, and what it does to groups."""
     from audit.commands.evaluation_runs import Options

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from audit.commands import terminal
-from audit.commands.model_options import MODEL_HELP
+from audit.commands.model_options import MODEL_HELP, CacheOption, DeviceOption
 from audit.commands.output_folder import check_output_folder
 from clipmodel.errors import UserError
 
@@ -47,10 +47,8 @@ def mitigate(
         typer.Option(metavar="GROUP=WORD|WORD,...", help="Words for the groups, for methods that use texts."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder.", show_default="runs/SUITE-mitigated")] = None,
-    cache: Annotated[
-        Path | None, typer.Option(help="Folder of the embeddings.", show_default="the user's cache folder")
-    ] = None,
-    device: Annotated[str, typer.Option(help="Torch device of the model.")] = "cpu",
+    cache: CacheOption = None,
+    device: DeviceOption = "cpu",
 ) -> None:
     """Fit mitigations on half of the data, ask the suite before and after on the other half.
 

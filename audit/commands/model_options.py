@@ -1,7 +1,8 @@
-"""What may have to be said of a file of weights beside its name; the same options in every command."""
+"""Options on the model and where it runs: the same ones in every command."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, TypedDict
 
 import typer
@@ -13,6 +14,16 @@ MODEL_HELP = (
     "A bundled model, a folder or file of weights, hf:NAME, open_clip:ARCHITECTURE/TAG, local-dir:FOLDER, "
     "or MODULE:FACTORY of your own."
 )
+ModelOption = Annotated[
+    str | None, typer.Option("--model", help=MODEL_HELP, show_default="tiny, or that of the embeddings")
+]
+DeviceOption = Annotated[
+    str, typer.Option("--device", help="Torch device of the model: cpu, cuda, cuda:1, mps.")
+]
+CacheOption = Annotated[
+    Path | None,
+    typer.Option("--cache", help="Folder of the embeddings.", show_default="the user's cache folder"),
+]
 ActivationOption = Annotated[
     Activation | None,
     typer.Option(

@@ -37,7 +37,7 @@ def new(
     ] = None,
 ) -> None:
     """Write a commented recipe for a table of your own; batch and warm-up follow from its size."""
-    from clipmodel.training.recipe import load_recipe, shipped_recipes
+    from clipmodel.training.recipe import Recipe, load_recipe, shipped_recipes
     from clipmodel.yaml_models import closest
 
     if path.exists():
@@ -59,7 +59,7 @@ def new(
             f"{path}: cannot be written ({error.strerror})", remedy="name another file"
         ) from error
     try:
-        recipe = load_recipe(str(path))
+        recipe: Recipe = load_recipe(str(path))
     except UserError as error:
         raise UserError(f"{error.message}\n{path} was written", remedy="edit it there") from error
     steps = f"{recipe.steps:,} steps of {recipe.batch_size:,} pairs"

@@ -6,16 +6,19 @@ import os
 import platform
 import shlex
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from audit.commands import terminal
 from audit.commands.model_options import (
-    MODEL_HELP,
     ActivationOption,
+    CacheOption,
+    DeviceOption,
+    ModelOption,
     PreprocessOption,
     Told,
     WeightsOption,
@@ -25,9 +28,17 @@ from audit.commands.output_folder import check_output_folder, kept_tables, publi
 from audit.commands.small_table_settings import makes_small_tables
 
 if TYPE_CHECKING:
+    from audit.result import AuditResult
     from probes.records import Records
     from probes.suite.suite import Suite
 
+ImagesOption = Annotated[bool, typer.Option("--images", help="Keep a table of every image's prediction.")]
+RawCsvOption = Annotated[
+    bool, typer.Option("--raw-csv", help="Leave words in CSV files that a spreadsheet would run as they are.")
+]
+MitigationOption = Annotated[
+    Path | None, typer.Option("--with", metavar="FILE", help="A mitigation that clip-audit mitigate fitted.")
+]
 EPILOG = (
     "Examples:  clip-audit run  ·  "
     "clip-audit run my-suite.yaml --model runs/train-tiny/model --out runs/mine  ·  "
@@ -39,31 +50,19 @@ EPILOG = (
 def run(
     suite: Annotated[str, typer.Argument(help="A shipped suite by name, or a YAML file.")] = "quickstart",
     *,
-    model: Annotated[
-        str | None, typer.Option(help=MODEL_HELP, show_default="tiny, or that of the embeddings")
-    ] = None,
+    model: ModelOption = None,
     data: Annotated[
         str | None, typer.Option(metavar="KIND:PATH", help="The data set.", show_default="the suite's")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the audit.", show_default="runs/SUITE")] = None,
-    cache: Annotated[
-        Path | None, typer.Option(help="Folder of the embeddings.", show_default="the user's cache folder")
-    ] = None,
-    images: Annotated[
-        bool, typer.Option("--images", help="Keep a table of every image's prediction.")
-    ] = False,
-    raw_csv: Annotated[
-        bool,
-        typer.Option("--raw-csv", help="Leave words in CSV files that a spreadsheet would run as they are."),
-    ] = False,
-    device: Annotated[str, typer.Option(help="Torch device of the model: cpu, cuda, cuda:1, mps.")] = "cpu",
+    cache: CacheOption = None,
+    images: ImagesOption = False,
+    raw_csv: RawCsvOption = False,
+    device: DeviceOption = "cpu",
     activation: ActivationOption = None,
     preprocess: PreprocessOption = None,
     weights: WeightsOption = None,
-    mitigation: Annotated[
-        Path | None,
-        typer.Option("--with", metavar="FILE", help="A mitigation that clip-audit mitigate fitted."),
-    ] = None,
+    mitigation: MitigationOption = None,
 ) -> None:
     """Audit a model: ask it every question of a suite, and write tables and a report."""
     started, clock = datetime.now(UTC), time.perf_counter()
@@ -85,12 +84,7 @@ def run(
         mitigation=mitigation,
     )
 
-    from audit.commands.run_summary import print_summary
-    from audit.figures.replacement import failures_replaced
-    from audit.report import render_report
     from audit.result import AuditResult
-    from audit.result_files import REPORT_FILE
-    from clipmodel.atomic_files import replace_file
 
     with terminal.ERR.status("computing intervals"):
         result = AuditResult.from_records(records)
@@ -107,13 +101,22 @@ def run(
         "machine": {"system": platform.platform(), "cores": os.cpu_count(), "device": device},
         "out": folder.name,
     }
+    _write(result, folder, info, safe_csv=not raw_csv)
+
+
+def _write(result: AuditResult, folder: Path, info: Mapping[str, Any], *, safe_csv: bool) -> None:
+    from audit.commands.run_summary import print_summary
+    from audit.figures.replacement import failures_replaced
+    from audit.report import render_report
+    from audit.result_files import REPORT_FILE
+    from clipmodel.atomic_files import replace_file
+
     # The tables first: what draws or prints can fail, and must not cost what was computed.
-    result.write(folder, run_info=info, safe_csv=not raw_csv)
+    result.write(folder, run_info=info, safe_csv=safe_csv)
     with terminal.ERR.status("writing the report"), kept_tables(folder), failures_replaced():
         page = render_report(result, run_info=info).encode()
         replace_file(folder / REPORT_FILE, lambda file: file.write(page))
-    console = terminal.out()
-    print_summary(result, console, folder=folder)
+    print_summary(result, terminal.out(), folder=folder)
 
 
 def _ask(

@@ -59,15 +59,15 @@ def odd_values(column: pd.Series) -> list[OddValue]:
     >>> [(one.value, one.meant) for one in odd]
     [('femal', 'Female'), ('F', 'Female'), ('N/A', None)]
     """
-    counts = column.dropna().astype(str).value_counts()
-    labels = {value: int(n) for value, n in counts.items() if not _says_nothing(str(value))}
+    counts = {str(value): int(n) for value, n in column.dropna().astype(str).value_counts().items()}
+    labels = {value: n for value, n in counts.items() if not _says_nothing(value)}
     misspelt = {word: meant for word in labels if (meant := _spelt(word, labels)) is not None}
     words = {word: n for word, n in labels.items() if word not in misspelt}
     short = {word: meant for word in words if (meant := _spelt_out(word, words)) is not None}
     return [
-        OddValue(value=str(value), n=int(n), meant={**misspelt, **short}.get(str(value)))
+        OddValue(value=value, n=n, meant={**misspelt, **short}.get(value))
         for value, n in counts.items()
-        if str(value) not in words or str(value) in short
+        if value not in words or value in short
     ]
 
 
