@@ -38,6 +38,8 @@ from probes.records.manifest_types import OutcomeEntry, ProbeEntry
 if TYPE_CHECKING:
     from fairlearn.metrics import MetricFrame
 
+__all__ = ["audit_of_predictions", "equalized_odds", "metric_frame", "metric_frame_inputs"]
+
 PROBE = "predictions"
 SELECTED = "selected"
 

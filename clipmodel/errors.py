@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+__all__ = ["UserError"]
+
 
 class UserError(ValueError):
     """A mistake the user can correct.

@@ -1,1 +1,3 @@
 """The calibration study: coverage, false alarms, power."""
+
+__all__: list[str] = []

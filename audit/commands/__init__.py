@@ -1,1 +1,3 @@
 """The commands, one module a noun. Each parses its options, calls the packages, and prints."""
+
+__all__: list[str] = []

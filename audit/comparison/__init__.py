@@ -1,1 +1,3 @@
 """Two audits side by side."""
+
+__all__: list[str] = []

@@ -1,1 +1,3 @@
 """Findings, confirmation, gates and the verdict."""
+
+__all__: list[str] = []

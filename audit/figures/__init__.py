@@ -42,6 +42,16 @@ from audit.formatting import counted, in_order, percent, points, words
 from audit.tables.group_counts import group_attributes
 from probes.records import ALL
 
+__all__ = [
+    "MeasureUnit",
+    "design_dumbbell",
+    "difference_forest",
+    "intersection_map",
+    "measure_forest",
+    "rate_forest",
+    "threshold_curves",
+]
+
 MeasureUnit = Literal["share", "points", "effect"]
 MEASURE_AXES: dict[MeasureUnit, str] = {
     "share": "% of n",

@@ -1,1 +1,3 @@
 """One file a table of AuditResult."""
+
+__all__: list[str] = []

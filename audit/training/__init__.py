@@ -1,1 +1,3 @@
 """The history and the page of a training run."""
+
+__all__: list[str] = []

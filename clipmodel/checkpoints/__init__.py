@@ -6,6 +6,8 @@ from typing import Literal
 
 from clipmodel.errors import UserError
 
+__all__ = ["Format", "NotClipError", "Preprocessing", "Weights"]
+
 Format = Literal["native", "openai", "open_clip", "transformers"]
 # Weights of one file: those that were trained, or their exponential moving average beside them.
 Weights = Literal["plain", "ema"]

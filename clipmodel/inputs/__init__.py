@@ -1,1 +1,3 @@
 """From text and encoded images to tensors."""
+
+__all__: list[str] = []

@@ -20,6 +20,8 @@ from torch import Tensor
 from clipmodel.losses.chunked import chunked_sigmoid, chunked_softmax
 from clipmodel.losses.collectives import gather, gather_with_gradients
 
+__all__ = ["Split", "contrastive_loss", "sigmoid_loss"]
+
 Split = Literal["local", "global"]
 
 

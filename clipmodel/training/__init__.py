@@ -1,1 +1,3 @@
 """Contrastive pre-training: one recipe file, one loop."""
+
+__all__: list[str] = []

@@ -1,1 +1,3 @@
 """Array functions of the probes other than classification: estimates only."""
+
+__all__: list[str] = []

@@ -1,1 +1,3 @@
 """Questions and answers that write a new suite."""
+
+__all__: list[str] = []

@@ -25,6 +25,8 @@ from audit.report.sections import (
     thresholds,
 )
 
+__all__ = ["SECTIONS"]
+
 SECTIONS: Final[tuple[Section, ...]] = (
     overview.SECTION,
     gates.SECTION,

@@ -1,1 +1,3 @@
 """What a training run measures on the way."""
+
+__all__: list[str] = []

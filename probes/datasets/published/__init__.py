@@ -1,1 +1,3 @@
 """One loader a published data set."""
+
+__all__: list[str] = []

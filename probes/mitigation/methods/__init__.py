@@ -1,1 +1,3 @@
 """The methods, one class each."""
+
+__all__: list[str] = []

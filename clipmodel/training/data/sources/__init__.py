@@ -1,1 +1,3 @@
 """Where training pairs come from: tar and parquet shards, tables of paths, folders; local or remote."""
+
+__all__: list[str] = []
