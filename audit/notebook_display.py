@@ -47,7 +47,8 @@ def summary_html(manifest: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
 
 
 def _accuracy(manifest: Mapping[str, Any], accuracy: pd.DataFrame) -> list[tuple[str, ...]]:
-    names, rows = attribute_columns(manifest), []
+    names = attribute_columns(manifest)
+    rows: list[tuple[str, ...]] = []
     for probe in manifest["probes"]:
         primary = primary_specification(accuracy, probe=probe)
         if primary is not None:

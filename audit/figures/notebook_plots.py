@@ -193,7 +193,7 @@ class Plots:
             return by
         name = rows["probe"].iloc[0] if len(rows) else probe
         record = next(one for one in self.manifest["probes"] if one["name"] == name)
-        people = [one for one in single_attributes(record, of_people=True) if one in known]
+        people = [one for one in single_attributes(record, self.manifest) if one in known]
         return (people or known)[0]
 
     def _label(self, rows: pd.DataFrame, unit: str) -> str:
