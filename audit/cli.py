@@ -33,6 +33,7 @@ from audit.commands import (
     terminal,
     view,
 )
+from audit.csv_cells import raw_csv
 from clipmodel import __version__
 from clipmodel.errors import UserError
 
@@ -100,8 +101,14 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    *,
+    raw: Annotated[
+        bool,
+        typer.Option("--raw-csv", help="Leave words in CSV files that a spreadsheet would run as they are."),
     ] = False,
 ) -> None:
     """Audit CLIP-like models for bias.
@@ -109,6 +116,7 @@ def _options(
     Example: [bold]clip-audit run[/bold] audits the bundled model with the suite quickstart on the
     embedded emoji.
     """
+    context.with_resource(raw_csv(raw))
 
 
 def main() -> None:

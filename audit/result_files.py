@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from audit.csv_cells import without_formulas
+from audit.csv_cells import is_raw, raw_csv, write_csv
 from audit.json_tables import dump, read_json
 from clipmodel.atomic_files import replace_folder
 from clipmodel.errors import UserError
@@ -95,8 +95,8 @@ def write_folder(
         for name, table in tables.items():
             table.to_parquet(content / f"{name}.parquet", index=False)
             if name not in PARQUET_ONLY:
-                cells = without_formulas(table) if safe_csv else table
-                cells.to_csv(content / f"{name}.csv", index=False, lineterminator="\n")
+                with raw_csv(not safe_csv or is_raw()):
+                    write_csv(table, content / f"{name}.csv")
         if run_info is not None:
             (content / RUN_FILE).write_text(dump(run_info, {}), encoding="utf-8")
         if report is not None:

@@ -6,7 +6,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -76,6 +77,31 @@ def replace_folder(folder: Path, fill: Callable[[Path], None], *, owned: Callabl
     UserError
         The folder cannot be written, or is a file.
     """
+    with _draft(folder) as content:
+        fill(content)
+        _carry_over(folder.resolve(), content, owned)
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A draft that takes the place of a folder, which must not exist, when the block ends without an error.
+
+    What a killed process left of writing the same folder is removed first.
+
+    Raises
+    ------
+    UserError
+        The folder exists, or cannot be written.
+    """
+    if folder.exists():
+        raise UserError(f"{folder}: exists already", remedy="choose a new folder with --out, or delete it")
+    with _draft(folder) as content:
+        yield content
+
+
+@contextmanager
+def _draft(folder: Path) -> Iterator[Path]:
+    """An empty folder beside another one, swapped in at the end and gone after an error."""
     folder = folder.resolve()
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: a file, not a folder", remedy="choose another output folder")
@@ -91,8 +117,7 @@ def replace_folder(folder: Path, fill: Callable[[Path], None], *, owned: Callabl
     try:
         content = temporary / "new"
         content.mkdir()
-        fill(content)
-        _carry_over(folder, content, owned)
+        yield content
         _swap(content, folder, earlier=temporary / "earlier")
     except OSError as error:
         raise _unwritable(folder, error) from error
@@ -108,14 +133,24 @@ def _locked(path: Path) -> BinaryIO | None:
     Systems without such locks (Windows) give None, and drafts of killed processes stay there.
     """
     file = path.open("wb")
+    if take_lock(file):
+        return file
+    file.close()
+    return None
+
+
+def take_lock(file: BinaryIO) -> bool:
+    """Lock an open file until it is closed or its process ends; False if another process has it locked.
+
+    Systems without such locks (Windows, some network disks) give False.
+    """
+    if fcntl is None:
+        return False
     try:
-        if fcntl is None:
-            raise BlockingIOError
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        file.close()
-        return None
-    return file
+        return False
+    return True
 
 
 def _remove_drafts(folder: Path) -> None:

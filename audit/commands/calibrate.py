@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audit.commands import terminal
+from audit.csv_cells import write_csv
 from clipmodel.errors import UserError
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def calibrate(
             tables["models"] = judge_models(values)
             tables["planted"] = planted_summary(tables["models"], values)
     for name, table in tables.items():
-        table.to_csv(out / f"{name}.csv", index=False, lineterminator="\n")
+        write_csv(table, out / f"{name}.csv")
     page = page or out / "page.md"
     page.parent.mkdir(parents=True, exist_ok=True)
     options = [

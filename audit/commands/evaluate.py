@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from audit.commands import terminal
 from audit.commands.model_options import CacheOption, DeviceOption
+from audit.csv_cells import write_csv
 from clipmodel.errors import UserError
 
 if TYPE_CHECKING:
@@ -241,7 +242,7 @@ def compare(
     chosen = _two_models(found, models or [])
     table = compare_models(*chosen)
     if out is not None:
-        table.to_csv(out, index=False)
+        write_csv(table, out)
     rows = [
         [row["dataset"], row["task"], row["metric"], percent(row["first"]), percent(row["second"]),
          points(row["difference"]), points_interval(row["low"], row["high"]), p_value(row["p_adjusted"]),
@@ -299,8 +300,8 @@ def overlap(
             loaded, train, on, Options(root=root), cache=cache or cache_folder(), similarity=similarity,
             most_bits=bits,
         )  # fmt: skip
-    table.to_csv(out / "overlap.csv", index=False)
-    listed.to_csv(out / "duplicates.csv", index=False)
+    write_csv(table, out / "overlap.csv")
+    write_csv(listed, out / "duplicates.csv")
     rows = [
         [row["by"], row["group"], f"{row['n']:,}", f"{row['duplicates']:,}", percent(row["accuracy_all"]),
          percent(row["accuracy_clean"]), percent(row["accuracy_overlap"]), points(row["inflation"]),
@@ -335,8 +336,8 @@ def adapt(
         loaded = _load(model, device="cpu", cache=cache, progress=progress)
         options = Options(root=root, seed=seed)
         accuracy, gaps = study(loaded, fit, on, options, cache=cache or cache_folder())
-    accuracy.to_csv(out / "adaptation.csv", index=False)
-    gaps.to_csv(out / "gap_changes.csv", index=False)
+    write_csv(accuracy, out / "adaptation.csv")
+    write_csv(gaps, out / "gap_changes.csv")
     console = terminal.out()
     rows = [
         [row["dataset"], percent(row["zero_shot"]), percent(row["adapted"]), points(row["difference"]),

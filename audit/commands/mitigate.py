@@ -11,6 +11,7 @@ import typer
 from audit.commands import terminal
 from audit.commands.model_options import MODEL_HELP, CacheOption, DeviceOption
 from audit.commands.output_folder import check_output_folder
+from audit.csv_cells import write_csv
 from clipmodel.errors import UserError
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ class _Study:
         def fill(content: Path) -> None:
             for name, table in tables.items():
                 table.to_parquet(content / f"{name}.parquet", index=False)
-                table.to_csv(content / f"{name}.csv", index=False, lineterminator="\n")
+                write_csv(table, content / f"{name}.csv")
             (content / "report.html").write_text(html, encoding="utf-8")
             for name, fitted in self.fitted.items():
                 fitted.save(content / f"{name}.safetensors")

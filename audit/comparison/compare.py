@@ -179,7 +179,7 @@ def regression_verdict(
     }[verdict]
     interval = points_interval(row["low"], row["high"])
     return verdict, (
-        f"{claim} {100 * margin:.1f} percentage points; largest: {probe}, {outcome}, "
+        f"{claim} {100 * margin:.3g} percentage points; largest: {probe}, {outcome}, "
         f"{words(row['group'])}, {points(row['change'])} "
         f"(simultaneous paired interval {interval}; {specification_words(row)})."
     )

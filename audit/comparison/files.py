@@ -10,7 +10,7 @@ import pandas as pd
 
 from audit.comparison.compare import Comparison
 from audit.comparison.series import Series
-from audit.csv_cells import without_formulas
+from audit.csv_cells import write_csv
 from audit.json_tables import dump
 from audit.report.html import fill_template, frames_as_json
 from audit.report.sections.changes import comparison_page
@@ -61,7 +61,7 @@ def write_comparison(comparison: Comparison, folder: Path, *, manifest: Mapping[
         (content / "compare.json").write_text(to_json(comparison), encoding="utf-8")
         for name, table in _tables(comparison).items():
             table.to_parquet(content / f"{name}.parquet", index=False)
-            without_formulas(table).to_csv(content / f"{name}.csv", index=False, lineterminator="\n")
+            write_csv(table, content / f"{name}.csv")
         page = render_comparison(comparison, manifest=manifest)
         (content / "compare.html").write_text(page, encoding="utf-8")
 
@@ -80,7 +80,7 @@ def write_series(series: Series, folder: Path, *, manifest: Mapping[str, Any]) -
 
     def fill(content: Path) -> None:
         series.releases.to_parquet(content / "releases.parquet", index=False)
-        series.releases.to_csv(content / "releases.csv", index=False, lineterminator="\n")
+        write_csv(series.releases, content / "releases.csv")
 
     replace_folder(folder, fill, owned=lambda name: name in RELEASE_FILES)
 

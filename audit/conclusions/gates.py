@@ -61,32 +61,47 @@ class Metric:
     interval: Callable[[float | None, float | None], str]
 
 
+def margin_words(metric: str, margin: float) -> str:
+    """A margin in its own unit, with three digits whatever its size.
+
+    Examples
+    --------
+    >>> margin_words("difference", 0.0005), margin_words("ratio", 0.8), margin_words("rate", 0.005)
+    ('±0.05 percentage points', '0.8 to 1.25', '0.5 %')
+    """
+    if metric == "difference":
+        return f"\N{PLUS-MINUS SIGN}{100 * margin:.3g} percentage points"
+    if metric == "ratio":
+        return f"{min(margin, 1 / margin):.3g} to {max(margin, 1 / margin):.3g}"
+    return f"{100 * margin:.3g} %"
+
+
 METRICS: Final[Mapping[str, Metric]] = {
     "difference": Metric(
         allowed=lambda margin: (-margin, margin),
         noun=("difference", "differences"),
-        kept=lambda margin: f"within \N{PLUS-MINUS SIGN}{100 * margin:.1f} percentage points",
+        kept=lambda margin: f"within {margin_words('difference', margin)}",
         value=fmt.points,
         interval=fmt.points_interval,
     ),
     "ratio": Metric(
         allowed=lambda margin: (min(margin, 1 / margin), max(margin, 1 / margin)),
         noun=("ratio", "ratios"),
-        kept=lambda margin: f"within {min(margin, 1 / margin):.2f} to {max(margin, 1 / margin):.2f}",
+        kept=lambda margin: f"within {margin_words('ratio', margin)}",
         value=fmt.ratio,
         interval=fmt.ratio_interval,
     ),
     "accuracy": Metric(
         allowed=lambda margin: (margin, np.inf),
         noun=("accuracy", "accuracies"),
-        kept=lambda margin: f"at or above {fmt.percent(margin)}",
+        kept=lambda margin: f"at or above {margin_words('accuracy', margin)}",
         value=fmt.percent,
         interval=fmt.percent_interval,
     ),
     "rate": Metric(
         allowed=lambda margin: (-np.inf, margin),
         noun=("rate", "rates"),
-        kept=lambda margin: f"at or below {fmt.percent(margin)}",
+        kept=lambda margin: f"at or below {margin_words('rate', margin)}",
         value=fmt.percent,
         interval=fmt.percent_interval,
     ),

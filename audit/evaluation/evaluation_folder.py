@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from audit.csv_cells import write_csv
 from audit.evaluation.evaluation_page import evaluation_page
 from audit.evaluation.evaluation_result import TABLES, EvaluationResult, read_results
 from audit.evaluation.interchange import open_clip_row, results_frame
@@ -32,12 +33,12 @@ def write_report(folder: Path) -> None:
     """
     results = read_results(folder, tables=SHOWN)
     frame = results_frame(results)
-    frame.to_csv(folder / "results.csv", index=False)
+    write_csv(frame, folder / "results.csv")
     frame.to_parquet(folder / "results.parquet", index=False)
     write_open_clip_table(results, folder)
     robustness = robustness_table(results)
     if len(robustness):
-        robustness.to_csv(folder / TABLES / "robustness.csv", index=False)
+        write_csv(robustness, folder / TABLES / "robustness.csv")
     page = evaluation_page(results, robustness)
     data = frames_as_json({"results": frame, "robustness": robustness})
     (folder / REPORT).write_text(fill_template(TEMPLATE, page, data=data), encoding="utf-8")
@@ -54,4 +55,4 @@ def write_open_clip_table(results: list[EvaluationResult], folder: Path) -> None
     rows = [open_clip_row(own) for own in by_model.values()]
     known = [row for row in rows if any(value == value for key, value in list(row.items())[5:])]
     if known:
-        pd.DataFrame(known).to_csv(folder / TABLES / "openclip_results.csv", index=False, float_format="%.4f")
+        write_csv(pd.DataFrame(known), folder / TABLES / "openclip_results.csv", float_format="%.4f")

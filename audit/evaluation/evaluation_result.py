@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from audit.csv_cells import write_csv
 from audit.evaluation.estimates import Estimate
 from clipmodel.errors import UserError
 
@@ -97,7 +98,7 @@ def write_result(result: EvaluationResult, folder: Path) -> Path:
     for name, table in result.tables.items():
         table.to_parquet(folder / TABLES / f"{result.stem}.{name}.parquet", index=False)
         if name != "images":
-            table.to_csv(folder / TABLES / f"{result.stem}.{name}.csv", index=False)
+            write_csv(table, folder / TABLES / f"{result.stem}.{name}.csv")
     path = folder / f"{result.stem}.json"
     text = json.dumps(result.document(), indent=1, ensure_ascii=False, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")

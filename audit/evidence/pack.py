@@ -16,6 +16,7 @@ import yaml
 from audit import formatting as fmt
 from audit.conclusions.junit import junit_xml
 from audit.conclusions.overview import strongest
+from audit.csv_cells import write_csv
 from audit.evidence.crosswalk import crosswalk_table, impact_ratios
 from audit.report import render_report
 from audit.report.section import ReportContext
@@ -59,8 +60,8 @@ def write_pack(result: AuditResult, folder: Path, *, run_info: Mapping[str, Any]
     }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
-    crosswalk_table().to_csv(folder / "crosswalk.csv", index=False, lineterminator="\n")
-    impact_ratios(result).to_csv(folder / "impact_ratios.csv", index=False, lineterminator="\n")
+    write_csv(crosswalk_table(), folder / "crosswalk.csv")
+    write_csv(impact_ratios(result), folder / "impact_ratios.csv")
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != "SHA256SUMS")
     sums = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}" for name in names]
     (folder / "SHA256SUMS").write_text("\n".join(sums) + "\n", encoding="utf-8")

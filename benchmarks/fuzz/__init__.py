@@ -27,11 +27,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.fuzz.damage import Case, damaged
-from benchmarks.fuzz.fuzz_counts import HEADER, peak_mib, record
 from benchmarks.fuzz.fuzzed_checkpoints import checkpoint_case
 from benchmarks.fuzz.fuzzed_documents import card_case, recipe_case, suite_case
 from benchmarks.fuzz.fuzzed_images import image_case
 from benchmarks.fuzz.fuzzed_tables import archive_case, table_case
+from benchmarks.recorded_lines import peak_mib, record
 from clipmodel.errors import UserError
 from probes.datasets.demographic_dataset import UnreadableImageError
 
@@ -39,6 +39,9 @@ __all__ = ["KINDS", "Outcome", "damaged", "fuzz", "main"]
 
 EXPECTED = (UserError, UnreadableImageError)
 MOST_SECONDS = 10.0
+HEADER = (
+    "kind", "cases", "seed", "read", "refused", "uncaught", "slowest case, s", "peak MiB", "seconds",
+)  # fmt: skip
 KINDS: dict[str, Callable[[], Case]] = {
     "images": image_case,
     "suites": suite_case,
@@ -144,5 +147,5 @@ def main() -> int:
         )  # fmt: skip
         print("; ".join(f"{name} {value}" for name, value in zip(HEADER, line, strict=True)), flush=True)
         if arguments.record:
-            record(line)
+            record(line, header=HEADER, name="fuzz", title="Damaged and odd inputs")
     return 1 if uncaught else 0

@@ -6,10 +6,7 @@ draws are hashes, so the same rows are selected however they are cut into shards
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -18,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from clipmodel import __version__
+from clipmodel.atomic_files import new_folder
 from clipmodel.curation.balancing import (
     RULES,
     Balancer,
@@ -85,7 +83,7 @@ def curate(
         raise UserError(f"no rule {rule!r}", remedy=f"one of: {', '.join(RULES)}")
     if not shards or not len(queries):
         raise UserError("nothing to match" if shards else "no shards", remedy="give captions and queries")
-    with _draft_folder(out) as draft:
+    with new_folder(out) as draft:
         report = _Run(shards, queries, draft, seed=seed, progress=progress or _silent).curate(t=t, rule=rule)
         report.write(draft)
     return report
@@ -208,26 +206,6 @@ def _advances(
             progress(what, done, rows or max(done, round(done * sum(sizes) / bytes_read)))
 
         yield advance
-
-
-@contextmanager
-def _draft_folder(out: Path) -> Iterator[Path]:
-    """A folder beside the output that takes its place when all has gone well, and is gone otherwise."""
-    if out.exists():
-        raise UserError(f"{out}: exists already", remedy="choose a new folder with --out, or delete it")
-    draft = out.with_name(f".{out.name}.{os.getpid()}.draft")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        draft.mkdir()
-        yield draft
-        draft.rename(out)
-    except OSError as error:
-        raise UserError(
-            f"{out}: cannot be written ({error.strerror or error})",
-            remedy="free space, or choose another folder",
-        ) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _silent(what: str, done: int, total: int) -> None:

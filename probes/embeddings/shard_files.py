@@ -14,6 +14,7 @@ import hashlib
 import os
 import re
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from clipmodel.atomic_files import sync_folder
+from clipmodel.atomic_files import sync_folder, take_lock
 
 HASH_BYTES = 32
 KEY = np.dtype(f"S{HASH_BYTES}")
@@ -34,6 +35,7 @@ UNFINISHED = ".writing-"
 SHARD_NAME = re.compile(r"([0-9a-f]{32})(-\d+)?\.arrow")
 CHECKSUM_DIGITS = 32
 BLOCK_BYTES = 1 << 20
+STALE_SECONDS, UNLOCKED_SECONDS = 24 * 3600, 2
 PRECISIONS = {"float32": pa.float32(), "float16": pa.float16()}
 
 
@@ -98,20 +100,43 @@ def _validity(missing: NDArray[np.bool_] | None) -> Any:
 
 
 def write_bytes(path: Path, data: bytes, *, mode: int) -> None:
-    """Write a file under another name and rename it when it is on the disk; OSError if that fails."""
+    """Write a file under another name and rename it when it is on the disk; OSError if that fails.
+
+    The draft is locked until it has its name, so that `remove_abandoned_drafts` of another process leaves it.
+    """
     descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            take_lock(file)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(draft).chmod(mode)
-        Path(draft).replace(path)
+            Path(draft).chmod(mode)
+            if os.name == "nt":
+                file.close()  # Windows renames no open file, and has no such locks
+            Path(draft).replace(path)
     except BaseException:
         with suppress(OSError):  # the disk may be gone; what counts is the error that led here
             Path(draft).unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def remove_abandoned_drafts(folder: Path) -> None:
+    """Remove what killed processes left of writing files into a folder.
+
+    A draft that its writer still has locked stays, as does one of a moment ago, which may not be locked yet.
+    Where files cannot be locked, as on some network disks, drafts of the last day stay.
+    """
+    for draft in folder.glob(f"{UNFINISHED}*"):
+        with suppress(OSError):  # another run may be faster, or the draft another user's
+            age = time.time() - draft.stat().st_mtime
+            if age > STALE_SECONDS:
+                draft.unlink()
+            elif age > UNLOCKED_SECONDS:
+                with draft.open("rb+") as file:
+                    if take_lock(file):
+                        draft.unlink()
 
 
 def add_shard(

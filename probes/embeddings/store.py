@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,13 +29,13 @@ from probes.embeddings.shard_files import (
     add_shard,
     keys_of,
     open_shard,
+    remove_abandoned_drafts,
     write_bytes,
 )
 from probes.embeddings.stored_rows import Floats, StoredRows, locate
 
 CACHE_VARIABLE, MODE_VARIABLE = "CLIP_AUDIT_CACHE", "CLIP_AUDIT_CACHE_MODE"
 SPACE_FILE = "space.txt"
-STALE_SECONDS = 24 * 3600
 READERS = 4  # threads that verify shards; hashing and reading leave the interpreter free
 OLD_SUFFIX = ".npz"  # shards of versions before 0.2, which are ignored
 
@@ -178,10 +177,7 @@ class EmbeddingStore:
                 place.chmod(folder_mode)
         if not (folder / SPACE_FILE).exists():
             write_bytes(folder / SPACE_FILE, f"{space}\n".encode(), mode=mode)
-        for left in folder.glob(f"{UNFINISHED}*"):
-            with suppress(OSError):  # another run may be faster, or the draft another user's
-                if time.time() - left.stat().st_mtime > STALE_SECONDS:
-                    left.unlink()
+        remove_abandoned_drafts(folder)
 
     def folder(self, space: str) -> Path:
         """Where the shards of a space lie."""

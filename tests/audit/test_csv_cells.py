@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
+import typer
+from typer.testing import CliRunner
 
-from audit.csv_cells import is_formula, without_formulas
+from audit import cli
+from audit.csv_cells import csv_text, is_formula, is_raw, raw_csv, without_formulas, write_csv
 
 
 @pytest.mark.parametrize("word", ["=cmd|' /C calc'!A0", "@SUM(1)", "+1+1", "-1+1", "\t=1", "\r=1"])
@@ -25,3 +30,37 @@ def test_a_table_is_marked_in_its_words_and_column_names() -> None:
     assert marked["rate"].tolist() == [-0.5, 0.5]
     assert marked["by"].tolist()[1] == "'-x"
     assert table["=race"].tolist() == ["=1", "A"]
+
+
+def test_files_are_marked_unless_raw_is_asked_for(tmp_path: Path) -> None:
+    table = pd.DataFrame({"race": ["=1+1", "A"], "rate": [0.25, 0.5]})
+    write_csv(table, tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_bytes() == b"race,rate\n'=1+1,0.25\nA,0.5\n"
+    with raw_csv():
+        write_csv(table, tmp_path / "t.csv", float_format="%.1f")
+    assert (tmp_path / "t.csv").read_bytes() == b"race,rate\n=1+1,0.2\nA,0.5\n"
+    with raw_csv(False):
+        assert csv_text(table).startswith("race,rate\n'=1+1")
+
+
+def test_every_table_is_written_by_the_one_function() -> None:
+    """What is not: a table that a program reads again, which says so here."""
+    read_again = {"audit/csv_cells.py", "audit/commands/simulated_audits.py", "audit/commands/calibrate.py"}
+    root = Path(__file__).parents[2]
+    writers = {
+        path.relative_to(root).as_posix()
+        for path in (root / "audit").rglob("*.py")
+        if ".to_csv(" in path.read_text(encoding="utf-8")
+    }
+    assert writers <= read_again
+
+
+def test_the_command_line_has_a_flag_for_all_commands(tmp_path: Path) -> None:
+    seen = []
+    app = typer.Typer(callback=None)
+    app.callback()(cli._options)
+    app.command("look")(lambda: seen.append(is_raw()))
+    app.command("other")(lambda: None)
+    for arguments in (["look"], ["--raw-csv", "look"], ["look"]):
+        CliRunner().invoke(app, arguments)
+    assert seen == [False, True, False]

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from benchmarks.fuzz import KINDS, fuzz
 from benchmarks.fuzz.damage import changed, damaged
-from benchmarks.fuzz.fuzz_counts import record
 
 
 @pytest.mark.parametrize(
@@ -30,14 +27,6 @@ def test_changes_leave_the_document_itself_alone_and_can_be_made_again() -> None
     one, other = (repr(changed(document, np.random.default_rng(7))) for _ in range(2))
     assert one == other != repr(document)
     assert document == {"a": [1, {"b": "c"}], "d": 2.5}
-
-
-def test_a_record_replaces_the_line_of_its_kind(tmp_path: Path) -> None:
-    file = tmp_path / "fuzz.md"
-    for kind, n in (("images", "10"), ("tables", "20"), ("images", "30")):
-        record((kind, n, *["0"] * 7), file=file)
-    rows = [row.split("|")[1:3] for row in file.read_text().splitlines() if row.startswith("| ")]
-    assert rows == [[" kind ", " cases "], [" --- ", " --- "], [" images ", " 30 "], [" tables ", " 20 "]]
 
 
 def test_a_case_can_be_made_again() -> None:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import pytest
 
-from clipmodel.atomic_files import replace_file, replace_folder
+from clipmodel.atomic_files import new_folder, replace_file, replace_folder
 from clipmodel.errors import UserError
 
 
@@ -174,3 +174,16 @@ def test_a_draft_that_is_being_written_stays(tmp_path: Path) -> None:
 
     replace_folder(tmp_path / "out", fill, owned=lambda name: True)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a"]
+
+
+def test_a_new_folder_appears_whole_and_refuses_one_that_is_there(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), new_folder(tmp_path / "out") as draft:
+        (draft / "a").touch()
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+    with new_folder(tmp_path / "out") as draft:
+        (draft / "a").touch()
+    assert content_of(tmp_path / "out") == {"a": ""}
+    with pytest.raises(UserError, match="exists already"), new_folder(tmp_path / "out"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from audit import formatting as fmt
+from audit.conclusions.gates import margin_words
 from audit.report.components import Column, Table, table_of
 from audit.report.section import ReportContext, Section
 
 COLUMNS: Final = (
     Column("name", "Gate"),
     Column("verdict", "Verdict"),
-    Column(lambda row: margin_words(row), "Margin", number=True),
+    Column(lambda row: margin_words(row["metric"], float(row["margin"])), "Margin", number=True),
     Column("contrasts", "Contrasts", fmt.integer, number=True),
     Column("sentence", "Why"),
 )
-
-
-def margin_words(gate: Mapping[Any, Any]) -> str:
-    """Return the margin of a gate in its unit: points, a ratio, or a share."""
-    margin = float(gate["margin"])
-    if gate["metric"] == "difference":
-        return f"\N{PLUS-MINUS SIGN}{100 * margin:.3g} points"
-    return fmt.ratio(margin) if gate["metric"] == "ratio" else fmt.percent(margin)
 
 
 def build(context: ReportContext) -> Table | None:

@@ -45,7 +45,7 @@ def test_by_hand_with_three_contrasts() -> None:
     assert (row["low"], row["high"]) == pytest.approx((float(low), float(high)))
     assert row["low"] > 0.1
     assert row["sentence"].startswith(
-        "Not every difference lies within ±10.0 percentage points; furthest out: dark"
+        "Not every difference lies within ±10 percentage points; furthest out: dark"
     )
 
 
@@ -132,7 +132,7 @@ def judged(errors: dict[str, tuple[int, int]], **changes: object) -> pd.Series:
 def test_the_four_fifths_as_a_gate(errors: dict[str, tuple[int, int]], verdict: str) -> None:
     row = judged(errors, metric="ratio", margin=0.8)
     assert row["verdict"] == verdict
-    assert "within 0.80 to 1.25" in row["sentence"]
+    assert "within 0.8 to 1.25" in row["sentence"]
 
 
 def test_a_ratio_has_the_exact_interval_behind_it() -> None:
@@ -157,7 +157,7 @@ def test_accuracy_is_a_floor_over_all_images_or_for_the_worst_group() -> None:
     worst = judged(errors, metric="accuracy", outcome="", margin=0.75)
     assert (worst["verdict"], worst["group"], worst["contrasts"]) == ("FAIL", "dark", 2)
     assert worst["low"] == pytest.approx(float(clopper_pearson(700, 1000, confidence=0.975)[0]))
-    assert worst["sentence"].startswith("Not every accuracy lies at or above 75.0")
+    assert worst["sentence"].startswith("Not every accuracy lies at or above 75")
 
 
 def test_a_rate_is_a_ceiling() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from clipmodel.atomic_files import take_lock
 from clipmodel.errors import UserError
 from probes.embeddings import shard_files, store
 from probes.embeddings.store import EmbeddingStore, cache_folder, file_mode
@@ -78,15 +79,19 @@ def test_a_half_written_shard_is_never_read(kept: EmbeddingStore, monkeypatch: p
     assert not list(kept.root.rglob(f"{shard_files.UNFINISHED}*"))
 
 
-def test_what_a_killed_run_left_is_removed_after_a_day(kept: EmbeddingStore) -> None:
+def test_what_a_killed_run_left_is_removed_by_the_next(kept: EmbeddingStore) -> None:
+    """But for the draft that a run still has locked, unless it is older than a day, and one just begun."""
     put(kept, "a")
     folder = kept.folder("image m")
-    for name, age in (("old", 2 * store.STALE_SECONDS), ("new", 0)):
+    ages = {"killed": 60, "locked": 60, "begun": 0, "old": 2 * shard_files.STALE_SECONDS}
+    for name, age in ages.items():
         (folder / f"{shard_files.UNFINISHED}{name}").touch()
         os.utime(folder / f"{shard_files.UNFINISHED}{name}", (time.time() - age,) * 2)
-    put(kept, "b")
-    left = [path.name for path in folder.glob(f"{shard_files.UNFINISHED}*")]
-    assert left == [f"{shard_files.UNFINISHED}new"]
+    with (folder / f"{shard_files.UNFINISHED}locked").open("rb") as file:
+        assert take_lock(file)
+        put(kept, "b")
+    left = sorted(path.name for path in folder.glob(f"{shard_files.UNFINISHED}*"))
+    assert left == [f"{shard_files.UNFINISHED}{name}" for name in ("begun", "locked")]
 
 
 @pytest.mark.parametrize("what", [f"uncaught_{kind}" for kind in ("SyntaxError", "TokenError")] + ["empty"])

@@ -1,4 +1,4 @@
-"""The counts of fuzzing in benchmarks/results/fuzz.md, a line a kind: the last run of each."""
+"""Results that take long to get, a line a subject in a file of benchmarks/results: the last run of each."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from pathlib import Path
 
 from benchmarks.interleaved_timing import RESULTS, machine
 
-HEADER = (
-    "kind", "cases", "seed", "read", "refused", "uncaught", "slowest case, s", "peak MiB", "seconds",
-)  # fmt: skip
 WHERE = "machine"
 
 
@@ -21,24 +18,19 @@ def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-def record(line: Sequence[str], *, file: Path = RESULTS / "fuzz.md") -> None:
-    """Write a line in place of the one of the same kind; the others stay."""
+def record(
+    line: Sequence[str], *, header: Sequence[str], name: str, title: str, folder: Path = RESULTS
+) -> None:
+    """Write a line, with date and machine, in place of the one that begins alike; the others stay."""
+    file, head = folder / f"{name}.md", [*header, WHERE]
     kept = {}
     if file.is_file():
         for row in file.read_text(encoding="utf-8").splitlines():
             cells = [cell.strip() for cell in row.strip("|").split("|")]
-            if len(cells) == len(HEADER) + 1 and cells[0] not in (HEADER[0], "---"):
+            if len(cells) == len(head) and cells[0] not in (head[0], "---"):
                 kept[cells[0]] = cells
     kept[line[0]] = [*line, machine()]
-    head = (*HEADER, WHERE)
     rows = [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *kept.values())]
-    text = [
-        "# Damaged and odd inputs",
-        "",
-        "`python -m benchmarks.fuzz KIND --cases N --record`",
-        "",
-        *rows,
-        "",
-    ]
-    file.parent.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True)
+    text = [f"# {title}", "", f"`python -m benchmarks.{name}`", "", *rows, ""]
     file.write_text("\n".join(text), encoding="utf-8")
