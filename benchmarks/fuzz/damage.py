@@ -29,6 +29,8 @@ def damaged(content: bytes, rng: np.random.Generator, *, ascii_only: bool = Fals
     data = bytearray(content)
     for _ in range(int(rng.integers(1, 9))):
         at = int(rng.integers(0, max(1, len(data))))
+        if rng.random() < 0.2:  # where archives and parquet have their directory
+            at = max(0, len(data) - 1 - int(rng.integers(0, 64)))
         length = int(rng.integers(1, 17))
         match int(rng.integers(0, 5)):
             case 0:

@@ -27,10 +27,10 @@ def require_sane_archive(path: Path) -> None:
         The archive declares more than its file can hold, more entries than any model has, or its directory
         is damaged.
     """
-    if not zipfile.is_zipfile(path):
-        return
     actual = path.stat().st_size
     try:
+        if not zipfile.is_zipfile(path):
+            return
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
     except Exception as error:  # zipfile raises more than BadZipFile on a damaged directory

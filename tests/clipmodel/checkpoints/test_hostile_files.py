@@ -133,6 +133,17 @@ def test_an_archive_that_unpacks_to_gigabytes(entry: str, tmp_path: Path) -> Non
         read_checkpoint(tmp_path / "m.pt", activation="gelu")
 
 
+def test_an_archive_that_says_it_spans_disks(tmp_path: Path) -> None:
+    """zipfile does not even answer whether it is one."""
+    torch.save({"a": torch.zeros(10)}, tmp_path / "m.pt")
+    content = bytearray((tmp_path / "m.pt").read_bytes())
+    locator = content.rfind(b"PK\x06\x07")  # of the end of the 64-bit directory; the count of disks ends it
+    content[locator + 16 : locator + 20] = (7).to_bytes(4, "little")
+    (tmp_path / "m.pt").write_bytes(content)
+    with pytest.raises(UserError, match="damaged archive"):
+        read_checkpoint(tmp_path / "m.pt", activation="gelu")
+
+
 def test_an_honest_archive_passes(tmp_path: Path) -> None:
     torch.save({"a": torch.zeros(10)}, tmp_path / "m.pt")
     require_sane_archive(tmp_path / "m.pt")
