@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from audit.commands import terminal
+from clipmodel.plurals import number_of
 
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
 Folder = Annotated[
@@ -40,12 +41,14 @@ def show(cache: Folder = None) -> None:
     ]
     terminal.print_table(console, "Embeddings", columns, rows, words=columns[:2])
     total, n_bytes = sum(each.n_embeddings for each in summaries), sum(each.n_bytes for each in summaries)
-    console.print(f"\n{total:,} embeddings, {size_text(n_bytes)}")
+    console.print(f"\n{number_of(total, 'embedding')}, {size_text(n_bytes)}")
     if n_unreadable := sum(each.n_unreadable for each in summaries):
-        console.print(f"{n_unreadable:,} shards cannot be read; they are left alone")
+        console.print(f"{number_of(n_unreadable, 'shard')} cannot be read and left alone")
     if n_old := sum(each.n_old for each in summaries):
         console.print(
-            f"{n_old:,} files of an earlier version, which nothing reads: clip-audit cache clear --old"
+            f"{number_of(n_old, 'file')} of an earlier version, which nothing reads: "
+            "clip-audit cache clear --old",
+            soft_wrap=True,
         )
 
 
@@ -70,9 +73,11 @@ def clear(
         return
     n_bytes = sum(path.stat().st_size for path in files)
     if not yes:
-        typer.confirm(f"Remove {len(files):,} files ({size_text(n_bytes)}) from {store.root}?", abort=True)
+        typer.confirm(
+            f"Remove {number_of(len(files), 'file')} ({size_text(n_bytes)}) from {store.root}?", abort=True
+        )
     removed = store.remove(files)
-    console.print(f"{removed:,} files removed, {size_text(n_bytes)}")
+    console.print(f"{number_of(removed, 'file')} removed, {size_text(n_bytes)}")
 
 
 def _named(space: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ import typer
 from audit.commands import terminal
 from audit.commands.gate import EXIT_CODES
 from clipmodel.errors import UserError
+from clipmodel.plurals import number_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -126,7 +127,7 @@ def print_changes(comparison: Comparison, console: Console) -> None:
         ", ".join(filter(None, (about[side]["model"], fmt.words(about[side]["design"]))))
         for side in ("first", "second")
     ]
-    console.print(escape(f"\n{sides[0]} to {sides[1]}: {fmt.integer(about['matched'])} images"))
+    console.print(escape(f"\n{sides[0]} to {sides[1]}: {number_of(about['matched'], 'image')}"))
     _print_verdict(comparison, console)
     changed = widest_changes(comparison)
     for words, rows in (

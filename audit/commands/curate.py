@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audit.commands import terminal
+from clipmodel.plurals import number_of
 
 if TYPE_CHECKING:
     from clipmodel.curation import CurationReport, QueryList
@@ -117,7 +118,7 @@ def _print(report: CurationReport) -> None:
     console = terminal.out()
     totals = report.totals
     share = totals["kept"] / totals["rows"]
-    console.print(f"{totals['kept']:,} of {totals['rows']:,} captions kept ({share:.1%})")
+    console.print(f"{totals['kept']:,} of {number_of(totals['rows'], 'caption')} kept ({share:.1%})")
     notes = {"missing": "without text", "empty_shards": "empty shards"}
     for name, what in notes.items():
         if totals[name]:

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from audit.commands import terminal
+from clipmodel.plurals import number_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +87,9 @@ def check(
 
 def _print_card(dataset: DemographicDataset, console: Console) -> None:
     card = dataset.card
-    console.print(f"[bold]{escape(card.title)}[/]: {len(dataset):,} images, version {escape(card.version)}")
+    console.print(
+        f"[bold]{escape(card.title)}[/]: {number_of(len(dataset), 'image')}, version {escape(card.version)}"
+    )
     made = Table.grid(padding=(0, 2))
     made.add_column(style="dim")
     made.add_column(overflow="fold")
@@ -113,7 +116,7 @@ def _clusters(dataset: DemographicDataset) -> str:
     if dataset.card.cluster is None:
         return "none known: every image counts on its own"
     sizes = cluster_sizes(dataset)
-    return f"{len(sizes):,} by {dataset.card.cluster}, the largest of {int(sizes.max()):,} images"
+    return f"{len(sizes):,} by {dataset.card.cluster}, the largest of {number_of(int(sizes.max()), 'image')}"
 
 
 def _print_attributes(dataset: DemographicDataset, console: Console) -> None:
@@ -177,7 +180,9 @@ def _print_crossing(dataset: DemographicDataset, attributes: list[str], console:
     least = int(known.to_numpy().argmin())
     pairs = zip(attributes, known.index[least], strict=True)
     smallest = ", ".join(f"{name} {value}" for name, value in pairs)
-    console.print(escape(f"smallest group: {smallest}, {int(known.iloc[least]):,} images"), soft_wrap=True)
+    console.print(
+        escape(f"smallest group: {smallest}, {number_of(int(known.iloc[least]), 'image')}"), soft_wrap=True
+    )
 
 
 def _print_losses(title: str, lost: pd.DataFrame, attributes: list[str], console: Console) -> None:

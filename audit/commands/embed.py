@@ -13,6 +13,7 @@ import typer
 from audit.commands import terminal
 from audit.commands.precision import Precision
 from clipmodel.errors import UserError
+from clipmodel.plurals import number_of
 
 if TYPE_CHECKING:
     from clipmodel.loading import EmbeddingModel
@@ -150,7 +151,8 @@ def _print_result(out: Path, job: Job) -> None:
     n_lost = int(lost.loc[lost["attribute"] == "(all)", "n"].sum())
     console = terminal.out()
     console.print(
-        f"{job.n_images - n_lost:,} of {job.n_images:,} images embedded in {job.n_parts:,} parts: {out}",
+        f"{job.n_images - n_lost:,} of {number_of(job.n_images, 'image')} embedded in "
+        f"{number_of(job.n_parts, 'part')}: {out}",
         soft_wrap=True, markup=False,
     )  # fmt: skip
     columns = ("reason", "attribute", "value", "images")

@@ -10,6 +10,7 @@ import typer
 from audit.commands import terminal
 from audit.commands.small_table_settings import makes_small_tables
 from clipmodel.errors import UserError
+from clipmodel.plurals import number_of
 
 EPILOG = "Example:  clip-audit evidence runs/quickstart --out evidence/quickstart"
 
@@ -33,6 +34,6 @@ def evidence(
     with terminal.ERR.status("writing the evidence pack"):
         names = write_pack(result, target, run_info=run_info_of(folder))
     console = terminal.out()
-    console.print(f"{len(names)} files in {target}", soft_wrap=True, markup=False)
+    console.print(f"{number_of(len(names), 'file')} in {target}", soft_wrap=True, markup=False)
     if "report.pdf" not in names:
         console.print("no PDF: Chromium was not found; print report.html from a browser", soft_wrap=True)

@@ -10,6 +10,7 @@ import typer
 
 from audit.commands import terminal
 from clipmodel.errors import UserError
+from clipmodel.plurals import number_of
 
 EPILOG = "Example:  clip-audit figures runs/quickstart --format pdf,svg,png --width 3.3in"
 INCHES = {"in": 1.0, "cm": 1 / 2.54, "mm": 1 / 25.4, "pt": 1 / 72.27}
@@ -32,7 +33,7 @@ def figures(
     result = AuditResult.read(folder)
     with terminal.ERR.status("drawing"):
         names = write_figures(result, target, formats=wanted, width_inches=inches(width))
-    terminal.out().print(f"{len(names)} files in {target}", soft_wrap=True, markup=False)
+    terminal.out().print(f"{number_of(len(names), 'file')} in {target}", soft_wrap=True, markup=False)
 
 
 def inches(width: str) -> float:

@@ -12,6 +12,7 @@ import typer
 from audit.commands import terminal
 from audit.commands.cache import Folder
 from clipmodel.errors import UserError
+from clipmodel.plurals import number_of
 
 if TYPE_CHECKING:
     from probes.datasets import DemographicDataset
@@ -62,7 +63,7 @@ def forget(
         from probes.embeddings.withdrawal import forget_in_folder
 
         n = forget_in_folder(Path(data.partition(":")[2]), names, hashes)
-        console.print(f"{n:,} images forgotten in {data}", soft_wrap=True, markup=False)
+        console.print(f"{number_of(n, 'image')} forgotten in {data}", soft_wrap=True, markup=False)
         return
     if data:
         from probes.datasets import load_dataset
@@ -76,7 +77,7 @@ def forget(
 
     every_size = {downscaled_hash(one, size) for one in hashes for size in range(1, LONGEST_SIDE_PX + 1)}
     n = EmbeddingStore(cache).forget(hashes | every_size, rest=all_but)
-    console.print(f"{n:,} embeddings forgotten", soft_wrap=True)
+    console.print(f"{number_of(n, 'embedding')} forgotten", soft_wrap=True)
 
 
 LONGEST_SIDE_PX = 2048  # downscaled copies have embeddings of their own, found by hash and size

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from audit.commands import terminal
 from audit.commands.new_suite import interview
+from clipmodel.plurals import number_of
 
 if TYPE_CHECKING:
     from probes.planning.audit_plan import MeasurePlan, Plan, ProbePlan
@@ -72,7 +73,9 @@ def check(
     for probe in planned.everything:
         for group, n in small_groups(probe):
             least = probe.probe.min_group
-            note = f"{probe.probe.name}: no rate for {group}, {n} images where min_group is {least}"
+            note = (
+                f"{probe.probe.name}: no rate for {group}, {number_of(n, 'image')} where min_group is {least}"
+            )
             console.print(escape(note), soft_wrap=True)
     for one in planned.probes:
         if idle := one.idle_classes:

@@ -18,6 +18,7 @@ from audit.report.section import ReportContext
 from audit.report.verdict_strip import verdict_of
 from audit.result import AuditResult
 from audit.result_files import REPORT_FILE
+from clipmodel.plurals import number_of
 
 FINDINGS_SHOWN: Final = 3
 REASONS_SHOWN: Final = 2
@@ -36,8 +37,8 @@ def print_summary(result: AuditResult, console: Console, *, folder: Path | None 
     context = ReportContext(result=result)
     data, suite = result.manifest["data"], result.manifest["suite"]
     console.print(f"\n[bold]{escape(suite.get('title') or suite['name'])}[/]", soft_wrap=True)
-    model, n_images = result.manifest["model"]["name"], fmt.integer(data.get("n_images"))
-    console.print(escape(f"model {model}, data {data['name']}, {n_images} images"), soft_wrap=True)
+    model, n_images = result.manifest["model"]["name"], number_of(data.get("n_images"), "image")
+    console.print(escape(f"model {model}, data {data['name']}, {n_images}"), soft_wrap=True)
     print_table(console, "Zero-shot accuracy", ACCURACY_COLUMNS, _accuracy(result), words={"question"})
     for probe, value, level in at_chance(result):
         text = f"{probe['title']} is close to chance: {fmt.percent(value)}, guessing {fmt.percent(level)}"
@@ -97,7 +98,7 @@ def _accuracy(result: AuditResult) -> Iterator[tuple[str, ...]]:
 
 def _print_findings(context: ReportContext, console: Console) -> None:
     result = context.result
-    counted = f"{len(result.findings)}, over {result.n_specifications} specifications"
+    counted = f"{len(result.findings)}, over {number_of(result.n_specifications, 'specification')}"
     console.print(f"\n[bold]Findings after correction for multiplicity:[/] {counted}", soft_wrap=True)
     for cell in strongest(context.cells, count=FINDINGS_SHOWN):
         asked = context.titles[cell.probe, cell.outcome]

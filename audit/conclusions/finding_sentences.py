@@ -10,6 +10,7 @@ from audit.conclusions.confounding_sentences import confounding_about, confoundi
 from audit.formatting import integer, p_value, percent, points, points_interval, rule_words, words
 from audit.statistics.proportion.label_noise import gap_behind_noise
 from audit.tables.group_counts import JOINT
+from clipmodel.plurals import number_of
 
 SMALL_GROUP = 30
 """Images below which a finding carries a caution."""
@@ -50,7 +51,7 @@ def _images(row: Mapping[str, Any], side: str) -> str:
     """ "1,800 images in 300 clusters", or "18 images" where each is a cluster of its own."""
     n, clusters = row[f"n_{side}"], row.get(f"clusters_{side}", math.nan)
     fewer = f" in {integer(clusters)} cluster{'' if clusters == 1 else 's'}" if 0 < clusters < n else ""
-    return f"{integer(n)} images{fewer}"
+    return f"{number_of(n, 'image')}{fewer}"
 
 
 def _ways(row: Mapping[str, Any]) -> str:
@@ -81,12 +82,12 @@ def noise_words(row: Mapping[str, Any]) -> str:
     share = percent(row["wrong_labels"] / row["n_group"])
     text = (
         f"To explain it by wrong labels of {words(row['by'])}, {integer(row['wrong_labels'])} of the "
-        f"{integer(row['n_group'])} images labelled {group} ({share}) would have to be of others, every one "
-        f"of them an image {on} the outcome"
+        f"{number_of(row['n_group'], 'image')} labelled {group} ({share}) would have to be of others, "
+        f"every one of them an image {on} the outcome"
     )
     if row["outcome"] == "misclassified":
         worse = group if row["difference"] > 0 else words(row["reference"])
-        text += f"; or the right answer of {integer(row['wrong_truths'])} images of {worse} is wrong"
+        text += f"; or the right answer of {number_of(row['wrong_truths'], 'image')} of {worse} is wrong"
     behind = float(gap_behind_noise(row["difference"], row["n_group"], row["n_reference"], share=AT_RANDOM))
     if math.isnan(behind) or abs(behind) > 1:
         return f"{text}."

@@ -15,6 +15,7 @@ from audit.figures.layout import forest_around_zero
 from audit.report.components import Figure, Table, number_columns, slug, text_columns
 from clipmodel.evaluation.registry.catalogue import set_lists
 from clipmodel.evaluation.robustness.baseline import SHIFTS, baseline, source
+from clipmodel.plurals import number_of
 
 INTERVAL: Final = "95\N{NO-BREAK SPACE}% interval"
 MOST_TEMPLATES: Final = 20
@@ -275,7 +276,7 @@ def _notes(results: Sequence[EvaluationResult]) -> list[str]:
     notes = []
     for result in results:
         if unreadable := result.details.get("unreadable"):
-            text = f"{len(unreadable)} images could not be read, such as {unreadable[0]['id']}"
+            text = f"{number_of(len(unreadable), 'image')} could not be read, such as {unreadable[0]['id']}"
             notes.append(f"{result.dataset}, {result.model_name}: {text}.")
         notes += [f"{result.dataset}: {note}." for note in result.details.get("notes", ())]
         if result.details.get("converged") is False:

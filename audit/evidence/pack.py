@@ -24,6 +24,7 @@ from audit.report.sections.overview import sentences
 from audit.result import AuditResult
 from audit.result_files import RUN_FILE
 from audit.tables.group_counts import group_attributes
+from clipmodel.plurals import number_of
 from probes.records import ALL
 
 CHROMIUM: Final = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -91,7 +92,7 @@ def model_card(result: AuditResult) -> str:
     lines = [
         "## Bias, risks and limitations: audit", "",
         f"Audited with the suite {suite['name']} on {data.get('title', data['name'])} "
-        f"({fmt.integer(data.get('n_images'))} images). Verdict: {result.verdict}.", "",
+        f"({number_of(data.get('n_images'), 'image')}). Verdict: {result.verdict}.", "",
         *(f"- {sentence}" for sentence in sentences(context)), "",
         "| question | group | rate | against | difference, points | 95 % interval | state |",
         "|---|---|---|---|---|---|---|",

@@ -20,6 +20,7 @@ from audit.report.section import ReportContext
 from audit.report.sections.overview import STATE_ICONS
 from audit.report.verdict_strip import verdict
 from audit.result import AuditResult
+from clipmodel.plurals import number_of
 
 PLOT_ROWS: Final = 14
 
@@ -99,7 +100,7 @@ def _run(name: str, context: ReportContext, href: str) -> Run:
         href=href,
         verdict=verdict(context.result.verdict).word,
         model=f"{manifest['model']['name']} {manifest['model'].get('fingerprint', '')[:8]}".strip(),
-        data=f"{manifest['data']['name']}, {fmt.integer(manifest['data'].get('n_images'))} images",
+        data=f"{manifest['data']['name']}, {number_of(manifest['data'].get('n_images'), 'image')}",
         accuracy=fmt.percent(_mean_accuracy(context)),
         widest=fmt.MISSING
         if widest is None

@@ -11,6 +11,7 @@ import pandas as pd
 from pydantic import Field
 
 from clipmodel.errors import UserError
+from clipmodel.plurals import number_of
 from clipmodel.yaml_models import StrictModel, closest, is_file, read_yaml_model
 from probes.datasets.memberships import joined_values
 from probes.label_text import clean_column
@@ -159,7 +160,7 @@ def describe(frame: pd.DataFrame, path: Path, *, attributes: list[str], card: Da
                 known = sorted(frame[name].dropna().unique())
                 raise UserError(f"{file}: no image has {name} {old!r}", remedy=closest(old, known))
             meaning = "counts as no label" if new is None else f"is called {new}"
-            notes.append(f"{name} {old} {meaning} here, in {n:,} images, as {file.name} says.")
+            notes.append(f"{name} {old} {meaning} here, in {number_of(n, 'image')}, as {file.name} says.")
     of_images = card.image_attributes or tuple(name for name in OF_IMAGES if name in chosen)
     if written.image_attributes is not None:
         of_images = tuple(written.image_attributes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clipmodel.errors import UserError
+from clipmodel.plurals import number_of
 from probes.planning.audit_plan import IMAGES_A_SECOND, SCORES_A_SECOND, TEXTS_A_SECOND, Plan, ProbePlan
 from probes.records import attribute_column
 
@@ -53,9 +54,9 @@ class Cost:
     def sentence(self) -> str:
         """The cost in words."""
         minutes = f"{self.seconds:,.0f} s" if self.seconds < 120 else f"{self.seconds / 60:,.0f} min"
-        asked = "specification" if self.specifications == 1 else "specifications"
         return (
-            f"{self.images:,} images x {self.prompts:,} prompts x {self.specifications:,} {asked}; "
+            f"{number_of(self.images, 'image')} x {number_of(self.prompts, 'prompt')} x "
+            f"{number_of(self.specifications, 'specification')}; "
             f"about {minutes} on one core with the bundled model and {self.peak_bytes / (1 << 30):.1f} GB of "
             "memory; longer with a larger model, shorter once images are stored"
         )

@@ -17,6 +17,7 @@ from audit.report.marks import curve_mark, interval_mark, share_mark
 from audit.report.section import ReportContext, Section
 from audit.result import AuditResult
 from audit.tables.specification_curves import GAP
+from clipmodel.plurals import number_of
 
 CHANGES_TOLD: Final = 4
 """Class designs or templates whose paired change a finding's evidence tells; the table has all."""
@@ -234,10 +235,10 @@ def _driven_by(gaps: pd.DataFrame) -> str:
 
 
 def _lead(result: AuditResult) -> str:
-    count = fmt.integer(result.n_specifications)
+    count = number_of(result.n_specifications, "specification")
     lead = (
         "A finding is a difference between groups that remains after the correction for everything that the "
-        f"audit compared, in at least one of {count} specifications."
+        f"audit compared, in at least one of {count}."
     )
     n = len(result.findings)
     if not n:

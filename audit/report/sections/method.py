@@ -13,6 +13,7 @@ from audit.report import components
 from audit.report.components import Column, table_of
 from audit.report.section import ReportContext, Section
 from audit.tables.group_counts import OR, truths_of_class
+from clipmodel.plurals import number_of
 
 CODE_TERMS: Final = frozenset(
     {
@@ -114,13 +115,15 @@ def multiplicity(gaps: pd.DataFrame, findings: pd.DataFrame, *, n_specifications
     compared = int(gaps["p"].notna().sum())
     families = gaps.loc[gaps["p"].notna(), [*components.KEYS, "outcome", "by"]].drop_duplicates()
     return (
-        f"This report rests on {fmt.integer(compared)} contrasts in {fmt.integer(len(families))} families "
-        f"over {fmt.integer(n_specifications)} specifications. One family is all groups compared for one "
-        "outcome, attribute and specification. Holm’s correction runs over all gaps of the audit, which "
+        f"This report rests on {number_of(compared, 'contrast')} in "
+        f"{number_of(len(families), 'family', 'families')} over "
+        f"{number_of(n_specifications, 'specification')}. One family is all groups compared for one outcome, "
+        "attribute and specification. Holm’s correction runs over all gaps of the audit, which "
         "share the level equally and divide it among their specifications: the chance of any false finding "
         "is at most 5 %, whichever gaps are true. Against the rest, a group must also differ from the rest "
         "without the groups that differ more. "
-        f"{fmt.integer(len(findings))} contrasts are findings. The intervals are 95 % each, for one contrast "
+        f"{number_of(len(findings), 'contrast is a finding', 'contrasts are findings')}. "
+        "The intervals are 95 % each, for one contrast "
         "alone, and the largest of many differences is overstated on average."
     )
 

@@ -17,6 +17,7 @@ from audit.report import components
 from audit.report.marks import interval_mark
 from audit.report.section import ReportContext, Section
 from audit.report.sections.measures import item_name, most_telling, unit_of, value_text
+from clipmodel.plurals import number_of
 
 STATE_ICONS: Final = {
     "confirmed": "●", "not confirmed": "◌", "explored": "◆", "not shown": "○", "too few": "?",
@@ -208,7 +209,7 @@ def sentences(context: ReportContext) -> list[str]:
 def _how_good(context: ReportContext) -> str:
     model, data = context.result.manifest["model"]["name"], context.result.manifest["data"]
     asked = f"{len(context.probes)} question{'s' * (len(context.probes) != 1)}"
-    start = f"{model} was asked {asked} about {fmt.integer(data['n_images'])} images"
+    start = f"{model} was asked {asked} about {number_of(data['n_images'], 'image')}"
     poor = at_chance(context.result)
     if poor:
         worst = "; ".join(

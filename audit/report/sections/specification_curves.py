@@ -15,6 +15,7 @@ from audit.report.components import NOTE, Column, between, table_of
 from audit.report.section import ReportContext, Section
 from audit.statistics.variation.specification_variance import PARTS
 from audit.tables.specification_curves import GAP
+from clipmodel.plurals import number_of
 
 TABLE_ID: Final = "specifications-t"
 ROWS_LISTED: Final = 120
@@ -57,7 +58,7 @@ def _figure(
 ) -> components.Figure:
     own = gaps[(gaps[list(GAP)] == [row[name] for name in GAP]).all(axis=1)]
     contrast = f"{titles[row['probe'], row['outcome']]}: {components.contrast(row)}"
-    title = f"{contrast}, in {row['specifications']} specifications"
+    title = f"{contrast}, in {number_of(row['specifications'], 'specification')}"
     svg = specification_curve(
         own, name=components.slug("specifications", row["probe"], row["outcome"]), title=title
     )

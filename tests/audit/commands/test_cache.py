@@ -34,7 +34,7 @@ def test_show_lists_models_and_old_files(root: Path) -> None:
     assert "6 embeddings" in shown  # 3 + 2 + 1
     rows = {tuple(line.split()[:3]) for line in shown.splitlines() if line.startswith(("images", "texts"))}
     assert rows == {("images", "aaaa1111", "3"), ("images", "bbbb2222", "1"), ("texts", "aaaa1111", "2")}
-    assert "1 files of an earlier version" in shown
+    assert "1 file of an earlier version" in shown
 
 
 def test_show_of_an_empty_cache(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_show_of_an_empty_cache(tmp_path: Path) -> None:
 
 def test_clear_removes_one_model_or_old_files_or_all(root: Path) -> None:
     store = EmbeddingStore(root)
-    assert ask("clear", "--cache", str(root), "--old", "--yes").output == "1 files removed, 1.0 kB\n"
+    assert ask("clear", "--cache", str(root), "--old", "--yes").output == "1 file removed, 1.0 kB\n"
     assert {each.n_old for each in store.summaries()} == {0}
     ask("clear", "--cache", str(root), "--model", "aaaa", "--yes")
     assert [each.space for each in store.summaries() if each.n_shards] == ["image bbbb2222 pixels"]

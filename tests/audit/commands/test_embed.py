@@ -208,7 +208,7 @@ def test_forgetting_an_image_of_a_folder(many: Path, small_model: Path, invoke: 
     assert isinstance(vectors, PartRows)
     (key,) = (block.tobytes() for block in vectors.content_keys())
     told = invoke("data", "forget", "embeddings:e", "--image", "p70.png")
-    assert told.output == "1 images forgotten in embeddings:e\n"
+    assert told.output == "1 image forgotten in embeddings:e\n"
     after = FolderDataset(many / "e")
     assert after.unreadable[70] == "withdrawn"
     assert after.frame.iloc[70].isna().sum() == len(after.frame.columns) - 1

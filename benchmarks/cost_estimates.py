@@ -1,0 +1,142 @@
+"""What `clip-audit probe check` says a run costs, against what the run then takes.
+
+    python -m benchmarks.cost_estimates [--only small scores]
+
+Every suite runs in a process of its own, with an empty store of embeddings. Processor seconds are compared,
+which depend little on what else the machine does, and the most memory that the process held.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from benchmarks.recorded_lines import record
+from probes.datasets import load_dataset
+from probes.planning.audit_plan import plan
+from probes.planning.cost import Cost, estimate
+from probes.suite.suite import Suite, load_suite
+
+HEADER = (
+    "suite", "images", "prompts", "specifications", "rates", "curve points", "said, s", "taken, s", "ratio",
+    "said, GB", "taken, GB", "ratio of memory",
+)  # fmt: skip
+PEOPLE = {"man": {"gender": "man"}, "woman": {"gender": "woman"}}
+
+
+def own_suite(
+    data: str, *, n_templates: int, thresholds: list[float], curve: int, groups: list[list[str]]
+) -> str:
+    """A suite on gender with as many ways of asking as are wanted."""
+    templates = {f"t{i}": [f"photo {i} of {{a}} {{label}}"] for i in range(n_templates)}
+    rules = ["argmax", "probability"] if thresholds else ["argmax"]
+    where = {"category": "person", "gender": ["man", "woman"]} if data == "emoji" else {}
+    identity = [{"name": name, "is": truth} for name, truth in PEOPLE.items()]
+    probe = {
+        "name": "gender", "truth": "gender", "label_set": "own", "templates": list(templates), "rules": rules,
+        "groups": groups, "outcomes": {"misclassified": {}}, "where": where,
+    }  # fmt: skip
+    values = {
+        "suite": "cost", "data": data, "thresholds": thresholds, "curve": curve, "templates": templates,
+        "label_sets": {"own": {"sets": {"identity": identity}}}, "probes": [probe],
+    }  # fmt: skip
+    return yaml.safe_dump(values, sort_keys=False)
+
+
+def scored_people(file: Path, n: int, *, n_groups: int) -> None:
+    """A table of scores of random people."""
+    rng = np.random.default_rng(0)
+    gender = rng.choice(["man", "woman"], n)
+    man = np.clip(rng.normal(np.where(gender == "man", 0.7, 0.3), 0.2), 0, 1).round(4)
+    table = {
+        "path": [f"{i}.jpg" for i in range(n)], "gender": gender,
+        "race": rng.choice([f"race {i}" for i in range(n_groups)], n),
+        "age": rng.choice(["young", "middle", "old"], n), "score_man": man, "score_woman": (1 - man).round(4),
+    }  # fmt: skip
+    pd.DataFrame(table).to_csv(file, index=False)
+
+
+def _small(folder: Path) -> tuple[str, str]:
+    scored_people(folder / "small.csv", 60, n_groups=3)
+    text = own_suite("table:small.csv", n_templates=1, thresholds=[], curve=2, groups=[["race"]])
+    return text, f"predictions:{folder / 'small.csv'}"
+
+
+def _scores(folder: Path) -> tuple[str, str]:
+    scored_people(folder / "scores.csv", 20_000, n_groups=7)
+    groups = [["race"], ["age"], ["race", "age"]]
+    text = own_suite("table:scores.csv", n_templates=1, thresholds=[0.2, 0.5, 0.8], curve=101, groups=groups)
+    return text, f"predictions:{folder / 'scores.csv'}"
+
+
+def _templates(folder: Path) -> tuple[str, str]:
+    groups = [["skin_tone"], ["gender"], ["gender", "skin_tone"]]
+    return own_suite("emoji", n_templates=12, thresholds=[0.3, 0.6], curve=51, groups=groups), "emoji"
+
+
+SUITES: dict[str, Callable[[Path], tuple[str, str]]] = {
+    "small": _small,
+    "scores": _scores,
+    "templates": _templates,
+    "quickstart": lambda folder: ("quickstart", "emoji"),
+}
+
+
+def measured(suite: str, data: str, folder: Path) -> tuple[float, float]:
+    """Processor seconds and GB of a run with nothing stored."""
+    arguments = ["run", suite, "--data", data, "--out", str(folder / "out"), "--cache", str(folder / "cache")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "audit.cli", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"the run of {suite} ended with {process.returncode}")
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / (1 << 20)
+
+
+def predicted(suite: Suite, data: str) -> Cost:
+    """What `probe check` says."""
+    return estimate(plan(suite, load_dataset(data)))
+
+
+def compared(name: str, folder: Path) -> tuple[str, ...]:
+    """The line of one suite."""
+    text, data = SUITES[name](folder)
+    suite = text if text == name else str(folder / "suite.yaml")
+    if suite != name:
+        Path(suite).write_text(text, encoding="utf-8")
+    cost = predicted(load_suite(suite), data)
+    seconds, gigabytes = measured(suite, data, folder)
+    said = cost.peak_bytes / (1 << 30)
+    counts = (cost.images, cost.prompts, cost.specifications, cost.rates, cost.curve_points)
+    return (
+        name, *(f"{n:,}" for n in counts), f"{cost.seconds:.1f}", f"{seconds:.1f}",
+        f"{cost.seconds / seconds:.2f}", f"{said:.2f}", f"{gigabytes:.2f}", f"{said / gigabytes:.2f}",
+    )  # fmt: skip
+
+
+def main() -> None:
+    """Print and write a line a suite."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", nargs="+", choices=list(SUITES), help="these suites")
+    for name in parser.parse_args().only or SUITES:
+        with tempfile.TemporaryDirectory() as folder:
+            line = compared(name, Path(folder))
+        print("; ".join(f"{key} {value}" for key, value in zip(HEADER, line, strict=True)), flush=True)
+        record(line, header=HEADER, name="cost_estimates", title="What a run costs, said and taken")
+
+
+if __name__ == "__main__":
+    main()
