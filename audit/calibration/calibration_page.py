@@ -28,7 +28,8 @@ def write_page(tables: Tables, page: Path, *, command: str) -> None:
     ----------
     tables
         bulk and summary (`whole_audits.summary_of` of bulk and of whole audits), detectable
-        (`detectable_gaps.detectable_summary`), coverage, and where models were trained models and planted.
+        (`detectable_gaps.detectable_summary`), measures (`measure_coverage`), coverage; where models were
+        trained, models and planted.
     page
         The Markdown file.
     command
@@ -44,6 +45,7 @@ def write_page(tables: Tables, page: Path, *, command: str) -> None:
     parts = [
         _opening(command),
         _bulk(tables["bulk"], tables["detectable"]),
+        _measures(tables["measures"]),
         _audits(tables["summary"]),
         _coverage(tables["coverage"], folder.name),
     ]
@@ -115,6 +117,21 @@ def _detectable(table: pd.DataFrame) -> str:
         for row in table.to_dict("records")
     ]  # fmt: skip
     return _table(("audits", "median gap", "printed", "found", "95 % interval", "of"), rows)
+
+
+def _measures(measures: pd.DataFrame) -> str:
+    rows = [
+        (BY_NAME[row["scenario"]].title, row["figure"], f"{row['value']:.3f}",
+         _between(row["low"], row["high"]), f"{row['of']:,}")
+        for row in measures.to_dict("records")
+    ]  # fmt: skip
+    return f"""### Gaps within strata, and measures
+
+The last group against g0: within strata of an attribute that is associated with the group; by the mean of
+the scores, and by that in units of their standard deviation; and the mean over persons of the share of
+their images with the event.
+
+{_table(("audits", "figure", "value", "95 % interval", "of"), rows)}"""
 
 
 def _audits(summary: pd.DataFrame) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -19,6 +19,10 @@ EPILOG = (
     "Examples:  clip-audit calibrate --out runs/calibration  ·  "
     "clip-audit calibrate --models 20 --page docs/calibration.md"
 )
+
+
+MOST_MEASURED: Final = 1000
+"""Audits a scenario for the coverage of measures: one process makes them."""
 
 
 def calibrate(
@@ -103,6 +107,7 @@ def _simulated(
 
     from audit.calibration.coverage import coverage_table
     from audit.calibration.detectable_gaps import DETECTABLE, detectable_summary
+    from audit.calibration.measure_coverage import measure_table
     from audit.calibration.scenarios import BY_NAME
     from audit.calibration.whole_audits import summary_of
     from audit.commands.simulated_audits import simulated_rows
@@ -119,10 +124,15 @@ def _simulated(
     path = out / "coverage.csv"
     if not path.is_file():
         coverage_table(seed=seed, progress=progress).to_csv(path, index=False, lineterminator="\n")
+    measures = out / "measures.csv"
+    if not measures.is_file():
+        table = measure_table(audits=min(bulk, MOST_MEASURED), seed=seed)
+        table.to_csv(measures, index=False, lineterminator="\n")
     planted = [name for name in DETECTABLE if name in (scenarios or DETECTABLE)]
     return {
         "bulk": summary_of(rows("bulk", bulk, scenarios)),
         "detectable": detectable_summary(rows("detectable", bulk, planted)) if planted else pd.DataFrame(),
+        "measures": pd.read_csv(measures),
         "coverage": pd.read_csv(path),
         "summary": summary_of(rows("whole", audits, scenarios)),
     }

@@ -34,6 +34,52 @@ def test_the_variance_over_clusters_by_hand() -> None:
     assert (moments.with_event[0], moments.without_event[0], moments.clusters[0]) == (2, 2, 3)
 
 
+def two_groups() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Answers, design (intercept and group) and cluster of single images; events and sizes [K, 2]."""
+    x, n = images(3, clusters=25)
+    sides = [(x[:9, 0], n[:9, 0]), (x[9:, 0], n[9:, 0])]
+    answers = np.concatenate(
+        [np.repeat([1.0, 0.0], [a, b - a]) for x, n in sides for a, b in zip(x, n, strict=True)]
+    )
+    size = np.concatenate([side[1] for side in sides])
+    group = np.repeat([1.0, 0.0], [sides[0][1].sum(), sides[1][1].sum()])
+    return (
+        answers,
+        np.column_stack([np.ones(len(group)), group]),
+        np.repeat(np.arange(25), size),
+        np.array(sides, dtype=object),
+    )
+
+
+def test_the_variance_of_a_difference_is_cr2_of_the_regression() -> None:
+    """By the matrices of Bell & McCaffrey 2002: residuals of a cluster times (1 - its hat matrix)^(-1/2)."""
+    answers, design, cluster, sides = two_groups()
+    bread = np.linalg.inv(design.T @ design)
+    residual = answers - design @ bread @ design.T @ answers
+    meat = np.zeros((2, 2))
+    for k in range(25):
+        own = design[cluster == k]
+        values, vectors = np.linalg.eigh(np.eye(len(own)) - own @ bread @ own.T)
+        scores = own.T @ (vectors / np.sqrt(values)) @ vectors.T @ residual[cluster == k]
+        meat += np.outer(scores, scores)
+    expected = (bread @ meat @ bread)[1, 1]
+    moments = [ClusterMoments.of(x[:, None].astype(float), n[:, None].astype(float)) for x, n in sides]
+    ours = sum(float(one.squared_residuals[0] / one.n[0] ** 2) for one in moments)
+    assert ours == pytest.approx(expected)
+
+
+def test_the_variance_lies_between_those_of_statsmodels_gee() -> None:
+    """The plain sandwich is too small for few clusters, that of Mancl & DeRouen 2001 too large."""
+    answers, design, cluster, sides = two_groups()
+    model = sm.GEE(answers, design, groups=cluster, family=sm.families.Gaussian())
+    plain, reduced = (
+        float(model.fit(cov_type=kind).cov_params()[1, 1]) for kind in ("robust", "bias_reduced")
+    )
+    moments = [ClusterMoments.of(x[:, None].astype(float), n[:, None].astype(float)) for x, n in sides]
+    ours = sum(float(one.squared_residuals[0] / one.n[0] ** 2) for one in moments)
+    assert plain < ours < reduced
+
+
 def test_without_the_leverage_the_variance_is_that_of_statsmodels() -> None:
     x, n = images(1, clusters=40)
     answers = np.concatenate([np.repeat([1, 0], [a, b - a]) for a, b in zip(x[:, 0], n[:, 0], strict=True)])
