@@ -48,9 +48,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert set(done.stdout.split()) & heavy == set()
 
 
-@pytest.mark.parametrize(
-    "words", [["rnu"], ["run", "--sede", "1"], ["train", "tiny"], ["train", "tiny", "--steps", "0"]]
-)
+@pytest.mark.parametrize("words", [["rnu"], ["run", "--sede", "1"], ["train", "tiny", "--steps", "0"]])
 def test_usage_errors_exit_with_2(words: list[str]) -> None:
     done = clip_audit(*words)
     assert done.returncode == 2
