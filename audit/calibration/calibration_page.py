@@ -28,8 +28,8 @@ def write_page(tables: Tables, page: Path, *, command: str) -> None:
     ----------
     tables
         bulk and summary (`whole_audits.summary_of` of bulk and of whole audits), detectable
-        (`detectable_gaps.detectable_summary`), measures (`measure_coverage`), coverage; where models were
-        trained, models and planted.
+        (`detectable_gaps.detectable_summary`), measures (`measure_coverage`) and coverage where they were
+        made; where models were trained, models and planted.
     page
         The Markdown file.
     command
@@ -37,18 +37,16 @@ def write_page(tables: Tables, page: Path, *, command: str) -> None:
     """
     folder = page.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
-    figures = {"coverage": _draw_coverage}
-    if "models" in tables:
-        figures["models"] = _draw_models
+    drawn = {"coverage": _draw_coverage, "models": _draw_models}
+    figures = {name: draw for name, draw in drawn.items() if name in tables}
     for name, draw in figures.items():
         _save(draw, tables, folder / f"{name}.svg")
-    parts = [
-        _opening(command),
-        _bulk(tables["bulk"], tables["detectable"]),
-        _measures(tables["measures"]),
-        _audits(tables["summary"]),
-        _coverage(tables["coverage"], folder.name),
-    ]
+    parts = [_opening(command), _bulk(tables["bulk"], tables["detectable"])]
+    if "measures" in tables:
+        parts.append(_measures(tables["measures"]))
+    parts.append(_audits(tables["summary"]))
+    if "coverage" in tables:
+        parts.append(_coverage(tables["coverage"], folder.name))
     if "models" in tables:
         parts.append(_models(tables["planted"], tables["models"], folder.name))
     page.write_text("\n\n".join(parts) + "\n", encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -39,6 +40,9 @@ def calibrate(
         list[str] | None, typer.Option(help="Scenario to simulate; may be repeated; default: all.")
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that simulate.")] = 1,
+    finished: Annotated[
+        bool, typer.Option("--finished", help="Write the page from what OUT holds; simulate nothing more.")
+    ] = False,
     models: Annotated[int, typer.Option(min=0, help="Controls to train, and planted models a strength.")] = 0,
     strength: Annotated[
         list[float] | None, typer.Option(min=0, max=1, help="Share of rows left out; may be repeated.")
@@ -49,7 +53,7 @@ def calibrate(
     """Check the audit against known truths: coverage, false findings, power; with --models, planted bias.
 
     Simulated audits that OUT holds are not made again, and a trained model is measured once: an interrupted
-    command resumes. Remove OUT to begin anew.
+    command resumes, and `--finished` writes the page meanwhile. Remove OUT to begin anew.
 
     Raises
     ------
@@ -62,8 +66,9 @@ def calibrate(
     out.mkdir(parents=True, exist_ok=True)
     with terminal.progress_bars() as progress:
         tables = _simulated(
-            out, audits=audits, bulk=bulk, scenarios=scenario, workers=workers, seed=seed, progress=progress
-        )
+            out, audits=audits, bulk=bulk, scenarios=scenario, workers=workers, seed=seed, finished=finished,
+            progress=progress,
+        )  # fmt: skip
         if models:
             from audit.calibration.planted_bias import judge_models, planted_summary
             from audit.commands.planted_models import measure_all
@@ -84,6 +89,7 @@ def calibrate(
         f"--seed {seed}",
         f"--models {models}" if models else "",
     ]
+    options += ["--finished"] if finished else []
     options += [f"--strength {value:g}" for value in strengths if models]
     write_page(tables, page, command=shlex.join(["clip-audit", "calibrate", *" ".join(options).split()]))
     _print(tables["bulk"], "Audits of known truth in bulk")
@@ -101,6 +107,7 @@ def _simulated(
     scenarios: list[str] | None,
     workers: int,
     seed: int,
+    finished: bool,
     progress: terminal.Report,
 ) -> dict[str, pd.DataFrame]:
     import pandas as pd
@@ -118,24 +125,25 @@ def _simulated(
     def rows(kind: str, n: int, names: list[str] | None) -> pd.DataFrame:
         return simulated_rows(
             out / "audits", kind=kind, audits=n, seed=seed, scenarios=names, workers=workers,
-            progress=progress,
+            progress=progress, make_missing=not finished,
         )  # fmt: skip
 
-    path = out / "coverage.csv"
-    if not path.is_file():
-        coverage_table(seed=seed, progress=progress).to_csv(path, index=False, lineterminator="\n")
-    measures = out / "measures.csv"
-    if not measures.is_file():
-        table = measure_table(audits=min(bulk, MOST_MEASURED), seed=seed)
-        table.to_csv(measures, index=False, lineterminator="\n")
-    planted = [name for name in DETECTABLE if name in (scenarios or DETECTABLE)]
-    return {
-        "bulk": summary_of(rows("bulk", bulk, scenarios)),
-        "detectable": detectable_summary(rows("detectable", bulk, planted)) if planted else pd.DataFrame(),
-        "measures": pd.read_csv(measures),
-        "coverage": pd.read_csv(path),
-        "summary": summary_of(rows("whole", audits, scenarios)),
+    made: dict[str, Callable[[], pd.DataFrame]] = {
+        "measures": lambda: measure_table(audits=min(bulk, MOST_MEASURED), seed=seed),
+        "coverage": lambda: coverage_table(seed=seed, progress=progress),
     }
+    planted = [name for name in DETECTABLE if name in (scenarios or DETECTABLE)]
+    tables = {
+        "bulk": summary_of(rows("bulk", bulk, scenarios)),
+        "detectable": detectable_summary(rows("detectable", bulk, planted)),
+    }
+    for name, make in made.items():
+        path = out / f"{name}.csv"
+        if not path.is_file() and not finished:
+            make().to_csv(path, index=False, lineterminator="\n")
+        if path.is_file():
+            tables[name] = pd.read_csv(path)
+    return tables | {"summary": summary_of(rows("whole", audits, scenarios))}
 
 
 def _print(table: pd.DataFrame, title: str) -> None:

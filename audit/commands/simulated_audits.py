@@ -78,7 +78,7 @@ def simulated_rows(
     # Scenarios in turn, so that an interrupted study holds some audits of each.
     chunks = sorted(
         (start, place, name)
-        for place, name in enumerate(scenarios or BY_NAME)
+        for place, name in enumerate(BY_NAME if scenarios is None else scenarios)
         for start in range(0, audits, _size(kind, name))
     )
     files = {
