@@ -83,14 +83,9 @@ def calibrate(
         write_csv(table, out / f"{name}.csv")
     page = page or out / "page.md"
     page.parent.mkdir(parents=True, exist_ok=True)
-    options = [
-        f"--audits {audits}",
-        f"--bulk {bulk}",
-        f"--seed {seed}",
-        f"--models {models}" if models else "",
-    ]
+    options = [f"--audits {audits}", f"--bulk {bulk}", f"--seed {seed}"]
     options += ["--finished"] if finished else []
-    options += [f"--strength {value:g}" for value in strengths if models]
+    options += [f"--models {models}", *(f"--strength {value:g}" for value in strengths)] if models else []
     write_page(tables, page, command=shlex.join(["clip-audit", "calibrate", *" ".join(options).split()]))
     _print(tables["bulk"], "Audits of known truth in bulk")
     _print(tables["summary"], "Whole audits of known truth")
