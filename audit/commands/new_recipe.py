@@ -49,7 +49,7 @@ def new(
     if data is not None:
         text = _on_table(text, _table(Path(data)), epochs=epochs)
     elif epochs is not None:
-        text = _with_value(text, "epochs", epochs)
+        text = _in_epochs(text, epochs)
     if audit is not None:
         text += f"\naudit: {{suite: {json.dumps(audit)}, every: 1 epoch}}\n"
     try:
@@ -107,6 +107,19 @@ def _on_table(text: str, table: Table, *, epochs: int | None) -> str:
     for key, value in own.items():
         text = _with_value(text, key, value)
     return text
+
+
+def _in_epochs(text: str, epochs: int) -> str:
+    """The recipe with other passes over its own data, the warm-up no more than a tenth of them."""
+    import yaml
+
+    text = _with_value(text, "epochs", epochs)
+    asked = yaml.safe_load(text)
+    samples = asked.get("data", {}).get("samples")
+    if samples is None:
+        return text
+    most = max(1, epochs * samples // asked["batch_size"] // WARMUP_SHARE)
+    return _with_value(text, "warmup_steps", most) if asked["optim"]["warmup_steps"] > most else text
 
 
 def _with_value(text: str, key: str, value: object) -> str:

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from audit import figures
-from audit.figures.svg import LIGHT, ROLES, for_page
 from audit.result import AuditResult
 from tests.audit.support.invented_audit import THRESHOLDS, invented_result
 
@@ -67,37 +66,6 @@ def test_every_drawing_is_named_described_and_scales(drawings: dict[str, str]) -
         assert root.get("width") is None
 
 
-def test_a_title_is_escaped(drawings: dict[str, str]) -> None:
-    assert "A &lt;title&gt; &amp; more</title>" in drawings["rates"]
-
-
-def test_drawings_carry_no_script_no_date_and_no_typeface(drawings: dict[str, str]) -> None:
-    for svg in drawings.values():
-        assert not re.search(r"<script|<style|<metadata|font-family|matplotlib|20\d\d-", svg)
-        assert not re.search(r"(?:href|src)=\"(?!#)", svg)
-
-
-def test_ids_start_with_the_name_and_every_reference_is_met(drawings: dict[str, str]) -> None:
-    for name, svg in drawings.items():
-        ids = re.findall(r'\sid="([^"]+)"', svg)
-        used = re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', svg)
-        assert len(ids) == len(set(ids))
-        assert all(identity.startswith(f"{name}-") for identity in ids)
-        assert {one or other for one, other in used} <= set(ids)
-
-
-def test_colours_are_roles_of_the_style_sheet(drawings: dict[str, str]) -> None:
-    for svg in drawings.values():
-        outside = re.sub(r"var\(--[a-z0-9-]+, #[0-9a-f]{6}\)", "", svg)
-        assert not re.search(r"#[0-9a-f]{6}(?![0-9a-f])", outside)
-        assert not re.search(r"#[0-9a-f]{6}", for_page(svg))
-        assert "var(--ink)" in for_page(svg)
-
-
-def test_the_stand_ins_are_distinct() -> None:
-    assert len(set(ROLES.values())) == len(LIGHT)
-
-
 def test_the_same_frame_gives_the_same_bytes(result: AuditResult) -> None:
     rates = _of(result.rates, outcome="crime", rule="argmax", design="default")
     first, second = (
@@ -105,11 +73,6 @@ def test_the_same_frame_gives_the_same_bytes(result: AuditResult) -> None:
         for _ in range(2)
     )
     assert first == second
-
-
-def test_groups_stand_in_their_natural_order(drawings: dict[str, str]) -> None:
-    tones = ["light", "medium-light", "medium", "medium-dark", "dark"]
-    assert [text for text in _texts(drawings["rates"]) if text in tones] == tones
 
 
 def test_missing_is_no_group(drawings: dict[str, str]) -> None:
@@ -135,31 +98,6 @@ def test_small_cells_are_hatched() -> None:
     svg = figures.intersection_map(cells, rows="a", columns="b", small=20, name="m", title="Map")
     hatched = re.findall(r"fill: url\(#", svg)
     assert len(hatched) == 2  # n of 19 and of 1; 20 is not fewer than 20
-
-
-def test_marks_stand_where_the_numbers_say() -> None:
-    # The labels 0 and 20 of the axis give the scale; the mark of a rate of 10 % lies half-way between them.
-    rates = pd.DataFrame(
-        {"a": ["(all)", "x"], "n": [200, 100], "rate": [0.2, 0.1], "low": [0.15, 0.05], "high": [0.26, 0.18]}
-    )
-    root = ET.fromstring(figures.rate_forest(rates, attributes=["a"], name="f", title="t", axis="%"))
-    label = {t.text: float(t.get("x", "nan")) for t in root.iter(f"{SVG}text") if (t.text or "").isdigit()}
-    marks = sorted(float(use.get("x", "nan")) for use in root.iter(f"{SVG}use"))
-    per_percent = (label["20"] - label["0"]) / 20
-    assert marks == pytest.approx([label["0"] + 10 * per_percent, label["0"] + 20 * per_percent], abs=0.05)
-
-
-def test_significance_is_a_shape_and_not_only_a_colour() -> None:
-    gaps = pd.DataFrame(
-        {
-            "by": "a", "group": ["x", "y"], "reference": "the rest", "n_group": 50, "p_adjusted": [0.01, 0.5],
-            "difference": [0.2, 0.01], "difference_low": [0.1, -0.1], "difference_high": [0.3, 0.12],
-        }
-    )  # fmt: skip
-    root = ET.fromstring(figures.difference_forest(gaps, name="d", title="t"))
-    shapes = {path.get("id"): path.get("d", "") for path in root.iter(f"{SVG}path") if path.get("id")}
-    used = [shapes[(use.get("href") or "")[1:]] for use in root.iter(f"{SVG}use")]
-    assert ["C" in shape for shape in used] == [True, False]  # a circle has curves, a diamond has none
 
 
 def test_a_frame_without_a_drawable_rate_is_still_drawn() -> None:

@@ -1,16 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats
 
-from audit.calibration.calibration_page import write_page
-from audit.calibration.coverage import COVERAGE_COLUMNS, proportion_coverage
-from audit.calibration.planted_bias import judge_models, planted_summary
-from audit.calibration.whole_audits import SUMMARY_COLUMNS
+from audit.calibration.coverage import proportion_coverage
 from audit.statistics.proportion.intervals import wilson
-from tests.audit.calibration.test_planted_bias import trained
 
 
 def test_coverage_of_a_proportion_by_hand() -> None:
@@ -28,43 +23,3 @@ def test_the_intervals_of_rates_keep_what_they_promise() -> None:
     assert 0.94 <= adjusted.mean() <= 0.965
     assert adjusted.min() >= 0.92
     assert table.loc[table["interval"] == "Clopper-Pearson", "coverage"].min() >= 0.95
-
-
-def test_the_page_shows_each_part_with_its_figure(tmp_path) -> None:
-    values = pd.concat([trained(5, loss=0.0, seed=1), trained(4, loss=1.0, seed=2, planted="g3")])
-    judged = judge_models(values)
-    tables = {
-        "coverage": pd.DataFrame(
-            [("Wilson", "proportion", 20, 0, 0.03, np.nan, 0.91, 0.2, 0.0, 0),
-             ("Newcombe", "difference", 20, 20, 0.1, 0.3, 0.95, 0.4, 0.0, 0)],
-             columns=list(COVERAGE_COLUMNS)),
-        "summary": pd.DataFrame(
-            [("persons", "coverage: rate", 0.951, 0.94, 0.962, 9000),
-             ("persons", "audits with a false finding", 0.01, 0.001, 0.036, 200),
-             ("gaps", "true gaps found", 0.9, np.nan, np.nan, 600)], columns=list(SUMMARY_COLUMNS)),
-        "bulk": pd.DataFrame(
-            [("weak", "coverage: rate", 0.953, 0.94, 0.96, 1000)], columns=list(SUMMARY_COLUMNS)),
-        "measures": pd.DataFrame(
-            [("tens", "coverage: mean over sets", 0.96, 0.95, 0.97, 500)], columns=list(SUMMARY_COLUMNS)),
-        "detectable": pd.DataFrame(
-            [("strong", 0.534, 0.7, 0.79, 0.75, 0.83, 700)],
-            columns=["scenario", "gap", "printed", "found", "low", "high", "of"]),
-        "models": judged,
-        "planted": planted_summary(judged, values),
-    }  # fmt: skip
-    page = tmp_path / "docs" / "calibration.md"
-    page.parent.mkdir()
-    write_page(tables, page, command="clip-audit calibrate")
-    text = page.read_text(encoding="utf-8")
-    assert "0.910 at n 20 and rate 0.03" in text
-    assert "| coverage: rate | 0.951 | 0.940 to 0.962 | 9,000 |" in text
-    assert "| true gaps found | 0.900 |  | 600 |" in text
-    assert "### 300 persons, 1 to 40 images each" in text
-    assert "| the same, correlation .6 | 53.4 points | 0.70 | 0.790 | 0.750 to 0.830 | 700 |" in text
-    assert "none (controls)" in text
-    first = {name: (page.with_suffix("") / f"{name}.svg").read_bytes() for name in ("coverage", "models")}
-    write_page(tables, page, command="clip-audit calibrate")
-    assert first == {name: (page.with_suffix("") / f"{name}.svg").read_bytes() for name in first}
-    del tables["models"], tables["planted"]
-    write_page(tables, page, command="clip-audit calibrate")
-    assert "trained models" not in page.read_text(encoding="utf-8").split("## ", 1)[1]

@@ -1,17 +1,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
-from audit.cli import app
 from audit.comparison.compare import compare, regression_verdict
-from audit.comparison.files import FILES, render_comparison, to_json
 from audit.report.sections.changes import widest_changes
 from audit.result import AuditResult
 from audit.statistics.multiplicity import holm
@@ -19,7 +14,6 @@ from audit.statistics.proportion.paired import mcnemar_p, newcombe_paired
 from audit.tables.paired_changes import change_table, joint_by_group, paired_table
 from clipmodel.errors import UserError
 from probes.records import Records, empty_counts
-from tests.audit.report.test_report import Page
 from tests.audit.support.naive_counts import context_of, manifest_of
 from tests.audit.support.outcome_rows import counts_of, outcome_rows, probe_of
 
@@ -97,16 +91,6 @@ def test_exact_intervals_stand_behind_the_gate_on_regressions() -> None:
     assert failed / 400 <= 0.025
 
 
-def test_the_page_is_well_formed_and_its_ids_are_unique() -> None:
-    first, second = drawn(300, seed=1, worse=0.2)
-    page = Page(render_comparison(compare(first, second), manifest=first.manifest))
-    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
-    assert len(ids) == len(set(ids))
-    assert {(a["href"] or "")[1:] for a in page.all("a")} <= set(ids)
-    assert len(page.all("figure")) == 2
-    assert len(page.tables["Work: change of each difference"]) == 1 + 4  # 2 designs x 2 tones
-
-
 def test_an_improvement_is_no_regression() -> None:
     first, second = drawn(2000, seed=1, worse=0.2)
     assert compare(second, first, margin=0.02).verdict == "PASS"
@@ -133,17 +117,6 @@ def test_one_audit_with_two_designs() -> None:
     overall = comparison.changes.iloc[0]
     assert overall["only_first"] == (patterns == "10").sum()
     assert overall["only_second"] == (patterns == "01").sum()
-
-
-def test_only_images_in_both_are_compared() -> None:
-    first, second = drawn(300, seed=5)
-    assert second.outcomes is not None
-    some = dataclasses.replace(second, outcomes=second.outcomes.iloc[:100])
-    comparison = compare(first, some)
-    assert comparison.about["matched"] == 100
-    assert comparison.changes["n"].iloc[0] == 100
-    shuffled = dataclasses.replace(second, outcomes=second.outcomes.iloc[::-1])
-    pd.testing.assert_frame_equal(compare(first, shuffled).changes, compare(first, second).changes)
 
 
 def test_what_cannot_be_compared_is_a_user_error() -> None:
@@ -187,31 +160,6 @@ def test_empty_groups_have_no_change() -> None:
     row = change_table(joint_by_group(none, ["tone"]), keys=[], least=3).iloc[0]
     assert np.isnan(row[["change", "low", "high", "p"]].astype(float)).all()
     assert row["note"] == "no images"
-
-
-def test_the_command_writes_files_and_exits_by_the_gate(tmp_path: Path) -> None:
-    first, second = drawn(2000, seed=1, worse=0.2)
-    first.write(tmp_path / "v1")
-    second.write(tmp_path / "v2")
-    words = ["compare", str(tmp_path / "v1"), str(tmp_path / "v2"), "--margin", "0.05", "--out"]
-    done = CliRunner().invoke(app, [*words, str(tmp_path / "out")], env={"COLUMNS": "200"})
-    assert done.exit_code == 1, done.output
-    assert {path.name for path in (tmp_path / "out").iterdir()} == set(FILES)
-    comparison = compare(first, second, margin=0.05)
-    assert (tmp_path / "out" / "compare.json").read_text() == to_json(comparison)
-    page = (tmp_path / "out" / "compare.html").read_text()
-    assert page == render_comparison(comparison, manifest=first.manifest)
-    assert comparison.sentence.split(";")[0] in page
-    assert comparison.sentence in done.output
-    assert json.loads((tmp_path / "out" / "compare.json").read_text())["verdict"] == "FAIL"
-
-
-def test_the_command_explains_designs(tmp_path: Path) -> None:
-    drawn(50, seed=1)[0].write(tmp_path / "v1")
-    folder = str(tmp_path / "v1")
-    done = CliRunner().invoke(app, ["compare", folder, folder, "--designs", "default"])
-    assert done.exit_code == 2
-    assert "FIRST:SECOND" in done.output
 
 
 def test_what_became_worse_comes_first_and_is_never_pushed_out() -> None:

@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from audit.evaluation.few_shot_table import few_shot_table
 from audit.evaluation.retrieval_estimates import Queries, prompt_effect, query_table, retrieval_metrics
-from clipmodel.evaluation.linear_probe.few_shot import FewShot
 from clipmodel.evaluation.retrieval import QueryOutcomes, outcomes_of_arrays
 from tests.support.peers import peer_or_skip
 
@@ -94,18 +92,3 @@ def test_a_prompt_is_judged_query_by_query() -> None:
         1,
         0,
     ]
-
-
-def test_a_few_shot_curve_has_the_mean_and_the_spread_of_its_draws() -> None:
-    points = [
-        FewShot(shots=1, seed=0, right=np.array([True, False, False, False]), train_images=3),
-        FewShot(shots=1, seed=1, right=np.array([True, True, True, False]), train_images=3),
-    ]
-    row = few_shot_table(points).iloc[0]
-    assert (row["accuracy"], row["lowest_draw"], row["highest_draw"], row["draws"], row["n"]) == (
-        0.5,
-        0.25,
-        0.75,
-        2,
-        4,
-    )

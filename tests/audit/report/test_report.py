@@ -14,7 +14,6 @@ import pytest
 from audit import formatting as fmt
 from audit.report import render_report, tables_as_json
 from audit.report.section import ReportContext
-from audit.report.verdict_strip import verdict, verdict_of
 from audit.result import AuditResult
 from probes.records import Records
 from tests.audit.support.invented_audit import invented_records, invented_result, six_digits
@@ -229,26 +228,9 @@ def test_the_first_screen_names_the_worst_off_group(result: AuditResult, html: s
     assert lead[1].count("<p>") == 3
 
 
-def test_a_failed_gate_is_named_in_the_strip(result: AuditResult) -> None:
-    gate = {"name": "harm gap", "probe": "denigration", "outcome": "harm", "groups": ["skin_tone"],
-            "metric": "rate", "margin": 0.01}  # fmt: skip
-    gates = result.judge([gate])
-    strip = verdict_of(replace(result, gates=gates, verdict="FAIL"))
-    assert strip.reasons[0].startswith("harm gap: ")
-    assert "The gates of the suite" in render_report(replace(result, gates=gates, verdict="FAIL"))
-    assert strip.next_step
-
-
 def test_the_strip_has_an_icon_beside_the_word(html: str) -> None:
     strip = r'<svg class="icon".*?<path d="M[^"]+"/></svg>.*?<strong class="word">NO GATE</strong>'
     assert re.search(strip, html, re.S)
-
-
-def test_every_verdict_has_an_icon_and_a_meaning_of_its_own() -> None:
-    strips = [verdict(word) for word in ("PASS", "FAIL", "INCONCLUSIVE", "NO GATE")]
-    assert [strip.word for strip in strips] == ["PASS", "FAIL", "INCONCLUSIVE", "NO GATE"]
-    for distinct in ("icon", "css", "meaning"):
-        assert len({getattr(strip, distinct) for strip in strips}) == 4
 
 
 def _with_hostile_names(records: Records) -> Records:
@@ -303,14 +285,3 @@ def test_json_writes_missing_numbers_as_null(result: AuditResult) -> None:
     assert small["rate"].isna().all()
     inside = json.loads(tables_as_json(ReportContext(result=result)))["rates"]["rate"]
     assert inside.count(None) == int(result.rates["rate"].isna().sum())
-
-
-def test_formatting_writes_what_a_reader_expects() -> None:
-    assert _text(fmt.percent(0.1234)) == "12.3 %"
-    assert fmt.points(-0.0004) == "±0.0"
-    assert fmt.points(0.226) == "+22.6"
-    assert fmt.points(-0.226) == "\N{MINUS SIGN}22.6"
-    assert fmt.p_value(0.0004) == "< 0.001"
-    assert fmt.percent(None) == fmt.percent(float("nan")) == "–"
-    assert fmt.in_order(["dark", "light", "dark"]) == ["dark", "light"]
-    assert fmt.words("skin_tone x gender") == "skin tone × gender"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from typing import Any
 
@@ -191,6 +192,7 @@ def six_digits(row: dict[str, Any]) -> dict[str, Any]:
     return {name: float(f"{v:.6g}") if isinstance(v, float) else v for name, v in kept.items()}
 
 
+@functools.cache
 def invented_result(seed: int = 0) -> AuditResult:
-    """Return the invented audit."""
+    """Return the invented audit, computed once a process: change a copy of it, never its frames."""
     return AuditResult.from_records(invented_records(seed))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
-from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -19,7 +17,7 @@ from audit.training.history import (
     skipped_words,
     write_audit,
 )
-from audit.training.training_report import render_training_report, write_curves
+from audit.training.training_report import render_training_report
 from clipmodel.errors import UserError
 from tests.audit.support.invented_audit import invented_result
 from tests.audit.support.invented_training_run import write_run
@@ -66,53 +64,6 @@ def test_only_people_and_single_attributes_are_shown(result: AuditResult) -> Non
     assert by
     assert not by & {"split", "vendor", "design_family"}
     assert not any(" x " in attribute for attribute in by)
-
-
-def test_the_page_shows_curves_tables_and_cautions(page: str) -> None:
-    for words in (
-        "invented", "400 of 500", "One run is one seed", "Biased on purpose.",
-        "occupation judge: 4 of 8 pictures", 'id="validation-t"', 'id="accuracy-t"', 'id="fig-loss-title"',
-    ):  # fmt: skip
-        assert words in page, words
-    assert page.count("<svg") >= 6
-    ids = re.findall(r'\bid="([^"]+)"', page)
-    assert len(ids) == len(set(ids))
-    assert "http://" not in page.replace("http://www.w3.org", "")
-    # Of the accuracies of 44 images: 22 right is 50 %, Wilson 35.8 to 64.2.
-    assert "35.8 to 64.2" in page
-
-
-def test_every_gap_stands_in_a_table_with_its_interval(run: Path, page: str) -> None:
-    history = TrainingHistory.read(run)
-    told = history.gaps[history.gaps["difference"].notna()]
-    assert len(told)
-    assert page.count("<td>16.00</td>") >= len(told) // 2
-
-
-def test_the_same_folder_gives_the_same_page(run: Path, page: str) -> None:
-    assert render_training_report(TrainingHistory.read(run)) == page
-
-
-def test_a_run_without_looks_has_a_page_too(run: Path, tmp_path: Path) -> None:
-    for name in ("training.json", "log.csv"):
-        (tmp_path / name).write_bytes((run / name).read_bytes())
-    (tmp_path / "measures.csv").write_text("step,epoch,measure,value,n\n")
-    page = render_training_report(TrainingHistory.read(tmp_path))
-    assert 'id="fig-loss-title"' in page
-    assert 'id="accuracy"' not in page
-    (tmp_path / "log.csv").write_text("step,loss,learning_rate,logit_scale,epoch,images_per_second\n")
-    assert "No step is done yet." in render_training_report(TrainingHistory.read(tmp_path))
-
-
-def test_curves_are_pictures_of_their_own(run: Path) -> None:
-    paths = write_curves(TrainingHistory.read(run), run)
-    assert [path.name for path in paths] == ["loss.svg", "accuracy.svg"]
-    for path in paths:
-        text = path.read_text()
-        root = ET.fromstring(text)
-        assert root.tag.endswith("svg")
-        assert root.get("width", "").endswith("pt")
-        assert "var(" not in text
 
 
 def test_another_folder_is_refused_and_damage_is_named(run: Path, tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from clipmodel.architecture.clip import DTYPES, Precision
+from clipmodel.architecture.clip import CLIP, DTYPES, Precision
 from clipmodel.checkpoints.write import write_checkpoint
-from clipmodel.config import NAMED_CONFIGS, CLIPConfig
+from clipmodel.config import NAMED_CONFIGS, Activation, CLIPConfig, TextConfig, ViTConfig
 from tests.clipmodel.support.small_models import (
     KINDS,
     RESNET,
@@ -109,3 +109,26 @@ def test_loading_takes_the_memory_of_the_file(to: str, tmp_path: Path) -> None:
         [sys.executable, "-c", MEASURE, str(path)], capture_output=True, text=True, check=True
     )
     assert int(taken.stdout) <= 1.2 * size
+
+
+VOCAB = 99
+
+
+def _config(activation: Activation) -> CLIPConfig:
+    return CLIPConfig(
+        embed_dim=24,
+        vision=ViTConfig(image_size=32, patch_size=8, width=48, layers=2, heads=4),
+        text=TextConfig(context_length=12, vocab_size=VOCAB, width=32, layers=2, heads=2),
+        activation=activation,
+    )
+
+
+def test_temperature_starts_at_the_paper_and_is_clamped() -> None:
+    clip = CLIP(_config("gelu"))
+    assert float(clip.logit_scale.detach()) == pytest.approx(1 / 0.07, rel=1e-5)
+    with torch.no_grad():
+        clip.log_scale.fill_(9.0)
+    clip.clamp_logit_scale()
+    assert float(clip.logit_scale.detach()) == pytest.approx(100, rel=1e-5)
+    clip.clamp_logit_scale(16)
+    assert float(clip.logit_scale.detach()) == pytest.approx(16, rel=1e-5)

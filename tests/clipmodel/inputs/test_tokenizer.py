@@ -107,28 +107,6 @@ def test_known_ids_and_padding(tokenizer: BPETokenizer) -> None:
     assert tokenizer.vocab_size == 49408
 
 
-@pytest.mark.parametrize(
-    ("text", "cleaned"),
-    [
-        ("  Two\n\tLines ", "two lines"),
-        ("&amp;amp;amp;lt;", "<"),  # ftfy goes on until nothing is left
-        ("<b>&amp;amp;amp;</b>", "<b>&amp;</b>"),  # ftfy leaves what looks like HTML alone
-        ("\x1b[36mblue\x1b[0m\x00", "blue"),
-        ("schÃ¶n", "schön"),
-        ("“ﬁne”", '"fine"'),
-        ("\ud800x", "\ufffdx"),
-    ],
-)
-def test_cleaning(text: str, cleaned: str) -> None:
-    assert clean(text) == cleaned
-
-
-def test_cleaning_equals_the_original_code() -> None:
-    original = peer_or_skip("open_clip.tokenizer").get_clean_fn("lower")
-    texts = strange_texts(1600, seed=2)
-    assert [clean(text) for text in texts] == [original(text) for text in texts]
-
-
 def test_too_long_a_text_raises_or_ends_with_the_end(tokenizer: BPETokenizer) -> None:
     exact, long = "dog " * 75, "dog " * 76
     assert tokenizer([exact])[0].tolist() == [49406] + [1929] * 75 + [49407]

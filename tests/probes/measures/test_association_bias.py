@@ -1,4 +1,4 @@
-"""Association bias from YAML to rows, on the pictures of test_kinds.py."""
+"""Association bias from YAML to rows, on the images of colours.py."""
 
 from __future__ import annotations
 

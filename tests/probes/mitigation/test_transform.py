@@ -9,7 +9,7 @@ import pytest
 
 from clipmodel.errors import UserError
 from probes.mitigation.fitting import FitData
-from probes.mitigation.method_registry import METHODS, chosen
+from probes.mitigation.method_registry import METHODS
 from probes.mitigation.transform import Mitigation, insert_word, unit
 
 
@@ -48,13 +48,6 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
 )
 def test_words_go_before_the_noun(text: str, word: str, wanted: str) -> None:
     assert insert_word(text, word) == wanted
-
-
-def test_controls_come_first_and_all_is_everything() -> None:
-    assert chosen(["leace"]) == ["none", "random", "leace"]
-    assert set(METHODS) < set(chosen(["all"]))
-    with pytest.raises(UserError, match="unknown method 'leece'"):
-        chosen(["leece"])
 
 
 def test_zero_stays_zero() -> None:

@@ -9,8 +9,6 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
-from clipmodel.evaluation.linear_probe.few_shot import draw_order, few_shot_curve
-from clipmodel.evaluation.linear_probe.probe_answers import probe_answers
 from clipmodel.evaluation.linear_probe.search import STEPS, fit_probe, held_out, search, strength_of
 
 
@@ -58,28 +56,8 @@ def test_digits_choose_what_a_brute_force_grid_of_scikit_learn_chooses() -> None
     assert (scores.argmax(axis=1) == y[test]).mean() == pytest.approx(theirs, abs=1e-12)
 
 
-def test_answers_of_a_separable_set() -> None:
-    rng = np.random.default_rng(0)
-    y = np.arange(60) % 6
-    x = np.eye(6)[y] * 5 + rng.normal(size=(60, 6)) * 0.1
-    found = probe_answers((x[:48], y[:48]), (x[48:], y[48:]), classes=6, seed=0)
-    assert (found.predicted == y[48:]).all() and found.in_top5.all() and found.converged
-    assert len(found.tried["strength"]) == len(found.tried["accuracy"])
-
-
 def test_held_out_images_leave_every_class_some() -> None:
     truth = np.array([0] * 10 + [1] * 2 + [2])
     chosen = held_out(truth, seed=0)
     assert np.bincount(truth[chosen], minlength=3).tolist() == [2, 1, 0]
     assert held_out(np.array([0, 1]), seed=0).all()  # nothing can be spared
-
-
-def test_draws_with_more_shots_contain_those_with_fewer() -> None:
-    truth = np.array([0, 0, 0, 1, 1])
-    order = draw_order(truth, seed=1)
-    assert sorted(order[:3]) == [0, 1, 2] and sorted(order[3:]) == [0, 1]
-    assert np.array_equal(order, draw_order(truth, seed=1))
-    features = np.random.default_rng(0).normal(size=(5, 3))
-    points = few_shot_curve((features, truth), (features, truth), classes=2, shots=(1, 2, 4), seeds=(0, 1))
-    # No class has 4 images; class 1 has 2.
-    assert [(p.shots, p.seed, p.train_images) for p in points] == [(1, 0, 2), (2, 0, 4), (1, 1, 2), (2, 1, 4)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from clipmodel.errors import UserError
@@ -57,21 +55,3 @@ def test_subsets_of_imagenet_take_its_names() -> None:
 def test_an_unknown_set_is_refused_with_the_closest() -> None:
     with pytest.raises(UserError, match="did you mean 'cifar10'"):
         load_entry("cifar-10")
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("templates: [a photo]", "needs {} once"),
-        ("metric: accuracy", "metric"),
-        ("metric: worst_group_acc1", "worst_over"),
-        ("clases: [a, b]", "unknown key"),
-        ("classes: [a]", "at least two classes"),
-    ],
-)
-def test_a_mistake_in_ones_own_file_is_named(tmp_path: Path, line: str, message: str) -> None:
-    path = tmp_path / "own.yaml"
-    base = "name: own\ntitle: Own\n" + ("" if line.startswith("metric") else "metric: acc1\n")
-    path.write_text(base + line + "\n")
-    with pytest.raises(UserError, match=message.replace("{", r"\{").replace("}", r"\}")):
-        load_entry(str(path))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from clipmodel.errors import UserError
 from clipmodel.training.data.batches import Batch
-from clipmodel.training.data.streamed import UNDECODABLE, StreamData, stream_pairs
+from clipmodel.training.data.streamed import StreamData, stream_pairs
 from clipmodel.training.distributed import World
 from clipmodel.training.recipe import Recipe
 from tests.clipmodel.training.conftest import RECIPE
@@ -86,19 +86,6 @@ def test_workers_do_not_change_the_batches(shards: str) -> None:
         assert _same(runs[0].batch(step), runs[1].batch(step))
 
 
-def test_the_parts_of_processes_make_up_the_batch(shards: str) -> None:
-    recipe = streamed_recipe(shards, loading={"lanes": 4})
-    whole, parts = _data(recipe), [_data(recipe) for _ in range(2)]
-    for step in range(3):
-        batch = whole.batch(step)
-        halves = [part.batch(step, slice(4 * i, 4 * i + 4)) for i, part in enumerate(parts)]
-        assert batch.keys == halves[0].keys + halves[1].keys
-        assert torch.equal(batch.pixels, torch.cat([half.pixels for half in halves]))
-    # Where both stand is where the whole stands.
-    merged = parts[0].state_dict(3)["positions"] | parts[1].state_dict(3)["positions"]
-    assert merged == whole.state_dict(3)["positions"]
-
-
 @pytest.mark.parametrize("stop", [1, 4, 7])
 def test_a_run_goes_on_where_it_stood(shards: str, stop: int) -> None:
     whole, begun = (_data(streamed_recipe(shards, loading={"workers": 0, "lanes": 2})) for _ in range(2))
@@ -144,58 +131,6 @@ def _damaged_table(folder: Path, bad: int, good: int) -> str:
     return str(folder / "table.csv")
 
 
-def test_unreadable_pictures_are_skipped_counted_and_told(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    data = _data(streamed_recipe(_damaged_table(tmp_path, bad=3, good=17)))
-    keys = [key for step in range(2) for key in data.batch(step).keys]
-    assert len(set(keys)) == 16
-    assert not any(Path(key).stem in {"0", "1", "2"} for key in keys)
-    assert data.skipped.read == 16
-    assert 2 <= data.skipped.samples["picture damaged or of no known format"] <= 3
-    assert any("picture damaged" in record.message and ".jpg" in record.message for record in caplog.records)
-
-
-def test_the_account_of_what_was_skipped_goes_on_with_the_run(tmp_path: Path) -> None:
-    broken = write_tar(tmp_path / "0.tar", numbered(range(8)))
-    broken.write_bytes(broken.read_bytes()[:3000])
-    bad = [("bad", {"jpg": b"no picture", "txt": "a picture"}), ("dumb", {"jpg": jpeg(1)})]
-    write_tar(tmp_path / "1.tar", [*numbered(range(8, 30)), *bad])
-    recipe = streamed_recipe(f"{tmp_path}/*.tar", loading={"max_skipped": 90})
-    whole, begun, again = _data(recipe), _data(recipe), _data(recipe)
-    for step in range(12):
-        whole.batch(step)
-    for step in range(7):
-        begun.batch(step)
-    again.load_state_dict(begun.state_dict(6))  # one step back, as when a step is interrupted
-    for step in range(6, 12):
-        again.batch(step)
-    account = whole.account(12)
-    assert again.account(12) == account
-    assert account["read"] == 12 * 8
-    # In every pass over 22 or more good pictures; the shard once.
-    assert all(3 <= account["samples"].pop(reason) <= 5 for reason in (UNDECODABLE, "no caption"))
-    assert account == {"read": 96, "samples": {}, "shards": {"shard broken off or damaged": 1}, "rows": {}}
-
-
-def test_rows_that_were_left_out_for_good_are_in_the_account(tmp_path: Path) -> None:
-    table = Path(_damaged_table(tmp_path, bad=0, good=9))
-    table.write_text(table.read_text() + "9.jpg\n")
-    account = _data(streamed_recipe(str(table), loading={"max_skipped": 1})).account(0)
-    assert account["rows"] == {"row with another number of fields": 1}
-    assert account["read"] == 0
-
-
-@pytest.mark.parametrize(("limit", "skips"), [(0, 1), (2, 3), (0.001, 2)])
-def test_too_many_unreadable_pictures_stop_the_run(tmp_path: Path, limit: float, skips: int) -> None:
-    table = _damaged_table(tmp_path, bad=6, good=14)
-    data = _data(streamed_recipe(table, loading={"max_skipped": limit}))
-    with pytest.raises(UserError, match=f"no known format {skips}, beside .*the last is .*jpg") as caught:
-        for step in range(10):
-            data.batch(step)
-    assert "data.loading.max_skipped" in str(caught.value)
-
-
 @pytest.mark.slow()
 def test_an_error_in_a_worker_reaches_the_user_as_it_is(tmp_path: Path) -> None:
     table = _damaged_table(tmp_path, bad=6, good=14)
@@ -223,31 +158,3 @@ def test_a_broken_and_an_empty_shard_are_told_and_passed_over(
     with pytest.raises(UserError, match=r"too much of the data cannot be used: .* 1"):
         for step in range(8):
             strict.batch(step)
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        ({"caption": "captoin"}, "none of the first 20 samples can be used: no caption: .*it has jpg, txt"),
-        ({"image": "png"}, "none of the first 20 samples can be used: no picture"),
-    ],
-)
-def test_kinds_of_members_that_are_not_there(shards: str, data: dict[str, str], message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        _data(streamed_recipe(shards, **data))
-
-
-def test_data_that_cannot_be_opened(tmp_path: Path) -> None:
-    (tmp_path / "a.xyz").touch()
-    (tmp_path / "empty.tar").touch()
-    for source, message in [
-        (f"{tmp_path}/a.xyz", r"a\.xyz: a kind of data not known by its name"),
-        (f"{tmp_path}/b.tar", r"no training data at .*b\.tar"),
-        (
-            f"{tmp_path}/empty.tar",
-            r"none of the first 1 samples can be used: empty shard: .*\(check data.source\)",
-        ),
-        (_damaged_table(tmp_path, bad=0, good=3), "batch_size 8 is larger than the 3 pictures"),
-    ]:
-        with pytest.raises(UserError, match=message):
-            _data(streamed_recipe(source))

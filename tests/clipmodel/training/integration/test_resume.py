@@ -21,7 +21,6 @@ from clipmodel.errors import UserError
 from clipmodel.loading import LoadedModel, load_model
 from clipmodel.training import loop
 from clipmodel.training.callbacks import StepReport
-from clipmodel.training.interrupts import uninterrupted
 from clipmodel.training.loop import train
 from clipmodel.training.recipe import Recipe
 
@@ -216,17 +215,3 @@ def test_a_first_step_that_fails_says_that_there_is_no_checkpoint(
     wild = recipe.model_copy(update={"optim": recipe.optim.model_copy(update={"peak_learning_rate": 1e30})})
     with pytest.raises(UserError, match=r"the loss is nan at step \d; there is no checkpoint yet"):
         _train(wild, pictures, tmp_path)
-
-
-def test_ctrl_c_waits_for_the_step_and_twice_does_not() -> None:
-    done: list[str] = []
-    with pytest.raises(KeyboardInterrupt), uninterrupted():
-        os.kill(os.getpid(), signal.SIGINT)
-        done.append("the whole step")
-    assert done == ["the whole step"]
-    with pytest.raises(KeyboardInterrupt), uninterrupted():
-        os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGINT)
-        done.append("more")
-    assert done == ["the whole step"]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -12,7 +12,6 @@ import pytest
 from clipmodel.errors import UserError
 from clipmodel.training.loop import train
 from clipmodel.training.recipe import Recipe
-from clipmodel.training.recording.resumable_csv import Journal
 from tests.clipmodel.training.conftest import RECIPE
 
 VALIDATION = {"where": {"split": ["test"]}, "every": "2 steps", "zero_shot": {"shape": ["{}"]}}
@@ -99,14 +98,3 @@ def test_a_tracker_that_is_not_installed_is_named(
     with pytest.raises(UserError, match=f"names {tracker}, which is not installed") as caught:
         train(_recipe(tracker), out=tmp_path, resolve=lambda _: [pictures])
     assert f"clip-audit[{tracker}]" in str(caught.value.remedy)
-
-
-def test_a_journal_drops_later_steps_and_torn_lines_and_keeps_shared_columns(tmp_path: Path) -> None:
-    path = tmp_path / "log.csv"
-    path.write_text("step,loss,old\n1,0.5,x\n2,0.4,x\n3,0.3,x\n4,0.")
-    journal = Journal(path, ["step", "loss", "epoch"], step=2)
-    journal.add({"step": 3, "loss": 0.31, "epoch": 1.5})
-    assert path.read_text().split() == ["step,loss,epoch", "1,0.5,", "2,0.4,", "3,0.31,1.5"]
-    journal.close()
-    with pytest.raises(ValueError, match="the first column must be 'step'"):
-        Journal(path, ["loss"], step=0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -10,12 +9,9 @@ import pytest
 
 from clipmodel.errors import UserError
 from clipmodel.training.data.sources.caption_tables import Columns, TableRows
-from clipmodel.training.data.sources.folders import FolderRows
 from clipmodel.training.data.sources.random_access import Rows
 from clipmodel.training.data.sources.source import Item, Sample, Skipped
 from tests.clipmodel.training.support.made_shards import jpeg
-
-CAPTIONS = ['two dogs , one "spotted" ,\nat play', "a girl; on a swing", "a girl swings"]
 
 
 @pytest.fixture()
@@ -32,33 +28,6 @@ def _rows(folder: Path, text: str, name: str = "table.csv", **columns: str) -> T
 
 def _all(rows: Rows) -> list[Item]:
     return [rows.read(i) for i in range(len(rows))]
-
-
-@pytest.mark.parametrize("separator", [",", "\t", ";", "|"])
-@pytest.mark.parametrize("name", ["table.csv", "table.tsv", "captions.txt"])
-def test_separator_is_found_whatever_the_name(folder: Path, separator: str, name: str) -> None:
-    frame = pd.DataFrame({"image": ["0.jpg", "1.jpg", "1.jpg"], "caption": CAPTIONS})
-    frame.to_csv(folder / name, sep=separator, index=False)
-    found = _all(TableRows([str(folder / name)], Columns()))
-    assert [item.captions for item in found if isinstance(item, Sample)] == [
-        (CAPTIONS[0],),
-        (CAPTIONS[1], CAPTIONS[2]),
-    ]
-    assert [item.image for item in found if isinstance(item, Sample)] == [jpeg(0), jpeg(1)]
-
-
-def test_an_ambiguous_separator_is_asked_for(folder: Path) -> None:
-    text = "a,b;c\n0.jpg,x;y\n"
-    with pytest.raises(UserError, match="by comma: a, b;c; by semicolon: a,b, c") as caught:
-        _rows(folder, text)
-    assert "data.separator" in str(caught.value)
-    rows = _rows(folder, "a;x,caption\n0.jpg;two\n", image="a", caption="x,caption", separator=";")
-    assert [item.captions for item in _all(rows) if isinstance(item, Sample)] == [("two",)]
-
-
-def test_the_columns_decide_between_separators(folder: Path) -> None:
-    rows = _rows(folder, "filepath;title;a,b\n0.jpg;a cat;x,y\n1.jpg;a dog;x,y\n")
-    assert [item.captions for item in _all(rows) if isinstance(item, Sample)] == [("a cat",), ("a dog",)]
 
 
 @pytest.mark.parametrize(
@@ -114,24 +83,3 @@ def test_parquet_of_paths(folder: Path) -> None:
     frame.to_parquet(folder / "t.parquet")
     found = _all(TableRows([str(folder / "t.parquet")], Columns()))
     assert [item.captions for item in found if isinstance(item, Sample)] == [("a", "b"), ("c",)]
-
-
-def test_folders_with_captions_beside(folder: Path) -> None:
-    (folder / "0.txt").write_text("a text\n")
-    (folder / "1.json").write_text(json.dumps({"caption": ["one", "two"], "alt": "three"}))
-    (folder / "deeper").mkdir()
-    (folder / "deeper" / "x.PNG").write_bytes(b"no picture yet")
-    (folder / "deeper" / "x.json").write_text("{")
-    found = _all(FolderRows(str(folder)))
-    assert [type(item) for item in found] == [Sample, Sample, Skipped, Skipped]
-    assert [item.captions for item in found if isinstance(item, Sample)] == [("a text\n",), ("one", "two")]
-    assert {item.reason for item in found[2:] if isinstance(item, Skipped)} == {"no caption"}
-    (keyed,) = [
-        item.captions for item in _all(FolderRows(str(folder), caption="alt")) if isinstance(item, Sample)
-    ][1:]
-    assert keyed == ("three",)
-
-
-def test_a_folder_without_pictures(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no pictures"):
-        FolderRows(str(tmp_path))

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+
+from audit.comparison.compare import compare
+from audit.result import AuditResult
+from probes.records import Records, empty_counts
+from tests.audit.support.naive_counts import manifest_of
+from tests.audit.support.outcome_rows import counts_of, outcome_rows, probe_of
+
+ASKED = [["default", "plain", "argmax", None], ["with_child", "plain", "argmax", None]]
+
+
+SIDES = {"model": {"name": "v1", "fingerprint": "a" * 16}, "suite": {"name": "invented", "title": "Invented"}}
+
+
+def audit_of(patterns: list[str], tones: list[str], *, asked: list[list[object]] = ASKED) -> AuditResult:
+    """An audit with one outcome, from what happened to each image."""
+    outcomes = outcome_rows(patterns, tone=tones)
+    probe = probe_of(
+        asked, by=["tone"], designs=[{"name": key[0], "classes": []} for key in asked], templates=["plain"]
+    )
+    excluded = pd.DataFrame(columns=["probe", "reason", "tone", "n"]).astype({"n": "int64"})
+    return AuditResult.from_records(
+        Records(
+            manifest=manifest_of(probe, **SIDES), counts=counts_of(outcomes, asked, by=["tone"]),
+            curves=empty_counts(["tone"]), excluded=excluded, outcomes=outcomes,
+        )
+    )  # fmt: skip
+
+
+def drawn(n: int, *, seed: int, worse: float = 0.0) -> tuple[AuditResult, AuditResult]:
+    """Two versions of a model: `worse` is the chance that the second newly fails on a dark image."""
+    rng = np.random.default_rng(seed)
+    tones = rng.choice(["dark", "light"], n).tolist()
+    first = rng.random((n, 2)) < 0.2
+    second = first ^ (rng.random((n, 2)) < 0.02)
+    second |= (rng.random((n, 2)) < worse) & (np.array(tones) == "dark")[:, None]
+    sides = [["".join("01"[int(bit)] for bit in image) for image in side] for side in (first, second)]
+    return audit_of(sides[0], tones), audit_of(sides[1], tones)
+
+
+def test_only_images_in_both_are_compared() -> None:
+    first, second = drawn(300, seed=5)
+    assert second.outcomes is not None
+    some = dataclasses.replace(second, outcomes=second.outcomes.iloc[:100])
+    comparison = compare(first, some)
+    assert comparison.about["matched"] == 100
+    assert comparison.changes["n"].iloc[0] == 100
+    shuffled = dataclasses.replace(second, outcomes=second.outcomes.iloc[::-1])
+    pd.testing.assert_frame_equal(compare(first, shuffled).changes, compare(first, second).changes)

@@ -1,0 +1,17 @@
+"""Standard accuracy beside an audit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from audit.evaluation.evaluation_result import write_result
+from audit.evaluation.standard_accuracy import standard_accuracy
+from tests.audit.evaluation.test_evaluation_result import made
+
+
+def test_standard_accuracy_is_that_of_the_same_weights(tmp_path: Path) -> None:
+    write_result(made("stl10", 0.9), tmp_path)
+    write_result(made("cifar10", 0.8), tmp_path)
+    table = standard_accuracy(tmp_path, "f")
+    assert table["dataset"].tolist() == ["cifar10", "stl10"] and table["value"].tolist() == [0.8, 0.9]
+    assert len(standard_accuracy(tmp_path, "other weights")) == 0

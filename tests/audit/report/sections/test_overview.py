@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import dataclasses
+
+from audit.conclusions.overview import STATES
+from audit.report.section import ReportContext
+from audit.report.sections import overview
+
+
+def test_a_line_an_outcome_and_a_box_a_grouping(context: ReportContext) -> None:
+    found = overview.build(context)
+    assert list(found.groupings) == ["skin tone", "gender", "skin tone × gender"]
+    assert [line.outcome for line in found.lines] == ["", "crime", "non-human", "harm"]
+    assert all(len(line.boxes) == 3 for line in found.lines) and not found.has_gate
+    assert {state for _, state, _ in found.states} <= set(STATES)
+
+
+def test_a_box_says_the_rates_of_its_cell(context: ReportContext) -> None:
+    found = overview.build(context)
+    cell = next(c for c in context.cells if (c.outcome, c.by) == ("crime", "skin_tone"))
+    box = found.lines[1].boxes[0]
+    assert box is not None and box.group == "dark" == cell.worse
+    assert box.size == f"+{100 * cell.difference:.1f}"
+    assert f"{100 * cell.worse_rate:.1f}" in box.detail and box.href == cell.finding
+    assert STATES[cell.state] in box.label
+
+
+def test_three_sentences_say_how_good_who_and_what_is_not_said(context: ReportContext) -> None:
+    good, worst, rest = overview.sentences(context)
+    accuracy = context.result.accuracy
+    overall = accuracy[(accuracy[["split", "skin_tone", "gender"]] == "(all)").all(axis=1)]["rate"].item()
+    assert f"{100 * overall:.1f}" in good and "2 questions about 4,000 images" in good
+    assert worst.startswith("Worst off: dark") and rest.endswith(
+        "Cartoons: no claim about persons follows from these figures."
+    )
+
+
+def test_no_contrast_at_all_is_said(context: ReportContext) -> None:
+    alone = dataclasses.replace(context.result, gaps=context.result.gaps.iloc[:0])
+    assert overview.sentences(ReportContext(result=alone))[1] == "No two groups could be compared."
