@@ -15,7 +15,7 @@ from audit.commands.small_table_settings import makes_small_tables
 
 EPILOG = (
     "Examples:  clip-audit report runs/quickstart  ·  clip-audit report runs/train-tiny  ·  "
-    "clip-audit report runs/a runs/b --out runs/index.html"
+    "clip-audit report runs/a runs/b --out runs/both.html  ·  clip-audit report runs --out runs/index.html"
 )
 
 
@@ -30,6 +30,8 @@ def report(
 ) -> None:
     """Write report.html from what a folder holds: nothing is computed anew, torch is not needed.
 
+    Of a folder that holds folders of audits, an index with a search field and trend lines over releases.
+
     Of several audits, one page sets them side by side: accuracy against the widest gap, and the worst-off
     group of every question.
 
@@ -38,12 +40,49 @@ def report(
     """
     from audit.training.history import is_training_folder
 
-    if len(folders) > 1:
+    if len(folders) == 1 and (inside := _runs_in(folders[0])):
+        _report_index(folders[0], inside, out)
+    elif len(folders) > 1:
         _report_several(folders, out)
     elif is_training_folder(folders[0]):
         _report_training(folders[0])
     else:
         _report_audit(folders[0])
+
+
+def _runs_in(folder: Path) -> list[Path]:
+    """The folders of audits below one that is none itself."""
+    from audit.result_files import AUDIT_FILE
+    from audit.training.history import is_training_folder
+
+    if (folder / AUDIT_FILE).exists() or is_training_folder(folder):
+        return []
+    return sorted(path.parent for path in folder.glob(f"*/{AUDIT_FILE}"))
+
+
+def _report_index(root: Path, folders: Sequence[Path], out: Path) -> None:
+    from audit.json_tables import read_json
+    from audit.report.runs_index import IndexedRun, render_index
+    from audit.result import AuditResult
+    from audit.result_files import REPORT_FILE, RUN_FILE
+    from clipmodel.atomic_files import replace_file
+
+    runs = []
+    for folder in folders:
+        info = read_json(folder / RUN_FILE) if (folder / RUN_FILE).is_file() else {}
+        runs.append(
+            IndexedRun(
+                name=folder.name, result=AuditResult.read(folder), started=str(info.get("started", "")),
+                href=_link(folder / REPORT_FILE, out) if (folder / REPORT_FILE).is_file() else "",
+            )
+        )  # fmt: skip
+    page = render_index(runs).encode()
+    replace_file(out, lambda file: file.write(page))
+    terminal.out().print(f"{len(runs)} runs of {root}: {out}", soft_wrap=True, markup=False)
+
+
+def _link(path: Path, page: Path) -> str:
+    return quote(os.path.relpath(path, page.absolute().parent).replace(os.sep, "/"))
 
 
 def _report_several(folders: Sequence[Path], out: Path) -> None:
@@ -55,7 +94,7 @@ def _report_several(folders: Sequence[Path], out: Path) -> None:
     names = names_of(folders)
     results = {name: AuditResult.read(folder) for name, folder in zip(names, folders, strict=True)}
     links = {
-        name: quote(os.path.relpath(folder / REPORT_FILE, out.absolute().parent).replace(os.sep, "/"))
+        name: _link(folder / REPORT_FILE, out)
         for name, folder in zip(names, folders, strict=True)
         if (folder / REPORT_FILE).is_file()
     }

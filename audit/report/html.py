@@ -20,7 +20,7 @@ SCRIPTS: Final = ("data", "view", "tables", "figures", "explorer", "start")
 """Files of `audit/report/scripts`, in the order in which they need each other."""
 
 
-def fill_template(name: str, page: Mapping[str, Any], *, data: str) -> str:
+def fill_template(name: str, page: Mapping[str, Any], *, data: str, script: str | None = None) -> str:
     """Return a page as HTML, with the style sheet and the script in it.
 
     Parameters
@@ -31,6 +31,8 @@ def fill_template(name: str, page: Mapping[str, Any], *, data: str) -> str:
         What the template shows.
     data
         JSON of the tables that the page offers as a download; see `frames_as_json`.
+    script
+        The page's own; that of the report by default.
     """
     environment = Environment(
         loader=PackageLoader("audit.report"),
@@ -41,7 +43,7 @@ def fill_template(name: str, page: Mapping[str, Any], *, data: str) -> str:
     )
     environment.globals["zip"] = zip
     environment.filters["drawn"] = lambda svg: Markup(for_page(svg))
-    script = page_script()
+    script = page_script() if script is None else script
     return environment.get_template(name).render(
         page=page,
         css=Markup(_resource("templates", "report.css")),

@@ -10,6 +10,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from audit import formatting as fmt
+from audit.comparison.compare import compare
 from audit.conclusions.overview import Cell
 from audit.figures.layout import LEGEND_ROW_POINTS, canvas, series_mark
 from audit.figures.svg import ROLES, to_svg
@@ -17,9 +18,11 @@ from audit.report import components
 from audit.report.html import fill_template
 from audit.report.marks import interval_mark
 from audit.report.section import ReportContext
+from audit.report.sections.changes import widest_gap_changes
 from audit.report.sections.overview import STATE_ICONS
 from audit.report.verdict_strip import verdict
 from audit.result import AuditResult
+from clipmodel.errors import UserError
 from clipmodel.plurals import number_of
 
 PLOT_ROWS: Final = 14
@@ -62,8 +65,8 @@ def render_several(results: Mapping[str, AuditResult], *, links: Mapping[str, st
 
     Notes
     -----
-    The runs need not share images, so no test is made between them here: `clip-audit compare` makes the
-    paired one.
+    The runs need not share images. Those that share them with the first are compared with it image by image:
+    see `paired_with_first`.
     """
     contexts = {name: ReportContext(result=result) for name, result in results.items()}
     page = {
@@ -71,11 +74,40 @@ def render_several(results: Mapping[str, AuditResult], *, links: Mapping[str, st
         "runs": [_run(name, context, (links or {}).get(name, "")) for name, context in contexts.items()],
         "rows": _rows(contexts),
         "pareto": _pareto(contexts),
+        "paired": paired_with_first(results),
     }
     return fill_template("several.html.j2", page, data="{}")
 
 
-def _mean_accuracy(context: ReportContext) -> float:
+def paired_with_first(results: Mapping[str, AuditResult]) -> list[tuple[str, int, list[str]]]:
+    """Return what each run changes against the first, on the images that both have.
+
+    Returns
+    -------
+    list of (run, images matched, sentences)
+        The widest changes of gaps that remain after correction, wider gaps first; runs without images or
+        questions in common are left out.
+    """
+    (first_name, first), *others = results.items()
+    found = []
+    for name, other in others:
+        try:
+            comparison = compare(first, other)
+        except UserError:  # no outcomes of images, or nothing in common
+            continue
+        rows = widest_gap_changes(comparison).to_dict("records")
+        titles = ReportContext(result=first).titles
+        told = [
+            f"{titles[row['probe'], row['outcome']]}, {components.contrast(row)}: "
+            f"{fmt.points(row['gap_first'])} to {fmt.points(row['gap_second'])}, a change of "
+            f"{fmt.points(row['change'])} points ({fmt.points_interval(row['low'], row['high'])})"
+            for row in rows
+        ]
+        found.append((f"{name} against {first_name}", int(comparison.about["matched"]), told))
+    return found
+
+
+def mean_accuracy(context: ReportContext) -> float:
     """Mean over the probes of accuracy over all images, in the specification that is told first."""
     accuracy, rates = context.result.accuracy, []
     for probe in context.probes:
@@ -87,21 +119,21 @@ def _mean_accuracy(context: ReportContext) -> float:
     return sum(rates) / len(rates) if rates else math.nan
 
 
-def _widest(context: ReportContext) -> Cell | None:
+def widest_cell(context: ReportContext) -> Cell | None:
     """The widest gap in misclassification, so that it stands for the same thing as the accuracy."""
     judged = [c for c in context.cells if c.outcome == "misclassified" and not math.isnan(c.difference)]
     return max(judged, key=lambda cell: cell.difference, default=None)
 
 
 def _run(name: str, context: ReportContext, href: str) -> Run:
-    manifest, widest = context.result.manifest, _widest(context)
+    manifest, widest = context.result.manifest, widest_cell(context)
     return Run(
         name=name,
         href=href,
         verdict=verdict(context.result.verdict).word,
         model=f"{manifest['model']['name']} {manifest['model'].get('fingerprint', '')[:8]}".strip(),
         data=f"{manifest['data']['name']}, {number_of(manifest['data'].get('n_images'), 'image')}",
-        accuracy=fmt.percent(_mean_accuracy(context)),
+        accuracy=fmt.percent(mean_accuracy(context)),
         widest=fmt.MISSING
         if widest is None
         else f"{fmt.points(widest.difference)} ({fmt.words(widest.worse)})",
@@ -142,7 +174,7 @@ def _pareto(contexts: Mapping[str, ReportContext]) -> str:
     points = [
         (name, 100 * widest.difference, 100 * accuracy)
         for name, one in contexts.items()
-        if (widest := _widest(one)) is not None and not math.isnan(accuracy := _mean_accuracy(one))
+        if (widest := widest_cell(one)) is not None and not math.isnan(accuracy := mean_accuracy(one))
     ]
     if len(points) < 2:
         return ""

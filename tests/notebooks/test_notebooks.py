@@ -1,4 +1,4 @@
-"""Notebooks run from top to bottom on small audits, and are committed without outputs."""
+"""Notebooks run from top to bottom on real audits, and are committed without outputs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import pytest
 
 from audit.comparison.compare import compare
 from audit.result import AuditResult
-from tests.audit.support.invented_audit import invented_result
+from clipmodel import load_model
+from probes.datasets import load_dataset
+from probes.runner import run_suite
+from probes.suite.suite import load_suite
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 TIMEOUT_SECONDS = 600
@@ -42,10 +45,18 @@ def _execute(path: Path, **environment: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The first notebook, run on the invented audit."""
-    run = invented_result().write(tmp_path_factory.mktemp("run"))
-    return _execute(NOTEBOOKS[0], CLIP_AUDIT_RUN=str(run))
+def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a real run of the default audit, without its report."""
+    folder = tmp_path_factory.mktemp("quickstart")
+    suite = load_suite("quickstart")
+    records = run_suite(suite, load_model("tiny"), load_dataset(suite.data))
+    return AuditResult.from_records(records).write(folder)
+
+
+@pytest.fixture(scope="module")
+def executed(quickstart: Path) -> Any:
+    """The first notebook, run on it."""
+    return _execute(NOTEBOOKS[0], CLIP_AUDIT_RUN=str(quickstart))
 
 
 @pytest.fixture(scope="module")
@@ -69,20 +80,43 @@ def _data(notebook: Any, mime: str) -> list[str]:
     ]
 
 
+# Those that read the default audit, and those that make audits of their own.
+READERS = ("03", "04", "09", "10")
+MAKERS = ("05", "06", "07", "08")
+
+
+@pytest.mark.parametrize("number", READERS)
+@pytest.mark.slow
+def test_a_notebook_that_reads_an_audit_runs_on_a_real_one(quickstart: Path, number: str) -> None:
+    path = next(path for path in NOTEBOOKS if path.stem.startswith(number))
+    notebook = _execute(path, CLIP_AUDIT_RUN=str(quickstart))
+    assert _data(notebook, "text/html")
+
+
+@pytest.mark.parametrize("number", MAKERS)
+@pytest.mark.slow
+def test_a_notebook_that_makes_an_audit_runs(tmp_path: Path, number: str) -> None:
+    path = next(path for path in NOTEBOOKS if path.stem.startswith(number))
+    notebook = _execute(path, CLIP_AUDIT_WORK=str(tmp_path))
+    assert _data(notebook, "text/html") or _data(notebook, "image/svg+xml")
+
+
+@pytest.mark.slow
 def test_the_first_notebook_shows_tables_and_figures(executed: Any) -> None:
     assert len(_data(executed, "image/svg+xml")) == 4
     assert len(_data(executed, "image/png")) == 1
     assert len(_data(executed, "text/html")) >= 5
 
 
-def test_its_tables_are_those_of_the_audit(executed: Any) -> None:
+@pytest.mark.slow
+def test_its_tables_are_those_of_the_audit(executed: Any, quickstart: Path) -> None:
     tables = "".join(_data(executed, "text/html"))
-    dark = invented_result().rates.query(
+    dark = AuditResult.read(quickstart).rates.query(
         "probe == 'denigration' and design == 'default' and rule == 'argmax' and outcome == 'harm'"
         " and skin_tone == 'dark' and gender == '(all)'"
     )
     assert f"{dark['rate'].iloc[0]:.3f}" in tables
-    assert "Which of three occupations does the picture show?" in tables
+    assert "Which of sixteen occupations does the picture show?" in tables
 
 
 def test_the_release_check_compares_what_compare_compares(release: tuple[Any, Path]) -> None:

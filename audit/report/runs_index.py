@@ -1,0 +1,122 @@
+"""An index of a folder of runs: a search field, the verdict of each, and trend lines over releases."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from audit import formatting as fmt
+from audit.conclusions.overview import Cell
+from audit.figures.layout import LEGEND_ROW_POINTS, canvas
+from audit.figures.svg import ROLES, to_svg
+from audit.report.components import slug
+from audit.report.html import fill_template
+from audit.report.section import ReportContext
+from audit.report.several import mean_accuracy, widest_cell
+from audit.report.verdict_strip import verdict
+from audit.result import AuditResult
+
+PLOT_ROWS: Final = 9
+SEARCH_SCRIPT: Final = """\
+const field = document.getElementById("search");
+const rows = [...document.querySelectorAll("#runs tbody tr")];
+const count = document.getElementById("shown");
+const show = () => {
+  const words = field.value.toLowerCase().split(/\\s+/).filter(Boolean);
+  for (const row of rows) {
+    const text = row.textContent.toLowerCase();
+    row.hidden = !words.every((word) => text.includes(word));
+  }
+  count.textContent = `${rows.filter((row) => !row.hidden).length} of ${rows.length} shown`;
+};
+field.addEventListener("input", show);
+field.closest("p").hidden = false;
+show();
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexedRun:
+    """A run of the folder.
+
+    Attributes
+    ----------
+    name
+        Its folder, relative to the index.
+    result
+        Its audit.
+    started
+        When it ran, as in run.json; "" where that is not known.
+    href
+        Address of its report, relative to the page; "" without one.
+    """
+
+    name: str
+    result: AuditResult
+    started: str = ""
+    href: str = ""
+
+
+def render_index(runs: Sequence[IndexedRun]) -> str:
+    """Return the index as one self-contained page; runs in the order of their start.
+
+    Trend lines join runs of one suite on one data set: mean accuracy, and the widest gap in
+    misclassification. They are no test: `clip-audit compare` makes the paired one.
+    """
+    ordered = sorted(runs, key=lambda run: (run.started, run.name))
+    contexts = {run.name: ReportContext(result=run.result) for run in ordered}
+    series: dict[tuple[str, str], list[IndexedRun]] = {}
+    for run in ordered:
+        manifest = run.result.manifest
+        series.setdefault((manifest["suite"]["name"], manifest["data"]["name"]), []).append(run)
+    page = {
+        "title": f"{len(ordered)} runs",
+        "runs": [_row(run, contexts[run.name]) for run in reversed(ordered)],
+        "trends": [
+            _trend(suite, data, own, contexts) for (suite, data), own in series.items() if len(own) > 1
+        ],
+    }
+    return fill_template("runs_index.html.j2", page, data="{}", script=SEARCH_SCRIPT)
+
+
+def _row(run: IndexedRun, context: ReportContext) -> dict[str, str]:
+    manifest, cell = run.result.manifest, widest_cell(context)
+    return {
+        "name": run.name, "href": run.href, "started": run.started[:16].replace("T", " "),
+        "suite": manifest["suite"]["name"], "model": manifest["model"]["name"],
+        "data": manifest["data"]["name"], "verdict": verdict(run.result.verdict).word,
+        "accuracy": fmt.percent(mean_accuracy(context)), "gap": _gap_words(cell),
+        "findings": fmt.integer(len(run.result.findings)),
+    }  # fmt: skip
+
+
+def _gap_words(cell: Cell | None) -> str:
+    return fmt.MISSING if cell is None else f"{fmt.points(cell.difference)} ({fmt.words(cell.worse)})"
+
+
+def _trend(
+    suite: str, data: str, runs: Sequence[IndexedRun], contexts: Mapping[str, ReportContext]
+) -> dict[str, Any]:
+    """A figure of one suite on one data set, with the interval of each gap."""
+    cells = [widest_cell(contexts[run.name]) for run in runs]
+    accuracy = [100 * mean_accuracy(contexts[run.name]) for run in runs]
+    gaps = [math.nan if cell is None else 100 * cell.difference for cell in cells]
+    places = range(1, len(runs) + 1)
+    with canvas(rows=PLOT_ROWS, left=["100.00"], below=40 + LEGEND_ROW_POINTS) as (figure, ax):
+        ax.plot(places, accuracy, marker="o", color=ROLES["accent"], label="mean accuracy, %")
+        ax.plot(places, gaps, marker="s", linestyle="--", color=ROLES["ink"], label="widest gap, points")
+        for place, cell in zip(places, cells, strict=True):
+            if cell is not None:
+                ax.vlines(place, 100 * cell.low, 100 * cell.high, color=ROLES["ink"], linewidth=1)
+        ax.set(xlabel="runs, from the earliest", xticks=list(places))
+        ax.grid(axis="y", color=ROLES["grid"], linewidth=0.6)
+        figure.legend(*ax.get_legend_handles_labels(), loc="lower center", ncols=2)
+    told = "; ".join(
+        f"{run.name}: accuracy {value:.1f} %, gap {gap:.1f}"
+        for run, value, gap in zip(runs, accuracy, gaps, strict=True)
+    )
+    title = f"{fmt.words(suite)} on {data}"
+    name = slug("trend", suite, data)
+    return {"title": title, "svg": to_svg(figure, name=name, title=title, description=told), "told": told}
