@@ -63,6 +63,7 @@ def run(
     preprocess: PreprocessOption = None,
     weights: WeightsOption = None,
     mitigation: MitigationOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the closing summary as JSON.")] = False,
 ) -> None:
     """Audit a model: ask it every question of a suite, and write tables and a report."""
     started, clock = datetime.now(UTC), time.perf_counter()
@@ -84,6 +85,12 @@ def run(
         mitigation=mitigation,
     )
 
+<<<<<<< HEAD
+=======
+    from audit.commands.run_summary import print_summary, summary_json
+    from audit.figures.replacement import failures_replaced
+    from audit.report import render_report
+>>>>>>> 62abbc6 (run --json; the page of images without a request for an icon)
     from audit.result import AuditResult
 
     with terminal.ERR.status("computing intervals"):
@@ -116,7 +123,14 @@ def _write(result: AuditResult, folder: Path, info: Mapping[str, Any], *, safe_c
     with terminal.ERR.status("writing the report"), kept_tables(folder), failures_replaced():
         page = render_report(result, run_info=info).encode()
         replace_file(folder / REPORT_FILE, lambda file: file.write(page))
+<<<<<<< HEAD
     print_summary(result, terminal.out(), folder=folder)
+=======
+    if as_json:
+        typer.echo(summary_json(result, folder=folder))
+    else:
+        print_summary(result, terminal.out(), folder=folder)
+>>>>>>> 62abbc6 (run --json; the page of images without a request for an icon)
 
 
 def _ask(

@@ -78,6 +78,7 @@ def render(
     what = f"{words(choice.probe)}, {words(choice.outcome)}: {choice.show}"
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(what)}</title>'
+        '<link rel="icon" href="data:,">'
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style>'
         f"<h1>The images behind a number</h1><p>{escape(result.manifest['model']['name'])} on "
         f"{escape(result.manifest['data']['name'])}. Blurred; a click shows one clearly, on a page of its "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,11 +11,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 import audit
+from audit.cli import app
 from audit.result import AuditResult
 from probes.suite.suite import load_suite
 from tests.audit.commands.conftest import Invoke, write_people
+from tests.audit.commands.test_data import RECIPE, write_squares
 from tests.clipmodel.training.support.made_shards import jpeg
 
 REPOSITORY = Path(audit.__file__).parents[1]
@@ -162,6 +166,15 @@ def test_a_run_that_fails_names_the_gate_and_what_to_do(
     end = done.stdout[done.stdout.index("Verdict: FAIL") :]
     assert "parity: " in end
     assert "change the model or its data, and audit it again" in end
+    assert len(done.stdout.splitlines()) <= 40  # one screen
+
+
+def test_the_closing_summary_as_json(invoke: Invoke, workplace: Path, small_model: Path) -> None:
+    done = invoke("run", "small.yaml", "--model", small_model, "--json")
+    assert done.exit_code == 0, done.output
+    summary = json.loads(done.stdout)
+    assert summary["verdict"] == "NO GATE" and set(summary["accuracy"]) == {"colour"}
+    assert summary["report"] == "runs/small/report.html"
 
 
 # Training
@@ -230,6 +243,34 @@ def test_lists_fit_80_columns_where_they_are_piped(invoke: Invoke, words: tuple[
 def test_run_and_train_have_the_same_default_folder(invoke: Invoke) -> None:
     for words, name in ((("run", "-h"), "runs/SUITE"), (("train", "run", "-h"), "runs/RECIPE")):
         assert name in invoke(*words).stdout
+
+
+def test_a_run_that_goes_on_says_where_and_what_was_measured(invoke: Invoke, workplace: Path) -> None:
+    content = {**RECIPE, "steps": 4, "data": {**RECIPE["data"], "source": "squares.parquet"}}
+    content["validation"] = {"where": {}, "every": "2 steps", "zero_shot": {"colour": ["{}"]}}
+    write_squares(workplace / "squares.parquet")
+    (workplace / "r.yaml").write_text(yaml.safe_dump(content))
+    first = invoke("train", "r.yaml", "--steps", "2")
+    assert first.exit_code == 0, first.output
+    assert "resumed" not in first.stderr
+    again = invoke("train", "r.yaml")
+    assert again.exit_code == 0, again.output
+    assert "resumed at step 2" in again.stderr
+    assert "zero-shot accuracy, colour" in again.stderr
+    assert Path("runs/r/model").is_dir()  # the default of --out
+
+
+def test_the_shell_completes_commands() -> None:
+    shown = invoke_completion()
+    assert "_CLIP_AUDIT_COMPLETE" in shown
+
+
+def invoke_completion() -> str:
+    """The script that --show-completion prints for bash."""
+    from typer.completion import get_completion_script
+
+    assert "--show-completion" in CliRunner().invoke(app, ["--help"], env={"COLUMNS": "120"}).stdout
+    return get_completion_script(prog_name="clip-audit", complete_var="_CLIP_AUDIT_COMPLETE", shell="bash")
 
 
 def test_the_result_is_completed_in_a_shell() -> None:

@@ -1,4 +1,4 @@
-"""The index of a folder of runs lists them, links their reports, and draws trends of one suite on one data."""
+"""The index of a folder of runs lists them, links their reports, and draws trends of one suite on one set."""
 
 from __future__ import annotations
 
