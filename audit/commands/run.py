@@ -85,12 +85,6 @@ def run(
         mitigation=mitigation,
     )
 
-<<<<<<< HEAD
-=======
-    from audit.commands.run_summary import print_summary, summary_json
-    from audit.figures.replacement import failures_replaced
-    from audit.report import render_report
->>>>>>> 62abbc6 (run --json; the page of images without a request for an icon)
     from audit.result import AuditResult
 
     with terminal.ERR.status("computing intervals"):
@@ -108,11 +102,13 @@ def run(
         "machine": {"system": platform.platform(), "cores": os.cpu_count(), "device": device},
         "out": folder.name,
     }
-    _write(result, folder, info, safe_csv=not raw_csv)
+    _write(result, folder, info, safe_csv=not raw_csv, as_json=as_json)
 
 
-def _write(result: AuditResult, folder: Path, info: Mapping[str, Any], *, safe_csv: bool) -> None:
-    from audit.commands.run_summary import print_summary
+def _write(
+    result: AuditResult, folder: Path, info: Mapping[str, Any], *, safe_csv: bool, as_json: bool
+) -> None:
+    from audit.commands.run_summary import print_summary, summary_json
     from audit.figures.replacement import failures_replaced
     from audit.report import render_report
     from audit.result_files import REPORT_FILE
@@ -123,14 +119,10 @@ def _write(result: AuditResult, folder: Path, info: Mapping[str, Any], *, safe_c
     with terminal.ERR.status("writing the report"), kept_tables(folder), failures_replaced():
         page = render_report(result, run_info=info).encode()
         replace_file(folder / REPORT_FILE, lambda file: file.write(page))
-<<<<<<< HEAD
-    print_summary(result, terminal.out(), folder=folder)
-=======
     if as_json:
         typer.echo(summary_json(result, folder=folder))
     else:
         print_summary(result, terminal.out(), folder=folder)
->>>>>>> 62abbc6 (run --json; the page of images without a request for an icon)
 
 
 def _ask(
