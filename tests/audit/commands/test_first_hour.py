@@ -236,7 +236,9 @@ def test_a_new_recipe_for_a_csv_of_ones_own(invoke: Invoke, workplace: Path) -> 
 def test_lists_fit_80_columns_where_they_are_piped(invoke: Invoke, words: tuple[str, ...]) -> None:
     done = invoke(*words)
     assert done.exit_code == 0
-    tables = [line for line in done.stdout.splitlines() if not line.startswith(("your own", "unverified", "  p"))]
+    tables = [
+        line for line in done.stdout.splitlines() if not line.startswith(("your own", "unverified", "  p"))
+    ]
     assert max(map(len, tables)) <= 80
 
 
