@@ -134,7 +134,11 @@ def read_torchscript(path: Path) -> dict[str, Tensor]:
         return dict(_tensors(module, archive, root, prefix="", depth=0))
 
 
-class _Reader(pickle.Unpickler):
+class _Reader(pickle._Unpickler):
+    """Python's own reader in Python: the one in C makes a list as long as the highest number that is given to
+    an object, which six bytes of a damaged file can set to 16 GB.
+    """
+
     def __init__(self, archive: zipfile.ZipFile, root: str) -> None:
         super().__init__(io.BytesIO(read_entry(archive, f"{root}/data.pkl")))
         self._archive, self._root = archive, root

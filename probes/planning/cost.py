@@ -1,7 +1,8 @@
 """What a run would cost, before a model is loaded or an image read.
 
-Times are processor seconds of one core of a server of 2024 for the bundled model, measured on the shipped
-suites; a larger model takes longer for images and prompts, and images that are stored already take none.
+Times are processor seconds for the bundled model, measured on a server of 2024 by `python -m
+benchmarks.cost_estimates`, which compares them with whole runs; a larger model takes longer for images and
+prompts. Images that are stored already take none, as do predictions and embeddings from a file.
 """
 
 from __future__ import annotations
@@ -10,14 +11,19 @@ from dataclasses import dataclass
 
 from clipmodel.errors import UserError
 from clipmodel.plurals import number_of
+from probes.datasets.formats.embeddings import EmbeddedDataset
+from probes.embeddings.folder import FolderDataset
 from probes.planning.audit_plan import IMAGES_A_SECOND, SCORES_A_SECOND, TEXTS_A_SECOND, Plan, ProbePlan
 from probes.records import attribute_column
 
 PROBABILITY = "probability"
-RATES_A_SECOND = 1_200  # rows of rates with intervals, tests and differences
+RATES_A_SECOND = (
+    25  # rows of rates, with all that is concluded from them: tests, differences, curves, figures
+)
 CURVE_POINTS_A_SECOND = 60_000
-REPORT_SECONDS = 8.0
-BASE_BYTES = 600 << 20  # the libraries and the bundled model
+ROWS_A_SECOND = 15_000  # rows of the data, read, cleaned and counted
+REPORT_SECONDS = 11.0  # of every run: loading the libraries, tables and report
+BASE_BYTES, MODEL_BYTES = 440 << 20, 140 << 20  # the libraries; the bundled model at work
 BYTES_A_CURVE_POINT, BYTES_A_RATE, BYTES_AN_IMAGE = 900, 3_000, 4_096
 MOST_CURVE_POINTS = 20_000_000
 MOST_RATES = 5_000_000
@@ -37,7 +43,7 @@ class Cost:
     rates, curve_points
         Rows of the tables of rates and of threshold curves.
     seconds
-        One core, the bundled model, nothing stored.
+        Of a processor, with the bundled model and nothing stored.
     peak_bytes
         Of memory.
     """
@@ -57,8 +63,9 @@ class Cost:
         return (
             f"{number_of(self.images, 'image')} x {number_of(self.prompts, 'prompt')} x "
             f"{number_of(self.specifications, 'specification')}; "
-            f"about {minutes} on one core with the bundled model and {self.peak_bytes / (1 << 30):.1f} GB of "
-            "memory; longer with a larger model, shorter once images are stored"
+            f"about {minutes} of processor time with the bundled model and "
+            f"{self.peak_bytes / (1 << 30):.1f} GB of memory; longer with a larger model, "
+            "shorter once images are stored"
         )
 
 
@@ -83,9 +90,10 @@ def estimate(planned: Plan) -> Cost:
             message = f"the suite {suite.suite!r} asks for {n:,} {what}; {most:,} are the most"
             raise UserError(message, remedy=remedy)
     scores = sum(one.n_scores for one in planned.probes)
+    given = isinstance(planned.dataset, EmbeddedDataset | FolderDataset)
     seconds = (
-        images / IMAGES_A_SECOND
-        + prompts / TEXTS_A_SECOND
+        (0 if given else images / IMAGES_A_SECOND + prompts / TEXTS_A_SECOND)
+        + len(planned.dataset) / ROWS_A_SECOND
         + scores / SCORES_A_SECOND
         + rates / RATES_A_SECOND
         + curve_points / CURVE_POINTS_A_SECOND
@@ -99,6 +107,7 @@ def estimate(planned: Plan) -> Cost:
         curve_points=curve_points,
         seconds=seconds,
         peak_bytes=BASE_BYTES
+        + (0 if given else MODEL_BYTES)
         + images * BYTES_AN_IMAGE
         + rates * BYTES_A_RATE
         + curve_points * BYTES_A_CURVE_POINT,

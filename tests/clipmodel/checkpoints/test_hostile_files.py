@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import resource
 import time
 import tracemalloc
 import zipfile
@@ -176,6 +177,15 @@ def test_build_changes_nothing_but_our_own_modules(what: str, name: str, tmp_pat
 def test_pickles_that_hold_no_module(data: bytes, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"m\.pt"):
         read_checkpoint(_torchscript(tmp_path / "m.pt", data))
+
+
+def test_a_number_of_an_object_that_would_take_gigabytes(tmp_path: Path) -> None:
+    # ] LONG_BINPUT 2**31 - 1: the memo of the reader in C is a list of that length.
+    data = b"\x80\x02]r\xff\xff\xff\x7f."
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UserError, match="holds no module"):
+        read_checkpoint(_torchscript(tmp_path / "m.pt", data))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500 << 10  # kB
 
 
 def test_modules_in_a_circle(tmp_path: Path) -> None:

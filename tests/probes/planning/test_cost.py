@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 
 from clipmodel.errors import UserError
+from probes.datasets.formats.predictions import load_predictions
 from probes.datasets.formats.table import TableDataset
 from probes.planning import cost
-from probes.planning.audit_plan import plan
+from probes.planning.audit_plan import IMAGES_A_SECOND, TEXTS_A_SECOND, plan
 from probes.planning.cost import Cost, estimate
+from probes.suite.suite import Suite
 from tests.probes.measures.colours import COLUMNS, PEOPLE
 from tests.probes.planning.test_audit_plan import PROBE, suite_of
 
@@ -46,7 +48,7 @@ def test_the_sentence_counts_and_turns_to_minutes() -> None:
         images=1200, prompts=3, specifications=1, rates=0, curve_points=0, seconds=119, peak_bytes=3 << 29
     )
     assert "1,200 images x 3 prompts x 1 specification;" in few.sentence
-    assert "about 119 s on one core" in few.sentence and "1.5 GB" in few.sentence
+    assert "about 119 s of processor time" in few.sentence and "1.5 GB" in few.sentence
     many = Cost(images=1, prompts=1, specifications=2, rates=0, curve_points=0, seconds=600, peak_bytes=0)
     assert "2 specifications; about 10 min" in many.sentence
 
@@ -61,3 +63,33 @@ def test_what_is_beyond_any_use_is_refused(
     monkeypatch.setattr(cost, name, 5)
     with pytest.raises(UserError, match=rf"asks for [\d,]+ {what}; 5 are the most"):
         estimated(data)
+
+
+def test_predictions_from_a_file_cost_no_embedding(tmp_path: Path) -> None:
+    """12 images and 2 prompts; 1 specification x 1 outcome x (all images + 2 groups)."""
+    people = pd.DataFrame({"path": [f"{i}.png" for i in range(12)], "gender": ["man", "woman"] * 6})
+    people["race"] = ["A", "B", "C", "C"] * 3
+    people.to_csv(tmp_path / "t.csv", index=False)
+    people.assign(prediction="man").to_csv(tmp_path / "p.csv", index=False)
+    suite = Suite.model_validate(
+        {
+            "suite": "s",
+            "label_sets": {
+                "own": {"sets": {"identity": [{"name": w, "is": {"gender": w}} for w in ("man", "woman")]}}
+            },
+            "probes": [
+                {"name": "p", "truth": "gender", "label_set": "own", "groups": [["gender"]],
+                 "outcomes": {"misclassified": {}}}
+            ],
+        }
+    )  # fmt: skip
+    given = estimate(plan(suite, load_predictions(tmp_path / "p.csv")))
+    images = estimate(plan(suite, TableDataset(tmp_path / "t.csv")))
+    assert (
+        (given.images, given.prompts, given.rates)
+        == (images.images, images.prompts, images.rates)
+        == (12, 2, 3)
+    )
+    embedding = 12 / IMAGES_A_SECOND + 2 / TEXTS_A_SECOND
+    assert images.seconds - given.seconds == pytest.approx(embedding)
+    assert images.peak_bytes - given.peak_bytes == cost.MODEL_BYTES
