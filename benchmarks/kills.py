@@ -47,7 +47,7 @@ HEADER = (
     "found after a kill",
     "differs after the next run",
 )
-TIME_COLUMNS = ("seconds", "images_per_second", "seconds_per_step")
+TIME_COLUMNS = ("seconds", "images_per_second", "seconds_per_step", "data_seconds")
 SUITE = """
 suite: killed
 data: table:people.csv

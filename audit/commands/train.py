@@ -56,7 +56,7 @@ def train(
             )  # fmt: skip
         finally:
             # Also of a run that was interrupted or failed: its curves may show why.
-            pictures = _draw_curves(out) if progress.last else []
+            pictures = _draw_curves(out) if progress.last or _without_curves(out) else []
     console = terminal.out()
     if progress.last:
         done, scale = progress.last, f"logit scale {model.logit_scale:.1f}"
@@ -153,3 +153,11 @@ def parquet_files(source: str) -> Sequence[Path]:
     from probes.datasets.emoji import FOLDER
 
     return sorted(FOLDER.glob("*.parquet")) if source == "emoji" else [Path(source)]
+
+
+def _without_curves(out: Path) -> bool:
+    """Whether a run that is done was killed before its curves were drawn."""
+    from audit.training.training_report import LOSS_PICTURE
+
+    log, picture = out / "log.csv", out / LOSS_PICTURE
+    return log.is_file() and not (picture.is_file() and picture.stat().st_mtime >= log.stat().st_mtime)

@@ -9,6 +9,7 @@ from audit.figures.svg import standalone
 from audit.report.html import fill_template, frames_as_json
 from audit.training.history import TrainingHistory
 from audit.training.training_page import training_page, with_intervals
+from clipmodel.atomic_files import replace_file
 
 LOSS_PICTURE, ACCURACY_PICTURE = "loss.svg", "accuracy.svg"
 
@@ -20,10 +21,11 @@ def render_training_report(history: TrainingHistory) -> str:
 
 
 def write_curves(history: TrainingHistory, out: Path) -> list[Path]:
-    """Write the loss and, where it was measured, the accuracy as pictures; the paths written."""
+    """Write the loss and, where it was measured, the accuracy as pictures; the paths written.
+
+    Each is whole or absent, and the loss comes last: where it is newer than the log, all are.
+    """
     drawings = {}
-    if len(history.log):
-        drawings[LOSS_PICTURE] = figures.loss_curve(history.log, name="loss", title="Loss against the epoch")
     validated = history.measures[history.measures["measure"].str.startswith("zero-shot accuracy")]
     if len(validated):
         rows = with_intervals(validated).assign(series=validated["measure"].str.partition(", ")[2])
@@ -31,6 +33,9 @@ def write_curves(history: TrainingHistory, out: Path) -> list[Path]:
             rows, axis="accuracy, % of images", name="accuracy",
             title="Zero-shot accuracy against the epoch",
         )  # fmt: skip
+    if len(history.log):
+        drawings[LOSS_PICTURE] = figures.loss_curve(history.log, name="loss", title="Loss against the epoch")
     for name, svg in drawings.items():
-        (out / name).write_text(standalone(svg), encoding="utf-8")
+        content = standalone(svg).encode()
+        replace_file(out / name, lambda file, content=content: file.write(content))
     return [out / name for name in drawings]
