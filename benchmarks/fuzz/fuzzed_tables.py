@@ -99,6 +99,7 @@ def _written(table: pd.DataFrame, ending: str) -> bytes:
         text = table.to_csv(index=False, sep="\t" if ending == ".tsv" else ",")
         return text.encode("utf-8", "surrogatepass")
     buffer = io.BytesIO()
+    table = table.loc[:, ~table.columns.duplicated()]  # which parquet cannot hold
     mixed = [name for name, kind in table.dtypes.items() if kind == np.dtype(object) and name != "embedding"]
     table.astype(dict.fromkeys(mixed, str)).to_parquet(buffer)
     return buffer.getvalue()
