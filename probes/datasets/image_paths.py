@@ -51,6 +51,8 @@ def first_outside(root: Path, names: Sequence[str], *, folders: Sequence[Path] =
     inside: dict[str, bool] = {}
     links: dict[str, set[str]] = {}
     for position, name in enumerate(names):
+        if "\0" in name:  # the name of no file: reading it says so, as of one that is missing
+            continue
         last = name.rpartition("/")[2]
         folder = name[: len(name) - len(last)]
         if folder not in inside:

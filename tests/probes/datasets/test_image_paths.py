@@ -62,3 +62,8 @@ def test_pictures_are_found_by_any_ending_once(tmp_path: Path, write_images: Wri
     (tmp_path / "b" / "up").symlink_to(tmp_path)
     found = [path.relative_to(tmp_path).as_posix() for path in find_images(tmp_path)]
     assert found == ["a.JPG", "b/c.tiff", "b/d.webp"]
+
+
+def test_a_name_with_a_byte_of_zero_is_no_way_out(tmp_path: Path) -> None:
+    assert first_outside(tmp_path, ["a\0/b.png", "c\0.png"]) is None
+    assert first_outside(tmp_path, ["a\0/b.png", "../c.png"]) == 1
