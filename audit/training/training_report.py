@@ -38,4 +38,4 @@ def write_curves(history: TrainingHistory, out: Path) -> list[Path]:
     for name, svg in drawings.items():
         content = standalone(svg).encode()
         replace_file(out / name, lambda file, content=content: file.write(content))
-    return [out / name for name in drawings]
+    return [out / name for name in (LOSS_PICTURE, ACCURACY_PICTURE) if name in drawings]
