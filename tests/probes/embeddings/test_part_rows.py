@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -46,8 +47,8 @@ def test_a_damaged_or_missing_part_is_named_when_it_is_touched(folder: Path) -> 
     damaged[len(damaged) // 2] ^= 1
     part_path(folder, 1).write_bytes(damaged)
     assert len(rows[:1]) == 1  # the first part is sound
-    with pytest.raises(UserError, match=r"part-000001\.arrow: damaged"):
+    with pytest.raises(UserError, match=re.escape(f"{part_path(folder, 1).name}: damaged")):
         rows[1:2]
     part_path(folder, 2).unlink()
-    with pytest.raises(UserError, match=r"part-000002\.arrow: cannot be read"):
+    with pytest.raises(UserError, match=re.escape(f"{part_path(folder, 2).name}: cannot be read")):
         rows[2:3]

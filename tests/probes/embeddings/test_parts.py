@@ -59,7 +59,8 @@ def test_missing_and_damaged_parts_are_unfinished_and_can_be_discarded(folder: P
 def test_the_same_job_resumes_and_another_is_refused(
     folder: Path, images: TableDataset, model: FakeModel
 ) -> None:
-    assert prepare(folder, images, model, part_images=4) == read_job(folder)
+    again = prepare(folder, images, model, part_images=4)
+    assert again.to_json() == read_job(folder).to_json()
     other = FakeModel()
     other.fingerprint = "e" * 64  # type: ignore[misc]
     for arguments, what in (

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from audit.comparison.compare import Comparison, compare
@@ -8,36 +10,36 @@ from tests.audit.comparison.test_compare import drawn
 
 
 @pytest.fixture(scope="module")
-def worse() -> tuple[Comparison, list]:
+def worse() -> tuple[Comparison, dict[str, Any]]:
     first, second = drawn(500, seed=1, worse=0.4)
-    return compare(first, second, margin=0.1), list(first.manifest["probes"])
+    return compare(first, second, margin=0.1), dict(first.manifest)
 
 
-def test_the_page_names_both_sides_and_what_was_matched(worse: tuple[Comparison, list]) -> None:
-    comparison, probes = worse
-    page = changes.comparison_page(comparison, probes=probes)
+def test_the_page_names_both_sides_and_what_was_matched(worse: tuple[Comparison, dict[str, Any]]) -> None:
+    comparison, manifest = worse
+    page = changes.comparison_page(comparison, manifest)
     assert page["matched"] == "500" and page["verdict"].word == "FAIL"
     assert [side[0] for side in page["sides"]] == ["First", "Second"]
     assert page["verdict"].meaning == comparison.sentence
 
 
-def test_the_widest_changes_come_first_one_a_group(worse: tuple[Comparison, list]) -> None:
-    comparison, probes = worse
+def test_the_widest_changes_come_first_one_a_group(worse: tuple[Comparison, dict[str, Any]]) -> None:
+    comparison, manifest = worse
     widest = changes.widest_changes(comparison)
     assert widest["group"].iloc[0] == "dark" and (widest["p_adjusted"] < 0.05).all()
     assert not widest.duplicated(["outcome", "by", "group"]).any()
-    said = changes.comparison_page(comparison, probes=probes)["widest"][0]
+    said = changes.comparison_page(comparison, manifest)["widest"][0]
     row = widest.iloc[0]
     assert (
         f"{100 * row['rate_first']:.1f}" in said and f"+{100 * row['change']:.1f} percentage points" in said
     )
 
 
-def test_every_change_has_a_row_and_each_outcome_a_figure(worse: tuple[Comparison, list]) -> None:
-    comparison, probes = worse
-    (part,) = changes.changes_section(comparison, probes=probes)
+def test_every_change_has_a_row_and_each_outcome_a_figure(worse: tuple[Comparison, dict[str, Any]]) -> None:
+    comparison, manifest = worse
+    (part,) = changes.changes_section(comparison, manifest)
     assert len(part.table.rows) == len(comparison.changes) and len(part.figures) == 1
-    (gaps,) = changes.gap_changes_section(comparison, probes=probes)
+    (gaps,) = changes.gap_changes_section(comparison, manifest)
     assert len(gaps.table.rows) == len(comparison.gap_changes)
     # A comparison of two audits has no p over all specifications.
     assert "p, all specifications equal" not in [column.label for column in part.table.columns]
@@ -45,5 +47,5 @@ def test_every_change_has_a_row_and_each_outcome_a_figure(worse: tuple[Compariso
 
 def test_without_a_margin_the_page_passes_nothing() -> None:
     first, second = drawn(100, seed=2)
-    page = changes.comparison_page(compare(first, second), probes=first.manifest["probes"])
+    page = changes.comparison_page(compare(first, second), first.manifest)
     assert page["verdict"].word == "NO GATE" and "no margin" in page["verdict"].meaning.lower()

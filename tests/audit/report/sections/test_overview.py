@@ -21,7 +21,9 @@ def test_a_box_says_the_rates_of_its_cell(context: ReportContext) -> None:
     box = found.lines[1].boxes[0]
     assert box is not None and box.group == "dark" == cell.worse
     assert box.size == f"+{100 * cell.difference:.1f}"
-    assert f"{100 * cell.worse_rate:.1f}" in box.detail and box.href == cell.finding
+    assert f"{100 * cell.worse_rate:.1f}" in box.detail and box.href == (
+        cell.finding or "outcome-denigration-crime"
+    )
     assert STATES[cell.state] in box.label
 
 
