@@ -17,8 +17,8 @@ def test_a_curve_an_outcome_and_a_row_a_group(context: ReportContext) -> None:
 
 
 def test_the_points_of_the_table_are_those_of_the_curve(context: ReportContext) -> None:
-    probe = context.probe("denigration")
-    _, rows = thresholds.curves_of(context.result.curves, probes=[probe], thresholds={})
+    manifest = {**context.result.manifest, "probes": [context.probe("denigration")]}
+    _, rows = thresholds.curves_of(context.result.curves, manifest, thresholds={})
     dark = next(row for row in rows if row["group"] == "dark")
     # Three genders of 60 images; int(60 x .5^3) = 7 of each reach .5.
     assert (dark["n"], dark["0.5"]) == (180, pytest.approx(7 / 60))
