@@ -19,6 +19,8 @@ Tables = Mapping[str, pd.DataFrame]
 
 NOMINAL = 0.95
 FLOOR = 0.92
+LEAST_TO_SHOW = 50
+"""Whole audits of a scenario, of which fewer say nothing by themselves."""
 
 
 def write_page(tables: Tables, page: Path, *, command: str) -> None:
@@ -27,7 +29,8 @@ def write_page(tables: Tables, page: Path, *, command: str) -> None:
     Parameters
     ----------
     tables
-        bulk and summary (`whole_audits.summary_of` of bulk and of whole audits), detectable
+        bulk and summary (`whole_audits.summary_of` of bulk and of whole audits), agreement
+        (`whole_audits.agreement_of`), detectable
         (`detectable_gaps.detectable_summary`), measures (`measure_coverage`) and coverage where they were
         made; where models were trained, models and planted.
     page
@@ -44,7 +47,7 @@ def write_page(tables: Tables, page: Path, *, command: str) -> None:
     parts = [_opening(command), _bulk(tables["bulk"], tables["detectable"])]
     if "measures" in tables:
         parts.append(_measures(tables["measures"]))
-    parts.append(_audits(tables["summary"]))
+    parts.append(_audits(tables["summary"], tables["agreement"]))
     if "coverage" in tables:
         parts.append(_coverage(tables["coverage"], folder.name))
     if "models" in tables:
@@ -132,13 +135,23 @@ their images with the event.
 {_table(("audits", "figure", "value", "95 % interval", "of"), rows)}"""
 
 
-def _audits(summary: pd.DataFrame) -> str:
+def _audits(summary: pd.DataFrame, agreement: pd.DataFrame) -> str:
+    rows = [
+        (BY_NAME[row["scenario"]].title, row["whole"], row["identical"])
+        for row in agreement.to_dict("records")
+    ]
+    enough = agreement[agreement["whole"] >= LEAST_TO_SHOW]["scenario"]
+    shown = summary[summary["scenario"].isin(enough)]
     return f"""## Whole audits through the door of predictions
 
 Each audit writes a table of predictions, reads it as `predictions:PATH`, asks, counts and concludes: nothing
-is simulated past the files. Scenarios and figures are those of the section above.
+is simulated past the files. It is compared with the audit of the same images from the section above, which is
+identical if it covers, finds, confirms, fails and passes as often, with the same mean of found over true
+gaps. Scenarios with at least {LEAST_TO_SHOW} whole audits have their own figures.
 
-{_by_scenario(summary)}"""
+{_table(("audits", "whole audits", "identical in bulk"), rows)}
+
+{_by_scenario(shown) if len(shown) else ""}""".rstrip()
 
 
 def _by_scenario(summary: pd.DataFrame) -> str:

@@ -159,6 +159,26 @@ def _counted(kind: str, inside: NDArray[np.bool_]) -> dict[str, int]:
     return {f"{kind}_covered": int(inside.sum()), f"{kind}_n": len(inside)}
 
 
+def agreement_of(whole: pd.DataFrame, bulk: pd.DataFrame) -> pd.DataFrame:
+    """Whole audits beside the bulk audits of the same images.
+
+    Returns
+    -------
+    Columns scenario, whole, and identical: of so many whole audits, those whose row equals that of the bulk
+    audit with the same number in every column but the bands, which not all bulk audits have.
+    """
+    compared = [name for name in ROW_COLUMNS if not name.startswith("band_")]
+    keys = ["scenario", "audit"]
+    both = whole[compared].merge(bulk[compared], on=keys, how="left", suffixes=("", "_of_bulk"))
+    same = np.ones(len(both), dtype=bool)
+    for name in compared:
+        if name not in keys:
+            one, other = (both[column].to_numpy(dtype=float) for column in (name, f"{name}_of_bulk"))
+            same &= np.isclose(one, other, rtol=1e-9, atol=0, equal_nan=True)
+    found = both.assign(same=same).groupby("scenario", sort=False)["same"].agg(["size", "sum"])
+    return found.reset_index().set_axis(["scenario", "whole", "identical"], axis=1)
+
+
 def summary_of(rows: pd.DataFrame) -> pd.DataFrame:
     """What the audits of each scenario say together.
 

@@ -111,7 +111,7 @@ def _simulated(
     from audit.calibration.detectable_gaps import DETECTABLE, detectable_summary
     from audit.calibration.measure_coverage import measure_table
     from audit.calibration.scenarios import BY_NAME
-    from audit.calibration.whole_audits import summary_of
+    from audit.calibration.whole_audits import agreement_of, summary_of
     from audit.commands.simulated_audits import simulated_rows
 
     if unknown := [name for name in scenarios or () if name not in BY_NAME]:
@@ -128,8 +128,9 @@ def _simulated(
         "coverage": lambda: coverage_table(seed=seed, progress=progress),
     }
     planted = [name for name in DETECTABLE if name in (scenarios or DETECTABLE)]
+    many = rows("bulk", bulk, scenarios)
     tables = {
-        "bulk": summary_of(rows("bulk", bulk, scenarios)),
+        "bulk": summary_of(many),
         "detectable": detectable_summary(rows("detectable", bulk, planted)),
     }
     for name, make in made.items():
@@ -138,7 +139,8 @@ def _simulated(
             make().to_csv(path, index=False, lineterminator="\n")
         if path.is_file():
             tables[name] = pd.read_csv(path)
-    return tables | {"summary": summary_of(rows("whole", audits, scenarios))}
+    whole = rows("whole", audits, scenarios)
+    return tables | {"summary": summary_of(whole), "agreement": agreement_of(whole, many)}
 
 
 def _print(table: pd.DataFrame, title: str) -> None:

@@ -24,6 +24,9 @@ def test_the_page_shows_each_part_with_its_figure(tmp_path) -> None:
              ("gaps", "true gaps found", 0.9, np.nan, np.nan, 600)], columns=list(SUMMARY_COLUMNS)),
         "bulk": pd.DataFrame(
             [("weak", "coverage: rate", 0.953, 0.94, 0.96, 1000)], columns=list(SUMMARY_COLUMNS)),
+        "agreement": pd.DataFrame(
+            [("persons", 200, 200), ("gaps", 200, 199), ("few", 5, 5)],
+            columns=["scenario", "whole", "identical"]),
         "measures": pd.DataFrame(
             [("tens", "coverage: mean over sets", 0.96, 0.95, 0.97, 500)], columns=list(SUMMARY_COLUMNS)),
         "detectable": pd.DataFrame(

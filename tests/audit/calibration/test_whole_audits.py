@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from audit.calibration.scenarios import BY_NAME
-from audit.calibration.whole_audits import ROW_COLUMNS, row_of, summary_of
+from audit.calibration.whole_audits import ROW_COLUMNS, agreement_of, row_of, summary_of
 from audit.commands.simulated_audits import audit_of
 
 SMALL = replace(BY_NAME["gaps"], persons=(40, 30, 30), probes=2, gaps=1, gap=0.4)
@@ -32,3 +33,11 @@ def test_a_summary_by_hand() -> None:
     assert found.loc["coverage: rate", "value"] == pytest.approx(38 / 40)
     assert found.loc["audits with a false finding", "value"] == 0.25
     assert found.loc["audits with a false finding", "high"] > 0.8
+
+
+def test_agreement_by_hand() -> None:
+    """Of audits 0 and 1 one differs from the bulk audit of its number; bands may be missing there."""
+    one = dict.fromkeys(ROW_COLUMNS, 1.0) | {"scenario": "few", "exaggeration": np.nan}
+    whole = pd.DataFrame([one | {"audit": i} for i in range(2)])
+    bulk = pd.DataFrame([one | {"audit": i, "band_n": 0, "findings": 1 + (i == 1)} for i in range(3)])
+    assert agreement_of(whole, bulk).to_numpy().tolist() == [["few", 2, 1]]

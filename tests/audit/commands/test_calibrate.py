@@ -28,7 +28,7 @@ def test_the_page_of_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert run.exit_code == 0, run.output
     text = (tmp_path / "page.md").read_text(encoding="utf-8")
     assert "| coverage: rate | 0.950 |" in text
-    assert "| coverage: rate | 1.000 |" in text
+    assert "| 300 persons, 1 to 40 images each | 1 | 1 |" in text
     assert "| 20.0 points | 1.00 | 1.000 |" in text
     assert "Coverage of 95 % intervals" not in text
 
