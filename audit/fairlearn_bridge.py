@@ -63,6 +63,11 @@ def metric_frame_inputs(
         The audit holds no counts, or the probe has no truth or was not asked that way.
     """
     entry = next((one for one in result.manifest["probes"] if one["name"] == probe), None)
+    if result.manifest.get("population"):
+        raise UserError(
+            "the audit is weighted to a population, and a MetricFrame counts images as they are",
+            remedy="take an audit of a suite without 'population'",
+        )
     if entry is None or not entry.get("truth"):
         raise UserError(f"no probe {probe!r} with a truth", remedy="name a probe that has one")
     own = result.counts[

@@ -28,9 +28,8 @@ from audit.result_files import (
     write_folder,
 )
 from audit.tables.between_group_variation import variation_table
-from audit.tables.cluster_counts import ClusterCounts
 from audit.tables.composition import composition_table
-from audit.tables.context import TableContext
+from audit.tables.context import TableContext, min_clusters
 from audit.tables.controlled_gaps import controlled_table
 from audit.tables.long_frames import long_frame
 from audit.tables.measures import measures_table
@@ -127,8 +126,9 @@ class AuditResult:
         gaps = with_error_control(context, gap_table(context))
         rates, accuracy = rate_table(context), accuracy_table(context)
         gates = gate_table(
-            gaps, _gates_by_column(manifest.get("gates", []), manifest), rates=rates, accuracy=accuracy
-        )
+            gaps, _gates_by_column(manifest.get("gates", []), manifest), rates=rates, accuracy=accuracy,
+            min_clusters=context.min_clusters,
+        )  # fmt: skip
         curves = rate_table(context.of_counts(records.curves, clusters=context.clusters), pooled=False)
         tables = {
             "accuracy": accuracy,
@@ -143,7 +143,7 @@ class AuditResult:
                 context,
                 findings_among(context, gaps),
                 records.confirmation,
-                clusters=ClusterCounts.of(records.confirmation_clusters, records.confirmation_moments),
+                clusters=context.clusters_of(records.confirmation_clusters, records.confirmation_moments),
             ),
             "excluded": records.excluded,
             "gates": gates,
@@ -202,7 +202,8 @@ class AuditResult:
     def judge(self, gates: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         """Judge gates, those of its own suite or any others: see `conclusions.gates.gate_table`."""
         own = _gates_by_column(gates, self.manifest)
-        return gate_table(self.gaps, own, rates=self.rates, accuracy=self.accuracy)
+        least = min_clusters(self.manifest)
+        return gate_table(self.gaps, own, rates=self.rates, accuracy=self.accuracy, min_clusters=least)
 
     def to_json(self) -> str:
         """The text of audit.json: the same bytes from the same records."""

@@ -27,6 +27,7 @@ from probes.planning.cost import estimate
 from probes.planning.distinct_prompts import refuse_equal_prompts
 from probes.planning.image_selection import TRUTH, Selection
 from probes.planning.manifest import manifest
+from probes.planning.population_weights import population_weights
 from probes.records import Records, attribute_column
 from probes.records.manifest_types import Confounding
 from probes.scoring.assignment_rules import CALIBRATED
@@ -247,8 +248,12 @@ def _run_measure(planned: MeasurePlan, run: _Run) -> _ProbeResult:
 def _run_parts(planned: ProbePlan, run: _Run, *, keep_images: bool) -> _ProbeResult:
     """Run a probe on the images that explore; of those kept apart, where there are any, keep the counts."""
     selection = _readable(planned, run.images)
+    population = run.plan.suite.population
+    weights = None
+    if population is not None:
+        weights = population_weights(population, run.plan.dataset, selection.rows, probe=planned.probe.name)
     if run.held_out is None:
-        return _run_probe(planned, selection, run, keep_images=keep_images)
+        return _run_probe(planned, selection, run, keep_images=keep_images, weights=weights)
     apart = run.held_out[selection.rows]
     if apart.all() or not apart.any():
         side = "to explore" if apart.all() else "to confirm"
@@ -256,8 +261,9 @@ def _run_parts(planned: ProbePlan, run: _Run, *, keep_images: bool) -> _ProbeRes
             f"probe {planned.probe.name!r}: the confirmation split leaves it no images {side}",
             remedy="choose other values or another share under 'confirmation', or narrow 'where'",
         )
-    result = _run_probe(planned, selection.only(~apart), run, keep_images=keep_images)
-    second = _run_probe(planned, selection.only(apart), run, keep_images=False)
+    parts = [None if weights is None else weights[part] for part in (~apart, apart)]
+    result = _run_probe(planned, selection.only(~apart), run, keep_images=keep_images, weights=parts[0])
+    second = _run_probe(planned, selection.only(apart), run, keep_images=False, weights=parts[1])
     return replace(
         result, confirmation=second.counts, confirmation_clusters=second.clusters,
         confirmation_moments=second.moments,
@@ -274,7 +280,10 @@ def _log(planned: ProbePlan, suite: Suite, n_images: int) -> OutcomeLog:
     )
 
 
-def _run_probe(planned: ProbePlan, selection: Selection, run: _Run, *, keep_images: bool) -> _ProbeResult:
+def _run_probe(
+    planned: ProbePlan, selection: Selection, run: _Run, *, keep_images: bool, weights: np.ndarray | None
+) -> _ProbeResult:
+    """`weights` [N] are what the images count for in the population; None if they are as they are."""
     probe, head = planned.probe, run.head
     vectors = run.images.of(selection.rows).vectors
     question = ask(planned, run.plan.suite)
@@ -285,7 +294,7 @@ def _run_probe(planned: ProbePlan, selection: Selection, run: _Run, *, keep_imag
                 specifications, vectors, class_embeddings,
                 cells=selection.cell, shares=cuts.thresholds, device=run.device,
             )  # fmt: skip
-    clusters = _clusters(run.plan.dataset, selection)
+    clusters = _clusters(run.plan.dataset, selection, weights)
     levels = None if clusters is None else _level_log(question, len(selection.rows), len(specifications))
     log = _log(planned, run.plan.suite, len(selection.rows))
     totals = score(
@@ -324,11 +333,13 @@ def _run_probe(planned: ProbePlan, selection: Selection, run: _Run, *, keep_imag
     )
 
 
-def _clusters(dataset: DemographicDataset, selection: Selection) -> ProbeClusters | None:
-    """None where no image is known to belong with another one."""
-    if not dataset.has_clusters:
+def _clusters(
+    dataset: DemographicDataset, selection: Selection, weights: np.ndarray | None
+) -> ProbeClusters | None:
+    """None where no image is known to belong with another one, and none has a weight."""
+    if not dataset.has_clusters and weights is None:
         return None
-    return ProbeClusters.of(selection, dataset.clusters.iloc[selection.rows])
+    return ProbeClusters.of(selection, dataset.clusters.iloc[selection.rows], weights=weights)
 
 
 def _level_log(question: Question, n_images: int, n_specifications: int) -> LevelLog:

@@ -46,6 +46,8 @@ def print_summary(result: AuditResult, console: Console, *, folder: Path | None 
     _print_findings(context, console)
     _print_left_out(result, console)
     _print_verdict(result, console)
+    if result.manifest.get("population"):
+        console.print(escape(components.population(result.manifest)), soft_wrap=True)
     if caution := data.get("caution"):
         console.print(escape(f"Caution: {caution}"), soft_wrap=True)
     if folder is not None:

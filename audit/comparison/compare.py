@@ -85,8 +85,15 @@ def compare(
     Raises
     ------
     UserError
-        An audit has no outcomes of single images; the two share no image, question or design.
+        An audit has no outcomes of single images, or is weighted to a population; the two share no image,
+        question or design.
     """
+    for side, result in (("first", first), ("second", second)):
+        if result.manifest.get("population"):
+            raise UserError(
+                f"the {side} audit is weighted to a population, and changes image by image are not",
+                remedy="compare audits of suites without 'population'",
+            )
     one, other = (_outcomes(result) for result in (first, second))
     about = _about(first, second, one, other, designs=designs)
     others = {probe["name"]: probe for probe in second.manifest["probes"]}

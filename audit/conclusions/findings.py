@@ -106,7 +106,11 @@ def _over_specifications(tested: pd.DataFrame, found: pd.DataFrame) -> dict[str,
 
 def _tipping(found: pd.DataFrame) -> dict[str, Any]:
     n1, n2 = (found[name].to_numpy() for name in ("n_group", "n_reference"))
-    x1, x2 = (found[name].to_numpy() for name in ("count_group", "count_reference"))
+    # The counts themselves, but for images that stand for a population: there the weighted shares of them.
+    x1, x2 = (
+        np.rint(found[rate].to_numpy(dtype=float) * n).astype(np.int64)
+        for rate, n in (("rate_group", n1), ("rate_reference", n2))
+    )
     judged = found["outcome"].to_numpy() == "misclassified"
     return {
         "wrong_labels": wrong_labels(x1, n1, x2, n2),

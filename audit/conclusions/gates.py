@@ -114,6 +114,7 @@ def gate_table(
     *,
     rates: pd.DataFrame | None = None,
     accuracy: pd.DataFrame | None = None,
+    min_clusters: int = LEAST_CLUSTERS,
 ) -> pd.DataFrame:
     """Judge every gate of a suite.
 
@@ -123,7 +124,7 @@ def gate_table(
     each side's own clusters). FAIL where one of those that hold together at 95 % (Bonferroni) lies wholly
     beyond the margin. PASS where all 90 % intervals lie within it: that is an intersection-union test at 5 %,
     which needs no correction (Berger & Hsu 1996). INCONCLUSIVE otherwise: also where a group has too few
-    images, or fewer than `LEAST_CLUSTERS` clusters of several images.
+    images, or fewer than `min_clusters` clusters of several images.
 
     Parameters
     ----------
@@ -153,7 +154,7 @@ def gate_table(
     UserError
         An unknown metric.
     """
-    rows = [_judge(gate, gaps=gaps, rates=rates, accuracy=accuracy) for gate in gates]
+    rows = [_judge(gate, gaps=gaps, rates=rates, accuracy=accuracy, least=min_clusters) for gate in gates]
     numbers = {"margin", "confidence", "threshold", "value", "low", "high"}
     sizes = {"contrasts", "n_group", "n_reference", "clusters_group", "clusters_reference"}
     dtypes = {
@@ -174,6 +175,7 @@ def _judge(
     gaps: pd.DataFrame,
     rates: pd.DataFrame | None,
     accuracy: pd.DataFrame | None,
+    least: int,
 ) -> dict[str, Any]:
     name = gate.get("metric") or "difference"
     if name not in METRICS:
@@ -183,10 +185,10 @@ def _judge(
         )
     metric, margin, by = METRICS[name], float(gate["margin"]), JOINT.join(gate.get("groups") or ())
     if name in ("difference", "ratio"):
-        judged = _contrasts(gaps[gaps["by"] == by], gate, ratio=name == "ratio")
+        judged = _contrasts(gaps[gaps["by"] == by], gate, ratio=name == "ratio", least=least)
     else:
         table = accuracy if name == "accuracy" else rates
-        judged = _groups(gaps.iloc[:0] if table is None else table, gate)
+        judged = _groups(gaps.iloc[:0] if table is None else table, gate, least=least)
     verdict, decisive, confidence = _verdict(judged, *metric.allowed(margin))
     unjudged = int(judged["low"].isna().sum())
     return {
@@ -227,11 +229,11 @@ def _asked(table: pd.DataFrame, gate: Mapping[str, Any]) -> pd.DataFrame:
     return chosen
 
 
-def _contrasts(gaps: pd.DataFrame, gate: Mapping[str, Any], *, ratio: bool) -> pd.DataFrame:
+def _contrasts(gaps: pd.DataFrame, gate: Mapping[str, Any], *, ratio: bool, least: int) -> pd.DataFrame:
     """Contrasts with intervals that hold together, and those of a PASS; NaN where a group is too small."""
     own = _asked(gaps, gate)
     own = own[distinct_contrasts(own)].reset_index(drop=True)
-    rows = GapRows.of(own)
+    rows = GapRows.of(own, least=least)
     enough = rows.precision[0].enough & rows.precision[1].enough
 
     def interval(confidence: float) -> tuple[Floats, Floats]:
@@ -247,7 +249,7 @@ def _contrasts(gaps: pd.DataFrame, gate: Mapping[str, Any], *, ratio: bool) -> p
     return _judged(own.assign(value=own["ratio" if ratio else "difference"]), interval)
 
 
-def _groups(table: pd.DataFrame, gate: Mapping[str, Any]) -> pd.DataFrame:
+def _groups(table: pd.DataFrame, gate: Mapping[str, Any], *, least: int) -> pd.DataFrame:
     """Groups, or all images where the gate names no attributes, with intervals as in `_contrasts`."""
     attributes, by = group_attributes(table), list(gate.get("groups") or ())
     own = _asked(table, gate)
@@ -256,7 +258,7 @@ def _groups(table: pd.DataFrame, gate: Mapping[str, Any]) -> pd.DataFrame:
     own = own.reset_index(drop=True)
     names = own[by].astype("str").agg(JOINT.join, axis=1) if by and len(own) else EVERYBODY
     freedom = own["df"].to_numpy(dtype=float)
-    enough = own["rate"].notna() & (np.isnan(freedom) | (own["clusters"] >= LEAST_CLUSTERS))
+    enough = own["rate"].notna() & (np.isnan(freedom) | (own["clusters"] >= least))
     effective = np.where(enough, own["n"] / own["design_effect"], 0.0)
 
     def interval(confidence: float) -> tuple[Floats, Floats]:

@@ -69,6 +69,7 @@ def _heading(context: ReportContext) -> dict[str, Any]:
         "title": manifest["suite"].get("title") or manifest["suite"]["name"],
         "suite": manifest["suite"],
         "model": manifest["model"],
+        "population": manifest.get("population"),
         "data": manifest["data"],
         "n_images": fmt.integer(manifest["data"]["n_images"]),
         "n_specifications": fmt.integer(context.result.n_specifications),

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pandas as pd
 
 from audit import formatting as fmt
-from audit.report.wording import asking, contrast, contrast_numbers, group_name
+from audit.report.wording import asking, contrast, contrast_numbers, group_name, population
 from audit.tables.primary import (
     ALL,
     KEYS,
@@ -38,6 +38,7 @@ __all__ = [
     "of_people",
     "of_specification",
     "pairs_of_attributes",
+    "population",
     "primary_specification",
     "single_attributes",
     "slug",

@@ -22,6 +22,24 @@ def group_name(row: Mapping[Any, Any], attributes: Sequence[str]) -> str:
     return fmt.words(" x ".join(split)) if split else "all images"
 
 
+def population(manifest: Mapping[str, Any]) -> str:
+    """Return for whom the numbers of an audit speak, in a sentence or two.
+
+    Examples
+    --------
+    >>> population({"population": None})
+    'Numbers speak for the images as they are: the suite names no population.'
+    """
+    named = manifest.get("population")
+    if not named:
+        return "Numbers speak for the images as they are: the suite names no population."
+    return (
+        f"Rates, differences, tests and gates speak for {named['words']}. Not weighted: paired changes and "
+        "the measures of other probes, which speak for the images as they are. Left out: balanced accuracy, "
+        "and the variances and test of specification curves."
+    )
+
+
 def contrast(gap: Mapping[Any, Any]) -> str:
     """Return a contrast in words, without its numbers: "skin tone dark against light"."""
     return f"{fmt.words(gap['by'])} {fmt.words(gap['group'])} against {fmt.words(gap['reference'])}"

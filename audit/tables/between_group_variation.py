@@ -54,7 +54,10 @@ def _spread(groups: GroupCounts, clusters: ClusterCounts | None, *, least: int, 
     n, count = np.where(n >= least, n, 0), np.where(n >= least, count, 0)
     effect = np.ones(n.shape)
     if clusters is not None:
-        effective = clusters.precision(groups).effective
+        precision = clusters.precision(groups)
+        effective = precision.effective
+        if clusters.weighted and precision.rate is not None:
+            count = np.nan_to_num(precision.rate) * n
         effect = np.divide(n, effective, out=effect, where=(effective > 0) & (n > 0))
     # One empty group where all images miss an attribute, so that the row says so.
     n, count, effect = (

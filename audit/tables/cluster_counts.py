@@ -6,7 +6,7 @@ K clusters, M pairs of group and cluster, S specifications, G groups, P pairs of
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.statistics.clusters.cluster_robust import (
+    LEAST_CLUSTERS,
     ClusterMoments,
     Precision,
     common_correlation,
@@ -23,7 +24,7 @@ from audit.statistics.clusters.cluster_robust import (
     side_correlation,
 )
 from audit.tables.group_counts import SPECIFICATION, GroupCounts, number_rows
-from probes.records import ALL, MOMENTS
+from probes.records import ALL, MOMENTS, WEIGHTED
 
 if TYPE_CHECKING:
     from audit.tables.reference_groups import Sides
@@ -31,17 +32,25 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Codes = NDArray[np.intp]
 Clusters: TypeAlias = "pd.DataFrame | ClusterCounts | None"
+Sums: TypeAlias = tuple[Floats, ...]
+"""Events, images and squared weights by cluster."""
 _CELLS = 4_000_000
 """Specifications x clusters x groups that are looked at together."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contrast:
-    """Precision of both sides of contrasts, and the correlation of their rates; each [S, G] or [S, P]."""
+    """Precision of both sides of contrasts, and the correlation of their rates; each [S, G] or [S, P].
+
+    `weighted` says whether the rates are those of the precisions, and not events over images; `least`, how
+    many clusters a test needs.
+    """
 
     group: Precision
     reference: Precision
     correlation: Floats
+    weighted: bool = False
+    least: int = LEAST_CLUSTERS
 
 
 @dataclass(frozen=True)
@@ -49,20 +58,33 @@ class ClusterCounts:
     """`Records.clusters` and `Records.moments`, as the contrasts and rates of any grouping need them.
 
     Where a specification is in neither, images are independent as far as the data know.
+
+    Attributes
+    ----------
+    frame, moments
+        The tables. If images stand for a population, both have the columns `WEIGHTED`, and all sums here are
+        sums of weights.
+    least
+        Clusters that suffice for a test.
     """
 
     frame: pd.DataFrame
     moments: pd.DataFrame | None = None
+    least: int = LEAST_CLUSTERS
     _probes: dict[str, _ProbeCounts] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
-    def of(cls, clusters: Clusters, moments: pd.DataFrame | None = None) -> ClusterCounts | None:
+    def of(
+        cls, clusters: Clusters, moments: pd.DataFrame | None = None, *, least: int = LEAST_CLUSTERS
+    ) -> ClusterCounts | None:
         """Those of two tables; counts made before are taken as they are, None remains None."""
         if isinstance(clusters, ClusterCounts):
             return clusters
         if clusters is None and moments is None:
             return None
-        return cls(pd.DataFrame(columns=list(SPECIFICATION)) if clusters is None else clusters, moments)
+        return cls(
+            pd.DataFrame(columns=list(SPECIFICATION)) if clusters is None else clusters, moments, least
+        )
 
     def precision(self, groups: GroupCounts, *, outcome: str | None = None) -> Precision:
         """Precision [S, G] of the groups' rates.
@@ -72,19 +94,22 @@ class ClusterCounts:
         """
         whole = _Parts(groups.n.sum(axis=2))
         for rows, moments in self._moments(groups, outcome):
-            whole.put(rows, precision_of(moments, common_correlation(moments)))
-        for rows, x, n in self._tables(groups, outcome):
-            moments = ClusterMoments.of(x, n)
-            whole.put(rows, precision_of(moments, common_correlation(moments)))
+            whole.put(rows, self._precision(moments))
+        for rows, x, n, own in self._tables(groups, outcome):
+            whole.put(rows, self._precision(ClusterMoments.of(x, n, own)))
         return whole.precision
 
     def shares(self, groups: GroupCounts) -> Precision:
         """Precision [S, G] of the groups' shares of the events."""
         whole = _Parts(np.repeat(groups.count.sum(axis=(1, 2))[:, None], len(groups.groups), axis=1))
-        for rows, x, _ in self._tables(groups, None):
+        for rows, x, n, own in self._tables(groups, None):
             events = np.broadcast_to(x.sum(axis=2, keepdims=True), x.shape)
-            moments = ClusterMoments.of(x, events)
-            whole.put(rows, precision_of(moments, common_correlation(moments)))
+            # The images with the event are taken to have the squared weights of their cluster's others.
+            every = n.sum(axis=1, keepdims=True)
+            scale = np.divide(
+                own.sum(axis=1, keepdims=True), every, out=np.zeros(every.shape), where=every > 0
+            )
+            whole.put(rows, self._precision(ClusterMoments.of(x, events, events * scale)))
         return whole.precision
 
     def contrast(self, groups: GroupCounts, sides: Sides) -> Contrast:
@@ -95,21 +120,21 @@ class ClusterCounts:
             rho = common_correlation(moments)
             index, named = np.maximum(sides.index[rows], 0), sides.index[rows] >= 0
             rest = moments.over_groups() - moments
-            own.put(rows, precision_of(moments, rho))
-            other.put(rows, precision_of(moments.chosen(index).where(named, rest), rho))
-        for rows, x, n in self._tables(groups, None):
-            size = np.broadcast_to(n, x.shape)
+            own.put(rows, self._precision(moments, rho))
+            other.put(rows, self._precision(moments.chosen(index).where(named, rest), rho))
+        for rows, x, n, squared in self._tables(groups, None):
+            whole = tuple(np.broadcast_to(a, x.shape) for a in (n, squared))
             index, named = np.maximum(sides.index[rows], 0), sides.index[rows] >= 0
-            x2, n2 = (
+            x2, n2, squared2 = (
                 np.where(
                     named[:, None],
                     np.take_along_axis(a, index[:, None], axis=2),
                     a.sum(axis=2, keepdims=True) - a,
                 )
-                for a in (x, size)
+                for a in (x, *whole)
             )
-            correlation[rows] = self._put_contrast(own, other, rows, (x, n), (x2, n2))
-        return Contrast(group=own.precision, reference=other.precision, correlation=correlation)
+            correlation[rows] = self._put_contrast(own, other, rows, (x, n, squared), (x2, n2, squared2))
+        return self._contrast(own, other, correlation)
 
     def against(self, groups: GroupCounts, row: int, group: int, others: NDArray[np.bool_]) -> Contrast:
         """Of one group against some others together, in one specification; each [1, 1]."""
@@ -117,30 +142,44 @@ class ClusterCounts:
         own, other = _Parts(n[:, [group]]), _Parts(n[:, others].sum(axis=1, keepdims=True))
         correlation = np.zeros((1, 1))
         one = groups.specification(row)
-        for rows, x, size in self._tables(one, None):
-            first = x[:, :, [group]], size[:, [group]]
-            second = (a[..., others].sum(axis=-1, keepdims=True) for a in (x, size))
-            correlation[rows] = self._put_contrast(own, other, rows, first, tuple(second), whole=(x, size))
+        for rows, *whole in self._tables(one, None):
+            first = tuple(a[..., [group]] for a in whole)
+            second = tuple(a[..., others].sum(axis=-1, keepdims=True) for a in whole)
+            correlation[rows] = self._put_contrast(own, other, rows, first, second, whole=tuple(whole))
         for rows, moments in self._moments(one, None):
             rho = common_correlation(moments)
-            own.put(rows, precision_of(moments.chosen(np.full((1, 1), group)), rho))
-            other.put(rows, precision_of(moments.over(others), rho))
-        return Contrast(group=own.precision, reference=other.precision, correlation=correlation)
+            own.put(rows, self._precision(moments.chosen(np.full((1, 1), group)), rho))
+            other.put(rows, self._precision(moments.over(others), rho))
+        return self._contrast(own, other, correlation)
 
     def cells(self, groups: GroupCounts) -> Iterator[tuple[Codes, Floats, Floats]]:
         """Places of some specifications, and events [s, K, G] and images [K, G] of their clusters."""
-        yield from self._tables(groups, None)
+        for rows, x, n, _ in self._tables(groups, None):
+            yield rows, x, n
 
-    @staticmethod
+    @property
+    def weighted(self) -> bool:
+        """Whether the sums are sums of weights."""
+        return any(table is not None and WEIGHTED[0] in table for table in (self.frame, self.moments))
+
+    def _precision(self, moments: ClusterMoments, correlation: Floats | None = None) -> Precision:
+        rho = common_correlation(moments) if correlation is None else correlation
+        return precision_of(moments, rho, least=self.least)
+
+    def _contrast(self, own: _Parts, other: _Parts, correlation: Floats) -> Contrast:
+        return Contrast(
+            group=own.precision, reference=other.precision, correlation=correlation,
+            weighted=self.weighted, least=self.least,
+        )  # fmt: skip
+
     def _put_contrast(
-        own: _Parts, other: _Parts, rows: Codes, first: tuple[Floats, Floats], second: tuple[Floats, ...],
-        whole: tuple[Floats, Floats] | None = None,
-    ) -> Floats:  # fmt: skip
+        self, own: _Parts, other: _Parts, rows: Codes, first: Sums, second: Sums, whole: Sums | None = None
+    ) -> Floats:
         moments = ClusterMoments.of(*first)
         rho = common_correlation(moments if whole is None else ClusterMoments.of(*whole))
-        own.put(rows, precision_of(moments, rho))
-        other.put(rows, precision_of(ClusterMoments.of(second[0], second[1]), rho))
-        return side_correlation(*first, second[0], second[1])
+        own.put(rows, self._precision(moments, rho))
+        other.put(rows, self._precision(ClusterMoments.of(*second), rho))
+        return side_correlation(*first[:2], *second[:2])
 
     def _moments(self, groups: GroupCounts, outcome: str | None) -> Iterator[tuple[Codes, ClusterMoments]]:
         """Places of the specifications of which only moments were kept, and the moments [s, G]."""
@@ -148,7 +187,8 @@ class ClusterCounts:
             return
         wanted = _wanted(groups, outcome)
         counted = self._of_probe(groups).places(wanted)[0]
-        attributes = [name for name in self.moments.columns if name not in {*SPECIFICATION, *MOMENTS}]
+        sums = [*MOMENTS, *(name for name in self.moments.columns if name in WEIGHTED)]
+        attributes = [name for name in self.moments.columns if name not in {*SPECIFICATION, *sums}]
         own = self.moments[self.moments["probe"] == groups.probe]
         for name in attributes:
             own = own[(own[name] == ALL).to_numpy() != (name in groups.by)]
@@ -159,7 +199,7 @@ class ClusterCounts:
         inside = (rows >= 0) & (group >= 0)
         shape = (len(wanted), len(groups.groups))
         found = {}
-        for name in MOMENTS:
+        for name in sums:
             values = np.zeros(shape)
             values[rows[inside], group[inside]] = own[name].to_numpy(dtype=float)[inside]
             found[name] = values
@@ -167,10 +207,17 @@ class ClusterCounts:
         if not len(present):
             return
         n, count = (a.sum(axis=2)[present].astype(float) for a in (groups.n, groups.count))
-        yield present, ClusterMoments(n=n, count=count, **{name: a[present] for name, a in found.items()})
+        kept = {name: found[name][present] for name in MOMENTS}
+        own, own2 = n, kept["n2"]
+        if len(sums) > len(MOMENTS):
+            n, count, own, own2 = (found[name][present] for name in WEIGHTED)
+        yield present, ClusterMoments(n=n, count=count, own=own, own2=own2, **kept)
 
-    def _tables(self, groups: GroupCounts, outcome: str | None) -> Iterator[tuple[Codes, Floats, Floats]]:
-        """Some specifications at a time: their places, events [s, K, G] and images [K, G] by cluster."""
+    def _tables(
+        self, groups: GroupCounts, outcome: str | None
+    ) -> Iterator[tuple[Codes, Floats, Floats, Floats]]:
+        """Some specifications at a time: their places, and by cluster events [s, K, G], images [K, G] and
+        squared weights [K, G]."""
         probe = self._of_probe(groups)
         here, there = probe.places(_wanted(groups, outcome))
         if not len(here):
@@ -181,13 +228,16 @@ class ClusterCounts:
         width, shape = len(groups.groups), (len(present), len(groups.groups))
         flat = cluster * width + group[inside]
         size = shape[0] * width
-        n = np.bincount(flat, probe.n[inside], minlength=size).reshape(shape).astype(float)
+        n, own = (
+            np.bincount(flat, values[inside], minlength=size).reshape(shape).astype(float)
+            for values in (probe.n, probe.squared)
+        )
         step = max(1, _CELLS // max(size, 1))
         for start in range(0, len(here), step):
             some = slice(start, start + step)
             events = probe.count[np.ix_(there[some], inside)]
             x = np.stack([np.bincount(flat, one, minlength=size) for one in events])
-            yield here[some], x.reshape(-1, *shape).astype(float, copy=False), n
+            yield here[some], x.reshape(-1, *shape).astype(float, copy=False), n, own
 
     def _of_probe(self, groups: GroupCounts) -> _ProbeCounts:
         name = groups.probe
@@ -205,7 +255,8 @@ class _ProbeCounts:
     @cached_property
     def _codes(self) -> tuple[Codes, Codes]:
         """Specification and pair of each row."""
-        words = [name for name in self.frame.columns if name not in {*SPECIFICATION, "n", "count"}]
+        numbers = {*SPECIFICATION, "n", "count", *WEIGHTED}
+        words = [name for name in self.frame.columns if name not in numbers]
         return number_rows(self.frame[list(SPECIFICATION)]), number_rows(self.frame[words])
 
     @cached_property
@@ -227,15 +278,25 @@ class _ProbeCounts:
 
     @cached_property
     def n(self) -> Floats:
-        """Images of each pair."""
-        return self.pairs["n"].to_numpy(dtype=float)
+        """Images of each pair, or their weight."""
+        return self.pairs[self._names[0]].to_numpy(dtype=float)
+
+    @cached_property
+    def squared(self) -> Floats:
+        """Squared weights of each pair; its images, if each counts as one."""
+        return self.pairs[self._names[2]].to_numpy(dtype=float)
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """The columns of images, events and squared weights."""
+        return WEIGHTED[:3] if WEIGHTED[0] in self.frame else ("n", "count", "n")
 
     @cached_property
     def count(self) -> Floats:
         """Events [all specifications, M]."""
         specification, pair = self._codes
         counts = np.zeros((len(self.specifications), len(self.pairs)))
-        counts[specification, pair] = self.frame["count"].to_numpy()
+        counts[specification, pair] = self.frame[self._names[1]].to_numpy()
         return counts
 
     def places(self, wanted: pd.DataFrame) -> tuple[Codes, Codes]:
@@ -253,11 +314,12 @@ class _Parts:
     """The precision of an array of rates, filled in part by part; images are independent elsewhere."""
 
     def __init__(self, n: NDArray[np.int64]) -> None:
-        self.precision = independent_precision(n)
+        nothing = {name: np.full(np.shape(n), np.nan) for name in ("rate", "kish", "weight")}
+        self.precision = replace(independent_precision(n), **nothing)
 
     def put(self, rows: Codes, part: Precision) -> None:
-        for name in ("effective", "freedom", "clusters", "enough"):
-            getattr(self.precision, name)[rows] = getattr(part, name)
+        for one in fields(Precision):
+            getattr(self.precision, one.name)[rows] = getattr(part, one.name)
 
 
 def _wanted(groups: GroupCounts, outcome: str | None) -> pd.DataFrame:

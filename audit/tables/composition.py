@@ -51,11 +51,16 @@ def _composition(
     enough = events >= least
     size, own = np.where(enough, events, 0), np.where(enough, count, 0)
     precision = independent_precision(events) if clusters is None else clusters.shares(groups)
+    told, weight = own.astype(float), n.astype(float)
+    if clusters is not None and clusters.weighted and precision.rate is not None:
+        of_groups = clusters.precision(groups).weight
+        told = np.nan_to_num(precision.rate) * size
+        weight = weight if of_groups is None else np.nan_to_num(of_groups)
     effective = np.where(enough, precision.effective, 0.0)
-    low, high = rate_interval(own, size, effective, precision.freedom)
+    low, high = rate_interval(told, size, effective, precision.freedom)
     with np.errstate(invalid="ignore", divide="ignore"):
         effect = size / effective
-        share, of_images = own / size, n / n.sum(axis=1, keepdims=True)
+        share, of_images = told / size, weight / weight.sum(axis=1, keepdims=True)
         representation = np.where(of_images > 0, share / of_images, np.nan)
     note = np.select([events == 0, ~enough], ["no event", f"fewer than {least} events"], default="")
     return (

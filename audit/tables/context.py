@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.statistics.clusters.cluster_robust import Precision, independent_precision
+from audit.statistics.clusters.cluster_robust import LEAST_CLUSTERS, Precision, independent_precision
 from audit.tables.cluster_counts import ClusterCounts, Clusters, Contrast, without_clusters
 from audit.tables.group_counts import CountTable, GroupCounts, SharedCounts, outcome_counts
 from audit.tables.natural_order import in_natural_order
@@ -23,11 +23,18 @@ from probes.records import Records
 
 MIN_GROUP = 3
 """Images below which a group gets no rate, unless the suite says otherwise."""
+AS_THEY_ARE = "of the images as they are, not weighted to the population"
+"""Note on what a suite's `population` does not reach."""
 
 
 def min_group(probe: Mapping[str, Any], manifest: Mapping[str, Any]) -> int:
     """Images that a group of a probe needs for a rate."""
     return int(probe.get("min_group") or manifest.get("min_group") or MIN_GROUP)
+
+
+def min_clusters(manifest: Mapping[str, Any]) -> int:
+    """Clusters that each side needs for a test, where clusters hold several images."""
+    return int(manifest.get("min_clusters") or LEAST_CLUSTERS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +86,7 @@ class TableContext:
             counts=shared,
             manifest=manifest,
             attributes=tuple(attributes),
-            clusters=ClusterCounts.of(clusters),
+            clusters=ClusterCounts.of(clusters, least=min_clusters(manifest)),
             outcomes=outcomes,
             pairs=pairs,
         )
@@ -92,7 +99,7 @@ class TableContext:
             in_natural_order(records.counts, whole),
             whole,
             records.attributes,
-            clusters=ClusterCounts.of(records.clusters, records.moments),
+            clusters=ClusterCounts.of(records.clusters, records.moments, least=min_clusters(whole)),
             outcomes=records.outcomes,
             pairs=records.pairs,
         )
@@ -100,7 +107,11 @@ class TableContext:
     def of_counts(self, counts: pd.DataFrame, *, clusters: Clusters = None) -> Self:
         """The same run with other counts: those of the curve, or of the held-out images."""
         ordered = in_natural_order(counts, self.manifest)
-        return replace(self, counts=SharedCounts(ordered), clusters=ClusterCounts.of(clusters))
+        return replace(self, counts=SharedCounts(ordered), clusters=self.clusters_of(clusters))
+
+    def clusters_of(self, clusters: Clusters, moments: pd.DataFrame | None = None) -> ClusterCounts | None:
+        """Counts by cluster of other images of this run."""
+        return ClusterCounts.of(clusters, moments, least=self.min_clusters)
 
     def precision(self, groups: GroupCounts, *, outcome: str | None = None) -> Precision:
         """How much each rate [S, G] of a grouping tells; see `ClusterCounts.precision`."""
@@ -132,6 +143,16 @@ class TableContext:
     def seed(self) -> int:
         """Of everything that is random."""
         return int(self.manifest["seed"])
+
+    @property
+    def min_clusters(self) -> int:
+        """Clusters that each side needs for a test."""
+        return min_clusters(self.manifest)
+
+    @property
+    def weighted(self) -> bool:
+        """Whether images stand for a population: rates are then those of the precision."""
+        return self.clusters is not None and self.clusters.weighted
 
     def min_group(self, probe: Mapping[str, Any]) -> int:
         """Images that a group of a probe needs for a rate."""

@@ -10,7 +10,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.statistics.clusters.cluster_robust import (
-    LEAST_CLUSTERS,
     ClusterMoments,
     common_correlation,
     shortened,
@@ -107,7 +106,7 @@ def _controlled(
     reasons = [
         f"fewer than {least} images on a side",
         "no stratum has images on both sides",
-        f"fewer than {LEAST_CLUSTERS} clusters on a side: too few to test",
+        f"fewer than {context.min_clusters} clusters on a side: too few to test",
     ]
     columns = {
         "group": groups.names * shape[0],

@@ -45,8 +45,11 @@ class GapRows:
     overall: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, gaps: pd.DataFrame) -> GapRows:
-        """From rows of the table of gaps; rows without estimates have no images."""
+    def of(cls, gaps: pd.DataFrame, *, least: int = LEAST_CLUSTERS) -> GapRows:
+        """From rows of the table of gaps; rows without estimates have no images.
+
+        `least` are the clusters that suffice for a decision.
+        """
         known = gaps["rate_group"].notna().to_numpy()
         n1, n2 = (np.where(known, gaps[f"n_{side}"], 0).astype(float) for side in ("group", "reference"))
         p1, p2 = (gaps[f"rate_{side}"].to_numpy(dtype=float) for side in ("group", "reference"))
@@ -56,7 +59,7 @@ class GapRows:
             # A rate is its count over n, so rounding gives the count of the rest back exactly.
             p2 = np.where(overall, np.rint(p2 * n2 - p1 * n1) / rest, p2)
         n2 = np.where(overall, rest, n2)
-        precision = tuple(_precision(gaps, side, n) for side, n in (("group", n1), ("reference", n2)))
+        precision = tuple(_precision(gaps, side, n, least) for side, n in (("group", n1), ("reference", n2)))
         return cls(
             rates=(p1, p2), sizes=(n1, n2), precision=(precision[0], precision[1]),
             correlation=np.nan_to_num(gaps["correlation"].to_numpy(dtype=float)), overall=overall,
@@ -89,7 +92,7 @@ class GapRows:
         )
 
 
-def _precision(gaps: pd.DataFrame, side: str, n: Floats) -> Precision:
+def _precision(gaps: pd.DataFrame, side: str, n: Floats, least: int) -> Precision:
     effect = np.nan_to_num(gaps[f"design_effect_{side}"].to_numpy(dtype=float), nan=1.0)
     freedom = gaps[f"df_{side}"].to_numpy(dtype=float)
     clusters = gaps[f"clusters_{side}"].to_numpy(dtype=float)
@@ -97,5 +100,5 @@ def _precision(gaps: pd.DataFrame, side: str, n: Floats) -> Precision:
         effective=n / effect,
         freedom=np.where(np.isnan(freedom), np.inf, freedom),
         clusters=clusters,
-        enough=np.isnan(freedom) | (clusters >= LEAST_CLUSTERS),
+        enough=np.isnan(freedom) | (clusters >= least),
     )

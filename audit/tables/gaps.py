@@ -12,7 +12,6 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from audit.statistics.clusters.cluster_robust import (
-    LEAST_CLUSTERS,
     Precision,
     independent_precision,
     shortened,
@@ -42,7 +41,8 @@ SIZES = (
     "n_group", "n_reference", "clusters_group", "clusters_reference", "count_group", "count_reference",
 )  # fmt: skip
 WORDS = ("group", "by", "reference", "note")
-CONTRAST_COLUMNS = ("group", "by", "reference", *SIZES, *ESTIMATES, *BEHIND, "note")
+KISH = ("kish_group", "kish_reference")
+CONTRAST_COLUMNS = ("group", "by", "reference", *SIZES[:4], *KISH, *SIZES[4:], *ESTIMATES, *BEHIND, "note")
 
 
 def contrasts(
@@ -92,6 +92,8 @@ def contrasts(
         n_reference=n_reference.ravel(),
         clusters_group=_whole(contrast.group.clusters),
         clusters_reference=_whole(clusters_reference),
+        kish_group=_kish(contrast.group, n).ravel(),
+        kish_reference=_kish(contrast.reference, sides.n).ravel(),
         count_group=count.ravel(),
         count_reference=count_reference.ravel(),
         **{name: estimates[name].ravel() for name in (*ESTIMATES, *BEHIND)},
@@ -118,8 +120,8 @@ def contrast_estimates(
         sides = independent_precision(n1), independent_precision(n2)
         contrast = Contrast(group=sides[0], reference=sides[1], correlation=np.zeros(np.shape(n1)))
     first, second, r = contrast.group, contrast.reference, contrast.correlation
+    p1, p2 = _rates(x1, n1, x2, n2, contrast)
     with np.errstate(divide="ignore", invalid="ignore"):
-        p1, p2 = x1 / n1, x2 / n2
         ratio = p1 / p2
     both = (n1 > 0) & (n2 > 0)
     low, high = difference_interval(p1, first, p2, second, correlation=r, confidence=confidence)
@@ -151,12 +153,23 @@ def contrast_p(x1: Counts, n1: Counts, x2: Counts, n2: Counts, contrast: Contras
     p = two_sided_p(np.minimum(x1, n1), n1, np.minimum(x2, n2), n2)
     clustered = (np.isfinite(first.freedom) | np.isfinite(second.freedom)) & (n1 > 0) & (n2 > 0)
     if clustered.any():
-        rates = [x[clustered] / n[clustered] for x, n in ((x1, n1), (x2, n2))]
+        rates = [rate[clustered] for rate in _rates(x1, n1, x2, n2, contrast)]
         p[clustered] = difference_p(
             rates[0], _at(first, clustered), rates[1], _at(second, clustered),
             correlation=contrast.correlation[clustered],
         )  # fmt: skip
     return p
+
+
+def _rates(x1: Counts, n1: Counts, x2: Counts, n2: Counts, contrast: Contrast) -> tuple[Floats, Floats]:
+    """Both rates: events over images, or of weights where images stand for a population."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        plain = x1 / n1, x2 / n2
+    weighted = contrast.group.rate, contrast.reference.rate
+    if not contrast.weighted or weighted[0] is None or weighted[1] is None:
+        return plain
+    first, second = (np.where(n > 0, rate, np.nan) for rate, n in zip(weighted, (n1, n2), strict=True))
+    return first, second
 
 
 def difference_interval(
@@ -251,6 +264,15 @@ def _whole(clusters: Floats) -> NDArray[np.int64]:
     return np.rint(clusters.ravel()).astype(np.int64)
 
 
+def _kish(precision: Precision, n: Counts) -> Floats:
+    """Kish's effective number of images: n where none counts for more than another one."""
+    return (
+        np.asarray(n, dtype=float)
+        if precision.kish is None
+        else np.where(np.isnan(precision.kish), n, precision.kish)
+    )
+
+
 def _words(values: Sequence[str] | NDArray[np.object_]) -> pd.Series:
     return pd.Series(list(values), dtype="str")
 
@@ -281,7 +303,7 @@ def _notes(x: Counts, n: Counts, sides: Sides, contrast: Contrast, *, least: int
     if sides.kind == OVERALL:
         notes = np.where((x2 == 0) & (x > 0) & usable, "no event outside the group", notes)
     for words, where in zip(few, ("", " in the reference"), strict=True):
-        said = np.char.add(words, f"{where}: fewer than {LEAST_CLUSTERS}, too few to test").astype(object)
+        said = np.char.add(words, f"{where}: fewer than {contrast.least}, too few to test").astype(object)
         notes = np.where(usable & (words != ""), _after(notes, said), notes)
     chosen = (sides.kind == BEST) & usable
     return np.where(chosen, _after(notes, np.full(notes.shape, BEST_NOTE, dtype=object)), notes)

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from audit.tables.context import min_group
+from audit.tables.context import AS_THEY_ARE, min_group
 from audit.tables.measure_statistics import differences, rankings, rates_and_means
 from audit.tables.measure_statistics.family import (
     ESTIMATES,
@@ -92,7 +92,8 @@ def measures_table(
             family = Family(rows=own.loc[index], by=by, scalars=of_probe, probe=probe, least=least, seed=seed)
             estimates = list(STATISTICS[str(own.loc[index[0], "statistic"])](family))
             found.loc[index] = pd.DataFrame(estimates, index=index)[list(ESTIMATES)]
-    found["note"] = [joined(*notes) for notes in zip(rows["note"], found["note"], strict=True)]
+    weighted = AS_THEY_ARE if manifest.get("population") else ""
+    found["note"] = [joined(*notes, weighted) for notes in zip(rows["note"], found["note"], strict=True)]
     table = pd.concat([rows[[*KEYS, *attributes]], found], axis=1)
     return _typed(table[[*KEYS, *attributes, *ESTIMATES]])
 

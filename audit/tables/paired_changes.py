@@ -18,7 +18,7 @@ from audit.statistics.multiplicity import holm
 from audit.statistics.proportion.marginal_homogeneity import equal_rates_p
 from audit.statistics.proportion.paired import mcnemar_p, newcombe_paired
 from audit.statistics.variation.specification_curve_test import asked_order
-from audit.tables.context import TableContext
+from audit.tables.context import AS_THEY_ARE, TableContext
 from audit.tables.group_counts import JOINT
 from probes.records import HAPPENED, MISSING, NOT_ASKED
 
@@ -77,6 +77,8 @@ def paired_table(context: TableContext) -> pd.DataFrame:
             table["all_ways_p"] = table["all_ways_p"].where(~only, table["p"]).where(table["p"].notna())
             tables.append(table)
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(PAIRED_COLUMNS))
+    if context.weighted:
+        table["note"] = table["note"].where(table["note"] == "", table["note"] + "; ") + AS_THEY_ARE
     whole, numbers = {"n", *TABLE}, {"threshold", "p_adjusted", "all_ways_p", *_ESTIMATES}
     dtypes = {
         name: "int64" if name in whole else "float64" if name in numbers else "str" for name in PAIRED_COLUMNS

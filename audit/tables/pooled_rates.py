@@ -18,7 +18,9 @@ POOLED = ("pooled", "pooled_low", "pooled_high")
 """Columns of the hierarchical estimate: the rate, and its 95 % interval."""
 
 
-def pooled_columns(groups: GroupCounts, precision: Precision, enough: NDArray[np.bool_]) -> dict[str, Floats]:
+def pooled_columns(
+    groups: GroupCounts, rate: Floats, precision: Precision, enough: NDArray[np.bool_]
+) -> dict[str, Floats]:
     """`POOLED`, each [S, G]: what `partial_pooling.pooled_rates` makes of effective counts.
 
     Images of a cluster enter as effective images, fewer where few clusters tell how few they are. A group
@@ -26,6 +28,8 @@ def pooled_columns(groups: GroupCounts, precision: Precision, enough: NDArray[np
 
     Parameters
     ----------
+    rate
+        [S, G] the raw rates, weighted where images stand for a population.
     precision, enough
         [S, G] how much each rate tells, and whether the group has enough images.
 
@@ -33,11 +37,9 @@ def pooled_columns(groups: GroupCounts, precision: Precision, enough: NDArray[np
     -------
     NaN over all images, and in a specification in which fewer than two groups have enough images.
     """
-    n, count = groups.n.sum(axis=2), groups.count.sum(axis=2)
-    if not groups.by or not n.size:
-        return {name: np.full(n.shape, np.nan) for name in POOLED}
+    if not groups.by or not rate.size:
+        return {name: np.full(rate.shape, np.nan) for name in POOLED}
     size = np.where(enough, shortened(precision.effective, precision.freedom), 0.0)
-    rate = np.divide(count, n, out=np.zeros(n.shape), where=n > 0)
     # One family for many specifications: those that ask the same in the same images often count the same.
     families, place = np.unique(np.concatenate([rate * size, size], axis=1), axis=0, return_inverse=True)
     events, told = np.split(families, 2, axis=1)

@@ -31,10 +31,13 @@ from audit.tables.group_counts import (
 from audit.tables.pooled_rates import POOLED, pooled_columns
 
 RATE_COLUMNS = {
-    "clusters": "int64", "rate": "float64", "low": "float64", "high": "float64", "shrunk": "float64",
-    "pooled": "float64", "pooled_low": "float64", "pooled_high": "float64",
+    "clusters": "int64", "kish_n": "float64", "rate": "float64", "low": "float64", "high": "float64",
+    "shrunk": "float64", "pooled": "float64", "pooled_low": "float64", "pooled_high": "float64",
     "design_effect": "float64", "df": "float64", "note": "str",
 }  # fmt: skip
+
+
+UNWEIGHTED_BALANCED = "balanced accuracy is not weighted to the population: left out"
 
 
 def rate_table(context: TableContext, *, pooled: bool = True) -> pd.DataFrame:
@@ -49,7 +52,8 @@ def rate_table(context: TableContext, *, pooled: bool = True) -> pd.DataFrame:
 
     Returns
     -------
-    Columns `SPECIFICATION`, the attributes, n, count, clusters, rate, low, high, shrunk, pooled, pooled_low,
+    Columns `SPECIFICATION`, the attributes, n, count, clusters, kish_n (Kish's effective number of images; n
+    without weights), rate, low, high, shrunk, pooled, pooled_low,
     pooled_high, design_effect, df, note. The interval is `intervals.adjusted_wilson` of effective images;
     `shrunk` is the rate drawn towards those of the other groups of its split (`shrinkage.shrunken_rates`),
     `pooled` the estimate of a hierarchical model over the attributes of the split, with its own interval
@@ -60,8 +64,11 @@ def rate_table(context: TableContext, *, pooled: bool = True) -> pd.DataFrame:
     for probe, groups in context.groupings():
         least, precision = context.min_group(probe), context.precision(groups)
         tables.append(
-            _with_rates(groups, context.attributes, min_group=least, precision=precision, pooled=pooled)
-        )
+            _with_rates(
+                groups, context.attributes, min_group=least, precision=precision, pooled=pooled,
+                weighted=precision.rate if context.weighted else None,
+            )
+        )  # fmt: skip
     numbers = {name: dtype for name, dtype in RATE_COLUMNS.items() if pooled or name not in POOLED}
     return in_suite_order(tables, [*SPECIFICATION, *context.attributes, "n", "count"], numbers)
 
@@ -82,12 +89,22 @@ def accuracy_table(context: TableContext) -> pd.DataFrame:
         for right in correct_counts(context.counts.frame, probe):
             least = context.min_group(probe)
             precision = context.precision(right, outcome=wrong)
-            table = _with_rates(right, context.attributes, min_group=least, precision=precision)
+            weighted = 1 - precision.rate if context.weighted and precision.rate is not None else None
+            table = _with_rates(
+                right, context.attributes, min_group=least, precision=precision, weighted=weighted
+            )
             balanced = np.where(table["n"] < least, np.nan, balanced_accuracy(right).ravel())
+            if context.weighted:
+                balanced[:] = np.nan
+                table["note"] = _after(table["note"], UNWEIGHTED_BALANCED)
             tables.append(table.assign(balanced=balanced, note=table.pop("note")))
     numbers = {**RATE_COLUMNS, "balanced": "float64", "note": "str"}
     keys = [*SPECIFICATION, *context.attributes, "n", "count"]
     return in_suite_order(tables, keys, numbers).drop(columns="outcome")
+
+
+def _after(notes: pd.Series, more: str) -> pd.Series:
+    return notes.where(notes == "", notes + "; ") + more
 
 
 def balanced_accuracy(right: GroupCounts) -> NDArray[np.float64]:
@@ -118,7 +135,7 @@ def gap_table(context: TableContext) -> pd.DataFrame:
     side's own clusters; `design_effect` is by how much the variance of the difference exceeds that of
     independent images, `correlation` that of the two rates where they share clusters. All are NaN, with the
     reason in `note`, where either side has fewer images than `min_group`; p alone is NaN where a side has
-    fewer than `LEAST_CLUSTERS` clusters of several images.
+    fewer than `min_clusters` clusters of several images (10, unless the suite says otherwise).
     """
     tables = [
         contrasts(
@@ -138,24 +155,31 @@ def gap_table(context: TableContext) -> pd.DataFrame:
 
 def _with_rates(
     groups: GroupCounts, attributes: Sequence[str], *, min_group: int, precision: Precision,
-    pooled: bool = True,
+    pooled: bool = True, weighted: NDArray[np.float64] | None = None,
 ) -> pd.DataFrame:  # fmt: skip
+    """Rates with their intervals; `weighted` are the rates [S, G] where images stand for a population."""
     table = groups.frame(attributes)
     n, count = table["n"].to_numpy(), table["count"].to_numpy()
     enough = n >= min_group
     size, events = np.where(enough, n, 0), np.where(enough, count, 0)
     effective = np.where(enough, precision.effective.ravel(), 0.0)
-    low, high = rate_interval(events, size, effective, precision.freedom.ravel())
     with np.errstate(invalid="ignore", divide="ignore"):
-        rate = events / size
+        rate = events / size if weighted is None else np.where(enough, weighted.ravel(), np.nan)
         effect = size / effective
+    told_events = events if weighted is None else np.nan_to_num(rate) * size
+    low, high = rate_interval(told_events, size, effective, precision.freedom.ravel())
     told = (np.nan_to_num(rate) * effective).reshape(groups.n.shape[:2])
     shrunk = shrunken_rates(told, effective.reshape(told.shape)).ravel()
     reasons = ["no images", f"fewer than {min_group} images"]
     note = np.select([n == 0, ~enough], reasons, default="")
-    hierarchical = pooled_columns(groups, precision, enough.reshape(told.shape)) if pooled else {}
+    hierarchical = {}
+    if pooled:
+        of_rate = np.nan_to_num(rate).reshape(told.shape)
+        hierarchical = pooled_columns(groups, of_rate, precision, enough.reshape(told.shape))
+    kish = n.astype(float) if weighted is None or precision.kish is None else precision.kish.ravel()
     return table.assign(
         clusters=np.rint(precision.clusters.ravel()).astype(np.int64),
+        kish_n=kish,
         rate=rate,
         low=low,
         high=high,

@@ -55,7 +55,9 @@ def with_bands(curves: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     curve_of = [name for name in SPECIFICATION if name != "threshold"] + group_attributes(curves)
     level = np.full(len(curves), np.nan)
     defined = curves["rate"].notna().to_numpy()
-    counts, n = curves["count"].to_numpy(), curves["n"].to_numpy()
+    n = curves["n"].to_numpy()
+    # The count itself, but for images that stand for a population: there the weighted share of them.
+    counts = np.rint(np.nan_to_num(curves["rate"].to_numpy()) * n).astype(np.int64)
     parts = curves.groupby(curve_of, sort=False).indices
     whole = {key: rows for key, rows in parts.items() if defined[rows].all()}
 

@@ -83,6 +83,10 @@ def manifest(
         "prompts_sha256": _prompts_sha256(prompts, measured),
         "seed": suite.seed,
         "min_group": max(probe.min_group for probe in suite.probes),
+        "min_clusters": suite.min_clusters,
+        "population": None
+        if suite.population is None
+        else suite.population.model_dump() | {"words": suite.population.words},
         "gates": [gate.model_dump() for gate in suite.gates],
         "confirmation": None
         if suite.confirmation is None

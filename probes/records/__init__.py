@@ -32,6 +32,7 @@ from probes.records.vocabulary import (
     RULES,
     SCHEMA_VERSION,
     STATISTICS,
+    WEIGHTED,
 )
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "SCHEMAS",
     "SCHEMA_VERSION",
     "STATISTICS",
+    "WEIGHTED",
     "Manifest",
     "Records",
     "attribute_column",

@@ -69,8 +69,11 @@ _WHOLE: Final = {
 _NUMBERS: Final = {
     "threshold": 'threshold of the rule: k, t, c or a share of images; NaN for "argmax"',
     "k": "number of images retrieved, or NaN",
+    "kish_n": "Kish's effective number of images: n, fewer if images have unequal weights",
+    "kish_group": "Kish's effective number of images of the group",
+    "kish_reference": "Kish's effective number of images of the reference",
     "value": "the estimate",
-    "rate": "count / n: P(event | group)",
+    "rate": "P(event | group): count / n, of weights if images stand for a population",
     "low": "lower end of the 95 % confidence interval",
     "high": "upper end of the 95 % confidence interval",
     "p": "two-sided p-value",

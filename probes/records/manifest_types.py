@@ -179,6 +179,8 @@ class Manifest(TypedDict):
     probes: list[ProbeEntry]
     seed: int
     min_group: NotRequired[int]
+    min_clusters: NotRequired[int]
+    population: NotRequired[dict[str, Any] | None]
     gates: NotRequired[list[dict[str, Any]]]
     published: NotRequired[dict[str, Any] | None]
     prompts_sha256: NotRequired[str]

@@ -17,8 +17,8 @@ from probes.records.vocabulary import KEYS, MOMENTS
 _table = partial(schema, known=COLUMNS)
 _SPECIFICATION = (*KEYS, "outcome")
 _MEASURED = ("probe", "kind", "metric", "design", "template", "item", "k")
-_RATE = ("n", "clusters", "count", "rate", "low", "high", "shrunk", "design_effect", "df")
-_POOLED_RATE = (*_RATE[:7], "pooled", "pooled_low", "pooled_high", *_RATE[7:])
+_RATE = ("n", "clusters", "kish_n", "count", "rate", "low", "high", "shrunk", "design_effect", "df")
+_POOLED_RATE = (*_RATE[:8], "pooled", "pooled_low", "pooled_high", *_RATE[8:])
 _PAIR = ("probe", "rule", "threshold", "outcome", "design", "template", "other_design", "other_template")
 _SIDES = (
     "group", "by", "reference", "n_group", "n_reference", "clusters_group", "clusters_reference",
@@ -29,6 +29,8 @@ _MOMENTS = (
     Column("clusters", "float64", "clusters of the group"),
     *(name for name in MOMENTS if name != "clusters"),
 )
+WEIGHTED_PREFIX: Final = "weighted_"
+"""Begins the columns that clusters and moments have if images stand for a population; see `WEIGHTED`."""
 _COUNTS = (*KEYS, ATTRIBUTES, "truth", "event_kind", "event", "n", "count")
 
 RECORD_TABLES: Final[tuple[TableSchema, ...]] = (
@@ -64,21 +66,25 @@ RECORD_TABLES: Final[tuple[TableSchema, ...]] = (
         "clusters",
         "one cluster in one cell: its images and events",
         (*_SPECIFICATION, ATTRIBUTES, "cluster", "n", "count"),
+        prefix=WEIGHTED_PREFIX,
     ),
     _table(
         "moments",
         "sums over the clusters of one group, or of all images",
         (*_SPECIFICATION, ATTRIBUTES, *_MOMENTS),
+        prefix=WEIGHTED_PREFIX,
     ),
     _table(
         "confirmation_clusters",
         "as clusters, of the images held out to confirm findings",
         (*_SPECIFICATION, ATTRIBUTES, "cluster", "n", "count"),
+        prefix=WEIGHTED_PREFIX,
     ),
     _table(
         "confirmation_moments",
         "as moments, of the images held out to confirm findings",
         (*_SPECIFICATION, ATTRIBUTES, *_MOMENTS),
+        prefix=WEIGHTED_PREFIX,
     ),
     _table(
         "outcomes",
@@ -92,8 +98,8 @@ AUDIT_TABLES: Final[tuple[TableSchema, ...]] = (
     _table(
         "accuracy",
         "one group under one specification: share of correct predictions",
-        (*KEYS, ATTRIBUTES, "n", "clusters", Column("count", "int64", "correct predictions"),
-         Column("rate", "float64", "accuracy: count / n"), *_POOLED_RATE[4:], "balanced", "note"),
+        (*KEYS, ATTRIBUTES, "n", "clusters", "kish_n", Column("count", "int64", "correct predictions"),
+         Column("rate", "float64", "accuracy: count / n"), *_POOLED_RATE[5:], "balanced", "note"),
     ),
     _table(
         "rates",
@@ -108,7 +114,8 @@ AUDIT_TABLES: Final[tuple[TableSchema, ...]] = (
     _table(
         "gaps",
         "one group against its reference under one specification and outcome",
-        (*_SPECIFICATION, ATTRIBUTES, *_SIDES, "count_group", "count_reference", "rate_group",
+        (*_SPECIFICATION, ATTRIBUTES, *_SIDES, "kish_group", "kish_reference", "count_group",
+         "count_reference", "rate_group",
          "rate_reference", *_INTERVALS, "p", "design_effect", "design_effect_group",
          "design_effect_reference",
          "df_group", "df_reference", "correlation", "p_adjusted", "smallest_detectable", "driven_by", "note"),

@@ -19,6 +19,7 @@ from probes.records.vocabulary import (
     RANGES,
     RULES,
     STATISTICS,
+    WEIGHTED,
 )
 
 COUNTS = ("counts", "curves", "confirmation")
@@ -69,7 +70,7 @@ def _check_columns(name: str, table: pd.DataFrame, attributes: tuple[str, ...]) 
 def _check_rows(name: str, table: pd.DataFrame) -> None:
     """No missing word, no row twice, and counts that can be counts."""
     numbers = {one.name for one in RECORDS[name].fixed if one.dtype != "str"}
-    words = [column for column in table.columns if column not in numbers]
+    words = [column for column in table.columns if column not in numbers and column not in WEIGHTED]
     missing = table[words].isna().any(axis=1).to_numpy()
     _refuse(name, table, missing, f"a missing value is written {MISSING!r}")
     key = [name for name in words if name != "note"] + [name for name in ("threshold", "k") if name in table]
@@ -85,6 +86,10 @@ def _check_rows(name: str, table: pd.DataFrame) -> None:
     if "count" in table:
         outside = ((table["count"] < 0) | (table["count"] > table["n"])).to_numpy()
         _refuse(name, table, outside, "count must lie in 0 ... n")
+    if WEIGHTED[1] in table:
+        total, events = table[WEIGHTED[0]], table[WEIGHTED[1]]
+        outside = ~((events >= 0) & (events <= total)).to_numpy()
+        _refuse(name, table, outside, f"{WEIGHTED[1]} must lie in 0 ... {WEIGHTED[0]}")
 
 
 def _check_patterns(outcomes: pd.DataFrame, manifest: Manifest) -> None:

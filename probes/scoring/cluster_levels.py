@@ -14,7 +14,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -87,10 +87,33 @@ class LevelLog:
             counts[o] = n - reached if self.inverted[o] else reached
         return counts
 
-    def moments(self, position: int, rule: str, pairs: Pairs) -> np.ndarray:
-        """[O, T, G, `probes.records.MOMENTS`] sums over the clusters of each group."""
+    def weighted_counts(
+        self, position: int, rule: str, pair: np.ndarray, weights: np.ndarray, n: np.ndarray
+    ) -> np.ndarray:
+        """[O, T, M] as `cluster_counts`, but sums of the weights [N]; n is that of each pair."""
+        width = self.n_thresholds[rule] + 1
+        inside = pair >= 0
+        sums = np.empty((len(self.inverted), width - 1, len(n)))
+        for o, levels in enumerate(self.levels[rule][position]):
+            flat = pair[inside] * width + levels[inside]
+            histogram = np.bincount(flat, weights[inside], minlength=len(n) * width).reshape(len(n), width)
+            below = histogram.cumsum(axis=1)[:, :-1].T
+            # Sums that are to be all or nothing are, whatever the order in which weights were added.
+            reached = np.where(histogram[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:].T > 0, n - below, 0.0)
+            reached = np.where(below > 0, reached, n)
+            sums[o] = n - reached if self.inverted[o] else reached
+        return sums
+
+    def moments(
+        self, position: int, rule: str, pairs: Pairs, weights: np.ndarray | None = None
+    ) -> np.ndarray:
+        """[O, T, G, `probes.records.MOMENTS`] sums over the clusters of each group.
+
+        With the weights [N] of images, sums of those, and `probes.records.WEIGHTED` after them.
+        """
+        count = second_moments if weights is None else partial(weighted_moments, weights=weights)
         rows = [
-            second_moments(levels, pairs, n_thresholds=self.n_thresholds[rule], inverted=inverted)
+            count(levels, pairs, n_thresholds=self.n_thresholds[rule], inverted=inverted)
             for levels, inverted in zip(self.levels[rule][position], self.inverted, strict=True)
         ]
         return np.stack(rows)
@@ -208,3 +231,57 @@ def second_moments(levels: np.ndarray, pairs: Pairs, *, n_thresholds: int, inver
         [np.broadcast_to(clusters, some.shape), some, without, squares, products,
          np.broadcast_to(sizes, some.shape), *powers], axis=-1,
     )  # fmt: skip
+
+
+def weighted_moments(
+    levels: np.ndarray, pairs: Pairs, *, weights: np.ndarray, n_thresholds: int, inverted: bool
+) -> np.ndarray:
+    """`second_moments` of weighted images, and `probes.records.WEIGHTED`.
+
+    With weights v_i, n_k and x_k are sums of weights and q_k that of squared weights; in place of n^3 stands
+    q n^2. Among the images of a cluster in descending order of their levels, one that the weight b comes
+    before adds v (2 b + v) to x^2 at all thresholds that it reaches.
+
+    Returns
+    -------
+    [T, G, `MOMENTS` and `WEIGHTED`].
+    """
+    width = n_thresholds + 1
+    code, own, v = pairs.code[pairs.inside], levels[pairs.inside].astype(np.int64), weights[pairs.inside]
+    order = np.lexsort((-own, code))
+    pair, level, v = code[order], own[order], v[order]
+    rank = pairs.ranked[1]
+    n, squared = (np.bincount(pair, values, minlength=len(pairs.group)) for values in (v, v**2))
+    share = n / pairs.sums(n)[pairs.group]
+    alone = np.bincount(pairs.group, minlength=pairs.n_groups)[pairs.group] == 1
+    w = np.where(alone, 0.0, 1 / np.where(alone, 1.0, 1 - share))
+    summed = np.cumsum(v)
+    before = summed - v - (np.cumsum(n) - n)[pair]
+    added = {
+        "with": (rank == 0).astype(float),
+        "all": (rank == pairs.n[pair] - 1).astype(float),
+        "squares": w[pair] * v * (2 * before + v),
+        "products": (w * n)[pair] * v,
+        "count": v,
+    }
+    place = pairs.group[pair] * width + level
+    reached = {
+        name: np.bincount(place, values, minlength=pairs.n_groups * width)
+        .reshape(pairs.n_groups, width)[:, ::-1]
+        .cumsum(axis=1)[:, ::-1][:, 1:]
+        .T
+        for name, values in added.items()
+    }
+    clusters, sizes, total = pairs.sums(np.ones(len(n))), pairs.sums(w * n**2), pairs.sums(n)
+    some, without = reached["with"], clusters - reached["all"]
+    squares, products, count = reached["squares"], reached["products"], np.minimum(reached["count"], total)
+    count = np.where(without == 0, total, count)
+    if inverted:
+        some, without = without, some
+        squares, products, count = sizes - 2 * products + squares, sizes - products, total - count
+    fixed = [
+        sizes, *(pairs.sums(each) for each in (n**2, squared * n**2, n**4)),
+    ]  # fmt: skip
+    last = [total, count, pairs.sums(squared), pairs.sums(squared**2)]
+    whole = [clusters, some, without, squares, products, *fixed, *last]
+    return np.stack([np.broadcast_to(each, some.shape) for each in whole], axis=-1)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from probes.planning.image_selection import TRUTH, Selection
-from probes.records import ALL, MISSING, MOMENTS
+from probes.records import ALL, MISSING, MOMENTS, WEIGHTED
 from probes.scoring.assignment_rules import PROBABILITY
 from probes.scoring.cluster_levels import CURVE, LevelLog, Pairs
 
@@ -31,29 +31,36 @@ class ProbeClusters:
         M rows: the group attributes, cluster and n, of the finest groups.
     pair
         [N] the row of each image.
+    weights
+        [N] what each image counts for; None if all count the same. `pairs` then has the sums of weights and
+        of squared weights as well.
     """
 
     pairs: pd.DataFrame
     pair: np.ndarray
+    weights: np.ndarray | None = None
 
     @classmethod
-    def of(cls, selection: Selection, clusters: pd.Series) -> ProbeClusters | None:
-        """From the cluster of each image; None where every cluster holds one image: images are
-        independent."""
-        if not clusters.duplicated().any():
+    def of(
+        cls, selection: Selection, clusters: pd.Series, *, weights: np.ndarray | None = None
+    ) -> ProbeClusters | None:
+        """From the cluster of each image; None where every cluster holds one image and none has a weight:
+        images are independent, and as many as they are."""
+        if weights is None and not clusters.duplicated().any():
             return None
         labels = selection.cells.drop(columns=TRUTH).iloc[selection.cell].reset_index(drop=True)
         named = labels.assign(cluster=clusters.reset_index(drop=True))
         groups = named.groupby([*labels.columns, "cluster"], sort=True, observed=True)
-        return cls(
-            pairs=groups.size().reset_index(name="n"),
-            pair=groups.ngroup().to_numpy(copy=True),
-        )
+        pairs, pair = groups.size().reset_index(name="n"), groups.ngroup().to_numpy(copy=True)
+        if weights is not None:
+            sums = [np.bincount(pair, values, minlength=len(pairs)) for values in (weights, weights**2)]
+            pairs = pairs.assign(**{WEIGHTED[0]: sums[0], WEIGHTED[2]: sums[1]})
+        return cls(pairs=pairs, pair=pair, weights=weights)
 
     @property
     def attributes(self) -> list[str]:
         """The group attributes."""
-        return [name for name in self.pairs.columns if name not in ("cluster", "n")]
+        return [name for name in self.pairs.columns if name not in ("cluster", "n", *WEIGHTED)]
 
     def grouping(self, by: Sequence[str]) -> tuple[pd.DataFrame, Pairs]:
         """The groups of one grouping, a row each with "(all)" where it is not split, and their clusters."""
@@ -106,7 +113,16 @@ def cluster_tables(
         labels, pairs = clusters.grouping(by)
         if len(labels):
             moments += [
-                _moments(key, log, place, name, pairs=pairs, labels=labels, outcomes=outcomes)
+                _moments(
+                    key,
+                    log,
+                    place,
+                    name,
+                    pairs=pairs,
+                    labels=labels,
+                    outcomes=outcomes,
+                    weights=clusters.weights,
+                )
                 for place, key in places
                 for name in names
             ]
@@ -129,22 +145,30 @@ def _counts(
         **{name: pairs[name].array.take(m) for name in pairs.columns},
         "count": whole.ravel(),
     }
+    if clusters.weights is not None:
+        total = pairs[WEIGHTED[0]].to_numpy()
+        sums = [
+            log.weighted_counts(position, cuts.rule, clusters.pair, clusters.weights, total)
+            for cuts in log.rules
+        ]
+        columns[WEIGHTED[1]] = np.concatenate(sums, axis=1).ravel()
     return pd.DataFrame(columns)
 
 
 def _moments(
     key: tuple[str, ...], log: LevelLog, position: int, name: str, *, pairs: Pairs, labels: pd.DataFrame,
-    outcomes: Sequence[str],
+    outcomes: Sequence[str], weights: np.ndarray | None,
 ) -> pd.DataFrame:  # fmt: skip
     """Second moments of one specification under one rule, or on the curve; `labels` are [G]."""
-    values = log.moments(position, name, pairs)
+    values = log.moments(position, name, pairs, weights)
+    names = MOMENTS if weights is None else (*MOMENTS, *WEIGHTED)
     thresholds = log.curve if name == CURVE else next(c.thresholds for c in log.rules if c.rule == name)
     rules = [PROBABILITY if name == CURVE else name] * len(thresholds)
     o, t, g = (axis.ravel() for axis in np.indices(values.shape[:3]))
     columns: dict[str, Any] = {
         **_specification(key, rules, thresholds, outcomes, o, t),
         **{label: labels[label].array.take(g) for label in labels.columns},
-        **dict(zip(MOMENTS, values.reshape(-1, len(MOMENTS)).T, strict=True)),
+        **dict(zip(names, values.reshape(-1, len(names)).T, strict=True)),
     }
     return pd.DataFrame(columns)
 

@@ -27,7 +27,8 @@ from probes.suite.consistency import check_suite
 from probes.suite.gate_limits import Gate
 from probes.suite.held_out_images import Confirmation
 from probes.suite.label_sets import DesignEdit, LabelSet
-from probes.suite.probe_base import ProbeBase
+from probes.suite.population import Population
+from probes.suite.probe_base import MOST_IMAGES, ProbeBase
 from probes.suite.shipped.library import load_label_set, read_shipped, shipped
 from probes.suite.templates import Template, TemplateFile, WrittenTemplate
 from probes.suite.validation_errors import check_known, misplaced, moved
@@ -116,6 +117,16 @@ class Suite(StrictModel):
     curve: int = Field(default=101, ge=2, le=10_001, description="Points of the threshold curve on [0, 1].")
     probes: list[AnyProbe] = Field(min_length=1)
     gates: list[Gate] = Field(default=[])
+    population: Population | None = Field(
+        default=None, description="Whom the rates speak for; left out: the images as they are."
+    )
+    min_clusters: int = Field(
+        default=10,
+        ge=2,
+        le=MOST_IMAGES,
+        description="Clusters (persons, drawings) that each side of a comparison needs for a test, a finding "
+        "or the decision of a gate, if clusters hold several images.",
+    )
     confirmation: Confirmation | None = Field(
         default=None, description="Images kept apart, on which findings are tested a second time, once."
     )

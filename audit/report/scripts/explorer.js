@@ -1,7 +1,7 @@
 // The explorer: every rate, gap and interval of one question, under a class design, template and threshold.
 
 /** @typedef {{probe: string, outcome: string, design: string, template: string, by: string, reference: string,
- *   group: string, threshold: number | null}} Choice */
+ *   group: string, threshold: number | null, weighted?: boolean}} Choice */
 
 const ALL = "(all)";
 const REST = "the rest";
@@ -52,6 +52,7 @@ const gapOf = (own, rates, choice) => {
     return { reference: asked.reference, difference: asked.difference, low: asked.difference_low,
       high: asked.difference_high, p: asked.p_adjusted, given: true };
   }
+  if (choice.weighted) return null;
   const usual = tableOf("gaps").find((row) => row.probe === choice.probe && row.by === choice.by && row.group === own.group);
   const reference = choice.reference || (usual ? usual.reference : "");
   if (!reference || reference === own.group || own.rate === null) return null;
@@ -165,10 +166,10 @@ const startExplorer = () => {
     const threshold = ruled && wanted.threshold !== null ? info.thresholds[Number(slider.value)] : null;
     /** @type {Choice} */
     const choice = { ...wanted, threshold, probe: info.name, outcome: at("outcome").value, design: at("design").value,
-      template: at("template").value, by: at("by").value };
+      template: at("template").value, by: at("by").value, weighted: info.weighted };
     let rates = tableRates(choice, names);
     if (!rates.length) rates = curveRates(choice, info);
-    fill(at("reference"), [["", "as in the audit"], ...rates.map((row) => /** @type {[string, string]} */ ([row.group, words(row.group)]))], wanted.reference);
+    fill(at("reference"), [["", "as in the audit"], ...(info.weighted ? [] : rates).map((row) => /** @type {[string, string]} */ ([row.group, words(row.group)]))], wanted.reference);
     choice.reference = at("reference").value;
     Object.assign(wanted, choice, { group: wanted.group });
     const said = threshold === null ? "highest-scoring class" : `probability \u2265 ${threshold}`;

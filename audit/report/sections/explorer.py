@@ -35,9 +35,17 @@ def explorer_data(context: ReportContext) -> dict[str, Any]:
     """
     result = context.result
     attributes = group_attributes(result.rates)
+    # Counts do not say what images count for, so a weighted audit shows what its tables have and no more.
+    weighted = bool(result.manifest.get("population"))
     kept = _thresholds_kept(result.curves, result.rates, attributes)
     probes = [
-        _probe(probe, context=context, attributes=attributes, kept=kept.get(probe["name"], []))
+        _probe(
+            probe,
+            context=context,
+            attributes=attributes,
+            kept=[] if weighted else kept.get(probe["name"], []),
+        )
+        | {"weighted": weighted}
         for probe in context.probes
         if (result.rates["probe"] == probe["name"]).any()
     ]

@@ -12,6 +12,7 @@ from audit import formatting as fmt
 from audit.report import components
 from audit.report.components import Column, table_of
 from audit.report.section import ReportContext, Section
+from audit.tables.context import min_clusters
 from audit.tables.group_counts import OR, truths_of_class
 from clipmodel.plurals import number_of
 
@@ -147,7 +148,9 @@ def card(manifest: Mapping[str, Any], run_info: Mapping[str, Any]) -> list[tuple
         ("Question", [("Suite", f"{suite['title']} ({suite['name']})"),
                       ("SHA-256 of the suite", suite["sha256"]),
                       ("SHA-256 of the prompts", manifest["prompts_sha256"]),
-                      ("Smallest group", f"{manifest['min_group']} images")]),
+                      ("Population", components.population(manifest)),
+                      ("Smallest group", f"{manifest['min_group']} images"),
+                      ("Fewest clusters a side", str(min_clusters(manifest)))]),
         ("Run", [("Command", run_info.get("command")), ("Started", run_info.get("started")),
                  ("Duration", _seconds(run_info.get("seconds"))), ("Seed", manifest["seed"]),
                  ("Versions", ", ".join(f"{fmt.words(k)} {v}" for k, v in manifest["versions"].items()))]),

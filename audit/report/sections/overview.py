@@ -264,7 +264,8 @@ def _not_said(context: ReportContext) -> str:
     if not pd.isna(missed):
         text += f": half of all comparisons could have missed {fmt.points(missed).lstrip('+')} points"
     caution = data_caution(context.result.manifest)
-    return f"{text}. {caution}".strip()
+    population = components.population(context.result.manifest)
+    return f"{text}. {population} {caution}".strip()
 
 
 SECTION: Final = Section(

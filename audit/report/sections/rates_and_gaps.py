@@ -220,7 +220,9 @@ def group_table(
     keys = [*_MERGE, *names]
     merged = rates.merge(gaps[[*keys, *_OF_GAPS]], on=keys, how="left", suffixes=("", "_gap"))
     rows = [row | {"name": components.group_name(row, names)} for row in merged.to_dict("records")]
-    columns = [COLUMNS[0], *([_SPECIFICATION] if every else []), *COLUMNS[1:]]
+    weighted = bool((rates["kish_n"] - rates["n"]).abs().max() > 0.5)
+    columns = [COLUMNS[0], *([_SPECIFICATION] if every else []), *COLUMNS[1:3]]
+    columns += [*([_KISH] if weighted else []), *COLUMNS[3:]]
     return table_of(rows, columns, caption=caption)
 
 
@@ -239,6 +241,7 @@ def _note(row: Mapping[Any, Any]) -> str:
     return "; ".join(dict.fromkeys(notes))
 
 
+_KISH: Final = Column("kish_n", "Effective n (Kish)", fmt.integer, number=True)
 _SPECIFICATION: Final = Column(components.asking, "Specification")
 COLUMNS: Final = (
     Column("name", "Group"),

@@ -29,25 +29,31 @@ made of it alone misses high rates. Of 2, 5 and 20, 5 kept the coverage within .
 on.
 """
 LEAST_CLUSTERS = 10
-"""Clusters a side below which no test is made and no gate decides, where clusters hold several images."""
+"""Clusters a side below which no test is made and no gate decides, where clusters hold several images.
+
+The default: a suite may ask for more, or for fewer, with `min_clusters`.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterMoments:
     """Sums over the clusters k of a group, each [..., G].
 
-    Of x_k events among n_k images, n = sum n_k and w_k = 1 / (1 - n_k / n).
+    Of x_k events among n_k images, n = sum n_k and w_k = 1 / (1 - n_k / n). If images stand for a population,
+    n_k and x_k are sums of their weights, and q_k that of the squared weights; without weights q_k = n_k.
 
     Attributes
     ----------
     n, count
-        Images and events.
+        Images and events, or their weights.
     clusters, with_event, without_event
         Clusters; those with an event; those with an image without it.
     squares, products, sizes
         Sums of w x^2, w x n and w n^2.
     n2, n3, n4
-        Sums of n_k^2, n_k^3 and n_k^4.
+        Sums of n_k^2, q_k n_k^2 and n_k^4.
+    own, own2
+        Sums of q_k and q_k^2.
     """
 
     n: Floats
@@ -61,15 +67,22 @@ class ClusterMoments:
     n2: Floats
     n3: Floats
     n4: Floats
+    own: Floats
+    own2: Floats
 
     @classmethod
-    def of(cls, count: ArrayLike, n: ArrayLike) -> Self:
-        """From counts by cluster, [..., K, G] events and images; either may lack leading axes."""
+    def of(cls, count: ArrayLike, n: ArrayLike, own: ArrayLike | None = None) -> Self:
+        """From counts by cluster, [..., K, G] events and images; either may lack leading axes.
+
+        `own` are the sums of squared weights, if events and images are sums of weights.
+        """
         x, size = np.asarray(count, dtype=float), np.asarray(n, dtype=float)
+        squared = size if own is None else np.asarray(own, dtype=float)
         weight = leverage_weight(size)
         weighted = weight * size
         shape = np.broadcast_shapes(x.shape, size.shape)
-        without = np.count_nonzero(x < size, axis=-2)
+        # Sums of weights may differ by a rounding where all images have the event.
+        without = np.count_nonzero(x < size * (1 - 1e-9), axis=-2)
         sums = {
             "n": size.sum(axis=-2),
             "count": x.sum(axis=-2),
@@ -79,7 +92,11 @@ class ClusterMoments:
             "squares": (weight * x * x).sum(axis=-2),
             "products": (weighted * x).sum(axis=-2),
             "sizes": (weighted * size).sum(axis=-2),
-            **{f"n{power}": (size**power).sum(axis=-2) for power in (2, 3, 4)},
+            "n2": (size**2).sum(axis=-2),
+            "n3": (squared * size**2).sum(axis=-2),
+            "n4": (size**4).sum(axis=-2),
+            "own": squared.sum(axis=-2),
+            "own2": (squared**2).sum(axis=-2),
         }
         whole = np.broadcast_shapes(*(value.shape for value in sums.values()))
         return cls(**{name: np.broadcast_to(value, whole).astype(float) for name, value in sums.items()})
@@ -136,8 +153,8 @@ class ClusterMoments:
 
     @property
     def independent(self) -> NDArray[np.bool_]:
-        """Whether every cluster holds one image."""
-        return np.asarray(self.n2 == self.n)
+        """Whether every cluster holds one image, and no image counts for more than another one."""
+        return np.asarray((self.n2 == self.n) & (self.own == self.n))
 
     @property
     def squared_residuals(self) -> Floats:
@@ -169,12 +186,21 @@ class Precision:
         Of the group.
     enough
         Whether they suffice for a test: `LEAST_CLUSTERS`, or every cluster holds one image.
+    rate
+        The rate itself, weighted where images are; None where it is not known here.
+    kish
+        Kish's effective number of images, (sum of weights)^2 / sum of squared weights; None as above.
+    weight
+        Sum of the weights; None as above.
     """
 
     effective: Floats
     freedom: Floats
     clusters: Floats
     enough: NDArray[np.bool_]
+    rate: Floats | None = None
+    kish: Floats | None = None
+    weight: Floats | None = None
 
 
 def independent_precision(n: ArrayLike) -> Precision:
@@ -196,46 +222,57 @@ def common_correlation(moments: ClusterMoments) -> Floats:
     several images.
     """
     variance = np.nan_to_num(moments.rate * (1 - moments.rate))
-    excess = np.where(moments.clusters > 1, moments.squared_residuals - variance * moments.n, 0.0)
-    scale = np.where(moments.clusters > 1, variance * (moments.n2 - moments.n), 0.0)
+    excess = np.where(moments.clusters > 1, moments.squared_residuals - variance * moments.own, 0.0)
+    # Of weighted images that are each a cluster, rounding may leave a little.
+    several = np.where(moments.n2 - moments.own > 1e-9 * moments.n2, moments.n2 - moments.own, 0.0)
+    scale = np.where(moments.clusters > 1, variance * several, 0.0)
     above, below = excess.sum(axis=-1, keepdims=True), scale.sum(axis=-1, keepdims=True)
     found = np.divide(above, below, out=np.ones(below.shape), where=below > 0)
     scales: Floats = np.clip(found, 0.0, 1.0)
     return scales
 
 
-def precision_of(moments: ClusterMoments, correlation: ArrayLike) -> Precision:
+def precision_of(
+    moments: ClusterMoments, correlation: ArrayLike, *, least: int = LEAST_CLUSTERS
+) -> Precision:
     """Effective images and degrees of freedom of each rate.
 
     The design effect is that of the group's own clusters, joined with the one that the common correlation
     implies for clusters of their sizes: the own one counts for as many clusters as have an event (or lack it,
-    if those are fewer), the common one for `PRIOR_CLUSTERS`. It is at least 1. The degrees of freedom are the
-    effective number of clusters less one (Carter, Schnepel & Steigerwald 2017), at least 1.
+    if those are fewer), the common one for `PRIOR_CLUSTERS`. It is at least 1; of weighted images at least
+    that of the unequal weights alone (Kish 1965), and the variance is the linearised one of the weighted mean
+    (Binder 1983), whose leverages are shares of the weight. The degrees of freedom are the effective number
+    of clusters less one (Carter, Schnepel & Steigerwald 2017), at least 1.
 
     Parameters
     ----------
     correlation
         Of the images of a cluster, which broadcasts against [..., G].
+    least
+        Clusters that suffice for a test.
     """
     rho = np.asarray(correlation, dtype=float)
     n = moments.n
     p = np.nan_to_num(moments.rate)
     with np.errstate(divide="ignore", invalid="ignore"):
-        common = 1 + rho * (moments.n2 / n - 1)
+        common = (moments.own + rho * (moments.n2 - moments.own)) / n
         own = moments.squared_residuals / (n * p * (1 - p))
         told = np.minimum(moments.with_event, moments.without_event)
         told = np.where((p > 0) & (p < 1) & (moments.clusters > 1), told, 0.0)
         joined = (told * np.where(told > 0, own, 0.0) + PRIOR_CLUSTERS * common) / (told + PRIOR_CLUSTERS)
-        effect = np.maximum(joined, 1.0)
-        spread = (1 - rho) * n + rho * moments.n2
-        fourth = (1 - rho) ** 2 * moments.n2 + 2 * rho * (1 - rho) * moments.n3 + rho**2 * moments.n4
+        effect = np.maximum(joined, moments.own / n)
+        spread = (1 - rho) * moments.own + rho * moments.n2
+        fourth = (1 - rho) ** 2 * moments.own2 + 2 * rho * (1 - rho) * moments.n3 + rho**2 * moments.n4
         freedom = np.maximum(spread**2 / fourth - 1, 1.0)
     alone = moments.independent
     return Precision(
         effective=np.where(alone, n, np.divide(n, effect, out=np.zeros(n.shape), where=n > 0)),
         freedom=np.where(alone, np.inf, freedom),
         clusters=moments.clusters,
-        enough=alone | (moments.clusters >= LEAST_CLUSTERS),
+        enough=alone | (moments.clusters >= least),
+        rate=moments.rate,
+        kish=np.divide(n**2, moments.own, out=np.zeros(n.shape), where=moments.own > 0),
+        weight=n,
     )
 
 

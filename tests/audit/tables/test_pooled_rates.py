@@ -33,7 +33,10 @@ def grouping(n: np.ndarray, count: np.ndarray, names: list[tuple[str, ...]] = LE
 def test_they_are_the_pooled_rates_of_effective_counts() -> None:
     n, count = np.array([[4, 30, 28], [4, 30, 28]]), np.array([[1, 10, 9], [1, 10, 9]])
     alone = pooled_columns(
-        grouping(n, count, [("a",), ("b",), ("c",)]), independent_precision(n), np.ones(n.shape, bool)
+        grouping(n, count, [("a",), ("b",), ("c",)]),
+        count / n,
+        independent_precision(n),
+        np.ones(n.shape, bool),
     )
     expected = pooled_rates(count[:1], n[:1], [[0], [1], [2]])
     for name, values in zip(POOLED, (expected.rate, expected.low, expected.high), strict=True):
@@ -42,9 +45,9 @@ def test_they_are_the_pooled_rates_of_effective_counts() -> None:
 
 def test_small_groups_tell_nothing_and_get_nothing() -> None:
     n, count = np.array([[2, 30, 28]]), np.array([[2, 10, 9]])
-    found = pooled_columns(grouping(n, count, [("a",), ("b",), ("c",)]), independent_precision(n), n >= 3)[
-        "pooled"
-    ]
+    found = pooled_columns(
+        grouping(n, count, [("a",), ("b",), ("c",)]), count / n, independent_precision(n), n >= 3
+    )["pooled"]
     assert np.isnan(found[0, 0])
     np.testing.assert_allclose(
         found[0, 1:], pooled_rates([[0, 10, 9]], [[0, 30, 28]], [[0], [1], [2]]).rate[0, 1:]
@@ -56,7 +59,9 @@ def test_over_all_images_nothing_is_pooled() -> None:
         specifications=pd.DataFrame({"probe": ["p"]}), by=(), groups=pd.DataFrame(index=range(1)),
         truths=("(none)",), n=np.array([[[9]]]), count=np.array([[[3]]]),
     )  # fmt: skip
-    found = pooled_columns(whole, independent_precision(np.array([[9]])), np.ones((1, 1), bool))
+    found = pooled_columns(
+        whole, np.array([[1 / 3]]), independent_precision(np.array([[9]])), np.ones((1, 1), bool)
+    )
     assert all(np.isnan(found[name]).all() for name in POOLED)
 
 
@@ -80,7 +85,7 @@ def test_intervals_cover_with_persons_of_several_images_and_an_estimated_design_
     moments = ClusterMoments.of(events, own)
     precision = precision_of(moments, common_correlation(moments))
     n, count = moments.n.astype(int), moments.count.astype(int)
-    found = pooled_columns(grouping(n, count), precision, np.ones(n.shape, bool))
+    found = pooled_columns(grouping(n, count), count / n, precision, np.ones(n.shape, bool))
     covered = (found["pooled_low"] <= truth) & (truth <= found["pooled_high"])
     small = persons <= 10
     assert covered.mean() > 0.93
