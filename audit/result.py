@@ -34,6 +34,7 @@ from audit.tables.controlled_gaps import controlled_table
 from audit.tables.long_frames import long_frame
 from audit.tables.measures import measures_table
 from audit.tables.paired_changes import paired_table
+from audit.tables.prompt_effects import prompt_effect_table
 from audit.tables.rates import accuracy_table, gap_table, rate_table
 from audit.tables.specification_curves import specification_table
 from audit.tables.threshold_bands import with_bands
@@ -59,6 +60,8 @@ class AuditResult:
         `audit.tables.between_group_variation` and `audit.tables.controlled_gaps`.
     specifications
         How each gap moves over the ways of asking: see `audit.tables.specification_curves`.
+    prompt_effects
+        Rates and gaps with the interval for another prompt: see `audit.tables.prompt_effects`.
     paired
         What another class design or template changes, image by image: see `audit.tables.paired_changes`.
     findings, gates, verdict
@@ -92,6 +95,7 @@ class AuditResult:
     variation: pd.DataFrame
     controlled: pd.DataFrame
     specifications: pd.DataFrame
+    prompt_effects: pd.DataFrame
     paired: pd.DataFrame
     findings: pd.DataFrame
     excluded: pd.DataFrame
@@ -138,6 +142,7 @@ class AuditResult:
             "variation": variation_table(context),
             "controlled": controlled_table(context),
             "specifications": specification_table(context, gaps),
+            "prompt_effects": prompt_effect_table(context, gaps),
             "paired": paired_table(context),
             "findings": with_confirmation(
                 context,

@@ -20,7 +20,8 @@ AUDIT_FILE: Final = "audit.json"
 RUN_FILE: Final = "run.json"
 REPORT_FILE: Final = "report.html"
 JSON_TABLES: Final = (
-    "accuracy", "rates", "gaps", "composition", "variation", "controlled", "specifications", "paired",
+    "accuracy", "rates", "gaps", "composition", "variation", "controlled", "specifications", "prompt_effects",
+    "paired",
     "findings", "excluded", "gates", "measures",
 )  # fmt: skip
 OPTIONAL_TABLES: Final = (

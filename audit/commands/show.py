@@ -23,6 +23,18 @@ COLUMNS = {
     "gaps": ("probe", "outcome", "group", "reference", "difference", "difference_low", "difference_high"),
     "rates": ("probe", "outcome", "group", "n", "clusters", "rate", "low", "high", "pooled"),
     "accuracy": ("probe", "group", "n", "clusters", "rate", "low", "high", "balanced"),
+    "prompt_effects": (
+        "probe",
+        "outcome",
+        "group",
+        "reference",
+        "prompts",
+        "value",
+        "images_low",
+        "images_high",
+        "prompt_low",
+        "prompt_high",
+    ),
     "gates": ("name", "verdict", "metric", "margin", "value", "low", "high"),
 }
 """Columns that are printed of a table, so that it fits 80 characters; others print their first ones."""

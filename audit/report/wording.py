@@ -36,7 +36,7 @@ def population(manifest: Mapping[str, Any]) -> str:
     return (
         f"Rates, differences, tests and gates speak for {named['words']}. Not weighted: paired changes and "
         "the measures of other probes, which speak for the images as they are. Left out: balanced accuracy, "
-        "and the variances and test of specification curves."
+        "the variances and test of specification curves, and intervals for other prompts."
     )
 
 

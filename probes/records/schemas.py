@@ -148,6 +148,16 @@ AUDIT_TABLES: Final[tuple[TableSchema, ...]] = (
          "variance_interaction", "curve_p", "curve_p_adjusted", "note"),
     ),
     _table(
+        "prompt_effects",
+        "one rate, or gap, over the prompt templates of one class design, rule and threshold",
+        ("probe", "outcome", "design", "rule", "threshold", "by", "group",
+         Column("reference", "str", "what the group is compared with; empty for a rate"),
+         "n_group", "n_reference", "clusters_group", "clusters_reference", "prompts",
+         Column("value", "float64", "mean over the prompts: of the rate, or of the difference of rates"),
+         "sd_prompts", "images_low", "images_high", "prompt_low", "prompt_high",
+         Column("df", "float64", "degrees of freedom of the interval for another prompt"), "note"),
+    ),
+    _table(
         "paired",
         "what a second design or template changes for one group, image by image",
         (*_PAIR, "by", "group", "n", *_JOINT, "rate_first", "rate_second", "change", "low", "high", "p",

@@ -6,13 +6,14 @@ from typing import Final
 
 import numpy as np
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 """Of the manifest and the tables; a folder of another version is refused."""
 CHANGES: Final = {
     1: "the first",
     2: "group attributes as columns, and the results of non-classification probes",
     3: "the group attributes, their order and what they describe are in the manifest; association of "
     "attributes is a record; gaps hold the counts of both sides",
+    4: "pooled rates, effects of prompts, populations that images are weighted to, Kish's effective number",
 }
 """What each version brought, for the message to who gives an older or newer folder."""
 

@@ -27,6 +27,7 @@ class Specifications:
 
     figures: Sequence[components.Figure]
     table: components.Table
+    prompts: components.Table | None
 
 
 def build(context: ReportContext) -> Specifications | None:
@@ -50,7 +51,24 @@ def build(context: ReportContext) -> Specifications | None:
     caption = "Every gap of people over all specifications"
     if len(shown) > ROWS_LISTED:
         caption = f"{ROWS_LISTED} of {len(shown)} gaps of people over all specifications"
-    return Specifications(figures=found, table=table_of(rows, COLUMNS, caption=caption))
+    table = table_of(rows, COLUMNS, caption=caption)
+    return Specifications(figures=found, table=table, prompts=_prompts(context))
+
+
+def _prompts(context: ReportContext) -> components.Table | None:
+    """The gaps of people by one attribute under another prompt, in the class design that is told first."""
+    effects = context.result.prompt_effects
+    effects = effects[(effects["reference"] != "") & (effects["rule"] == "argmax")]
+    effects = effects[components.of_people(effects, context.result.manifest)]
+    effects = effects[~effects["by"].str.contains(" x ", regex=False)]
+    effects = effects[effects["design"] == effects.groupby(["probe", "outcome"])["design"].transform("first")]
+    if not len(effects):
+        return None
+    rows = [
+        row | {"title": context.titles[row["probe"], row["outcome"]]}
+        for row in effects.head(ROWS_LISTED).to_dict("records")
+    ]
+    return table_of(rows, PROMPT_COLUMNS, caption="Differences under these prompts and under another one")
 
 
 def _figure(
@@ -88,6 +106,18 @@ COLUMNS: Final = (
     Column("share_excludes_zero", "Excludes zero", fmt.percent, number=True),
     Column("curve_p_adjusted", "Adjusted p of the curve", fmt.p_value, number=True),
     *(Column(part, f"Variance: {part}", fmt.percent, number=True) for part in PARTS),
+    NOTE,
+)
+PROMPT_COLUMNS: Final = (
+    Column(components.contrast, "Contrast"),
+    Column("title", "Outcome"),
+    Column("n_group", "n", fmt.integer, number=True),
+    Column("clusters_group", "Clusters", fmt.integer, number=True),
+    Column("prompts", "Prompts", fmt.integer, number=True),
+    Column("value", "Mean difference, points", fmt.points, number=True),
+    Column(between("images_low", "images_high", fmt.points_interval), "With other images", number=True),
+    Column(between("prompt_low", "prompt_high", fmt.points_interval), "Under another prompt", number=True),
+    Column("sd_prompts", "SD between prompts", lambda v: fmt.points(v).lstrip("+"), number=True),
     NOTE,
 )
 SECTION: Final = Section(

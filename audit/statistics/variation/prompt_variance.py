@@ -54,7 +54,7 @@ class PromptEffect:
 
 
 def prompt_effect(
-    differences: ArrayLike, covariance: ArrayLike, *, confidence: float = CONFIDENCE
+    differences: ArrayLike, covariance: ArrayLike, *, confidence: float = CONFIDENCE, freedom: float = np.inf
 ) -> PromptEffect:
     """Split the spread of a gap over prompts into images and prompts.
 
@@ -64,6 +64,8 @@ def prompt_effect(
         [T] the gap under each prompt.
     covariance
         [T, T] sampling covariance of the gaps: the prompts meet the same images.
+    freedom
+        Degrees of freedom behind the covariance, such as clusters less one.
 
     Returns
     -------
@@ -86,10 +88,10 @@ def prompt_effect(
     of_prompts = max(between - own, 0.0)
     of_images = max(shared + own / count, 0.0)
     of_new = of_prompts * (1 + 1 / count) + of_images
-    part = (between * (1 + 1 / count)) ** 2 / (count - 1)
-    freedom = of_new**2 / part if part > 0 else np.inf
-    z, mean = float(stats.norm.ppf((1 + confidence) / 2)), float(d.mean())
-    reach = float(stats.t.ppf((1 + confidence) / 2, max(freedom, 1.0))) * np.sqrt(of_new)
+    part = (between * (1 + 1 / count)) ** 2 / (count - 1) + (shared**2 + own**2) / freedom
+    of_both = of_new**2 / part if part > 0 else np.inf
+    z, mean = float(stats.t.ppf((1 + confidence) / 2, freedom)), float(d.mean())
+    reach = float(stats.t.ppf((1 + confidence) / 2, max(of_both, 1.0))) * np.sqrt(of_new)
     reach = reach if count >= LEAST_PROMPTS else np.nan
     return PromptEffect(
         difference=mean,
@@ -98,5 +100,5 @@ def prompt_effect(
         images_high=mean + z * float(np.sqrt(of_images)),
         prompt_low=mean - float(reach),
         prompt_high=mean + float(reach),
-        degrees_of_freedom=float(max(freedom, 1.0)),
+        degrees_of_freedom=float(max(of_both, 1.0)),
     )

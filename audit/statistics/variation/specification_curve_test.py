@@ -92,6 +92,28 @@ class JointCounts:
             return difference_covariance(self.bits, *self.sides(group, reference))
         return cluster_covariance(self.bits, images, group_code=self.names.index(group))
 
+    def rate_covariance(self, group: str) -> Floats:
+        """Covariance [S, S] of the rates of a group over the sampling of images, or of clusters."""
+        code = self.names.index(group)
+        if self.images is None:
+            return _rate_covariance(self.bits, self.counts[code])
+        own = self.images.group == code
+        happened = self.bits[self.images.pattern[own]].astype(float)
+        present, cluster = np.unique(self.images.cluster[own], return_inverse=True)
+        if len(present) < 2:
+            return np.full((self.bits.shape[1],) * 2, np.nan)
+        sums = sums_by_cluster((happened - happened.mean(axis=0)) / len(happened), cluster)
+        return np.asarray(sums.T @ sums * len(present) / (len(present) - 1))
+
+    def clusters(self, group: str, reference: str) -> tuple[int, int]:
+        """Clusters of a group and of its reference, or of all other groups; images if each is one."""
+        own, other = self.sides(group, reference)
+        if self.images is None:
+            return int(own.sum()), int(other.sum())
+        inside = self.images.group == self.names.index(group)
+        rest = self.images.group == self.names.index(reference) if reference in self.names else ~inside
+        return len(np.unique(self.images.cluster[inside])), len(np.unique(self.images.cluster[rest]))
+
     def _images_of(self, group: str, reference: str) -> Images | None:
         if self.images is None or reference not in self.names:
             return self.images
