@@ -24,7 +24,7 @@ EPILOG = (
     "clip-audit compare runs/v1 runs/v1 --designs default:with_child  ·  "
     "clip-audit compare runs/v1 runs/v2 runs/v3 --margin 0.02"
 )
-COLUMNS = ("what is asked, of whom", "n", "first", "second", "change", "95 % interval", "adj. p")
+COLUMNS = ("what is asked, of whom", "n", "clusters", "first", "second", "change", "95 % interval", "adj. p")
 RELEASE_COLUMNS = ("release", "model", "images", "verdict", "outcome", "group", "change", "limits")
 GAP_COLUMNS = ("what is asked, of whom", "first", "second", "change", "95 % interval", "adj. p")
 WHAT = {GAP_COLUMNS[0]}
@@ -158,7 +158,8 @@ def _change(row: Mapping[str, Any]) -> tuple[str, ...]:
     from audit import formatting as fmt
 
     return (
-        _what(row, fmt.words(row["group"])), fmt.integer(row["n"]), fmt.percent(row["rate_first"]),
+        _what(row, fmt.words(row["group"])), fmt.integer(row["n"]),
+        fmt.integer(row["clusters"]), fmt.percent(row["rate_first"]),
         fmt.percent(row["rate_second"]), fmt.points(row["change"]),
         fmt.points_interval(row["low"], row["high"]), fmt.p_value(row["p_adjusted"]),
     )  # fmt: skip

@@ -149,7 +149,10 @@ def _changes(matched: Matched, probe: Mapping[str, Any], *, least: int) -> pd.Da
             effect = np.ones(len(ways))
             if not alone:
                 effect = change_design_effect(matched.change, counted, own, clusters)
-            table = matched.columns.assign(by=JOINT.join(by), group=name, **joint, design_effect=effect)
+            table = matched.columns.assign(
+                by=JOINT.join(by), group=name, **joint, design_effect=effect,
+                clusters=float(len(np.unique(clusters[own & counted.any(axis=1)]))),
+            )  # fmt: skip
             tables.append(table.assign(way=ways))
     counts = pd.concat(tables, ignore_index=True).sort_values("way", kind="stable", ignore_index=True)
     asked = counts[counts[list(TABLE)].sum(axis=1) > 0].astype({"threshold": "float64"})

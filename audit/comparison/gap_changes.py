@@ -37,12 +37,13 @@ FEW, LEAST = 10, 5
 """Clusters on a side below which the small-sample error decides, and below which nothing is said."""
 TOO_FEW_CLUSTERS = f"fewer than {LEAST} clusters on a side: no interval and no p"
 GAP_CHANGE_COLUMNS: Final = (
-    *SPECIFICATION, "by", "group", "reference", "n_group", "n_reference", "gap_first", "gap_second", "change",
+    *SPECIFICATION, "by", "group", "reference", "n_group", "n_reference", "clusters_group",
+    "clusters_reference", "gap_first", "gap_second", "change",
     "low", "high", "p", "p_adjusted", "design_effect", "note",
 )  # fmt: skip
 _ESTIMATES: Final = ("gap_first", "gap_second", "change", "low", "high", "p", "p_adjusted", "design_effect")
 _SCALED: Final = ("gap_first", "gap_second", "change", "low", "high")
-_SIZES: Final = ("n_group", "n_reference")
+_SIZES: Final = ("n_group", "n_reference", "clusters_group", "clusters_reference")
 
 
 def gap_change_table(
@@ -166,13 +167,29 @@ def _of_split(
         default="",
     )  # fmt: skip
     columns = {**estimates, "p": p, "p_adjusted": adjusted}
+    clusters = _cluster_numbers(matched, code, group, reference, groups=len(names) + 1)
     return wanted.drop(columns="way").assign(
         by=JOINT.join(by),
         n_group=n_group.astype(np.int64),
         n_reference=np.where(overall, n_group + n_reference, n_reference).astype(np.int64),
+        clusters_group=clusters[0],
+        clusters_reference=clusters[1],
         **{name: np.where(enough, columns[name], np.nan) for name in _ESTIMATES},
         note=note,
     )
+
+
+def _cluster_numbers(
+    matched: Matched, code: Codes, group: Codes, reference: Codes, *, groups: int
+) -> tuple[Codes, Codes]:
+    """[R] clusters of each group, and of its reference: of all other groups where it is no single one."""
+    cluster, names = pd.factorize(matched.labels["cluster"])
+    inside = code >= 0
+    present = np.zeros((len(names), groups), dtype=bool)
+    present[cluster[inside], code[inside]] = True
+    own = present.sum(axis=0)
+    rest = (present.sum(axis=1, keepdims=True) > present).sum(axis=0)
+    return own[group], np.where(reference >= 0, own[np.maximum(reference, 0)], rest[group])
 
 
 def _few_clusters(

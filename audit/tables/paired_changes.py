@@ -28,7 +28,7 @@ Codes = NDArray[np.int64]
 
 TABLE: Final = ("both", "only_first", "only_second", "neither")
 OF_CHANGE: Final = (
-    "by", "group", "n", *TABLE, "rate_first", "rate_second", "change", "low", "high",
+    "by", "group", "n", "clusters", *TABLE, "rate_first", "rate_second", "change", "low", "high",
     "p", "p_adjusted", "design_effect", "note",
 )  # fmt: skip
 PAIR_KEYS: Final = (
@@ -37,7 +37,7 @@ PAIR_KEYS: Final = (
 CHANGE_KEYS: Final = (
     "rule", "threshold", "outcome", "design", "template", "other_design", "other_template", "by", "group",
 )  # fmt: skip
-CHANGE_TESTS: Final = ("all_ways_p", "design_effect")
+CHANGE_TESTS: Final = ("all_ways_p", "design_effect", "clusters")
 PAIRED_COLUMNS: Final = (*PAIR_KEYS, *OF_CHANGE[:-1], "all_ways_p", "note")
 _ESTIMATES = ["rate_first", "rate_second", "change", "low", "high", "p", "design_effect"]
 
@@ -79,7 +79,7 @@ def paired_table(context: TableContext) -> pd.DataFrame:
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(PAIRED_COLUMNS))
     if context.weighted:
         table["note"] = table["note"].where(table["note"] == "", table["note"] + "; ") + AS_THEY_ARE
-    whole, numbers = {"n", *TABLE}, {"threshold", "p_adjusted", "all_ways_p", *_ESTIMATES}
+    whole, numbers = {"n", *TABLE}, {"threshold", "clusters", "p_adjusted", "all_ways_p", *_ESTIMATES}
     dtypes = {
         name: "int64" if name in whole else "float64" if name in numbers else "str" for name in PAIRED_COLUMNS
     }
@@ -129,8 +129,9 @@ def change_table(counts: pd.DataFrame, *, keys: Sequence[str], least: int) -> pd
     Parameters
     ----------
     counts
-        As `joint_by_group` makes them, with the columns of `keys`; `design_effect` where images of a cluster
-        are known to go together. Without it images are taken as independent, and the column is NaN.
+        As `joint_by_group` makes them, with the columns of `keys`; `design_effect` and `clusters` if
+        images of a cluster are known to go together. Without them images are taken as independent, and both
+        are NaN.
     keys
         With `by`, the family within which p-values are adjusted.
     least
@@ -145,8 +146,8 @@ def change_table(counts: pd.DataFrame, *, keys: Sequence[str], least: int) -> pd
     table = counts.astype(dict.fromkeys(TABLE, "int64"))
     both, first, second, neither = (table[name].to_numpy() for name in TABLE)
     n = both + first + second + neither
-    if "design_effect" not in table:
-        table = table.assign(design_effect=np.nan)
+    unknown = [name for name in ("design_effect", "clusters") if name not in table]
+    table = table.assign(**dict.fromkeys(unknown, np.nan))
     effect = np.nan_to_num(table["design_effect"].to_numpy(dtype=float), nan=1.0)
     low, high = newcombe_paired(*(cell / effect for cell in (both, first, second, neither)))
     with np.errstate(invalid="ignore"):
@@ -241,11 +242,12 @@ def _groups(
 def _of_group(
     families: pd.DataFrame, letters: NDArray[np.str_], pattern: Codes, cluster: Codes, *, seed: int
 ) -> NDArray[np.float64]:
-    """[W, 2] p of all specifications and design effect."""
+    """[W, 3] p of all specifications, design effect and clusters."""
     happened, counted = letters == HAPPENED, letters != NOT_ASKED
     first, other, family = (families[name].to_numpy() for name in ("place", "other_place", "family"))
     effect = np.ones(len(families))
-    if len(np.unique(cluster)) < len(cluster):
+    clusters = len(np.unique(cluster))
+    if clusters < len(cluster):
         change = happened[:, other].astype(float) - happened[:, first]
         both = counted[:, other] & counted[:, first]
         effect = change_design_effect(change[pattern], both[pattern], np.ones(len(pattern)), cluster)
@@ -256,4 +258,4 @@ def _of_group(
             places = [first[own][0], *other[own]]
             inside = counted[:, places].all(axis=1)[pattern]
             p[own] = equal_rates_p(happened[:, places][pattern[inside]], cluster[inside], seed=seed)
-    return np.column_stack([p, effect])
+    return np.column_stack([p, effect, np.full(len(families), clusters)])

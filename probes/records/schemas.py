@@ -160,7 +160,9 @@ AUDIT_TABLES: Final[tuple[TableSchema, ...]] = (
     _table(
         "paired",
         "what a second design or template changes for one group, image by image",
-        (*_PAIR, "by", "group", "n", *_JOINT, "rate_first", "rate_second", "change", "low", "high", "p",
+        (*_PAIR, "by", "group", "n",
+         Column("clusters", "float64", "clusters of the group; NaN if outcomes of images were not kept"),
+         *_JOINT, "rate_first", "rate_second", "change", "low", "high", "p",
          "p_adjusted", "design_effect", "all_ways_p", "note"),
     ),
     _table(

@@ -25,6 +25,7 @@ COLUMNS: Final = (
     Column("outcome", "Outcome", fmt.words),
     Column("pair", "Specification"),
     Column("n", "n", fmt.integer, number=True),
+    Column("clusters", "Clusters", fmt.integer, number=True),
     Column("rate_first", "First", fmt.percent, number=True),
     Column("rate_second", "Second", fmt.percent, number=True),
     Column("only_first", "Only in first", fmt.integer, number=True),
@@ -40,7 +41,9 @@ GAP_COLUMNS: Final = (
     Column("outcome", "Outcome", fmt.words),
     Column("pair", "Specification"),
     Column("n_group", "n", fmt.integer, number=True),
+    Column("clusters_group", "Clusters", fmt.integer, number=True),
     Column("n_reference", "n of reference", fmt.integer, number=True),
+    Column("clusters_reference", "Its clusters", fmt.integer, number=True),
     Column("gap_first", "First difference, points", fmt.points, number=True),
     Column("gap_second", "Second", fmt.points, number=True),
     Column("change", "Change, points", fmt.points, number=True),
@@ -233,7 +236,8 @@ def _widest_gap(row: Mapping[Any, Any], probes: Sequence[Mapping[str, Any]]) -> 
         f"{fmt.points(row['gap_first'])} percentage points became {fmt.points(row['gap_second'])}, a change "
         f"of {fmt.points(row['change'])} (paired 95\N{NO-BREAK SPACE}% interval "
         f"{fmt.points_interval(row['low'], row['high'])}; adjusted p {fmt.p_value(row['p_adjusted'])}; "
-        f"n {fmt.integer(row['n_group'])} and {fmt.integer(row['n_reference'])}; {components.asking(row)})."
+        f"n {fmt.counted(row['n_group'], row['clusters_group'])} and "
+        f"{fmt.counted(row['n_reference'], row['clusters_reference'])}; {components.asking(row)})."
     )
 
 

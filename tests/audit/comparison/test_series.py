@@ -63,6 +63,23 @@ def test_earlier_verdicts_do_not_change_when_a_release_is_added() -> None:
         compare_series([first])
 
 
+def test_five_runs_each_against_the_first(tmp_path: Path) -> None:
+    """One model three times and then a worse one: the same change has wider limits at every later look."""
+    first, second = drawn(300, seed=1)
+    _, worse = drawn(300, seed=1, worse=0.5)
+    runs = {"a": first, "b": second, "c": second, "d": second, "e": worse}
+    folders = [str(run.write(tmp_path / name)) for name, run in runs.items()]
+    out = tmp_path / "out"
+    done = CliRunner().invoke(app, ["compare", *folders, "--margin", "0.1", "--out", str(out)])
+    assert done.exit_code == 1, done.output
+    assert "limits hold for all releases at once" in done.output
+    releases = pd.read_csv(out / "releases.csv")
+    assert releases["release"].tolist() == [1, 2, 3, 4]
+    assert releases["verdict"].iloc[3] == "FAIL" and "FAIL" not in releases["verdict"].tolist()[:3]
+    assert releases["error"].tolist() == pytest.approx([0.05 / 2, 0.05 / 6, 0.05 / 12, 0.05 / 20])
+    assert (releases["high"] - releases["low"]).iloc[:3].is_monotonic_increasing
+
+
 def test_the_command_takes_a_series(tmp_path: Path) -> None:
     first, second = drawn(300, seed=1)
     _, worse = drawn(300, seed=1, worse=0.5)
