@@ -7,14 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import pandas as pd
 from markupsafe import Markup
 
 from audit import formatting as fmt
 from audit.comparison.compare import compare
+from audit.comparison.run_effects import run_effect_table
 from audit.conclusions.overview import Cell
 from audit.figures.layout import LEGEND_ROW_POINTS, canvas, series_mark
 from audit.figures.svg import ROLES, to_svg
 from audit.report import components
+from audit.report.components import NOTE, Column, between, table_of
 from audit.report.html import fill_template
 from audit.report.marks import interval_mark
 from audit.report.section import ReportContext
@@ -23,6 +26,7 @@ from audit.report.sections.overview import STATE_ICONS
 from audit.report.verdict_strip import verdict
 from audit.result import AuditResult
 from clipmodel.errors import UserError
+from audit.statistics.variation.prompt_variance import LEAST_PROMPTS
 from clipmodel.plurals import number_of
 
 PLOT_ROWS: Final = 14
@@ -67,9 +71,12 @@ def render_several(results: Mapping[str, AuditResult], *, links: Mapping[str, st
     -----
     The runs need not share images. Those that share them with the first are compared with it image by image:
     see `paired_with_first`.
+    Of three runs or more that share images, each gap has the interval for another run of their kind.
     """
     contexts = {name: ReportContext(result=result) for name, result in results.items()}
+    effects = run_effect_table(list(results.values()))
     page = {
+        "effects": _effects(effects, contexts),
         "title": f"{len(results)} audits side by side",
         "runs": [_run(name, context, (links or {}).get(name, "")) for name, context in contexts.items()],
         "rows": _rows(contexts),
@@ -105,6 +112,32 @@ def paired_with_first(results: Mapping[str, AuditResult]) -> list[tuple[str, int
         ]
         found.append((f"{name} against {first_name}", int(comparison.about["matched"]), told))
     return found
+
+
+def _effects(effects: pd.DataFrame, contexts: Mapping[str, ReportContext]) -> components.Table | None:
+    """Gaps of people by one attribute, with other images and in another run; None without three runs."""
+    first = next(iter(contexts.values()))
+    own = effects[(effects["reference"] != "") & (effects["runs"] >= LEAST_PROMPTS)]
+    own = own[components.of_people(own, first.result.manifest)]
+    own = own[~own["by"].str.contains(" x ", regex=False)]
+    if not len(own):
+        return None
+    rows = [row | {"title": first.titles[row["probe"], row["outcome"]]} for row in own.to_dict("records")]
+    return table_of(rows, RUN_COLUMNS, caption="Differences in these runs and in another one")
+
+
+RUN_COLUMNS: Final = (
+    Column(components.contrast, "Contrast"),
+    Column("title", "Outcome"),
+    Column("n_group", "n", fmt.integer, number=True),
+    Column("clusters_group", "Clusters", fmt.integer, number=True),
+    Column("runs", "Runs", fmt.integer, number=True),
+    Column("value", "Mean difference, points", fmt.points, number=True),
+    Column(between("images_low", "images_high", fmt.points_interval), "With other images", number=True),
+    Column(between("run_low", "run_high", fmt.points_interval), "In another run", number=True),
+    Column("sd_runs", "SD between runs", lambda v: fmt.points(v).lstrip("+"), number=True),
+    NOTE,
+)
 
 
 def mean_accuracy(context: ReportContext) -> float:

@@ -59,7 +59,7 @@ def prompt_effect_table(context: TableContext, gaps: pd.DataFrame) -> pd.DataFra
         for outcome in probe["outcomes"]:
             own = outcomes[(outcomes["probe"] == probe["name"]) & (outcomes["outcome"] == outcome["name"])]
             if len(own):
-                rows += _of_outcome(context, probe, outcome["name"], own, gaps)
+                rows += prompt_effects_of(context, probe, outcome["name"], own, gaps)
     table = pd.DataFrame(rows, columns=list(PROMPT_COLUMNS))
     numbers = {*NUMBERS, "threshold"}
     return table.astype(
@@ -67,9 +67,10 @@ def prompt_effect_table(context: TableContext, gaps: pd.DataFrame) -> pd.DataFra
     )
 
 
-def _of_outcome(
+def prompt_effects_of(
     context: TableContext, probe: Mapping[str, Any], outcome: str, own: pd.DataFrame, gaps: pd.DataFrame
 ) -> Iterator[dict[str, Any]]:
+    """The rows of one outcome, from its outcomes of single images."""
     asked, least = asked_order(probe), (context.min_group(probe), context.min_clusters)
     of_outcome = gaps[(gaps["probe"] == probe["name"]) & (gaps["outcome"] == outcome)]
     whole = own.assign(**{EVERYBODY: pd.Series(EVERYBODY, index=own.index, dtype="str")})

@@ -1,0 +1,104 @@
+"""Training runs as a sample of runs: each rate and gap with the interval for another run of their kind.
+
+Runs that differ in their seed alone are draws from what the same training gives. Their spread, on the same
+images and in the same specification, says how far a gap would move in one more of them
+(`audit.statistics.variation.prompt_variance`, with runs in the place of prompts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import pandas as pd
+
+from audit.result import AuditResult
+from audit.tables.context import TableContext
+from audit.tables.primary import primary_specification
+from audit.tables.prompt_effects import SIZES, prompt_effects_of
+from probes.records import NOT_ASKED, empty_counts
+
+LEAST_RUNS: Final = 2
+NAMES: Final = {
+    "prompts": "runs",
+    "sd_prompts": "sd_runs",
+    "prompt_low": "run_low",
+    "prompt_high": "run_high",
+}
+RUN_COLUMNS: Final = (
+    "probe", "outcome", "design", "template", "by", "group", "reference", "n_group", "n_reference",
+    "clusters_group", "clusters_reference", "runs", "value", "sd_runs", "images_low", "images_high",
+    "run_low", "run_high", "df", "note",
+)  # fmt: skip
+
+
+def run_effect_table(results: Sequence[AuditResult]) -> pd.DataFrame:
+    """Each rate and gap over several runs, in the first specification of every probe.
+
+    Parameters
+    ----------
+    results
+        Audits of one suite on the same images, by models that differ in their training run alone. What else
+        they differ in is then taken for a difference of runs.
+
+    Returns
+    -------
+    Columns `RUN_COLUMNS`: as `audit.tables.prompt_effects.prompt_effect_table`, with run_low and run_high the
+    interval in a further run. Images that not all runs have take no part. Empty if the runs share no images
+    or question, keep no outcomes of single images, or are weighted to a population.
+    """
+    rows: list[dict[str, Any]] = []
+    usable = all(one.outcomes is not None and not one.manifest.get("population") for one in results)
+    if len(results) >= LEAST_RUNS and usable:
+        context = TableContext.of(empty_counts([]), results[0].manifest, [])
+        for probe in results[0].manifest["probes"]:
+            rows += _of_probe(context, probe, results)
+    table = pd.DataFrame(rows).rename(columns=NAMES) if rows else pd.DataFrame(columns=list(RUN_COLUMNS))
+    words = ("probe", "outcome", "design", "template", "by", "group", "reference", "note")
+    whole = [NAMES.get(name, name) for name in SIZES]
+    dtypes = {
+        name: "str" if name in words else "int64" if name in whole else "float64" for name in RUN_COLUMNS
+    }
+    return table[list(RUN_COLUMNS)].astype(dtypes)
+
+
+def _of_probe(
+    context: TableContext, probe: Mapping[str, Any], results: Sequence[AuditResult]
+) -> Iterator[dict[str, Any]]:
+    primary = primary_specification(results[0].rates, probe=probe)
+    places = [_place(one, str(probe["name"]), primary) for one in results]
+    if primary is None or any(place is None for place in places):
+        return
+    runs = [f"run {number}" for number in range(1, len(results) + 1)]
+    asked = {**probe, "asked": [(primary["design"], run, primary["rule"], None) for run in runs]}
+    for outcome in probe["outcomes"]:
+        joined = _joined(results, [place or 0 for place in places], str(probe["name"]), str(outcome["name"]))
+        if len(joined):
+            for row in prompt_effects_of(context, asked, str(outcome["name"]), joined, results[0].gaps):
+                yield {**row, "template": primary["template"]}
+
+
+def _place(result: AuditResult, name: str, primary: Mapping[str, Any] | None) -> int | None:
+    """Where the specification stands in the patterns of a run."""
+    probe = next((one for one in result.manifest["probes"] if one["name"] == name), None)
+    if probe is None or primary is None:
+        return None
+    wanted = (primary["design"], primary["template"], primary["rule"])
+    keys = [(asked[0], asked[1], asked[2]) for asked in probe.get("asked") or ()]
+    return keys.index(wanted) if primary["rule"] == "argmax" and wanted in keys else None
+
+
+def _joined(results: Sequence[AuditResult], places: Sequence[int], probe: str, outcome: str) -> pd.DataFrame:
+    """The images that all runs have, with a pattern of one letter a run."""
+    joined = pd.DataFrame()
+    for number, (result, place) in enumerate(zip(results, places, strict=True)):
+        table = result.outcomes if result.outcomes is not None else pd.DataFrame()
+        own = table[(table["probe"] == probe) & (table["outcome"] == outcome)]
+        letter = own["pattern"].str[place]
+        one = own.assign(pattern=letter)[letter != NOT_ASKED]
+        if number == 0:
+            joined = one.reset_index(drop=True)
+            continue
+        both = joined.merge(one[["image", "pattern"]], on="image", suffixes=("", "_next"))
+        joined = both.assign(pattern=both["pattern"] + both["pattern_next"]).drop(columns="pattern_next")
+    return joined
