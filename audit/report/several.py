@@ -25,8 +25,8 @@ from audit.report.sections.changes import widest_gap_changes
 from audit.report.sections.overview import STATE_ICONS
 from audit.report.verdict_strip import verdict
 from audit.result import AuditResult
-from clipmodel.errors import UserError
 from audit.statistics.variation.prompt_variance import LEAST_PROMPTS
+from clipmodel.errors import UserError
 from clipmodel.plurals import number_of
 
 PLOT_ROWS: Final = 14
