@@ -17,7 +17,7 @@ from probes.records.vocabulary import KEYS, MOMENTS
 _table = partial(schema, known=COLUMNS)
 _SPECIFICATION = (*KEYS, "outcome")
 _MEASURED = ("probe", "kind", "metric", "design", "template", "item", "k")
-_RATE = ("n", "clusters", "kish_n", "count", "rate", "low", "high", "shrunk", "design_effect", "df")
+_RATE = ("n", "clusters", "count", "rate", "low", "high", "kish_n", "shrunk", "design_effect", "df")
 _POOLED_RATE = (*_RATE[:8], "pooled", "pooled_low", "pooled_high", *_RATE[8:])
 _PAIR = ("probe", "rule", "threshold", "outcome", "design", "template", "other_design", "other_template")
 _SIDES = (
@@ -98,8 +98,8 @@ AUDIT_TABLES: Final[tuple[TableSchema, ...]] = (
     _table(
         "accuracy",
         "one group under one specification: share of correct predictions",
-        (*KEYS, ATTRIBUTES, "n", "clusters", "kish_n", Column("count", "int64", "correct predictions"),
-         Column("rate", "float64", "accuracy: count / n"), *_POOLED_RATE[5:], "balanced", "note"),
+        (*KEYS, ATTRIBUTES, "n", "clusters", Column("count", "int64", "correct predictions"),
+         Column("rate", "float64", "accuracy: count / n"), *_POOLED_RATE[4:], "balanced", "note"),
     ),
     _table(
         "rates",
