@@ -38,6 +38,7 @@ from audit.tables.prompt_effects import prompt_effect_table
 from audit.tables.rates import accuracy_table, gap_table, rate_table
 from audit.tables.specification_curves import specification_table
 from audit.tables.threshold_bands import with_bands
+from audit.tables.trends import trend_tables
 from probes.records import KEYS, SCHEMAS, Manifest, Records, validate
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class AuditResult:
         How each gap moves over the ways of asking: see `audit.tables.specification_curves`.
     prompt_effects
         Rates and gaps with the interval for another prompt: see `audit.tables.prompt_effects`.
+    trends, trend_curves
+        How rates move along attributes that have an order: see `audit.tables.trends`.
     paired
         What another class design or template changes, image by image: see `audit.tables.paired_changes`.
     findings, gates, verdict
@@ -96,6 +99,8 @@ class AuditResult:
     controlled: pd.DataFrame
     specifications: pd.DataFrame
     prompt_effects: pd.DataFrame
+    trends: pd.DataFrame
+    trend_curves: pd.DataFrame
     paired: pd.DataFrame
     findings: pd.DataFrame
     excluded: pd.DataFrame
@@ -144,6 +149,7 @@ class AuditResult:
             "specifications": specification_table(context, gaps),
             "prompt_effects": prompt_effect_table(context, gaps),
             "paired": paired_table(context),
+            **dict(zip(("trends", "trend_curves"), trend_tables(context), strict=True)),
             "findings": with_confirmation(
                 context,
                 findings_among(context, gaps),

@@ -21,7 +21,7 @@ RUN_FILE: Final = "run.json"
 REPORT_FILE: Final = "report.html"
 JSON_TABLES: Final = (
     "accuracy", "rates", "gaps", "composition", "variation", "controlled", "specifications", "prompt_effects",
-    "paired",
+    "trends", "trend_curves", "paired",
     "findings", "excluded", "gates", "measures",
 )  # fmt: skip
 OPTIONAL_TABLES: Final = (
@@ -39,6 +39,8 @@ OPTIONAL_TABLES: Final = (
 )
 """Tables that have files of their own only: audit.json stays small, and is enough for a report."""
 TABLES: Final = (*JSON_TABLES, *OPTIONAL_TABLES)
+LATER_TABLES: Final = frozenset({"trends", "trend_curves"})
+"""Tables that audits of this schema version lack if they were written before the tables existed."""
 PARQUET_ONLY: Final = frozenset({"outcomes", "scalars"})
 """One row an image and outcome: as CSV it would be many times larger than everything else."""
 
@@ -124,7 +126,10 @@ def read_folder(folder: Path) -> tuple[Manifest, str, dict[str, pd.DataFrame | N
         manifest: Manifest = document["manifest"]
         check_manifest(manifest)
         tables = {
-            name: _table(name, document["columns"][name], document[name], manifest) for name in JSON_TABLES
+            name: _table(name, document["columns"][name], document[name], manifest)
+            if name in document or name not in LATER_TABLES
+            else SCHEMAS[name].empty(attribute_columns(manifest))
+            for name in JSON_TABLES
         }
         verdict = str(document["verdict"])
     except (KeyError, TypeError, ValueError) as error:

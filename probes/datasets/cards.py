@@ -46,6 +46,7 @@ class DataCard:
     cluster: str | None = None  # the column whose equal values are no independent images
     image_attributes: tuple[str, ...] = ()  # attributes of the image, not of whom it shows: split, source
     several_values: tuple[str, ...] = ()  # attributes of which an image may have several, joined by SEVERAL
+    ordinal: tuple[str, ...] = ()  # attributes whose order a trend can follow, beside age, tone and bands
     layout: str = PUBLISHED_LAYOUT  # what the reader of the layout was written after
     renewed_days: int | None = None  # a version is replaced after so many days, because consent can end
     thumbnails: bool = True  # whether `clip-audit view` may show the images on the machine they lie on
@@ -59,10 +60,11 @@ class WrittenCard(StrictModel):
     persons; `attributes` the columns that are attributes, where not all are; `image_attributes` those of them
     that describe the image and not whom it shows, such as its split or source: no contrast of people is made
     of them; `several_values` those of which an image may have several, each with what separates them in a
-    field, {ancestry: ";"} (`probes.datasets.memberships`); `orders` the natural order of values; `values`
-    what a value is to be called, or null where it is no label: {race: {Asian: East Asian, Others: null}}.
-    `images` lists further folders that images may lie in: without it, what leads out of the data's own folder
-    is refused. `thumbnails: false` keeps `clip-audit view` from showing the images.
+    field, {ancestry: ";"} (`probes.datasets.memberships`); `ordinal` those with an order that a trend can
+    follow (`probes.planning.ordinal_scales`); `orders` the natural order of values; `values` what a value is
+    to be called, or null where it is no label: {race: {Asian: East Asian, Others: null}}. `images` lists
+    further folders that images may lie in: without it, what leads out of the data's own folder is refused.
+    `thumbnails: false` keeps `clip-audit view` from showing the images.
     """
 
     title: str | None = None
@@ -77,6 +79,7 @@ class WrittenCard(StrictModel):
     attributes: list[str] | None = None
     image_attributes: list[str] | None = None
     several_values: dict[str, str] = Field(default={})
+    ordinal: list[str] = Field(default=[])
     orders: dict[str, list[str]] = Field(default={})
     values: dict[str, dict[str, str | None]] = Field(default={})
     images: list[str] = Field(default=[])
@@ -140,7 +143,7 @@ def describe(frame: pd.DataFrame, path: Path, *, attributes: list[str], card: Da
     cluster = written.cluster or card.cluster
     chosen = written.attributes or [name for name in attributes if name != cluster]
     named = [*chosen, *(written.image_attributes or ()), *written.several_values]
-    named += [*written.orders, *written.values]
+    named += [*written.ordinal, *written.orders, *written.values]
     for name in [*named, *([cluster] if cluster else [])]:
         if name not in frame:
             raise UserError(f"{file}: no column {name!r}", remedy=closest(name, attributes))
@@ -175,6 +178,7 @@ def describe(frame: pd.DataFrame, path: Path, *, attributes: list[str], card: Da
             cluster=cluster,
             image_attributes=of_images,
             several_values=tuple(dict.fromkeys([*card.several_values, *written.several_values])),
+            ordinal=tuple(dict.fromkeys([*card.ordinal, *written.ordinal])),
             notes=tuple(notes),
             **given,
         ),

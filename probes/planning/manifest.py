@@ -17,6 +17,7 @@ from probes.datasets.demographic_dataset import DemographicDataset
 from probes.embeddings.embed import EmbeddedImages
 from probes.measures.registry import KINDS
 from probes.planning.image_selection import where_text
+from probes.planning.ordinal_scales import scale_of
 from probes.records import SCHEMA_VERSION, Manifest, attribute_column, attribute_entry
 from probes.records.manifest_types import (
     AttributeEntry,
@@ -117,7 +118,9 @@ def _model_entry(model: EmbeddingModel) -> ModelEntry:
 
 def _attribute_entry(dataset: DemographicDataset, name: str) -> AttributeEntry:
     of_image = name in dataset.card.image_attributes
-    return attribute_entry(name, of="image" if of_image else "person", order=dataset.levels(name))
+    entry = attribute_entry(name, of="image" if of_image else "person", order=dataset.levels(name))
+    scale = scale_of(dataset, name)
+    return entry if scale is None else {**entry, "scale": scale}
 
 
 def _data_entry(

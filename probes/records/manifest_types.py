@@ -93,6 +93,14 @@ class DataEntry(TypedDict):
 
 
 @_closed
+class Scale(TypedDict):
+    """The number that each value of an ordered attribute stands for; see `probes.planning.ordinal_scales`."""
+
+    kind: Literal["numbers", "midpoints", "ranks"]
+    scores: list[float]  # of the values of `order`
+
+
+@_closed
 class AttributeEntry(TypedDict):
     """A group attribute."""
 
@@ -100,6 +108,7 @@ class AttributeEntry(TypedDict):
     column: str  # in every table: see `schemas.attribute_column`
     of: Described
     order: list[str]  # its values in natural order
+    scale: NotRequired[Scale]  # of an attribute whose values have an order that a trend can follow
 
 
 @_closed

@@ -166,6 +166,18 @@ AUDIT_TABLES: Final[tuple[TableSchema, ...]] = (
          "p_adjusted", "design_effect", "all_ways_p", "note"),
     ),
     _table(
+        "trends",
+        "one rate along an attribute that has an order",
+        (*_SPECIFICATION, "by", "scale", "levels", "n", "clusters", "count", "slope", "slope_low",
+         "slope_high", "odds_ratio", "odds_ratio_low", "odds_ratio_high", "p",
+         Column("p_adjusted", "float64", "p-value adjusted for all trends of the audit"), "curved_p", "note"),
+    ),
+    _table(
+        "trend_curves",
+        "one point of a smooth curve of a rate along an attribute that has an order",
+        (*_SPECIFICATION, "by", "at", Column("rate", "float64", "rate of the smooth curve"), "low", "high"),
+    ),
+    _table(
         "findings",
         "one gap that survives the correction for all comparisons",
         ("id", *_SPECIFICATION, "by", "group", "reference", "difference", "low", "high", "selected_low",

@@ -23,6 +23,7 @@ from audit.report.sections import (
     reading,
     specification_curves,
     thresholds,
+    trends,
 )
 
 __all__ = ["SECTIONS"]
@@ -38,6 +39,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
     rates_and_gaps.SECTION,
     other_group_tables.SECTION,
     specification_curves.SECTION,
+    trends.SECTION,
     changes.SECTION,
     designs.SECTION,
     thresholds.SECTION,

@@ -11,7 +11,7 @@ import pandas as pd
 from clipmodel.errors import UserError
 from probes.datasets.cards import DataCard
 from probes.datasets.demographic_dataset import ID, REASON
-from probes.datasets.fairface_age_bands import AGE_BANDS, age_band
+from probes.datasets.fairface_age_bands import AGE_BANDS, BANDS_NOTE, age_band
 from probes.datasets.file_dataset import FileDataset, find
 from probes.datasets.image_paths import IMAGE_SUFFIXES
 
@@ -32,6 +32,7 @@ CARD = DataCard(
     caution="Age and gender are self-reported; skin type and lighting were judged by annotators.",
     source="Hazirbas et al., IEEE T-BIOM 2021; Meta",
     cluster="subject_id",
+    notes=(BANDS_NOTE,),
 )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from clipmodel.errors import UserError
 from probes.datasets.cards import DataCard
 from probes.datasets.demographic_dataset import ID, REASON
-from probes.datasets.fairface_age_bands import AGE_BANDS, age_band
+from probes.datasets.fairface_age_bands import AGE_BANDS, BANDS_NOTE, age_band
 from probes.datasets.file_dataset import FileDataset, find
 from probes.datasets.image_paths import find_images
 
@@ -33,6 +33,7 @@ CARD = DataCard(
     caution="Age, gender and country are self-reported; skin tone and skin type were judged by annotators.",
     source="Porgali et al., CVPR workshops 2023; Meta",
     cluster="subject_id",
+    notes=(BANDS_NOTE,),
 )
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from clipmodel.errors import UserError
 from probes.datasets.cards import DataCard
 from probes.datasets.demographic_dataset import ID, REASON
-from probes.datasets.fairface_age_bands import AGE_BANDS, age_band
+from probes.datasets.fairface_age_bands import AGE_BANDS, BANDS_NOTE, age_band
 from probes.datasets.file_dataset import FileDataset, find
 from probes.datasets.image_paths import find_images
 
@@ -27,6 +27,7 @@ CARD = DataCard(
     label_provenance="perceived",
     labelled_by="a model that estimated, and annotators who checked",
     source="Zhang, Song & Qi, CVPR 2017; susanqq.github.io/UTKFace",
+    notes=(BANDS_NOTE,),
     caution="Age, gender and race were estimated by a model and checked by annotators, not reported.",
 )
 

@@ -124,7 +124,7 @@ def test_a_card_maps_the_values_of_a_published_data_set(tmp_path: Path, write_im
         plan(suite, load_dataset(f"utkface:{tmp_path}"))
     card_file(tmp_path).write_text("values: {race: {Asian: East Asian, Others: null}}\n")
     data = load_dataset(f"utkface:{tmp_path}")
-    assert data.card.notes[1] == "race Others counts as no label here, in 1 image, as card.yaml says."
+    assert data.card.notes[2] == "race Others counts as no label here, in 1 image, as card.yaml says."
     table = plan(suite, data).table()
     assert table[["images", "without_truth"]].to_numpy().tolist() == [[2, 1]]
 
