@@ -12,7 +12,7 @@ FIRST_YEARS = (0, 3, 10, 20, 30, 40, 50, 60, 70)
 
 
 BANDS_NOTE = (
-    'age_band was made of the years: 0-2, 3-9, then tens, and "more than 70", which begins at 70; the years '
+    "age_band was made of the years: 0-2, 3-9, then tens, and 'more than 70', which begins at 70; the years "
     "are in 'age'."
 )
 

@@ -53,10 +53,8 @@ def build(context: ReportContext) -> Trends | None:
     caption = "Trends along attributes that have an order"
     if len(trends) > ROWS_LISTED:
         caption = f"{ROWS_LISTED} of {len(trends)} trends"
-    titles = [
-        context.titles[probe, outcome]
-        for probe, outcome in zip(shown["probe"], shown["outcome"], strict=True)
-    ]
+    named = zip(shown["probe"], shown["outcome"], strict=True)
+    titles = [context.titles[probe, outcome] for probe, outcome in named]
     scales = trends.drop_duplicates(["by", "scale"])
     return Trends(
         figures=found,
