@@ -47,6 +47,7 @@ CARD = DataCard(
     source="Luo et al., CVPR 2024; github.com/Harvard-Ophthalmology-AI-Lab/FairCLIP",
     image_attributes=("split",),
     layout="its README and public code, not a real copy",
+    thumbnails=False,  # records of patients
     notes=("The clinical notes are not read.", "age_band has FairFace's bands; the years are in 'age'."),
 )
 

@@ -65,6 +65,7 @@ CARD = DataCard(
     image_attributes=OF_IMAGES,
     layout="public code of the publisher, not a real copy",
     renewed_days=31,
+    thumbnails=False,  # consent can be withdrawn at any time
     notes=(NO_PICTURES,),
 )
 

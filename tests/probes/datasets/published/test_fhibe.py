@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from clipmodel.errors import UserError
-from probes.datasets.published.fhibe import CARD, load_fhibe, load_fhibe_face
+from probes.datasets.published.fhibe import CARD, FACE_CARD, load_fhibe, load_fhibe_face
 from probes.datasets.withdrawn import outdated
 from tests.probes.datasets.conftest import RunThrough, WriteImages
 
@@ -179,6 +179,12 @@ def test_a_missing_image_folder_or_column_is_named(write: Write, tmp_path: Path)
     file.write_text(file.read_text(encoding="utf-8-sig").replace("subject_id", "subject"), encoding="utf-8")
     with pytest.raises(UserError, match="no column 'subject_id'"):
         load_fhibe(tmp_path / VERSION)
+
+
+def test_images_are_never_shown() -> None:
+    """Consent to FHIBE can be withdrawn: `clip-audit view` refuses both of its tables."""
+    assert not CARD.thumbnails
+    assert not FACE_CARD.thumbnails
 
 
 def test_a_version_is_old_after_a_month() -> None:
