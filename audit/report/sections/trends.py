@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from audit import formatting as fmt
-from audit.figures.trend import trend_curve
+from audit.figures.trend_curves import trend_curve
 from audit.report import components
 from audit.report.components import INTERVAL, Column, between, table_of
 from audit.report.section import ReportContext, Section
