@@ -54,7 +54,7 @@ def metric_frame_inputs(
     probe
         One with a truth, under the rule argmax.
     design, template
-        The way of asking; the first if left out. Values of the truth that one of its classes stands for
+        The specification; the first if left out. Values of the truth that one of its classes stands for
         together are one label, such as "50-59 or 60-69".
 
     Raises

@@ -36,7 +36,7 @@ PEOPLE = {"man": {"gender": "man"}, "woman": {"gender": "woman"}}
 def own_suite(
     data: str, *, n_templates: int, thresholds: list[float], curve: int, groups: list[list[str]]
 ) -> str:
-    """A suite on gender with as many ways of asking as are wanted."""
+    """A suite on gender with as many specifications as are wanted."""
     templates = {f"t{i}": [f"photo {i} of {{a}} {{label}}"] for i in range(n_templates)}
     rules = ["argmax", "probability"] if thresholds else ["argmax"]
     where = {"category": "person", "gender": ["man", "woman"]} if data == "emoji" else {}

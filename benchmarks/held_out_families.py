@@ -3,7 +3,7 @@
     python -m benchmarks.held_out_families [--quick]
 
 The bundled model's image tower is trained as a plain classifier of the 16 occupations on three families and
-tried on the fourth, with two seeds: no text, no other pictures, so it takes minutes and says which family
+tried on the fourth, with two seeds: no text, no other images, so it takes minutes and says which family
 holds what the others do not teach. EmojiOne draws none of the occupations and takes no part.
 """
 
@@ -34,8 +34,8 @@ AUGMENT = AugmentRecipe(
 )
 
 
-def pictures() -> tuple[pd.DataFrame, Tensor]:
-    """The pictures of the occupations that show one, and their pixels as uint8 [N, 3, 64, 64]."""
+def images() -> tuple[pd.DataFrame, Tensor]:
+    """The images of the occupations that show one, and their pixels as uint8 [N, 3, 64, 64]."""
     rows = pd.concat([pd.read_parquet(path) for path in sorted(FOLDER.glob("*.parquet"))], ignore_index=True)
     rows = rows[(rows["occupation"] != ABSENT) & rows["visible_occupation"]].reset_index(drop=True)
     decoded = [np.asarray(Image.open(io.BytesIO(data)).convert("RGB")) for data in rows.pop("image")]
@@ -79,7 +79,7 @@ def _centred(pixels: Tensor) -> Tensor:
 def main() -> None:
     quick = asked_for_quick(__doc__)
     steps, seeds = (5, 1) if quick else (STEPS, SEEDS)
-    rows, pixels = pictures()
+    rows, pixels = images()
     labels = torch.tensor(pd.factorize(rows["occupation"], sort=True)[0])
     began = time.perf_counter()
     lines = []
@@ -99,7 +99,7 @@ def main() -> None:
     report(
         None if quick else "families",
         "Occupation on a family of emoji held out",
-        header=("held out", "pictures trained on / tried", "accuracy, a figure a seed"),
+        header=("held out", "images trained on / tried", "accuracy, a figure a seed"),
         lines=lines,
         notes=[
             f"16 classes, chance 6 %. {steps} steps of {BATCH}; {time.perf_counter() - began:.0f} s in all.",

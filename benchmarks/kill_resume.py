@@ -44,7 +44,7 @@ class Life:
 
 
 def recipe() -> dict[str, Any]:
-    """The bundled model, trained on over a few hundred of its pictures, watched and saved all the time."""
+    """The bundled model, trained on over a few hundred of its images, watched and saved all the time."""
     values: dict[str, Any] = yaml.safe_load((RECIPES / "tiny.yaml").read_text(encoding="utf-8"))
     values |= {
         "init": "tiny",

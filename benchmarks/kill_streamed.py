@@ -3,7 +3,7 @@
     python -m benchmarks.kill_streamed [--quick]
 
 torchrun starts the command line's run in two processes (gloo), each with a loader worker, over tar shards of
-which one holds a picture that cannot be decoded. SIGKILL ends all of them at once, as benchmarks.kill_resume
+which one holds an image that cannot be decoded. SIGKILL ends all of them at once, as benchmarks.kill_resume
 does with one process; what is then left is the checkpoint, with the position of both in the shards.
 """
 
@@ -21,7 +21,7 @@ from benchmarks.loading import Pair, write_tars
 from benchmarks.synthetic_images import jpeg_files
 from benchmarks.tokenizer_speed import captions
 
-STEPS, SAVE_EVERY, PICTURES = 30, 2, 96
+STEPS, SAVE_EVERY, IMAGES = 30, 2, 96
 
 
 def streamed_recipe(shards: str) -> dict[str, Any]:
@@ -38,10 +38,10 @@ def streamed_recipe(shards: str) -> dict[str, Any]:
 def main() -> None:
     quick = asked_for_quick(__doc__)
     with tempfile.TemporaryDirectory() as scratch:
-        paths, what = jpeg_files(Path(scratch), PICTURES)
+        paths, what = jpeg_files(Path(scratch), IMAGES)
         texts, _ = captions()
         pairs = [Pair(path.stem, path.read_bytes(), text) for path, text in zip(paths, texts, strict=False)]
-        pairs[7] = Pair("damaged", b"no picture", "a picture")
+        pairs[7] = Pair("damaged", b"no image", "an image")
         shards = write_tars(pairs, Path(scratch) / "shards")
         plan = Path(scratch) / "recipe.yaml"
         plan.write_text(yaml.safe_dump(streamed_recipe(shards)), encoding="utf-8")

@@ -43,7 +43,7 @@ from clipmodel.training.recipe import CropRecipe, Recipe
 from tests.support.peers import import_peer
 
 SIZE, BATCH, SHUFFLE, SHARDS = 224, 32, 64, 4
-SAME_WORK = 0.5  # of 255 levels: the mean difference of a picture's pixels, ours against a peer's
+SAME_WORK = 0.5  # of 255 levels: the mean difference of an image's pixels, ours against a peer's
 ALONE = World(rank=0, size=1, device=torch.device("cpu"))
 Batch = tuple[Tensor, Tensor]  # float pixels [B, 3, H, W], token ids [B, L]
 Pass = Callable[[], Iterator[Batch]]
@@ -58,13 +58,13 @@ class Pair:
 
 @dataclass(frozen=True)
 class Preparation:
-    """Encoded pictures and captions to a batch."""
+    """Encoded images and captions to a batch."""
 
     batch: Callable[[Iterable[tuple[bytes, str]]], Batch]
 
 
 def like_open_clip() -> Preparation:
-    """Picture by picture, as its loader maps them."""
+    """Image by image, as its loader maps them."""
     transform = import_peer("open_clip.transform").image_transform(SIZE, is_train=False)
     tokenize = import_peer("open_clip.tokenizer").SimpleTokenizer()
 
@@ -194,7 +194,7 @@ def contenders(forms: Mapping[str, str], form: str, *, batches: int, cache: Path
     """A pass over the data, by contender."""
     found = {OURS: our_passes(forms[form], batches=batches)}
     peer = "webdataset" if form == "tar" else "datasets"
-    # datasets has the captions of a folder in its metadata.csv, ours beside each picture.
+    # datasets has the captions of a folder in its metadata.csv, ours beside each image.
     source = forms["CSV and files"] if form == "folder" else forms[form]
     for how, prepare in ((f"{peer}, as open_clip", like_open_clip()), (f"{peer}, our decoding", like_us())):
         if form == "tar":
@@ -256,7 +256,7 @@ def main() -> None:
         '"our decoding": the loader is the peer\'s, pixels and tokens are computed as we do.',
         "datasets keeps tables in memory-mapped Arrow files, written before it is timed; ours reads the "
         "parquet shards and the files themselves. In a folder it has the captions in one table, ours reads "
-        "a JSON file beside each picture.",
+        "a JSON file beside each image.",
     ]
     report(None if quick else "loading", "Loading", header=HEADER, lines=rows(races), notes=notes)
 

@@ -86,7 +86,7 @@ def loss_alone(pairs: int, rows: int | None) -> Measurement:
 
 
 def through_a_model(pairs: int, part: int | None) -> Measurement:
-    """Loss and gradients of a small CLIP; N random pictures of 64 x 64 pixels and captions of 12 tokens."""
+    """Loss and gradients of a small CLIP; N random images of 64 x 64 pixels and captions of 12 tokens."""
     torch.manual_seed(0)
     clip = CLIP(SMALL)
     pixels = torch.randn(pairs, 3, 64, 64)
@@ -178,7 +178,7 @@ def main() -> None:
         lines=[*lines("loss", loss_alone, alone), *lines("small CLIP", through_a_model, model)],
         notes=[
             f"The loss: random unit embeddings of {EMBED_DIM} numbers; gradients by them and the scale.",
-            "The small CLIP: the bundled model's sizes without its stem, random pictures of 64 x 64 pixels, "
+            "The small CLIP: the bundled model's sizes without its stem, random images of 64 x 64 pixels, "
             f"captions of 12 tokens, the loss {ROWS} rows at a time; gradients of all weights.",
             "The extra peak is over the inputs and the libraries, the process has all of it; fp32. Gradients "
             "differ by the norm of the difference over the norm.",

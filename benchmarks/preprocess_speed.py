@@ -4,7 +4,7 @@
     python -m benchmarks.preprocess_speed --quick
 
 Decoding and preprocessing run in one thread, as in a loader worker, and the processor's time is taken. End to
-end, two loader workers prepare pictures while ViT-B/32 (random weights, fp32) embeds them.
+end, two loader workers prepare images while ViT-B/32 (random weights, fp32) embeds them.
 """
 
 from __future__ import annotations
@@ -80,9 +80,9 @@ def decode(path: Path, **options: bool) -> np.ndarray:
 
 
 def decode_race(paths: Sequence[Path], *, rounds: int) -> Race:
-    """One thread, one picture after another."""
+    """One thread, one image after another."""
     contenders = {
-        # What comes out is let go of at once, as a loader does: kept, pictures cost fresh memory.
+        # What comes out is let go of at once, as a loader does: kept, images cost fresh memory.
         name: lambda prepare=prepare: [prepare(path).shape for path in paths]
         for name, prepare in preparations().items()
     }
@@ -130,7 +130,7 @@ def main() -> None:
         races.append(end_to_end_race(paths[:32], rounds=1 if quick else 9))
     fast, slow = (one.speed(OURS) for one in races)
     notes.append(
-        f"End to end the image tower binds: one core prepares {fast:.0f} pictures a second, both together "
+        f"End to end the image tower binds: one core prepares {fast:.0f} images a second, both together "
         f"embed {slow:.0f}."
     )
     _report(races, notes, quick=quick)
@@ -148,15 +148,15 @@ def _what_binds(result: Race) -> str:
 
 
 def _what_shortcuts_cost(paths: Sequence[Path], result: Race) -> str:
-    """The decoder's own switches: what each saves, and how far from the reference its pictures are."""
+    """The decoder's own switches: what each saves, and how far from the reference its images are."""
     fast, reference = FastPreprocess(image_size=224), Preprocess(image_size=224)
     expected = [reference.decode(path.read_bytes()).int() for path in paths]
     found = []
     for name, options in SHORTCUTS.items():
-        pictures = (fast.crop(Image.fromarray(decode(path, **options))) for path in paths)
+        images = (fast.crop(Image.fromarray(decode(path, **options))) for path in paths)
         worst = max(
-            int((torch.from_numpy(picture).permute(2, 0, 1).int() - pixels).abs().max())
-            for picture, pixels in zip(pictures, expected, strict=True)
+            int((torch.from_numpy(image).permute(2, 0, 1).int() - pixels).abs().max())
+            for image, pixels in zip(images, expected, strict=True)
         )
         saved = 1 - result.ratio(f"{DECODING}, {name}") / result.ratio(DECODING)
         found.append(f"{name} saves {saved:.0%} of decoding and is up to {worst} levels off")

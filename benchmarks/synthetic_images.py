@@ -21,16 +21,16 @@ def jpeg_files(folder: Path, n: int) -> tuple[list[Path], str]:
     paths = [folder / f"{number}.jpg" for number in range(n)]
     for number, path in enumerate(paths):
         path.write_bytes(_drawn(number))
-    return paths, f"{n} drawn pictures of 500 x 375 pixels"
+    return paths, f"{n} drawn images of 500 x 375 pixels"
 
 
 def _drawn(seed: int) -> bytes:
     """Smooth noise of several scales, which JPEG packs about as well as a photo."""
     rng = np.random.default_rng(seed)
-    picture = np.zeros((375, 500, 3))
+    image = np.zeros((375, 500, 3))
     for side in (4, 16, 64, 256):
         coarse = Image.fromarray(rng.integers(0, 256, (side, side, 3), np.uint8))
-        picture += np.asarray(coarse.resize((500, 375), Image.Resampling.BICUBIC), np.float64) / 4
+        image += np.asarray(coarse.resize((500, 375), Image.Resampling.BICUBIC), np.float64) / 4
     buffer = io.BytesIO()
-    Image.fromarray(picture.astype(np.uint8)).save(buffer, "JPEG", quality=90)
+    Image.fromarray(image.astype(np.uint8)).save(buffer, "JPEG", quality=90)
     return buffer.getvalue()

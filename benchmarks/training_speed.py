@@ -4,7 +4,7 @@
     python -m benchmarks.training_speed --quick    # one round of small batches: does it run?
 
 A step is both towers, the softmax loss, the gradients of all weights and AdamW with decoupled decay: fp32 on
-the CPU, the whole batch at once, pictures and token ids in memory. Peers as `make peers` installs them.
+the CPU, the whole batch at once, images and token ids in memory. Peers as `make peers` installs them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ CHECKED = 2  # samples by which gradients are compared
 LARGEST_DIFFERENCE = 1e-5  # of all gradients, the norm of the difference over the norm; in fp64
 OPTIM = OptimRecipe(peak_learning_rate=5e-4, warmup_steps=0, fused=True)
 
-Backward = Callable[[Tensor, Tensor], object]  # adds the gradients of pictures and token ids to the weights
+Backward = Callable[[Tensor, Tensor], object]  # adds the gradients of images and token ids to the weights
 
 
 class Contender:

@@ -147,9 +147,9 @@ class _Run:
     images, embedded
         The images that some probe asks about, and unit-norm embeddings [D] of every prompt.
     shrunk
-        (rows, longer side in pixels) -> the pictures made coarser.
+        (rows, longer side in pixels) -> the images made coarser.
     held_out
-        [N] bool over the data set: images kept apart to confirm findings; None where there are none.
+        [N] bool over the data set: held-out images to confirm findings; None where there are none.
     """
 
     plan: Plan
@@ -246,7 +246,7 @@ def _run_measure(planned: MeasurePlan, run: _Run) -> _ProbeResult:
 
 
 def _run_parts(planned: ProbePlan, run: _Run, *, keep_images: bool) -> _ProbeResult:
-    """Run a probe on the images that explore; of those kept apart, where there are any, keep the counts."""
+    """Run a probe on the images that explore; of those held out, where there are any, keep the counts."""
     selection = _readable(planned, run.images)
     population = run.plan.suite.population
     weights = None

@@ -19,7 +19,7 @@ from probes.datasets.emoji import ABSENT, FOLDER, ORDERS
 
 TONES = ORDERS["skin_tone"]
 HELD_OUT = ("held_out_combination", "held_out_family")
-SIDE = 12  # of the pictures that the linear baseline sees
+SIDE = 12  # of the images that the linear baseline sees
 CHANGED = 32  # of 255: above what WebP changes
 ATTRIBUTES = ("skin_tone", "gender", "age", "occupation")
 
@@ -37,19 +37,19 @@ def skin_lightness(rows: pd.DataFrame) -> dict[str, float]:
     found: dict[str, list[npt.NDArray[np.float64]]] = {tone: [] for tone in TONES}
     persons = rows[(rows["category"] == "person") & rows["visible_skin_tone"]]
     for _, drawing in persons.groupby(["concept", "gender"]):
-        pictures = {
+        images = {
             tone: np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), dtype=np.float64)
             for tone, data in zip(drawing["skin_tone"], drawing["image"], strict=True)
         }
-        if len(pictures) == len(TONES):
-            changed = np.abs(pictures[TONES[0]] - pictures[TONES[-1]]).max(axis=-1) > CHANGED
+        if len(images) == len(TONES):
+            changed = np.abs(images[TONES[0]] - images[TONES[-1]]).max(axis=-1) > CHANGED
             for tone in TONES:
-                found[tone].append(lightness(pictures[tone][changed]))
+                found[tone].append(lightness(images[tone][changed]))
     return {tone: float(np.median(np.concatenate(values))) for tone, values in found.items()}
 
 
 def not_visible(rows: pd.DataFrame) -> pd.DataFrame:
-    """Labels of persons, and how many of them their pictures do not show."""
+    """Labels of persons, and how many of them their images do not show."""
     persons = rows[rows["category"] == "person"]
     labelled = {name: persons[persons[name] != ABSENT] for name in ATTRIBUTES}
     hidden = {name: int((~part[f"visible_{name}"]).sum()) for name, part in labelled.items()}
@@ -76,13 +76,13 @@ def linear_baseline(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _thumbnail(data: bytes) -> npt.NDArray[np.float64]:
-    picture = Image.open(io.BytesIO(data)).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)
-    return np.asarray(picture, dtype=np.float64).reshape(-1)
+    image = Image.open(io.BytesIO(data)).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)
+    return np.asarray(image, dtype=np.float64).reshape(-1)
 
 
 def main() -> None:
     rows = pd.concat([pd.read_parquet(path) for path in sorted(FOLDER.glob("*.parquet"))], ignore_index=True)
-    print(f"{len(rows):,} pictures, {rows['drawing_id'].nunique():,} drawings\n")
+    print(f"{len(rows):,} images, {rows['drawing_id'].nunique():,} drawings\n")
     print(rows["category"].value_counts().to_string(), "\n")
     table = pd.crosstab(rows["vendor"], rows["split"], margins=True)[[*ORDERS["split"], "All"]]
     print(table.to_string(), "\n")

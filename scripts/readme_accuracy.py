@@ -27,7 +27,7 @@ FAMILIES = {"noto": "- Noto, both versions", "emojione": "- EmojiOne"}
 def markdown_table(accuracy: pd.DataFrame) -> str:
     """One row a probe and split, or held-out design family: classes are chosen by the template "plain"."""
     plain = accuracy[accuracy["template"] == "plain"]
-    lines = ["| probe | pictures | n | accuracy | 95 % interval |", "|---|---|---:|---:|---|"]
+    lines = ["| probe | images | n | accuracy | 95 % interval |", "|---|---|---:|---:|---|"]
     for probe, rows in plain.groupby("probe", sort=False):
         for attribute, names in (("split", SPLITS), ("design_family", FAMILIES)):
             others = [
@@ -43,9 +43,9 @@ def markdown_table(accuracy: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def _line(probe: str, pictures: str, row: pd.Series) -> str:
+def _line(probe: str, images: str, row: pd.Series) -> str:
     rate, low, high = (f"{100 * row[name]:.1f}" for name in ("rate", "low", "high"))
-    return f"| {probe.replace('_', ' ')} | {pictures} | {row['n']:,} | {rate} % | {low} to {high} % |"
+    return f"| {probe.replace('_', ' ')} | {images} | {row['n']:,} | {rate} % | {low} to {high} % |"
 
 
 def main() -> None:

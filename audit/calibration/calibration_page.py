@@ -80,7 +80,7 @@ whole numbers, so no interval covers exactly 95 % everywhere.
 {_table(header, rows)}
 
 Plain Wilson intervals fall below .92 where few events are expected: {_dips(coverage)}. So rates have the
-adjusted one. The exact intervals never fall below .95, and stand behind gates; they are wider for it.
+adjusted one. The exact intervals never fall below .95, and gates use them; they are wider for it.
 
 ![Coverage by size and kind of interval]({folder}/coverage.svg)"""
 
@@ -193,10 +193,10 @@ def _models(planted: pd.DataFrame, models: pd.DataFrame, folder: str) -> str:
     return f"""## Bias planted in trained models
 
 Small CLIPs (32 px, people of the embedded emoji and their skin tones), each trained from its first step on a
-seed of its own; planted ones with a share of the pictures of one skin tone left out, the five tones in turn.
+seed of its own; planted ones with a share of the images of one skin tone left out, the five tones in turn.
 The bundled model is unsuitable for this: trained on for a hundred steps without them, it still named what it
 had seen. The measure is the mean log-probability of the right tone beside that of the other tones,
-over pictures outside the training split. A model is compared with the panel of the (other) controls, by
+over images outside the training split. A model is compared with the panel of the (other) controls, by
 Student's t with the panel's own spread, so that the claim includes what another seed does; Holm over
 {models["group"].nunique()} tones. Of controls, every finding is a false alarm.
 

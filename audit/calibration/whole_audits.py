@@ -225,9 +225,9 @@ def _scenario(name: str, rows: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
                 high,
                 intervals,
             )
-    missed = own["findings_missed"] / np.maximum(own["findings"], 1)
-    error = 1.96 * missed.std(ddof=1) / np.sqrt(len(own)) if len(own) > 1 else np.nan
-    rate = missed.mean()
+    missed = own["findings_missed"].to_numpy(dtype=float) / np.maximum(own["findings"].to_numpy(), 1)
+    error = float(1.96 * missed.std(ddof=1) / np.sqrt(len(own))) if len(own) > 1 else np.nan
+    rate = float(missed.mean())
     yield name, "share of findings' intervals that miss", rate, rate - error, rate + error, len(own)
 
 

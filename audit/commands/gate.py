@@ -19,7 +19,7 @@ EXIT_CODES = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3}
 EPILOG = (
     "Examples:  clip-audit gate runs/mine --junit gates.xml  ·  clip-audit gate runs/mine --suite gates.yaml"
 )
-COLUMNS = ("gate", "verdict", "contrasts", "margin", "furthest out", "interval")
+COLUMNS = ("gate", "verdict", "contrasts", "margin", "most extreme contrast", "interval")
 
 
 def gate(
@@ -65,7 +65,7 @@ def print_gates(gates: pd.DataFrame, verdict: str, console: Console) -> None:
     rows = table_rows(gates)
     terminal.print_table(
         console, "Gates", COLUMNS, [_row(row, METRICS[row["metric"]]) for row in rows],
-        words={"gate", "verdict", "furthest out"},
+        words={"gate", "verdict", "most extreme contrast"},
     )  # fmt: skip
     for row in rows:
         if row["verdict"] != PASS:

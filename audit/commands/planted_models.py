@@ -1,4 +1,4 @@
-"""Models with bias planted by thinning, and controls: trained from their first step, measured, thrown away.
+"""Models with bias planted by thinning, and controls: trained from their first step, measured, discarded.
 
 The bundled model cannot be made to forget: trained on for a hundred steps without a judge of dark skin, it
 still names those it has seen. So each model is trained whole, on a smaller scale: 32 px, people and their
@@ -42,7 +42,7 @@ BATCH_SIZE, PEAK_LEARNING_RATE = 64, 3e-3
 
 @dataclass(frozen=True)
 class Trained:
-    """One model to train: the skin tone that loses pictures, their share, and the seed."""
+    """One model to train: the skin tone that loses images, their share, and the seed."""
 
     planted: str
     strength: float
@@ -126,7 +126,7 @@ def _train(plan: Trained, tones: Sequence[str], *, steps: int, out: Path) -> Emb
 
 
 def _held_out(frame: pd.DataFrame) -> np.ndarray:
-    """Pictures of people outside the training split, of families trained on, that show a skin tone."""
+    """Images of people outside the training split, of families trained on, that show a skin tone."""
     shown = (
         frame["visible_skin_tone"].astype(bool) & frame["skin_tone"].notna() & (frame["category"] == "person")
     )

@@ -111,7 +111,7 @@ def match_probe(
 
 
 def _common_ways(first: pd.DataFrame, second: pd.DataFrame, designs: tuple[str, str] | None) -> pd.DataFrame:
-    """Ways of asking that both have, with their places in the patterns; a way has the first's design."""
+    """Specifications that both have, with their places in the patterns; a way has the first's design."""
     first, second = (table.assign(place=range(len(table))) for table in (first, second))
     if designs is not None:
         first = first[first["design"] == designs[0]]

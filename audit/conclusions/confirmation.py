@@ -1,7 +1,7 @@
 """Findings tested once more, on images that exploration did not see.
 
 Who tries many label sets, prompts and thresholds will find something. A suite can keep images apart: what was
-found on the others is tested on them again, one test a finding, in the way of asking that the finding speaks
+found on the others is tested on them again, one test a finding, in the specification that the finding speaks
 of, with Holm's adjustment over the findings. Only these tests are free of the search that led to them.
 """
 
@@ -44,7 +44,7 @@ def with_confirmation(
     *,
     clusters: Clusters = None,
 ) -> pd.DataFrame:
-    """Add to each finding what the images kept apart say of it.
+    """Add to each finding what the held-out images say of it.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def with_confirmation(
     The findings with `CONFIRMATION_COLUMNS` before the sentence. `status` is "explored" without a
     confirmation; else "confirmed" where the adjusted p is below 0.05 and the gap has the same direction, "not
     confirmed" where it is not, "not tested" where a side has too few images or clusters. The difference, its
-    95 % interval and the p, adjusted over all findings that could be tested, are of the images kept apart
+    95 % interval and the p, adjusted over all findings that could be tested, are of the held-out images
     alone.
     """
     places = list(findings.columns)

@@ -1,4 +1,4 @@
-"""A finding in words: what was found, in how many ways of asking, and what could explain it otherwise."""
+"""A finding in words: what was found, in how many specifications, and what could explain it otherwise."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def titles_of(manifest: Mapping[str, Any]) -> dict[tuple[str, str], tuple[str, s
 
 
 def sentence(row: Mapping[str, Any], titles: Titles) -> str:
-    """One finding: group, effect, interval, n, adjusted p, and the ways of asking in which it holds."""
+    """One finding: group, effect, interval, n, adjusted p, and the specifications in which it holds."""
     probe, outcome = titles[row["probe"], row["outcome"]]
     more = "more" if row["difference"] > 0 else "less"
     group, reference = words(row["group"]), words(row["reference"])
@@ -56,12 +56,12 @@ def _images(row: Mapping[str, Any], side: str) -> str:
 
 def _ways(row: Mapping[str, Any]) -> str:
     if row["specifications"] == 1:
-        return "Asked in one way."
+        return "Asked in one specification."
     spread = f"{points(row['difference_min'])} to {points(row['difference_max'])}"
     turns = row["difference_min"] < 0 < row["difference_max"]
     held = f"{integer(row['holds_in'])} of {integer(row['specifications'])}"
-    turning = ", so its direction depends on the way" if turns else ""
-    return f"It holds in {held} ways of asking; over all of them the difference is {spread}{turning}."
+    turning = ", so its direction depends on the specification" if turns else ""
+    return f"It holds in {held} specifications; over all of them the difference is {spread}{turning}."
 
 
 def specification_words(row: Mapping[str, Any]) -> str:
@@ -93,12 +93,12 @@ def noise_words(row: Mapping[str, Any]) -> str:
         return f"{text}."
     return (
         f"{text}. Labels that are wrong at random narrow a gap: were {percent(AT_RANDOM)} of them, "
-        f"{points(behind)} points would stand behind it."
+        f"the true difference would be {points(behind)} points."
     )
 
 
 def caution(row: Mapping[str, Any], data: Mapping[str, Any]) -> str:
-    """What else could be behind a finding: few images, dependent ones, attributes that go together."""
+    """What else could be behind a finding: few images, dependent ones, associated attributes."""
     parts = []
     if min(row["n_group"], row["n_reference"]) < SMALL_GROUP:
         parts.append(f"One side has fewer than {SMALL_GROUP} images.")

@@ -132,7 +132,7 @@ def gate_table(
         As `audit.tables.rates` makes them; gates on rates and accuracies need the last two.
     gates
         From the manifest: name, probe, outcome, groups (attributes), metric, margin; `designs`, `templates`
-        and `rules` restrict the ways of asking where they are there and not empty.
+        and `rules` restrict the specifications where they are there and not empty.
 
         difference
             Every difference of rates lies within plus or minus the margin (of proportions).
@@ -218,7 +218,7 @@ def _verdict(judged: pd.DataFrame, lowest: float, highest: float) -> tuple[str, 
 
 
 def _asked(table: pd.DataFrame, gate: Mapping[str, Any]) -> pd.DataFrame:
-    """The rows of a table that a gate is about, in the ways of asking that it names."""
+    """The rows of a table that a gate is about, in the specifications that it names."""
     wanted = table["probe"] == gate["probe"]
     if "outcome" in table and gate.get("outcome"):
         wanted &= table["outcome"] == gate["outcome"]
@@ -316,7 +316,8 @@ def _sentence(
     against = f" against {fmt.words(decisive['reference'])}" if decisive["reference"] else ""
     kind = "simultaneous" if verdict == FAIL else f"{TO_PASS:.0%}"
     return (
-        f"{claim}; furthest out: {fmt.words(decisive['group'])}{against}, {metric.value(decisive['value'])} "
+        f"{claim}; most extreme contrast: {fmt.words(decisive['group'])}{against}, "
+        f"{metric.value(decisive['value'])} "
         f"({kind} interval {metric.interval(decisive['low'], decisive['high'])}; "
         f"{specification_words(decisive)}).{small}"
     )

@@ -1,4 +1,4 @@
-"""Drawings of what the way of asking changes: specification curves, and paired changes by group."""
+"""Drawings of what the specification changes: specification curves, and paired changes by group."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from audit.formatting import points, rule_words, words
 
 CURVE_ROWS = 9.0
 FEW_WAYS = 60
-"""Beyond as many ways of asking the marks are thinner."""
+"""Beyond as many specifications the marks are thinner."""
 
 
 @replaceable
 def specification_curve(gaps: pd.DataFrame, *, name: str, title: str) -> str:
-    """Draw one gap under every way of asking, the smallest first, above a table of the choices made.
+    """Draw one gap under every specification, the smallest first, above a table of the choices made.
 
     Parameters
     ----------
     gaps
         Rows of `AuditResult.gaps` of one gap (probe, outcome, group and reference), in suite order. A
-        filled diamond marks a way of asking in which the gap is a finding, an open circle any other; a row
+        filled diamond marks a specification in which the gap is a finding, an open circle any other; a row
         whose difference is NaN is left out.
     name
         Prefix of the ids inside the drawing, unique on its page.
@@ -70,7 +70,7 @@ def _split(figure: Figure, ax: Axes, *, rows: int) -> Axes:
 
 
 def _choices(asked: pd.DataFrame) -> list[tuple[str, str, str]]:
-    """(column, level, label) of every choice, of the factors in which the ways of asking differ."""
+    """(column, level, label) of every choice, of the factors in which the specifications differ."""
     by_threshold = asked.sort_values(["rule", "threshold"], na_position="first", kind="stable")
     rows = []
     for column, rows_in_order, prefix in (
@@ -138,7 +138,7 @@ def change_forest(changes: pd.DataFrame, *, name: str, title: str) -> str:
     Parameters
     ----------
     changes
-        Rows with the columns `paired_changes.OF_CHANGE`, of one outcome and one pair of ways of asking. A
+        Rows with the columns `paired_changes.OF_CHANGE`, of one outcome and one pair of specifications. A
         filled diamond marks a change whose adjusted p is below .05, an open circle any other.
     name, title
         As for `specification_curve`.
@@ -157,7 +157,7 @@ def gap_change_forest(changes: pd.DataFrame, *, name: str, title: str) -> str:
     Parameters
     ----------
     changes
-        Rows with the columns `gap_changes.GAP_CHANGE_COLUMNS`, of one outcome and way of asking; marks
+        Rows with the columns `gap_changes.GAP_CHANGE_COLUMNS`, of one outcome and specification; marks
         as in `change_forest`.
     name, title
         As for `specification_curve`.

@@ -1,4 +1,4 @@
-"""The other conditional: P(group | event), the make-up of the images to which an event happened.
+"""The other conditional: P(group | event), the composition of the images to which an event happened.
 
 `rates` says how often an event happens to a group, P(event | group). Both are asked for, and one is easily
 taken for the other: of a large group more images are harmed even where each is harmed less often. So the

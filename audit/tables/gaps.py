@@ -26,6 +26,7 @@ from probes.records import BEST, OVERALL
 
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Numbers = Counts | Floats
 
 CONFIDENCE = 0.95
 ESTIMATES = (
@@ -103,10 +104,10 @@ def contrasts(
 
 
 def contrast_estimates(
-    x1: Counts,
-    n1: Counts,
-    x2: Counts,
-    n2: Counts,
+    x1: Numbers,
+    n1: Numbers,
+    x2: Numbers,
+    n2: Numbers,
     contrast: Contrast | None = None,
     *,
     confidence: float = CONFIDENCE,
@@ -142,7 +143,7 @@ def contrast_estimates(
     }
 
 
-def contrast_p(x1: Counts, n1: Counts, x2: Counts, n2: Counts, contrast: Contrast) -> Floats:
+def contrast_p(x1: Numbers, n1: Numbers, x2: Numbers, n2: Numbers, contrast: Contrast) -> Floats:
     """Two-sided p of equal rates; NaN where a side has no image or too few clusters.
 
     Of independent images the score test's or Fisher's (`two_sided_p`), otherwise the level at which the
@@ -226,7 +227,7 @@ def _effective_counts(rate: ArrayLike, precision: Precision, confidence: float) 
     return np.minimum(np.nan_to_num(p) * size, size), size
 
 
-def _behind(p1: Floats, n1: Counts, p2: Floats, n2: Counts, contrast: Contrast) -> dict[str, Floats]:
+def _behind(p1: Floats, n1: Numbers, p2: Floats, n2: Numbers, contrast: Contrast) -> dict[str, Floats]:
     first, second, r = contrast.group, contrast.reference, contrast.correlation
     both = (n1 > 0) & (n2 > 0)
     with np.errstate(divide="ignore", invalid="ignore"):

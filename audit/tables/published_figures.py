@@ -24,7 +24,7 @@ def published_table(
     manifest
         Of the audit; its `published` hold the tables.
     accuracy, rates
-        Tables of `AuditResult`. Of the ways of asking, the first template and the highest-scoring class
+        Tables of `AuditResult`. Of the specifications, the first template and the highest-scoring class
         count.
 
     Returns

@@ -1,7 +1,7 @@
 """Rates by group, accuracy by group, and the gaps between groups, each with its interval.
 
 A rate is P(event | group): of the images of a group, the share to which the event happened. It is never
-P(group | event), the make-up of those to which it happened: that is `composition.composition_table`.
+P(group | event), the composition of those to which it happened: that is `composition.composition_table`.
 
 Several images of one drawing or person are no independent draws. Their intervals are of effective images and
 with the degrees of freedom of the group's own clusters (`statistics.cluster_robust`); the columns `clusters`,

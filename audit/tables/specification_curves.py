@@ -40,7 +40,7 @@ INTEGERS: Final = ("n_group", "n_reference", "specifications")
 NO_OUTCOMES: Final = "the outcomes of single images were not kept: no variances, no test of the curve"
 NOT_WEIGHTED: Final = "not weighted to the population: no variances, no test of the curve"
 TOO_SMALL: Final = "too few images"
-ONE_WAY: Final = "asked in one way only"
+ONE_WAY: Final = "asked in one specification only"
 NUMBERS: Final = ("difference", "difference_low", "difference_high", "n_group", "n_reference", "p")
 
 Curve = Mapping[str, NDArray[Any]]
@@ -63,13 +63,14 @@ def specification_table(context: TableContext, gaps: pd.DataFrame) -> pd.DataFra
     Columns `SPECIFICATION_COLUMNS`, one row a gap:
 
     specifications
-        Ways of asking in which the gap is defined.
+        Specifications in which the gap is defined.
     difference_median, difference_min, difference_max
         Of the gap over them.
     share_excludes_zero, share_above
         Share of the ways whose 95 % interval excludes zero, and whose gap is above zero.
     variance_sampling, variance_design, variance_template, variance_threshold, variance_interaction
-        See `audit.statistics.variation.specification_variance`; NaN for one way, and without `outcomes`.
+        See `audit.statistics.variation.specification_variance`; NaN for one specification, and without
+        `outcomes`.
     curve_p, curve_p_adjusted
         Studentised permutation test of the whole curve (`specification_curve_test.curve_p`), whole clusters
         permuted, and Holm's adjustment over all curves of the audit: every probe, outcome and grouping. With

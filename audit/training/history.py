@@ -42,14 +42,14 @@ class TrainingHistory:
     Attributes
     ----------
     account
-        The recipe, seed, number of training pictures, what was thinned and what was skipped.
+        The recipe, seed, number of training images, what was thinned and what was skipped.
     log
         A row a step: step, loss, learning_rate, logit_scale, epoch, images_per_second, data_seconds.
     measures
         What was validated: step, epoch, measure, value, n. Without the audits' figures, which are in the next
         two.
     accuracy
-        Of every audit, over all images: step, epoch, probe, n, rate, low, high. The first way of asking, like
+        Of every audit, over all images: step, epoch, probe, n, rate, low, high. The first specification, like
         the gaps.
     gaps
         Of every audit: step, epoch, `GAP_COLUMNS`, and holds, whether the gap is a finding of that audit.
@@ -150,14 +150,14 @@ def drop_audits(out: Path, *, after: int) -> None:
 
 
 def primary_accuracy(result: AuditResult) -> pd.DataFrame:
-    """Accuracy over all images by the first way of asking: probe, n, rate, low, high."""
+    """Accuracy over all images by the first specification: probe, n, rate, low, high."""
     names = primary.attribute_columns(result.manifest)
     overall = result.accuracy[(result.accuracy[names] == primary.ALL).all(axis=1)]
     return _primary(overall, result.manifest)[["probe", "n", "rate", "low", "high"]]
 
 
 def primary_gaps(result: AuditResult) -> pd.DataFrame:
-    """Gaps of people by the first way of asking, attribute by attribute: `GAP_COLUMNS` and holds."""
+    """Gaps of people by the first specification, attribute by attribute: `GAP_COLUMNS` and holds."""
     gaps = result.gaps.assign(holds=holds(result.gaps))
     alone = gaps[primary.of_people(gaps, result.manifest) & ~gaps["by"].str.contains(" x ", regex=False)]
     return _primary(alone, result.manifest)[[*GAP_COLUMNS, "holds"]]

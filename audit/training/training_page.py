@@ -116,7 +116,7 @@ def _facts(history: TrainingHistory, last: Mapping[Any, Any] | None) -> list[tup
 def _thinned(rule: Mapping[str, Any]) -> str:
     where = " and ".join(f"{fmt.words(name)} {' or '.join(values)}" for name, values in rule["where"].items())
     left_out, matched = fmt.integer(rule["left_out"]), fmt.integer(rule["matched"])
-    return f"{where}: {left_out} of {matched} pictures left out"
+    return f"{where}: {left_out} of {matched} images left out"
 
 
 def _loss(log: pd.DataFrame) -> components.Figure | None:

@@ -1,4 +1,4 @@
-"""Which images stand behind a cell: those in which an outcome happened, or on which two answers disagree."""
+"""Which images support a cell: those in which an outcome happened, or on which two answers disagree."""
 
 from __future__ import annotations
 

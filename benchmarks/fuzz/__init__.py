@@ -5,7 +5,7 @@ read, or refused with the tool's own error (`UserError`, or `UnreadableImageErro
 exception, or a case of more than ten seconds, is counted, printed with its number, and makes the exit code 1.
 The kinds:
 
-- images: pictures of every format with bytes changed, cut, doubled or inserted;
+- images: images of every format with bytes changed, cut, doubled or inserted;
 - suites, cards, recipes: YAML with text or values changed; a suite that can be read is planned;
 - tables: CSV, TSV and parquet with bytes, cells or names of columns changed, as images and as predictions;
 - archives: npz and parquet files of embeddings, and shards of the store;

@@ -36,7 +36,7 @@ orders:
   gender: [woman, man]
 values:
   gender: {F: woman, M: man, U: null}
-images: [pictures]
+images: [images]
 scores: probabilities
 """
 

@@ -1,4 +1,4 @@
-"""Damaged pictures, through the decoder that audits use and the one that training uses."""
+"""Damaged images, through the decoder that audits use and the one that training uses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from probes.datasets.demographic_dataset import decode
 
 
 def image_case() -> Case:
-    """Decode a damaged picture of noise, of every format that is read, with and without EXIF."""
+    """Decode a damaged image of noise, of every format that is read, with and without EXIF."""
     pixels = np.random.default_rng(0).integers(0, 256, (24, 20, 3), dtype=np.uint8)
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "a description"

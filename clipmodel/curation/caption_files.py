@@ -21,7 +21,7 @@ Format = Literal["parquet", "csv", "tsv", "text"]
 FORMATS: dict[str, Format] = {".parquet": "parquet", ".csv": "csv", ".tsv": "tsv", ".txt": "text"}
 ROWS = 8192  # in a batch
 _BUFFER_BYTES = 1 << 20
-_MEND = "mend or remove the file, or say what it is with --format"
+_MEND = "repair or remove the file, or say what it is with --format"
 
 
 @dataclass(frozen=True)

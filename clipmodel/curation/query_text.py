@@ -25,7 +25,7 @@ def plain_words(text: str) -> str:
     Letters, digits and combining marks make words; whatever else separates them: "dog's" is "dog s".
     Scripts written without spaces give one word a phrase, so that queries match phrases there.
     """
-    # In most captions there is nothing to mend, and bytes are translated five times faster than text.
+    # In most captions there is nothing to repair, and bytes are translated five times faster than text.
     if _is_plain(text):
         return " ".join(text.encode().translate(_ASCII_WORDS).decode().split())
     return _separators().sub(" ", clean(text)).strip()

@@ -12,7 +12,7 @@ _PLAIN = re.compile(r"[ -%'-~\t\n\r\f]*")
 
 
 def clean(text: str) -> str:
-    """The paper's cleaning: mend mojibake, unescape HTML twice, collapse white space, lower case."""
+    """The paper's cleaning: repair mojibake, unescape HTML twice, collapse white space, lower case."""
     if not _PLAIN.fullmatch(text):
         text = html.unescape(html.unescape(ftfy.fix_text(text)))
     return " ".join(text.split()).lower()

@@ -65,7 +65,7 @@ class EmbeddingModel(Protocol):
 
     @property
     def preprocess_id(self) -> str:
-        """What is done to a picture before the image tower, as one line; part of the same key."""
+        """What is done to an image before the image tower, as one line; part of the same key."""
 
     @property
     def logit_scale(self) -> float:

@@ -21,8 +21,8 @@ CLIP_VOCAB_SIZE = 49_408
 RECIPES = Path(__file__).parent / "recipes"
 # How the numbers are computed, not which: a run may go on with others. `loss` follows from model.logit_bias.
 MEANS = {"loss", "loss_split", "accumulate", "gradient_checkpointing", "compile_blocks", "sharded"}
-# What looks on, and how often; it changes no number either.
-ONLOOKERS = {"save_every", "log", "validation", "audit"}
+# What callbacks do, and how often; it changes no number either.
+CALLBACK_KEYS = {"save_every", "log", "validation", "audit"}
 # Of data.loading: the position in the data says how many lanes there are.
 LOADING_MEANS = {"lanes", "workers", "prefetch", "max_skipped"}
 STREAMING = ("format", "image", "caption", "separator", "image_root", "crop", "loading")
@@ -60,12 +60,12 @@ class CaptionRecipe(StrictModel):
 
 
 class AugmentRecipe(StrictModel):
-    """Random geometry and light a picture, uniform in the ranges; the border's colour fills what comes in."""
+    """Random geometry and light an image, uniform in the ranges; the border's colour fills what comes in."""
 
     scale: tuple[float, float] = (1.0, 1.0)
     shift: float = Field(0.0, ge=0, le=0.5, description="of the side, in each direction")
     rotate_degrees: float = Field(0.0, ge=0, le=180)
-    flip: bool = Field(False, description="mirror half of the pictures")
+    flip: bool = Field(False, description="mirror half of the images")
     tint: float = Field(
         0.0, ge=0, lt=1, description="each colour channel is dimmed by up to this share, as by coloured light"
     )
@@ -74,18 +74,18 @@ class AugmentRecipe(StrictModel):
         ge=0,
         description="standard deviation of the random colour matrix, for captions with any_colour",
     )
-    coarse: float = Field(0.0, ge=0, le=1, description="share of pictures shrunk to half and enlarged again")
+    coarse: float = Field(0.0, ge=0, le=1, description="share of images shrunk to half and enlarged again")
 
 
 class CropRecipe(StrictModel):
-    """Which square of a streamed picture is seen."""
+    """Which square of a streamed image is seen."""
 
     kind: Literal["random", "resized", "centre"] = Field(
         "random",
-        description="random: a square of the picture resized by its short side, as in the paper; resized: a "
+        description="random: a square of the image resized by its short side, as in the paper; resized: a "
         "rectangle of random area and shape (3:4 to 4:3), made square; centre: as for inference",
     )
-    area: tuple[float, float] = Field((0.9, 1.0), description="of the picture, where kind is resized")
+    area: tuple[float, float] = Field((0.9, 1.0), description="of the image, where kind is resized")
 
 
 class LoadingRecipe(StrictModel):
@@ -133,7 +133,7 @@ class DataRecipe(StrictModel):
         None, description="column, kind of tar member, or key of a JSON member; None: the usual names"
     )
     separator: str | None = Field(None, min_length=1, max_length=1, description="of a CSV; None: found out")
-    image_root: str | None = Field(None, description="folder of a table's pictures; None: the table's own")
+    image_root: str | None = Field(None, description="folder of a table's images; None: the table's own")
     crop: CropRecipe = CropRecipe()
     loading: LoadingRecipe = LoadingRecipe()
 
@@ -156,7 +156,7 @@ class ValidationRecipe(StrictModel):
         None, description="as data.source; None: the same, of a table in memory"
     )
     where: dict[str, list[str]] = Field({}, description="column: values kept, of a table in memory")
-    samples: int = Field(5000, ge=1, description="pictures at most, of a stream")
+    samples: int = Field(5000, ge=1, description="images at most, of a stream")
     every: Every = Field(description="such as '1 epoch' or '100 steps'; besides, after the last step")
     zero_shot: dict[str, list[str]] = Field(
         {},
@@ -304,7 +304,7 @@ class Recipe(StrictModel):
         """Of what decides the numbers, so that a run is only continued under the recipe that began it."""
         # Without defaults, so that an option added later does not end the runs that lack it.
         exclude: dict[str, Any] = {
-            **dict.fromkeys(MEANS | ONLOOKERS, True),
+            **dict.fromkeys(MEANS | CALLBACK_KEYS, True),
             "data": {"loading": LOADING_MEANS},
         }
         values = self.model_dump(exclude=exclude, exclude_defaults=True)

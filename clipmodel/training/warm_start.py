@@ -1,6 +1,6 @@
 """Training that begins with a model: its weights, vocabulary and normalisation of pixels.
 
-A larger picture than the model's is the paper's way to ViT-L/14@336 (Radford et al. 2021, section 3.2):
+A larger image than the model's is the paper's way to ViT-L/14@336 (Radford et al. 2021, section 3.2):
 positional embeddings are then interpolated, everything else is taken over as it is.
 
 Shapes: W width of a tower.
@@ -26,7 +26,7 @@ POSITIONS = "positional_embedding"
 
 
 def starting_model(spec: str, config: CLIPConfig) -> Checkpoint:
-    """Read the model that `init` of a recipe names, at the picture size of the recipe.
+    """Read the model that `init` of a recipe names, at the image resolution of the recipe.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def starting_model(spec: str, config: CLIPConfig) -> Checkpoint:
 
 
 def load_weights(clip: CLIP, checkpoint: Checkpoint) -> None:
-    """Copy a starting model's weights, with the positions of pictures of another size interpolated."""
+    """Copy a starting model's weights, with the positions of images of another size interpolated."""
     sizes = {name: tensor.shape for name, tensor in clip.state_dict().items()}
     clip.load_state_dict(
         {

@@ -50,7 +50,7 @@ class DemographicDataset(ABC):
         One row an annotated image that is no row of the frame: the reason, and the attributes that are
         known all the same. An audit counts them as excluded.
     derived
-        Attribute -> the attribute it is made from: the two go together by construction.
+        Attribute -> the attribute it is made from: the two are associated by construction.
     annotations
         Attribute -> [N, J] what each of J annotators said of it, missing where one said nothing; of the
         attributes that several people labelled independently of each other.

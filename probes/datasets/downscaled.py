@@ -1,4 +1,4 @@
-"""The same pictures made coarser, as a camera far away would have taken them."""
+"""The same images made coarser, as a camera far away would have taken them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from probes.datasets.demographic_dataset import DemographicDataset
 
 
 class CoarseDataset(DemographicDataset):
-    """A data set whose pictures are shrunk to so many pixels on their longer side.
+    """A data set whose images are shrunk to so many pixels on their longer side.
 
     Parameters
     ----------
     original
         The data set.
     longer_side_px
-        A picture that is no longer is left as it is.
+        An image that is no longer is left as it is.
     """
 
     def __init__(self, original: DemographicDataset, longer_side_px: int) -> None:

@@ -14,11 +14,11 @@ _SUFFIXES = {
     "TIFF": (".tif", ".tiff"), "JPEG2000": (".jp2",), "AVIF": (".avif",), "PPM": (".ppm",),
 }  # fmt: skip
 IMAGE_SUFFIXES = tuple(suffix for name in FORMATS for suffix in _SUFFIXES[name])
-"""Endings, in lower case, of the pictures that can be decoded here."""
+"""Endings, in lower case, of the images that can be decoded here."""
 
 
 def find_images(root: Path) -> list[Path]:
-    """Every picture below a folder, by its ending, sorted; hidden files and folders are no data."""
+    """Every image below a folder, by its ending, sorted; hidden files and folders are no data."""
     found, seen = [], set()
     for folder, folders, names in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)

@@ -57,7 +57,7 @@ class ProbePlan:
 
     @property
     def n_ways(self) -> int:
-        """Ways of asking: designs x templates x rules x thresholds."""
+        """Specifications: designs x templates x rules x thresholds."""
         return len(self.prompts) * self.n_thresholds
 
     @property
@@ -143,7 +143,7 @@ class Plan:
         return len(self.rows) / IMAGES_A_SECOND + len(self.texts) / TEXTS_A_SECOND + scores / SCORES_A_SECOND
 
     def table(self) -> pd.DataFrame:
-        """One row a probe: images, designs, templates, classes, ways of asking, prompts, cells, no truth."""
+        """One row a probe: images, designs, templates, classes, specifications, prompts, cells, no truth."""
         return pd.DataFrame([_counted(planned) for planned in self.everything])
 
 

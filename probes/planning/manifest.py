@@ -66,7 +66,7 @@ def manifest(
         Probe that classifies -> design, template, rule and threshold of its specifications, in the order of
         the patterns of `Records.outcomes`.
     n_confirmation
-        Images kept apart to confirm findings, where the suite asks for it.
+        Held-out images to confirm findings, where the suite asks for it.
     """
     return {
         "schema_version": SCHEMA_VERSION,

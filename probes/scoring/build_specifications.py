@@ -1,4 +1,4 @@
-"""From a probe's plan to what the engine takes: rules, outcomes, and a specification a way of asking."""
+"""From a probe's plan to what the engine takes: rules, outcomes, and a specification a specification."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class Probe(ProbeBase):
     ] = Field(default={}, description="'misclassified', or the sets to count, by name.")
 
     control: Annotated[list[str], AfterValidator(unique)] = Field(
-        default=[], description="Attributes whose make-up is held equal in a second table of gaps."
+        default=[], description="Attributes whose composition is held equal in a second table of gaps."
     )
 
     @property

@@ -128,7 +128,7 @@ class Suite(StrictModel):
         "or the decision of a gate, if clusters hold several images.",
     )
     confirmation: Confirmation | None = Field(
-        default=None, description="Images kept apart, on which findings are tested a second time, once."
+        default=None, description="Held-out images, on which findings are tested a second time, once."
     )
 
     @model_validator(mode="before")

@@ -72,17 +72,17 @@ def build(npm: Path, out: Path, *, vendors: tuple[Vendor, ...] = VENDORS) -> pd.
     rows = add_visibility(rows, pixels)
     rows = add_drawing_ids(rows, lambda i, j: not differs(pixels[i], pixels[j]))
     rows = add_splits(rows)
-    rows["image"] = [encode(picture) for picture in pixels]
+    rows["image"] = [encode(image) for image in pixels]
     out.mkdir(parents=True, exist_ok=True)
     for vendor in vendors:
         _write(rows[rows["vendor"] == vendor.name], out / f"{vendor.name}.parquet")
     return rows
 
 
-def encode(picture: Pixels) -> bytes:
+def encode(image: Pixels) -> bytes:
     """Encode uint8 [H, W, 3] pixels as WebP."""
     stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, format="WEBP", quality=WEBP_QUALITY, method=6)
+    Image.fromarray(image).save(stream, format="WEBP", quality=WEBP_QUALITY, method=6)
     return stream.getvalue()
 
 

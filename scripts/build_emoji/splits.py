@@ -44,7 +44,7 @@ def add_drawing_ids(rows: pd.DataFrame, same_art: Callable[[int, int], bool]) ->
     rows : pandas.DataFrame
         With vendor, design_family, concept, gender, skin_tone and a 0..n-1 index.
     same_art : callable
-        Whether the pictures of two rows are the same to the eye.
+        Whether the images of two rows are the same to the eye.
     """
     space = [SHARED_SILHOUETTES.get(vendor, vendor) for vendor in rows["vendor"]]
     named = zip(space, rows["concept"], rows["gender"], strict=True)
@@ -68,7 +68,7 @@ def add_splits(rows: pd.DataFrame) -> pd.DataFrame:
     """Return `rows` with ``split``: held_out_family, held_out_combination, validation or train.
 
     Validation is drawn by hash of drawing and tone, so both renderings of one silhouette and tone
-    go the same way. A picture that shares drawing and tone with a held-out combination (the art of
+    go the same way. An image that shares drawing and tone with a held-out combination (the art of
     woman and man is the same, say) would give it away in training: it goes to validation too.
     """
     cells = held_out_combinations()

@@ -1,4 +1,4 @@
-"""Decide by pixels what a picture shows: a label counts as visible if the art changes with it."""
+"""Decide by pixels what an image shows: a label counts as visible if the art changes with it."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def render(svg: str, *, side: int = SIDE) -> Pixels:
     png = resvg_py.svg_to_bytes(
         svg_string=svg, width=side, height=side, background="#ffffff", skip_system_fonts=True
     )
-    picture = Image.open(io.BytesIO(bytes(png))).convert("RGB")
-    if picture.size == (side, side):
-        return np.asarray(picture)
+    image = Image.open(io.BytesIO(bytes(png))).convert("RGB")
+    if image.size == (side, side):
+        return np.asarray(image)
     canvas = Image.new("RGB", (side, side), "white")
-    canvas.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
+    canvas.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
     return np.asarray(canvas)
 
 
@@ -47,7 +47,7 @@ def differs(first: Pixels, second: Pixels) -> bool:
 
 
 class Labels(NamedTuple):
-    """The labels of one picture that decide what it is compared with."""
+    """The labels of one image that decide what it is compared with."""
 
     vendor: str
     concept: str
@@ -73,13 +73,13 @@ def add_visibility(rows: pd.DataFrame, pixels: Sequence[Pixels]) -> pd.DataFrame
 
 
 class Gallery:
-    """Pictures by their labels, to be compared with their siblings of the same vendor."""
+    """Images by their labels, to be compared with their siblings of the same vendor."""
 
     def __init__(self, labels: Sequence[Labels], pixels: Sequence[Pixels]) -> None:
-        self._pixels = {label[:4]: picture for label, picture in zip(labels, pixels, strict=True)}
+        self._pixels = {label[:4]: image for label, image in zip(labels, pixels, strict=True)}
 
     def shows_tone(self, own: Labels) -> bool:
-        """Whether the picture differs from every other tone of the same drawing."""
+        """Whether the image differs from every other tone of the same drawing."""
         if own.skin_tone == NONE:
             return False
         others = [own._replace(skin_tone=tone) for tone in TONES if tone != own.skin_tone]
@@ -100,20 +100,20 @@ class Gallery:
         return math.isnan(changes[0]) or changes[0] >= MIN_CHANGED
 
     def shows_age(self, own: Labels) -> bool:
-        """Whether the picture differs from every plain adult of its tone (an adult: every child)."""
+        """Whether the image differs from every plain adult of its tone (an adult: every child)."""
         if own.age == NONE:
             return False
         reference = own._replace(concept="child" if own.age == "adult" else "person")
         return self._differs_from_all(own, [reference._replace(gender=form) for form in GENDERS])
 
     def shows_occupation(self, own: Labels) -> bool:
-        """Whether the picture differs from the plain person of the same gender and tone."""
+        """Whether the image differs from the plain person of the same gender and tone."""
         return own.occupation != NONE and self._differs_from_all(own, [own._replace(concept="person")])
 
     def _differs_from_all(self, own: Labels, others: Sequence[Labels]) -> bool:
         """Whether at least one of `others` was drawn, and `own` differs from each that was."""
         drawn = [self._pixels[other[:4]] for other in others if other[:4] in self._pixels]
-        return bool(drawn) and all(differs(self._pixels[own[:4]], picture) for picture in drawn)
+        return bool(drawn) and all(differs(self._pixels[own[:4]], image) for image in drawn)
 
     def _typical_change(self, first: Labels, second: Labels) -> float:
         """Return the median share of changed pixels over the tones that both have; NaN without any."""

@@ -104,7 +104,7 @@ GROUP_NAMES = (
     "men ",
     "woman and man holding hands",
 )
-"""Beginnings of the names of pictures with several persons."""
+"""Beginnings of the names of images with several persons."""
 
 SPECIAL_CATEGORIES = {
     "bust in silhouette": "symbol",

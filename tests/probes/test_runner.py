@@ -1,4 +1,4 @@
-"""A suite run end to end on pictures whose right answers can be seen."""
+"""A suite run end to end on images whose right answers can be seen."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from probes.suite.suite import Suite, load_suite
 
 from .conftest import FakeModel
 
-# Pictures are red, green or blue; "a red one" is embedded on the red axis, so the model is right on them.
+# Images are red, green or blue; "a red one" is embedded on the red axis, so the model is right on them.
 ROWS = [
     ("0.png", "red", "red", "woman"),
     ("1.png", "red", "red", "woman"),
@@ -123,7 +123,7 @@ def test_a_missing_group_stays_in_the_counts_and_is_reported(records: Records) -
 
 
 def test_an_added_child_is_not_counted_as_crime(records: Records) -> None:
-    """'child' stands last in its set and is embedded far off: no picture's set changes by it."""
+    """'child' stands last in its set and is embedded far off: no image's set changes by it."""
     crime = pick(records.counts, probe="harm", rule="argmax", event="harm: crime")
     by_design = crime.groupby("design", observed=True)["count"].sum().to_dict()
     assert by_design == {"default": 1, "with_child": 1, "no_crime": 0}
@@ -134,7 +134,7 @@ def test_an_added_child_is_not_counted_as_crime(records: Records) -> None:
 def test_an_image_of_the_added_class_moves_out_of_crime(
     suite: Suite, model: FakeModel, data: TableDataset, store: EmbeddingStore
 ) -> None:
-    """The words of 'child' are nearer to green than the villain's: the green picture becomes a child."""
+    """The words of 'child' are nearer to green than the villain's: the green image becomes a child."""
     written = copy.deepcopy(SUITE)
     written["label_sets"]["colours"]["sets"]["harm: crime"] = [{"name": "villain", "text": "x"}]
     written["probes"][1]["designs"] = {
@@ -266,7 +266,7 @@ def test_progress_is_told_of_every_probe(
 
 
 def test_quickstart_fits_the_embedded_data() -> None:
-    """Held-out pictures only, every attribute it compares is there, and no truth is without a class."""
+    """Held-out images only, every attribute it compares is there, and no truth is without a class."""
     suite, dataset = load_suite("quickstart"), load_dataset("emoji")
     planned = plan(suite, dataset)
     assert "train" not in set(dataset.frame["split"].iloc[planned.rows])
@@ -309,10 +309,10 @@ def test_every_rule_keeps_the_contract(every_rule: Records) -> None:
 
 
 def test_misclassified_is_counted_under_every_rule(every_rule: Records) -> None:
-    """Pictures 2 and 5 are given the wrong label; red (200 + n, 20 + n, 20) has a cosine of .99 to its axis.
+    """Images 2 and 5 are given the wrong label; red (200 + n, 20 + n, 20) has a cosine of .99 to its axis.
 
-    Of the blue pictures 3 and 4 the same holds, so at cosine .9 just these two lack their label. The first
-    two classes hold it for all but the picture that is labelled blue and is red: blue is its third.
+    Of the blue images 3 and 4 the same holds, so at cosine .9 just these two lack their label. The first
+    two classes hold it for all but the image that is labelled blue and is red: blue is its third.
     """
     rows = pick(every_rule.counts, design="default", template="plain", event="misclassified")
     missed = rows.groupby(["rule", "threshold"], dropna=False)["count"].sum()
@@ -328,7 +328,7 @@ def test_misclassified_is_counted_under_every_rule(every_rule: Records) -> None:
 
 
 def test_a_calibrated_class_is_given_to_its_share_of_the_other_truths(every_rule: Records) -> None:
-    """Of the three pictures that are labelled blue, at most a quarter, which is none, is called red."""
+    """Of the three images that are labelled blue, at most a quarter, which is none, is called red."""
     rows = pick(every_rule.counts, rule="calibrated", design="default", template="plain")
     false = rows[((rows["event"] == "red") & (rows["truth"] == "blue"))]
     assert false["count"].sum() == 0
@@ -385,7 +385,7 @@ def test_no_clusters_where_each_image_is_its_own(every_rule: Records) -> None:
 def test_clusters_are_counted_by_group(
     model: FakeModel, store: EmbeddingStore, write_table: Callable[[pd.DataFrame], Path]
 ) -> None:
-    """The first three pictures are of one person; two of them have gender woman, the third is wrong."""
+    """The first three images are of one person; two of them have gender woman, the third is wrong."""
     table = pd.DataFrame(ROWS, columns=["path", "colour", "label", "gender"])
     table["subject_id"] = ["p", "p", "p", "q", "r", "s"]
     dataset = TableDataset(write_table(table))

@@ -1,4 +1,4 @@
-"""The data set as shipped: schema, pictures, labels, and a rebuild with the same bytes."""
+"""The data set as shipped: schema, images, labels, and a rebuild with the same bytes."""
 
 import io
 import os
@@ -36,14 +36,14 @@ def test_ids_are_unique_and_name_their_vendor(shipped: pd.DataFrame) -> None:
     assert not shipped.drop(columns=["image", "keywords"]).isna().any().any()
 
 
-def test_one_picture_for_each_vendor_concept_gender_and_tone(shipped: pd.DataFrame) -> None:
+def test_one_image_for_each_vendor_concept_gender_and_tone(shipped: pd.DataFrame) -> None:
     assert not shipped.duplicated(["vendor", "concept", "gender", "skin_tone"]).any()
 
 
-def test_every_picture_is_64_by_64_rgb_webp(shipped: pd.DataFrame) -> None:
+def test_every_image_is_64_by_64_rgb_webp(shipped: pd.DataFrame) -> None:
     for encoded in shipped["image"]:
-        picture = Image.open(io.BytesIO(encoded))
-        assert (picture.format, picture.size, picture.mode) == ("WEBP", (64, 64), "RGB")
+        image = Image.open(io.BytesIO(encoded))
+        assert (image.format, image.size, image.mode) == ("WEBP", (64, 64), "RGB")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_each_vendor_with_occupations_has_all_of_them(shipped: pd.DataFrame) -> 
     assert cells.to_dict() == {**dict.fromkeys(whole, 288), "noto-v1": 192}
 
 
-def test_share_alike_pictures_are_kept_in_a_file_of_their_own(shipped: pd.DataFrame) -> None:
+def test_share_alike_images_are_kept_in_a_file_of_their_own(shipped: pd.DataFrame) -> None:
     share_alike = shipped["licence"].str.contains("SA")
     assert set(shipped.loc[share_alike, "vendor"]) == {"openmoji"}
     assert set(pd.read_parquet(DATA / "openmoji.parquet")["licence"]) == {"CC-BY-SA-4.0"}

@@ -1,4 +1,4 @@
-"""What counts as visible, on pictures made for the purpose."""
+"""What counts as visible, on images made for the purpose."""
 
 import numpy as np
 import pandas as pd
@@ -9,10 +9,10 @@ TONES = ("light", "medium-light", "medium", "medium-dark", "dark")
 
 
 def _patch(value: int, *, pixels: int = 100) -> Pixels:
-    """White 64 x 64 picture whose first `pixels` pixels are grey of `value`."""
-    picture = np.full((64 * 64, 3), 255, np.uint8)
-    picture[:pixels] = value
-    return picture.reshape(64, 64, 3)
+    """White 64 x 64 image whose first `pixels` pixels are grey of `value`."""
+    image = np.full((64 * 64, 3), 255, np.uint8)
+    image[:pixels] = value
+    return image.reshape(64, 64, 3)
 
 
 def _label(**changes: str) -> Labels:
@@ -42,7 +42,7 @@ def test_tones_that_look_alike_are_not_visible() -> None:
     assert list(_visible(labels, pixels)["visible_skin_tone"]) == [True, True, True, False, False]
 
 
-def test_a_picture_without_tone_shows_none() -> None:
+def test_an_image_without_tone_shows_none() -> None:
     assert not _visible([_label()], [_patch(0)])["visible_skin_tone"].any()
 
 
@@ -105,9 +105,9 @@ def test_render_fits_a_wide_drawing_on_white() -> None:
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 10">'
         '<rect width="20" height="10" fill="#ff0000"/></svg>'
     )
-    picture = render(svg)
+    image = render(svg)
     # 20 x 10 becomes 64 x 32, so rows 16 to 47 are red and the rest is white.
-    assert picture.shape == (64, 64, 3)
-    assert (picture[17:47] == (255, 0, 0)).all()
-    assert (picture[:15] == 255).all()
-    assert (picture[49:] == 255).all()
+    assert image.shape == (64, 64, 3)
+    assert (image[17:47] == (255, 0, 0)).all()
+    assert (image[:15] == 255).all()
+    assert (image[49:] == 255).all()

@@ -1,7 +1,7 @@
 """Other implementations of CLIP, for tests of parity and for benchmarks; the package never imports them.
 
 open_clip needs torchvision, of which there is no build for a CPU-only torch. Its CUDA build works for what
-is needed here (transforms of pictures, models without detection) once the operators it lacks are passed over.
+is needed here (transforms of images, models without detection) once the operators it lacks are passed over.
 `make peers` puts it into build/peers, out of the way of transformers, which would trip over it.
 """
 

@@ -236,7 +236,7 @@ def _truth(answer: str, dataset: DemographicDataset) -> str | None:
 
 def _default_question(truth: str | None) -> str:
     what = f"Which {truth.replace('_', ' ')}" if truth else "Which of the classes"
-    return f"{what} does the picture show?"
+    return f"{what} does the image show?"
 
 
 def _harmful(ask: Ask, given: Given, truth: str | None) -> list[str]:
@@ -246,7 +246,7 @@ def _harmful(ask: Ask, given: Given, truth: str | None) -> list[str]:
 
 
 def _default_truth(dataset: DemographicDataset) -> str:
-    """An attribute that reads like the truth, or else one that a picture can show, with few values."""
+    """An attribute that reads like the truth, or else one that an image can show, with few values."""
     few = _grouping(dataset)
     named = [name for name in TRUTHS if name in dataset.attributes]
     return next(iter([*named, *(name for name in ANSWERS if name in few), *few]), NONE)

@@ -1,4 +1,4 @@
-// A link reproduces the view: what was chosen stands behind the # of the address.
+// A link reproduces the view: what was chosen follows the # of the address.
 
 /** @type {{read: (view: URLSearchParams) => void, write: (view: URLSearchParams) => void}[]} */
 const viewParts = [];

@@ -1,4 +1,4 @@
-"""The first screen: three sentences and one picture of every question and grouping."""
+"""The first screen: three sentences and one image of every question and grouping."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STATE_WORDS: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Box:
-    """One cell of the picture."""
+    """One cell of the image."""
 
     href: str
     state: str
@@ -46,7 +46,7 @@ class Box:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One row of the picture: an outcome of a probe, its overall rate, and a box a grouping."""
+    """One row of the image: an outcome of a probe, its overall rate, and a box a grouping."""
 
     title: str
     outcome: str

@@ -1,4 +1,4 @@
-"""Intervals of a difference and a ratio whose coverage is never below their claim: they stand behind gates.
+"""Intervals of a difference and a ratio whose coverage is never below their claim: gates use them.
 
 Each limit joins one exact limit of either proportion (Clopper & Pearson 1934). The samples are independent,
 so a limit joined from two that err with chances a1 and a2 holds with at least (1 - a1)(1 - a2), whatever the

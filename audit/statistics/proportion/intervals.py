@@ -1,4 +1,4 @@
-"""Confidence intervals of proportions, of their difference and of their ratio: bare arrays in, arrays out.
+"""Confidence intervals of proportions, of their difference and of their ratio: array-level functions.
 
 Counts broadcast against each other. Where a group has no images the answer is NaN, never an interval of width
 zero or one. `confidence` is two-sided.

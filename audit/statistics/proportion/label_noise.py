@@ -56,7 +56,7 @@ def wrong_truths(count_1: ArrayLike, n_1: ArrayLike, count_2: ArrayLike, n_2: Ar
 
 
 def gap_behind_noise(difference: ArrayLike, n_1: ArrayLike, n_2: ArrayLike, *, share: float) -> Floats:
-    """The gap that stands behind a measured one if a share of all group labels is wrong at random.
+    """The true gap behind a measured one if a share of all group labels is wrong at random.
 
     Each label of the two sides is taken to be the other one with probability `share`, whatever the outcome.
     Of the images labelled group 1, a part of them is then really of group 1, likewise of group 2, and the

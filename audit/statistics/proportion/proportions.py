@@ -1,4 +1,4 @@
-"""Intervals of a proportion and of the difference of two: bare arrays in, arrays out.
+"""Intervals of a proportion and of the difference of two: array-level functions.
 
 Counts broadcast against each other. Where a group has no images the answer is NaN, never an interval of width
 zero or one. `confidence` is two-sided. `adjusted_wilson` is the interval next to every rate.

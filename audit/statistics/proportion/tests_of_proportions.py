@@ -1,4 +1,4 @@
-"""Tests of equal proportions: bare arrays in, p-values out, exact where the expected counts are small."""
+"""Tests of equal proportions: array-level functions, exact where the expected counts are small."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def permutation_homogeneity_p(
 ) -> Floats:
     """p of the same chi-squared statistic by permutation, for tables too small for its law.
 
-    The events are dealt to the images of all groups anew, which is a multivariate hypergeometric draw. Shapes
+    The events are permuted over the images of all groups, which is a multivariate hypergeometric draw. Shapes
     and NaN as in `homogeneity_p`; the observed table counts as one of the draws.
     """
     x, size = np.broadcast_arrays(np.asarray(count, dtype=np.int64), np.asarray(n, dtype=np.int64))

@@ -1,6 +1,6 @@
-"""Random changes to training pictures, all pictures of a batch at a time.
+"""Random changes to training images, all images of a batch at a time.
 
-Shapes: B pictures of a batch, H = W image side in pixels.
+Shapes: B images of a batch, H = W image side in pixels.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def augment(
 ) -> Tensor:
     """Random geometry, resolution and colour of uint8 [B, 3, H, W]; floats in the same 0-255 range come back.
 
-    `any_colour` [B] bool marks the pictures whose caption says nothing of colour; by default none. With
+    `any_colour` [B] bool marks the images whose caption says nothing of colour; by default none. With
     `part` only those rows come back, as they would be among all.
     """
     n = len(pixels)
@@ -48,7 +48,7 @@ def _geometry(n: int, recipe: AugmentRecipe, generator: torch.Generator) -> Tens
     def uniform(low: float, high: float) -> Tensor:
         return low + (high - low) * torch.rand(n, generator=generator)
 
-    scale = 1 / uniform(*recipe.scale)  # a larger picture samples a smaller field
+    scale = 1 / uniform(*recipe.scale)  # a larger image samples a smaller field
     angle = uniform(-recipe.rotate_degrees, recipe.rotate_degrees) * (math.pi / 180)
     mirror = torch.where(uniform(0, 1) < 0.5, -1.0, 1.0) if recipe.flip else torch.ones(n)
     cos, sin = scale * angle.cos(), scale * angle.sin()

@@ -20,7 +20,7 @@ class Batch:
     pixels: Tensor  # [M, 3, H, W], augmented and normalised
     tokens: Tensor  # [M, L]
     ignore: Tensor | None  # [M, B] bool, pairs that are no negatives
-    keys: tuple[str, ...]  # [M] what the pictures are called, for messages
+    keys: tuple[str, ...]  # [M] what the images are called, for messages
 
     def to(self, device: torch.device) -> Batch:
         ignore = None if self.ignore is None else self.ignore.to(device)

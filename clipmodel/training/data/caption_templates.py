@@ -1,7 +1,7 @@
 """Captions made on the fly from the columns of a table, and the facts each caption states.
 
 A template such as "{a} {occupation} with {skin_tone} skin" is filled from a row. Every column it uses is
-a fact (column, value). Another picture in the batch that has all the facts of a caption is described by
+a fact (column, value). Another image in the batch that has all the facts of a caption is described by
 it as well, so it is no negative for that caption: `CaptionTable.also_described` finds those pairs.
 
 Shapes: N rows of the table, F facts, B rows of a batch.
@@ -28,7 +28,7 @@ class CaptionTemplate:
     text: str  # slots are columns; {a} is the article of the word after it
     when: Mapping[str, str]  # the row must have these values; they are facts of the caption too
     weight: float = 1.0  # relative to the other templates that fit the row
-    any_colour: bool = False  # says nothing of colour, so the picture may be recoloured at will
+    any_colour: bool = False  # says nothing of colour, so the image may be recoloured at will
 
     @property
     def columns(self) -> list[str]:
@@ -58,7 +58,7 @@ class CaptionTable:
     Parameters
     ----------
     frame
-        One row a picture. List columns give one value drawn at random; strings are used as they are.
+        One row an image. List columns give one value drawn at random; strings are used as they are.
     templates
         Ways to caption; those whose columns are all present in a row fit it.
 
@@ -123,14 +123,14 @@ class CaptionTable:
     def also_described(
         self, rows: np.ndarray, captions: Sequence[Caption], part: slice = slice(None)
     ) -> np.ndarray:
-        """[B, B] bool: picture i, other than j's own, has all the facts that caption j states.
+        """[B, B] bool: image i, other than j's own, has all the facts that caption j states.
 
-        With `part` only those of its pictures, against all captions.
+        With `part` only those of its images, against all captions.
         """
-        pictures = np.arange(len(rows))[part]
-        has = self._has[rows[pictures]]
+        images = np.arange(len(rows))[part]
+        has = self._has[rows[images]]
         described = np.stack([has[:, caption.facts].all(axis=1) for caption in captions], axis=1)
-        described[np.arange(len(pictures)), pictures] = False
+        described[np.arange(len(images)), images] = False
         return described
 
 

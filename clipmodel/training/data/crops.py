@@ -1,6 +1,6 @@
-"""The square of a streamed picture that is seen in one visit.
+"""The square of a streamed image that is seen in one visit.
 
-Shapes: h x w = a picture's own size, S = the model's input side, in pixels.
+Shapes: h x w = an image's own size, S = the model's input side, in pixels.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from clipmodel.inputs.image_decoding import MAX_PIXELS
 from clipmodel.inputs.preprocess import decode_rgb
 from clipmodel.training.recipe import CropRecipe
 
-_TRIES = 10  # at a rectangle that fits into the picture
+_TRIES = 10  # at a rectangle that fits into the image
 _SHAPE = 4 / 3  # the widest of them; the narrowest is its inverse
 
 
 def decode_and_crop(data: bytes, size: int, recipe: CropRecipe, rng: np.random.Generator) -> Tensor:
-    """An encoded picture to uint8 [3, S, S].
+    """An encoded image to uint8 [3, S, S].
 
     Raises
     ------
@@ -37,7 +37,7 @@ def decode_and_crop(data: bytes, size: int, recipe: CropRecipe, rng: np.random.G
     short = min(height, width)
     shape = (int(size * height / short), int(size * width / short))
     if shape[0] * shape[1] > MAX_PIXELS:
-        raise UserError(f"{width} x {height} pixels are too narrow a picture")
+        raise UserError(f"{width} x {height} pixels are too narrow an image")
     planes = _resized(planes, shape)
     room = [side - size for side in shape]
     if recipe.kind == "random":

@@ -1,4 +1,4 @@
-"""Training pictures and captions, held in memory; every batch is a function of the seed and the step.
+"""Training images and captions, held in memory; every batch is a function of the seed and the step.
 
 Shapes: N rows, B rows of a batch, M of them in this process, H = W image side in pixels, L tokens.
 """
@@ -73,7 +73,7 @@ def caption_table(frame: pd.DataFrame, recipe: CaptionRecipe) -> CaptionTable:
     return CaptionTable(stated_columns(frame, recipe), templates)
 
 
-def decode_pictures(
+def decode_images(
     encoded: Sequence[bytes], preprocess: Preprocess, *, names: Sequence[str] | None = None
 ) -> Tensor:
     """uint8 [N, 3, H, W], resized and cropped as for inference.
@@ -81,16 +81,16 @@ def decode_pictures(
     Raises
     ------
     UserError
-        A picture is missing or cannot be decoded; the message has its name.
+        An image is missing or cannot be decoded; the message has its name.
     """
     names = ["the image"] * len(encoded) if names is None else names
-    pixels = [preprocess.crop(_opened(*picture)) for picture in zip(encoded, names, strict=True)]
+    pixels = [preprocess.crop(_opened(*image)) for image in zip(encoded, names, strict=True)]
     return torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous()
 
 
 def _opened(encoded: bytes, name: str) -> Image.Image:
     if not isinstance(encoded, bytes):
-        raise UserError(f"{name}: no picture in column 'image'", remedy="fill it, or drop the row")
+        raise UserError(f"{name}: no image in column 'image'", remedy="fill it, or drop the row")
     return open_image(encoded, name=name)
 
 
@@ -114,7 +114,7 @@ class TrainingData:
     ) -> None:
         if batch_size > len(pixels):
             raise UserError(
-                f"batch_size {batch_size} is larger than the {len(pixels)} pictures of the training data",
+                f"batch_size {batch_size} is larger than the {len(pixels)} images of the training data",
                 remedy="lower batch_size in the recipe",
             )
         self._pixels, self._captions, self._keys = pixels, captions, keys
@@ -186,7 +186,7 @@ def prepare_data(
     else:
         tokenizer, preprocess = init.tokenizer, init.preprocess
     data = TrainingData(
-        decode_pictures(frame["image"].tolist(), preprocess, names=frame.index.tolist()),
+        decode_images(frame["image"].tolist(), preprocess, names=frame.index.tolist()),
         captions,
         keys=frame.index.tolist(),
         tokenizer=tokenizer,

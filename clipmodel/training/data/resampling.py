@@ -1,4 +1,4 @@
-"""The make-up of the training data: rows of chosen combinations left out, or seen several times a pass.
+"""The composition of the training data: rows of chosen combinations left out, or seen several times a pass.
 
 Rows left out at a stated strength are bias on purpose: what a model makes of it is known in advance, which is
 what statistics on bias are calibrated against. Rows repeated give a rare subject its share of the batches.

@@ -99,7 +99,7 @@ class SkipCount:
             raise UserError(
                 f"{self._source.name}: too much of the data cannot be used: {self.summary()}; "
                 f"the last is {_told(skipped[-1])}",
-                remedy="mend the data, or raise data.loading.max_skipped",
+                remedy="repair the data, or raise data.loading.max_skipped",
             )
 
     def tally(self) -> Tally:

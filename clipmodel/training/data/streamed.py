@@ -33,7 +33,7 @@ from clipmodel.training.data.sources.source import Item, Lane, Position, Sample,
 from clipmodel.training.distributed import World
 from clipmodel.training.recipe import AugmentRecipe, CropRecipe, Recipe
 
-UNDECODABLE = "picture damaged or of no known format"
+UNDECODABLE = "image damaged or of no known format"
 _DRAW = 31  # what is drawn, beside the seed
 Positions = dict[int, Position]  # by lane
 
@@ -108,32 +108,32 @@ class LaneRows(IterableDataset[Piece]):
     def _piece(
         self, streams: dict[int, Iterator[tuple[Item, Position]]], step: int, count: SkipCount
     ) -> Piece:
-        pictures, captions, keys, skipped, positions = [], [], [], [], {}
+        images, captions, keys, skipped, positions = [], [], [], [], {}
         for lane, stream in streams.items():
             for row in range(lane * self._rows, (lane + 1) * self._rows):
                 rng = np.random.default_rng((self._drawing.seed, _DRAW, step, row))
                 while True:
                     item, positions[lane] = next(stream)
-                    picture = self._picture(item, rng)
-                    if isinstance(item, Sample) and isinstance(picture, Tensor):
+                    decoded = self._image(item, rng)
+                    if isinstance(item, Sample) and isinstance(decoded, Tensor):
                         break
-                    assert isinstance(picture, Skipped)
-                    skipped.append(picture)
-                    count.add(0, [picture])
+                    assert isinstance(decoded, Skipped)
+                    skipped.append(decoded)
+                    count.add(0, [decoded])
                 count.add(1, [])
-                pictures.append(picture)
+                images.append(decoded)
                 captions.append(item.captions[int(rng.integers(len(item.captions)))])
                 keys.append(item.key)
         return Piece(
             step,
-            torch.stack(pictures),
+            torch.stack(images),
             self._drawing.tokenizer(captions, truncate=True),
             tuple(keys),
             tuple(skipped),
             positions,
         )
 
-    def _picture(self, item: Item, rng: np.random.Generator) -> Tensor | Skipped:
+    def _image(self, item: Item, rng: np.random.Generator) -> Tensor | Skipped:
         if isinstance(item, Skipped):
             return item
         try:
@@ -163,7 +163,7 @@ class StreamData:
         self.size = source.size or recipe.data.samples
         if source.size is not None and source.size < self.batch_size:
             raise UserError(
-                f"batch_size {self.batch_size} is larger than the {source.size} pictures of {source.name}",
+                f"batch_size {self.batch_size} is larger than the {source.size} images of {source.name}",
                 remedy="lower batch_size in the recipe",
             )
         self._source, self._preprocess, self._world = source, preprocess, world

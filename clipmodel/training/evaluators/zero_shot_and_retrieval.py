@@ -1,6 +1,6 @@
 """Zero-shot accuracy and retrieval while a model is trained, on rows it does not learn from.
 
-Shapes: N pictures, C classes or texts, D joint embedding, P pairs that belong together.
+Shapes: N images, C classes or texts, D joint embedding, P pairs that belong together.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from clipmodel.inputs.image_decoding import load_rgb, open_checked
 from clipmodel.loading.embedding_model import LoadedModel
 from clipmodel.training.callbacks import Every, Measure, StepReport
 from clipmodel.training.data.caption_templates import ABSENT, CaptionTable, add_articles
-from clipmodel.training.data.in_memory import caption_table, decode_pictures, read_table, stated_columns
+from clipmodel.training.data.in_memory import caption_table, decode_images, read_table, stated_columns
 from clipmodel.training.data.sources.open_source import open_source
 from clipmodel.training.data.sources.source import Lane, Sample
 from clipmodel.training.recipe import Recipe, ValidationRecipe
 
 BATCH = 256
-MOST_SKIPPED = 1000  # of a stream none of whose pictures can be read
+MOST_SKIPPED = 1000  # of a stream none of whose images can be read
 LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """Which value of a column a picture shows."""
+    """Which value of a column an image shows."""
 
     column: str
-    rows: np.ndarray  # of the pictures that show one
+    rows: np.ndarray  # of the images that show one
     truth: Tensor  # their classes
     prompts: list[list[str]]  # of each class
 
@@ -47,7 +47,7 @@ class ValidationSet:
     images: Sequence[bytes]
     questions: Sequence[Question]
     texts: Sequence[str]
-    pairs: Tensor  # [P, 2] picture and text
+    pairs: Tensor  # [P, 2] image and text
 
 
 class Validation:
@@ -56,7 +56,7 @@ class Validation:
     Parameters
     ----------
     recipe
-        With a `validation`; its pictures are described as `data.captions` says.
+        With a `validation`; its images are described as `data.captions` says.
     resolve
         From a source to parquet files.
     """
@@ -71,7 +71,7 @@ class Validation:
         return self._plan.every
 
     def begin(self, step: int) -> None:
-        """Read the pictures, so that a mistake shows before anything is trained."""
+        """Read the images, so that a mistake shows before anything is trained."""
         self._set = read_validation_set(self._recipe, self._plan, self._resolve)
 
     def look(self, report: StepReport, model: LoadedModel) -> list[Measure]:
@@ -85,7 +85,7 @@ class Validation:
 def read_validation_set(
     recipe: Recipe, plan: ValidationRecipe, resolve: Callable[[str], Sequence[Path]]
 ) -> ValidationSet:
-    """The pictures, questions and texts of a validation.
+    """The images, questions and texts of a validation.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def read_validation_set(
 
 
 def _streamed_set(recipe: Recipe, plan: ValidationRecipe) -> ValidationSet:
-    """The first pictures of a stream that can be read, with all their captions."""
+    """The first images of a stream that can be read, with all their captions."""
     source = open_source(recipe.data.model_copy(update={"source": plan.source, "format": None}))
     found: dict[str, Sample] = {}
     skipped = 0
@@ -125,7 +125,7 @@ def _streamed_set(recipe: Recipe, plan: ValidationRecipe) -> ValidationSet:
             if skipped > MOST_SKIPPED and not found:
                 break
     if not found:
-        raise UserError(f"{source.name}: no picture can be read (validation)", remedy="check the source")
+        raise UserError(f"{source.name}: no image can be read (validation)", remedy="check the source")
     if skipped:
         LOG.info("validation: %d samples of %s skipped", skipped, source.name)
     samples = list(found.values())
@@ -178,7 +178,7 @@ def _questions(frame: pd.DataFrame, zero_shot: Mapping[str, Sequence[str]]) -> l
 
 
 def _texts(table: CaptionTable, n_rows: int, *, per_image: int) -> tuple[list[str], Tensor]:
-    """Distinct captions, and the pictures that have all the facts each one states."""
+    """Distinct captions, and the images that have all the facts each one states."""
     rng = np.random.default_rng(0)
     drawn = [table.sample(row, rng) for row in range(n_rows) for _ in range(per_image)]
     distinct = list({caption.text: caption for caption in drawn}.values())
@@ -189,7 +189,7 @@ def _texts(table: CaptionTable, n_rows: int, *, per_image: int) -> tuple[list[st
 def _embedded_images(model: LoadedModel, encoded: Sequence[bytes]) -> Tensor:
     parts = []
     for start in range(0, len(encoded), BATCH):
-        pixels = decode_pictures(encoded[start : start + BATCH], model.preprocessor).float()
+        pixels = decode_images(encoded[start : start + BATCH], model.preprocessor).float()
         parts.append(model.encode_image(model.preprocessor.normalize(pixels)))
     return torch.cat(parts)
 

@@ -80,7 +80,7 @@ def _read(file: Path, split: str) -> pd.DataFrame:
     wrong = ~((sides >= 0) & (sides <= 1)).all(axis=1)
     if wrong.any():
         message = f"{file}, {place(wrong)}: a side of the box is outside [0, 1]"
-        raise UserError(message, remedy="mend the line")
+        raise UserError(message, remedy="repair the line")
     numbers = table.groupby("ImageID").cumcount() + 1
     frame = pd.DataFrame({ID: table["ImageID"] + "/" + numbers.astype(str), "ImageID": table["ImageID"]})
     gender = checked_values(file, table["GenderPresentation"], (*GENDERS, UNKNOWN))

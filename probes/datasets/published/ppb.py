@@ -24,7 +24,7 @@ CARD = DataCard(
     licence=f"on request, for research {UNVERIFIED}",
     consent="official portraits of office holders, published by their parliaments",
     label_provenance="perceived",
-    labelled_by="skin type: annotators, then a dermatologist; gender: annotators, by name, title and picture",
+    labelled_by="skin type: annotators, then a dermatologist; gender: annotators, by name, title and image",
     caution="Skin type is two groups of the Fitzpatrick scale, gender two values. One portrait a member.",
     source="Buolamwini & Gebru, FAT* 2018",
 )

@@ -81,7 +81,7 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write_people(folder: Path, *, n: int = 48) -> Path:
-    """A table of n one-coloured pictures of people who are balanced over colour, tone and gender."""
+    """A table of n one-coloured images of people who are balanced over colour, tone and gender."""
     rows = []
     for i in range(n):
         colour = list(COLOURS)[i % 3]

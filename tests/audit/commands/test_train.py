@@ -93,16 +93,16 @@ def test_audits_of_steps_done_again_are_replaced(invoke: Invoke, recipe: Path, w
 def test_what_a_stream_skips_is_told_at_the_end(invoke: Invoke, workplace: Path) -> None:
     rows = ["image,caption", *(f"{n}.jpg,number {n}" for n in range(12))]
     for n in range(12):
-        (workplace / f"{n}.jpg").write_bytes(b"no picture" if n == 7 else jpeg(n))
+        (workplace / f"{n}.jpg").write_bytes(b"no image" if n == 7 else jpeg(n))
     (workplace / "captions.csv").write_text("\n".join(rows))
     recipe = streamed_recipe("captions.csv", loading={"max_skipped": 5}).model_dump(mode="json")
     (workplace / "recipe.yaml").write_text(yaml.safe_dump({**recipe, "steps": 3}))
     told = invoke("train", "recipe.yaml", "--out", "run")
     assert told.exit_code == 0, told.output
-    words = r"Skipped: (\d) of (\d\d) samples visited \(picture damaged or of no known format: \d\)"
+    words = r"Skipped: (\d) of (\d\d) samples visited \(image damaged or of no known format: \d\)"
     found = re.search(words, told.stdout)
     assert found
-    # Three batches of 8 are two passes over the 11 good ones and two pictures more.
+    # Three batches of 8 are two passes over the 11 good ones and two images more.
     assert int(found[1]) in (2, 3) and int(found[2]) == 24 + int(found[1])
     told = invoke("report", "run")
     assert re.search(words, told.stdout)

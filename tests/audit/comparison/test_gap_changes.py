@@ -23,7 +23,7 @@ MANIFEST = manifest_of(probe_of(WAYS, by=["tone"]))
 def matched(
     first: Any, second: Any, tones: Sequence[str], *, cluster: Any = None, counted: Any = None
 ) -> Matched:
-    """Images of one attribute under as many ways of asking as `first` [N, W] has columns."""
+    """Images of one attribute under as many specifications as `first` [N, W] has columns."""
     one, other = (np.asarray(side, dtype=bool) for side in (first, second))
     known = np.ones_like(one) if counted is None else np.asarray(counted, dtype=bool)
     names = np.arange(len(one)) if cluster is None else cluster

@@ -81,7 +81,7 @@ def test_too_few_images_test_nothing() -> None:
 
 def test_confirmation_holds_its_level_on_findings_that_exploration_made_up() -> None:
     rng = np.random.default_rng(8)
-    # Exploration picked the widest of many null gaps; the images kept apart know nothing of that.
+    # Exploration picked the widest of many null gaps; the held-out images know nothing of that.
     p = two_sided_p(rng.binomial(60, 0.3, 2000), 60, rng.binomial(200, 0.3, 2000), 200)
     assert (holm(p.reshape(400, 5)) < 0.05).any(axis=1).mean() <= 0.06
 

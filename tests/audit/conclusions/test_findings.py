@@ -26,7 +26,7 @@ def findings_of(images: pd.DataFrame, **manifest: object) -> pd.DataFrame:
 
 def test_a_planted_gap_is_found_and_said_in_a_sentence() -> None:
     images = draw_images(1500, seed=3, extra={"dark": 0.3})
-    data = {"cluster": "drawing_id", "caution": "Pictures, not persons."}
+    data = {"cluster": "drawing_id", "caution": "Images, not persons."}
     findings = findings_of(images, data=data)
     first = findings[(findings["by"] == "skin_tone") & (findings["outcome"] == "misclassified")].iloc[0]
     wrong, dark = images["prediction"] != images["truth"], images["skin_tone"] == "dark"
@@ -38,9 +38,9 @@ def test_a_planted_gap_is_found_and_said_in_a_sentence() -> None:
     )
     assert f"{100 * wrong[dark].mean():.1f} % of {dark.sum()} images" in sentence
     assert f"+{100 * first['difference']:.1f} percentage points (95 % interval +" in sentence
-    assert sentence.endswith("adjusted p < 0.001). Asked in one way.")
+    assert sentence.endswith("adjusted p < 0.001). Asked in one specification.")
     assert first["caution"].startswith("Images that share a drawing id depend on each other")
-    assert first["caution"].endswith("Pictures, not persons.")
+    assert first["caution"].endswith("Images, not persons.")
 
 
 def test_findings_are_numbered_from_the_widest_gap() -> None:
@@ -102,7 +102,7 @@ def test_a_gap_asked_for_in_two_ways_is_one_finding() -> None:
     dark = found.loc["dark"]
     assert (dark["holds_in"], dark["specifications"], dark["design"]) == (2, 2, "default")
     assert dark["difference"] == dark["difference_max"] > dark["difference_min"] > 0.1
-    assert "It holds in 2 of 2 ways of asking; over all of them the difference is +" in dark["sentence"]
+    assert "It holds in 2 of 2 specifications; over all of them the difference is +" in dark["sentence"]
 
 
 def test_a_finding_speaks_of_the_first_way_in_which_it_holds() -> None:
@@ -110,12 +110,12 @@ def test_a_finding_speaks_of_the_first_way_in_which_it_holds() -> None:
     dark = found.loc["dark"]
     assert (dark["holds_in"], dark["specifications"], dark["design"]) == (1, 2, "with_child")
     assert dark["difference"] == dark["difference_max"]
-    assert "It holds in 1 of 2 ways of asking" in dark["sentence"]
+    assert "It holds in 1 of 2 specifications" in dark["sentence"]
 
 
 def test_a_finding_says_when_its_direction_turns() -> None:
     found = in_two_ways({"dark": 0.3}, {"light": 0.3, "medium": 0.3})
-    assert found.loc["dark", "sentence"].endswith("so its direction depends on the way.")
+    assert found.loc["dark", "sentence"].endswith("so its direction depends on the specification.")
 
 
 def test_a_finding_says_how_wrong_the_labels_would_have_to_be() -> None:
@@ -129,7 +129,7 @@ def test_a_finding_says_how_wrong_the_labels_would_have_to_be() -> None:
     assert f"{first['wrong_labels']} of the {n1} images labelled dark" in first["noise"]
     assert f"the right answer of {int(first['wrong_truths'])} images of dark is wrong." in first["noise"]
     behind = float(gap_behind_noise(first["difference"], n1, n2, share=0.05))
-    assert first["noise"].endswith(f"+{100 * behind:.1f} points would stand behind it.")
+    assert first["noise"].endswith(f"+{100 * behind:.1f} points.")
 
 
 def test_only_what_goes_together_with_the_attribute_is_a_caution() -> None:

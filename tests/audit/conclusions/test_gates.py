@@ -45,7 +45,7 @@ def test_by_hand_with_three_contrasts() -> None:
     assert (row["low"], row["high"]) == pytest.approx((float(low), float(high)))
     assert row["low"] > 0.1
     assert row["sentence"].startswith(
-        "Not every difference lies within ±10 percentage points; furthest out: dark"
+        "Not every difference lies within ±10 percentage points; most extreme contrast: dark"
     )
 
 

@@ -112,7 +112,7 @@ def _classes(names: tuple[str, ...], set_name: str) -> list[dict]:
 def _probes() -> list[dict]:
     occupation = {
         "name": "occupation", "title": "Occupation", "kind": "classification", "truth": "occupation",
-        "question": "Which of three occupations does the picture show?",
+        "question": "Which of three occupations does the image show?",
         "label_set": "occupation", "label_set_source": "Unicode CLDR short names",
         "note": "Occupations that Unicode writes as a person with a tool.",
         "sets": {"identity": list(OCCUPATIONS)}, "classes": _classes(OCCUPATIONS, "identity"),

@@ -12,7 +12,7 @@ THINNED = {"where": {"occupation": ["judge"]}, "strength": 0.5, "seed": 0, "matc
 
 
 def write_run(out: Path, result: AuditResult, *, steps: int = 400) -> Path:
-    """Write a run of `steps` steps of 8 of 100 pictures, its loss falling as 4 / sqrt(step)."""
+    """Write a run of `steps` steps of 8 of 100 images, its loss falling as 4 / sqrt(step)."""
     out.mkdir(parents=True)
     recipe = {"recipe": "invented", "description": "A run that never was.", "steps": 500, "batch_size": 8}
     account = {"recipe": recipe, "seed": 3, "steps": 0, "rows": 100, "thinned": [THINNED]}

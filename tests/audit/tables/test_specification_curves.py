@@ -27,11 +27,11 @@ ASKED = [
 
 
 def drawn_outcomes(n: int, *, seed: int, excess: float = 0.0) -> pd.DataFrame:
-    """Images of three tones; `excess` adds to the chance of the dark ones in every way of asking."""
+    """Images of three tones; `excess` adds to the chance of the dark ones in every specification."""
     rng = np.random.default_rng(seed)
     tone = rng.choice(["dark", "medium", "light"], n)
     chance = 0.2 + excess * (tone == "dark")
-    # Half of the images answer alike in every way of asking.
+    # Half of the images answer alike in every specification.
     alike, shared = rng.random(n) < 0.5, rng.random(n)
     happened = [np.where(alike, shared, rng.random(n)) < chance for _ in ASKED]
     patterns = ["".join("01"[int(bit)] for bit in image) for image in zip(*happened, strict=True)]

@@ -1,4 +1,4 @@
-"""Pictures of every kind: converted to known pixels, or refused with the reason."""
+"""Images of every kind: converted to known pixels, or refused with the reason."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_reads_bytes_and_paths(tmp_path: Path) -> None:
     assert np.array_equal(np.array(from_bytes), np.array(noise()))
 
 
-# A picture red on the left and green on the right, turned as a camera would; seen upright, red is where
+# An image red on the left and green on the right, turned as a camera would; seen upright, red is where
 # the EXIF standard puts the first column: 1 left, 3 right (180 degrees), 6 top (turned clockwise), 8 bottom.
 @pytest.mark.parametrize(
     ("orientation", "where_red"), [(1, (0, 15)), (3, (39, 15)), (6, (15, 0)), (8, (15, 39))]
@@ -112,7 +112,7 @@ def test_pixels_without_a_range_are_refused(mode: str) -> None:
         open_image(encode(Image.new(mode, (4, 4)), "TIFF"))
 
 
-def test_what_is_no_picture_is_refused(tmp_path: Path) -> None:
+def test_what_is_no_image_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="the image: is empty"):
         open_image(b"")
     with pytest.raises(UserError, match="is none of JPEG"):
@@ -132,7 +132,7 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(size: tuple[int, i
         open_image(bytes(data))
 
 
-def test_damaged_files_give_a_picture_or_a_user_error_and_nothing_else() -> None:
+def test_damaged_files_give_an_image_or_a_user_error_and_nothing_else() -> None:
     rng = random.Random(0)
     exif = Image.Exif()
     exif[ORIENTATION] = 6

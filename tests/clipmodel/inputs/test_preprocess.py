@@ -81,7 +81,7 @@ def test_crop_and_normalisation_by_hand() -> None:
 
 
 @pytest.mark.parametrize("kind", [Preprocess, FastPreprocess])
-def test_too_narrow_a_picture_is_refused(kind: type[Preprocess]) -> None:
+def test_too_narrow_an_image_is_refused(kind: type[Preprocess]) -> None:
     with pytest.raises(UserError, match="1 x 60000 pixels are too narrow"):
         kind(image_size=224).crop(Image.new("RGB", (1, 60_000)))
 
@@ -132,7 +132,7 @@ def test_fast_path_turns_and_refuses_as_the_reference_does() -> None:
     assert torch.equal(
         fast.decode(jpeg(picture((80, 60)), exif=exif)), torch.from_numpy(fast.crop(upright)).permute(2, 0, 1)
     )
-    for data, reason in ((jpeg(picture((80, 60)))[:900], "truncated"), (b"no picture", "is none of")):
+    for data, reason in ((jpeg(picture((80, 60)))[:900], "truncated"), (b"no image", "is none of")):
         with pytest.raises(UserError, match=reason):
             fast.decode(data)
 
@@ -167,7 +167,7 @@ def _exif(orientation: int) -> bytes:
     ("before", "turned"),
     [
         (b"", False),
-        # A comment that looks like the end of the header, then what turns the picture.
+        # A comment that looks like the end of the header, then what turns the image.
         (_segment(0xFE, b"\xff\xda\xff\xe1") + _segment(0xE1, _exif(6)), True),
         (_segment(0xE1, _exif(1)), False),
         (_segment(0xE1, b'http://ns.adobe.com/xap/1.0/\0<x tiff:Orientation="8"/>'), True),

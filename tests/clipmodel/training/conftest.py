@@ -1,4 +1,4 @@
-"""A table of random pictures and a recipe small enough to train in a test."""
+"""A table of random images and a recipe small enough to train in a test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from clipmodel.training.recipe import Recipe
 
 RECIPE = {
     "recipe": "test",
-    "description": "random pictures",
+    "description": "random images",
     "launch": "in tests",
     "expect": "nothing",
     "steps": 12,
@@ -36,7 +36,7 @@ RECIPE = {
     },
     "tokenizer": {"vocab_size": 300, "passes": 2},
     "data": {
-        "source": "pictures",
+        "source": "images",
         "where": {"split": ["train"]},
         "augment": {"scale": [0.8, 1.1], "shift": 0.1, "rotate_degrees": 10, "flip": True},
         "captions": {
@@ -58,7 +58,7 @@ def recipe() -> Recipe:
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """40 rows, of which the last four are not for training."""
     rng = np.random.default_rng(0)
     rows = []
@@ -77,6 +77,6 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows[5]["shape"], rows[5]["colour"] = "disc", "orange"
     frame = pd.DataFrame(rows)
     frame.loc[5, "colour_visible"] = True
-    path = tmp_path_factory.mktemp("pictures") / "pictures.parquet"
+    path = tmp_path_factory.mktemp("images") / "images.parquet"
     frame.to_parquet(path)
     return path

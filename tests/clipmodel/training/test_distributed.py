@@ -45,15 +45,15 @@ def plain_recipe() -> Recipe:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, plain_recipe: Recipe, pictures: Path) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, plain_recipe: Recipe, images: Path) -> Path:
     """What two processes wrote: one start for all tests, because starting takes most of the time."""
     folder = tmp_path_factory.mktemp("two")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     # Two steps of one process, which the two go on from, sharded.
-    train(plain_recipe, out=folder / "begun alone", steps=2, resolve=lambda _: [pictures])
-    mp.spawn(work, (folder, port, plain_recipe, pictures), nprocs=2)
+    train(plain_recipe, out=folder / "begun alone", steps=2, resolve=lambda _: [images])
+    mp.spawn(work, (folder, port, plain_recipe, images), nprocs=2)
     return folder
 
 
@@ -70,7 +70,7 @@ def expected() -> dict[bool, Gradients]:
 
 @pytest.fixture(scope="module")
 def alone(
-    tmp_path_factory: pytest.TempPathFactory, plain_recipe: Recipe, pictures: Path
+    tmp_path_factory: pytest.TempPathFactory, plain_recipe: Recipe, images: Path
 ) -> tuple[LoadedModel, list[float]]:
     """Four steps of the recipe in one process: the model and the losses."""
     losses: list[float] = []
@@ -79,7 +79,7 @@ def alone(
         out=tmp_path_factory.mktemp("one"),
         steps=4,
         hooks=[lambda report: losses.append(report.loss)],
-        resolve=lambda _: [pictures],
+        resolve=lambda _: [images],
     )
     return model, losses
 
@@ -133,12 +133,12 @@ def test_two_processes_train_the_same_model(
 
 @pytest.mark.parametrize("name", RUNS)
 def test_the_first_of_two_processes_looks_at_the_whole_model(
-    name: str, folder: Path, plain_recipe: Recipe, pictures: Path
+    name: str, folder: Path, plain_recipe: Recipe, images: Path
 ) -> None:
     found = pd.read_csv(folder / name / "measures.csv")
     assert list(found["step"].unique()) == [2, 4]
     # The last look is at the model that was written: here it is looked at in one process.
-    validation = Validation(plain_recipe, lambda _: [pictures])
+    validation = Validation(plain_recipe, lambda _: [images])
     validation.begin(0)
     expected = validation.look(REPORT, load_model(folder / name / "model"))
     last = found[found["step"] == 4]
@@ -152,30 +152,30 @@ def test_values_of_all_processes_are_gathered_in_order(found: dict[str, Any]) ->
 
 @pytest.mark.parametrize("name", RUNS)
 def test_one_process_goes_on_where_two_stopped(
-    name: str, folder: Path, plain_recipe: Recipe, pictures: Path, tmp_path: Path
+    name: str, folder: Path, plain_recipe: Recipe, images: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / name
     shutil.copytree(folder / name, out)
     stopped = load_model(folder / name / "model")
     recipe = plain_recipe.model_copy(update=RUNS[name])
-    same = train(recipe, out=out, steps=4, resolve=lambda _: [pictures])
+    same = train(recipe, out=out, steps=4, resolve=lambda _: [images])
     assert same.fingerprint == stopped.fingerprint
     steps: list[int] = []
     hooks = [lambda report: steps.append(report.step)]
-    train(recipe, out=out, steps=6, hooks=hooks, resolve=lambda _: [pictures])
+    train(recipe, out=out, steps=6, hooks=hooks, resolve=lambda _: [images])
     assert steps == [5, 6]
     assert [path.name for path in out.glob("shards-*")] == []
 
 
 def test_adam_s_moments_survive_the_change_to_one_process(
-    folder: Path, plain_recipe: Recipe, pictures: Path, tmp_path: Path
+    folder: Path, plain_recipe: Recipe, images: Path, tmp_path: Path
 ) -> None:
     losses = {}
     for name in RUNS:
         shutil.copytree(folder / name, tmp_path / name)
         told: list[float] = []
         hooks = [lambda report, told=told: told.append(report.loss)]
-        train(plain_recipe, out=tmp_path / name, steps=8, hooks=hooks, resolve=lambda _: [pictures])
+        train(plain_recipe, out=tmp_path / name, steps=8, hooks=hooks, resolve=lambda _: [images])
         losses[name] = told
     assert losses["fsdp"] == losses["ddp"]
 
@@ -185,7 +185,7 @@ def test_a_run_goes_from_one_process_to_shards_and_back(
     found: dict[str, Any],
     alone: tuple[LoadedModel, list[float]],
     plain_recipe: Recipe,
-    pictures: Path,
+    images: Path,
     tmp_path: Path,
 ) -> None:
     model, losses = alone
@@ -196,7 +196,7 @@ def test_a_run_goes_from_one_process_to_shards_and_back(
     for parameter, value in load_model(folder / "begun alone" / "model").clip.state_dict().items():
         assert (value - weights[parameter]).abs().max() < 1e-3, parameter
     shutil.copytree(folder / "begun alone", tmp_path / "back")
-    back = train(plain_recipe, out=tmp_path / "back", steps=4, resolve=lambda _: [pictures])
+    back = train(plain_recipe, out=tmp_path / "back", steps=4, resolve=lambda _: [images])
     assert back.fingerprint == load_model(folder / "begun alone" / "model").fingerprint
 
 
@@ -206,17 +206,17 @@ def test_a_sharded_checkpoint_is_in_parts_and_only_the_last_is_kept(folder: Path
 
 
 def test_a_sharded_checkpoint_without_its_shards_is_named(
-    folder: Path, plain_recipe: Recipe, pictures: Path, tmp_path: Path
+    folder: Path, plain_recipe: Recipe, images: Path, tmp_path: Path
 ) -> None:
     shutil.copy(folder / "fsdp" / "checkpoint.pt", tmp_path)
     with pytest.raises(UserError, match=r"shards-4: the weights that checkpoint\.pt names"):
-        train(plain_recipe, out=tmp_path, resolve=lambda _: [pictures])
+        train(plain_recipe, out=tmp_path, resolve=lambda _: [images])
 
 
 def test_a_batch_that_does_not_divide_is_refused(
-    found: dict[str, Any], plain_recipe: Recipe, pictures: Path, tmp_path: Path
+    found: dict[str, Any], plain_recipe: Recipe, images: Path, tmp_path: Path
 ) -> None:
     assert found["refused"] == "batch_size 7 does not divide by 2 processes"
     odd = plain_recipe.model_copy(update={"accumulate": 3})
     with pytest.raises(UserError, match="8 pairs do not divide by accumulate 3"):
-        train(odd, out=tmp_path, resolve=lambda _: [pictures])
+        train(odd, out=tmp_path, resolve=lambda _: [images])

@@ -1,4 +1,4 @@
-"""Training that starts from a model: its weights and its words, at its picture size or another."""
+"""Training that starts from a model: its weights and its words, at its image resolution or another."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tests.clipmodel.training.conftest import RECIPE
 
 
 @pytest.fixture(scope="module")
-def first(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def first(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a model trained for two steps."""
     out = tmp_path_factory.mktemp("first")
-    train(Recipe.model_validate(RECIPE), out=out, steps=2, resolve=lambda _: [pictures])
+    train(Recipe.model_validate(RECIPE), out=out, steps=2, resolve=lambda _: [images])
     return out / "model"
 
 
@@ -29,11 +29,11 @@ def _from(first: Path, **changes: object) -> Recipe:
 
 
 def test_it_begins_with_the_weights_and_keeps_the_vocabulary(
-    first: Path, pictures: Path, tmp_path: Path
+    first: Path, images: Path, tmp_path: Path
 ) -> None:
     # A learning rate of nothing leaves the weights where they began.
     optim = {"peak_learning_rate": 1e-30, "warmup_steps": 0, "weight_decay": 0}
-    model = train(_from(first, optim=optim), out=tmp_path, steps=1, resolve=lambda _: [pictures])
+    model = train(_from(first, optim=optim), out=tmp_path, steps=1, resolve=lambda _: [images])
     begun = load_model(first)
     assert isinstance(begun, LoadedModel)
     assert model.tokenizer.fingerprint == begun.tokenizer.fingerprint
@@ -41,14 +41,14 @@ def test_it_begins_with_the_weights_and_keeps_the_vocabulary(
         assert torch.equal(tensor, model.clip.state_dict()[name]), name
 
 
-def test_stopped_and_continued_equals_uninterrupted(first: Path, pictures: Path, tmp_path: Path) -> None:
-    whole = train(_from(first), out=tmp_path / "whole", steps=4, resolve=lambda _: [pictures])
-    train(_from(first), out=tmp_path / "parts", steps=2, resolve=lambda _: [pictures])
-    parts = train(_from(first), out=tmp_path / "parts", steps=4, resolve=lambda _: [pictures])
+def test_stopped_and_continued_equals_uninterrupted(first: Path, images: Path, tmp_path: Path) -> None:
+    whole = train(_from(first), out=tmp_path / "whole", steps=4, resolve=lambda _: [images])
+    train(_from(first), out=tmp_path / "parts", steps=2, resolve=lambda _: [images])
+    parts = train(_from(first), out=tmp_path / "parts", steps=4, resolve=lambda _: [images])
     assert parts.fingerprint == whole.fingerprint
 
 
-def test_larger_pictures_move_the_positions_alone(first: Path) -> None:
+def test_larger_images_move_the_positions_alone(first: Path) -> None:
     recipe = _from(first, model=_with_vision(image_size=64))
     checkpoint = starting_model(str(first), recipe.model_configuration)
     assert checkpoint.preprocess.image_size == 64
@@ -84,10 +84,10 @@ def test_interpolated_positions_by_hand() -> None:
     ],
 )
 def test_models_that_cannot_be_started_from(
-    first: Path, pictures: Path, tmp_path: Path, change: dict[str, object], message: str
+    first: Path, images: Path, tmp_path: Path, change: dict[str, object], message: str
 ) -> None:
     with pytest.raises(UserError, match=message):
-        train(_from(first, **change), out=tmp_path, resolve=lambda _: [pictures])
+        train(_from(first, **change), out=tmp_path, resolve=lambda _: [images])
 
 
 def _with_vision(**changes: object) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Folders in the layouts of the data sets, with noise in the place of pictures of persons."""
+"""Folders in the layouts of the data sets, with noise in the place of images of persons."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def test_files_are_joined_in_the_order_of_their_names(small: EmojiDataset) -> No
 
 
 def test_an_attribute_that_does_not_show_is_missing(small: EmojiDataset) -> None:
-    """Row 1 has a gender that the picture does not show, row 2 has none."""
+    """Row 1 has a gender that the image does not show, row 2 has none."""
     assert small.values("gender").tolist()[:1] == ["woman"]
     assert small.values("gender").isna().tolist() == [False, True, True]
     assert small.frame["gender"].isna().tolist() == [False, False, True]

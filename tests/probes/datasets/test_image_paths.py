@@ -1,4 +1,4 @@
-"""Names that lead out of the folder, and which files are pictures."""
+"""Names that lead out of the folder, and which files are images."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_an_absolute_name_below_the_folder_is_inside(tmp_path: Path) -> None:
     assert first_outside(tmp_path, [str(tmp_path / "b" / "a.jpg")]) is None
 
 
-def test_pictures_are_found_by_any_ending_once(tmp_path: Path, write_images: WriteImages) -> None:
+def test_images_are_found_by_any_ending_once(tmp_path: Path, write_images: WriteImages) -> None:
     write_images("a.JPG", "b/c.tiff", "b/d.webp", "b/e.txt", ".hidden/f.jpg", "b/.g.jpg")
     (tmp_path / "b" / "up").symlink_to(tmp_path)
     found = [path.relative_to(tmp_path).as_posix() for path in find_images(tmp_path)]

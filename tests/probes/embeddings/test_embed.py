@@ -55,7 +55,7 @@ def test_a_second_run_embeds_nothing(model: FakeModel, store: EmbeddingStore, da
 def test_embeddings_are_those_of_the_model(
     model: FakeModel, store: EmbeddingStore, dataset: TableDataset
 ) -> None:
-    """The first picture is (200, 20, 20): its direction is that of (200, 20, 20) / 255 + 0.001."""
+    """The first image is (200, 20, 20): its direction is that of (200, 20, 20) / 255 + 0.001."""
     expected = np.array([200, 20, 20]) / 255 + 1e-3
     result = embed_dataset(model, dataset, [0], store=store)
     np.testing.assert_allclose(result.embeddings[0], expected / np.linalg.norm(expected), rtol=1e-6)
@@ -163,7 +163,7 @@ def test_two_processes_write_at_once(store: EmbeddingStore, dataset: TableDatase
 def test_unreadable_images_are_returned_with_their_reason(
     model: FakeModel, store: EmbeddingStore, dataset: TableDataset, tmp_path: Path
 ) -> None:
-    (tmp_path / "03.png").write_bytes(b"no picture")
+    (tmp_path / "03.png").write_bytes(b"no image")
     (tmp_path / "07.png").unlink()
     result = embed_dataset(model, dataset, range(12), store=store)
     assert result.rows.tolist() == [0, 1, 2, 4, 5, 6, 8, 9, 10, 11]

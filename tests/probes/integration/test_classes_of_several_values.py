@@ -24,7 +24,7 @@ from probes.suite.suite import Suite, suite_json_schema
 from tests.probes.conftest import FakeModel
 from tests.support.measured import measures_of
 
-# What a picture shows, and the age it is labelled with: red is right for the old, blue for the young.
+# What an image shows, and the age it is labelled with: red is right for the old, blue for the young.
 DRAWN = [("red", "60-69"), ("red", "70+"), ("blue", "60-69"), ("blue", "20-29"), ("red", "20-29")]
 JOINED = {"60-69": "60-69 or 70+", "70+": "60-69 or 70+"}
 OLD = {"name": "old", "text": "red one", "is": {"age": ["60-69", "70+"]}}
@@ -87,7 +87,7 @@ def test_accuracy_and_rates_are_those_of_plain_masks(result: AuditResult, people
 def test_where_values_have_classes_of_their_own_they_are_told_apart(
     result: AuditResult, people: pd.DataFrame
 ) -> None:
-    """Under "decades" a red picture is taken for sixties, so 70+ is wrong there."""
+    """Under "decades" a red image is taken for sixties, so 70+ is wrong there."""
     asked = people[people["age"] != "3-9"]
     said = asked["colour"].map({"red": "60-69", "blue": "20-29"})
     own = result.accuracy[(result.accuracy["design"] == "decades") & (result.accuracy["gender"] == "(all)")]

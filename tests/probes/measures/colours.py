@@ -15,7 +15,7 @@ from probes.datasets.demographic_dataset import DemographicDataset
 from probes.suite.suite import Suite
 from tests.probes.conftest import FakeModel
 
-# Twelve pictures: of six women four are red, of six men one is. The two of a set differ in gender.
+# Twelve images: of six women four are red, of six men one is. The two of a set differ in gender.
 WOMEN = ["red", "red", "red", "red", "green", "blue"]
 MEN = ["red", "green", "green", "green", "blue", "blue"]
 PEOPLE = [

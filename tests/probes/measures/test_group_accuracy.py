@@ -10,7 +10,7 @@ from tests.probes.measures.colours import one
 
 
 def test_accuracy_by_group_bucket_and_worst(ask: Callable[..., pd.DataFrame]) -> None:
-    """Red's class is shown as a second green: red pictures are wrong, green ones tie and so are too.
+    """Red's class is shown as a second green: red images are wrong, green ones tie and so are too.
 
     Blue ones are right: 1 of the 7 of the north, 2 of the 5 of the south.
     """

@@ -9,7 +9,7 @@ from probes.datasets.formats.table import TableDataset
 from tests.probes.conftest import FakeModel
 
 
-def test_coarse_pictures_are_embedded_apart(
+def test_coarse_images_are_embedded_apart(
     ask: Callable[..., pd.DataFrame], model: FakeModel, data: TableDataset
 ) -> None:
     rows = ask(

@@ -56,8 +56,8 @@ def records(model: FakeModel, data: TableDataset, store: EmbeddingStore) -> Reco
     return run_suite(Suite.model_validate(SUITE), model, data, store=store)
 
 
-def test_green_pictures_are_unmarked(records: Records) -> None:
-    """Of five pictures three are green; of three women two; one man is below min_group."""
+def test_green_images_are_unmarked(records: Records) -> None:
+    """Of five images three are green; of three women two; one man is below min_group."""
     rows = measures_of(records)[["kind", "metric", "item", "gender", "n", "value", "note"]]
     key = ("markedness", "unmarked share", "a green person")
     assert rows.to_numpy().tolist()[:1] == [[*key, "(all)", 5, 0.6, ""]]

@@ -17,7 +17,7 @@ from tests.probes.measures.colours import one, similarities
 def test_a_ranking_is_that_of_the_bare_arrays(
     ask: Callable[..., pd.DataFrame], model: FakeModel, data: TableDataset
 ) -> None:
-    """The five red pictures are on top for red: four women and a man; halves are expected."""
+    """The five red images are on top for red: four women and a man; halves are expected."""
     rows = ask(
         kind="ranking", words={"q": ["red"]}, groups=[["gender"]], k=[5], bias={"gender": ["man", "woman"]}
     )

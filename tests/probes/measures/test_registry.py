@@ -1,7 +1,7 @@
-"""Every kind of probe that is no classification, from YAML to rows, on pictures of which all is known.
+"""Every kind of probe that is no classification, from YAML to rows, on images of which all is known.
 
-A picture's embedding is its mean colour; a text's is that of the colour it names (see conftest). So "a red
-person" is nearest to red pictures, and what every measure must be can be said beforehand.
+An image's embedding is its mean colour; a text's is that of the colour it names (see conftest). So "a red
+person" is nearest to red images, and what every measure must be can be said beforehand.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def test_data_that_do_not_fit_are_named_before_a_model_is_asked(
 
 
 def test_embeddings_in_place_of_a_model(tmp_path: Path, store: EmbeddingStore) -> None:
-    """Words that the file lacks are left out, classes it lacks are an error, coarse pictures are refused."""
+    """Words that the file lacks are left out, classes it lacks are an error, coarse images are refused."""
     vectors = np.eye(3, dtype=np.float32)
     np.savez(
         tmp_path / "e.npz", image=np.repeat(vectors[:2], 4, axis=0), gender=np.repeat(["w", "m"], 4),

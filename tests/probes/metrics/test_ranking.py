@@ -58,7 +58,7 @@ def test_equal_scores_share_their_places() -> None:
 
 
 def test_the_order_of_the_data_does_not_decide_ties() -> None:
-    """A model that gives every picture one score ranks nobody; an order of rows would say otherwise."""
+    """A model that gives every image one score ranks nobody; an order of rows would say otherwise."""
     groups = np.repeat([0, 1], 10)
     counts = counts_at(np.zeros(20), groups, n_groups=2)
     assert counts[9] == pytest.approx([5, 5])

@@ -1,4 +1,4 @@
-"""Tables of picture paths and captions: CSV and TSV, or parquet. Rows of one picture are its captions.
+"""Tables of image paths and captions: CSV and TSV, or parquet. Rows of one image are its captions.
 
 Paths are relative to the table's folder, or to `data.image_root`; absolute paths and URLs are used as they
 are. The columns are held as Arrow arrays, which forked loader workers share.
@@ -48,7 +48,7 @@ class Columns:
 
 
 class TableRows:
-    """Pictures in the order of their first row, each with the captions of all its rows.
+    """Images in the order of their first row, each with the captions of all its rows.
 
     Raises
     ------
@@ -91,7 +91,7 @@ class TableRows:
                 return self._read_text(file, content, columns)
         except (*READ_ERRORS, pa.ArrowException, UnicodeDecodeError) as error:
             reason = " ".join(str(error).split())[:300]
-            raise UserError(f"{file}: unreadable ({reason})", remedy="mend or remove it") from error
+            raise UserError(f"{file}: unreadable ({reason})", remedy="repair or remove it") from error
 
     def _read_text(self, file: str, content: IO[bytes], columns: Columns) -> tuple[pa.Array, pa.Array]:
         head = content.read(_HEAD_BYTES)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from clipmodel.errors import UserError
 
-PICTURE_ENDINGS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif")
+IMAGE_ENDINGS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif")
 IMAGE_COLUMNS = ("image", "image_path", "filepath", "filename", "file", "path", "jpg", "img")
 CAPTION_COLUMNS = ("caption", "captions", "title", "text", "txt")
 CAPTION_KEYS = ("caption", "captions", "text")
-NO_IMAGE = "no picture"
+NO_IMAGE = "no image"
 NO_CAPTION = "no caption"
 
 

@@ -1,4 +1,4 @@
-"""Folders of pictures with the caption beside each, in NAME.txt or under a key of NAME.json."""
+"""Folders of images with the caption beside each, in NAME.txt or under a key of NAME.json."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import json
 import pyarrow as pa
 
 from clipmodel.errors import UserError
-from clipmodel.training.data.sources.field_names import CAPTION_KEYS, NO_CAPTION, PICTURE_ENDINGS, captions_in
+from clipmodel.training.data.sources.field_names import CAPTION_KEYS, IMAGE_ENDINGS, NO_CAPTION, captions_in
 from clipmodel.training.data.sources.locations import READ_ERRORS, list_files, read_bytes
 from clipmodel.training.data.sources.random_access import read_sample
 from clipmodel.training.data.sources.source import Item, Skipped
 
 
 class FolderRows:
-    """Pictures in a folder and those below it, by name.
+    """Images in a folder and those below it, by name.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class FolderRows:
     Raises
     ------
     UserError
-        There is no picture.
+        There is no image.
     """
 
     def __init__(self, folder: str, *, caption: str | None = None) -> None:
@@ -32,12 +32,12 @@ class FolderRows:
         self.unusable: list[Skipped] = []
         self._keys = (caption,) if caption else CAPTION_KEYS
         files = list_files(folder)
-        pictures = [name for name in files if name.rpartition(".")[2].lower() in PICTURE_ENDINGS]
-        if not pictures:
-            raise UserError(f"{folder}: no pictures", remedy="check data.source in the recipe")
-        self._paths = pa.array(pictures)
+        images = [name for name in files if name.rpartition(".")[2].lower() in IMAGE_ENDINGS]
+        if not images:
+            raise UserError(f"{folder}: no images", remedy="check data.source in the recipe")
+        self._paths = pa.array(images)
         present = set(files)
-        self._has_text = pa.array([f"{name.rpartition('.')[0]}.txt" in present for name in pictures])
+        self._has_text = pa.array([f"{name.rpartition('.')[0]}.txt" in present for name in images])
 
     def __len__(self) -> int:
         return len(self._paths)

@@ -11,8 +11,8 @@ from clipmodel.training.data.sources.locations import READ_ERRORS, read_bytes
 from clipmodel.training.data.sources.source import Item, Lane, Position, Sample, Skipped
 
 _ORDER = 21  # what is drawn, beside the seed
-MISSING = "picture file missing"
-UNREADABLE = "picture file unreadable"
+MISSING = "image file missing"
+UNREADABLE = "image file unreadable"
 
 
 class Rows(Protocol):
@@ -56,7 +56,7 @@ class RowSource:
 
 
 def read_sample(path: str, captions: tuple[str, ...]) -> Item:
-    """The sample of a picture's file."""
+    """The sample of an image's file."""
     try:
         return Sample(path, read_bytes(path), captions)
     except FileNotFoundError:

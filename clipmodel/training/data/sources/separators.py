@@ -32,7 +32,7 @@ def find_separator(text: str, wanted: Sequence[Sequence[str]], *, source: str) -
         header = text.partition("\n")[0][:200]
         raise UserError(
             f"{source}: no separator of columns in {header!r}",
-            remedy="the first line must name at least two columns, of pictures and of captions",
+            remedy="the first line must name at least two columns, of images and of captions",
         )
     named = {separator: lines for separator, lines in split.items() if _has(lines[0], wanted)} or split
     even = {s: lines for s, lines in named.items() if all(len(line) == len(lines[0]) for line in lines)}

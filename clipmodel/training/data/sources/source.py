@@ -16,7 +16,7 @@ Position = tuple[int, ...]  # whole numbers, so that a checkpoint can hold it
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture and its captions, of which one is drawn on each visit."""
+    """One image and its captions, of which one is drawn on each visit."""
 
     key: str  # names it in the log and in errors
     image: bytes  # encoded

@@ -15,9 +15,9 @@ from typing import IO, Self
 
 from clipmodel.training.data.sources.field_names import (
     CAPTION_KEYS,
+    IMAGE_ENDINGS,
     NO_CAPTION,
     NO_IMAGE,
-    PICTURE_ENDINGS,
     captions_in,
 )
 from clipmodel.training.data.sources.locations import READ_ERRORS, is_remote, opened
@@ -49,12 +49,12 @@ class TarReader:
     Parameters
     ----------
     image, caption
-        The kind of a picture's member, and that of a caption's or the key of it in KEY.json. By default every
-        picture's ending, and .txt or .caption or the key caption or text.
+        The kind of an image's member, and that of a caption's or the key of it in KEY.json. By default every
+        image's ending, and .txt or .caption or the key caption or text.
     """
 
     def __init__(self, *, image: str | None = None, caption: str | None = None) -> None:
-        self._images = (image.lower(),) if image else PICTURE_ENDINGS
+        self._images = (image.lower(),) if image else IMAGE_ENDINGS
         self._texts = (caption.lower(),) if caption else CAPTION_ENDINGS
         self._keys = (caption,) if caption else CAPTION_KEYS
 

@@ -35,7 +35,7 @@ def test_without_sampling_noise_the_parts_are_those_of_the_analysis_of_variance(
 
 def test_sampling_noise_is_taken_out_on_average() -> None:
     rng = np.random.default_rng(1)
-    # The errors of the ways of asking are far from independent: the same images answer.
+    # The errors of the specifications are far from independent: the same images answer.
     covariance = 0.02**2 * (0.6 + 0.4 * np.eye(12))
     true = 0.03 * DESIGN
     drawn = rng.multivariate_normal(true, covariance, size=3000)

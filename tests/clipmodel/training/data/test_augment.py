@@ -1,4 +1,4 @@
-"""Augmentation: the identity leaves pictures alone, each option does what it says and nothing more."""
+"""Augmentation: the identity leaves images alone, each option does what it says and nothing more."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from clipmodel.training.data.augment import augment
 from clipmodel.training.recipe import AugmentRecipe
 
 
-def _pictures(n: int = 64) -> Tensor:
+def _images(n: int = 64) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     return torch.randint(0, 256, (n, 3, 16, 16), dtype=torch.uint8, generator=generator)
 
@@ -20,12 +20,12 @@ def _augment(pixels: Tensor, seed: int = 0, **options: object) -> Tensor:
 
 
 def test_no_option_changes_nothing() -> None:
-    pixels = _pictures()
+    pixels = _images()
     assert (_augment(pixels) - pixels).abs().max() < 0.01  # rounding of the sampling grid
 
 
 def test_flip_mirrors_about_half_and_the_rest_stay() -> None:
-    pixels = _pictures(200)
+    pixels = _images(200)
     found = _augment(pixels, flip=True)
     same = (found - pixels).abs().amax(dim=(1, 2, 3)) < 0.01
     mirrored = (found - pixels.flip(-1)).abs().amax(dim=(1, 2, 3)) < 0.01
@@ -34,7 +34,7 @@ def test_flip_mirrors_about_half_and_the_rest_stay() -> None:
 
 
 def test_tint_dims_each_channel_by_one_factor_within_range() -> None:
-    pixels = _pictures().clamp(min=50)
+    pixels = _images().clamp(min=50)
     ratio = _augment(pixels, tint=0.3) / pixels
     assert ratio.std(dim=(2, 3)).max() < 0.01
     assert 0.699 < float(ratio.min()) < 0.75
@@ -58,14 +58,14 @@ def test_shift_moves_and_keeps_within_bounds() -> None:
     assert float((centre - 8).abs().max()) > 3.5
 
 
-def test_the_same_generator_gives_the_same_pictures() -> None:
+def test_the_same_generator_gives_the_same_images() -> None:
     options = {"scale": (0.8, 1.2), "shift": 0.1, "rotate_degrees": 20, "flip": True, "tint": 0.2}
-    assert torch.equal(_augment(_pictures(), 1, **options), _augment(_pictures(), 1, **options))
-    assert not torch.equal(_augment(_pictures(), 1, **options), _augment(_pictures(), 2, **options))
+    assert torch.equal(_augment(_images(), 1, **options), _augment(_images(), 1, **options))
+    assert not torch.equal(_augment(_images(), 1, **options), _augment(_images(), 2, **options))
 
 
 def test_recolouring_spares_white_and_captions_that_speak_of_colour() -> None:
-    pixels = _pictures(8)
+    pixels = _images(8)
     pixels[..., :4, :4] = 255
     any_colour = torch.arange(8) < 4
     recipe = AugmentRecipe(recolour=0.4)
@@ -75,7 +75,7 @@ def test_recolouring_spares_white_and_captions_that_speak_of_colour() -> None:
     assert ((found[:4] - pixels[:4]).abs().mean(dim=(1, 2, 3)) > 5).all()
 
 
-def test_recolouring_is_one_matrix_a_picture() -> None:
+def test_recolouring_is_one_matrix_an_image() -> None:
     pixels = torch.randint(
         200, 256, (1, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
     )
@@ -88,8 +88,8 @@ def test_recolouring_is_one_matrix_a_picture() -> None:
     assert (before[:, unclamped].T @ solved - after[:, unclamped].T).abs().max() < 0.1
 
 
-def test_coarse_pictures_keep_their_means_and_lose_detail() -> None:
-    pixels = _pictures(4).float().mean(dim=1, keepdim=True).expand(4, 3, 16, 16).to(torch.uint8)
+def test_coarse_images_keep_their_means_and_lose_detail() -> None:
+    pixels = _images(4).float().mean(dim=1, keepdim=True).expand(4, 3, 16, 16).to(torch.uint8)
     found = _augment(pixels, coarse=1.0)
     assert (found.mean(dim=(2, 3)) - pixels.float().mean(dim=(2, 3))).abs().max() < 3
     assert (found.std(dim=(2, 3)) < 0.7 * pixels.float().std(dim=(2, 3))).all()

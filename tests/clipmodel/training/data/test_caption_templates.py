@@ -1,4 +1,4 @@
-"""Captions, their facts, and which other pictures a caption describes."""
+"""Captions, their facts, and which other images a caption describes."""
 
 from __future__ import annotations
 

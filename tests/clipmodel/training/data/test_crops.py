@@ -1,4 +1,4 @@
-"""Crops of streamed pictures: which square is seen, and that it is the picture's."""
+"""Crops of streamed images: which square is seen, and that it is the image's."""
 
 from __future__ import annotations
 

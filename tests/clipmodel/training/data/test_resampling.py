@@ -133,7 +133,7 @@ def test_a_strength_beyond_one_is_refused_with_its_line(tmp_path: Path) -> None:
 
 
 def test_a_run_says_what_it_left_out_in_its_log_and_beside_its_model(
-    recipe: Recipe, pictures: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    recipe: Recipe, images: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     rule = {"where": {"shape": "disc", "colour": ["orange", "blue"]}, "strength": 0.5}
     more = {"where": {"shape": "disc"}, "times": 3}
@@ -144,7 +144,7 @@ def test_a_run_says_what_it_left_out_in_its_log_and_beside_its_model(
             out=tmp_path,
             steps=1,
             seed=3,
-            resolve=lambda _: [pictures],
+            resolve=lambda _: [images],
         )
     # Discs are the even rows of 36 and row 5; orange or blue are two of three: 12 of the even ones and row 5.
     assert "thinned shape disc and colour orange or blue: 6 of 13 rows left out" in caplog.messages

@@ -69,7 +69,7 @@ def test_accuracy_is_that_of_plain_counting(pictures: Path, tmp_path: Path) -> N
     assert recipe.validation is not None
     data = read_validation_set(recipe, recipe.validation, lambda _: [pictures])
     frame = pd.read_parquet(pictures)
-    # A disc and a square, the mean of two prompts each, compared picture by picture.
+    # A disc and a square, the mean of two prompts each, compared image by image.
     prompts = {name: [f"a {name}", f"the {name}"] for name in ("disc", "square")}
     classes = {name: model.encode_text(texts).mean(dim=0) for name, texts in prompts.items()}
     classes = {name: vector / vector.norm() for name, vector in classes.items()}
@@ -83,7 +83,7 @@ def test_accuracy_is_that_of_plain_counting(pictures: Path, tmp_path: Path) -> N
     assert [question.prompts[0] for question in data.questions] == [["a disc", "the disc"], ["blue"]]
 
 
-def test_a_text_belongs_to_every_picture_it_describes(pictures: Path) -> None:
+def test_a_text_belongs_to_every_image_it_describes(pictures: Path) -> None:
     recipe = _recipe(captions_per_image=3)
     assert recipe.validation is not None
     data = read_validation_set(recipe, recipe.validation, lambda _: [pictures])
@@ -113,7 +113,7 @@ def test_a_stream_is_validated_on_another_one_with_all_its_captions(tmp_path: Pa
     assert len(data.images) == 12  # the torn one is left out
     assert sorted(data.texts) == ["blue square", "green square", "red square"]
     assert data.questions[0].prompts == [["a blue square"], ["a green square"], ["a red square"]]
-    # Every picture belongs to the text of its class, and that text to the four pictures of it.
+    # Every image belongs to the text of its class, and that text to the four images of it.
     assert sorted(data.pairs[:, 0].tolist()) == list(range(12))
     assert data.pairs[:, 1].bincount().tolist() == [4, 4, 4]
     train(recipe, out=tmp_path / "run", steps=2)

@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[4]
 MODULE = "tests.clipmodel.training.support.streamed_processes"
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 STEPS, LANES = 12, 4
-DAMAGED = "picture damaged or of no known format"
+DAMAGED = "image damaged or of no known format"
 pytestmark = pytest.mark.slow
 
 
@@ -40,8 +40,8 @@ def _recipe(source: str, **loading: object) -> Recipe:
 
 
 def _parquet(path: Path, numbers: range) -> None:
-    images = [b"no picture" if n == 20 else jpeg(n) for n in numbers]
-    captions = [f"picture number {n}" for n in numbers]
+    images = [b"no image" if n == 20 else jpeg(n) for n in numbers]
+    captions = [f"image number {n}" for n in numbers]
     pq.write_table(pa.table({"image": images, "caption": captions}), path)
 
 
@@ -89,7 +89,7 @@ def _keys(folder: Path, name: str) -> list[list[str]]:
     return [a + b for a, b in zip(first, second, strict=True)]
 
 
-def test_each_pass_sees_every_picture_once(both: Path) -> None:
+def test_each_pass_sees_every_image_once(both: Path) -> None:
     steps = _keys(both, "tar")
     passes = [[key for keys in steps[n : n + 4] for key in keys] for n in range(0, STEPS, 4)]
     assert len(passes) == 3
@@ -103,7 +103,7 @@ def test_together_they_see_what_one_process_sees(both: Path, recipes: dict[str, 
     assert _keys(both, name) == [list(data.batch(step).keys) for step in range(STEPS)]
 
 
-def test_uneven_shards_are_seen_evenly_and_the_bad_picture_never(both: Path) -> None:
+def test_uneven_shards_are_seen_evenly_and_the_bad_image_never(both: Path) -> None:
     seen = Counter(key for keys in _keys(both, "parquet") for key in keys)
     assert len(seen) == 31
     assert not any(key.endswith("2.parquet row 0") for key in seen)

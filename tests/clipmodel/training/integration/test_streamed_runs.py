@@ -62,7 +62,7 @@ def test_a_table_of_paths_trains_as_well(tmp_path: Path) -> None:
     rows = ["image,caption"]
     for n in range(12):
         (tmp_path / f"{n}.jpg").write_bytes(jpeg(n))
-        rows += [f'{n}.jpg,"picture, number {n}"', f"{n}.jpg,number {n}"]
+        rows += [f'{n}.jpg,"image, number {n}"', f"{n}.jpg,number {n}"]
     (tmp_path / "captions.csv").write_text("\n".join(rows))
     recipe = streamed_recipe(str(tmp_path / "captions.csv"), crop={"kind": "resized", "area": (0.5, 1.0)})
     model, reports = _train(recipe, tmp_path / "out", steps=3)

@@ -21,12 +21,12 @@ def _recipe(*trackers: str) -> Recipe:
     return Recipe.model_validate({**RECIPE, "log": list(trackers), "validation": VALIDATION})
 
 
-def test_tensorboard_shows_every_step_once_after_going_on(pictures: Path, tmp_path: Path) -> None:
+def test_tensorboard_shows_every_step_once_after_going_on(images: Path, tmp_path: Path) -> None:
     accumulator = pytest.importorskip(
         "tensorboard.backend.event_processing.event_accumulator", reason="tensorboard is not installed"
     )
     for stop in (3, 5):
-        train(_recipe("tensorboard"), out=tmp_path, steps=stop, resolve=lambda _: [pictures])
+        train(_recipe("tensorboard"), out=tmp_path, steps=stop, resolve=lambda _: [images])
     events = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
     losses = events.Scalars("training/loss")
@@ -58,12 +58,12 @@ class _Library:
 
 
 def test_weights_and_biases_continues_the_run_of_the_folder(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library = _Library()
     monkeypatch.setitem(sys.modules, "wandb", library)  # type: ignore[arg-type]
     for stop in (3, 4):
-        train(_recipe("wandb"), out=tmp_path, steps=stop, resolve=lambda _: [pictures])
+        train(_recipe("wandb"), out=tmp_path, steps=stop, resolve=lambda _: [images])
     assert [options["id"] for options in library.inits] == [None, "abc"]
     assert library.inits[0]["config"]["batch_size"] == 8
     assert library.inits[0]["project"] == "clip-audit"
@@ -77,7 +77,7 @@ def test_weights_and_biases_continues_the_run_of_the_folder(
 
 
 def test_a_run_that_fails_is_reported_as_failed(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library = _Library()
     monkeypatch.setitem(sys.modules, "wandb", library)  # type: ignore[arg-type]
@@ -86,15 +86,15 @@ def test_a_run_that_fails_is_reported_as_failed(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(_recipe("wandb"), out=tmp_path, hooks=[stop], resolve=lambda _: [pictures])
+        train(_recipe("wandb"), out=tmp_path, hooks=[stop], resolve=lambda _: [images])
     assert library.codes == [1]
 
 
 @pytest.mark.parametrize("tracker", ["wandb", "tensorboard"])
 def test_a_tracker_that_is_not_installed_is_named(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracker: str
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracker: str
 ) -> None:
     monkeypatch.setitem(sys.modules, tracker, None)
     with pytest.raises(UserError, match=f"names {tracker}, which is not installed") as caught:
-        train(_recipe(tracker), out=tmp_path, resolve=lambda _: [pictures])
+        train(_recipe(tracker), out=tmp_path, resolve=lambda _: [images])
     assert f"clip-audit[{tracker}]" in str(caught.value.remedy)

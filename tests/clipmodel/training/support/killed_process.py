@@ -51,11 +51,11 @@ def slowly(report: StepReport) -> None:
     time.sleep(STEP_SECONDS)
 
 
-def live(recipe: Recipe, pictures: Path, out: Path, *, trap: int) -> None:
+def live(recipe: Recipe, images: Path, out: Path, *, trap: int) -> None:
     """One life; a trap makes it end where that trap lies."""
 
     def run() -> None:
-        train(recipe, out=out, hooks=[slowly], resolve=lambda _: [pictures])
+        train(recipe, out=out, hooks=[slowly], resolve=lambda _: [images])
 
     if trap < len(TRAPS):
         with TRAPS[trap]():
@@ -63,7 +63,7 @@ def live(recipe: Recipe, pictures: Path, out: Path, *, trap: int) -> None:
     run()
 
 
-def main(recipe: Path, pictures: Path, out: Path, seed: int) -> list[int]:
+def main(recipe: Path, images: Path, out: Path, seed: int) -> list[int]:
     rng = random.Random(seed)
     plan = Recipe.model_validate(json.loads(recipe.read_text()))
     codes: list[int] = []
@@ -71,7 +71,7 @@ def main(recipe: Path, pictures: Path, out: Path, seed: int) -> list[int]:
         life = len(codes)
         child = os.fork()
         if not child:
-            live(plan, pictures, out, trap=life)
+            live(plan, images, out, trap=life)
             os._exit(0)
         if len(TRAPS) <= life < len(TRAPS) + RANDOM_KILLS:
             time.sleep(rng.uniform(0.1, 1) * plan.steps / RANDOM_KILLS * STEP_SECONDS + STARTING_SECONDS)

@@ -1,4 +1,4 @@
-"""Small pictures and tar files for the tests of sources."""
+"""Small images and tar files for the tests of sources."""
 
 from __future__ import annotations
 
@@ -34,4 +34,4 @@ def write_tar(path: Path, samples: Sequence[tuple[str, Mapping[str, bytes | str 
 
 
 def numbered(numbers: Sequence[int]) -> list[tuple[str, dict[str, bytes | str | dict]]]:
-    return [(f"{n:04d}", {"jpg": jpeg(n), "txt": f"picture number {n}"}) for n in numbers]
+    return [(f"{n:04d}", {"jpg": jpeg(n), "txt": f"image number {n}"}) for n in numbers]

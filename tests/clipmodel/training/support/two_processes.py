@@ -115,7 +115,7 @@ def gather_cutting_gradients(local: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
-def work(rank: int, folder: Path, port: int, recipe: Recipe, pictures: Path) -> None:
+def work(rank: int, folder: Path, port: int, recipe: Recipe, images: Path) -> None:
     """One process; the first one writes what both found to `folder`."""
     torch.set_num_threads(1)
     os.environ |= {
@@ -127,12 +127,12 @@ def work(rank: int, folder: Path, port: int, recipe: Recipe, pictures: Path) -> 
         with patch.object(losses, "gather_with_gradients", gather_cutting_gradients):
             trapped = {name: case.gradients(world) for name, case in TRAPS.items()}
         steps = {
-            name: run(recipe.model_copy(update=change), folder / name, pictures)
+            name: run(recipe.model_copy(update=change), folder / name, images)
             for name, change in RUNS.items()
         }
         begun = recipe.model_copy(update=RUNS["fsdp"])
-        steps["begun alone"] = run(begun, folder / "begun alone", pictures)
-        refused = refusal(recipe, folder, pictures)
+        steps["begun alone"] = run(begun, folder / "begun alone", images)
+        refused = refusal(recipe, folder, images)
         gathered = world.gather((f"rank {rank}",))
         if world.is_first:
             torch.save(
@@ -147,7 +147,7 @@ def work(rank: int, folder: Path, port: int, recipe: Recipe, pictures: Path) -> 
             )
 
 
-def run(recipe: Recipe, out: Path, pictures: Path) -> list[tuple[int, float]]:
+def run(recipe: Recipe, out: Path, images: Path) -> list[tuple[int, float]]:
     """Train 4 of the recipe's steps in two goes; the steps and losses told to the first process."""
     told: list[tuple[int, float]] = []
 
@@ -155,14 +155,14 @@ def run(recipe: Recipe, out: Path, pictures: Path) -> list[tuple[int, float]]:
         told.append((report.step, report.loss))
 
     for stop in (2, 4):
-        train(recipe, out=out, steps=stop, hooks=[note], resolve=lambda _: [pictures])
+        train(recipe, out=out, steps=stop, hooks=[note], resolve=lambda _: [images])
     return told
 
 
-def refusal(recipe: Recipe, folder: Path, pictures: Path) -> str:
+def refusal(recipe: Recipe, folder: Path, images: Path) -> str:
     odd = recipe.model_copy(update={"batch_size": 7})
     try:
-        train(odd, out=folder / "odd", resolve=lambda _: [pictures])
+        train(odd, out=folder / "odd", resolve=lambda _: [images])
     except UserError as error:
         return error.message
     return ""

@@ -49,9 +49,7 @@ def test_names_that_cannot_be_used_are_counted_with_what_they_tell(
     ]
 
 
-def test_pictures_of_any_ending_are_read_and_copies_refused(
-    tmp_path: Path, write_images: WriteImages
-) -> None:
+def test_images_of_any_ending_are_read_and_copies_refused(tmp_path: Path, write_images: WriteImages) -> None:
     write_images("UTKFace/1_0_0_20170116174525125.JPG", "UTKFace/2_0_0_20170116174525126.png")
     assert load_utkface(tmp_path).values("age").tolist() == ["1", "2"]
     write_images("crop_part1/2_0_0_20170116174525126.png")

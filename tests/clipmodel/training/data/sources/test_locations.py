@@ -63,7 +63,7 @@ def _captions(shard: str) -> list[str]:
 
 def test_a_tar_from_a_web_server(tmp_path: Path, server: str) -> None:
     write_tar(tmp_path / "a.tar", numbered(range(3)))
-    assert _captions(f"{server}/a.tar") == [f"picture number {n}" for n in range(3)]
+    assert _captions(f"{server}/a.tar") == [f"image number {n}" for n in range(3)]
     (problem,) = _captions(f"{server}/absent.tar")
     assert "404" in problem
 
@@ -74,14 +74,14 @@ def test_what_fsspec_knows(tmp_path: Path) -> None:
     memory.pipe({"/bucket/a.tar": content, "/bucket/b.tar": content})
     assert expand(["memory://bucket/*.tar"]) == ["memory:///bucket/a.tar", "memory:///bucket/b.tar"]
     assert list_files("memory://bucket") == ["memory:///bucket/a.tar", "memory:///bucket/b.tar"]
-    assert _captions("memory://bucket/a.tar") == [f"picture number {n}" for n in range(3)]
+    assert _captions("memory://bucket/a.tar") == [f"image number {n}" for n in range(3)]
     with pytest.raises(UserError, match="nosuch"):
         read_bytes("nosuch://bucket/a.tar")
 
 
 def test_the_output_of_a_command(tmp_path: Path) -> None:
     path = write_tar(tmp_path / "a.tar", numbered(range(3)))
-    assert _captions(f"pipe:cat {path}") == [f"picture number {n}" for n in range(3)]
+    assert _captions(f"pipe:cat {path}") == [f"image number {n}" for n in range(3)]
     assert _captions(f"pipe:cat {path}; exit 3")[-1].startswith("the command ended with code 3")
     assert _captions("pipe:exit 4") == ["the command ended with code 4: exit 4"]
     assert read_bytes("pipe:printf abc") == b"abc"
