@@ -31,15 +31,15 @@ def _recipe(**changes: object) -> Recipe:
     return Recipe.model_validate({**RECIPE, "validation": {**PLAN, **changes}})
 
 
-def _train(recipe: Recipe, pictures: Path, out: Path, **kwargs: int) -> LoadedModel:
-    return train(recipe, out=out, resolve=lambda _: [pictures], **kwargs)  # type: ignore[arg-type]
+def _train(recipe: Recipe, images: Path, out: Path, **kwargs: int) -> LoadedModel:
+    return train(recipe, out=out, resolve=lambda _: [images], **kwargs)  # type: ignore[arg-type]
 
 
 def test_it_is_measured_when_due_and_at_the_end_and_changes_no_weight(
-    recipe: Recipe, pictures: Path, tmp_path: Path
+    recipe: Recipe, images: Path, tmp_path: Path
 ) -> None:
-    plain = _train(recipe, pictures, tmp_path / "plain", steps=10)
-    watched = _train(_recipe(), pictures, tmp_path / "watched", steps=10)
+    plain = _train(recipe, images, tmp_path / "plain", steps=10)
+    watched = _train(_recipe(), images, tmp_path / "watched", steps=10)
     assert watched.fingerprint == plain.fingerprint
     measures = pd.read_csv(tmp_path / "watched" / "measures.csv")
     assert list(measures["step"].unique()) == [4, 8, 10]
@@ -51,24 +51,24 @@ def test_it_is_measured_when_due_and_at_the_end_and_changes_no_weight(
     assert measures["value"].between(0, 1).all()
 
 
-def test_measures_of_steps_done_again_are_replaced(pictures: Path, tmp_path: Path) -> None:
+def test_measures_of_steps_done_again_are_replaced(images: Path, tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    _train(_recipe(), pictures, whole)
-    _train(_recipe(), pictures, parts, steps=7)
+    _train(_recipe(), images, whole)
+    _train(_recipe(), images, parts, steps=7)
     with (parts / "measures.csv").open("a") as file:
         file.write("8,1.8,made up,1,1\n")
-    _train(_recipe(), pictures, parts)
+    _train(_recipe(), images, parts)
     found = pd.read_csv(parts / "measures.csv")
     assert found[found["step"] != 7].reset_index(drop=True).equals(pd.read_csv(whole / "measures.csv"))
 
 
-def test_accuracy_is_that_of_plain_counting(pictures: Path, tmp_path: Path) -> None:
+def test_accuracy_is_that_of_plain_counting(images: Path, tmp_path: Path) -> None:
     recipe = _recipe(retrieval=False)
-    model = _train(recipe, pictures, tmp_path, steps=4)
+    model = _train(recipe, images, tmp_path, steps=4)
     measures = pd.read_csv(tmp_path / "measures.csv").set_index("measure")
     assert recipe.validation is not None
-    data = read_validation_set(recipe, recipe.validation, lambda _: [pictures])
-    frame = pd.read_parquet(pictures)
+    data = read_validation_set(recipe, recipe.validation, lambda _: [images])
+    frame = pd.read_parquet(images)
     # A disc and a square, the mean of two prompts each, compared image by image.
     prompts = {name: [f"a {name}", f"the {name}"] for name in ("disc", "square")}
     classes = {name: model.encode_text(texts).mean(dim=0) for name, texts in prompts.items()}
@@ -83,12 +83,12 @@ def test_accuracy_is_that_of_plain_counting(pictures: Path, tmp_path: Path) -> N
     assert [question.prompts[0] for question in data.questions] == [["a disc", "the disc"], ["blue"]]
 
 
-def test_a_text_belongs_to_every_image_it_describes(pictures: Path) -> None:
+def test_a_text_belongs_to_every_image_it_describes(images: Path) -> None:
     recipe = _recipe(captions_per_image=3)
     assert recipe.validation is not None
-    data = read_validation_set(recipe, recipe.validation, lambda _: [pictures])
+    data = read_validation_set(recipe, recipe.validation, lambda _: [images])
     assert len(set(data.texts)) == len(data.texts)
-    frame = pd.read_parquet(pictures)
+    frame = pd.read_parquet(images)
     text = "an orange disc with several words"
     told = set(data.pairs[data.pairs[:, 1] == data.texts.index(text), 0].tolist())
     assert told == set(frame.index[(frame["colour"] == "orange") & (frame["shape"] == "disc")])
@@ -160,8 +160,8 @@ def test_recipes_that_cannot_be(tmp_path: Path, change: dict[str, object], messa
     ],
 )
 def test_data_that_cannot_be_used_stop_the_run_before_its_first_step(
-    pictures: Path, tmp_path: Path, change: dict[str, object], message: str
+    images: Path, tmp_path: Path, change: dict[str, object], message: str
 ) -> None:
     with pytest.raises(UserError, match=message):
-        _train(_recipe(**change), pictures, tmp_path)
+        _train(_recipe(**change), images, tmp_path)
     assert not (tmp_path / "checkpoint.pt").exists()
