@@ -56,7 +56,7 @@ def train(
             )  # fmt: skip
         finally:
             # Also of a run that was interrupted or failed: its curves may show why.
-            pictures = _draw_curves(out) if progress.last or _without_curves(out) else []
+            images = _draw_curves(out) if progress.last or _without_curves(out) else []
     console = terminal.out()
     if progress.last:
         done, scale = progress.last, f"logit scale {model.logit_scale:.1f}"
@@ -67,8 +67,8 @@ def train(
         console.print(f"Skipped: {skipped}", soft_wrap=True, markup=False, highlight=False)
     folder = out / MODEL_FOLDER
     console.print(f"Model:  {folder}", soft_wrap=True, markup=False)
-    if pictures:
-        console.print(f"Curves: {', '.join(map(str, pictures))}", soft_wrap=True, markup=False)
+    if images:
+        console.print(f"Curves: {', '.join(map(str, images))}", soft_wrap=True, markup=False)
     console.print(f"Next:   clip-audit report {out}", soft_wrap=True, markup=False)
     console.print(f"        clip-audit run quickstart --model {folder}", soft_wrap=True, markup=False)
 
@@ -157,7 +157,7 @@ def parquet_files(source: str) -> Sequence[Path]:
 
 def _without_curves(out: Path) -> bool:
     """Whether a run that is done was killed before its curves were drawn."""
-    from audit.training.training_report import LOSS_PICTURE
+    from audit.training.training_report import LOSS_IMAGE
 
-    log, picture = out / "log.csv", out / LOSS_PICTURE
-    return log.is_file() and not (picture.is_file() and picture.stat().st_mtime >= log.stat().st_mtime)
+    log, image = out / "log.csv", out / LOSS_IMAGE
+    return log.is_file() and not (image.is_file() and image.stat().st_mtime >= log.stat().st_mtime)

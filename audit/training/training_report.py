@@ -1,4 +1,4 @@
-"""The report of a training run as one HTML file, and its curves as pictures."""
+"""The report of a training run as one HTML file, and its curves as images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from audit.training.history import TrainingHistory
 from audit.training.training_page import training_page, with_intervals
 from clipmodel.atomic_files import replace_file
 
-LOSS_PICTURE, ACCURACY_PICTURE = "loss.svg", "accuracy.svg"
+LOSS_IMAGE, ACCURACY_IMAGE = "loss.svg", "accuracy.svg"
 
 
 def render_training_report(history: TrainingHistory) -> str:
@@ -21,7 +21,7 @@ def render_training_report(history: TrainingHistory) -> str:
 
 
 def write_curves(history: TrainingHistory, out: Path) -> list[Path]:
-    """Write the loss and, where it was measured, the accuracy as pictures; the paths written.
+    """Write the loss and, where it was measured, the accuracy as images; the paths written.
 
     Each is whole or absent, and the loss comes last: where it is newer than the log, all are.
     """
@@ -29,13 +29,13 @@ def write_curves(history: TrainingHistory, out: Path) -> list[Path]:
     validated = history.measures[history.measures["measure"].str.startswith("zero-shot accuracy")]
     if len(validated):
         rows = with_intervals(validated).assign(series=validated["measure"].str.partition(", ")[2])
-        drawings[ACCURACY_PICTURE] = figures.measure_curves(
+        drawings[ACCURACY_IMAGE] = figures.measure_curves(
             rows, axis="accuracy, % of images", name="accuracy",
             title="Zero-shot accuracy against the epoch",
         )  # fmt: skip
     if len(history.log):
-        drawings[LOSS_PICTURE] = figures.loss_curve(history.log, name="loss", title="Loss against the epoch")
+        drawings[LOSS_IMAGE] = figures.loss_curve(history.log, name="loss", title="Loss against the epoch")
     for name, svg in drawings.items():
         content = standalone(svg).encode()
         replace_file(out / name, lambda file, content=content: file.write(content))
-    return [out / name for name in (LOSS_PICTURE, ACCURACY_PICTURE) if name in drawings]
+    return [out / name for name in (LOSS_IMAGE, ACCURACY_IMAGE) if name in drawings]

@@ -17,7 +17,7 @@ from clipmodel.evaluation.readers.evaluation_set import EvaluationSet, FunctionI
 from tests.audit.commands.test_evaluation_runs import made, run
 
 
-def picture(seed: int) -> bytes:
+def image(seed: int) -> bytes:
     buffer = io.BytesIO()
     pixels = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     Image.fromarray(pixels).resize((64, 64)).save(buffer, format="PNG")
@@ -47,11 +47,9 @@ def test_columns_of_two_to_twenty_values_divide_images() -> None:
 
 def test_duplicates_are_found_by_vector_and_by_look(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def drawn(*seeds: int) -> Any:
-        return FunctionImages(
-            [f"{k}: {seed}" for k, seed in enumerate(seeds)], lambda row: picture(seeds[row])
-        )
+        return FunctionImages([f"{k}: {seed}" for k, seed in enumerate(seeds)], lambda row: image(seeds[row]))
 
-    # All four pictures have a twin in direction; only those of seeds 1 and 4 are the same picture.
+    # All four images have a twin in direction; only those of seeds 1 and 4 are the same image.
     own = made(images=drawn(1, 2, 3, 4), metadata=pd.DataFrame({"tone": ["light", "dark", "light", "dark"]}))
     train = made(images=drawn(1, 4, 9, 4), truth=np.array([0, 0, 0, 0]))
     opens(monkeypatch, {"own": own, "train": train})

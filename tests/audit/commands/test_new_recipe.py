@@ -49,7 +49,7 @@ def test_a_recipe_takes_the_name_of_its_file(invoke: Invoke, workplace: Path) ->
     found = yaml.safe_load(text)
     assert (found["recipe"], found["epochs"]) == ("mine", 2)
     assert found["launch"] == "clip-audit train mine.yaml" and found["expect"] == "not measured yet"
-    # 2 x 100,000 pictures in batches of 512 are 390 steps, too few for the 500 of the shipped warm-up.
+    # 2 x 100,000 images in batches of 512 are 390 steps, too few for the 500 of the shipped warm-up.
     assert found["optim"]["warmup_steps"] == 39
     assert "torchrun" not in text  # what was said of the shipped one
 

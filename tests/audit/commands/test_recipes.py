@@ -20,7 +20,7 @@ def test_how_often(count: int, unit: str, words: str) -> None:
 
 def test_a_recipe_in_words() -> None:
     facts = dict(_facts(load_recipe("small", AuditedRecipe)))
-    # 30 epochs of 100,000 pictures are 5,859 full batches of 512.
+    # 30 epochs of 100,000 images are 5,859 full batches of 512.
     assert facts["steps"] == "5,859 of 512 pairs: 2,999,808 pairs in all"
     assert facts["model"] == "128 px, embedding of 256 dimensions, loss softmax, precision bf16"
     assert facts["data"] == "captions.csv, 100,000 images"

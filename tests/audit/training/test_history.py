@@ -80,13 +80,13 @@ def test_what_was_skipped_in_words(run: Path, page: str) -> None:
     assert skipped_words({"skipped": nothing}) == "none"
     skipped = {
         "read": 1196,
-        "samples": {"no caption": 1, "picture damaged": 3},
+        "samples": {"no caption": 1, "image damaged": 3},
         "shards": {"empty shard": 1},
         "rows": {"row with another number of fields": 2},
     }
     words = skipped_words({"skipped": skipped})
     assert words == (
-        "4 of 1,200 samples visited (no caption: 1, picture damaged: 3); 1 of the shards (empty shard: 1); "
+        "4 of 1,200 samples visited (no caption: 1, image damaged: 3); 1 of the shards (empty shard: 1); "
         "2 of the table's rows, when it was opened (row with another number of fields: 2)"
     )
     assert "Skipped" not in page

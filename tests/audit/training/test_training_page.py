@@ -32,7 +32,7 @@ def page(run: Path) -> str:
 def test_the_page_shows_curves_tables_and_cautions(page: str) -> None:
     for words in (
         "invented", "400 of 500", "One run is one seed", "Biased on purpose.",
-        "occupation judge: 4 of 8 pictures", 'id="validation-t"', 'id="accuracy-t"', 'id="fig-loss-title"',
+        "occupation judge: 4 of 8 images", 'id="validation-t"', 'id="accuracy-t"', 'id="fig-loss-title"',
     ):  # fmt: skip
         assert words in page, words
     assert page.count("<svg") >= 6

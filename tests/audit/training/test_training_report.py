@@ -44,7 +44,7 @@ def test_a_run_without_looks_has_a_page_too(run: Path, tmp_path: Path) -> None:
     assert "No step is done yet." in render_training_report(TrainingHistory.read(tmp_path))
 
 
-def test_curves_are_pictures_of_their_own(run: Path) -> None:
+def test_curves_are_images_of_their_own(run: Path) -> None:
     paths = write_curves(TrainingHistory.read(run), run)
     assert [path.name for path in paths] == ["loss.svg", "accuracy.svg"]
     for path in paths:

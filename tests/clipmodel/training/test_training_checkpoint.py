@@ -10,12 +10,12 @@ from clipmodel.training.loop import train
 from clipmodel.training.recipe import Recipe
 
 
-def _train(recipe: Recipe, pictures: Path, out: Path, **kwargs: object) -> LoadedModel:
-    return train(recipe, out=out, resolve=lambda _: [pictures], **kwargs)  # type: ignore[arg-type]
+def _train(recipe: Recipe, images: Path, out: Path, **kwargs: object) -> LoadedModel:
+    return train(recipe, out=out, resolve=lambda _: [images], **kwargs)  # type: ignore[arg-type]
 
 
-def test_damaged_checkpoint_is_named(recipe: Recipe, pictures: Path, tmp_path: Path) -> None:
-    _train(recipe, pictures, tmp_path, steps=2)
+def test_damaged_checkpoint_is_named(recipe: Recipe, images: Path, tmp_path: Path) -> None:
+    _train(recipe, images, tmp_path, steps=2)
     (tmp_path / "checkpoint.pt").write_bytes(b"torn")
     with pytest.raises(UserError, match=r"checkpoint\.pt: unreadable"):
-        _train(recipe, pictures, tmp_path)
+        _train(recipe, images, tmp_path)

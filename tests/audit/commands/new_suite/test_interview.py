@@ -39,7 +39,7 @@ def test_a_new_suite_asks_for_what_is_not_given(invoke: Invoke, workplace: Path)
     suite = load_suite("asked.yaml")
     (probe,) = suite.probes
     assert suite.title == "What they wear"
-    assert probe.question == "Which gender does the picture show?"
+    assert probe.question == "Which gender does the image show?"
     assert probe.truth == "gender"
     assert probe.groups == [["tone"]]
     assert suite.label_set(probe.label_set).names == ["woman", "man"]

@@ -39,7 +39,7 @@ def _data(recipe: Recipe, seed: int = 0) -> StreamData:
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Three shards of 12, 9 and 16 pictures."""
+    """Three shards of 12, 9 and 16 images."""
     folder = tmp_path_factory.mktemp("shards")
     for number, (first, last) in enumerate([(0, 12), (12, 21), (21, 37)]):
         write_tar(folder / f"{number}.tar", numbered(range(first, last)))

@@ -14,20 +14,20 @@ from clipmodel.training.loop import train
 from clipmodel.training.recipe import Recipe
 
 
-def _train(recipe: Recipe, pictures: Path, out: Path, **kwargs: object) -> LoadedModel:
-    return train(recipe, out=out, resolve=lambda _: [pictures], **kwargs)  # type: ignore[arg-type]
+def _train(recipe: Recipe, images: Path, out: Path, **kwargs: object) -> LoadedModel:
+    return train(recipe, out=out, resolve=lambda _: [images], **kwargs)  # type: ignore[arg-type]
 
 
-def test_each_epoch_sees_every_row_once(recipe: Recipe, pictures: Path) -> None:
-    data = prepare_data(recipe, [pictures], seed=0).batches
+def test_each_epoch_sees_every_row_once(recipe: Recipe, images: Path) -> None:
+    data = prepare_data(recipe, [images], seed=0).batches
     rows = np.concatenate([data.rows(step) for step in range(9)])  # 72 rows, two epochs of 36
     assert sorted(rows[:36]) == list(range(36))
     assert sorted(rows[36:]) == list(range(36))
     assert list(rows[:36]) != list(rows[36:])
 
 
-def test_the_shares_of_processes_make_up_the_batch(recipe: Recipe, pictures: Path) -> None:
-    data = prepare_data(recipe, [pictures], seed=0).batches
+def test_the_shares_of_processes_make_up_the_batch(recipe: Recipe, images: Path) -> None:
+    data = prepare_data(recipe, [images], seed=0).batches
     whole, shares = data.batch(3), [data.batch(3, slice(start, start + 2)) for start in range(0, 8, 2)]
     assert torch.equal(torch.cat([share.pixels for share in shares]), whole.pixels)
     assert torch.equal(torch.cat([share.ignore for share in shares]), whole.ignore)
@@ -40,35 +40,35 @@ def test_the_shares_of_processes_make_up_the_batch(recipe: Recipe, pictures: Pat
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"batch_size": 37}, "larger than the 36 pictures"),
+        ({"batch_size": 37}, "larger than the 36 images"),
         ({"data": {"where": {"split": ["nowhere"]}}}, "no rows are left"),
         ({"data": {"where": {"spilt": ["train"]}}}, "no column 'spilt'"),
     ],
 )
 def test_data_that_cannot_be_used(
-    recipe: Recipe, pictures: Path, tmp_path: Path, change: dict[str, object], message: str
+    recipe: Recipe, images: Path, tmp_path: Path, change: dict[str, object], message: str
 ) -> None:
     if isinstance(part := change.get("data"), dict):
         change = {"data": recipe.data.model_copy(update=part)}
     with pytest.raises(UserError, match=message):
-        _train(recipe.model_copy(update=change), pictures, tmp_path)
+        _train(recipe.model_copy(update=change), images, tmp_path)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"no picture", r"pictures\.parquet, row 7: is none of JPEG"),
-        (None, "row 7: no picture in column 'image'"),
+        (b"no image", r"images\.parquet, row 7: is none of JPEG"),
+        (None, "row 7: no image in column 'image'"),
     ],
 )
-def test_a_picture_that_cannot_be_decoded_is_named(
-    recipe: Recipe, pictures: Path, tmp_path: Path, content: bytes | None, message: str
+def test_an_image_that_cannot_be_decoded_is_named(
+    recipe: Recipe, images: Path, tmp_path: Path, content: bytes | None, message: str
 ) -> None:
-    frame = pd.read_parquet(pictures)
+    frame = pd.read_parquet(images)
     frame.loc[7, "image"] = content
-    frame.to_parquet(tmp_path / "pictures.parquet")
+    frame.to_parquet(tmp_path / "images.parquet")
     with pytest.raises(UserError, match=message):
-        prepare_data(recipe, [tmp_path / "pictures.parquet"], seed=0)
+        prepare_data(recipe, [tmp_path / "images.parquet"], seed=0)
 
 
 def test_no_such_data(recipe: Recipe, tmp_path: Path) -> None:

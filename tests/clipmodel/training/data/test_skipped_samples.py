@@ -41,7 +41,7 @@ def _data(recipe: Recipe, seed: int = 0) -> StreamData:
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Three shards of 12, 9 and 16 pictures."""
+    """Three shards of 12, 9 and 16 images."""
     folder = tmp_path_factory.mktemp("shards")
     for number, (first, last) in enumerate([(0, 12), (12, 21), (21, 37)]):
         write_tar(folder / f"{number}.tar", numbered(range(first, last)))
@@ -51,13 +51,13 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> str:
 def _damaged_table(folder: Path, bad: int, good: int) -> str:
     rows = ["image,caption"]
     for n in range(bad + good):
-        (folder / f"{n}.jpg").write_bytes(b"no picture" if n < bad else jpeg(n))
+        (folder / f"{n}.jpg").write_bytes(b"no image" if n < bad else jpeg(n))
         rows.append(f"{n}.jpg,number {n}")
     (folder / "table.csv").write_text("\n".join(rows) + "\n")
     return str(folder / "table.csv")
 
 
-def test_unreadable_pictures_are_skipped_counted_and_told(
+def test_unreadable_images_are_skipped_counted_and_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     data = _data(streamed_recipe(_damaged_table(tmp_path, bad=3, good=17)))
@@ -65,14 +65,14 @@ def test_unreadable_pictures_are_skipped_counted_and_told(
     assert len(set(keys)) == 16
     assert not any(Path(key).stem in {"0", "1", "2"} for key in keys)
     assert data.skipped.read == 16
-    assert 2 <= data.skipped.samples["picture damaged or of no known format"] <= 3
-    assert any("picture damaged" in record.message and ".jpg" in record.message for record in caplog.records)
+    assert 2 <= data.skipped.samples["image damaged or of no known format"] <= 3
+    assert any("image damaged" in record.message and ".jpg" in record.message for record in caplog.records)
 
 
 def test_the_account_of_what_was_skipped_goes_on_with_the_run(tmp_path: Path) -> None:
     broken = write_tar(tmp_path / "0.tar", numbered(range(8)))
     broken.write_bytes(broken.read_bytes()[:3000])
-    bad = [("bad", {"jpg": b"no picture", "txt": "a picture"}), ("dumb", {"jpg": jpeg(1)})]
+    bad = [("bad", {"jpg": b"no image", "txt": "an image"}), ("dumb", {"jpg": jpeg(1)})]
     write_tar(tmp_path / "1.tar", [*numbered(range(8, 30)), *bad])
     recipe = streamed_recipe(f"{tmp_path}/*.tar", loading={"max_skipped": 90})
     whole, begun, again = _data(recipe), _data(recipe), _data(recipe)
@@ -86,7 +86,7 @@ def test_the_account_of_what_was_skipped_goes_on_with_the_run(tmp_path: Path) ->
     account = whole.account(12)
     assert again.account(12) == account
     assert account["read"] == 12 * 8
-    # In every pass over 22 or more good pictures; the shard once.
+    # In every pass over 22 or more good images; the shard once.
     assert all(3 <= account["samples"].pop(reason) <= 5 for reason in (UNDECODABLE, "no caption"))
     assert account == {"read": 96, "samples": {}, "shards": {"shard broken off or damaged": 1}, "rows": {}}
 
@@ -100,7 +100,7 @@ def test_rows_that_were_left_out_for_good_are_in_the_account(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(("limit", "skips"), [(0, 1), (2, 3), (0.001, 2)])
-def test_too_many_unreadable_pictures_stop_the_run(tmp_path: Path, limit: float, skips: int) -> None:
+def test_too_many_unreadable_images_stop_the_run(tmp_path: Path, limit: float, skips: int) -> None:
     table = _damaged_table(tmp_path, bad=6, good=14)
     data = _data(streamed_recipe(table, loading={"max_skipped": limit}))
     with pytest.raises(UserError, match=f"no known format {skips}, beside .*the last is .*jpg") as caught:

@@ -45,21 +45,21 @@ def _same(a: Batch, b: Batch) -> bool:
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Three shards of 12, 9 and 16 pictures."""
+    """Three shards of 12, 9 and 16 images."""
     folder = tmp_path_factory.mktemp("shards")
     for number, (first, last) in enumerate([(0, 12), (12, 21), (21, 37)]):
         write_tar(folder / f"{number}.tar", numbered(range(first, last)))
     return f"{folder}/{{0..2}}.tar"
 
 
-def test_a_batch_is_pictures_with_their_captions(shards: str) -> None:
+def test_a_batch_is_images_with_their_captions(shards: str) -> None:
     recipe = streamed_recipe(shards)
     prepared = stream_pairs(recipe, seed=0, world=ALONE)
     batch = prepared.batches.batch(0)
     assert batch.pixels.shape == (8, 3, 32, 32)
     assert batch.ignore is None
     numbers = [int(key.split()[-1]) for key in batch.keys]
-    texts = prepared.tokenizer([f"picture number {n}" for n in numbers])
+    texts = prepared.tokenizer([f"image number {n}" for n in numbers])
     assert torch.equal(batch.tokens, texts[:, : batch.tokens.shape[1]])
     expected = torch.tensor([(n * 7 % 256, n * 31 % 256, n % 256) for n in numbers]).view(8, 3, 1, 1)
     found = _levels(batch.pixels).mean(dim=(2, 3), keepdim=True)
@@ -72,7 +72,7 @@ def _levels(pixels: Tensor) -> Tensor:
     return (pixels * std + mean) * 255
 
 
-def test_each_pass_over_shards_sees_every_picture_once(shards: str) -> None:
+def test_each_pass_over_shards_sees_every_image_once(shards: str) -> None:
     data = _data(streamed_recipe(shards, loading={"lanes": 1}))
     keys = [key for step in range(10) for key in data.batch(step).keys]
     assert sorted(keys[:37]) == sorted(keys[37:74]) != keys[:37]
@@ -125,7 +125,7 @@ def test_lanes_that_do_not_divide(shards: str) -> None:
 def _damaged_table(folder: Path, bad: int, good: int) -> str:
     rows = ["image,caption"]
     for n in range(bad + good):
-        (folder / f"{n}.jpg").write_bytes(b"no picture" if n < bad else jpeg(n))
+        (folder / f"{n}.jpg").write_bytes(b"no image" if n < bad else jpeg(n))
         rows.append(f"{n}.jpg,number {n}")
     (folder / "table.csv").write_text("\n".join(rows) + "\n")
     return str(folder / "table.csv")

@@ -28,8 +28,8 @@ ROOT = Path(__file__).parents[4]
 SAME = ("step", "loss", "learning_rate", "logit_scale", "epoch")  # in the log; the others are times
 
 
-def _train(recipe: Recipe, pictures: Path, out: Path, **kwargs: Any) -> LoadedModel:
-    return train(recipe, out=out, resolve=lambda _: [pictures], **kwargs)
+def _train(recipe: Recipe, images: Path, out: Path, **kwargs: Any) -> LoadedModel:
+    return train(recipe, out=out, resolve=lambda _: [images], **kwargs)
 
 
 def _log(out: Path) -> list[tuple[str, ...]]:
@@ -39,13 +39,13 @@ def _log(out: Path) -> list[tuple[str, ...]]:
 
 @pytest.mark.slow
 def test_killed_again_and_again_it_ends_with_the_same_weights(
-    recipe: Recipe, pictures: Path, tmp_path: Path
+    recipe: Recipe, images: Path, tmp_path: Path
 ) -> None:
     longer = recipe.model_copy(update={"steps": 40, "save_every": 4})
-    whole = _train(longer, pictures, tmp_path / "whole")
+    whole = _train(longer, images, tmp_path / "whole")
     (tmp_path / "recipe.json").write_text(longer.model_dump_json())
     command = [sys.executable, "-m", "tests.clipmodel.training.support.killed_process"]
-    files = [tmp_path / "recipe.json", pictures, tmp_path / "killed"]
+    files = [tmp_path / "recipe.json", images, tmp_path / "killed"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     told = subprocess.run(
         [*command, *map(str, files), "0"],
@@ -72,28 +72,28 @@ class _Dropout(loop.Encoders):
 
 
 def test_dropout_goes_on_with_the_draws_it_would_have_made(
-    recipe: Recipe, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe: Recipe, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = _train(recipe, pictures, tmp_path / "plain")
+    plain = _train(recipe, images, tmp_path / "plain")
     monkeypatch.setattr(loop, "Encoders", _Dropout)
-    whole = _train(recipe, pictures, tmp_path / "whole")
-    _train(recipe, pictures, tmp_path / "parts", steps=5)
+    whole = _train(recipe, images, tmp_path / "whole")
+    _train(recipe, images, tmp_path / "parts", steps=5)
     torch.rand(17)  # whoever else draws in between
-    assert _train(recipe, pictures, tmp_path / "parts").fingerprint == whole.fingerprint
+    assert _train(recipe, images, tmp_path / "parts").fingerprint == whole.fingerprint
     assert whole.fingerprint != plain.fingerprint
 
 
 def test_the_log_is_written_step_by_step_and_later_steps_are_done_again(
-    recipe: Recipe, pictures: Path, tmp_path: Path
+    recipe: Recipe, images: Path, tmp_path: Path
 ) -> None:
     whole, lines = tmp_path / "whole", []
-    _train(recipe, pictures, whole, hooks=[lambda report: lines.append(len(_log(whole)))])
+    _train(recipe, images, whole, hooks=[lambda report: lines.append(len(_log(whole)))])
     assert lines == list(range(1, 13))
     parts = tmp_path / "parts"
-    _train(recipe, pictures, parts, steps=5)
+    _train(recipe, images, parts, steps=5)
     with (parts / "log.csv").open("a") as file:
         file.write("6,9.9,0.1,14,1.3,100,0\n7,9.")  # of steps after the checkpoint, the last one torn
-    _train(recipe, pictures, parts)
+    _train(recipe, images, parts)
     assert _log(parts) == _log(whole)
 
 
@@ -109,11 +109,11 @@ class _FullDisk(io.FileIO):
 
 @pytest.mark.parametrize("room", [0, 20_000])
 def test_a_full_disk_leaves_the_checkpoint_before(
-    recipe: Recipe, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+    recipe: Recipe, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
 ) -> None:
-    whole = _train(recipe, pictures, tmp_path / "whole")
+    whole = _train(recipe, images, tmp_path / "whole")
     out, opened = tmp_path / "out", Path.open
-    _train(recipe, pictures, out, steps=3)
+    _train(recipe, images, out, steps=3)
     before = (out / "checkpoint.pt").read_bytes()
     assert len(before) > 20_000
 
@@ -128,47 +128,47 @@ def test_a_full_disk_leaves_the_checkpoint_before(
     with pytest.raises(
         UserError, match=r"the checkpoint of step 6 cannot be written \(No space left"
     ) as caught:
-        _train(recipe, pictures, out)
+        _train(recipe, images, out)
     assert "the same command" in str(caught.value.remedy)
     assert (out / "checkpoint.pt").read_bytes() == before
     assert not list(out.glob("*.draft"))
     monkeypatch.undo()
-    assert _train(recipe, pictures, out).fingerprint == whole.fingerprint
+    assert _train(recipe, images, out).fingerprint == whole.fingerprint
 
 
 def test_a_log_that_cannot_be_written_names_the_checkpoint(
-    recipe: Recipe, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe: Recipe, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(report: StepReport) -> None:
         if report.step == 5:
             raise OSError(28, "No space left on device", "log.csv")
 
     with pytest.raises(UserError, match=r"log\.csv: No space left.* at step 5; the last good .*after step 3"):
-        _train(recipe, pictures, tmp_path, hooks=[full])
+        _train(recipe, images, tmp_path, hooks=[full])
 
 
-def test_a_real_disk_that_is_full(recipe: Recipe, pictures: Path, tmp_path: Path) -> None:
+def test_a_real_disk_that_is_full(recipe: Recipe, images: Path, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("this user cannot mount a small disk")
     try:
-        _train(recipe, pictures, disk / "run", steps=3)
+        _train(recipe, images, disk / "run", steps=3)
         before = (disk / "run" / "checkpoint.pt").read_bytes()
         free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
         (disk / "filler").write_bytes(bytes(max(0, free - len(before) // 2)))
         with pytest.raises(UserError, match="No space left on device"):
-            _train(recipe, pictures, disk / "run")
+            _train(recipe, images, disk / "run")
         assert (disk / "run" / "checkpoint.pt").read_bytes() == before
         (disk / "filler").unlink()
-        whole = _train(recipe, pictures, tmp_path / "whole")
-        assert _train(recipe, pictures, disk / "run").fingerprint == whole.fingerprint
+        whole = _train(recipe, images, tmp_path / "whole")
+        assert _train(recipe, images, disk / "run").fingerprint == whole.fingerprint
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def _wild(recipe: Recipe, pictures: Path, out: Path, *, steps: int, break_weights: bool) -> UserError:
+def _wild(recipe: Recipe, images: Path, out: Path, *, steps: int, break_weights: bool) -> UserError:
     """The error of a run in which something goes wrong with the weights after step 4."""
     found: list[nn.Parameter] = []
     kept = loop.Encoders.forward
@@ -183,35 +183,35 @@ def _wild(recipe: Recipe, pictures: Path, out: Path, *, steps: int, break_weight
 
     with pytest.MonkeyPatch.context() as patched, pytest.raises(UserError) as caught:
         patched.setattr(loop.Encoders, "forward", forward)
-        _train(recipe, pictures, out, hooks=[spoil])
+        _train(recipe, images, out, hooks=[spoil])
     return caught.value
 
 
 def test_a_loss_that_is_not_finite_names_step_batch_and_checkpoint(
-    recipe: Recipe, pictures: Path, tmp_path: Path
+    recipe: Recipe, images: Path, tmp_path: Path
 ) -> None:
-    error = _wild(recipe, pictures, tmp_path, steps=4, break_weights=True)
+    error = _wild(recipe, images, tmp_path, steps=4, break_weights=True)
     assert error.message.startswith("the loss is nan at step 5; the last good checkpoint is ")
     assert f"{tmp_path / 'checkpoint.pt'}, after step 3" in error.message
     keys = (tmp_path / "not-finite.txt").read_text().splitlines()
     assert len(keys) == 8
-    data = loop.prepare_data(recipe, [pictures], seed=0).batches
-    assert keys == [f"pictures.parquet, row {row}" for row in data.rows(4)]  # 36 rows, all before the others
+    data = loop.prepare_data(recipe, [images], seed=0).batches
+    assert keys == [f"images.parquet, row {row}" for row in data.rows(4)]  # 36 rows, all before the others
     assert "; ".join(keys[:5]) in error.message
 
 
-def test_weights_that_are_not_finite_are_not_saved(recipe: Recipe, pictures: Path, tmp_path: Path) -> None:
-    error = _wild(recipe, pictures, tmp_path, steps=6, break_weights=True)
+def test_weights_that_are_not_finite_are_not_saved(recipe: Recipe, images: Path, tmp_path: Path) -> None:
+    error = _wild(recipe, images, tmp_path, steps=6, break_weights=True)
     assert error.message.startswith("the weights are not finite after step 6; the last good checkpoint is ")
     assert "after step 3" in error.message
     steps: list[int] = []
-    _train(recipe, pictures, tmp_path, hooks=[lambda report: steps.append(report.step)])
+    _train(recipe, images, tmp_path, hooks=[lambda report: steps.append(report.step)])
     assert steps == list(range(4, 13))
 
 
 def test_a_first_step_that_fails_says_that_there_is_no_checkpoint(
-    recipe: Recipe, pictures: Path, tmp_path: Path
+    recipe: Recipe, images: Path, tmp_path: Path
 ) -> None:
     wild = recipe.model_copy(update={"optim": recipe.optim.model_copy(update={"peak_learning_rate": 1e30})})
     with pytest.raises(UserError, match=r"the loss is nan at step \d; there is no checkpoint yet"):
-        _train(wild, pictures, tmp_path)
+        _train(wild, images, tmp_path)

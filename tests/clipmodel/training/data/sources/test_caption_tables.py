@@ -1,4 +1,4 @@
-"""Tables of paths: separators, quoting, several captions a picture; folders of pictures."""
+"""Tables of paths: separators, quoting, several captions an image; folders of images."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_rows_of_another_length_are_counted_and_missing_files_skipped(folder: Pa
     found = _all(rows)
     assert isinstance(found[0], Sample)
     assert [item.reason for item in found if isinstance(item, Skipped)] == [
-        "picture file missing",
+        "image file missing",
         "no caption",
     ]
 

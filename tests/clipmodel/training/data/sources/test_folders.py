@@ -27,7 +27,7 @@ def test_folders_with_captions_beside(folder: Path) -> None:
     (folder / "0.txt").write_text("a text\n")
     (folder / "1.json").write_text(json.dumps({"caption": ["one", "two"], "alt": "three"}))
     (folder / "deeper").mkdir()
-    (folder / "deeper" / "x.PNG").write_bytes(b"no picture yet")
+    (folder / "deeper" / "x.PNG").write_bytes(b"no image yet")
     (folder / "deeper" / "x.json").write_text("{")
     found = _all(FolderRows(str(folder)))
     assert [type(item) for item in found] == [Sample, Sample, Skipped, Skipped]
@@ -39,6 +39,6 @@ def test_folders_with_captions_beside(folder: Path) -> None:
     assert keyed == ("three",)
 
 
-def test_a_folder_without_pictures(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no pictures"):
+def test_a_folder_without_images(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no images"):
         FolderRows(str(tmp_path))

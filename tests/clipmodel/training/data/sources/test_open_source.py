@@ -41,7 +41,7 @@ def _data(recipe: Recipe, seed: int = 0) -> StreamData:
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Three shards of 12, 9 and 16 pictures."""
+    """Three shards of 12, 9 and 16 images."""
     folder = tmp_path_factory.mktemp("shards")
     for number, (first, last) in enumerate([(0, 12), (12, 21), (21, 37)]):
         write_tar(folder / f"{number}.tar", numbered(range(first, last)))
@@ -51,7 +51,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> str:
 def _damaged_table(folder: Path, bad: int, good: int) -> str:
     rows = ["image,caption"]
     for n in range(bad + good):
-        (folder / f"{n}.jpg").write_bytes(b"no picture" if n < bad else jpeg(n))
+        (folder / f"{n}.jpg").write_bytes(b"no image" if n < bad else jpeg(n))
         rows.append(f"{n}.jpg,number {n}")
     (folder / "table.csv").write_text("\n".join(rows) + "\n")
     return str(folder / "table.csv")
@@ -61,7 +61,7 @@ def _damaged_table(folder: Path, bad: int, good: int) -> str:
     ("data", "message"),
     [
         ({"caption": "captoin"}, "none of the first 20 samples can be used: no caption: .*it has jpg, txt"),
-        ({"image": "png"}, "none of the first 20 samples can be used: no picture"),
+        ({"image": "png"}, "none of the first 20 samples can be used: no image"),
     ],
 )
 def test_kinds_of_members_that_are_not_there(shards: str, data: dict[str, str], message: str) -> None:
@@ -79,7 +79,7 @@ def test_data_that_cannot_be_opened(tmp_path: Path) -> None:
             f"{tmp_path}/empty.tar",
             r"none of the first 1 samples can be used: empty shard: .*\(check data.source\)",
         ),
-        (_damaged_table(tmp_path, bad=0, good=3), "batch_size 8 is larger than the 3 pictures"),
+        (_damaged_table(tmp_path, bad=0, good=3), "batch_size 8 is larger than the 3 images"),
     ]:
         with pytest.raises(UserError, match=message):
             _data(streamed_recipe(source))

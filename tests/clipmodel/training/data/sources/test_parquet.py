@@ -45,7 +45,7 @@ def table(tmp_path: Path) -> Path:
 def test_parquet_rows_and_those_without(table: Path) -> None:
     found = _read(ParquetReader(), table)
     assert [i for i, _ in found] == list(range(10))
-    assert _reasons(found) == ["no caption", "no picture"]
+    assert _reasons(found) == ["no caption", "no image"]
     assert _captions(found)[-1] == ("number 9",)
     later = _read(ParquetReader(), table, first=7)
     assert [i for i, _ in later] == [7, 8, 9]

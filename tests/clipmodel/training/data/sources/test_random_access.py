@@ -53,7 +53,7 @@ def test_first_items_and_what_cannot_be_used_are_the_rows_own() -> None:
     assert (source.size, source.shards, source.unusable[0].key) == (3, 0, "x")
 
 
-def test_a_missing_or_unreadable_picture_is_skipped(tmp_path: Path) -> None:
+def test_a_missing_or_unreadable_image_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "1.jpg").write_bytes(b"x")
     assert read_sample(str(tmp_path / "1.jpg"), ("a",)) == Sample(str(tmp_path / "1.jpg"), b"x", ("a",))
     absent, folder = read_sample(str(tmp_path / "2.jpg"), ("a",)), read_sample(str(tmp_path), ("a",))

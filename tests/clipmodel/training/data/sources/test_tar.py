@@ -33,7 +33,7 @@ def test_tar_files_that_webdataset_wrote(tmp_path: Path) -> None:
         for n in range(3):
             writer.write({"__key__": f"part/{n}", "jpg": jpeg(n), "json": {"caption": f"picture {n}"}})
     found = _read(TarReader(), path)
-    assert _captions(found) == [("picture 0",), ("picture 1",), ("picture 2",)]
+    assert _captions(found) == [("image 0",), ("image 1",), ("image 2",)]
     assert [item.key for _, item in found] == [f"{path} part/{n}" for n in range(3)]
     assert [item.image for _, item in found if isinstance(item, Sample)] == [jpeg(n) for n in range(3)]
 
@@ -46,7 +46,7 @@ def test_captions_of_every_kind_and_samples_without(tmp_path: Path, name: str) -
             ("a", {"png": b"x", "txt": "text"}),
             ("b", {"jpg": b"x", "json": {"caption": ["one", " ", "two"]}}),
             ("c", {"jpg": b"x"}),
-            ("d", {"txt": "no picture"}),
+            ("d", {"txt": "no image"}),
             ("e", {"jpg": b"x", "json": "{broken"}),
             ("f.x", {"jpg": b"x", "txt": "dots"}),
             ("g", {"jpg": b"x", "txt": "  "}),
@@ -54,7 +54,7 @@ def test_captions_of_every_kind_and_samples_without(tmp_path: Path, name: str) -
     )
     found = _read(TarReader(), shard)
     assert _captions(found) == [("text",), ("one", "two")]
-    assert _reasons(found) == ["no caption", "no picture", "no caption", "no picture", "no caption"]
+    assert _reasons(found) == ["no caption", "no image", "no caption", "no image", "no caption"]
     assert "it has jpg" in str(found[2])
     named = _read(TarReader(image="x.jpg", caption="x.txt"), shard)
     assert _captions(named) == [("dots",)]
@@ -65,7 +65,7 @@ def test_reading_goes_on_within_a_shard(tmp_path: Path) -> None:
         shard = write_tar(tmp_path / name, numbered(range(6)))
         found = list(TarReader().samples(str(shard), first=2, keep=lambda i: i % 2 == 0))
         assert [i for i, _ in found] == [2, 4]
-        assert _captions(found) == [("picture number 2",), ("picture number 4",)]
+        assert _captions(found) == [("image number 2",), ("image number 4",)]
 
 
 @pytest.mark.parametrize("cut", [0.55, 0.7, 0.75, 0.8, 0.9, 0.95])
