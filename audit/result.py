@@ -57,10 +57,10 @@ class AuditResult:
         See `audit.tables.rates`; the gaps also hold what `audit.conclusions.error_control` says
         of all of them together.
     composition, variation, controlled
-        P(group | outcome), the spread over groups, and gaps at equal make-up: see `audit.tables.composition`,
+        P(group | outcome), the spread over groups, and gaps at equal composition: see `audit.tables.composition`,
         `audit.tables.between_group_variation` and `audit.tables.controlled_gaps`.
     specifications
-        How each gap moves over the ways of asking: see `audit.tables.specification_curves`.
+        How each gap moves over the specifications: see `audit.tables.specification_curves`.
     prompt_effects
         Rates and gaps with the interval for another prompt: see `audit.tables.prompt_effects`.
     trends, trend_curves
@@ -85,9 +85,9 @@ class AuditResult:
     pairs, clusters, moments, confirmation_clusters, confirmation_moments
         See `probes.records.Records`; pairs and clusters are None where there are none.
     outcomes
-        What happened to each image in every way of asking; see `Records.outcomes`.
+        What happened to each image in every specification; see `Records.outcomes`.
     confirmation
-        Counts of the images kept apart to confirm findings; see `audit.conclusions.confirmation`.
+        Counts of the held-out images to confirm findings; see `audit.conclusions.confirmation`.
     """
 
     manifest: Manifest
@@ -192,7 +192,7 @@ class AuditResult:
 
     @property
     def n_specifications(self) -> int:
-        """Ways of asking that were looked at: probe x design x template x rule x threshold."""
+        """Specifications that were looked at: probe x design x template x rule x threshold."""
         return len(self.rates[list(KEYS)].drop_duplicates())
 
     @property

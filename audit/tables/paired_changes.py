@@ -130,7 +130,7 @@ def change_table(counts: pd.DataFrame, *, keys: Sequence[str], least: int) -> pd
     ----------
     counts
         As `joint_by_group` makes them, with the columns of `keys`; `design_effect` and `clusters` if
-        images of a cluster are known to go together. Without them images are taken as independent, and both
+        images of a cluster are known to be dependent. Without them images are taken as independent, and both
         are NaN.
     keys
         With `by`, the family within which p-values are adjusted.

@@ -49,7 +49,7 @@ BINS = (
     "Ages were binned as 18-29, 30-39, 40-49, 50-59 and 60+, as FHIBE's evaluation does; the years are in "
     "'age'."
 )
-NO_PICTURES = "No image is shown in a report or kept in a result: consent to it can be withdrawn."
+NO_IMAGES = "No image is shown in a report or kept in a result: consent to it can be withdrawn."
 CARD = DataCard(
     name="fhibe",
     title="FHIBE",
@@ -66,7 +66,7 @@ CARD = DataCard(
     layout="public code of the publisher, not a real copy",
     renewed_days=31,
     thumbnails=False,  # consent can be withdrawn at any time
-    notes=(NO_PICTURES,),
+    notes=(NO_IMAGES,),
 )
 
 

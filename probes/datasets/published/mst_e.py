@@ -36,7 +36,7 @@ CARD = DataCard(
     cluster="subject_name",
     image_attributes=("pose", "lighting", "mask", "chosen_as"),
     layout="public code, not a real copy",
-    thumbnails=False,  # its terms restrict what the pictures may be used for
+    thumbnails=False,  # its terms restrict what the images may be used for
 )
 
 
