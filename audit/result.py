@@ -57,7 +57,7 @@ class AuditResult:
         See `audit.tables.rates`; the gaps also hold what `audit.conclusions.error_control` says
         of all of them together.
     composition, variation, controlled
-        P(group | outcome), the spread over groups, and gaps at equal composition: see `audit.tables.composition`,
+        P(group | outcome), the spread over groups, and adjusted gaps: see `audit.tables.composition`,
         `audit.tables.between_group_variation` and `audit.tables.controlled_gaps`.
     specifications
         How each gap moves over the specifications: see `audit.tables.specification_curves`.
