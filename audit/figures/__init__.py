@@ -8,13 +8,12 @@ its `name`, which is to be unique on its page.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle, islice
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from audit.figures.layout import (
@@ -174,17 +173,11 @@ def threshold_curves(
     with canvas(rows=12, left=["100000"], right=["0"], below=below) as (figure, ax):
         _shade_bands(ax, shown, attribute=attribute, groups=groups)
         _mark_thresholds(ax, shown, attribute=attribute, groups=groups, thresholds=thresholds)
-        sns.lineplot(
-            data=drawn, x="threshold", y="percent", ax=ax, estimator=None, markevery=every, markersize=5,
-            hue=attribute, hue_order=groups, palette=[series_colour(i) for i in range(len(groups))],
-            style=attribute, style_order=groups, markers=list(islice(cycle(MARKERS), len(groups))),
-            dashes=list(islice(cycle(DASHES), len(groups))), markeredgecolor=ROLES["paper"],
-        )  # fmt: skip
-        handles, labels = ax.get_legend_handles_labels()
-        if (inner := ax.get_legend()) is not None:
-            inner.remove()
-        labels = [words(label) for label in labels]
-        figure.legend(handles, labels, loc="lower center", ncols=3, handlelength=3)
+        for index, group in enumerate(groups):
+            own = drawn[(drawn[attribute] == group) & drawn["percent"].notna()].sort_values("threshold")
+            ax.plot(own["threshold"], own["percent"], **_curve_style(index), markevery=every)
+        handles = [Line2D([], [], label=words(group), **_curve_style(i)) for i, group in enumerate(groups)]
+        figure.legend(handles=handles, loc="lower center", ncols=3, handlelength=3)
         # Every curve starts at 100 % at a threshold of 0, which would press the rest to the ground.
         beyond = shown.loc[shown["threshold"] >= min(thresholds, default=0.0) / 2, "percent"]
         top = min(102.0, 1.1 * beyond.max() + 1)
@@ -289,6 +282,16 @@ def _shade_bands(ax: Axes, shown: pd.DataFrame, *, attribute: str, groups: Seque
             some["threshold"], 100 * some["band_low"], 100 * some["band_high"],
             color=series_colour(index), alpha=0.13, linewidth=0,
         )  # fmt: skip
+
+
+def _curve_style(index: int) -> dict[str, Any]:
+    """Colour, marker and dashes of a curve: each of the three says which one it is."""
+    dashes = DASHES[index % len(DASHES)]
+    return {
+        "color": series_colour(index), "marker": MARKERS[index % len(MARKERS)], "markersize": 5,
+        "markeredgecolor": ROLES["paper"], "markeredgewidth": 0.75,
+        "linestyle": (0, dashes) if dashes else "-",
+    }  # fmt: skip
 
 
 def _mark_thresholds(

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,9 +82,15 @@ def find_copies(rows: Sequence[int], contents: Sequence[str], labels: pd.DataFra
 
 def joined(clusters: pd.Series, copies: Copies) -> pd.Series:
     """The clusters of all images, those that share a copy joined under the name of the first of them."""
+    if not len(copies.rows):
+        return clusters
+    # Here, since most data have no copies, and these take as long to import as pandas.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     codes, names = pd.factorize(clusters)
     own = codes[copies.rows]
-    n_groups = int(copies.group.max()) + 1 if len(copies.group) else 0
+    n_groups = int(copies.group.max()) + 1
     size = len(names) + n_groups
     links = coo_array((np.ones(len(own)), (own, len(names) + copies.group)), shape=(size, size))
     component = connected_components(links, directed=False)[1][: len(names)]

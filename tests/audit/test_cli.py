@@ -48,6 +48,15 @@ def test_help_imports_nothing_heavy() -> None:
     assert set(done.stdout.split()) & heavy == set()
 
 
+def test_what_an_audit_computes_with_needs_neither_scipy_stats_nor_seaborn() -> None:
+    """Each takes a second to import, and the audit of most data calls neither."""
+    modules = "audit.result, audit.report, probes.datasets, probes.measures.registry"
+    code = f"import sys, {modules}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    slow = {"seaborn", "scipy.stats", "scipy.sparse", "scipy.io", "matplotlib.pyplot", "sklearn", "ftfy"}
+    assert set(done.stdout.split()) & slow == set()
+
+
 @pytest.mark.parametrize("words", [["rnu"], ["run", "--sede", "1"], ["train", "tiny", "--steps", "0"]])
 def test_usage_errors_exit_with_2(words: list[str]) -> None:
     done = clip_audit(*words)

@@ -190,10 +190,10 @@ class Studentiser:
         self.starts = np.flatnonzero(np.diff(cluster[self.order], prepend=-1))
         self.size = np.diff(np.append(self.starts, len(cluster)))
         self.variance = self.values.var(axis=0) if floor else np.zeros(numbers.shape[1])
-        self._sums = np.add.reduceat(self.values, self.starts, axis=0)
-        parts = [self._sums, self._sums**2]
+        self.sums = np.add.reduceat(self.values, self.starts, axis=0)
+        parts = [self.sums, self.sums**2]
         if self.size.max(initial=1) > 1:
-            parts.append(self._sums * self.size[:, None])
+            parts.append(self.sums * self.size[:, None])
         extra = np.column_stack([np.ones(len(self.size)), self.size, self.size**2])
         self._whole = np.hstack([*parts, extra])
         self._single = self._whole.astype(np.float32) if self._whole.size > 4_000_000 else self._whole
@@ -243,18 +243,18 @@ class Studentiser:
         if self.values.shape[1] == 1:
             own = inside.astype(float)
             sums = np.add.reduceat(own * self.values[:, 0], self.starts, axis=1)
-            return self._of_sums(np.add.reduceat(own, self.starts, axis=1), sums[..., None])
+            return self.of_sums(np.add.reduceat(own, self.starts, axis=1), sums[..., None])
         rows = []
         for own in inside:
             sums = np.add.reduceat(self.values * own[:, None], self.starts, axis=0)
-            rows.append(self._of_sums(np.add.reduceat(own.astype(float), self.starts)[None], sums[None]))
+            rows.append(self.of_sums(np.add.reduceat(own.astype(float), self.starts)[None], sums[None]))
         return np.concatenate(rows)
 
-    def _of_sums(self, n_own: Floats, sums_own: Floats) -> Floats:
+    def of_sums(self, n_own: Floats, sums_own: Floats) -> Floats:
         """[b, V] t from the images [b, K] and sums [b, K, V] of the first side."""
         influence, floor, means = np.zeros_like(sums_own), np.zeros((len(n_own), 1)), []
         enough = np.ones(len(n_own), dtype=bool)
-        sides = ((n_own, sums_own, 1), (self.size - n_own, self._sums - sums_own, -1))
+        sides = ((n_own, sums_own, 1), (self.size - n_own, self.sums - sums_own, -1))
         for n, sums, sign in sides:
             k = np.count_nonzero(n, axis=1)
             enough &= k > 1

@@ -88,12 +88,16 @@ class Exchangeable:
             total += _log_arrangements(rows) + _log_orders(rows)
         return total
 
+    def chunks(self, draws: int) -> Iterator[int]:
+        """How many permutations are drawn at a time."""
+        step = max(1, _CHUNK // max(len(self.labels), 1))
+        for start in range(0, draws, step):
+            yield min(step, draws - start)
+
     def permuted(self, *, rng: np.random.Generator, draws: int) -> Iterator[NDArray[np.int16]]:
         """Labels of all images, permuted: chunks [b, N] of B in all."""
         of_unit = self.unit_labels
-        step = max(1, _CHUNK // max(len(self.labels), 1))
-        for start in range(0, draws, step):
-            rows = min(step, draws - start)
+        for rows in self.chunks(draws):
             permuted = np.empty((rows, len(self.labels)), dtype=np.int16)
             permuted[:, self.whole] = rng.permuted(np.tile(of_unit, (rows, 1)), axis=1)[:, self.unit]
             for block in self.blocks:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special
 
 CONFIDENCE = 0.95
 LEAST_PROMPTS = 3
@@ -90,8 +90,8 @@ def prompt_effect(
     of_new = of_prompts * (1 + 1 / count) + of_images
     part = (between * (1 + 1 / count)) ** 2 / (count - 1) + (shared**2 + own**2) / freedom
     of_both = of_new**2 / part if part > 0 else np.inf
-    z, mean = float(stats.t.ppf((1 + confidence) / 2, freedom)), float(d.mean())
-    reach = float(stats.t.ppf((1 + confidence) / 2, max(of_both, 1.0))) * np.sqrt(of_new)
+    z, mean = float(special.stdtrit(freedom, (1 + confidence) / 2)), float(d.mean())
+    reach = float(special.stdtrit(max(of_both, 1.0), (1 + confidence) / 2)) * np.sqrt(of_new)
     reach = reach if count >= LEAST_PROMPTS else np.nan
     return PromptEffect(
         difference=mean,

@@ -16,9 +16,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.statistics.clusters.clustered_means import Studentiser, mean_difference
+from audit.statistics.clusters.clustered_means import mean_difference
 from audit.statistics.clusters.clustered_permutation import Exchangeable, labelings_p_floor
 from audit.statistics.clusters.design_effects import sums_by_cluster
+from audit.statistics.clusters.permuted_contrast import PermutedContrast
 from audit.statistics.permutation_p import ROUNDING, sequential_p
 from audit.tables.group_counts import JOINT
 from probes.records import HAPPENED, KEYS, MISSING, NOT_ASKED
@@ -257,15 +258,11 @@ def _two_sided(
     """p of equal means of the two sides, by studentised permutation, of values between 0 and `most`."""
     labels = inside.astype(np.int16)
     places = Exchangeable.of(labels, clusters)
-    studentiser = Studentiser(values[:, None], clusters, floor=True)
     freedom = float(mean_difference(values[:, None], inside, clusters).freedom[0])
     if places.blocks:
-        observed = studentiser.t(labels[None], 1, whole=False)[0, 0, 0]
-        permuted = (
-            studentiser.t(chunk, 1, whole=False)[:, 0, 0]
-            for size in _chunks(draws)
-            for chunk in places.permuted(rng=rng, draws=size)
-        )
+        contrast = PermutedContrast.of(values, clusters, places)
+        observed = contrast.observed()
+        permuted = (t for size in _chunks(draws) for t in contrast.permuted(rng=rng, draws=size))
     else:
         kinds = _Kinds.of(values, inside, clusters, most=most)
         observed = float(kinds.t(kinds.observed[None])[0])

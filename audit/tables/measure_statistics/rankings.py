@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import hypergeom
 
 from audit.statistics.clusters.clustered_permutation import permuted_labels
 from audit.statistics.clusters.design_effects import rate_design_effect
@@ -314,6 +313,8 @@ def _two_sided(chance: Floats, value: float) -> float:
 
 def _hypergeometric_p(top: float, k: int, size: int, n: int) -> float:
     """Twice the smaller tail; a count that is a fraction is rounded towards what is expected."""
+    from scipy.stats import hypergeom  # here: it takes a second to import, and most rankings are permuted
+
     expected = k * size / n
     whole = np.floor(top + ROUNDING) if top > expected else np.ceil(top - ROUNDING)
     chance = hypergeom(n, size, k)

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 
 from clipmodel.errors import UserError
 
@@ -23,6 +21,10 @@ def read_matlab(file: Path) -> Values:
     UserError
         The file is damaged, or of format 7.3 and h5py is not installed.
     """
+    # Here, since every command imports this module and hardly any reads such a file.
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
     try:
         variables = loadmat(file)
     except NotImplementedError:  # what scipy says of format 7.3
