@@ -10,6 +10,7 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 import matplotlib as mpl
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 SVG = "http://www.w3.org/2000/svg"
@@ -66,7 +67,10 @@ def to_svg(figure: Figure, *, name: str, title: str, description: str) -> str:
     buffer = io.BytesIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         empty = {"Date": None, "Creator": None, "Format": None, "Type": None}
-        figure.savefig(buffer, format="svg", metadata=empty, transparent=True)
+        for patch in (figure.patch, *(ax.patch for ax in figure.axes)):
+            patch.set(facecolor="none", edgecolor="none")
+        # Not `savefig`, which draws everything twice: the first time to find out how large it is.
+        FigureCanvasSVG(figure).print_svg(buffer, metadata=empty)
     root = ET.fromstring(buffer.getvalue().decode())
     _drop(root, {f"{{{SVG}}}metadata", f"{{{SVG}}}style"})
     _rename(root, prefix=name)
