@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
+from scipy import special
 
 Floats = NDArray[np.float64]
 
@@ -119,7 +119,7 @@ def linear_trend(counts: LevelCounts, *, confidence: float = 0.95) -> Trend:
     """
     x, n, s = counts.events.sum(axis=0), counts.images.sum(axis=0), counts.scores
     total, events = n.sum(), x.sum()
-    t = float(stats.t.ppf(0.5 + confidence / 2, counts.freedom))
+    t = float(special.stdtrit(counts.freedom, 0.5 + confidence / 2))
     nothing = np.nan
     if total < 3 or np.count_nonzero(n) < 2 or events in (0, total) or counts.clusters < 3:
         return Trend(
@@ -153,7 +153,7 @@ def _armitage_p(counts: LevelCounts, rate: float, centred: Floats) -> float:
     sums = (counts.events - counts.images * rate) @ centred
     variance = float((sums**2).sum()) * counts.clusters / (counts.clusters - 1)
     return (
-        float(2 * stats.t.sf(abs(statistic) / np.sqrt(variance), counts.freedom)) if variance > 0 else np.nan
+        float(2 * special.stdtr(counts.freedom, -abs(statistic) / np.sqrt(variance))) if variance > 0 else np.nan
     )
 
 
@@ -254,7 +254,7 @@ def smooth_rate(counts: LevelCounts, *, points: int = 25, confidence: float = 0.
     design = _columns(at, knots)
     logit = design @ fit.coefficients
     error = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", design, fit.covariance, design), 0.0))
-    t = float(stats.t.ppf(0.5 + confidence / 2, counts.freedom))
+    t = float(special.stdtrit(counts.freedom, 0.5 + confidence / 2))
     return SmoothRate(
         at=at,
         rate=special.expit(logit),
@@ -269,7 +269,7 @@ def _wald_p(fit: LogisticFit, freedom: float) -> float:
     if np.linalg.matrix_rank(covariance) < len(curved):
         return float("nan")
     statistic = float(curved @ np.linalg.solve(covariance, curved)) / len(curved)
-    return float(stats.f.sf(statistic, len(curved), freedom))
+    return float(special.fdtrc(len(curved), freedom, statistic))
 
 
 def _columns(values: Floats, knots: Floats) -> Floats:
