@@ -153,7 +153,9 @@ def _armitage_p(counts: LevelCounts, rate: float, centred: Floats) -> float:
     sums = (counts.events - counts.images * rate) @ centred
     variance = float((sums**2).sum()) * counts.clusters / (counts.clusters - 1)
     return (
-        float(2 * special.stdtr(counts.freedom, -abs(statistic) / np.sqrt(variance))) if variance > 0 else np.nan
+        float(2 * special.stdtr(counts.freedom, -abs(statistic) / np.sqrt(variance)))
+        if variance > 0
+        else np.nan
     )
 
 
