@@ -60,7 +60,7 @@ def check(
     """Show the card, count images by attribute and by crossing, and name what is missing or unreadable."""
     from audit.conclusions.confounding_sentences import confounding_sentence
     from probes.datasets import EmbeddedDataset, load_dataset
-    from probes.datasets.census import attributes_of_interest, confounded
+    from probes.datasets.checks.census import attributes_of_interest, confounded
     from probes.datasets.withdrawn import outdated
 
     with warnings.catch_warnings():
@@ -111,7 +111,7 @@ def _terms(card: DataCard) -> list[tuple[str, str]]:
 
 
 def _clusters(dataset: DemographicDataset) -> str:
-    from probes.datasets.census import cluster_sizes
+    from probes.datasets.checks.census import cluster_sizes
 
     if dataset.card.cluster is None:
         return "none known: every image counts on its own"
@@ -136,7 +136,7 @@ def _print_odd_values(data: str, dataset: DemographicDataset, console: Console) 
     """Values that are probably meant otherwise, as lines to paste into the card beside the data."""
     from probes.datasets import AT_PATH
     from probes.datasets.cards import card_file
-    from probes.datasets.odd_values import odd_values_of, values_mapping
+    from probes.datasets.checks.odd_values import odd_values_of, values_mapping
 
     kind, _, path = data.partition(":")
     if kind not in AT_PATH or AT_PATH[kind].card is not None or not (odd := odd_values_of(dataset)):
@@ -162,7 +162,7 @@ def _value_counts(dataset: DemographicDataset, name: str) -> pd.Series:
 
 
 def _print_crossing(dataset: DemographicDataset, attributes: list[str], console: Console) -> None:
-    from probes.datasets.census import crossing
+    from probes.datasets.checks.census import crossing
     from probes.records import MISSING
 
     counts = crossing(dataset, attributes)
@@ -186,7 +186,7 @@ def _print_crossing(dataset: DemographicDataset, attributes: list[str], console:
 
 
 def _print_losses(title: str, lost: pd.DataFrame, attributes: list[str], console: Console) -> None:
-    from probes.datasets.census import losses
+    from probes.datasets.checks.census import losses
 
     table = losses(lost, attributes)
     columns = ("reason", "images", *attributes)
@@ -195,7 +195,7 @@ def _print_losses(title: str, lost: pd.DataFrame, attributes: list[str], console
 
 
 def _print_unreadable(dataset: DemographicDataset, attributes: list[str], console: Console) -> None:
-    from probes.datasets.census import unreadable
+    from probes.datasets.checks.census import unreadable
     from probes.datasets.demographic_dataset import ID, REASON
 
     known = dataset.card.notes

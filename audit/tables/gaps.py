@@ -162,15 +162,14 @@ def contrast_p(x1: Numbers, n1: Numbers, x2: Numbers, n2: Numbers, contrast: Con
     return p
 
 
-def _rates(x1: Counts, n1: Counts, x2: Counts, n2: Counts, contrast: Contrast) -> tuple[Floats, Floats]:
+def _rates(x1: Numbers, n1: Numbers, x2: Numbers, n2: Numbers, contrast: Contrast) -> tuple[Floats, Floats]:
     """Both rates: events over images, or of weights where images stand for a population."""
     with np.errstate(divide="ignore", invalid="ignore"):
         plain = x1 / n1, x2 / n2
-    weighted = contrast.group.rate, contrast.reference.rate
-    if not contrast.weighted or weighted[0] is None or weighted[1] is None:
+    own, other = contrast.group.rate, contrast.reference.rate
+    if not contrast.weighted or own is None or other is None:
         return plain
-    first, second = (np.where(n > 0, rate, np.nan) for rate, n in zip(weighted, (n1, n2), strict=True))
-    return first, second
+    return np.where(n1 > 0, own, np.nan), np.where(n2 > 0, other, np.nan)
 
 
 def difference_interval(

@@ -98,9 +98,9 @@ def _effects(
         "group": group, "reference": reference, "n_group": n[0], "clusters_group": clusters[0],
         "n_reference": n[1] if reference else 0, "clusters_reference": clusters[1] if reference else 0,
     }  # fmt: skip
-    sides = slice(0, 2 if reference else 1)
-    few = _too_few(n[sides], clusters[sides], least=least, independent=joint.images is None)
-    freedom = np.inf if joint.images is None else min(clusters[sides]) - 1
+    sizes, numbers_of_clusters = (n, clusters) if reference else (n[:1], clusters[:1])
+    few = _too_few(sizes, numbers_of_clusters, least=least, independent=joint.images is None)
+    freedom = np.inf if joint.images is None else min(numbers_of_clusters) - 1
     ways = joint.specifications.reset_index(drop=True)
     for key, rows in ways.groupby(list(OF_PROMPTS), sort=False, dropna=False):
         place = rows.index.to_numpy()

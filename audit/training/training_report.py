@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from audit.figures import training as figures
 from audit.figures.svg import standalone
@@ -36,6 +38,9 @@ def write_curves(history: TrainingHistory, out: Path) -> list[Path]:
     if len(history.log):
         drawings[LOSS_IMAGE] = figures.loss_curve(history.log, name="loss", title="Loss against the epoch")
     for name, svg in drawings.items():
-        content = standalone(svg).encode()
-        replace_file(out / name, lambda file, content=content: file.write(content))
+        replace_file(out / name, partial(_write, standalone(svg).encode()))
     return [out / name for name in (LOSS_IMAGE, ACCURACY_IMAGE) if name in drawings]
+
+
+def _write(content: bytes, file: BinaryIO) -> None:
+    file.write(content)

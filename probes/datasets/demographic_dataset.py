@@ -18,7 +18,7 @@ from PIL import Image
 from clipmodel.errors import UserError
 from clipmodel.inputs.image_decoding import open_image
 from probes.datasets.cards import DataCard
-from probes.datasets.copies import Copies, find_copies, joined
+from probes.datasets.checks.copies import Copies, find_copies, joined
 from probes.datasets.memberships import base_of, check_value, membership_column, membership_order
 from probes.label_text import clean_column, clean_label
 from probes.records import ALL, BEST, MISSING, NO_TRUTH, OVERALL, REST

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 from clipmodel.errors import UserError
 from clipmodel.yaml_models import is_file, shortened
 from probes.datasets.annotation_tables import as_strings, first_of, repairs
-from probes.datasets.attribute_notes import with_attribute_notes
 from probes.datasets.cards import DataCard, Described, describe, unknown_card
+from probes.datasets.checks.attribute_notes import with_attribute_notes
 from probes.datasets.demographic_dataset import (
     ID,
     REASON,

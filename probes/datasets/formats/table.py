@@ -17,8 +17,8 @@ from probes.datasets.annotation_tables import (
     repairs,
     without_repeated_rows,
 )
-from probes.datasets.attribute_notes import with_attribute_notes
 from probes.datasets.cards import card_file, describe, image_folders, unknown_card
+from probes.datasets.checks.attribute_notes import with_attribute_notes
 from probes.datasets.demographic_dataset import (
     ID,
     VISIBLE_PREFIX,

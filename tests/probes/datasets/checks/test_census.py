@@ -8,7 +8,7 @@ import pytest
 
 from clipmodel.errors import UserError
 from probes.datasets import DemographicDataset, load_dataset
-from probes.datasets.census import (
+from probes.datasets.checks.census import (
     attributes_of_interest,
     cluster_sizes,
     confounded,
@@ -17,7 +17,7 @@ from probes.datasets.census import (
     unreadable,
 )
 
-from .conftest import WriteImages
+from ..conftest import WriteImages
 
 ROWS = ["1.jpg,man,old,x", "2.jpg,man,old,x", "3.jpg,woman,young,x", "4.jpg,woman,,y", "5.jpg,man,old,"]
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from probes.datasets import load_dataset
-from probes.datasets.odd_values import odd_values, odd_values_of, one_letter_apart, values_mapping
+from probes.datasets.checks.odd_values import odd_values, odd_values_of, one_letter_apart, values_mapping
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.datasets.copies import find_copies, joined
+from probes.datasets.checks.copies import find_copies, joined
 
 LABELS = pd.DataFrame({"race": ["A", "B", "A", "A", None], "age": ["1", "1", "2", "2", "3"]})
 
