@@ -70,7 +70,7 @@ def to_svg(figure: Figure, *, name: str, title: str, description: str) -> str:
         for patch in (figure.patch, *(ax.patch for ax in figure.axes)):
             patch.set(facecolor="none", edgecolor="none")
         # Not `savefig`, which draws everything twice: the first time to find out how large it is.
-        FigureCanvasSVG(figure).print_svg(buffer, metadata=empty)
+        FigureCanvasSVG(figure).print_svg(buffer, metadata=empty)  # type: ignore[no-untyped-call]
     root = ET.fromstring(buffer.getvalue().decode())
     _drop(root, {f"{{{SVG}}}metadata", f"{{{SVG}}}style"})
     _rename(root, prefix=name)

@@ -208,10 +208,10 @@ class ClusterCounts:
             return
         n, count = (a.sum(axis=2)[present].astype(float) for a in (groups.n, groups.count))
         kept = {name: found[name][present] for name in MOMENTS}
-        own, own2 = n, kept["n2"]
+        images, images2 = n, kept["n2"]
         if len(sums) > len(MOMENTS):
-            n, count, own, own2 = (found[name][present] for name in WEIGHTED)
-        yield present, ClusterMoments(n=n, count=count, own=own, own2=own2, **kept)
+            n, count, images, images2 = (found[name][present] for name in WEIGHTED)
+        yield present, ClusterMoments(n=n, count=count, own=images, own2=images2, **kept)
 
     def _tables(
         self, groups: GroupCounts, outcome: str | None
