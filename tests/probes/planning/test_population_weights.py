@@ -98,12 +98,3 @@ def test_images_without_the_attribute_have_no_share(tmp_path: Path) -> None:
     table = TABLE.assign(gender=["man", "", "man", "woman"])
     with pytest.raises(UserError, match="missing or not visible in 1 of 4"):
         weights(tmp_path, {"shares": {"gender": {"man": 0.5, "woman": 0.5}}}, table)
-
-
-@pytest.mark.parametrize(
-    "written", [{}, {"weights": "w", "shares": {"a": {"b": 1}}}, {"shares": {"a": {"b": 0.5, "c": 0.4}}},
-                {"shares": {"a": {"b": 0.0, "c": 1.0}}}],
-)  # fmt: skip
-def test_populations_that_say_nothing_or_too_much_are_refused(written: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"population|sum to 0\.9|greater than 0"):
-        Population.model_validate(written)
