@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-import pandas as pd
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -19,9 +18,7 @@ from audit.cli import app
 from audit.commands.view import _rows
 from audit.result import AuditResult
 from audit.viewer.cell_images import Choice, chosen_images
-from audit.viewer.fiftyone_export import write_fiftyone
 from audit.viewer.server import HOST, Server, View
-from clipmodel.errors import UserError
 from probes.datasets import load_dataset
 from tests.audit.commands.conftest import SUITE, small_model, write_people
 
@@ -139,27 +136,6 @@ def test_the_cells_add_up_to_the_counts_of_the_audit(place: Path) -> None:
         assert len(found) == row["count"]
 
 
-def test_disagreements_of_two_designs_and_of_two_audits() -> None:
-    rows = pd.DataFrame(
-        {"probe": "p", "outcome": "o", "image": ["a", "b", "c"], "cluster": ["a", "b", "c"],
-         "sex": ["m", "w", "w"], "pattern": ["10", "11", "0-"]}
-    )  # fmt: skip
-
-    class Held:
-        outcomes = rows
-
-    class Other:
-        outcomes = rows.assign(pattern=["00", "11", "1-"])
-
-    choice = Choice(probe="p", outcome="o", specification=0, other=1, show="disagree")
-    one: AuditResult = Held()  # type: ignore[assignment]
-    two: AuditResult = Other()  # type: ignore[assignment]
-    assert list(chosen_images(one, choice)["image"]) == ["a"]  # c was not asked in the second
-    assert list(chosen_images(one, choice, against=two)["image"]) == ["a", "c"]
-    with pytest.raises(UserError, match="no specification 7"):
-        chosen_images(one, Choice(probe="p", outcome="o", specification=7))
-
-
 def test_a_card_that_forbids_it_is_obeyed(place: Path) -> None:
     card = place / "people.card.yaml"
     card.write_text("thumbnails: false\n")
@@ -191,4 +167,3 @@ def test_the_export_for_fiftyone_names_every_image_with_its_outcomes(place: Path
     result = AuditResult.read(place / "run")
     happened = [one for one in samples if one.get("colour_harm", {}).get("label") == "happened"]
     assert len(happened) == len(chosen_images(result, Choice(probe="colour", outcome="harm")))
-    assert write_fiftyone(result, place / "none", files={}) == 0

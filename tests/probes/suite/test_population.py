@@ -28,7 +28,9 @@ def test_groups_that_yaml_reads_as_numbers_are_the_words_of_the_data() -> None:
 
 @pytest.mark.parametrize("second", [0.4995, 0.5, 0.5005])
 def test_shares_that_were_rounded_need_not_sum_to_one(second: float) -> None:
-    assert Population.model_validate({"shares": {"sex": {"m": 0.5, "f": second}}}).shares["sex"]["f"] == second
+    assert (
+        Population.model_validate({"shares": {"sex": {"m": 0.5, "f": second}}}).shares["sex"]["f"] == second
+    )
 
 
 REFUSED: dict[str, tuple[dict[str, Any], tuple[object, ...], str]] = {
