@@ -153,6 +153,8 @@ class Plots:
 
     def _named(self, probe: str | None, outcome: str | None) -> tuple[str, str]:
         asked = [one for one in self.manifest["probes"] if one["outcomes"]]
+        if not asked:
+            raise UserError("no probe of the audit has outcomes", remedy="plot an audit that classifies")
         probe = probe or str(asked[0]["name"])
         _known(probe, [one["name"] for one in asked], what="probe")
         outcomes = [one["name"] for item in asked if item["name"] == probe for one in item["outcomes"]]

@@ -12,6 +12,7 @@ import pandas as pd
 from audit.formatting import words
 from audit.result import AuditResult
 from audit.viewer.cell_images import SHOWN, Choice, specifications_of
+from clipmodel.errors import UserError
 
 GROUP: Final = "group."
 """Before the name of an attribute in an address."""
@@ -31,8 +32,18 @@ nav a { margin-right: 1rem; }
 
 
 def choice_of(result: AuditResult, query: Mapping[str, str]) -> Choice:
-    """Return what an address asks for; what it leaves out or misspells is the first of its kind."""
+    """Return what an address asks for; what it leaves out or misspells is the first of its kind.
+
+    Raises
+    ------
+    UserError
+        No probe of the audit has outcomes.
+    """
     probes = [probe for probe in result.manifest["probes"] if probe["outcomes"] and probe["asked"]]
+    if not probes:
+        raise UserError(
+            "no probe of the audit has outcomes of single images", remedy="view an audit that classifies"
+        )
     probe = next((one for one in probes if one["name"] == query.get("probe")), probes[0])
     outcomes = [str(one["name"]) for one in probe["outcomes"]]
     outcome, show = query.get("outcome", ""), query.get("show", "")
