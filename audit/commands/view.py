@@ -55,7 +55,14 @@ def view(
     from audit.viewer.server import Server, View
 
     other = None if against is None else AuditResult.read(against)
-    with Server(View(result=result, images=dataset, rows=rows, against=other), port=port) as server:
+    shown = View(result=result, images=dataset, rows=rows, against=other)
+    try:
+        server = Server(shown, port=port)
+    except OSError as error:
+        raise UserError(
+            f"port {port} cannot be used: {error.strerror}", remedy="without --port a free one is taken"
+        ) from error
+    with server:
         terminal.out().print(f"Open:  {server.address}\nCtrl-C ends it.", soft_wrap=True, markup=False)
         try:
             server.serve_forever()

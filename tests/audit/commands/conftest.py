@@ -101,3 +101,18 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_people(tmp_path)
     (tmp_path / "small.yaml").write_text(SUITE, encoding="utf-8")
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def audited_people(tmp_path_factory: pytest.TempPathFactory, small_model: Path) -> Path:
+    """A folder with 48 people, people.csv, and their audit in two designs, run: leave it as it is."""
+    folder = tmp_path_factory.mktemp("audited")
+    table = write_people(folder)
+    suite = SUITE.replace("table:people.csv", f"table:{table}").replace(
+        "groups:", "designs: {default: {}, fewer: {drop: [blue]}}\n    uncovered: exclude\n    groups:"
+    )
+    (folder / "small.yaml").write_text(suite, encoding="utf-8")
+    words = ["run", folder / "small.yaml", "--model", small_model, "--out", folder / "run"]
+    done = CliRunner().invoke(app, [*map(str, words), "--cache", str(folder / "cache")])
+    assert done.exit_code == 0, done.output
+    return folder

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import io
-import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,38 +11,21 @@ from urllib.parse import quote
 
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
-from audit.cli import app
 from audit.commands.view import _rows
 from audit.result import AuditResult
 from audit.viewer.cell_images import Choice, chosen_images
 from audit.viewer.server import HOST, Server, View
 from probes.datasets import load_dataset
-from tests.audit.commands.conftest import SUITE, small_model, write_people
+from tests.audit.commands.conftest import audited_people, small_model
 
-__all__ = ["small_model"]
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, small_model: Path) -> Path:
-    """A folder with 48 people and their audit."""
-    folder = tmp_path_factory.mktemp("view")
-    table = write_people(folder)
-    suite = SUITE.replace("table:people.csv", f"table:{table}").replace(
-        "groups:", "designs: {default: {}, fewer: {drop: [blue]}}\n    uncovered: exclude\n    groups:"
-    )
-    (folder / "small.yaml").write_text(suite)
-    words = ["run", folder / "small.yaml", "--model", small_model, "--out", folder / "run"]
-    done = CliRunner().invoke(app, [*map(str, words), "--cache", str(folder / "cache")])
-    assert done.exit_code == 0, done.output
-    return folder
+__all__ = ["audited_people", "small_model"]
 
 
 @pytest.fixture(scope="module")
-def served(place: Path) -> Iterator[Server]:
-    dataset = load_dataset(f"table:{place / 'people.csv'}")
-    view = View(result=AuditResult.read(place / "run"), images=dataset, rows=_rows(dataset))
+def served(audited_people: Path) -> Iterator[Server]:
+    dataset = load_dataset(f"table:{audited_people / 'people.csv'}")
+    view = View(result=AuditResult.read(audited_people / "run"), images=dataset, rows=_rows(dataset))
     with Server(view) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
@@ -103,11 +85,13 @@ def test_the_page_lists_the_images_of_a_cell_and_nothing_may_keep_it(served: Ser
     assert "<script" not in page
 
 
-def test_images_are_blurred_until_one_is_asked_for(served: Server, place: Path) -> None:
+def test_images_are_blurred_until_one_is_asked_for(served: Server, audited_people: Path) -> None:
     image, row = next(iter(served.view.rows.items()))
     sizes = {}
     # One-coloured squares stay as they are when blurred: a checkerboard tells.
-    path = place / str(load_dataset(f"table:{place / 'people.csv'}").frame["image_id"].iloc[row])
+    path = audited_people / str(
+        load_dataset(f"table:{audited_people / 'people.csv'}").frame["image_id"].iloc[row]
+    )
     board = Image.new("L", (64, 64))
     board.putdata([255 * ((x // 4 + y // 4) % 2) for y in range(64) for x in range(64)])
     kept = path.read_bytes()
@@ -121,8 +105,8 @@ def test_images_are_blurred_until_one_is_asked_for(served: Server, place: Path) 
     assert sizes[0] < 100 < sizes[1] == 255
 
 
-def test_the_cells_add_up_to_the_counts_of_the_audit(place: Path) -> None:
-    result = AuditResult.read(place / "run")
+def test_the_cells_add_up_to_the_counts_of_the_audit(audited_people: Path) -> None:
+    result = AuditResult.read(audited_people / "run")
     asked = result.manifest["probes"][0]["asked"]
     for number, (design, template, rule, threshold) in enumerate(asked):
         found = chosen_images(
@@ -134,36 +118,3 @@ def test_the_cells_add_up_to_the_counts_of_the_audit(place: Path) -> None:
                                            rates["threshold"] == threshold)  # fmt: skip
         row = rates[same & (rates["tone"] == "dark") & (rates["gender"] == "(all)")].iloc[0]
         assert len(found) == row["count"]
-
-
-def test_a_card_that_forbids_it_is_obeyed(place: Path) -> None:
-    card = place / "people.card.yaml"
-    card.write_text("thumbnails: false\n")
-    words = ["view", str(place / "run"), "--data", f"table:{place / 'people.csv'}"]
-    done = CliRunner().invoke(app, words)
-    assert done.exit_code == 2 and "does not let its images be shown" in done.output
-    done = CliRunner().invoke(app, [*words, "--fiftyone", str(place / "fo")])
-    assert done.exit_code == 2 and not (place / "fo").exists()
-    card.unlink()
-
-
-def test_the_data_must_be_named_and_be_those_of_the_audit(place: Path) -> None:
-    done = CliRunner().invoke(app, ["view", str(place / "run")])
-    assert done.exit_code == 2 and "--data KIND:PATH" in done.output
-    done = CliRunner().invoke(app, ["view", str(place / "run"), "--data", "emoji"])
-    assert done.exit_code == 2 and "not 'emoji'" in done.output
-
-
-def test_the_export_for_fiftyone_names_every_image_with_its_outcomes(place: Path) -> None:
-    words = ["view", str(place / "run"), "--data", f"table:{place / 'people.csv'}"]
-    done = CliRunner().invoke(app, [*words, "--fiftyone", str(place / "fo")])
-    assert done.exit_code == 0, done.output
-    metadata = json.loads((place / "fo" / "metadata.json").read_text())
-    samples = json.loads((place / "fo" / "samples.json").read_text())["samples"]
-    assert "version" not in metadata  # which is how FiftyOne tells this layout
-    assert len(samples) == 32  # of 48: the 16 blue ones have no class in one of the designs
-    assert all(Path(one["filepath"]).is_file() for one in samples)
-    assert {one["gender"]["label"] for one in samples} == {"man", "woman"}
-    result = AuditResult.read(place / "run")
-    happened = [one for one in samples if one.get("colour_harm", {}).get("label") == "happened"]
-    assert len(happened) == len(chosen_images(result, Choice(probe="colour", outcome="harm")))
