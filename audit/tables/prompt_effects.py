@@ -110,7 +110,7 @@ def _effects(
         numbers = {
             "value": effect.difference, "sd_prompts": effect.sd_prompts, "images_low": effect.images_low,
             "images_high": effect.images_high, "prompt_low": effect.prompt_low,
-            "prompt_high": effect.prompt_high, "df": effect.degrees_of_freedom,
+            "prompt_high": effect.prompt_high, "df": _finite(effect.degrees_of_freedom),
         }  # fmt: skip
         if few:
             numbers = dict.fromkeys(numbers, np.nan)
@@ -140,3 +140,8 @@ def _too_few(n: Sequence[int], clusters: Sequence[int], *, least: tuple[int, int
     if not independent and min(clusters) < least[1]:
         return f"{min(clusters)} clusters: fewer than {least[1]}, too few to say"
     return ""
+
+
+def _finite(freedom: float) -> float:
+    """Degrees of freedom as a table states them: NaN where there is nothing to shorten by."""
+    return freedom if np.isfinite(freedom) else np.nan

@@ -119,7 +119,10 @@ def load_dataset(spec: str) -> DemographicDataset:
         if not path:
             raise UserError(f"the data set {spec!r} needs a path", remedy=f"write {kind}:PATH")
         return _loaded(AT_PATH[kind], Path(path))
-    remedy = _kind_of_path(spec) or closest(kind, [*EMBEDDED, *AT_PATH])
+    remedy = closest(kind, [*EMBEDDED, *AT_PATH])
+    misspelt = path and remedy.startswith("did you mean") and not is_file(Path(spec))
+    if not misspelt:
+        remedy = _kind_of_path(spec) or remedy
     raise UserError(f"unknown data set {shortened(spec)!r}", remedy=remedy)
 
 

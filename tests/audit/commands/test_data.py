@@ -52,7 +52,7 @@ def test_data_list_names_the_embedded_set_and_the_kinds(invoke: Invoke) -> None:
     lines = {line.split()[0]: line for line in result.stdout.splitlines() if line.strip()}
     assert "by design" in lines["emoji"]
     assert "CC BY 4.0" in lines["fairface:PATH"]
-    assert "(unverified)" in lines["ppb:PATH"]
+    assert "research (unverified)" in result.stdout  # of PPB, on the second line of its cell
     assert "table:PATH" in lines
     layouts = result.stdout[result.stdout.index("What the layouts are known from") :]
     assert "  the data themselves: emoji\n" in layouts

@@ -53,9 +53,9 @@ def test_a_table_is_flush_right_but_for_words_and_nothing_without_rows() -> None
     )
     assert text.getvalue().split("\n")[1:5] == [
         "Sizes [all]",
-        "group      n ",
-        "dark       5 ",
-        "light  1,200 ",
+        "group      n",
+        "dark       5",
+        "light  1,200",
     ]
     before = text.getvalue()
     terminal.print_table(console, "Empty", ("n",), [])

@@ -106,3 +106,13 @@ def test_another_prompt_is_covered() -> None:
         found = prompt_effect(gaps, joint.covariance("1", "0"), freedom=29)
         hits += found.prompt_low <= shift[5] <= found.prompt_high
     assert 0.93 <= hits / draws <= 0.995
+
+
+def test_prompts_that_agree_have_no_degrees_of_freedom_to_state() -> None:
+    """All four prompts give an image the same answer: nothing limits the freedom, and it is no infinity."""
+    rng = np.random.default_rng(0)
+    tone = rng.choice(["dark", "light"], 200)
+    answers = ["1111" if bit else "0000" for bit in rng.random(200) < 0.4]
+    table = effects(outcome_rows(answers, tone=tone.tolist()))
+    assert (table["sd_prompts"] == 0).any()
+    assert not np.isinf(table.select_dtypes("number").to_numpy(dtype=float)).any()

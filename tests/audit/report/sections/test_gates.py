@@ -8,12 +8,16 @@ import pytest
 from audit.report.section import ReportContext
 from audit.report.sections import gates
 
-MARGINS = [("difference", 0.05, "\u00b15 points"), ("ratio", 1.25, "1.25"), ("accuracy", 0.2, "20.0 %")]
+MARGINS = [
+    ("difference", 0.05, "\u00b15 percentage points"),
+    ("ratio", 1.25, "0.8 to 1.25"),
+    ("accuracy", 0.2, "20 %"),
+]
 
 
 @pytest.mark.parametrize(("metric", "margin", "words"), MARGINS)
 def test_margins_are_written_in_their_unit(metric: str, margin: float, words: str) -> None:
-    found = gates.margin_words({"metric": metric, "margin": margin})
+    found = gates.margin_words(metric, margin)
     assert found.replace("\N{NO-BREAK SPACE}", " ") == words
 
 

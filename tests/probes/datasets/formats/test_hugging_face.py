@@ -71,7 +71,7 @@ def test_missing_images_and_those_outside_are_unreadable(
     write_images("secret.jpg", "d/inside.jpg")
     secret, inside = (tmp_path / "secret.jpg", tmp_path / "d" / "inside.jpg")
     images = [{"bytes": None, "path": str(secret)}, {"bytes": None, "path": str(inside)}, None]
-    pq.write_table(made(3, image=images).data.table, tmp_path / "d" / "train.parquet")
+    pq.write_table(made(3, picture=images).data.table, tmp_path / "d" / "train.parquet")
     data = load_hugging_face(tmp_path / "d")
     with pytest.raises(UnreadableImageError, match="outside the folder"):
         data.read_bytes(0)

@@ -31,7 +31,7 @@ def test_tar_files_that_webdataset_wrote(tmp_path: Path) -> None:
     path = tmp_path / "a.tar"
     with webdataset.TarWriter(str(path)) as writer:
         for n in range(3):
-            writer.write({"__key__": f"part/{n}", "jpg": jpeg(n), "json": {"caption": f"picture {n}"}})
+            writer.write({"__key__": f"part/{n}", "jpg": jpeg(n), "json": {"caption": f"image {n}"}})
     found = _read(TarReader(), path)
     assert _captions(found) == [("image 0",), ("image 1",), ("image 2",)]
     assert [item.key for _, item in found] == [f"{path} part/{n}" for n in range(3)]
