@@ -155,7 +155,8 @@ AUDIT_TABLES: Final[tuple[TableSchema, ...]] = (
          "n_group", "n_reference", "clusters_group", "clusters_reference", "prompts",
          Column("value", "float64", "mean over the prompts: of the rate, or of the difference of rates"),
          "sd_prompts", "images_low", "images_high", "prompt_low", "prompt_high",
-         Column("df", "float64", "degrees of freedom of the interval for another prompt"), "note"),
+         Column("df", "float64", "degrees of freedom of the interval for another prompt, or NaN"),
+         "note"),
     ),
     _table(
         "paired",

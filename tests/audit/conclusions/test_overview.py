@@ -76,7 +76,8 @@ def made(**changes: object) -> Cell:
     values = {
         "probe": "p", "outcome": "o", "by": "tone", "state": "explored", "worse": "dark", "better": "light",
         "worse_rate": 0.4, "better_rate": 0.2, "worse_n": 50, "better_n": 50, "difference": 0.2, "low": 0.1,
-        "high": 0.3, "p_adjusted": 0.01, "worse_clusters": 50, "better_clusters": 50, "specification": {}, "holds_in": 1,
+        "high": 0.3, "p_adjusted": 0.01, "worse_clusters": 50, "better_clusters": 50,
+        "specification": {}, "holds_in": 1,
         "specifications": 1, "finding": "F1", "margin": None, "verdict": None, "compared": 1, "unjudged": 0,
     }  # fmt: skip
     return Cell(**{**values, **changes})  # type: ignore[arg-type]
