@@ -133,6 +133,10 @@ class ClusterMoments:
         """Those of the groups [..., H] at `index`."""
         return self._each(lambda values: np.take_along_axis(values, index, axis=-1))
 
+    def rows(self, index: NDArray[np.intp]) -> ClusterMoments:
+        """Those at some places of the first axis."""
+        return self._each(lambda values: values[index])
+
     def where(self, condition: NDArray[np.bool_], other: ClusterMoments) -> ClusterMoments:
         """Those of `other` where the condition does not hold."""
         return ClusterMoments(
