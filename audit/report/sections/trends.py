@@ -64,14 +64,15 @@ def build(context: ReportContext) -> Trends | None:
 
 
 def _bins(rates: pd.DataFrame, row: dict[str, Any], context: ReportContext) -> pd.DataFrame:
-    """The groups' rates of a specification, each with the score it counts as: at, rate, low, high."""
+    """The groups' rates of a specification, each with the score it counts as: at, group, rate, low, high."""
     by = str(row["by"])
     entry = next(one for one in context.result.manifest["attributes"] if one["column"] == by)
     scores = dict(zip(entry["order"], entry["scale"]["scores"], strict=True))
     own = rates[_same(rates, row)]
     others = [one["column"] for one in context.result.manifest["attributes"] if one["column"] != by]
     own = own[(own[others] == "(all)").all(axis=1) & own[by].isin(list(scores))]
-    return own.assign(at=own[by].map(scores).astype(float))[["at", "rate", "low", "high"]].dropna()
+    placed = own.assign(at=own[by].map(scores).astype(float), group=own[by].astype("str"))
+    return placed[["at", "group", "rate", "low", "high"]].dropna()
 
 
 def _same(rates: pd.DataFrame, row: dict[str, Any]) -> pd.Series:
