@@ -85,6 +85,8 @@ def _folder(open_clip: Any, folder: Path, kind: str) -> Any:
         tokenizer(peer_or_skip("transformers"), lower=False).save_pretrained(folder)
     torch.manual_seed(0)
     theirs = open_clip.create_model(f"local-dir:{folder}", load_weights=False).eval()
+    if kind == "coca":  # open_clip leaves it as the memory was, NaN at times
+        torch.nn.init.normal_(theirs.text_decoder.text_projection, std=0.02)
     weights = {name: tensor.contiguous().clone() for name, tensor in theirs.state_dict().items()}
     save_file(weights, folder / "open_clip_model.safetensors")
     return theirs
