@@ -417,7 +417,7 @@ class Batch:
         if self.held_out is None:
             return 0
         if len(tones):
-            raise NotImplementedError("no scenario compares a second attribute and holds persons out")
+            raise ValueError("a scenario either compares a second attribute or holds persons out, not both")
         one = Batch(
             scenario=self.scenario, seeds=[self.seeds[audit]], explored=[self.held_out[audit]],
             held_out=None, with_bands=False,

@@ -6,7 +6,7 @@ S specifications (design, template, rule, threshold, outcome), G groups, T truth
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
@@ -57,15 +57,6 @@ class GroupCounts:
     def probe(self) -> str:
         """Name of the probe; empty without specifications."""
         return str(self.specifications["probe"].iloc[0]) if len(self.specifications) else ""
-
-    def specification(self, row: int) -> GroupCounts:
-        """The counts of one specification."""
-        return replace(
-            self,
-            specifications=self.specifications.iloc[[row]].reset_index(drop=True),
-            n=self.n[[row]],
-            count=self.count[[row]],
-        )
 
     @property
     def names(self) -> list[str]:
