@@ -121,7 +121,9 @@ def deviation_notes(
     return [found.sentence(reduction)]
 
 
-def measure(dataset: DemographicDataset, reduced: Reduced, *, suite: str) -> Deviation:
+def measure(
+    dataset: DemographicDataset, reduced: Reduced, *, suite: str, most_images: int = SAMPLE_IMAGES
+) -> Deviation:
     """Audit a sample of the images with the exact and with the reduced model, and compare."""
     from audit.result import AuditResult
     from clipmodel.loading import load_model
@@ -131,7 +133,7 @@ def measure(dataset: DemographicDataset, reduced: Reduced, *, suite: str) -> Dev
     from probes.runner import run_suite
     from probes.suite.suite import load_suite
 
-    questions, sample = load_suite(suite), SampledDataset(dataset, SAMPLE_IMAGES)
+    questions, sample = load_suite(suite), SampledDataset(dataset, most_images)
     with tempfile.TemporaryDirectory() as scratch:
         store = EmbeddingStore(Path(scratch))
         exact, other = (

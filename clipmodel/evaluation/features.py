@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from clipmodel.architecture.vision_transformer import VisionTransformer
-from clipmodel.loading.embedding_model import EmbeddingModel, LoadedModel
+from clipmodel.loading.embedding_model import EmbeddingModel, LoadedModel, takes_any_mode
 
 BEFORE_PROJECTION = "before the projection"
 JOINT = "joint embedding"
@@ -44,6 +44,11 @@ class FeatureModel:
     @property
     def preprocess_id(self) -> str:
         return self.model.preprocess_id
+
+    @property
+    def any_mode(self) -> bool:
+        """As the model's."""
+        return takes_any_mode(self.model)
 
     @property
     def logit_scale(self) -> float:

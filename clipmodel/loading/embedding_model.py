@@ -89,6 +89,11 @@ class EmbeddingModel(Protocol):
         """C strings -> unit-norm [C, D], float32 on the CPU, without gradients."""
 
 
+def takes_any_mode(model: EmbeddingModel) -> bool:
+    """Whether `model.preprocess` takes an image in the mode of its file; otherwise it is made RGB before."""
+    return bool(getattr(model, "any_mode", False))
+
+
 @dataclass(frozen=True)
 class LoadedModel:
     """A CLIP behind the protocol of `EmbeddingModel`."""

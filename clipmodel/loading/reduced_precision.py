@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from clipmodel.errors import UserError
 from clipmodel.loading import load_model
-from clipmodel.loading.embedding_model import EmbeddingModel, LoadedModel
+from clipmodel.loading.embedding_model import EmbeddingModel, LoadedModel, takes_any_mode
 
 ImagePrecision = Literal["fp32", "bf16", "fp16", "int8"]
 
@@ -60,6 +60,11 @@ class ReducedModel:
     @property
     def preprocess_id(self) -> str:
         return self.exact.preprocess_id
+
+    @property
+    def any_mode(self) -> bool:
+        """As the exact model's."""
+        return takes_any_mode(self.exact)
 
     @property
     def logit_scale(self) -> float:

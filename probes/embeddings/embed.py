@@ -16,6 +16,7 @@ import torch
 
 from clipmodel.errors import UserError
 from clipmodel.loading import EmbeddingModel
+from clipmodel.loading.embedding_model import takes_any_mode
 from clipmodel.progress import Progress
 from probes.datasets.demographic_dataset import DemographicDataset, UnreadableImageError
 from probes.datasets.formats.embeddings import EmbeddedDataset
@@ -134,7 +135,7 @@ def read_new_images(
 ) -> Iterator[NewImage]:
     """Read rows in their order, and yield each image once whose hash is not `known` (sorted raw hashes)."""
 
-    convert = not getattr(model, "any_mode", False)
+    convert = not takes_any_mode(model)
 
     def load(row: int) -> tuple[int, str | None, torch.Tensor | str | None]:
         key: str | None = None

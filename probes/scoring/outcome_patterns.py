@@ -18,7 +18,11 @@ import pandas as pd
 from probes.records import DID_NOT, HAPPENED
 
 MOST_LETTERS = 200_000_000
-"""Images x outcomes x specifications beyond which the patterns are not kept: they would fill the memory."""
+MOST_IMAGES = 2_000_000
+"""Images x outcomes x specifications, and images, beyond which no pattern is kept: memory would be full."""
+
+
+WORD_BYTES = 8
 
 
 class OutcomeLog:
@@ -52,7 +56,8 @@ class OutcomeLog:
             for threshold in own
         ]
         self.width = sum(map(len, self.thresholds.values()))
-        self.kept = n_images * len(self.outcomes) * len(self.asked) <= MOST_LETTERS
+        n_letters = n_images * len(self.outcomes) * len(self.asked)
+        self.kept = n_images <= MOST_IMAGES and n_letters <= MOST_LETTERS
         shape = (len(self.outcomes), n_images, len(self.asked)) if self.kept else (0, 0, 0)
         self.letters = np.full(shape, ord(DID_NOT), dtype=np.uint8)
 
@@ -87,7 +92,9 @@ class OutcomeLog:
         """
         if not (self.kept and self.asked):
             return []
-        named = labels.assign(image=digests(labels["image_id"]), cluster=digests(labels["cluster"]))
+        image = digests(labels["image_id"])
+        alone = labels["cluster"].equals(labels["image_id"])  # without clusters, hash the names once
+        named = labels.assign(image=image, cluster=image if alone else digests(labels["cluster"]))
         groups = [name for name in labels.columns if name not in ("image_id", "cluster")]
         front = named[["image", "cluster", *groups]]
         return [
@@ -101,13 +108,23 @@ def digests(names: Iterable[object]) -> list[str]:
 
     No secret: who has the names can compute the digests.
     """
-    return [hashlib.blake2b(str(name).encode(), digest_size=8).hexdigest() for name in names]
+    # Iterating over a series of Arrow strings is slower than over an array of objects.
+    plain = names.to_numpy(object) if isinstance(names, pd.Series) else names
+    return [hashlib.blake2b(str(name).encode(), digest_size=8).hexdigest() for name in plain]
 
 
 def _strings(letters: np.ndarray) -> pd.Series:
     """[N, A] letters -> N strings."""
-    width = letters.shape[1]
-    joined = np.ascontiguousarray(letters).view(f"S{width}").ravel()
+    n, width = letters.shape
+    bits = np.packbits(letters == ord(HAPPENED), axis=1)
+    padded = np.zeros((n, -(-bits.shape[1] // WORD_BYTES) * WORD_BYTES), np.uint8)
+    padded[:, : bits.shape[1]] = bits
+    place = np.zeros(n, np.int64)
+    for word in padded.view(np.uint64).T:  # numbers are told apart faster than strings
+        codes, distinct = pd.factorize(word)
+        place = pd.factorize(place * len(distinct) + codes)[0]
     # Few patterns are distinct, and only those are decoded.
-    distinct, place = np.unique(joined, return_inverse=True)
-    return pd.Series(distinct.astype(str)[place], dtype="str")
+    first = np.zeros(place.max(initial=-1) + 1, np.int64)
+    first[place[::-1]] = np.arange(n)[::-1]
+    decoded = np.ascontiguousarray(letters[first]).view(f"S{width}").ravel().astype(str)
+    return pd.Series(decoded[place], dtype="str")

@@ -31,7 +31,8 @@ def test_a_resnet_gives_the_joint_embedding() -> None:
     model = loaded(RESNET)
     features = FeatureModel(model)
     assert (features.kind, features.embed_dim) == (JOINT, 24)
-    assert features.fingerprint == model.fingerprint
+    # Of one name in the store, so images must be read in one way.
+    assert features.fingerprint == model.fingerprint and features.any_mode
     assert torch.equal(features.encode_image(PIXELS), model.encode_image(PIXELS))
 
 
@@ -49,5 +50,6 @@ class Own:
 def test_a_model_of_ones_own_may_offer_features() -> None:
     features = FeatureModel(Own())  # type: ignore[arg-type]
     assert (features.kind, features.embed_dim, features.fingerprint) == (BEFORE_PROJECTION, 7, "features f")
+    assert not features.any_mode
     assert features.encode_image(PIXELS).tolist() == [[2.0] * 7]
     assert features.encode_text(["a"]).shape == (1, 3) and features.logit_scale == 10

@@ -42,6 +42,7 @@ def test_images_are_near_and_texts_equal(
     assert 0 < error.max() < distance
     assert torch.equal(reduced.encode_text(["a cook"]), exact.encode_text(["a cook"]))
     assert (reduced.name, reduced.logit_scale) == (exact.name, exact.logit_scale)
+    assert reduced.any_mode  # type: ignore[attr-defined]
     # The exact tower is not touched, and the store tells the two apart.
     assert torch.equal(exact.encode_image(PIXELS), expected)
     assert reduced.fingerprint != exact.fingerprint

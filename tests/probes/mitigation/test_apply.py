@@ -91,6 +91,7 @@ def test_a_model_behind_a_mitigation_keeps_the_protocol(
     mitigation.save(tmp_path / "m.npz")
     changed, same = with_mitigation(model, data, tmp_path / "m.npz")
     assert same is data and isinstance(changed, MitigatedModel)
+    assert not changed.any_mode  # as the fake model, which wants RGB
     assert changed.name == "fake with random" and changed.fingerprint != model.fingerprint
     pixels = model.preprocess(data.open_image(0))[None]
     vectors = changed.encode_image(pixels)

@@ -82,11 +82,27 @@ def test_a_log_in_chunks_is_the_log_of_all() -> None:
     assert [letters == "1" for letters in first.str[6]] == happened["probability"][0, 1].tolist()
 
 
-def test_too_many_letters_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("probes.scoring.outcome_patterns.MOST_LETTERS", 17)
+@pytest.mark.parametrize(("limit", "most"), [("MOST_LETTERS", 17), ("MOST_IMAGES", 8)])
+def test_too_many_letters_or_images_are_not_kept(
+    limit: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"probes.scoring.outcome_patterns.{limit}", most)
     log = OutcomeLog(9, keys=[("a", "plain")], thresholds={"top_k": [1.0, 2.0]}, outcomes=["x"])
     log.add(0, 0, {"top_k": np.ones((1, 2, 9), bool)})
     assert log.tables(pd.DataFrame({"image_id": range(9), "cluster": range(9)}), probe="p") == []
+
+
+@pytest.mark.parametrize("width", [1, 8, 64, 65, 130])
+def test_patterns_are_the_letters_of_each_image(width: int) -> None:
+    rng = np.random.default_rng(width)
+    happened = rng.random((1, width, 40)) < 0.5
+    happened[..., 30:] = happened[..., :10]  # equal patterns
+    thresholds = list(np.linspace(0, 1, width))
+    log = OutcomeLog(40, keys=[("a", "plain")], thresholds={"cosine": thresholds}, outcomes=["x"])
+    log.add(0, 0, {"cosine": happened})
+    labels = pd.DataFrame({"image_id": range(40), "cluster": range(40)})
+    expected = ["".join("1" if hit else "0" for hit in image) for image in happened[0].T]
+    assert log.tables(labels, probe="p")[0]["pattern"].tolist() == expected
 
 
 def split_run(
