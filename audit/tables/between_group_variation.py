@@ -18,8 +18,8 @@ from audit.statistics.proportion.tests_of_proportions import (
 from audit.statistics.variation.between_group_variance import between_group_interval, between_group_variance
 from audit.tables.cluster_counts import ClusterCounts
 from audit.tables.context import TableContext
-from audit.tables.group_counts import JOINT, SPECIFICATION, GroupCounts
-from audit.tables.rates import in_suite_order
+from audit.tables.group_counts import JOINT, GroupCounts
+from audit.tables.group_rows import GroupRows, in_suite_order
 
 Floats = NDArray[np.float64]
 
@@ -42,14 +42,14 @@ def variation_table(context: TableContext) -> pd.DataFrame:
     2022), p (chi-squared over the groups, by permutation where an expected count is below 5), note. Images
     of a cluster are taken as dependent where the records count by cluster.
     """
-    tables = [
+    parts = [
         _spread(groups, context.clusters, least=context.min_group(probe), seed=context.seed)
         for probe, groups in context.comparisons()
     ]
-    return in_suite_order(tables, list(SPECIFICATION), VARIATION_COLUMNS)
+    return in_suite_order(parts, (), VARIATION_COLUMNS)
 
 
-def _spread(groups: GroupCounts, clusters: ClusterCounts | None, *, least: int, seed: int) -> pd.DataFrame:
+def _spread(groups: GroupCounts, clusters: ClusterCounts | None, *, least: int, seed: int) -> GroupRows:
     n, count = groups.n.sum(axis=2), groups.count.sum(axis=2)
     n, count = np.where(n >= least, n, 0), np.where(n >= least, count, 0)
     effect = np.ones(n.shape)
@@ -80,30 +80,28 @@ def _spread(groups: GroupCounts, clusters: ClusterCounts | None, *, least: int, 
         np.where(enough, np.take_along_axis(rate, place[:, None], axis=1)[:, 0], np.nan) for place in extremes
     ]
     flat = enough & np.isnan(low)
-    return groups.specifications.assign(
-        by=JOINT.join(groups.by),
-        groups=present,
-        n=n.sum(axis=1),
-        lowest=pd.Series(lowest, dtype="str"),
-        lowest_rate=rates[0],
-        highest=pd.Series(highest, dtype="str"),
-        highest_rate=rates[1],
-        sd_observed=np.where(
+    columns = {
+        "by": JOINT.join(groups.by),
+        "groups": present,
+        "n": n.sum(axis=1),
+        "lowest": lowest,
+        "lowest_rate": rates[0],
+        "highest": highest,
+        "highest_rate": rates[1],
+        "sd_observed": np.where(
             enough, np.nanstd(filled, axis=1, ddof=1) if filled.shape[1] > 1 else np.nan, np.nan
         ),
-        sd=np.sqrt(np.maximum(between_group_variance(events, sizes), 0.0)),
-        sd_low=np.sqrt(low),
-        sd_high=np.sqrt(high),
-        p=_homogeneity(events, sizes, homogeneity_p(count / effect, n / effect), seed=seed),
-        note=pd.Series(
-            np.select(
-                [~enough, flat],
-                ["fewer than two groups with enough images", "the rates do not vary in any replicate"],
-                default="",
-            ),
-            dtype="str",
+        "sd": np.sqrt(np.maximum(between_group_variance(events, sizes), 0.0)),
+        "sd_low": np.sqrt(low),
+        "sd_high": np.sqrt(high),
+        "p": _homogeneity(events, sizes, homogeneity_p(count / effect, n / effect), seed=seed),
+        "note": np.select(
+            [~enough, flat],
+            ["fewer than two groups with enough images", "the rates do not vary in any replicate"],
+            default="",
         ),
-    )
+    }
+    return GroupRows(groups=groups, columns=columns, by_group=False)
 
 
 def _homogeneity(events: Floats, sizes: Floats, p: Floats, *, seed: int) -> Floats:

@@ -7,16 +7,15 @@ table has the group's share of all images beside its share of the events.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
 from audit.statistics.clusters.cluster_robust import independent_precision
 from audit.tables.cluster_counts import ClusterCounts
 from audit.tables.context import TableContext
-from audit.tables.group_counts import JOINT, SPECIFICATION, GroupCounts
-from audit.tables.rates import in_suite_order, rate_interval
+from audit.tables.group_counts import JOINT, GroupCounts
+from audit.tables.group_rows import GroupRows, in_suite_order
+from audit.tables.rates import rate_interval
 
 COMPOSITION_COLUMNS = {
     "by": "str", "group": "str", "n_events": "int64", "count": "int64", "clusters": "int64",
@@ -36,16 +35,14 @@ def composition_table(context: TableContext) -> pd.DataFrame:
     often among the events), design_effect (by which the interval allows for clusters), note. Shares are NaN,
     with the reason in `note`, where fewer events than the probe's `min_group` happened.
     """
-    tables = [
-        _composition(groups, context.attributes, context.clusters, least=context.min_group(probe))
+    parts = [
+        _composition(groups, context.clusters, least=context.min_group(probe))
         for probe, groups in context.comparisons()
     ]
-    return in_suite_order(tables, [*SPECIFICATION, *context.attributes], COMPOSITION_COLUMNS)
+    return in_suite_order(parts, context.attributes, COMPOSITION_COLUMNS)
 
 
-def _composition(
-    groups: GroupCounts, attributes: Sequence[str], clusters: ClusterCounts | None, *, least: int
-) -> pd.DataFrame:
+def _composition(groups: GroupCounts, clusters: ClusterCounts | None, *, least: int) -> GroupRows:
     n, count = groups.n.sum(axis=2), groups.count.sum(axis=2)
     events = np.repeat(count.sum(axis=1, keepdims=True), n.shape[1], axis=1)
     enough = events >= least
@@ -63,21 +60,18 @@ def _composition(
         share, of_images = told / size, weight / weight.sum(axis=1, keepdims=True)
         representation = np.where(of_images > 0, share / of_images, np.nan)
     note = np.select([events == 0, ~enough], ["no event", f"fewer than {least} events"], default="")
-    return (
-        groups.frame(attributes)
-        .drop(columns=["n", "count"])
-        .assign(
-            by=JOINT.join(groups.by),
-            group=pd.Series(groups.names * len(n), dtype="str"),
-            n_events=events.ravel(),
-            count=count.ravel(),
-            share_of_events=share.ravel(),
-            low=low.ravel(),
-            high=high.ravel(),
-            share_of_images=of_images.ravel(),
-            representation=representation.ravel(),
-            clusters=np.rint(precision.clusters).astype(np.int64).ravel(),
-            design_effect=effect.ravel(),
-            note=pd.Series(note.ravel(), dtype="str"),
-        )
-    )
+    columns = {
+        "by": JOINT.join(groups.by),
+        "group": np.broadcast_to(np.array(groups.names, dtype=object), n.shape),
+        "n_events": events,
+        "count": count,
+        "clusters": np.rint(precision.clusters).astype(np.int64),
+        "share_of_events": share,
+        "low": low,
+        "high": high,
+        "share_of_images": of_images,
+        "representation": representation,
+        "design_effect": effect,
+        "note": note,
+    }
+    return GroupRows(groups=groups, columns=columns)

@@ -24,8 +24,8 @@ from audit.statistics.proportion.mantel_haenszel import (
     stratified_effect,
 )
 from audit.tables.context import TableContext
-from audit.tables.group_counts import JOINT, SPECIFICATION, GroupCounts, outcome_counts
-from audit.tables.rates import in_suite_order
+from audit.tables.group_counts import JOINT, GroupCounts, outcome_counts
+from audit.tables.group_rows import GroupRows, in_suite_order
 from audit.tables.reference_groups import THE_REST, reference_sides
 
 CONTROLLED_COLUMNS = {
@@ -66,7 +66,7 @@ def controlled_table(context: TableContext) -> pd.DataFrame:
     note. Variances are multiplied by the design effect of the clusters in all strata together, intervals and
     p are of Student's distribution with the degrees of freedom of these clusters.
     """
-    tables = []
+    parts = []
     for probe in context.probes:
         control = tuple(probe.get("control") or ())
         splits = [tuple(by) for by in probe["groups"] if not set(by) & set(control)]
@@ -78,8 +78,8 @@ def controlled_table(context: TableContext) -> pd.DataFrame:
         fine = [groups for groups in outcome_counts(context.counts, crossed) if groups.by]
         coarse = [groups for groups in outcome_counts(context.counts, plain) if groups.by]
         for groups, strata in zip(coarse, fine, strict=True):
-            tables.append(_controlled(context, groups, strata, probe, least=least))
-    return in_suite_order(tables, [*SPECIFICATION, *context.attributes], CONTROLLED_COLUMNS)
+            parts.append(_controlled(context, groups, strata, probe, least=least))
+    return in_suite_order(parts, context.attributes, CONTROLLED_COLUMNS)
 
 
 def _controlled(
@@ -89,7 +89,7 @@ def _controlled(
     probe: Mapping[str, Any],
     *,
     least: int,
-) -> pd.DataFrame:
+) -> GroupRows:
     sides = reference_sides(groups, _named_references(probe), least=least)
     shape = (len(groups.specifications), len(groups.groups), -1)
     n, count = (a.sum(axis=2).reshape(shape) for a in (strata.n, strata.count))
@@ -109,9 +109,9 @@ def _controlled(
         f"fewer than {context.min_clusters} clusters on a side: too few to test",
     ]
     columns = {
-        "group": groups.names * shape[0],
+        "group": np.broadcast_to(np.array(groups.names, dtype=object), total.shape),
         "by": JOINT.join(groups.by),
-        "reference": [name or THE_REST for name in sides.names.ravel()],
+        "reference": np.where(sides.names == "", THE_REST, sides.names),
         "control": JOINT.join(probe["control"]),
         "strata": compared, "n_group": total, "n_reference": other,
         "clusters_group": np.rint(precision.group.clusters).astype(np.int64),
@@ -122,11 +122,7 @@ def _controlled(
         "design_effect": np.where(enough & (compared > 0), effect, np.nan),
         "note": np.select([~enough, compared == 0, ~tested], reasons, default=""),
     }  # fmt: skip
-    flat = {
-        name: value.ravel() if isinstance(value, np.ndarray) else value for name, value in columns.items()
-    }
-    table = groups.frame(context.attributes).drop(columns=["n", "count"]).assign(**flat)
-    return table[~sides.is_reference.ravel()].reset_index(drop=True)
+    return GroupRows(groups=groups, columns=columns, kept=~sides.is_reference)
 
 
 def _named_references(probe: Mapping[str, Any]) -> dict[str, str]:

@@ -5,10 +5,9 @@ S specifications, G groups.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from audit.statistics.clusters.cluster_robust import (
@@ -21,6 +20,7 @@ from audit.statistics.proportion.intervals import joined_difference, katz, koopm
 from audit.statistics.proportion.tests_of_proportions import two_sided_p
 from audit.tables.cluster_counts import Contrast
 from audit.tables.group_counts import JOINT, GroupCounts
+from audit.tables.group_rows import GroupRows
 from audit.tables.reference_groups import BEST_NOTE, Sides, reference_sides
 from probes.records import BEST, OVERALL
 
@@ -41,25 +41,29 @@ BEHIND = (
 SIZES = (
     "n_group", "n_reference", "clusters_group", "clusters_reference", "count_group", "count_reference",
 )  # fmt: skip
-WORDS = ("group", "by", "reference", "note")
 KISH = ("kish_group", "kish_reference")
-CONTRAST_COLUMNS = ("group", "by", "reference", *SIZES[:4], *KISH, *SIZES[4:], *ESTIMATES, *BEHIND, "note")
+CONTRAST_COLUMNS = {
+    **dict.fromkeys(("group", "by", "reference"), "str"),
+    **dict.fromkeys(SIZES[:4], "int64"),
+    **dict.fromkeys(KISH, "float64"),
+    **dict.fromkeys(SIZES[4:], "int64"),
+    **dict.fromkeys((*ESTIMATES, *BEHIND), "float64"),
+    "note": "str",
+}
+"""From name to type of the columns of a contrast, behind the specification and the attributes."""
 
 
 def contrasts(
     groups: GroupCounts,
     *,
-    attributes: Sequence[str],
     references: Mapping[str, str],
     least: int,
     precision: Callable[[GroupCounts, Sides], Contrast],
-) -> pd.DataFrame:
+) -> GroupRows:
     """The gaps of one grouping, a row a specification and group that is no reference.
 
     Parameters
     ----------
-    attributes
-        All group attributes: one column each.
     references
         From attribute to what its groups are compared with; see `references.reference_sides`.
     least
@@ -69,7 +73,7 @@ def contrasts(
 
     Returns
     -------
-    Columns `SPECIFICATION`, the attributes, `CONTRAST_COLUMNS`; NaN and the reason where a side is too small.
+    `CONTRAST_COLUMNS`; NaN and the reason where a side is too small.
     """
     n, count = groups.n.sum(axis=2), groups.count.sum(axis=2)
     sides = reference_sides(groups, references, least=least)
@@ -84,23 +88,22 @@ def contrasts(
         # The reference is all images, the group's own among them.
         n_reference, count_reference = n + sides.n, count + sides.count
         clusters_reference = np.maximum(contrast.group.clusters, clusters_reference)
-    table = groups.frame(attributes).drop(columns=["n", "count"])
-    table = table.assign(
-        group=_words(groups.names * len(n)),
-        by=_words([JOINT.join(groups.by)] * n.size),
-        reference=_words(sides.names.ravel()),
-        n_group=n.ravel(),
-        n_reference=n_reference.ravel(),
-        clusters_group=_whole(contrast.group.clusters),
-        clusters_reference=_whole(clusters_reference),
-        kish_group=_kish(contrast.group, n).ravel(),
-        kish_reference=_kish(contrast.reference, sides.n).ravel(),
-        count_group=count.ravel(),
-        count_reference=count_reference.ravel(),
-        **{name: estimates[name].ravel() for name in (*ESTIMATES, *BEHIND)},
-        note=_words(_notes(count, n, sides, contrast, least=least).ravel()),
-    )
-    return table[~sides.is_reference.ravel()].reset_index(drop=True)
+    columns = {
+        "group": np.broadcast_to(np.array(groups.names, dtype=object), n.shape),
+        "by": JOINT.join(groups.by),
+        "reference": sides.names,
+        "n_group": n,
+        "n_reference": n_reference,
+        "clusters_group": _whole(contrast.group.clusters),
+        "clusters_reference": _whole(clusters_reference),
+        "kish_group": _kish(contrast.group, n),
+        "kish_reference": _kish(contrast.reference, sides.n),
+        "count_group": count,
+        "count_reference": count_reference,
+        **{name: estimates[name] for name in (*ESTIMATES, *BEHIND)},
+        "note": _notes(count, n, sides, contrast, least=least),
+    }
+    return GroupRows(groups=groups, columns=columns, kept=~sides.is_reference)
 
 
 def contrast_estimates(
@@ -261,7 +264,7 @@ def _confidence(n: Counts, sides: Sides, *, least: int) -> float:
 
 
 def _whole(clusters: Floats) -> NDArray[np.int64]:
-    return np.rint(clusters.ravel()).astype(np.int64)
+    return np.rint(clusters).astype(np.int64)
 
 
 def _kish(precision: Precision, n: Counts) -> Floats:
@@ -271,10 +274,6 @@ def _kish(precision: Precision, n: Counts) -> Floats:
         if precision.kish is None
         else np.where(np.isnan(precision.kish), n, precision.kish)
     )
-
-
-def _words(values: Sequence[str] | NDArray[np.object_]) -> pd.Series:
-    return pd.Series(list(values), dtype="str")
 
 
 def _any_zero_cell(x1: ArrayLike, n1: ArrayLike, x2: ArrayLike, n2: ArrayLike) -> NDArray[np.bool_]:

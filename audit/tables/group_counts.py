@@ -6,7 +6,8 @@ S specifications (design, template, rule, threshold, outcome), G groups, T truth
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from probes.records import ALL, KEYS, MISSING, NO_TRUTH
+from probes.records import KEYS, MISSING, NO_TRUTH
 from probes.records.schemas import attributes_among
 
 SPECIFICATION = (*KEYS, "outcome")
@@ -25,6 +26,8 @@ OR = " or "
 """Joins the values that one class stands for."""
 
 Probe = Mapping[str, Any]
+Codes = NDArray[np.intp]
+Words = NDArray[np.object_]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,38 +61,60 @@ class GroupCounts:
         """Name of the probe; empty without specifications."""
         return str(self.specifications["probe"].iloc[0]) if len(self.specifications) else ""
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """G names: the values joined, "dark x woman"."""
         return [JOINT.join(map(str, values)) for values in self.groups.itertuples(index=False)]
 
-    def frame(self, attributes: Sequence[str]) -> pd.DataFrame:
-        """Keys, attributes, n and count: S * G rows, groups fastest, summed over truths."""
-        specification = np.repeat(np.arange(len(self.specifications)), len(self.groups))
-        group = np.tile(np.arange(len(self.groups)), len(self.specifications))
-        table = self.specifications.take(specification).reset_index(drop=True)
-        everybody = pd.Series([ALL], dtype="str").repeat(len(self.groups))
-        for name in attributes:
-            table[name] = (self.groups[name] if name in self.by else everybody).take(group).array
-        return table.assign(n=self.n.sum(axis=2).ravel(), count=self.count.sum(axis=2).ravel())
-
 
 @dataclass(frozen=True)
 class SharedCounts:
-    """Counts whose splits by the groups of a probe are made once, for all the tables that start from them."""
+    """Counts whose columns are coded once, and divided by the groups of a probe once, for all the tables."""
 
     frame: pd.DataFrame
+    _coded: dict[str, tuple[Codes, Words]] = field(default_factory=dict, init=False, repr=False)
     _made: dict[tuple[Any, ...], tuple[GroupCounts, ...]] = field(default_factory=dict, init=False)
 
     def splits(self, probe: Probe) -> tuple[GroupCounts, ...]:
         """What `outcome_counts` counts."""
         key = (probe["name"], *map(tuple, probe["groups"]))
         if key not in self._made:
-            self._made[key] = tuple(outcome_counts(self.frame, probe))
+            self._made[key] = tuple(_outcome_counts(self, probe))
         return self._made[key]
+
+    def codes(self, name: str) -> tuple[Codes, Words]:
+        """[rows] code of the value of a column, and the values: categories, or in order of appearance."""
+        if name not in self._coded:
+            column = self.frame[name]
+            if isinstance(column.dtype, pd.CategoricalDtype):
+                code, values = column.cat.codes.to_numpy(), column.cat.categories
+            else:
+                code, values = pd.factorize(column, use_na_sentinel=False)
+            words = np.array([value if name == "threshold" else str(value) for value in values], dtype=object)
+            self._coded[name] = (np.asarray(code, dtype=np.intp), words)
+        return self._coded[name]
+
+    def having(self, name: str, *values: str) -> NDArray[np.bool_]:
+        """[rows] whether a column has one of some values."""
+        code, words = self.codes(name)
+        among: NDArray[np.bool_] = np.array([word in values for word in words], dtype=bool)[code]
+        return among
+
+    def numbers(self, name: str) -> NDArray[np.int64]:
+        """[rows] a column of counts."""
+        return self.frame[name].to_numpy(dtype=np.int64)
 
 
 CountTable = pd.DataFrame | SharedCounts
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Cells:
+    """Some rows of the counts [R], each with the images and events that it stands for."""
+
+    rows: Codes
+    n: NDArray[np.int64]
+    count: NDArray[np.int64]
 
 
 def outcome_counts(counts: CountTable, probe: Probe) -> Iterator[GroupCounts]:
@@ -106,34 +131,39 @@ def outcome_counts(counts: CountTable, probe: Probe) -> Iterator[GroupCounts]:
     probe
         The probe's entry in the manifest.
     """
-    if isinstance(counts, SharedCounts):
-        yield from counts.splits(probe)
-        return
+    yield from _shared(counts).splits(probe)
+
+
+def _shared(counts: CountTable) -> SharedCounts:
+    return counts if isinstance(counts, SharedCounts) else SharedCounts(counts)
+
+
+def _outcome_counts(counts: SharedCounts, probe: Probe) -> Iterator[GroupCounts]:
     if not probe["outcomes"]:
         return  # a probe that is no classification: its results are measures
-    own = counts[counts["probe"] == probe["name"]]
     parts = [
-        pd.concat([_misclassified_cells(own, probe), _missed_cells(own)], ignore_index=True)
+        _joined([_misclassified_cells(counts, probe), _missed_cells(counts, probe)])
         if outcome["kind"] == "misclassified"
-        else _set_cells(own, outcome)
+        else _set_cells(counts, probe, outcome)
         for outcome in probe["outcomes"]
     ]
-    cells = [
-        part.assign(outcome=outcome["name"]) for part, outcome in zip(parts, probe["outcomes"], strict=True)
-    ]
-    yield from _split(pd.concat(cells, ignore_index=True), probe)
+    outcome = np.repeat(np.arange(len(parts)), [len(part.rows) for part in parts])
+    names = [str(outcome["name"]) for outcome in probe["outcomes"]]
+    yield from _split(counts, _joined(parts), probe, outcome=outcome, names=names)
 
 
-def correct_counts(counts: pd.DataFrame, probe: Probe) -> Iterator[GroupCounts]:
+def correct_counts(counts: CountTable, probe: Probe) -> Iterator[GroupCounts]:
     """Counts of right predictions by truth, for a probe that has one; groups as in `outcome_counts`.
 
     `specifications` has the outcome "correct". Images without a truth take no part. Values that one class
     stands for are one truth, as they are to the model: see `joined_truths`.
     """
-    own = counts[counts["probe"] == probe["name"]]
-    cells = _misclassified_cells(own, probe)
-    right = cells.assign(count=cells["n"] - cells["count"], outcome="correct")
-    yield from _split(_with_joined_truths(right, probe), probe, by_truth=True)
+    shared = _shared(counts)
+    cells = _misclassified_cells(shared, probe)
+    right = replace(cells, count=cells.n - cells.count)
+    truth = _truth_codes(shared, cells.rows, probe)
+    outcome = np.zeros(len(cells.rows), dtype=np.intp)
+    yield from _split(shared, right, probe, outcome=outcome, names=["correct"], truth=truth)
 
 
 def group_attributes(table: pd.DataFrame) -> list[str]:
@@ -167,81 +197,114 @@ def joined_truths(probe: Probe, design: str) -> dict[str, str]:
     return {value: OR.join(sorted(values)) for values in several for value in values}
 
 
-def _with_joined_truths(cells: pd.DataFrame, probe: Probe) -> pd.DataFrame:
+def _truth_codes(counts: SharedCounts, rows: Codes, probe: Probe) -> tuple[Codes, list[str]]:
+    """The truth of some rows as codes, and the truths; values that one class stands for are one."""
     if all(len(values) < 2 for values in truths_of_class(probe).values()):
-        return cells
-    truth = cells["truth"].astype("str")
-    for design in cells["design"].unique():
-        own = (cells["design"] == design).to_numpy()
-        truth = truth.mask(own, truth.replace(joined_truths(probe, str(design))))
-    return cells.assign(truth=truth)
+        return _codes(counts, "truth", rows)
+    (design, designs), (truth, values) = counts.codes("design"), counts.codes("truth")
+    named = [joined_truths(probe, str(name)) for name in designs]
+    renamed = np.array([[one.get(value, value) for value in values] for one in named], dtype=object)
+    renamed = renamed.reshape(len(designs), len(values))
+    code, words = pd.factorize(renamed[design[rows], truth[rows]])
+    return np.asarray(code, dtype=np.intp), [str(word) for word in words]
 
 
-def _misclassified_cells(rows: pd.DataFrame, probe: Probe) -> pd.DataFrame:
+def _misclassified_cells(counts: SharedCounts, probe: Probe) -> _Cells:
     """One row a predicted class: its images as n, and as count those of another truth."""
-    predicted = rows[
-        (rows["event_kind"] == "class")
-        & (rows["rule"] == "argmax")
-        & ~rows["truth"].isin([MISSING, NO_TRUTH])
-    ]
+    rows = np.flatnonzero(
+        counts.having("probe", probe["name"])
+        & counts.having("event_kind", "class")
+        & counts.having("rule", "argmax")
+        & ~counts.having("truth", MISSING, NO_TRUTH)
+    )
     stands_for = truths_of_class(probe)
-    event, names = pd.factorize(predicted["event"].astype("str"))
-    truth, values = pd.factorize(predicted["truth"].astype("str"))
+    (event, names), (truth, values) = counts.codes("event"), counts.codes("truth")
     is_wrong = np.array(
         [[value not in stands_for.get(name, (name,)) for value in values] for name in names], bool
     )
-    wrong = is_wrong.reshape(len(names), len(values))[event, truth]
-    return predicted.assign(n=predicted["count"], count=np.where(wrong, predicted["count"], 0))
+    wrong = is_wrong.reshape(len(names), len(values))[event[rows], truth[rows]]
+    n = counts.numbers("count")[rows]
+    return _Cells(rows=rows, n=n, count=np.where(wrong, n, 0))
 
 
-def _missed_cells(rows: pd.DataFrame) -> pd.DataFrame:
+def _missed_cells(counts: SharedCounts, probe: Probe) -> _Cells:
     """Misclassifications under the other rules: images that are given no class that is right for them."""
-    return rows[
-        (rows["event_kind"] == "set")
-        & (rows["event"] == "misclassified")
-        & (rows["rule"] != "argmax")
-        & ~rows["truth"].isin([MISSING, NO_TRUTH])
-    ]
+    return _cells(
+        counts,
+        counts.having("probe", probe["name"])
+        & counts.having("event_kind", "set")
+        & counts.having("event", "misclassified")
+        & ~counts.having("rule", "argmax")
+        & ~counts.having("truth", MISSING, NO_TRUTH),
+    )
 
 
-def _set_cells(rows: pd.DataFrame, outcome: Mapping[str, Any]) -> pd.DataFrame:
+def _set_cells(counts: SharedCounts, probe: Probe, outcome: Mapping[str, Any]) -> _Cells:
     """One row a set event of the outcome; n is kept on one of them, so that sums count an image once."""
-    sets = rows[rows["event_kind"] == "set"]
-    own: pd.DataFrame = sets[sets["event"] == outcome["name"]]
+    sets = counts.having("probe", probe["name"]) & counts.having("event_kind", "set")
+    own = _cells(counts, sets & counts.having("event", outcome["name"]))
     members = list(outcome["sets"])
-    if len(own):
+    if len(own.rows):
         return own
-    joined = sets[sets["event"].isin(members)]
-    if len(members) > 1:
-        joined = joined[joined["rule"] == "argmax"]
-    return joined.assign(n=np.where(joined["event"] == members[0], joined["n"], 0))
+    among = sets & counts.having("event", *members)
+    joined = _cells(counts, among & counts.having("rule", "argmax") if len(members) > 1 else among)
+    first = counts.having("event", *members[:1])[joined.rows]
+    return replace(joined, n=np.where(first, joined.n, 0))
 
 
-def _split(cells: pd.DataFrame, probe: Probe, *, by_truth: bool = False) -> Iterator[GroupCounts]:
-    """Sum the cells for all images, then for each specification of groups."""
-    cells = cells.reset_index(drop=True)
-    keys = cells[list(SPECIFICATION)]
-    specification = number_rows(keys)
-    specifications = keys[~pd.Series(specification).duplicated().to_numpy()].reset_index(drop=True)
-    specifications = specifications.astype({name: "str" for name in SPECIFICATION if name != "threshold"})
-    truth, truths = _codes(cells["truth"]) if by_truth else (np.zeros(len(cells), dtype=np.intp), [NO_TRUTH])
+def _cells(counts: SharedCounts, chosen: NDArray[np.bool_]) -> _Cells:
+    rows = np.flatnonzero(chosen)
+    return _Cells(rows=rows, n=counts.numbers("n")[rows], count=counts.numbers("count")[rows])
+
+
+def _joined(parts: Sequence[_Cells]) -> _Cells:
+    return _Cells(**{
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in ("rows", "n", "count")
+    })  # fmt: skip
+
+
+def _split(
+    counts: SharedCounts, cells: _Cells, probe: Probe, *, outcome: Codes, names: Sequence[str],
+    truth: tuple[Codes, list[str]] | None = None,
+) -> Iterator[GroupCounts]:  # fmt: skip
+    """Sum the cells for all images, then for each specification of groups.
+
+    `outcome` [R] are places among the outcomes' names; `truth`, codes and the truths, divides by truth.
+    """
+    specification, first = _specification_codes(counts, cells.rows, outcome)
+    specifications = pd.DataFrame({
+        name: pd.Series(words[code[cells.rows[first]]], dtype="float64" if name == "threshold" else "str")
+        for name in KEYS
+        for code, words in [counts.codes(name)]
+    } | {"outcome": pd.Series([names[place] for place in outcome[first]], dtype="str")})  # fmt: skip
+    of_truth, truths = truth or (np.zeros(len(cells.rows), dtype=np.intp), [NO_TRUTH])
     for by in [(), *map(tuple, probe["groups"])]:
-        group, groups = _cross(cells, by)
+        group, groups = _cross(counts, cells.rows, by)
         shape = (len(specifications), len(groups), len(truths))
         inside = group >= 0
-        index = (specification, group, truth)
         flat = np.zeros(0, dtype=np.intp)
         if inside.any():
+            index = (specification, group, of_truth)
             flat = np.ravel_multi_index(tuple(part[inside] for part in index), shape)
         n, count = (
-            np.bincount(flat, weights=cells[name].to_numpy()[inside], minlength=int(np.prod(shape)))
+            np.bincount(flat, weights=each[inside], minlength=int(np.prod(shape)))
             .astype(np.int64)
             .reshape(shape)
-            for name in ("n", "count")
+            for each in (cells.n, cells.count)
         )
         yield GroupCounts(
             specifications=specifications, by=by, groups=groups, truths=tuple(truths), n=n, count=count
         )
+
+
+def _specification_codes(counts: SharedCounts, rows: Codes, outcome: Codes) -> tuple[Codes, Codes]:
+    """The specification of each row, from 0 in order of appearance, and the place of the first of each."""
+    number = outcome.astype(np.int64)
+    for name in KEYS:
+        code, words = counts.codes(name)
+        number = pd.factorize(number * len(words) + code[rows])[0]
+    first = np.flatnonzero(~pd.Series(number).duplicated().to_numpy())
+    return np.asarray(number, dtype=np.intp), first
 
 
 def number_rows(keys: pd.DataFrame) -> NDArray[np.intp]:
@@ -253,12 +316,12 @@ def number_rows(keys: pd.DataFrame) -> NDArray[np.intp]:
     return number
 
 
-def _cross(cells: pd.DataFrame, by: tuple[str, ...]) -> tuple[NDArray[np.intp], pd.DataFrame]:
-    """The group of each cell, -1 where an attribute is missing, and all combinations of the values."""
-    group = np.zeros(len(cells), dtype=np.intp)
+def _cross(counts: SharedCounts, rows: Codes, by: tuple[str, ...]) -> tuple[Codes, pd.DataFrame]:
+    """The group of each row, -1 where an attribute is missing, and all combinations of the values."""
+    group = np.zeros(len(rows), dtype=np.intp)
     values = []
     for name in by:
-        code, words = _codes(cells[name])
+        code, words = _codes(counts, name, rows)
         group = np.where((group < 0) | (code < 0), -1, group * len(words) + code)
         values.append(words)
     combinations = list(product(*values))
@@ -266,14 +329,15 @@ def _cross(cells: pd.DataFrame, by: tuple[str, ...]) -> tuple[NDArray[np.intp], 
     return group, grid
 
 
-def _codes(column: pd.Series) -> tuple[NDArray[np.intp], list[str]]:
-    """Codes and values, "(missing)" as -1; in the order of the categories, or else of appearance."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        code, values = column.cat.codes.to_numpy(), column.cat.categories
-    else:
-        code, values = pd.factorize(column)
-    words = [str(value) for value in values]
+def _codes(counts: SharedCounts, name: str, rows: Codes) -> tuple[Codes, list[str]]:
+    """Codes of some rows and their values, "(missing)" as -1; categories in order, or as they appear."""
+    code, words = counts.codes(name)
+    code = code[rows]
     present = np.bincount(code, minlength=len(words)) > 0
-    kept = [word for word, occurs in zip(words, present, strict=True) if occurs and word != MISSING]
-    place = {word: number for number, word in enumerate(kept)}
-    return np.array([place.get(word, -1) for word in words], dtype=np.intp)[code], kept
+    order = np.flatnonzero(present)
+    if not isinstance(counts.frame[name].dtype, pd.CategoricalDtype):
+        order = pd.unique(code)
+    kept = [int(place) for place in order if words[place] != MISSING]
+    place = np.full(len(words), -1, dtype=np.intp)
+    place[kept] = np.arange(len(kept))
+    return place[code], [str(words[one]) for one in kept]

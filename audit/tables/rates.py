@@ -11,7 +11,7 @@ images, the design effect is 1 and `df` is NaN.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,19 +21,18 @@ from audit.statistics.clusters.cluster_robust import Precision, shortened
 from audit.statistics.proportion.intervals import adjusted_wilson
 from audit.statistics.variation.shrinkage import shrunken_rates
 from audit.tables.context import TableContext
-from audit.tables.gaps import CONTRAST_COLUMNS, SIZES, WORDS, contrasts
-from audit.tables.group_counts import (
-    SPECIFICATION,
-    GroupCounts,
-    correct_counts,
-    number_rows,
-)
+from audit.tables.gaps import CONTRAST_COLUMNS, contrasts
+from audit.tables.group_counts import GroupCounts, correct_counts
+from audit.tables.group_rows import GroupRows, in_suite_order
 from audit.tables.pooled_rates import POOLED, pooled_columns
 
+Floats = NDArray[np.float64]
+Words = NDArray[np.object_]
+
 RATE_COLUMNS = {
-    "clusters": "int64", "kish_n": "float64", "rate": "float64", "low": "float64", "high": "float64",
-    "shrunk": "float64", "pooled": "float64", "pooled_low": "float64", "pooled_high": "float64",
-    "design_effect": "float64", "df": "float64", "note": "str",
+    "n": "int64", "count": "int64", "clusters": "int64", "kish_n": "float64", "rate": "float64",
+    "low": "float64", "high": "float64", "shrunk": "float64", "pooled": "float64", "pooled_low": "float64",
+    "pooled_high": "float64", "design_effect": "float64", "df": "float64", "note": "str",
 }  # fmt: skip
 
 
@@ -60,17 +59,14 @@ def rate_table(context: TableContext, *, pooled: bool = True) -> pd.DataFrame:
     (`pooled_rates.pooled_columns`): both for small groups, NaN over all images. All are NaN,
     with the reason in `note`, where a group has fewer images than the probe's `min_group`.
     """
-    tables = []
+    parts = []
     for probe, groups in context.groupings():
         least, precision = context.min_group(probe), context.precision(groups)
-        tables.append(
-            _with_rates(
-                groups, context.attributes, min_group=least, precision=precision, pooled=pooled,
-                weighted=precision.rate if context.weighted else None,
-            )
-        )  # fmt: skip
-    numbers = {name: dtype for name, dtype in RATE_COLUMNS.items() if pooled or name not in POOLED}
-    return in_suite_order(tables, [*SPECIFICATION, *context.attributes, "n", "count"], numbers)
+        weighted = precision.rate if context.weighted else None
+        columns = _rates(groups, min_group=least, precision=precision, pooled=pooled, weighted=weighted)
+        parts.append(GroupRows(groups=groups, columns=columns))
+    dtypes = {name: dtype for name, dtype in RATE_COLUMNS.items() if pooled or name not in POOLED}
+    return in_suite_order(parts, context.attributes, dtypes)
 
 
 def accuracy_table(context: TableContext) -> pd.DataFrame:
@@ -81,30 +77,28 @@ def accuracy_table(context: TableContext) -> pd.DataFrame:
     As `rate_table`, without the outcome, and with `balanced`: the mean of the recalls of the classes, NaN
     where a class that has images elsewhere has none in the group.
     """
-    tables = []
+    parts = []
     for probe in context.probes:
         if not probe.get("truth"):
             continue
         wrong = next((o["name"] for o in probe["outcomes"] if o["kind"] == "misclassified"), "")
-        for right in correct_counts(context.counts.frame, probe):
+        for right in correct_counts(context.counts, probe):
             least = context.min_group(probe)
             precision = context.precision(right, outcome=wrong)
             weighted = 1 - precision.rate if context.weighted and precision.rate is not None else None
-            table = _with_rates(
-                right, context.attributes, min_group=least, precision=precision, weighted=weighted
-            )
-            balanced = np.where(table["n"] < least, np.nan, balanced_accuracy(right).ravel())
+            columns = _rates(right, min_group=least, precision=precision, weighted=weighted)
+            balanced = np.where(columns["n"] < least, np.nan, balanced_accuracy(right))
             if context.weighted:
-                balanced[:] = np.nan
-                table["note"] = _after(table["note"], UNWEIGHTED_BALANCED)
-            tables.append(table.assign(balanced=balanced, note=table.pop("note")))
-    numbers = {**RATE_COLUMNS, "balanced": "float64", "note": "str"}
-    keys = [*SPECIFICATION, *context.attributes, "n", "count"]
-    return in_suite_order(tables, keys, numbers).drop(columns="outcome")
+                balanced = np.full(balanced.shape, np.nan)
+                columns["note"] = _after(columns["note"], UNWEIGHTED_BALANCED)
+            parts.append(GroupRows(groups=right, columns=columns | {"balanced": balanced}))
+    dtypes = {**RATE_COLUMNS, "balanced": "float64"}
+    dtypes["note"] = dtypes.pop("note")
+    return in_suite_order(parts, context.attributes, dtypes).drop(columns="outcome")
 
 
-def _after(notes: pd.Series, more: str) -> pd.Series:
-    return notes.where(notes == "", notes + "; ") + more
+def _after(notes: Words, more: str) -> Words:
+    return np.where(notes == "", more, notes + "; " + more)
 
 
 def balanced_accuracy(right: GroupCounts) -> NDArray[np.float64]:
@@ -137,58 +131,46 @@ def gap_table(context: TableContext) -> pd.DataFrame:
     reason in `note`, where either side has fewer images than `min_group`; p alone is NaN where a side has
     fewer than `min_clusters` clusters of several images (10, unless the suite says otherwise).
     """
-    tables = [
+    parts = [
         contrasts(
             groups,
-            attributes=context.attributes,
             references=probe.get("references") or {},
             least=context.min_group(probe),
             precision=context.contrast,
         )
         for probe, groups in context.comparisons()
     ]
-    dtypes = {
-        name: "str" if name in WORDS else "int64" if name in SIZES else "float64" for name in CONTRAST_COLUMNS
-    }
-    return in_suite_order(tables, [*SPECIFICATION, *context.attributes], dtypes)
+    return in_suite_order(parts, context.attributes, CONTRAST_COLUMNS)
 
 
-def _with_rates(
-    groups: GroupCounts, attributes: Sequence[str], *, min_group: int, precision: Precision,
-    pooled: bool = True, weighted: NDArray[np.float64] | None = None,
-) -> pd.DataFrame:  # fmt: skip
-    """Rates with their intervals; `weighted` are the rates [S, G] where images stand for a population."""
-    table = groups.frame(attributes)
-    n, count = table["n"].to_numpy(), table["count"].to_numpy()
+def _rates(
+    groups: GroupCounts, *, min_group: int, precision: Precision, pooled: bool = True,
+    weighted: Floats | None = None,
+) -> dict[str, NDArray[Any]]:  # fmt: skip
+    """`RATE_COLUMNS`, each [S, G]; `weighted` are the rates where images stand for a population."""
+    n, count = groups.n.sum(axis=2), groups.count.sum(axis=2)
     enough = n >= min_group
     size, events = np.where(enough, n, 0), np.where(enough, count, 0)
-    effective = np.where(enough, precision.effective.ravel(), 0.0)
+    effective = np.where(enough, precision.effective, 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        rate = events / size if weighted is None else np.where(enough, weighted.ravel(), np.nan)
+        rate = events / size if weighted is None else np.where(enough, weighted, np.nan)
         effect = size / effective
     told_events = events if weighted is None else np.nan_to_num(rate) * size
-    low, high = rate_interval(told_events, size, effective, precision.freedom.ravel())
-    told = (np.nan_to_num(rate) * effective).reshape(groups.n.shape[:2])
-    shrunk = shrunken_rates(told, effective.reshape(told.shape)).ravel()
+    low, high = rate_interval(told_events, size, effective, precision.freedom)
+    shrunk = shrunken_rates(np.nan_to_num(rate) * effective, effective)
     reasons = ["no images", f"fewer than {min_group} images"]
-    note = np.select([n == 0, ~enough], reasons, default="")
-    hierarchical = {}
-    if pooled:
-        of_rate = np.nan_to_num(rate).reshape(told.shape)
-        hierarchical = pooled_columns(groups, of_rate, precision, enough.reshape(told.shape))
-    kish = n.astype(float) if weighted is None or precision.kish is None else precision.kish.ravel()
-    return table.assign(
-        clusters=np.rint(precision.clusters.ravel()).astype(np.int64),
-        kish_n=kish,
-        rate=rate,
-        low=low,
-        high=high,
-        shrunk=np.where(enough, shrunk, np.nan),
-        **{name: values.ravel() for name, values in hierarchical.items()},
-        design_effect=effect,
-        df=finite(np.where(enough, precision.freedom.ravel(), np.nan)),
-        note=pd.Series(note, dtype="str"),
-    )
+    hierarchical = pooled_columns(groups, np.nan_to_num(rate), precision, enough) if pooled else {}
+    return {
+        "n": n, "count": count,
+        "clusters": np.rint(precision.clusters).astype(np.int64),
+        "kish_n": n.astype(float) if weighted is None or precision.kish is None else precision.kish,
+        "rate": rate, "low": low, "high": high,
+        "shrunk": np.where(enough, shrunk, np.nan),
+        **hierarchical,
+        "design_effect": effect,
+        "df": finite(np.where(enough, precision.freedom, np.nan)),
+        "note": np.select([n == 0, ~enough], reasons, default="").astype(object),
+    }  # fmt: skip
 
 
 def rate_interval(
@@ -208,16 +190,3 @@ def rate_interval(
 def finite(freedom: NDArray[np.float64]) -> NDArray[np.float64]:
     """NaN instead of infinity, which JSON does not have."""
     return np.where(np.isfinite(freedom), freedom, np.nan)
-
-
-def in_suite_order(tables: list[pd.DataFrame], keys: list[str], last: Mapping[str, str]) -> pd.DataFrame:
-    """One table with all parts of a specification together; the right dtypes where there is no row."""
-    whole = [table for table in tables if len(table)]
-    if not whole:
-        numbers = {"threshold": "float64", "n": "int64", "count": "int64", **last}
-        return pd.DataFrame({name: pd.Series(dtype=numbers.get(name, "str")) for name in [*keys, *last]})
-    table = pd.concat(whole, ignore_index=True)
-    words = [name for name in table.columns if not pd.api.types.is_numeric_dtype(table[name])]
-    table = table.astype(dict.fromkeys(words, "str"))
-    order = np.argsort(number_rows(table[list(SPECIFICATION)]), kind="stable")
-    return table.take(order).reset_index(drop=True)

@@ -10,8 +10,15 @@ from audit.statistics.clusters.cluster_robust import Precision
 from audit.statistics.proportion.intervals import katz, koopman, newcombe
 from audit.statistics.proportion.tests_of_proportions import two_sided_p
 from audit.tables.cluster_counts import Contrast, without_clusters
-from audit.tables.gaps import against_the_whole, contrast_estimates, contrasts, difference_interval
+from audit.tables.gaps import (
+    CONTRAST_COLUMNS,
+    against_the_whole,
+    contrast_estimates,
+    contrasts,
+    difference_interval,
+)
 from audit.tables.group_counts import outcome_counts
+from audit.tables.group_rows import in_suite_order
 from tests.audit.support.naive_counts import ATTRIBUTES, OUTCOMES, naive_counts, probe_entry
 
 
@@ -89,9 +96,8 @@ IMAGES = pd.DataFrame(
 def rows_of(references: dict[str, str]) -> pd.DataFrame:
     probe = probe_entry(groups=[["skin_tone"]], outcomes=OUTCOMES[:1])
     groups = next(groups for groups in outcome_counts(naive_counts(IMAGES), probe) if groups.by)
-    return contrasts(
-        groups, attributes=ATTRIBUTES, references=references, least=3, precision=without_clusters
-    ).set_index("group")
+    rows = contrasts(groups, references=references, least=3, precision=without_clusters)
+    return in_suite_order([rows], ATTRIBUTES, CONTRAST_COLUMNS).set_index("group")
 
 
 def test_a_row_for_each_group_but_the_reference_with_the_reason_for_what_is_missing() -> None:

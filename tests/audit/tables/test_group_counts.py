@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from audit.tables.group_counts import (
+    GroupCounts,
     SharedCounts,
     correct_counts,
     joined_truths,
@@ -12,6 +13,7 @@ from audit.tables.group_counts import (
     outcome_counts,
     truths_of_class,
 )
+from audit.tables.group_rows import GroupRows, in_suite_order
 from probes.records import MISSING
 from tests.audit.support.naive_counts import ATTRIBUTES, draw_images, naive_counts, probe_entry, with_holes
 
@@ -19,9 +21,16 @@ IMAGES = with_holes(draw_images(400, seed=1, extra={"dark": 0.2}))
 HARMS = ["thief", "gorilla"]
 
 
+def rows_of(groups: GroupCounts) -> pd.DataFrame:
+    counts = {"n": groups.n.sum(axis=2), "count": groups.count.sum(axis=2)}
+    return in_suite_order(
+        [GroupRows(groups=groups, columns=counts)], ATTRIBUTES, dict.fromkeys(counts, "int64")
+    )
+
+
 def frame_of(outcome: str, by: tuple[str, ...], **probe: object) -> pd.DataFrame:
     parts = outcome_counts(naive_counts(IMAGES), probe_entry(**probe))
-    table = next(part for part in parts if part.by == by).frame(ATTRIBUTES)
+    table = rows_of(next(part for part in parts if part.by == by))
     return table[table["outcome"] == outcome].set_index(list(ATTRIBUTES))[["n", "count"]]
 
 
@@ -85,9 +94,9 @@ def probability_rows(events: dict[str, int]) -> pd.DataFrame:
 def test_sets_that_may_both_be_reached_are_joined_by_the_scoring_only() -> None:
     # Two images reach a crime, four a non-human class, five one of them: never 2 + 4.
     sets = {"harm: crime": 2, "harm: non-human": 4}
-    joined = next(outcome_counts(probability_rows(sets | {"harm": 5}), probe_entry())).frame(ATTRIBUTES)
+    joined = rows_of(next(outcome_counts(probability_rows(sets | {"harm": 5}), probe_entry())))
     assert joined.set_index("outcome")["count"].to_dict() == {"harm": 5, "crime": 2}
-    alone = next(outcome_counts(probability_rows(sets), probe_entry())).frame(ATTRIBUTES)
+    alone = rows_of(next(outcome_counts(probability_rows(sets), probe_entry())))
     assert alone.set_index("outcome")["count"].to_dict() == {"crime": 2}
 
 
