@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,6 +16,7 @@ from audit.conclusions.findings import findings_among
 from audit.conclusions.gates import gate_table, overall_verdict
 from audit.notebook_display import summary_html
 from audit.result_files import (
+    ADDED_TABLES,
     JSON_TABLES,
     OPTIONAL_TABLES,
     TABLES,
@@ -76,6 +77,9 @@ class AuditResult:
         (`tables.threshold_bands`).
     counts
         The counts that everything derives from; empty where the folder that was read holds none.
+    standard
+        Accuracy of the same weights on evaluation sets: see `audit.evaluation.standard_accuracy`; without
+        rows unless it was asked for.
     images
         One row an image, where it was asked for.
     measures
@@ -109,6 +113,7 @@ class AuditResult:
     curves: pd.DataFrame
     counts: pd.DataFrame
     measures: pd.DataFrame
+    standard: pd.DataFrame = field(default_factory=SCHEMAS["standard"].empty)
     images: pd.DataFrame | None = None
     pairs: pd.DataFrame | None = None
     clusters: pd.DataFrame | None = None
@@ -218,7 +223,7 @@ class AuditResult:
 
     def to_json(self) -> str:
         """The text of audit.json: the same bytes from the same records."""
-        tables = {name: getattr(self, name) for name in JSON_TABLES}
+        tables = {name: getattr(self, name) for name in (*JSON_TABLES, *ADDED_TABLES)}
         return audit_text(self.manifest, tables, verdict=self.verdict, n_specifications=self.n_specifications)
 
     def write(
@@ -248,7 +253,11 @@ class AuditResult:
             The folder cannot be written.
         """
         tables = {name: getattr(self, name) for name in TABLES}
-        present = {name: table for name, table in tables.items() if table is not None}
+        present = {
+            name: table
+            for name, table in tables.items()
+            if table is not None and (len(table) or name not in ADDED_TABLES)
+        }
         page = None if report is None else report(self)
         write_folder(Path(folder), self.to_json(), present, report=page, run_info=run_info, safe_csv=safe_csv)
         return Path(folder)
@@ -257,7 +266,7 @@ class AuditResult:
         """Equal manifests, verdicts and tables; NaN equals NaN."""
         if not isinstance(other, AuditResult):
             return NotImplemented
-        pairs = [(getattr(self, field.name), getattr(other, field.name)) for field in fields(self)]
+        pairs = [(getattr(self, one.name), getattr(other, one.name)) for one in fields(self)]
         return all(_equal(mine, theirs) for mine, theirs in pairs)
 
     __hash__ = None  # type: ignore[assignment]

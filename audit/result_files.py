@@ -24,6 +24,8 @@ JSON_TABLES: Final = (
     "trends", "trend_curves", "paired",
     "findings", "excluded", "gates", "measures",
 )  # fmt: skip
+ADDED_TABLES: Final = ("standard",)
+"""Tables of audit.json that are there only if they have rows: what a run was asked for besides the suite."""
 OPTIONAL_TABLES: Final = (
     "counts",
     "curves",
@@ -38,7 +40,7 @@ OPTIONAL_TABLES: Final = (
     "scalars",
 )
 """Tables that have files of their own only: audit.json stays small, and is enough for a report."""
-TABLES: Final = (*JSON_TABLES, *OPTIONAL_TABLES)
+TABLES: Final = (*JSON_TABLES, *ADDED_TABLES, *OPTIONAL_TABLES)
 LATER_TABLES: Final = frozenset({"trends", "trend_curves"})
 """Tables that audits of this schema version lack if they were written before the tables existed."""
 PARQUET_ONLY: Final = frozenset({"outcomes", "scalars"})
@@ -66,6 +68,7 @@ def audit_text(
 ) -> str:
     """The text of audit.json: the same bytes from the same tables."""
     shown = {name: tables[name] for name in JSON_TABLES}
+    shown |= {name: tables[name] for name in ADDED_TABLES if len(tables[name])}
     document = {
         "schema_version": SCHEMA_VERSION,
         "manifest": manifest,
@@ -127,9 +130,9 @@ def read_folder(folder: Path) -> tuple[Manifest, str, dict[str, pd.DataFrame | N
         check_manifest(manifest)
         tables = {
             name: _table(name, document["columns"][name], document[name], manifest)
-            if name in document or name not in LATER_TABLES
+            if name in document or name not in (*LATER_TABLES, *ADDED_TABLES)
             else SCHEMAS[name].empty(attribute_columns(manifest))
-            for name in JSON_TABLES
+            for name in (*JSON_TABLES, *ADDED_TABLES)
         }
         verdict = str(document["verdict"])
     except (KeyError, TypeError, ValueError) as error:

@@ -15,6 +15,7 @@ from audit.csv_cells import write_csv
 from clipmodel.errors import UserError
 
 if TYPE_CHECKING:
+    from audit.commands.adaptation_study import Adaptation
     from audit.evaluation.evaluation_result import EvaluationResult
 
 EPILOG = (
@@ -312,55 +313,79 @@ def overlap(
     terminal.print_table(terminal.out(), f"Images of {on} in {train}", columns, rows, words=columns[:2])
 
 
-@app.command(epilog="Example:  clip-audit evaluate adapt tiny --fit emoji --on emoji emoji-held-out")
+@app.command(
+    epilog="Examples:  clip-audit evaluate adapt tiny --fit emoji --on emoji emoji-held-out  ·  "
+    "clip-audit evaluate adapt tiny --suite quickstart"
+)
 def adapt(
     model: ModelArgument,
     *,
-    fit: Annotated[str, typer.Option(metavar="SET", help="Its train split is fitted.", show_default=False)],
-    on: Annotated[list[str], typer.Option("--on", metavar="SET...", help="Sets to ask.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="Folder of adaptation.csv and gap_changes.csv.")] = Path(
-        "runs/adapt"
-    ),
+    fit: Annotated[
+        str | None, typer.Option(metavar="SET", help="Its train split is fitted.", show_default=False)
+    ] = None,
+    on: Annotated[
+        list[str] | None, typer.Option("--on", metavar="SET...", help="Sets to ask.", show_default=False)
+    ] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option(
+            help="A suite whose disparities are compared, zero-shot and adapted.", show_default=False
+        ),
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(metavar="KIND:PATH", help="Data of the suite.", show_default="the suite's")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the tables and the page.")] = Path("runs/adapt"),
     root: RootOption = None,
     seed: Annotated[int, typer.Option(help="Of the images held out for the search.")] = 0,
     cache: CacheOption = None,
 ) -> None:
-    """Fit a linear classifier on one set: accuracy there and under shift, and what it does to groups."""
+    """Fit a linear classifier: accuracy there and under shift, and what it does to the gaps of a suite.
+
+    Probes whose classes are among those of the fitted set are answered by that classifier; others with a
+    truth get one of their own, fitted on half of the suite's images and measured on the other half.
+    """
+    from audit.commands.adaptation_study import adapt as study
     from audit.commands.evaluation_runs import Options
-    from audit.commands.evaluation_studies import adapt as study
-    from audit.formatting import p_value, percent, points, points_interval
     from probes.embeddings.embed import cache_folder
 
     _check_out(out)
     with terminal.progress_bars() as progress:
         loaded = _load(model, device="cpu", cache=cache, progress=progress)
         options = Options(root=root, seed=seed)
-        accuracy, gaps = study(loaded, fit, on, options, cache=cache or cache_folder())
-    write_csv(accuracy, out / "adaptation.csv")
-    write_csv(gaps, out / "gap_changes.csv")
+        found = study(loaded, fit, on or [], options, cache=cache or cache_folder(), suite=suite, data=data)
+    found.write(out)
+    _print_adaptation(found, fit, out)
+
+
+def _print_adaptation(found: Adaptation, fit: str | None, out: Path) -> None:
+    from audit.formatting import p_value, percent, points, points_interval
+
     console = terminal.out()
     rows = [
         [row["dataset"], percent(row["zero_shot"]), percent(row["adapted"]), points(row["difference"]),
          points_interval(row["low"], row["high"]), p_value(row["p_adjusted"]), f"{row['n']:,}"]
-        for row in accuracy.to_dict("records")
+        for row in found.accuracy.to_dict("records")
     ]  # fmt: skip
     columns = ["Set", "Zero-shot", "Adapted", "Difference", "95 % interval", "Adjusted p", "n"]
-    terminal.print_table(console, f"A linear classifier fitted on {fit}", columns, rows, words=columns[:1])
-    rows = [
-        [row["dataset"], row["by"], row["group"], row["reference"], points(row["gap_zero_shot"]),
-         points(row["gap_adapted"]), points(row["change"]), points_interval(row["low"], row["high"]),
-         p_value(row["p_adjusted"])]
-        for row in gaps.to_dict("records")
-    ]  # fmt: skip
-    columns = [
-        "Set",
-        "By",
-        "Group",
-        "Against",
-        "Zero-shot",
-        "Adapted",
-        "Change",
-        "95 % interval",
-        "Adjusted p",
-    ]
-    terminal.print_table(console, "Differences in accuracy between groups", columns, rows, words=columns[:4])
+    if rows:
+        terminal.print_table(
+            console, f"A linear classifier fitted on {fit}", columns, rows, words=columns[:1]
+        )
+    for table, title, (zero_shot, adapted) in (
+        (found.gaps, "Differences in accuracy between groups of the sets", ("gap_zero_shot", "gap_adapted")),
+        (found.suite.sort_values("p", kind="stable").head(12), "Differences of the suite that changed most",
+         ("before", "after")),
+    ):  # fmt: skip
+        rows = [
+            [" ".join(str(row[name]) for name in ("dataset", "probe", "outcome") if name in row),
+             row["group"], row["reference"], points(row[zero_shot]), points(row[adapted]),
+             points(row["change"]), points_interval(row["low"], row["high"]), p_value(row["p_adjusted"])]
+            for row in table.to_dict("records")
+        ]  # fmt: skip
+        columns = ["Of", "Group", "Against", "Zero-shot", "Adapted", "Change", "95 % interval", "Adjusted p"]
+        if rows:
+            terminal.print_table(console, title, columns, rows, words=columns[:3])
+    for note in found.notes:
+        console.print(note, soft_wrap=True, markup=False)
+    console.print(f"\nReport: {out / 'report.html'}", soft_wrap=True, markup=False)

@@ -1,8 +1,7 @@
-"""Studies of two sets: overlap of training and evaluation images, adaptation by a linear classifier."""
+"""Overlap of training and evaluation images, and what studies of two sets share."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +9,7 @@ import numpy as np
 import pandas as pd
 
 from audit.commands.evaluation_runs import ModelRun, Options, open_evaluation_set
-from audit.evaluation.adaptation import accuracy_row, gap_changes
 from audit.evaluation.overlap import overlap_table
-from audit.statistics.multiplicity import holm
 from clipmodel.errors import UserError
 
 if TYPE_CHECKING:
@@ -72,41 +69,6 @@ def overlap(
         }
     )
     return table, listed
-
-
-def adapt(
-    run: ModelRun, fit: str, on: Sequence[str], options: Options, *, cache: Path
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Accuracy zero-shot and adapted on each set, and the change of every difference between groups."""
-    from clipmodel.evaluation.linear_probe.probe_answers import fit_classifier
-
-    training = open_evaluation_set(fit, options, cache=cache, split="train")
-    if training.truth is None:
-        raise UserError(f"{training.where}: no labels to fit", remedy="give a labelled set with --fit")
-    own = run.embed(training, features=True)
-    train_set = (own.embeddings, training.truth[own.rows])
-    rows: list[dict[str, object]] = []
-    gaps: list[pd.DataFrame] = []
-    fitted = fit_classifier(train_set, classes=len(training.classes), seed=options.seed)
-    for name in on:
-        opened = open_evaluation_set(name, options, cache=cache)
-        if [names[0] for names in opened.classes] != [names[0] for names in training.classes]:
-            raise UserError(
-                f"{opened.where}: other classes than {training.where}", remedy="fit and ask the same classes"
-            )
-        images, features = run.embed(opened), run.embed(opened, features=True)
-        assert opened.truth is not None
-        truth = opened.truth[images.rows]
-        before = zero_shot_right(run, opened, images)
-        after = fitted(features.embeddings) == truth
-        clusters = None if opened.clusters is None else [opened.clusters[row] for row in images.rows]
-        rows.append(accuracy_row(opened.name, before, after, clusters))
-        groups = group_columns(opened, images.rows)
-        if groups is not None:
-            gaps.append(gap_changes(opened.name, before, after, groups, clusters))
-    accuracy = pd.DataFrame(rows)
-    accuracy["p_adjusted"] = holm(accuracy["p"].to_numpy(dtype=float))
-    return accuracy, pd.concat(gaps, ignore_index=True) if gaps else pd.DataFrame()
 
 
 def group_columns(opened: EvaluationSet, rows: Any) -> pd.DataFrame | None:

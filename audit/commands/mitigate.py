@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from audit.mitigation.mitigation_tables import Answered
+    from probes.mitigation.answer_fitting import AnswerMethod
     from probes.mitigation.apply import Embedded
     from probes.mitigation.transform import Mitigation
 
@@ -138,12 +141,14 @@ class _Study:
         """Fit a method and measure it; one that does not suit the data gets a row that says why."""
         from audit.mitigation.mitigation_tables import Answered, correctness, cost_row, gap_rows
         from probes.mitigation.fitting import UnsuitableError
-        from probes.mitigation.method_registry import CLASS_DESIGN, METHODS
+        from probes.mitigation.method_registry import ANSWER_METHODS, CLASS_DESIGN, METHODS
 
-        designs, leak = None, None
+        designs, leak, note = None, None, ""
         try:
             if name == CLASS_DESIGN:
                 designs, after = self._designs(), self.before
+            elif name in ANSWER_METHODS:
+                after, note = self._answered(ANSWER_METHODS[name]())
             else:
                 fitted = METHODS[name]().fit(self.data)
                 changed = self.embedded.changed(self.measured, fitted)
@@ -160,7 +165,16 @@ class _Study:
             clusters=self.clusters, utility=utility,
         )  # fmt: skip
         self.gaps.append(gaps)
-        self.costs.append(row)
+        self.costs.append(row | {"note": note})
+
+    def _answered(self, method: AnswerMethod) -> tuple[Answered, str]:
+        """The suite with the answers of a method, and which probes it left as they are."""
+        from audit.mitigation.mitigation_tables import Answered
+        from probes.mitigation.answering import answer
+
+        found = answer(self.embedded, method, self.attribute)
+        left = "; ".join(f"not {probe}: {why}" for probe, why in found.not_applied.items())
+        return Answered.of_several(found.records), " ".join(filter(None, (method.caution, left)))
 
     def _designs(self) -> dict[str, str]:
         from probes.mitigation.class_design import least_gap_designs
@@ -178,7 +192,7 @@ class _Study:
         from audit.report.html import fill_template, frames_as_json
         from audit.report.sections.mitigation import mitigation_page
         from clipmodel.atomic_files import replace_folder
-        from probes.mitigation.method_registry import CLASS_DESIGN, METHODS
+        from probes.mitigation.method_registry import ANSWER_METHODS, CLASS_DESIGN, METHODS
 
         self.gap_table, self.cost_table = gap_frame(self.gaps), cost_frame(self.costs)
         tables = {"mitigation": self.gap_table, "cost": self.cost_table}
@@ -187,11 +201,13 @@ class _Study:
             "data": self.embedded.dataset.card.title, "attribute": self.attribute,
             "fitted": len(self.data.images), "measured": len(self.measured),
         }  # fmt: skip
+        known: Mapping[str, Any] = {**METHODS, **ANSWER_METHODS}
         methods = {
-            name: {"about": METHODS[name].about, "source": METHODS[name].source}
+            name: {"about": f"{known[name].about} {getattr(known[name], 'caution', '')}",
+                   "source": known[name].source}
             for name in self.cost_table["method"]
             if name != CLASS_DESIGN
-        }
+        }  # fmt: skip
         page = mitigation_page(self.gap_table, self.cost_table, about=about, methods=methods)
         html = fill_template("mitigation.html.j2", page, data=frames_as_json(tables))
 
@@ -224,7 +240,7 @@ def _print(study: _Study, folder: Path) -> None:
     )
     for row in study.cost_table.to_dict("records"):
         own = study.gap_table[study.gap_table["method"] == row["method"]]
-        if row["note"]:
+        if not row["n"]:
             table.add_row(row["method"], "not applied:", row["note"][:40])
             continue
         table.add_row(

@@ -6,7 +6,8 @@ import os
 import platform
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,6 +29,8 @@ from audit.commands.output_folder import check_output_folder, kept_tables, publi
 from audit.commands.small_table_settings import makes_small_tables
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from audit.result import AuditResult
     from probes.records import Records
     from probes.suite.suite import Suite
@@ -38,6 +41,16 @@ RawCsvOption = Annotated[
 ]
 MitigationOption = Annotated[
     Path | None, typer.Option("--with", metavar="FILE", help="A mitigation that clip-audit mitigate fitted.")
+]
+StandardOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--standard",
+        metavar="FOLDER|SET",
+        help="Standard accuracy to show beside the disparities: results of clip-audit evaluate, or a set to "
+        "evaluate now, such as digits; repeat it for several.",
+        show_default=False,
+    ),
 ]
 EPILOG = (
     "Examples:  clip-audit run  ·  "
@@ -63,6 +76,7 @@ def run(
     preprocess: PreprocessOption = None,
     weights: WeightsOption = None,
     mitigation: MitigationOption = None,
+    standard: StandardOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the closing summary as JSON.")] = False,
 ) -> None:
     """Audit a model: ask it every question of a suite, and write tables and a report."""
@@ -74,7 +88,7 @@ def run(
     check_output_folder(folder)
     source = data or questions.data
     told: Told = {"activation": activation, "preprocess": preprocess, "weights": weights}
-    records = _ask(
+    records, table = _ask(
         questions,
         model=model,
         told=told,
@@ -83,18 +97,22 @@ def run(
         keep_images=images,
         device=device,
         mitigation=mitigation,
+        standard=standard or [],
     )
 
     from audit.result import AuditResult
 
     with terminal.ERR.status("computing intervals"):
         result = AuditResult.from_records(records)
+    if table is not None:
+        result = replace(result, standard=table)
     info = {
         "command": shlex.join(
             ["clip-audit", "run", public(suite), *(["--model", public(model)] if model else [])]
             + ["--data", public(source), "--out", folder.name]
             + ["--images"] * images
             + ([] if mitigation is None else ["--with", public(str(mitigation))])
+            + [word for name in standard or [] for word in ("--standard", public(name))]
             + spelled(told)
         ),
         "started": started.isoformat(timespec="seconds"),
@@ -135,7 +153,8 @@ def _ask(
     keep_images: bool,
     device: str,
     mitigation: Path | None,
-) -> Records:
+    standard: Sequence[str],
+) -> tuple[Records, pd.DataFrame | None]:
     from probes.datasets import load_dataset
 
     dataset = load_dataset(data)
@@ -149,13 +168,24 @@ def _ask(
         from probes.mitigation.apply import with_mitigation
 
         loaded, dataset = with_mitigation(loaded, dataset, mitigation)
+    store = EmbeddingStore(cache)
     with terminal.progress_bars() as progress:
-        return run_suite(
+        table = None
+        if standard:
+            from audit.commands.standard_sets import standard_table
+            from probes.embeddings.embed import cache_folder
+
+            table = standard_table(
+                standard, loaded, spec=model or loaded.name, store=store, cache=cache or cache_folder(),
+                progress=progress,
+            )  # fmt: skip
+        records = run_suite(
             questions,
             loaded,
             dataset,
-            store=EmbeddingStore(cache),
+            store=store,
             keep_images=keep_images,
             progress=progress,
             device=usable_device(device),
         )
+    return records, table

@@ -15,6 +15,7 @@ from audit.commands.terminal import print_table
 from audit.conclusions.overview import STATES, Cell, at_chance, strongest
 from audit.report import components
 from audit.report.section import ReportContext
+from audit.report.sections.overview import standard_words
 from audit.report.verdict_strip import verdict_of
 from audit.result import AuditResult
 from audit.result_files import REPORT_FILE
@@ -40,6 +41,8 @@ def print_summary(result: AuditResult, console: Console, *, folder: Path | None 
     model, n_images = result.manifest["model"]["name"], number_of(data.get("n_images"), "image")
     console.print(escape(f"model {model}, data {data['name']}, {n_images}"), soft_wrap=True)
     print_table(console, "Zero-shot accuracy", ACCURACY_COLUMNS, _accuracy(result), words={"question"})
+    if words := standard_words(result.standard):
+        console.print(escape(words), soft_wrap=True)
     for probe, value, level in at_chance(result):
         text = f"{probe['title']} is close to chance: {fmt.percent(value)}, guessing {fmt.percent(level)}"
         console.print(f"[yellow]{escape(text)}[/]", soft_wrap=True)
@@ -62,12 +65,18 @@ def summary_json(result: AuditResult, *, folder: Path) -> str:
         "verdict": result.verdict,
         "gates": result.gates[["name", "verdict", "sentence"]].to_dict("records"),
         "accuracy": dict(_overall_rates(result)),
+        **({"standard": _standard(result)} if len(result.standard) else {}),
         "findings": len(result.findings),
         "specifications": result.n_specifications,
         "strongest": [_record(cell) for cell in strongest(context.cells, count=FINDINGS_SHOWN)],
         "report": str(folder / REPORT_FILE),
     }
     return json.dumps(document, ensure_ascii=False, indent=2)
+
+
+def _standard(result: AuditResult) -> dict[str, float]:
+    names = result.standard["evaluation_set"] + ", " + result.standard["evaluation_task"]
+    return dict(zip(names, result.standard["value"].astype(float), strict=True))
 
 
 def _record(cell: Cell) -> dict[str, Any]:

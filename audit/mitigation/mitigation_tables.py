@@ -52,6 +52,16 @@ class Answered:
         """Of a run, without its gaps."""
         return cls(manifest=records.manifest, outcomes=records.outcomes, gaps=pd.DataFrame())
 
+    @classmethod
+    def of_several(cls, parts: Sequence[Records]) -> Answered:
+        """Of runs of the same images that each ask some of the probes."""
+        outcomes = [part.outcomes for part in parts if part.outcomes is not None]
+        probes = [probe for part in parts for probe in part.manifest["probes"]]
+        return cls(
+            manifest={**parts[0].manifest, "probes": probes},
+            outcomes=pd.concat(outcomes, ignore_index=True) if outcomes else None, gaps=pd.DataFrame(),
+        )  # fmt: skip
+
 
 def gap_rows(
     method: str, before: Answered, after: Answered, *, designs: Mapping[str, str] | None = None
@@ -176,7 +186,7 @@ def correctness(
         wrong = [o["name"] for o in probe["outcomes"] if o["kind"] == "misclassified"]
         chosen = None if designs is None else designs.get(probe["name"], probe["designs"][0]["name"])
         pair = None if chosen is None else (probe["designs"][0]["name"], chosen)
-        if not wrong or before.outcomes is None or after.outcomes is None:
+        if not wrong or probe["name"] not in others or before.outcomes is None or after.outcomes is None:
             continue
         matched = match_probe(probe, others[probe["name"]], before.outcomes, after.outcomes, designs=pair)
         if matched is None or wrong[0] not in set(matched.columns["outcome"]):

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from clipmodel.errors import UserError
+from clipmodel.evaluation.features import FeatureModel
 from clipmodel.loading import EmbeddingModel
 from clipmodel.loading.embedding_model import takes_any_mode
 from clipmodel.progress import Progress
@@ -56,6 +58,8 @@ class Embedded:
         For further texts.
     left_out
         Names of the probes that need the images themselves.
+    features
+        [N, F] what linear classifiers are fitted on, if it is not the embeddings.
     """
 
     suite: Suite
@@ -63,6 +67,7 @@ class Embedded:
     model: EmbeddingModel
     store: EmbeddingStore
     left_out: tuple[str, ...]
+    features: np.ndarray | None = None
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """C texts -> [C, D]; UserError for a file of embeddings that does not have them."""
@@ -76,6 +81,12 @@ class Embedded:
     def half(self, *, fit: bool) -> EmbeddedDataset:
         """The images to fit on, or those to measure."""
         return part(self.dataset, self.fitted_on == fit)
+
+    def features_of(self, *, fit: bool) -> np.ndarray:
+        """[M, F] features of one half; its embeddings if it comes without any."""
+        whole = self.dataset.embeddings if self.features is None else self.features
+        chosen: np.ndarray = whole[self.fitted_on == fit]
+        return chosen
 
     def fit_data(self, attribute: str, words: dict[str, tuple[str, ...]]) -> FitData:
         """What the methods are fitted on.
@@ -106,7 +117,7 @@ class Embedded:
     def ask(self, dataset: EmbeddedDataset) -> Records:
         """Run the suite on embeddings of some of its images."""
         return run_suite(
-            _known_values(self.suite, dataset), GivenModel(dataset.texts), dataset, store=self.store
+            known_values(self.suite, dataset), GivenModel(dataset.texts), dataset, store=self.store
         )
 
     def changed(self, dataset: EmbeddedDataset, mitigation: Mitigation) -> EmbeddedDataset:
@@ -121,8 +132,14 @@ def embed_suite(
     *,
     store: EmbeddingStore,
     progress: Progress | None = None,
+    before_projection: bool = False,
 ) -> Embedded:
     """Embed everything a suite asks.
+
+    Parameters
+    ----------
+    before_projection
+        Also compute the features before the projection, which linear classifiers are fitted on.
 
     Raises
     ------
@@ -153,7 +170,13 @@ def embed_suite(
         dataset.frame.iloc[images.rows][columns], attributes=dataset.attributes, card=dataset.card,
         embeddings=images.embeddings, texts=texts, orders=dataset.orders, dropped=dataset.dropped,
     )  # fmt: skip
-    return Embedded(suite=suite, dataset=whole, model=model, store=store, left_out=tuple(by_image))
+    features = None
+    if before_projection and not isinstance(dataset, EmbeddedDataset):
+        tower = cast("EmbeddingModel", FeatureModel(model))
+        features = embed_dataset(tower, dataset, images.rows, store=store, progress=progress).embeddings
+    return Embedded(
+        suite=suite, dataset=whole, model=model, store=store, left_out=tuple(by_image), features=features
+    )
 
 
 def _from_embeddings(probe: object) -> bool:
@@ -161,7 +184,7 @@ def _from_embeddings(probe: object) -> bool:
     return isinstance(probe, Probe) or not KINDS[probe.kind].sizes(probe)  # type: ignore[attr-defined]
 
 
-def _known_values(suite: Suite, dataset: DemographicDataset) -> Suite:
+def known_values(suite: Suite, dataset: DemographicDataset) -> Suite:
     """The suite with exclusions of values that some of the images still have.
 
     A filter such as "not train" names a value that no image of a part has; it then excludes nothing.

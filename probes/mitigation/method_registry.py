@@ -1,4 +1,7 @@
-"""Every method by name. A method is added by its class, in a file of its own, and one entry here."""
+"""Every method by name. A method is added by its class, in a file of its own, and one entry here.
+
+`METHODS` change embeddings, `ANSWER_METHODS` change the answers of a probe.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,21 @@ from collections.abc import Sequence
 
 from clipmodel.errors import UserError
 from clipmodel.yaml_models import closest
+from probes.mitigation.answer_fitting import AnswerMethod
 from probes.mitigation.fitting import Method
 from probes.mitigation.methods.bend_vlm import BendVLM
+from probes.mitigation.methods.class_thresholds import ClassThresholds
 from probes.mitigation.methods.controls import NoMitigation, RandomSubspace
 from probes.mitigation.methods.coordinates import SFID, ClipClip
 from probes.mitigation.methods.erasure import LEACE, DeAR, SubspaceProjection
 from probes.mitigation.methods.fairer_clip import FairerCLIP
+from probes.mitigation.methods.fairlearn_methods import (
+    ErrorParityProbe,
+    OddsProbe,
+    OddsThresholds,
+    ParityThresholds,
+)
+from probes.mitigation.methods.linear_classifier import LinearProbe
 from probes.mitigation.methods.text_projection import CalibratedProjection, OrthogonalProjection, RoboShot
 
 METHODS: dict[str, type[Method]] = {
@@ -21,10 +33,16 @@ METHODS: dict[str, type[Method]] = {
         ClipClip, SFID, LEACE, SubspaceProjection, DeAR, FairerCLIP,
     )
 }  # fmt: skip
+ANSWER_METHODS: dict[str, type[AnswerMethod]] = {
+    method.name: method
+    for method in (
+        LinearProbe, ClassThresholds, ParityThresholds, OddsThresholds, ErrorParityProbe, OddsProbe,
+    )
+}  # fmt: skip
 CONTROLS = (NoMitigation.name, RandomSubspace.name)
 CLASS_DESIGN = "class_design"
 """Acts on the suite, not on embeddings: see `probes.mitigation.class_design`."""
-NAMES = (*METHODS, CLASS_DESIGN)
+NAMES = (*METHODS, *ANSWER_METHODS, CLASS_DESIGN)
 
 
 def chosen(names: Sequence[str]) -> list[str]:

@@ -31,6 +31,9 @@ _WORDS: Final = {
     "other_template": "prompt template of the second specification",
     "by": "grouping: the attributes whose groups are compared, joined by x",
     "group": "the group: values of the attributes of the grouping, joined by x",
+    "evaluation_set": "name of the evaluation set",
+    "evaluation_title": "title of the evaluation set",
+    "evaluation_task": "zeroshot_classification, linear_probe or zeroshot_retrieval",
     "scale": "what the values of an ordered attribute count as: numbers, midpoints of bands, or ranks",
     "reference": 'what the group is compared with: a group, or "(rest)", "(overall)", "(best)" in words',
     "control": "attributes that are held equal",
@@ -167,6 +170,7 @@ _NUMBERS: Final = {
     "odds_ratio_high": "upper end of that interval",
     "curved_p": "p-value that the log odds follow a straight line, against a natural spline",
     "at": "point of the scale",
+    "chance_level": "what guessing reaches on the evaluation set, or NaN if it is not known",
     "margin": "value that the gate holds to",
     "confidence": "confidence of the interval shown: all hold together for a FAIL, 90 % each otherwise",
 }

@@ -197,6 +197,13 @@ AUDIT_TABLES: Final[tuple[TableSchema, ...]] = (
          "value", "low", "high", "p", "p_adjusted", "note"),
     ),
     _table(
+        "standard",
+        "main metric of the same weights on one evaluation set; there only if clip-audit run --standard asks",
+        ("evaluation_set", "evaluation_title", "evaluation_task", "metric",
+         Column("value", "float64", "the metric"), "low", "high",
+         Column("n", "int64", "images, or queries of a retrieval"), "chance_level"),
+    ),
+    _table(
         "gates",
         "one gate of the suite and what decided it",
         ("name", "probe", "outcome", "by", "metric", "margin", "verdict", "contrasts", "confidence",

@@ -22,6 +22,13 @@ _NUMBERS: Final = (
     Column(between("low", "high", fmt.percent_interval), INTERVAL, number=True),
     Column("balanced", "Balanced", fmt.percent, number=True),
 )
+_STANDARD: Final = (
+    Column("evaluation_title", "Set"), Column("evaluation_task", "Task", fmt.words),
+    Column("metric", "Metric"), Column("n", "n", fmt.integer, number=True),
+    Column("value", "Value", fmt.percent, number=True),
+    Column(between("low", "high", fmt.percent_interval), INTERVAL, number=True),
+    Column("chance_level", "Guessing", fmt.percent, number=True),
+)  # fmt: skip
 _OVERVIEW: Final = (Column("title", "Probe"), Column(components.asking, "Specification"), *_NUMBERS)
 _GROUPS: Final = (
     Column("name", "Group"), Column("by", "By"), Column(components.asking, "Specification"), *_NUMBERS,
@@ -43,22 +50,26 @@ class Accuracy:
 class AccuracySection:
     """Accuracy over all images, and of every probe by group."""
 
-    overview: components.Table
+    standard: components.Table | None
+    overview: components.Table | None
     parts: Sequence[Accuracy]
 
 
 def build(context: ReportContext) -> AccuracySection | None:
-    """Return the section; None if no probe has a truth.
+    """Return the section; None if no probe has a truth and no standard accuracy was asked for.
 
     The figure shows the attributes of the images (split, design family) if a probe splits by one: who is
     misclassified is drawn with the outcomes.
     """
-    accuracy = context.result.accuracy
-    if not len(accuracy):
+    accuracy, standard = context.result.accuracy, context.result.standard
+    if not len(accuracy) and not len(standard):
         return None
     own = [probe for probe in context.probes if (accuracy["probe"] == probe["name"]).any()]
     return AccuracySection(
-        overview=overview(accuracy, probes=context.probes),
+        standard=table_of(standard, _STANDARD, caption="Standard accuracy of the same weights")
+        if len(standard)
+        else None,
+        overview=overview(accuracy, probes=context.probes) if len(accuracy) else None,
         parts=[_part(accuracy, probe=probe, manifest=context.result.manifest) for probe in own],
     )
 

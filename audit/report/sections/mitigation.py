@@ -56,7 +56,7 @@ def mitigation_page(
 
 
 def _sentence(row: Mapping[Any, Any], gaps: pd.DataFrame) -> str:
-    if row["note"]:
+    if not row["n"]:
         return f"{fmt.words(row['method'])}: not applied. {row['note']}"
     own = gaps[gaps["method"] == row["method"]]
     narrower, wider = (int((own["effect"] == effect).sum()) for effect in (NARROWER, WIDER))

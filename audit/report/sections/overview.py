@@ -77,6 +77,7 @@ class Overview:
     states: Sequence[tuple[str, str, str]]
     axis: str
     has_gate: bool
+    standard: str
 
 
 def build(context: ReportContext) -> Overview:
@@ -100,7 +101,19 @@ def build(context: ReportContext) -> Overview:
         states=[(STATE_ICONS[s], s, words) for s, words in STATES.items() if s in present],
         axis=f"{fmt.points(axis[0])} to {fmt.points(axis[1])}",
         has_gate=any(cell.margin is not None for cell in cells),
+        standard=standard_words(context.result.standard),
     )
+
+
+def standard_words(standard: pd.DataFrame) -> str:
+    """Return the model's standard accuracy in a sentence; empty if the audit was not asked for it."""
+    parts = []
+    for row in standard.to_dict("records"):
+        guess = "" if pd.isna(row["chance_level"]) else f", guessing {fmt.percent(row['chance_level'])}"
+        interval = fmt.percent_interval(row["low"], row["high"])
+        name = row["evaluation_title"]
+        parts.append(f"{name} {fmt.percent(row['value'])} ({row['metric']}, {interval}{guess})")
+    return f"Standard accuracy of the same weights: {'; '.join(parts)}." if parts else ""
 
 
 def _axis(cells: Sequence[Cell]) -> tuple[float, float]:

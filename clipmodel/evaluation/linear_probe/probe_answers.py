@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,19 +59,6 @@ def probe_answers(
         tried={"strength": list(probe.search.tried), "accuracy": list(probe.search.tried.values())},
         converged=probe.classifier.converged,
     )
-
-
-def fit_classifier(
-    train: Set, *, classes: int, seed: int
-) -> Callable[[NDArray[np.floating]], NDArray[np.int64]]:
-    """A classifier fitted by the paper's protocol, as a function from features [N, F] to classes [N]."""
-    fitted = fit_probe(*train, classes=classes, seed=seed).classifier
-
-    def classify(features: NDArray[np.floating]) -> NDArray[np.int64]:
-        scores = fitted.scores(torch.from_numpy(np.ascontiguousarray(features)))
-        return scores.argmax(dim=1).numpy()
-
-    return classify
 
 
 def few_shot_answers(train: Set, test: Set, *, classes: int) -> list[FewShot]:

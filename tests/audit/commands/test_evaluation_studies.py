@@ -11,7 +11,7 @@ from PIL import Image
 
 from audit.commands import evaluation_studies
 from audit.commands.evaluation_runs import Options
-from audit.commands.evaluation_studies import adapt, group_columns, overlap, zero_shot_right
+from audit.commands.evaluation_studies import group_columns, overlap, zero_shot_right
 from clipmodel.errors import UserError
 from clipmodel.evaluation.readers.evaluation_set import EvaluationSet, FunctionImages
 from tests.audit.commands.test_evaluation_runs import made, run
@@ -59,26 +59,3 @@ def test_duplicates_are_found_by_vector_and_by_look(monkeypatch: pytest.MonkeyPa
     assert listed.set_index("id")["duplicate"].to_dict() == {"0: 1": True, "1: 2": False, "3: 4": True}
     assert listed["right"].tolist() == [True, False, True]
     assert set(table["by"]) >= {"tone"}
-
-
-def test_a_classifier_is_fitted_once_and_asked_of_every_set(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    n = 24
-    images = FunctionImages([f"{row}" for row in range(n)], bytes)
-    truth = np.array([0, 1] * (n // 2))
-    own = made(images=images, truth=truth, metadata=pd.DataFrame({"tone": ["light", "dark"] * (n // 2)}))
-    opens(monkeypatch, {"train": own, "first": own, "second": own})
-    # What is shown lies on other axes than the words do: zero-shot is wrong and the fit is right.
-    wrong = run(shown=tuple(1 - int(label) for label in truth))
-    accuracy, changes = adapt(wrong, "train", ["first", "second"], Options(), cache=tmp_path)
-    assert accuracy["zero_shot"].tolist() == [0, 0] and accuracy["adapted"].tolist() == [1, 1]
-    assert accuracy["n"].tolist() == [23, 23]  # the image at row 2 is broken
-    columns = ["group", "reference", "n_group", "n_reference", "gap_zero_shot", "gap_adapted", "change"]
-    assert changes[columns].to_numpy().tolist() == [["light", "dark", 11, 12, 0, 0, 0]] * 2
-    with pytest.raises(UserError, match="other classes than here"):
-        opens(monkeypatch, {"train": own, "first": made(classes=(("cat",), ("owl",)))})
-        adapt(wrong, "train", ["first"], Options(), cache=tmp_path)
-    with pytest.raises(UserError, match="no labels to fit"):
-        opens(monkeypatch, {"train": made(truth=None)})
-        adapt(wrong, "train", [], Options(), cache=tmp_path)

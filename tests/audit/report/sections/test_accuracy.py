@@ -13,7 +13,7 @@ def test_rows_of_the_tables_are_rows_of_the_frame(context: ReportContext) -> Non
     assert section is not None
     frame = context.result.accuracy
     overall = frame[(frame[["split", "skin_tone", "gender"]] == "(all)").all(axis=1)]
-    assert len(section.overview.rows) == len(overall) == 1
+    assert section.overview is not None and len(section.overview.rows) == len(overall) == 1
     (part,) = section.parts
     assert part.title == "Occupation" and len(part.table.rows) == len(frame)
     first = section.overview.rows[0]
@@ -32,3 +32,16 @@ def test_without_a_truth_there_is_no_section(context: ReportContext) -> None:
     empty = dataclasses.replace(context.result, accuracy=context.result.accuracy.iloc[:0])
     assert accuracy.build(ReportContext(result=empty)) is None
     assert isinstance(empty.accuracy, pd.DataFrame)
+
+
+def test_standard_accuracy_has_a_table_even_without_a_truth(context: ReportContext) -> None:
+    row = {
+        "evaluation_set": "stl10", "evaluation_title": "STL-10", "evaluation_task": "linear_probe",
+        "metric": "lp_acc1", "value": 0.9, "low": 0.88, "high": 0.92, "n": 8000, "chance_level": 0.1,
+    }  # fmt: skip
+    empty = dataclasses.replace(
+        context.result, accuracy=context.result.accuracy.iloc[:0], standard=pd.DataFrame([row])
+    )
+    section = accuracy.build(ReportContext(result=empty))
+    assert section is not None and section.overview is None and section.standard is not None
+    assert section.standard.rows[0][:4] == ["STL-10", "linear probe", "lp_acc1", "8,000"]

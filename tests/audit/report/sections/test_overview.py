@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import dataclasses
 
+import pandas as pd
+
 from audit.conclusions.overview import STATES
 from audit.report.section import ReportContext
 from audit.report.sections import overview
@@ -40,3 +42,15 @@ def test_three_sentences_say_how_good_who_and_what_is_not_said(context: ReportCo
 def test_no_contrast_at_all_is_said(context: ReportContext) -> None:
     alone = dataclasses.replace(context.result, gaps=context.result.gaps.iloc[:0])
     assert overview.sentences(ReportContext(result=alone))[1] == "No two groups could be compared."
+
+
+def test_standard_accuracy_is_a_sentence_with_its_interval_and_what_guessing_reaches() -> None:
+    row = {"evaluation_title": "STL-10", "metric": "acc1", "value": 0.9, "low": 0.88, "high": 0.92,
+           "chance_level": 0.1}  # fmt: skip
+    table = pd.DataFrame([row, row | {"evaluation_title": "Own", "chance_level": float("nan")}])
+    words = overview.standard_words(table).replace("\N{NO-BREAK SPACE}", " ")
+    assert words == (
+        "Standard accuracy of the same weights: STL-10 90.0 % (acc1, 88.0 to 92.0 %, guessing 10.0 %); "
+        "Own 90.0 % (acc1, 88.0 to 92.0 %)."
+    )
+    assert overview.standard_words(table.iloc[:0]) == ""
