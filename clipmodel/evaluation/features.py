@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from clipmodel.architecture.vision_transformer import VisionTransformer
-from clipmodel.loading.embedding_model import EmbeddingModel, LoadedModel, takes_any_mode
+from clipmodel.loading.embedding_model import EmbeddingModel, LoadedModel, device_of, takes_any_mode
 
 BEFORE_PROJECTION = "before the projection"
 JOINT = "joint embedding"
@@ -49,6 +49,11 @@ class FeatureModel:
     def any_mode(self) -> bool:
         """As the model's."""
         return takes_any_mode(self.model)
+
+    @property
+    def device(self) -> torch.device:
+        """As the model's."""
+        return device_of(self.model)
 
     @property
     def logit_scale(self) -> float:

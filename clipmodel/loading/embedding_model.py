@@ -94,6 +94,11 @@ def takes_any_mode(model: EmbeddingModel) -> bool:
     return bool(getattr(model, "any_mode", False))
 
 
+def device_of(model: EmbeddingModel) -> torch.device:
+    """Where the image tower computes; a model of one's own that does not tell is on the CPU."""
+    return torch.device(getattr(model, "device", "cpu"))
+
+
 @dataclass(frozen=True)
 class LoadedModel:
     """A CLIP behind the protocol of `EmbeddingModel`."""
@@ -118,7 +123,7 @@ class LoadedModel:
         n = len(pixels)
         if 0 < n < LEAST_BATCH:
             pixels = torch.cat([pixels, pixels[:1].expand(LEAST_BATCH - n, *pixels.shape[1:])])
-        return self.clip.encode_image(pixels.to(self.device))[:n].float().cpu()
+        return self.clip.encode_image(pixels.to(self.device, non_blocking=True))[:n].float().cpu()
 
     @torch.inference_mode()
     def encode_text(self, texts: Sequence[str]) -> Tensor:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from clipmodel.errors import UserError
 from clipmodel.loading import load_model
-from clipmodel.loading.embedding_model import EmbeddingModel, LoadedModel, takes_any_mode
+from clipmodel.loading.embedding_model import EmbeddingModel, LoadedModel, device_of, takes_any_mode
 
 ImagePrecision = Literal["fp32", "bf16", "fp16", "int8"]
 
@@ -65,6 +65,11 @@ class ReducedModel:
     def any_mode(self) -> bool:
         """As the exact model's."""
         return takes_any_mode(self.exact)
+
+    @property
+    def device(self) -> torch.device:
+        """Of the reduced tower."""
+        return device_of(self.images)
 
     @property
     def logit_scale(self) -> float:

@@ -6,6 +6,8 @@ Shapes: N images or texts, D joint embedding.
 from __future__ import annotations
 
 import hashlib
+import itertools
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,7 +18,7 @@ import torch
 
 from clipmodel.errors import UserError
 from clipmodel.loading import EmbeddingModel
-from clipmodel.loading.embedding_model import takes_any_mode
+from clipmodel.loading.embedding_model import device_of, takes_any_mode
 from clipmodel.progress import Progress
 from probes.datasets.demographic_dataset import DemographicDataset, UnreadableImageError
 from probes.datasets.formats.embeddings import EmbeddedDataset
@@ -36,9 +38,10 @@ __all__ = [
 ]
 
 BATCH_IMAGES = 64
+ACCELERATOR_BATCH = 256  # images; a GPU is done with fewer before the next ones are there
 BATCHES_PER_SHARD = 16  # at most 1,024 images are lost when a run is killed
 BATCH_TEXTS = 256
-READERS = 2  # threads that read and decode images while the model embeds others
+READERS = 2  # threads that read and decode images while a model on the CPU embeds others
 AHEAD = 2 * BATCH_IMAGES  # images that are decoded before they are needed
 
 
@@ -151,7 +154,8 @@ def read_new_images(
             return row, key, str(error)
 
     claimed: set[str] = set()
-    for row, key, found in _in_order(load, rows):
+    readers = READERS if device_of(model).type == "cpu" else os.cpu_count() or READERS
+    for row, key, found in _in_order(load, rows, readers=readers):
         if key is None:
             seen.missing[row] = str(found)
             continue
@@ -166,14 +170,14 @@ def read_new_images(
 Loaded = tuple[int, str | None, "torch.Tensor | str | None"]
 
 
-def _in_order(load: Callable[[int], Loaded], rows: Iterable[int]) -> Iterator[Loaded]:
-    """What `load` gives for each row, in their order, some computed ahead."""
+def _in_order(load: Callable[[int], Loaded], rows: Iterable[int], *, readers: int) -> Iterator[Loaded]:
+    """What `load` gives for each row, in their order, some computed ahead by threads."""
     waiting: deque[Future[Loaded]] = deque()
-    pool = ThreadPoolExecutor(READERS)
+    pool = ThreadPoolExecutor(readers)
     try:
         for row in rows:
             waiting.append(pool.submit(load, row))
-            if len(waiting) > AHEAD:
+            if len(waiting) > AHEAD * readers // READERS:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
@@ -215,17 +219,38 @@ def _embedded_shards(
 def embedded_batches(
     model: EmbeddingModel, images: Iterator[NewImage]
 ) -> Iterator[tuple[list[str], np.ndarray]]:
-    """Hashes and embeddings of images, a batch at a time."""
-    keys: list[str] = []
-    pixels: list[torch.Tensor] = []
-    for key, values in images:
-        keys.append(key)
-        pixels.append(values)
-        if len(keys) == BATCH_IMAGES:
+    """Hashes and embeddings of images, a batch at a time.
+
+    On an accelerator one batch is computed while the next is gathered, in memory from which it is copied
+    without a detour.
+    """
+    device = device_of(model)
+    if device.type == "cpu":
+        for keys, pixels in _batches(images, BATCH_IMAGES):
             yield keys, as_numpy(model.encode_image(torch.stack(pixels)))
-            keys, pixels = [], []
-    if keys:
-        yield keys, as_numpy(model.encode_image(torch.stack(pixels)))
+        return
+    under_way: tuple[list[str], Future[torch.Tensor]] | None = None
+    with ThreadPoolExecutor(1) as worker:
+        for keys, pixels in _batches(images, ACCELERATOR_BATCH):
+            following = keys, worker.submit(model.encode_image, _gathered(pixels, device))
+            if under_way is not None:
+                yield under_way[0], as_numpy(under_way[1].result())
+            under_way = following
+        if under_way is not None:
+            yield under_way[0], as_numpy(under_way[1].result())
+
+
+def _batches(images: Iterator[NewImage], size: int) -> Iterator[tuple[list[str], list[torch.Tensor]]]:
+    while batch := list(itertools.islice(images, size)):
+        yield [key for key, _ in batch], [pixels for _, pixels in batch]
+
+
+def _gathered(pixels: Sequence[torch.Tensor], device: torch.device) -> torch.Tensor:
+    """A batch in one piece; for CUDA page-locked, so that it is copied while the device computes."""
+    if device.type != "cuda":
+        return torch.stack(list(pixels))
+    whole = torch.empty((len(pixels), *pixels[0].shape), dtype=pixels[0].dtype, pin_memory=True)
+    return torch.stack(list(pixels), out=whole)
 
 
 def embed_texts(model: EmbeddingModel, texts: Sequence[str], *, store: EmbeddingStore) -> np.ndarray:

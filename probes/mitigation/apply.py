@@ -20,7 +20,7 @@ from torch import Tensor
 from clipmodel.errors import UserError
 from clipmodel.evaluation.features import FeatureModel
 from clipmodel.loading import EmbeddingModel
-from clipmodel.loading.embedding_model import takes_any_mode
+from clipmodel.loading.embedding_model import device_of, takes_any_mode
 from clipmodel.progress import Progress
 from probes.datasets.demographic_dataset import ID, VISIBLE_PREFIX, DemographicDataset
 from probes.datasets.formats.embeddings import EmbeddedDataset, Texts
@@ -238,7 +238,7 @@ class MitigatedModel:
         self.name = f"{model.name} with {mitigation.method}"
         self.logit_scale, self.logit_bias = model.logit_scale, model.logit_bias
         self.preprocess_id = model.preprocess_id
-        self.any_mode = takes_any_mode(model)
+        self.any_mode, self.device = takes_any_mode(model), device_of(model)
         matrix = mitigation.image.matrix
         self.embed_dim = model.embed_dim if matrix is None else len(matrix)
 

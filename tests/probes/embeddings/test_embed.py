@@ -6,6 +6,7 @@ import hashlib
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -234,6 +235,57 @@ def test_no_more_images_are_read_ahead_than_a_few_batches(
     embed_dataset(model, dataset, range(12), store=store)
     assert embedded_before[0] == 0
     assert embedded_before[6] >= 3
+
+
+class OnAccelerator(FakeModel):
+    """A model that says that it computes elsewhere; its first batches wait for so many images to be read."""
+
+    device = torch.device("mps")
+
+    def __init__(self, reads: list[int], *, waits_for: Sequence[int] = ()) -> None:
+        super().__init__()
+        self.reads, self.waits_for, self.n_read = reads, list(waits_for), []
+
+    def encode_image(self, pixels: Tensor) -> Tensor:
+        wanted = self.waits_for.pop(0) if self.waits_for else 0
+        end = time.monotonic() + 20
+        while len(self.reads) < wanted and time.monotonic() < end:
+            time.sleep(0.001)
+        self.n_read.append(len(self.reads))
+        return super().encode_image(pixels)
+
+
+def test_an_accelerator_computes_while_the_next_batch_is_gathered(
+    model: FakeModel, store: EmbeddingStore, dataset: TableDataset, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    """In batches of 3 of 12, with 2 images read ahead, the first batch would wait for ever on its own."""
+    monkeypatch.setattr(embed, "ACCELERATOR_BATCH", 3)
+    monkeypatch.setattr(embed, "AHEAD", 2)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    reads: list[int] = []
+    read = TableDataset.read_bytes
+
+    def counted(self: TableDataset, row: int) -> bytes:
+        reads.append(row)
+        return read(self, row)
+
+    expected = embed_dataset(model, dataset, range(12), store=store).embeddings
+    monkeypatch.setattr(TableDataset, "read_bytes", counted)
+    elsewhere = OnAccelerator(reads, waits_for=[7])
+    found = embed_dataset(elsewhere, dataset, range(12), store=EmbeddingStore(tmp_path / "other"))
+    np.testing.assert_array_equal(found.embeddings, expected)
+    assert elsewhere.n_read[0] >= 7 and elsewhere.n_images == 12
+
+
+def test_what_an_accelerator_raises_is_raised(
+    store: EmbeddingStore, dataset: TableDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embed, "ACCELERATOR_BATCH", 5)
+    broken = OnAccelerator([])
+    monkeypatch.setattr(broken, "encode_image", lambda pixels: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        embed_dataset(broken, dataset, range(12), store=store)
 
 
 def test_a_shard_that_cannot_be_read_is_worked_around(
