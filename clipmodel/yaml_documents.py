@@ -1,13 +1,14 @@
 """A YAML file as text, nodes and plain values, or the place where it is none.
 
 A file is refused if it is no UTF-8, too large, nested too deeply, if a key stands twice in one mapping, if a
-value is none of its type (a date of 2026-99-99), or if it refers to itself. PyYAML keeps the last of two
-equal keys, follows nesting until the interpreter's stack ends, and raises whatever the constructors of Python
-raise.
+value is none of its type (a date of 2026-99-99) or a number of another base (010), or if it refers to itself.
+PyYAML keeps the last of two equal keys, reads 010 as 8 and 1:30 as 90, follows nesting until the stack of the
+interpreter ends, and raises whatever the constructors of Python raise.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ MAX_BYTES = 8 << 20
 MAX_DEPTH = 64
 MAX_NODES = 200_000  # with every alias written out
 _MERGE = "tag:yaml.org,2002:merge"
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+# 010 is 8 to YAML, 1:30 is 90: codes and times that were meant as words.
+_OTHER_BASE = re.compile(r"[-+]?(?:0[0-9_]+|[0-9_]+(?::[0-9._]+)+)")
 # What the constructors of dates, numbers, truth values and sets raise for text that is none.
 _CONSTRUCTION_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
 
@@ -153,6 +157,11 @@ class _Loader(yaml.SafeLoader):
                 problem=f"{shown!r} is no {kind}; put it in quotes if it is a word",
                 problem_mark=node.start_mark,
             ) from error
+        if node.tag in _NUMBERS and _OTHER_BASE.fullmatch(str(node.value)):
+            raise yaml.MarkedYAMLError(
+                problem=f"{node.value!r} would be the number {value}; put it in quotes if it is a word",
+                problem_mark=node.start_mark,
+            )
         if isinstance(value, str) and any("\ud800" <= sign <= "\udfff" for sign in value):
             raise yaml.MarkedYAMLError(
                 problem="half of a surrogate pair, which is no character", problem_mark=node.start_mark

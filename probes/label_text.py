@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from clipmodel.errors import UserError
+
 REPLACEMENT = "\ufffd"
 INVISIBLE = "\u00ad\u200b\u2060\ufeff"  # soft hyphen, zero-width space, word joiner, byte order mark
 # They join or part letters inside a word, or turn the direction; at its ends they change nothing that is
 # seen.
 AT_THE_ENDS = INVISIBLE + "\u061c\u200c\u200d\u200e\u200f"
+MANTISSA_BITS = {2: 11, 4: 24, 8: 53}  # of floats of so many bytes, the leading 1 included
 _DROPPED = dict.fromkeys(map(ord, INVISIBLE))
 _REPLACED = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")
@@ -47,11 +50,26 @@ def plain_text(value: Any) -> str | None:
     """Any value as text: equal numbers of any type give one text; None, NaN and "" give None."""
     if isinstance(value, str):
         return value or None
+    if isinstance(value, bytes):
+        return value.decode("utf-8") or None
     if isinstance(value, bool | np.bool_ | list | tuple | dict | np.ndarray):
         return str(value)
     if pd.isna(value):
         return None
     return number_text(str(value))
+
+
+def _refuse_blurred(column: pd.Series) -> None:
+    """Refuse whole numbers at which neighbours are one float."""
+    numbers = column.to_numpy(np.float64, na_value=np.nan)
+    numbers = numbers[np.isfinite(numbers)]
+    digits = MANTISSA_BITS[getattr(column.dtype, "itemsize", 8)]
+    if len(numbers) and np.abs(numbers).max() >= 2.0**digits and (numbers == np.round(numbers)).all():
+        raise UserError(
+            f"the column {str(column.name)!r} holds whole numbers of 2^{digits} or more as floats, which "
+            "cannot tell them apart",
+            remedy="write them as integers or text",
+        )
 
 
 def number_text(text: str) -> str:
@@ -125,13 +143,31 @@ def clean_column(column: pd.Series) -> CleanColumn:
 
 
 def text_column(column: pd.Series) -> pd.Series:
-    """A column of any type as text, as `plain_text` does; NaN where there is none."""
+    """A column of any type as text, as `plain_text` does; NaN where there is none.
+
+    Raises
+    ------
+    UserError
+        It holds bytes that are no text, or whole numbers that a float cannot tell apart: such identifiers
+        would make one person of many.
+    """
+    if column.dtype.kind == "f":
+        _refuse_blurred(column)
     try:
         codes, values = pd.factorize(column)
     except TypeError:  # lists and other values without a hash
         texts = [plain_text(value) for value in column]
         return pd.Series(texts, index=column.index, name=column.name, dtype=object).fillna(np.nan)
-    table = np.array([*(plain_text(value) for value in values), None], dtype=object)
+    distinct: Iterable[Any] = values
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "f":
+        distinct = np.asarray(values, dtype=column.dtype)  # as a double, 0.1 of 32 bits is 0.10000000149
+    try:
+        texts = [plain_text(value) for value in distinct]
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"the column {str(column.name)!r} holds bytes that are no UTF-8 text", remedy="write it as text"
+        ) from error
+    table = np.array([*texts, None], dtype=object)
     table[pd.isna(table)] = np.nan
     return pd.Series(table[codes], index=column.index, name=column.name, dtype=object)
 

@@ -1,8 +1,9 @@
 """Tables of annotations as they come: CSV, TSV or parquet to strings, with the damage that copies pick up.
 
 Repaired: a byte order mark, line ends of any system, separators after the last field, blanks around a field,
-the nameless column of running numbers that some programs write. Refused, because a repair would be a guess:
-rows of another length than the header, a quotation mark that is never closed, columns of one name.
+empty rows, the line "sep=;" of spreadsheets, the nameless column of running numbers that some programs write.
+Refused, because a repair would be a guess: rows of another length than the header, a quotation mark that is
+never closed, columns of one name.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from clipmodel.yaml_models import is_file, shortened
+from probes.datasets.formats.parquet_frame import parquet_frame
 from probes.label_text import clean_label, text_column
 
 SEPARATORS = ",;\t|"
@@ -26,6 +28,9 @@ QUOTE = '"'
 LINE, ROW = "line", "row"  # what the index of a table counts
 REPAIRS = "repairs"
 UNNAMED = re.compile(r"(Unnamed: \d+)?")  # how a column of running numbers is called
+SEPARATOR_LINE = re.compile(r'"?sep=([,;|\t])"?,*\n', re.IGNORECASE)  # spreadsheets read and write it
+LFS_POINTER = b"version https://git-lfs."
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def read_table(file: Path) -> pd.DataFrame:
@@ -48,11 +53,15 @@ def read_table(file: Path) -> pd.DataFrame:
         raise UserError(f"no table at {shortened(file)!r}", remedy="check the path after the colon")
     if file.suffix.lower() not in SUFFIXES:
         raise UserError(f"{file}: not a table by its name", remedy=f"use one of {', '.join(SUFFIXES)}")
+    _refuse_pointer(file)
     table = _read_parquet(file) if file.suffix.lower() == ".parquet" else _read_text(file)
     table.columns = pd.Index([clean_label(str(name)) for name in table.columns])
-    table = _named_columns(file, table)
+    table = _without_empty_rows(file, _named_columns(file, table))
     if repeated := sorted(set(table.columns[table.columns.duplicated()])):
-        raise UserError(f"{file}: the column {repeated[0]!r} is there twice", remedy="rename or drop one")
+        raise UserError(
+            f"{file}: the column {repeated[0]!r} is there twice",
+            remedy="rename or drop one; the first line of a table names its columns",
+        )
     if table.empty:
         raise UserError(f"{file}: the table has no rows", remedy="write one row an image")
     return table
@@ -75,13 +84,30 @@ def place(wrong: pd.Series) -> str:
 
 
 def first_of(names: Sequence[str], table: pd.DataFrame) -> str | None:
-    """The first of some names that is a column."""
-    return next((name for name in names if name in table), None)
+    """The column that has the first of some names: exactly, or else in other capitals or with blanks."""
+    if exact := next((name for name in names if name in table), None):
+        return exact
+    written = {plain_name(column): str(column) for column in reversed(list(table))}
+    return next((written[plain_name(name)] for name in names if plain_name(name) in written), None)
 
 
-def as_strings(table: pd.DataFrame) -> pd.DataFrame:
-    """Every value as a string, whole numbers without a point; NaN where it is missing or empty."""
-    return table.apply(text_column)
+def plain_name(name: object) -> str:
+    """The name of a column as it is compared: "Person ID" and "person_id" are one."""
+    return " ".join(str(name).lower().replace("_", " ").replace("-", " ").split())
+
+
+def as_strings(table: pd.DataFrame, *, file: Path) -> pd.DataFrame:
+    """Every value as a string, whole numbers without a point; NaN where it is missing or empty.
+
+    Raises
+    ------
+    UserError
+        A column holds bytes that are no text, or numbers that a float cannot tell apart.
+    """
+    try:
+        return table.apply(text_column)
+    except UserError as error:
+        raise UserError(f"{file}: {error.message}", remedy=error.remedy) from error
 
 
 def without_repeated_rows(table: pd.DataFrame, key: str, *, file: Path) -> pd.DataFrame:
@@ -95,24 +121,41 @@ def without_repeated_rows(table: pd.DataFrame, key: str, *, file: Path) -> pd.Da
     return table
 
 
+def _refuse_pointer(file: Path) -> None:
+    with file.open("rb") as opened:
+        if opened.read(len(LFS_POINTER)) == LFS_POINTER:
+            raise UserError(f"{file}: a pointer of Git LFS, not the file", remedy="run git lfs pull")
+
+
 def _read_parquet(file: Path) -> pd.DataFrame:
+    frame, notes = parquet_frame(file)
+    table = as_strings(frame, file=file)
+    table = table.set_index(pd.RangeIndex(1, len(table) + 1, name=ROW))
+    for note in notes:
+        add_repair(table, note, file=file)
+    return table
+
+
+def _decoded(file: Path) -> str:
+    """The text of a file with line ends "\\n"; a byte order mark, which spreadsheets write, is left out."""
+    content = file.read_bytes()
     try:
-        table = as_strings(pd.read_parquet(file).reset_index(drop=True))
-    except UserError:
-        raise
-    except Exception as error:  # its footer, schema, pages, words and pandas' metadata each raise their own
-        raise UserError(f"{file}: not a parquet file, or damaged", remedy="write it again") from error
-    return table.set_index(pd.RangeIndex(1, len(table) + 1, name=ROW))
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        found = "UTF-16" if content.startswith(UTF_16) else "not UTF-8"
+        remedy = "save it as UTF-8; spreadsheets call it 'CSV UTF-8'"
+        raise UserError(f"{file}, line {line}: {found} text", remedy=remedy) from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _read_text(file: Path) -> pd.DataFrame:
-    try:
-        # utf-8-sig: spreadsheets put a byte order mark before the first column's name.
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file}: not UTF-8 text", remedy="save it as UTF-8") from error
+    text, stated = _decoded(file), None
+    if match := SEPARATOR_LINE.match(text):
+        stated, text = match[1], "\n" + text[match.end() :]  # an empty line keeps the numbers of lines
     lines = text.split("\n")
-    separator = max(SEPARATORS, key=lines[0].count)
+    first = next((line for line in lines if line), "")
+    separator = stated or max(SEPARATORS, key=first.count)
     regular = QUOTE not in text and len({line.count(separator) for line in lines if line}) == 1
     table = (_regular if regular else _irregular)(file, text, separator)
     # Only the empty field is missing: "NA" and "None" may be values.
@@ -161,8 +204,9 @@ def _irregular(file: Path, text: str, separator: str) -> pd.DataFrame:
             fields.pop()
         if len(fields) != len(header):
             raise UserError(
-                f"{file}, line {number}: {len(fields)} fields, the header has {len(header)}",
-                remedy="put a field that holds the separator in quotes",
+                f"{file}, line {number}: {len(fields)} fields, the header (line {numbers[0]}) has "
+                f"{len(header)}",
+                remedy="put a field that holds the separator in quotes, and begin with the names of columns",
             )
     index = pd.Index(numbers[1:], name=LINE)
     return pd.DataFrame(records[1:], columns=header, index=index, dtype=str)
@@ -176,6 +220,15 @@ def _stripped(file: Path, table: pd.DataFrame) -> pd.DataFrame:
     if n_changed:
         add_repair(stripped, f"Blanks around {n_changed:,} fields were removed.", file=file)
     return stripped
+
+
+def _without_empty_rows(file: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """Without rows in which nothing stands, which spreadsheets leave below a table."""
+    empty = table.isna().all(axis=1)
+    if n := int(empty.sum()):
+        table = table[~empty]
+        add_repair(table, f"Dropped: {'1 empty row' if n == 1 else f'{n:,} empty rows'}.", file=file)
+    return table
 
 
 def _named_columns(file: Path, table: pd.DataFrame) -> pd.DataFrame:

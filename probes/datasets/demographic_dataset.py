@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -249,12 +250,19 @@ def _usable(attributes: Sequence[str]) -> tuple[list[str], list[str]]:
     return [name for name in attributes if name not in taken], notes
 
 
+def _of_other_form(path: Path) -> Path | None:
+    """The file whose name differs in its Unicode form: disks of macOS keep "é" as "e" and an accent."""
+    forms = (path.with_name(unicodedata.normalize(form, path.name)) for form in ("NFC", "NFD"))
+    return next((form for form in forms if form.is_file()), None) if not path.name.isascii() else None
+
+
 def read_image_file(path: Path) -> bytes:
     """The bytes of an image file; raises UnreadableImageError where there is none."""
-    if not path.is_file():
+    found = path if path.is_file() else _of_other_form(path)
+    if found is None:
         raise UnreadableImageError("there is no such file")
     try:
-        return path.read_bytes()
+        return found.read_bytes()
     except OSError as error:
         raise UnreadableImageError("the file cannot be read") from error
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from clipmodel.errors import UserError
-from probes.datasets.annotation_tables import place, read_table, without_repeated_rows
+from probes.datasets.annotation_tables import place, plain_name, read_table, without_repeated_rows
 from probes.datasets.cards import DataCard, card_file, describe, image_folders, renamed, written_card
 from probes.datasets.demographic_dataset import ID, DemographicDataset, UnreadableImageError, read_image_file
 from probes.datasets.image_paths import first_outside, images_example, outside_words
@@ -183,8 +183,8 @@ def read_annotations(file: Path, columns: Sequence[str], *, key: str | None = No
 
 def with_columns(file: Path, table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """The table, if it has the columns; otherwise a UserError that names the first one missing."""
-    written = {_plain_name(name): name for name in map(str, table.columns)}
-    names = {written[_plain_name(name)]: name for name in columns if _plain_name(name) in written}
+    written = {plain_name(name): name for name in map(str, table.columns)}
+    names = {written[plain_name(name)]: name for name in columns if plain_name(name) in written}
     table = table.rename(columns={old: new for old, new in names.items() if new not in table})
     if absent := [name for name in columns if name not in table]:
         found = ", ".join(map(str, table.columns))
@@ -192,10 +192,6 @@ def with_columns(file: Path, table: pd.DataFrame, columns: Sequence[str]) -> pd.
             f"{file}: no column {absent[0]!r} among: {found}", remedy=f"the columns are {', '.join(columns)}"
         )
     return table
-
-
-def _plain_name(name: str) -> str:
-    return " ".join(name.lower().replace("_", " ").split())
 
 
 def checked_values(file: Path, column: pd.Series, known: Sequence[str]) -> pd.Series:

@@ -32,6 +32,11 @@ def find_images(root: Path) -> list[Path]:
     return sorted(found)
 
 
+def printable(name: str) -> str:
+    r"""The name of a file as text: bytes that are no UTF-8 are written as \\xff."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace") if not name.isascii() else name
+
+
 def first_outside(root: Path, names: Sequence[str], *, folders: Sequence[Path] = ()) -> int | None:
     """The position of the first name that leads out of a folder; None where all stay inside.
 
@@ -57,7 +62,7 @@ def first_outside(root: Path, names: Sequence[str], *, folders: Sequence[Path] =
         folder = name[: len(name) - len(last)]
         if folder not in inside:
             inside[folder] = _is_below(root / folder, allowed)
-            links[folder] = _links((root / folder).resolve())
+            links[folder] = _links(root / folder)
         stays = inside[folder]
         if last == ".." or last in links[folder]:
             stays = _is_below(root / name, allowed)
@@ -88,14 +93,20 @@ def images_example(folder: Path) -> str:
 
 
 def _is_below(path: Path, folders: Sequence[Path]) -> bool:
-    resolved = path.resolve()
+    try:
+        resolved = path.resolve()
+    except (OSError, RuntimeError):  # links in a circle lead nowhere: reading the image says so
+        return True
     return any(resolved.is_relative_to(folder) for folder in folders)
 
 
 def _links(folder: Path) -> set[str]:
-    """The names of a folder that are symbolic links."""
+    """The names of a folder that are symbolic links; what comes before ".." in it need not be there."""
     try:
-        with os.scandir(folder) as entries:
+        with os.scandir(folder.resolve()) as entries:
             return {entry.name for entry in entries if entry.is_symlink()}
-    except OSError:  # the folder is missing, which is told when an image is read
+    except (
+        OSError,
+        RuntimeError,
+    ):  # the folder is missing, or links in a circle, which is told when an image is read
         return set()

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from clipmodel.errors import UserError
+from clipmodel.yaml_models import shortened
 from probes.datasets.demographic_dataset import DemographicDataset
 from probes.datasets.formats.embeddings import EmbeddedDataset, Texts
 from probes.planning.prompts import AS_GIVEN
@@ -103,8 +104,9 @@ def _text_of(item: LabelClass, known: Mapping[str, int], *, lenient: bool, where
     if lenient:
         return item.name
     raise UserError(
-        f"{where}: the file has no text for the class {item.name!r}",
-        remedy=f"add {item.words!r} or the prompts to the file, or drop the class",
+        f"{where}: the file has neither text nor score for the class {item.name!r}",
+        remedy=f"the file knows {shortened(', '.join(map(repr, known)))}; add {item.words!r} or the prompts "
+        "to it, call the class as the file does, or drop it",
     )
 
 

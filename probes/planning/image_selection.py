@@ -17,6 +17,7 @@ from probes.suite.classification_probe import Probe
 from probes.suite.label_sets import LabelSet
 from probes.suite.measure_probes import WithTruth
 from probes.suite.probe_base import Exclusion, Filter, ProbeBase
+from probes.suite.values import yaml_word
 
 TRUTH = "truth"
 NO_TRUTH_REASON = "truth: "  # how the reason begins where an image is left out for want of a truth
@@ -244,9 +245,10 @@ def _uncovered(
     for name, design in designs.items():
         uncovered = sorted(present - design.covered(truth))
         if uncovered and probe.uncovered == "refuse":
+            covering = f"{{{yaml_word(truth)}: {yaml_word(uncovered[0])}}}"
             raise UserError(
                 f"probe {probe.name!r}, design {name!r}: no class for {truth} {', '.join(uncovered)}",
-                remedy=f"give a class 'is: {{{truth}: {uncovered[0]}}}', narrow 'where', or leave these "
+                remedy=f"give a class 'is: {covering}', narrow 'where', or leave these "
                 "images out with 'uncovered: exclude'",
             )
         where = f" in the design {name}" if len(designs) > 1 else ""

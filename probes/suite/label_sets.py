@@ -164,11 +164,11 @@ class LabelSet(StrictModel):
             for position, item in enumerate(classes):
                 other = shown.setdefault(as_tokenized(item.words), item)
                 if other is not item:
-                    alike = (
-                        "" if other.words == item.words else f", which is {other.words!r} to the tokenizer"
-                    )
                     names = f"{other.name!r} and {item.name!r}"
-                    message = f"the classes {names} are both shown as {item.words!r}{alike}"
+                    message = f"the classes {names} are both shown as {item.words!r}"
+                    if other.words != item.words:
+                        words = f"{other.words!r} and {item.words!r}"
+                        message = f"the classes {names} are shown as {words}, one text to the tokenizer"
                     remedy = "give one of them another 'text', or drop it"
                     raise misplaced(["sets", set_name, position], message, remedy=remedy)
 

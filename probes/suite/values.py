@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from datetime import date
 from typing import Annotated, Any
 
+import yaml
 from pydantic import AfterValidator, BeforeValidator
 
 from probes.label_text import clean_label, number_text
@@ -11,9 +14,28 @@ from probes.label_text import clean_label, number_text
 MOST_WORDS = 200  # characters of a name or value; the longest label of a published data set has 80
 
 
+def _in_yaml(value: Any) -> str:
+    return {True: "true", False: "false", None: "nothing"}.get(value, f"the date {value}")
+
+
+def yaml_word(text: str) -> str:
+    """A value as it must be written in YAML to be read as the same text.
+
+    Examples
+    --------
+    >>> yaml_word("man"), yaml_word("007"), yaml_word("no")
+    ('man', '"007"', '"no"')
+    """
+    try:
+        plain = yaml.safe_load(f"[{text}]") == [text]
+    except yaml.YAMLError:
+        plain = False
+    return text if plain else json.dumps(text, ensure_ascii=False)
+
+
 def _as_text(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError(f"YAML reads this as {value}; put the word in quotes")
+    if value is None or isinstance(value, bool | date):
+        raise ValueError(f"YAML reads this as {_in_yaml(value)}; put the word in quotes")
     if isinstance(value, int | float):
         return number_text(str(value))
     return clean_label(value) if isinstance(value, str) else value

@@ -48,6 +48,8 @@ def test_an_empty_file_has_no_values(tmp_path: Path) -> None:
         ("seed: !!int abc\n", "line 1: not valid YAML: 'abc' is no int"),
         ("a: b\nc: !!bool maybe\n", "line 2: not valid YAML: 'maybe' is no bool"),
         ("c: !!float abc\n", "line 1: not valid YAML: 'abc' is no float"),
+        ("a: x\nis: {code: 010}\n", "line 2: not valid YAML: '010' would be the number 8"),  # octal
+        ("from: 1:30\n", "line 1: not valid YAML: '1:30' would be the number 90"),  # a time
         (f"seed: {'9' * 5000}\n", "is no int"),
         ('\ntitle: "x\\uD83D"\n', "line 2: not valid YAML: half of a surrogate pair"),
         (f"a: {'[' * (MAX_DEPTH + 1)}{']' * (MAX_DEPTH + 1)}\n", "nested more than 64 levels deep"),

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clipmodel.errors import UserError
 from probes.label_text import REPLACEMENT, clean_column, clean_label, plain_text, text_column
 
 
@@ -93,3 +94,30 @@ def test_a_clean_column_is_not_copied() -> None:
 
 def test_values_without_a_hash_are_text() -> None:
     assert text_column(pd.Series([[1, 2], None])).tolist()[0] == "[1, 2]"
+
+
+def test_short_floats_are_the_text_that_a_csv_holds() -> None:
+    """As a double, 0.1 in 32 bits would be 0.10000000149: other groups than those of a CSV."""
+    for kind in (np.float16, np.float32, np.float64):
+        column = pd.Series([0.1, 2.0, np.nan], dtype=kind)
+        assert text_column(column).fillna("").tolist() == ["0.1", "2", ""]
+
+
+def test_bytes_are_text_or_refused() -> None:
+    assert text_column(pd.Series(["é".encode(), b"", None], dtype=object)).fillna("").tolist() == [
+        "é",
+        "",
+        "",
+    ]
+    with pytest.raises(UserError, match="'race' holds bytes that are no UTF-8"):
+        text_column(pd.Series([b"\xff"], name="race"))
+
+
+def test_identifiers_that_a_float_cannot_tell_apart_are_refused() -> None:
+    """2^53 + 1 is 2^53 as a float: two persons would be one. Neighbours below it are two floats."""
+    below = pd.Series([2.0**53 - 1, 2.0**53 - 2], name="person")
+    assert text_column(below).tolist() == ["9007199254740991", "9007199254740990"]
+    assert text_column(pd.Series([2**53, 2**53 + 1], name="person")).nunique() == 2
+    with pytest.raises(UserError, match=r"'person' holds whole numbers of 2\^53 or more as floats"):
+        text_column(pd.Series([2**53, 2**53 + 1, None], dtype=float, name="person"))
+    assert text_column(pd.Series([1e300, 0.5])).tolist() == ["1e+300", "0.5"]  # a logit, no identifier

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from clipmodel.errors import UserError
 from clipmodel.yaml_models import is_file, shortened
-from probes.datasets.annotation_tables import as_strings, first_of, repairs
+from probes.datasets.annotation_tables import add_repair, as_strings, first_of, place, repairs
 from probes.datasets.cards import DataCard, Described, describe, unknown_card
 from probes.datasets.checks.attribute_notes import with_attribute_notes
 from probes.datasets.demographic_dataset import (
@@ -29,6 +29,7 @@ from probes.datasets.demographic_dataset import (
     DemographicDataset,
     UnreadableImageError,
 )
+from probes.datasets.formats.parquet_frame import parquet_frame
 from probes.datasets.formats.table import (
     CLUSTER_COLUMNS,
     PATH_COLUMNS,
@@ -172,9 +173,13 @@ def described(file: Path, table: pd.DataFrame, *, card: DataCard) -> Described:
     frame = with_visibility(file, table.rename(columns={path: ID}) if path else table)
     if path is None:
         frame.insert(0, ID, [f"row {number}" for number in range(1, len(table) + 1)])
+    if (empty := frame[ID].isna()).any():
+        raise UserError(f"{file}, {place(empty)}: the path is empty", remedy="give every row its image")
     if (again := frame[ID].duplicated()).any():
         name = frame[ID].iloc[int(again.to_numpy().argmax())]
-        raise UserError(f"{file}: the image {name!r} is there twice", remedy="keep one row an image")
+        raise UserError(
+            f"{file}, {place(again)}: the image {name!r} is there twice", remedy="keep one row an image"
+        )
     special = (ID, cluster)
     attributes = [n for n in map(str, frame) if n not in special and not n.startswith(VISIBLE_PREFIX)]
     if not attributes:
@@ -206,7 +211,7 @@ def _read_npz(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:
             f"{file}: the array {wrong!r} has the shape {arrays[wrong].shape}",
             remedy=f"an attribute has one value for each of the {len(vectors)} images",
         )
-    return vectors, as_strings(pd.DataFrame(arrays)), _texts(file, texts, head)
+    return vectors, as_strings(pd.DataFrame(arrays), file=file), _texts(file, texts, head)
 
 
 def _refuse_bomb(file: Path) -> None:
@@ -241,8 +246,8 @@ def _named_texts(
 
 
 def _read_parquet(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:
+    table, notes = parquet_frame(file, nested=[VECTOR])
     try:
-        table = pd.read_parquet(file)
         metadata = pq.read_schema(file).metadata or {}
         given = {
             name: metadata[name.encode()].decode()
@@ -259,7 +264,9 @@ def _read_parquet(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:
     words = table.pop(TEXT)
     is_text = (words.notna() & (words != "")).to_numpy()
     texts = list(zip(words[is_text].astype(str), vectors[is_text], strict=True))
-    images = as_strings(table[~is_text].reset_index(drop=True))
+    images = as_strings(table[~is_text].reset_index(drop=True), file=file)
+    for note in notes:
+        add_repair(images, note, file=file)
     return vectors[~is_text], images, _texts(file, texts, given)
 
 

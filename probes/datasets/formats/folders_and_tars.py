@@ -16,7 +16,7 @@ from probes.datasets.cards import DataCard, describe, unknown_card
 from probes.datasets.demographic_dataset import ID, REASON, DemographicDataset, UnreadableImageError
 from probes.datasets.file_dataset import FileDataset, find
 from probes.datasets.formats.table import CLUSTER_COLUMNS
-from probes.datasets.image_paths import IMAGE_SUFFIXES, find_images
+from probes.datasets.image_paths import IMAGE_SUFFIXES, find_images, printable
 
 FOLDER = "folder"
 NO_IMAGE, NO_FOLDER = "the sample has no image", "the image is in no folder of a class"
@@ -42,12 +42,13 @@ def load_image_folder(root: Path) -> FileDataset:
         raise UserError(f"{root}: no image in a folder", remedy="sort the images into a folder a class")
     levels = max(name.count("/") for name in placed)
     attributes = [FOLDER, *(f"{FOLDER}_{level}" for level in range(2, levels + 1))]
-    parts = [name.split("/")[:-1] for name in placed]
+    parts = [printable(name).split("/")[:-1] for name in placed]
     frame = pd.DataFrame([row + [None] * (levels - len(row)) for row in parts], columns=attributes)
-    frame.insert(0, ID, placed)
+    frame.insert(0, ID, [printable(name) for name in placed])
     return FileDataset(
         frame,
         root=root,
+        files=placed,
         attributes=attributes,
         card=unknown_card(root.name, f"Images in {root.name}", caution=CAUTION),
         dropped=pd.DataFrame({REASON: [NO_FOLDER] * (len(names) - len(placed))}),

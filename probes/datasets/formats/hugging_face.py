@@ -83,7 +83,7 @@ def load_hugging_face(folder: Path) -> HuggingFaceDataset:
     tables, parts = [], []
     for name, data in splits.items():
         parts.append(data.cast_column(column, _package().Image(decode=False)).select_columns([column]))
-        tables.append(_labels(data, features).assign(**{SPLIT: name} if len(splits) > 1 else {}))
+        tables.append(_labels(folder, data, features).assign(**{SPLIT: name} if len(splits) > 1 else {}))
     frame = pd.concat(tables, ignore_index=True)
     attributes = [str(name) for name in frame]
     if not attributes:
@@ -148,9 +148,9 @@ def _columns(folder: Path, data: Any) -> tuple[str, dict[str, Any]]:
     return images[0], features
 
 
-def _labels(data: Any, features: Mapping[str, Any]) -> pd.DataFrame:
+def _labels(folder: Path, data: Any, features: Mapping[str, Any]) -> pd.DataFrame:
     """The attributes as strings; a class label of -1 is none."""
-    table = as_strings(data.select_columns(list(features)).to_pandas())
+    table = as_strings(data.select_columns(list(features)).to_pandas(), file=folder)
     for name, feature in features.items():
         if hasattr(feature, "names"):
             table[name] = table[name].map({str(i): word for i, word in enumerate(feature.names)})

@@ -13,11 +13,13 @@ import numpy as np
 import pandas as pd
 
 from clipmodel.errors import UserError
-from probes.datasets.annotation_tables import read_table
+from clipmodel.plurals import number_of
+from probes.datasets.annotation_tables import first_of, read_table, without_repeated_rows
 from probes.datasets.cards import unknown_card, written_card
 from probes.datasets.demographic_dataset import REASON
 from probes.datasets.formats.embeddings import EmbeddedDataset, Texts, described
 from probes.datasets.formats.scores import read_scores
+from probes.datasets.formats.table import PATH_COLUMNS
 from probes.label_text import clean_column, clean_label
 
 PREDICTION_COLUMNS = ("prediction", "predicted", "y_pred")
@@ -41,8 +43,10 @@ def load_predictions(file: Path) -> EmbeddedDataset:
         The table cannot be read, has neither predictions nor scores, or a score is no number.
     """
     table = read_table(file)
-    scores = [name for name in map(str, table) if name.startswith(SCORE_PREFIX)]
-    said = [name for name in PREDICTION_COLUMNS if name in table]
+    if path := first_of(PATH_COLUMNS, table):
+        table = without_repeated_rows(table, path, file=file)
+    scores = [name for name in map(str, table) if name.lower().startswith(SCORE_PREFIX)]
+    said = first_of(PREDICTION_COLUMNS, table)
     if not scores and not said:
         found = ", ".join(map(str, table))
         raise UserError(
@@ -51,15 +55,15 @@ def load_predictions(file: Path) -> EmbeddedDataset:
         )
     if scores:
         vectors, texts, notes = _from_scores(file, table[scores])
-        table = table.drop(columns=said)
+        notes += _unread(table[said], vectors, texts) if said else ()
     else:
-        vectors, texts, notes = _from_predictions(file, table[said[0]])
+        vectors, texts, notes = _from_predictions(file, table[said])
     usable = np.isfinite(vectors).all(axis=1)
     card = unknown_card(
         file.stem, f"Predictions in {file.name}", notes=notes,
         caution="Predictions from a file: the model, and how the labels came about, are not known.",
     )  # fmt: skip
-    known = described(file, table.drop(columns=scores or said[:1]), card=card)
+    known = described(file, table.drop(columns=[*scores, *([said] if said else [])]), card=card)
     return EmbeddedDataset(
         known.frame[usable],
         attributes=known.attributes,
@@ -91,7 +95,7 @@ def _from_predictions(file: Path, column: pd.Series) -> tuple[np.ndarray, Texts,
 
 def _from_scores(file: Path, table: pd.DataFrame) -> tuple[np.ndarray, Texts, tuple[str, ...]]:
     """[N, C] logits of the scores, NaN where one is missing."""
-    names = [clean_label(name.removeprefix(SCORE_PREFIX)) for name in map(str, table)]
+    names = [clean_label(name[len(SCORE_PREFIX) :]) for name in map(str, table)]
     if repeated := next((name for i, name in enumerate(names) if not name or name in names[:i]), None):
         message = f"the scores of the class {repeated!r} are there twice"
         raise UserError(f"{file}: {message}", remedy="keep one column of scores a class")
@@ -100,7 +104,28 @@ def _from_scores(file: Path, table: pd.DataFrame) -> tuple[np.ndarray, Texts, tu
         rows={name: i for i, name in enumerate(names)}, vectors=np.eye(len(names), dtype=np.float32),
         model=file.stem, scale=1.0, bias=read.bias, content=_digest(read.logits),
     )  # fmt: skip
-    return read.logits, texts, read.notes
+    return read.logits, texts, (*read.notes, *_ties(read.logits))
+
+
+def _ties(logits: np.ndarray) -> tuple[str, ...]:
+    """A note on images whose highest score two classes have: the order of the suite decides there."""
+    complete = logits[np.isfinite(logits).all(axis=1)]
+    n = int(((complete == complete.max(axis=1, keepdims=True)).sum(axis=1) > 1).sum()) if len(complete) else 0
+    if not n:
+        return ()
+    return (
+        f"In {number_of(n, 'image')} several classes share the highest score: the one that the suite names "
+        "first is predicted.",
+    )
+
+
+def _unread(column: pd.Series, logits: np.ndarray, texts: Texts) -> tuple[str, ...]:
+    """A note on predictions beside scores, which decide; and how often the two disagree."""
+    complete = np.isfinite(logits).all(axis=1) & column.notna().to_numpy()
+    best = np.array(list(texts.rows), dtype=object)[np.argmax(logits[complete], axis=1)]
+    n = int((clean_column(column).column[complete].to_numpy() != best).sum())
+    differs = f"; in {number_of(n, 'image')} another class has the highest score" if n else ""
+    return (f"The column {str(column.name)!r} is not read: the scores decide{differs}.",)
 
 
 def _digest(values: np.ndarray) -> str:

@@ -10,6 +10,7 @@ Shapes: N images, C classes.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from probes.datasets.cards import ScoreKind
 LEAST = 1e-12  # stands for a probability of 0, whose logarithm is not finite
 ROUNDING = 1e-4  # how far a probability may lie outside [0, 1]; percentages: a hundred times that
 SUM_TOLERANCE, SUM_TOLERANCE_A_CLASS = 1e-3, 5e-5  # of a sum of probabilities, rounded to four digits or so
+MOST = 1e30  # of a logit; beyond it, differences of two are no numbers in 32 bits
+DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 DISAGREEMENT = 0.5  # from this share of rows on, a file is of the kind that the others contradict
 NOTES: dict[ScoreKind, str] = {
     "probabilities": (
@@ -74,7 +77,8 @@ def read_scores(file: Path, table: pd.DataFrame, *, stated: ScoreKind | None = N
     Raises
     ------
     UserError
-        A score is no number, no row is complete, or the rows are of several kinds; with the line or row.
+        A score is no number or beyond `MOST`, no row is complete, or the rows are of several kinds; with the
+        line or row.
     """
     scores = _numbers(file, table)
     complete = np.isfinite(scores).all(axis=1)
@@ -103,16 +107,25 @@ def read_scores(file: Path, table: pd.DataFrame, *, stated: ScoreKind | None = N
 def _numbers(file: Path, table: pd.DataFrame) -> np.ndarray:
     """[N, C] floats, NaN where nothing is written."""
     numbers = table.apply(pd.to_numeric, errors="coerce")
-    wrong = (numbers.isna() & table.notna()).to_numpy()
+    scores: np.ndarray = numbers.to_numpy(float)
+    wrong = (numbers.isna() & table.notna()).to_numpy() | (np.abs(scores) > MOST)
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
         where = f"{table.index.name or 'row'} {table.index[row]}"
         raise UserError(
             f"{file}, {where}: {table.columns[column]} is {table.iloc[row, column]!r}",
-            remedy="write a number, or nothing",
+            remedy=_remedy(str(table.iloc[row, column])),
         )
-    scores: np.ndarray = numbers.to_numpy(float)
     return scores
+
+
+def _remedy(written: str) -> str:
+    """What to write in the place of a score that is no number."""
+    if DECIMAL_COMMA.fullmatch(written):
+        return f"write decimals with a point: {written.replace(',', '.')}"
+    if written.endswith("%"):
+        return f"write it without the sign: {written.removesuffix('%').strip()}"
+    return f"write a number up to {MOST:g}, or nothing"
 
 
 def _fitting(scores: np.ndarray, complete: np.ndarray) -> dict[ScoreKind, np.ndarray]:

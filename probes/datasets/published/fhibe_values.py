@@ -7,14 +7,18 @@ numbered from the darkest, so they are ordered by what the RGB values say.
 from __future__ import annotations
 
 import ast
+import csv
+import io
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pa_csv
 
 from clipmodel.errors import UserError
-from clipmodel.yaml_models import is_file
+from clipmodel.yaml_models import is_file, shortened
 from probes.datasets.memberships import SEVERAL
 
 AGE_BANDS = ("18-29", "30-39", "40-49", "50-59", "60+")
@@ -24,6 +28,8 @@ REGIONS = {0: "Africa", 6: "Americas", 11: "Asia", 17: "Europe", 22: "Oceania"}
 LAST_SUBREGION = 26
 NOT_SAID = ("prefer not to say", "not known", "nan", "none", "")
 UNREAD = ("segments", "keypoints", "head_pose", "other_face", "CelebA")  # long lists of coordinates
+UNNAMED = re.compile(r"(Unnamed: .*)?")
+BLOCK_BYTES = 64 << 20  # a row must lie in one; those with coordinates of whole bodies have hundreds of kB
 _NUMBERED = re.compile(r"\s*(?P<number>\d+)\.\s*(?P<text>.*?)\s*", re.DOTALL)
 _RGB = re.compile(r"\[?\(?\s*(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})\s*\)?\]?")
 # Spellings that people gave; a spelling in another case or with blanks around it is found by itself.
@@ -43,31 +49,49 @@ def read_table(file: Path, needed: Iterable[str]) -> pd.DataFrame:
     Raises
     ------
     UserError
-        It is missing, no UTF-8 text, lacks a column, has a row of another length or none at all.
+        It is missing, no UTF-8 text, lacks a column, has a row of another length or none at all, or its last
+        line has no end: it is cut off.
     """
     if not is_file(file):
         raise UserError(f"no table at {str(file)!r}", remedy="give the folder that FHIBE unpacks to")
+    header = _header(file)
+    chosen = [name for name in header if name not in UNREAD and not UNNAMED.fullmatch(name)]
+    if absent := [name for name in needed if name not in chosen]:
+        raise UserError(f"{file}: no column {absent[0]!r}", remedy="take the table of the download")
     try:
-        header = pd.read_csv(file, nrows=0, encoding="utf-8-sig").columns
-        chosen = [name for name in header if name not in UNREAD and not name.startswith("Unnamed: ")]
-        if absent := [name for name in needed if name not in chosen]:
-            raise UserError(f"{file}: no column {absent[0]!r}", remedy="take the table of the download")
-        # The last column is read whatever it is: only a row that is cut off has no value there.
-        used = [*chosen, *([header[-1]] if header[-1] not in chosen else [])]
-        table = pd.read_csv(file, usecols=used, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file}: not UTF-8 text", remedy="download it again") from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise UserError(f"{file}: {error}", remedy="download it again") from error
-    if table.empty:
-        raise UserError(f"{file}: the table has no rows", remedy="download it again")
-    if (cut := table.isna().any(axis=1)).any():
-        raise UserError(
-            f"{file}, row {int(cut.to_numpy().argmax()) + 1}: the row is cut off", remedy="download it again"
+        # Arrow counts the fields of every row, which pandas does not: a row that is cut off ends here.
+        read = pa_csv.read_csv(
+            file,
+            read_options=pa_csv.ReadOptions(block_size=BLOCK_BYTES),
+            parse_options=pa_csv.ParseOptions(newlines_in_values=True),
+            convert_options=pa_csv.ConvertOptions(
+                include_columns=chosen, column_types=dict.fromkeys(chosen, pa.string())
+            ),
         )
-    table = table[chosen].apply(lambda column: column.str.strip())
+    except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
+        reason = "not UTF-8 text" if "invalid UTF8" in str(error) else shortened(error)
+        raise UserError(f"{file}: {reason}", remedy="download it again") from error
+    if not read.num_rows:
+        raise UserError(f"{file}: the table has no rows", remedy="download it again")
+    table = pd.DataFrame({name: read.column(name).to_pylist() for name in chosen}, dtype=str)
+    table = table.apply(lambda column: column.str.strip())
     table.index = pd.RangeIndex(1, len(table) + 1)  # the numbers of rows in messages
     return pd.DataFrame(table.drop_duplicates())
+
+
+def _header(file: Path) -> list[str]:
+    """The names of the columns; refuses a file that is no text, or whose last line has no end."""
+    try:
+        with file.open("rb") as opened:
+            first = opened.readline().decode("utf-8-sig")
+            opened.seek(0, io.SEEK_END)
+            opened.seek(-min(opened.tell(), 1), io.SEEK_END)
+            last = opened.read()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file}: not UTF-8 text", remedy="download it again") from error
+    if last not in (b"\n", b"\r"):
+        raise UserError(f"{file}: the last line has no end, it may be cut off", remedy="download it again")
+    return next(csv.reader([first.rstrip("\r\n")]), [])
 
 
 def values_of(file: Path, cell: str, *, row: object, column: str) -> dict[str, int]:

@@ -36,7 +36,7 @@ CASES: dict[str, tuple[bytes, str]] = {
         "line 3: templates.plain",
     ),
     "classes that are one prompt": (
-        SUITE.replace("[thief]", "[thief, Thief]").encode(), "'thief' to the tokenizer"
+        SUITE.replace("[thief]", "[thief, Thief]").encode(), "one text to the tokenizer"
     ),
     "the name of a folder above": (SUITE.replace("suite: small", "suite: ../up").encode(), "line 1: suite"),
 }  # fmt: skip

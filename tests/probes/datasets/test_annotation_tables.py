@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipmodel.errors import UserError
-from probes.datasets.annotation_tables import place, read_table, repairs
+from probes.datasets.annotation_tables import first_of, place, read_table, repairs
 from probes.datasets.file_dataset import read_annotations, with_columns
 
 
@@ -42,6 +42,8 @@ def quietly(file: Path) -> pd.DataFrame:
         "path,gender\n\na,w\n\n\nb,m\n\n",
         '"path","gender"\n"a","w"\n"b","m"\n',
         "path , gender\na,w\nb,m\n",
+        "sep=;\npath;gender\na;w\nb;m\n",  # for a spreadsheet
+        '"sep=\t"\r\npath\tgender\r\na\tw\r\nb\tm\r\n',
     ],
 )
 def test_forms_of_one_table_read_alike(tmp_path: Path, content: str) -> None:
@@ -61,12 +63,15 @@ def test_blanks_around_a_field_are_removed_with_a_warning(tmp_path: Path) -> Non
     ("content", "message"),
     [
         ('path,note\na,"one\nb,two\n', "line 2: unexpected end of data"),
-        ("path,gender\n\na,w\nb\n", "line 4: 1 fields, the header has 2"),
-        ('path,note\n"a\nb",x\nc,x,y\n', "line 4: 3 fields, the header has 2"),
+        ("path,gender\n\na,w\nb\n", r"line 4: 1 fields, the header \(line 1\) has 2"),
+        ('path,note\n"a\nb",x\nc,x,y\n', r"line 4: 3 fields, the header \(line 1\) has 2"),
         (",path\n7,a\n3,b\n", "column 1 has no name"),
         ("", "no rows"),
         ("path,gender\n", "no rows"),
-        (b"path,gender\n\xff,x\n", "not UTF-8"),
+        (b"path,gender\na,w\n\xff,x\n", "line 3: not UTF-8 text"),
+        ("path,gender\na,w\n".encode("utf-16"), "line 1: UTF-16 text"),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a pointer of Git LFS"),
+        ("a.jpg,man,man\nb.jpg,man,man\n", "the column 'man' is there twice"),  # no header
     ],
 )
 def test_what_a_repair_would_guess_is_refused(tmp_path: Path, content: str, message: str) -> None:
@@ -147,5 +152,24 @@ def test_words_of_a_parquet_file_that_are_no_utf8_are_refused(tmp_path: Path) ->
     # Arrow does not check what it is told to take for text: a damaged file is such a one.
     text = pa.Array.from_buffers(pa.string(), len(words), words.buffers())
     pq.write_table(pa.table({"path": ["a", "b", "c"], "gender": text}), tmp_path / "t.parquet")
-    with pytest.raises(UserError, match=r"t\.parquet: not a parquet file, or damaged"):
+    with pytest.raises(UserError, match=r"t\.parquet: the column 'gender' holds bytes that are no UTF-8"):
         read_table(tmp_path / "t.parquet")
+
+
+def test_rows_without_anything_are_dropped_and_told(tmp_path: Path) -> None:
+    """Spreadsheets leave them below a table; in CSV, and in parquet as rows of nulls."""
+    with pytest.warns(UserWarning, match="Dropped: 2 empty rows"):
+        table = read_table(write(tmp_path, "path,gender\na,w\n,\nb,m\n , \n"))
+    assert table["path"].tolist() == ["a", "b"] and table.index.tolist() == [2, 4]
+    pd.DataFrame({"path": ["a", None], "gender": ["w", None]}).to_parquet(tmp_path / "t.parquet")
+    with pytest.warns(UserWarning, match="Dropped: 1 empty row"):
+        assert len(read_table(tmp_path / "t.parquet")) == 1
+
+
+def test_a_column_is_found_in_other_capitals_and_with_blanks() -> None:
+    """A column "Person ID" that is not taken for one makes every interval too narrow, in silence."""
+    table = pd.DataFrame(columns=["Image Path", "Person ID", "path_length"])
+    assert first_of(["path", "image_path"], table) == "Image Path"
+    assert first_of(["person_id"], table) == "Person ID"
+    assert first_of(["id"], table) is None
+    assert first_of(["path"], pd.DataFrame(columns=["Path", "path"])) == "path"  # the exact one first

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from clipmodel.errors import UserError
 from probes.datasets.cards import DataCard
-from probes.datasets.demographic_dataset import DemographicDataset
+from probes.datasets.demographic_dataset import DemographicDataset, UnreadableImageError, read_image_file
 
 CARD = DataCard(
     name="small", title="Small", version="1", licence="MIT", consent="none needed",
@@ -80,3 +81,11 @@ def test_an_attribute_called_like_a_column_of_the_frames_is_none(frame: dict) ->
     data = small(frame | {"reason": ["a", "b", "c"]}, ["age", "reason", "image_id"])
     assert data.attributes == ["age"]
     assert [note.split(" ")[2] for note in data.card.notes] == ["'reason'", "'image_id'"]
+
+
+def test_a_file_is_found_by_a_name_of_another_unicode_form(tmp_path: Path) -> None:
+    """A table written on Linux names "é" as one character, the disk of a Mac has two."""
+    (tmp_path / "cafe\u0301.jpg").write_bytes(b"x")
+    assert read_image_file(tmp_path / "caf\u00e9.jpg") == b"x"
+    with pytest.raises(UnreadableImageError, match="no such file"):
+        read_image_file(tmp_path / "cafe.jpg")

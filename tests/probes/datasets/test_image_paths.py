@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from probes.datasets.image_paths import find_images, first_outside
+from probes.datasets.image_paths import find_images, first_outside, printable
 from tests.probes.datasets.conftest import WriteImages
 
 
@@ -67,3 +67,16 @@ def test_images_are_found_by_any_ending_once(tmp_path: Path, write_images: Write
 def test_a_name_with_a_byte_of_zero_is_no_way_out(tmp_path: Path) -> None:
     assert first_outside(tmp_path, ["a\0/b.png", "c\0.png"]) is None
     assert first_outside(tmp_path, ["a\0/b.png", "../c.png"]) == 1
+
+
+def test_links_in_a_circle_are_no_way_out(tmp_path: Path) -> None:
+    """They lead nowhere: reading the image says that there is no such file."""
+    (tmp_path / "one.jpg").symlink_to("two.jpg")
+    (tmp_path / "two.jpg").symlink_to("one.jpg")
+    (tmp_path / "folder").symlink_to("folder")
+    assert first_outside(tmp_path, ["one.jpg", "folder/a.jpg"]) is None
+
+
+def test_the_name_of_a_file_can_be_written() -> None:
+    assert printable("caf\u00e9.jpg") == "caf\u00e9.jpg"
+    assert printable("a\udcff\u00e9.jpg") == "a\\xff\u00e9.jpg"  # a byte that is no UTF-8

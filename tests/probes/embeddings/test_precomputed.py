@@ -115,7 +115,11 @@ def test_scores_answer_thresholds(tmp_path: Path, store: EmbeddingStore) -> None
             {"designs": {"default": {}, "more": {"add": {"identity": ["child"]}}}},
             "answer one",
         ),
-        ("gender,label,score_red,score_blue\nw,red,.5,.5\n", {}, "no text for the class 'villain'"),
+        (
+            "gender,label,score_red,score_blue\nw,red,.5,.5\n",
+            {},
+            "neither text nor score for the class 'villain'",
+        ),
     ],
 )
 def test_what_the_file_cannot_answer_is_refused(

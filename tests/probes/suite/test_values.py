@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from probes.suite.values import MOST_WORDS, Name, Value, unique
+from probes.label_text import clean_label
+from probes.suite.values import MOST_WORDS, Name, Value, unique, yaml_word
 
 VALUE, NAME = TypeAdapter(Value), TypeAdapter(Name)
 
@@ -15,10 +19,25 @@ def test_numbers_in_yaml_are_the_words_that_data_have(written: object, read: str
     assert VALUE.validate_python(written) == read
 
 
-@pytest.mark.parametrize("written", [True, False])
-def test_a_word_that_yaml_reads_as_a_truth_value_is_refused(written: bool) -> None:
-    with pytest.raises(ValidationError, match="put the word in quotes"):
-        VALUE.validate_python(written)
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("yes", "true"), ("NO", "false"), ("~", "nothing"), ("2020-01-31", "the date 2020-01-31")],
+)
+def test_a_word_that_yaml_reads_as_something_else_is_refused(written: str, read: str) -> None:
+    with pytest.raises(ValidationError, match=f"YAML reads this as {read}; put the word in quotes"):
+        VALUE.validate_python(yaml.safe_load(written))
+
+
+@settings(deadline=None)
+@given(
+    st.one_of(
+        st.text(max_size=6), st.sampled_from(["007", "yes", "1e3", "~", "a: b", "#a", "1:30", "[x", "'"])
+    )
+)
+def test_a_value_in_a_remedy_can_be_pasted(text: str) -> None:
+    """A remedy must not name what its reader has written already: 007 is 7 to YAML, "007" is not."""
+    text = clean_label(text)
+    assert yaml.safe_load(f"is: {{code: {yaml_word(text)}}}") == {"is": {"code": text}}
 
 
 def test_names_have_a_length() -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import sys
 import tarfile
 from pathlib import Path
 
 import pytest
 
 from clipmodel.errors import UserError
-from probes.datasets import load_dataset
+from probes.datasets import UnreadableImageError, load_dataset
 from probes.datasets.formats.folders_and_tars import load_image_folder, load_webdataset
 from tests.probes.datasets.conftest import WriteImages, noise
 
@@ -98,3 +100,17 @@ def test_a_damaged_compressed_or_missing_file_is_refused(tmp_path: Path) -> None
     packed = tar(tmp_path / "b.tar", sample("0", 1, gender="man"), mode="w:gz")
     with pytest.raises(UserError, match="damaged or compressed"):
         load_webdataset(packed)
+
+
+@pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="file names there are Unicode")
+def test_a_file_name_that_is_no_text_is_an_image_all_the_same(
+    tmp_path: Path, write_images: WriteImages
+) -> None:
+    write_images("man/a.jpg", "woman/b.jpg")
+    (tmp_path / "man" / os.fsdecode(b"\xff.jpg")).write_bytes((tmp_path / "man/a.jpg").read_bytes())
+    os.mkfifo(tmp_path / "man" / "pipe.jpg")
+    data = load_image_folder(tmp_path)
+    assert data.frame["image_id"].tolist() == ["man/a.jpg", "man/pipe.jpg", "man/\\xff.jpg", "woman/b.jpg"]
+    assert len(data.sha256) == 64 and data.open_image(2).size == (8, 6)
+    with pytest.raises(UnreadableImageError, match="no such file"):
+        data.read_bytes(1)

@@ -67,7 +67,8 @@ def test_logits_are_read_as_logits(tmp_path: Path) -> None:
         ("path,gender,score_a,score_b\na,m,1,2\nb,m,0.5,high\n", "line 3: score_b is 'high'"),
         ("path,prediction\na,man\n", "no attribute"),
         ("path,gender,score_a,score_b\na,m,1,\nb,m,,2\n", "no image has a score for every class"),
-        ("path,gender,prediction\na,m,man\na,m,man\n", "'a' is there twice"),
+        ("path,gender,prediction\na,m,man\na,f,man\n", "line 3: the image 'a' is there twice"),
+        ("path,gender,prediction\na,m,man\n,m,man\n", "line 3: the path is empty"),
     ],
 )
 def test_a_wrong_table_is_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -113,3 +114,19 @@ def test_the_card_says_what_scores_are(tmp_path: Path) -> None:
 def test_a_class_has_one_column_of_scores(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="the scores of the class 'a' are there twice"):
         load_predictions(write(tmp_path, "gender,score_a,score_ a\nm,0.2,0.3\n"))
+
+
+def test_scores_decide_over_predictions_and_ties_are_told(tmp_path: Path) -> None:
+    """Row a predicts what its scores say, row b the other class; both classes of row c share its score."""
+    rows = "a,m,man,0.9,0.1\nb,w,man,0.2,0.8\nc,w,,0.5,0.5\n"
+    data = load_predictions(write(tmp_path, f"path,gender,Prediction,Score_man,score_woman\n{rows}"))
+    assert data.attributes == ["gender"] and list(data.texts.rows) == ["man", "woman"]
+    told = " ".join(data.card.notes)
+    assert "In 1 image several classes share the highest score" in told
+    assert "'Prediction' is not read: the scores decide; in 1 image another class has the highest" in told
+
+
+def test_rows_that_repeat_in_full_are_dropped_as_in_a_table_of_images(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="Dropped: 1 row that repeats"):
+        data = load_predictions(write(tmp_path, "path,gender,prediction\na,m,man\nb,w,man\na,m,man\n"))
+    assert data.frame["image_id"].tolist() == ["a", "b"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -96,3 +97,20 @@ def test_a_thousand_classes_rounded_to_four_digits_still_add_up(tmp_path: Path) 
     shares[:, 0] = 0.0413  # rounding moved the sum to 1.0403
     table = pd.DataFrame(shares, columns=[f"score_{i}" for i in range(1000)])
     assert read_scores(FILE, table).bias is None
+
+
+@pytest.mark.parametrize(
+    ("written", "remedy"),
+    [
+        ("0,05", "write decimals with a point: 0.05"),
+        ("93 %", "write it without the sign: 93"),
+        ("inf", "write a number up to 1e\\+30, or nothing"),
+        ("-1e400", "write a number up to 1e\\+30, or nothing"),
+        (1e300, "write a number up to 1e\\+30, or nothing"),
+    ],
+)
+def test_what_is_no_score_is_refused_with_what_to_write(written: object, remedy: str) -> None:
+    """An infinite logit is not a missing one, and differences of 1e300 are no numbers in 32 bits."""
+    with pytest.raises(UserError, match=r"scores\.csv, line 3: score_b is") as caught:
+        read([[0.1, 0.9], [0.5, written]])
+    assert re.fullmatch(remedy, caught.value.remedy)

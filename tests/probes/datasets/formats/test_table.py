@@ -82,7 +82,7 @@ def test_transparent_pixels_are_laid_on_white(tmp_path: Path) -> None:
         ("path,gender\nok.png,woman\n/etc/passwd,woman\n", "line 3: '/etc/passwd' is outside"),
         ("path,gender\na.png,woman\na.png,man\n", "line 3: the image is there twice"),
         ("path,gender\n,woman\n", "line 2: the path is empty"),
-        ("path,gender\n\na.png,woman,extra,more\n", "line 3: 4 fields, the header has 2"),
+        ("path,gender\n\na.png,woman,extra,more\n", "line 3: 4 fields, the header (line 1) has 2"),
         ("path,age,age\na.png,1,2\n", "the column 'age' is there twice"),
         ("path,gender,visible_gender\na.png,woman,perhaps\n", "line 2: visible_gender is 'perhaps'"),
     ],

@@ -97,3 +97,20 @@ def test_tables_that_are_damaged_are_refused(tmp_path: Path) -> None:
     table = read_table(file, ["b"])
     # Repeated rows are one; a number is that of the row in the file; long lists are not read.
     assert table.to_dict("list") == {"a": ["1", "2"], "b": ["", "x"]} and list(table.index) == [1, 3]
+
+
+def test_a_table_that_is_cut_off_anywhere_is_refused(tmp_path: Path) -> None:
+    """At every byte but where a row has just ended, whatever stands in the last column."""
+    rows = "filepath,age,ancestry,segments\na.png,31,\"['11. Asia', '2. x']\",\"[1, 2]\"\n"
+    last = "b.png,44,['0. Africa'],\"[3, 4]\"\n"
+    file = tmp_path / "t.csv"
+    for length in range(1, len(last)):
+        file.write_text(rows + last[:length])
+        with pytest.raises(UserError, match=r"t\.csv: "):
+            read_table(file, ["filepath", "age"])
+        file.write_text(rows + last[:length] + "\n" + last)  # in the middle, as where two parts were joined
+        if '"' not in last[:length]:  # which would join the two lines
+            with pytest.raises(UserError, match=r"t\.csv: "):
+                read_table(file, ["filepath", "age"])
+    file.write_text(rows + last)
+    assert read_table(file, ["filepath", "age"])["age"].tolist() == ["31", "44"]

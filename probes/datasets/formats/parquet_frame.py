@@ -1,0 +1,80 @@
+"""A parquet file as a frame: what its types say beside the values, and what cannot be told from damage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from clipmodel.errors import UserError
+from clipmodel.yaml_models import shortened
+
+__all__ = ["MOST_BYTES", "parquet_frame"]
+
+MOST_BYTES, MOST_RATIO = 1 << 29, 200  # of all values at 8 bytes, and how often the size of the file that is
+
+
+def parquet_frame(file: Path, *, nested: Sequence[str] = ()) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The columns of a parquet file, its named index among them, and what was left out, a sentence each.
+
+    Columns of lists or records are no labels and are left out.
+
+    Parameters
+    ----------
+    file
+        The parquet file.
+    nested
+        Columns that may hold lists, such as that of embeddings.
+
+    Raises
+    ------
+    UserError
+        It is damaged, two columns have one name, or it unpacks to far more than its size.
+    """
+    try:
+        schema, metadata = pq.read_schema(file), pq.read_metadata(file)
+        names = [str(name) for name in schema.names]
+        lists = [name for name in names if _is_nested(schema, name) and name not in nested]
+        _refuse_several(file, names)
+        _refuse_bomb(file, metadata.num_rows * len(names))
+        table = pd.read_parquet(file, columns=[name for name in names if name not in lists])
+    except UserError:
+        raise
+    except Exception as error:  # its footer, schema, pages, words and pandas' metadata each raise their own
+        reason = shortened((str(error).splitlines() or [type(error).__name__])[0])
+        raise UserError(
+            f"{file}: not a parquet file, or damaged ({reason})", remedy="write it again"
+        ) from error
+    table = _with_index(table)
+    sentence = f"Columns of lists or records are not read: {', '.join(lists)}."
+    return table, ((sentence,) if lists else ())
+
+
+def _is_nested(schema: pa.Schema, name: str) -> bool:
+    positions = schema.get_all_field_indices(name)
+    return any(pa.types.is_nested(schema.field(position).type) for position in positions)
+
+
+def _refuse_several(file: Path, names: Sequence[str]) -> None:
+    if repeated := next((name for i, name in enumerate(names) if name in names[:i]), None):
+        raise UserError(f"{file}: the column {repeated!r} is there twice", remedy="rename or drop one")
+
+
+def _refuse_bomb(file: Path, n_values: int) -> None:
+    """Refuse a small file that says it holds billions of values: one value, repeated, takes a few bytes."""
+    size = file.stat().st_size
+    if 8 * n_values > max(MOST_BYTES, MOST_RATIO * size):
+        raise UserError(
+            f"{file}: {n_values:,} values in {size:,} bytes, refused as an attack on the memory",
+            remedy="give a part of it, or write it as CSV",
+        )
+
+
+def _with_index(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the levels of its index that have a name as columns: pandas users keep keys there."""
+    levels = [name for name in table.index.names if name is not None and name not in table]
+    kept: pd.DataFrame = table.reset_index()[[*levels, *table.columns]] if levels else table
+    return kept.reset_index(drop=True)
