@@ -236,6 +236,7 @@ def _run_measure(planned: MeasurePlan, run: _Run) -> _ProbeResult:
     context = MeasureContext(
         suite=run.plan.suite, dataset=run.plan.dataset, embedded=run.embedded, head=run.head,
         images=replace(run.images.of(selection.rows), coarse=coarse),
+        weights=_weights(run, selection.rows, probe.name),
     )  # fmt: skip
     results = KINDS[probe.kind].run(probe, context)
     return _ProbeResult(
@@ -248,10 +249,7 @@ def _run_measure(planned: MeasurePlan, run: _Run) -> _ProbeResult:
 def _run_parts(planned: ProbePlan, run: _Run, *, keep_images: bool) -> _ProbeResult:
     """Run a probe on the images that explore; of those held out, where there are any, keep the counts."""
     selection = _readable(planned, run.images)
-    population = run.plan.suite.population
-    weights = None
-    if population is not None:
-        weights = population_weights(population, run.plan.dataset, selection.rows, probe=planned.probe.name)
+    weights = _weights(run, selection.rows, planned.probe.name)
     if run.held_out is None:
         return _run_probe(planned, selection, run, keep_images=keep_images, weights=weights)
     apart = run.held_out[selection.rows]
@@ -268,6 +266,12 @@ def _run_parts(planned: ProbePlan, run: _Run, *, keep_images: bool) -> _ProbeRes
         result, confirmation=second.counts, confirmation_clusters=second.clusters,
         confirmation_moments=second.moments,
     )  # fmt: skip
+
+
+def _weights(run: _Run, rows: np.ndarray, probe: str) -> np.ndarray | None:
+    """[N] what the images of a probe count for; None if the suite names no population."""
+    population = run.plan.suite.population
+    return None if population is None else population_weights(population, run.plan.dataset, rows, probe=probe)
 
 
 def _log(planned: ProbePlan, suite: Suite, n_images: int) -> OutcomeLog:
@@ -329,7 +333,7 @@ def _run_probe(
         ],
         clusters=by_cluster[0],
         moments=by_cluster[1],
-        outcomes=log.tables(labels.drop(columns=TRUTH), probe=probe.name) if log.kept else [],
+        outcomes=log.tables(labels, probe=probe.name, weights=weights) if log.kept else [],
     )
 
 

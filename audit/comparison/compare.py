@@ -7,12 +7,13 @@ gap between groups changed is asked of the same images; see `audit.comparison.ga
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from audit.comparison.gap_changes import gap_change_table
 from audit.comparison.matched_images import Matched, match_probe
@@ -27,8 +28,9 @@ from audit.statistics.proportion.intervals import clopper_pearson
 from audit.tables.context import min_group
 from audit.tables.group_counts import JOINT, SPECIFICATION
 from audit.tables.natural_order import in_natural_order
-from audit.tables.paired_changes import OF_CHANGE, TABLE, change_table
+from audit.tables.paired_changes import OF_CHANGE, SHARES, TABLE, change_table
 from clipmodel.errors import UserError
+from probes.records import WEIGHTED
 
 CHANGE_COLUMNS: Final = (*SPECIFICATION, *OF_CHANGE)
 
@@ -43,7 +45,8 @@ class Comparison:
         Of both sides: model, data, images; how many images were matched; the designs compared.
     changes
         Columns `CHANGE_COLUMNS`, one row an outcome, specification and group. `change` is the rate of the
-        second less that of the first; see `audit.tables.paired_changes`.
+        second less that of the first; see `audit.tables.paired_changes`. If both audits speak for a
+        population, rates and changes are weighted, and the columns `SHARES` follow.
     gap_changes
         One row a gap and specification: the change of the group less that of its reference; see
         `audit.comparison.gap_changes`.
@@ -85,15 +88,10 @@ def compare(
     Raises
     ------
     UserError
-        An audit has no outcomes of single images, or is weighted to a population; the two share no image,
+        An audit has no outcomes of single images; the two speak for different populations, or share no image,
         question or design.
     """
-    for side, result in (("first", first), ("second", second)):
-        if result.manifest.get("population"):
-            raise UserError(
-                f"the {side} audit is weighted to a population, and changes image by image are not",
-                remedy="compare audits of suites without 'population'",
-            )
+    _check_populations(first, second)
     one, other = (_outcomes(result) for result in (first, second))
     about = _about(first, second, one, other, designs=designs)
     others = {probe["name"]: probe for probe in second.manifest["probes"]}
@@ -123,6 +121,27 @@ def compare(
     )  # fmt: skip
 
 
+def _check_populations(first: AuditResult, second: AuditResult) -> None:
+    """Refuse audits that speak for different populations: weights would mix a change of the model with one of
+    whom it is for."""
+    named = [result.manifest.get("population") or {} for result in (first, second)]
+    one, other = (
+        {name: value.get(name) for name in ("weights", "shares")} if value else {} for value in named
+    )
+    if one != other:
+        words = [value.get("words", "the images as they are") for value in named]
+        raise UserError(
+            f"the first audit speaks for {words[0]}, the second for {words[1]}",
+            remedy="run both with the same 'population', or both without",
+        )
+    for side, result in (("first", first), ("second", second)):
+        if named[0] and result.outcomes is not None and WEIGHTED[0] not in result.outcomes:
+            raise UserError(
+                f"the {side} audit is weighted to a population, and its outcomes.parquet holds no weights",
+                remedy="run it again with this version of clip-audit run, which keeps them",
+            )
+
+
 def _outcomes(result: AuditResult) -> pd.DataFrame:
     if result.outcomes is None or not len(result.outcomes):
         model = result.manifest["model"]["name"]
@@ -147,8 +166,10 @@ def _changes(matched: Matched, probe: Mapping[str, Any], *, least: int) -> pd.Da
             own = code == number
             joint = dict(zip(TABLE, (cell[own].sum(axis=0) for cell in cells), strict=True))
             effect = np.ones(len(ways))
-            if not alone:
-                effect = change_design_effect(matched.change, counted, own, clusters)
+            if not alone or matched.weight is not None:
+                effect = change_design_effect(matched.change, counted, own, clusters, weights=matched.weight)
+            if matched.weight is not None:
+                joint |= dict(zip(SHARES, _shares(cells, own, matched.weight), strict=True))
             table = matched.columns.assign(
                 by=JOINT.join(by), group=name, **joint, design_effect=effect,
                 clusters=float(len(np.unique(clusters[own & counted.any(axis=1)]))),
@@ -156,7 +177,15 @@ def _changes(matched: Matched, probe: Mapping[str, Any], *, least: int) -> pd.Da
             tables.append(table.assign(way=ways))
     counts = pd.concat(tables, ignore_index=True).sort_values("way", kind="stable", ignore_index=True)
     asked = counts[counts[list(TABLE)].sum(axis=1) > 0].astype({"threshold": "float64"})
-    return change_table(asked, keys=SPECIFICATION, least=least)[list(CHANGE_COLUMNS)]
+    more = () if matched.weight is None else SHARES
+    return change_table(asked, keys=SPECIFICATION, least=least)[[*CHANGE_COLUMNS, *more]]
+
+
+def _shares(cells: Sequence[NDArray[np.bool_]], own: NDArray[np.bool_], weight: Any) -> list[Any]:
+    """`SHARES` of some images, each [W]; NaN without any."""
+    sums = [weight[own] @ cell[own] for cell in cells]
+    with np.errstate(invalid="ignore"):
+        return [part / sum(sums) for part in sums]
 
 
 def regression_verdict(
@@ -213,9 +242,12 @@ def judged_changes(changes: pd.DataFrame, *, error: float) -> pd.DataFrame:
 
 def _paired_limits(changes: pd.DataFrame, *, error: float) -> tuple[Any, Any]:
     effect = design_effect(changes)
+    shares = {name: changes[name] / changes["n"] for name in ("only_first", "only_second")}
+    if SHARES[0] in changes:
+        shares = {name: changes[f"share_{name}"] for name in shares}
     (fell_low, fell_high), (rose_low, rose_high) = (
-        clopper_pearson(changes[name] / effect, changes["n"] / effect, confidence=1 - error / 2)
-        for name in ("only_first", "only_second")
+        clopper_pearson(share * changes["n"] / effect, changes["n"] / effect, confidence=1 - error / 2)
+        for share in shares.values()
     )
     return rose_low - fell_high, rose_high - fell_low
 

@@ -98,21 +98,25 @@ def _wanted(columns: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True, kw_only=True)
 class _Sums:
-    """Images, sums of changes and of their squares: each [..., G, W]."""
+    """Images, sums of changes and of their squares: each [..., G, W].
+
+    If images have weights, all are sums of weights, and `squares` are the same three sums of squared weights.
+    """
 
     n: Floats
     change: Floats
     square: Floats
+    squares: tuple[Floats, Floats, Floats] | None = None
 
-    def reference(self, group: Codes, reference: Codes, way: Codes) -> tuple[Floats, Floats, Floats]:
+    def reference(self, group: Codes, reference: Codes, way: Codes) -> tuple[Floats, ...]:
         """Each [..., R]: of the reference of a gap; of all other groups where that is -1."""
         named = reference >= 0
         return tuple(
             np.where(
                 named, values[..., reference, way], values.sum(axis=-2)[..., way] - values[..., group, way]
             )
-            for values in (self.n, self.change, self.square)
-        )  # type: ignore[return-value]
+            for values in (self.n, self.change, self.square, *(self.squares or ()))
+        )
 
     def t(self, group: Codes, reference: Codes, way: Codes) -> Floats:
         """[..., R] studentised changes; 0 where no image changes.
@@ -120,15 +124,26 @@ class _Sums:
         A side has its own variance, and at least that over all: a small group in which nothing changes would
         otherwise seem to be measured without error.
         """
-        own = tuple(values[..., group, way] for values in (self.n, self.change, self.square))
+        sums = (self.n, self.change, self.square, *(self.squares or ()))
+        own = tuple(values[..., group, way] for values in sums)
         total = tuple(values.sum(axis=-2) for values in (self.n, self.change, self.square))
         with np.errstate(invalid="ignore", divide="ignore"):
             pooled = (total[2] / total[0] - (total[1] / total[0]) ** 2)[..., way]
             sides = [own, self.reference(group, reference, way)]
-            means = [change / n for n, change, _ in sides]
-            errors = [np.maximum(q / n - (x / n) ** 2, pooled) / n for n, x, q in sides]
+            means = [side[1] / side[0] for side in sides]
+            errors = [_error(side, pooled) for side in sides]
             t = (means[0] - means[1]) / np.sqrt(errors[0] + errors[1])
         return np.where(pooled > 0, t, 0.0)
+
+
+def _error(side: tuple[Floats, ...], pooled: Floats) -> Floats:
+    """Variance of a side's mean: at least that of as many images (by Kish, if weighted) of all."""
+    n, x, q = side[:3]
+    if len(side) == 3:
+        return np.asarray(np.maximum(q / n - (x / n) ** 2, pooled) / n)
+    n2, x2, q2 = side[3:]
+    mean = x / n
+    return np.asarray(np.maximum(q2 - 2 * mean * x2 + mean**2 * n2, pooled * n2) / n**2)
 
 
 def _of_split(
@@ -142,8 +157,10 @@ def _of_split(
     # A group that no image of both audits has is a further, empty one.
     group = np.where(group < 0, len(names), group)
     counted = matched.counted[known]
-    sums = _sums(code[known], matched.change[known], counted, groups=len(names) + 1)
-    n_group, n_reference = sums.n[group, way], sums.reference(group, reference, way)[0]
+    weight = None if matched.weight is None else matched.weight[known]
+    sums = _sums(code[known], matched.change[known], counted, groups=len(names) + 1, weight=weight)
+    images = sums if weight is None else _sums(code[known], matched.change[known], counted, len(names) + 1)
+    n_group, n_reference = images.n[group, way], images.reference(group, reference, way)[0]
     enough = (n_group >= least) & (n_reference >= least)
     estimates = _estimates(matched, code, group, reference, way)
     p, adjusted = np.full(len(wanted), np.nan), np.full(len(wanted), np.nan)
@@ -159,7 +176,8 @@ def _of_split(
     overall = (wanted["reference"] == THE_OVERALL).to_numpy()
     with np.errstate(invalid="ignore"):
         # The group is a part of all images: its distance from them is that from the rest times their share.
-        scale = np.where(overall, n_reference / (n_group + n_reference), 1.0)
+        own, other = sums.n[group, way], sums.reference(group, reference, way)[0]
+        scale = np.where(overall, other / (own + other), 1.0)
     estimates |= {name: scale * estimates[name] for name in _SCALED}
     note = np.select(
         [n_group < least, n_reference < least, few],
@@ -215,7 +233,9 @@ def _few_clusters(
             continue
         too_few[row] = min(sides) < LEAST
         used = own | other
-        found = mean_difference(matched.change[used, way[row]][:, None], own[used], clusters[used])
+        weights = None if matched.weight is None else matched.weight[used]
+        change = matched.change[used, way[row]][:, None]
+        found = mean_difference(change, own[used], clusters[used], weights=weights)
         low, high = found.interval()
         with np.errstate(invalid="ignore", divide="ignore"):
             t = float(found.difference[0] / found.error[0])
@@ -228,9 +248,16 @@ def _few_clusters(
     return too_few
 
 
-def _sums(code: Codes, change: Floats, counted: NDArray[np.bool_], *, groups: int) -> _Sums:
+def _sums(
+    code: Codes, change: Floats, counted: NDArray[np.bool_], groups: int, weight: Floats | None = None
+) -> _Sums:
     inside = (code == np.arange(groups)[:, None]).astype(float)
-    return _Sums(n=inside @ counted, change=inside @ change, square=inside @ change**2)
+    if weight is None:
+        return _Sums(n=inside @ counted, change=inside @ change, square=inside @ change**2)
+    once, twice = (
+        (own @ counted, own @ change, own @ change**2) for own in (inside * weight, inside * weight**2)
+    )
+    return _Sums(n=once[0], change=once[1], square=once[2], squares=twice)
 
 
 def _estimates(
@@ -248,15 +275,17 @@ def _estimates(
         side -= ((code == pair[1]) if pair[1] >= 0 else (code >= 0) & (side == 0)).astype(side.dtype)
         first, second, counted = (a[:, columns] for a in (matched.first, matched.second, matched.counted))
         effect = np.ones(len(rows))
-        if not alone:
-            effect = change_design_effect(second.astype(float) - first, counted, side, clusters)
-        found[rows] = np.column_stack([*_gap_change(first, second, counted, side, effect), effect])
+        if not alone or matched.weight is not None:
+            change = second.astype(float) - first
+            effect = change_design_effect(change, counted, side, clusters, weights=matched.weight)
+        estimates = _gap_change(first, second, counted, side, effect, weight=matched.told)
+        found[rows] = np.column_stack([*estimates, effect])
     return dict(zip((*_SCALED, "design_effect"), found.T, strict=True))
 
 
 def _gap_change(
     first: NDArray[np.bool_], second: NDArray[np.bool_], counted: NDArray[np.bool_], side: Codes,
-    effect: Floats,
+    effect: Floats, *, weight: Floats,
 ) -> list[Floats]:  # fmt: skip
     """Gap in the first and in the second, change, low and high, each [W]; NaN where a side is empty."""
     rates, changes = [], []
@@ -264,8 +293,11 @@ def _gap_change(
         own = counted[side == sign]
         one, other = first[side == sign] & own, second[side == sign] & own
         cells = (one & other, one & ~other, other & ~one, own & ~one & ~other)
-        both, fell, rose, neither = (cell.sum(axis=0) for cell in cells)
-        n = own.sum(axis=0)
+        n, told = own.sum(axis=0), weight[side == sign]
+        with np.errstate(invalid="ignore"):
+            # Weighted shares of the images there are; the cells themselves, if all count the same.
+            scale = n / (told @ own)
+        both, fell, rose, neither = (np.nan_to_num((told @ cell) * scale) for cell in cells)
         low, high = newcombe_paired(*(cell / effect for cell in (both, fell, rose, neither)))
         with np.errstate(invalid="ignore", divide="ignore"):
             rates.append(((both + fell) / n, (both + rose) / n))
@@ -287,6 +319,11 @@ def _permuted_t(
     # Most images change nowhere: they count among n only, and few columns of `counted` are distinct.
     changed = np.flatnonzero(change.any(axis=1))
     distinct, place = np.unique(counted, axis=1, return_inverse=True)
+    weight = None if matched.weight is None else matched.weight[known]
+    if weight is not None:
+        return _permuted_weighted(
+            change, counted, code, clusters, gaps, weight=weight, groups=groups, rng=rng
+        )
     values = np.hstack([change[changed], change[changed] ** 2]).astype(np.float32)
     parts = []
     for labels in permuted_labels(code, clusters, rng=rng, draws=DRAWS):
@@ -298,6 +335,22 @@ def _permuted_t(
         permuted = _Sums(n=n[..., place.ravel()].astype(float), change=change_sums, square=squares)
         parts.append(permuted.t(*gaps))
     return np.concatenate(parts)
+
+
+def _permuted_weighted(
+    change: Floats, counted: NDArray[np.bool_], code: Codes, clusters: Codes,
+    gaps: tuple[Codes, Codes, Codes], *, weight: Floats, groups: int, rng: np.random.Generator,
+) -> Floats:  # fmt: skip
+    """The same of weighted images: labels are permuted, and every image keeps its weight."""
+    parts = [counted, change, change**2]
+    once: Floats = np.hstack([each.astype(float) * weight[:, None] for each in parts])
+    values = np.hstack([once, once * np.tile(weight[:, None], 3 * change.shape[1])])
+    found = []
+    for labels in permuted_labels(code, clusters, rng=rng, draws=DRAWS):
+        sums = np.stack([(labels == group).astype(float) @ values for group in range(groups)], axis=1)
+        n, x, q, *squares = np.split(sums, 6, axis=2)
+        found.append(_Sums(n=n, change=x, square=q, squares=(squares[0], squares[1], squares[2])).t(*gaps))
+    return np.concatenate(found)
 
 
 def _p(observed: Floats, permuted: Floats) -> Floats:

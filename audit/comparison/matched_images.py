@@ -16,10 +16,14 @@ from numpy.typing import NDArray
 from audit.conclusions.gates import EVERYBODY
 from audit.statistics.variation.specification_curve_test import asked_order
 from audit.tables.group_counts import JOINT, SPECIFICATION
-from probes.records import HAPPENED, KEYS, MISSING, NOT_ASKED
+from clipmodel.errors import UserError
+from probes.records import HAPPENED, KEYS, MISSING, NOT_ASKED, WEIGHTED
 
 Codes = NDArray[np.int64]
 Letters = NDArray[np.str_]
+
+TOLERANCE = 0.1
+"""By how much the weights of one image may differ: shares of groups are of slightly other images."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +39,9 @@ class Matched:
         design of the first audit.
     first, second, counted
         [N, W] whether the event happened in either audit, and whether it was counted in both.
+    weight
+        [N] what each image counts for in the population that both audits speak for, 1 on average; None if
+        images are as they are.
     """
 
     labels: pd.DataFrame
@@ -42,6 +49,12 @@ class Matched:
     first: NDArray[np.bool_]
     second: NDArray[np.bool_]
     counted: NDArray[np.bool_]
+    weight: NDArray[np.float64] | None = None
+
+    @property
+    def told(self) -> NDArray[np.float64]:
+        """[N] the weights: 1 each if there are none."""
+        return np.ones(len(self.labels)) if self.weight is None else self.weight
 
     @property
     def change(self) -> NDArray[np.float64]:
@@ -88,6 +101,11 @@ def match_probe(
     Returns
     -------
     None where the two have no image or no specification in common.
+
+    Raises
+    ------
+    UserError
+        Both audits have weights, and those of the same images are not in proportion: see `matched_weights`.
     """
     sides = [table[table["probe"] == probe["name"]] for table in (first, second)]
     ways = _common_ways(asked_order(probe), asked_order(other_probe), designs)
@@ -107,7 +125,37 @@ def match_probe(
     return Matched(
         labels=labels, columns=columns[list(SPECIFICATION)],
         first=counted & (letters[0] == HAPPENED), second=counted & (letters[1] == HAPPENED), counted=counted,
+        weight=matched_weights(sides, labels["image"], probe=str(probe["name"])),
     )  # fmt: skip
+
+
+def matched_weights(
+    sides: Sequence[pd.DataFrame], images: pd.Series, *, probe: str
+) -> NDArray[np.float64] | None:
+    """[N] the weights of images in both audits, 1 on average; None if the audits have none.
+
+    Weights that a column gives are the same in both, up to their scale. Those that give groups their shares
+    depend on which images an audit has, so that the mean of both, each 1 on average, is taken.
+
+    Raises
+    ------
+    UserError
+        An image weighs more than `TOLERANCE` more in one audit than in the other.
+    """
+    if any(WEIGHTED[0] not in side for side in sides):
+        return None
+    found = []
+    for side in sides:
+        own = side.drop_duplicates("image").set_index("image")[WEIGHTED[0]].reindex(images)
+        found.append(own.to_numpy(dtype=float) / own.mean())
+    apart = np.abs(np.log(found[0] / found[1]))
+    if apart.max(initial=0) > np.log(1 + TOLERANCE):
+        raise UserError(
+            f"probe {probe!r}: an image weighs {np.exp(apart.max()):.3g} times as much in one audit as in "
+            "the other",
+            remedy="compare audits whose images have the same weights",
+        )
+    return np.asarray((found[0] + found[1]) / 2)
 
 
 def _common_ways(first: pd.DataFrame, second: pd.DataFrame, designs: tuple[str, str] | None) -> pd.DataFrame:

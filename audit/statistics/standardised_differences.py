@@ -33,8 +33,9 @@ _CELLS = 20_000_000  # labels, or statistics, held at a time
 
 
 def standardised_interval(
-    values: ArrayLike, inside: Bools, clusters: Codes, *, confidence: float = 0.95
-) -> tuple[Floats, Floats]:
+    values: ArrayLike, inside: Bools, clusters: Codes, *, confidence: float = 0.95,
+    weights: Floats | None = None,
+) -> tuple[Floats, Floats]:  # fmt: skip
     """[V] interval of (mean inside - mean outside) / standard deviation of all values.
 
     Student's, with the error of the ratio by the delta method from the influences of clusters; NaN with fewer
@@ -48,23 +49,26 @@ def standardised_interval(
         [N].
     clusters
         [N] codes.
+    weights
+        [N] what each image counts for; the same for all if left out.
     """
     numbers = np.asarray(values, dtype=float)
-    numbers = numbers - numbers.mean(axis=0)
-    found = mean_difference(numbers, inside, clusters)
+    numbers = numbers - np.average(numbers, axis=0, weights=weights)
+    found = mean_difference(numbers, inside, clusters, weights=weights)
     code = np.unique(clusters, return_inverse=True)[1]
+    told = np.ones(len(numbers)) if weights is None else weights
+    kish = told.sum() ** 2 / (told**2).sum()
     with np.errstate(invalid="ignore", divide="ignore"):
-        variance = numbers.var(axis=0, ddof=1)
+        variance = np.average(numbers**2, axis=0, weights=told) * kish / (kish - 1)
+        if weights is None:
+            variance = numbers.var(axis=0, ddof=1)
         spread = np.sqrt(np.where(variance > 0, variance, np.nan))
         effect = found.difference / spread
-        influence = -effect / (2 * variance) * (numbers**2 - variance) / len(numbers)
-        for own, sign in ((inside, 1), (~inside, -1)):
-            n = max(int(own.sum()), 1)
-            centred = numbers[own] - numbers[own].mean(axis=0) if own.any() else numbers[own]
-            influence[own] += sign * centred / (n * spread)
+        influence = -effect / (2 * variance) * (numbers**2 - variance) * (told / told.sum())[:, None]
+        influence += mean_influence(numbers, inside, told) / spread
         sums = sums_by_code(influence, code, int(code.max(initial=-1)) + 1)
         # The part that is due to the difference has its own correction for few clusters.
-        plain = mean_difference_variance(numbers, inside, code)
+        plain = mean_difference_variance(numbers, inside, code, weights=told)
         error = np.sqrt((sums**2).sum(axis=0) * np.where(plain > 0, found.error**2 / plain, 1.0))
     scaled = type(found)(
         difference=effect, error=np.where(np.isnan(found.error), np.nan, error), freedom=found.freedom,
@@ -73,12 +77,22 @@ def standardised_interval(
     return scaled.interval(confidence=confidence)
 
 
-def mean_difference_variance(numbers: Floats, inside: Bools, code: Codes) -> Floats:
-    """[V] sum of squared cluster influences on the difference of means, uncorrected."""
+def mean_influence(numbers: Floats, inside: Bools, weights: Floats) -> Floats:
+    """[N, V] what each image adds to the difference of the sides' weighted means."""
     influence = np.zeros_like(numbers)
     for own, sign in ((inside, 1), (~inside, -1)):
         if own.any():
-            influence[own] = sign * (numbers[own] - numbers[own].mean(axis=0)) / own.sum()
+            mean = np.average(numbers[own], axis=0, weights=weights[own])
+            influence[own] = sign * (numbers[own] - mean) * (weights[own] / weights[own].sum())[:, None]
+    return influence
+
+
+def mean_difference_variance(
+    numbers: Floats, inside: Bools, code: Codes, *, weights: Floats | None = None
+) -> Floats:
+    """[V] sum of squared cluster influences on the difference of means, uncorrected."""
+    told = np.ones(len(numbers)) if weights is None else weights
+    influence = mean_influence(numbers, inside, told)
     return np.asarray((sums_by_code(influence, code, int(code.max(initial=-1)) + 1) ** 2).sum(axis=0))
 
 
@@ -113,6 +127,7 @@ def labeling_test(
     correction: Correction = "max_t",
     one_sided: bool = False,
     floor: bool = False,
+    weights: ArrayLike | None = None,
 ) -> LabelingTest:
     """Compare the t of each group against all other images with those of permuted labels.
 
@@ -134,11 +149,11 @@ def labeling_test(
         alone, 999 permutations tell nothing below .001 apart.
     one_sided
         Whether only larger differences are as extreme.
-    floor
+    floor, weights
         See `clustered_means.Studentiser`.
     """
     places = Exchangeable.of(labels, clusters)
-    studentiser = Studentiser(values, clusters, floor=floor)
+    studentiser = Studentiser(values, clusters, floor=floor, weights=weights)
     codes, whole = np.atleast_1d(np.asarray(groups)), not places.blocks
     observed = _sized(studentiser.t(places.labels[None], codes, whole=whole)[0], one_sided)
     exact = (

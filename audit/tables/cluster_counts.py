@@ -150,10 +150,10 @@ class ClusterCounts:
             other.put(first_row, self._precision(moments.over(others), rho))
         return self._contrast(own, other, correlation)
 
-    def cells(self, groups: GroupCounts) -> Iterator[tuple[Codes, Floats, Floats]]:
-        """Places of some specifications, and events [s, K, G] and images [K, G] of their clusters."""
-        for rows, x, n, _ in self._view(groups).tables():
-            yield rows, x, n
+    def cells(self, groups: GroupCounts) -> Iterator[tuple[Codes, Floats, Floats, Floats]]:
+        """Places of some specifications, and events [s, K, G], images [K, G] and squared weights [K, G] of
+        their clusters."""
+        yield from self._view(groups).tables()
 
     @property
     def weighted(self) -> bool:

@@ -21,10 +21,11 @@ from audit.tables.natural_order import in_natural_order
 from audit.tables.reference_groups import Sides
 from probes.records import Records
 
+Floats = NDArray[np.float64]
 MIN_GROUP = 3
 """Images below which a group gets no rate, unless the suite says otherwise."""
-AS_THEY_ARE = "of the images as they are, not weighted to the population"
-"""Note on what a suite's `population` does not reach."""
+OUTCOMES_NEEDED = "the outcomes of single images were not kept: not weighted to the population"
+"""Note on what needs the weight of each image beside what happened to it."""
 
 
 def min_group(probe: Mapping[str, Any], manifest: Mapping[str, Any]) -> int:
@@ -118,6 +119,10 @@ class TableContext:
         if self.clusters is None:
             return independent_precision(groups.n.sum(axis=2))
         return self.clusters.precision(groups, outcome=outcome)
+
+    def weighted_rates(self, groups: GroupCounts, *, outcome: str | None = None) -> Floats | None:
+        """Rates [S, G] of a grouping if images stand for a population; None if they are as they are."""
+        return self.precision(groups, outcome=outcome).rate if self.weighted else None
 
     def contrast(self, groups: GroupCounts, sides: Sides) -> Contrast:
         """The precision of both sides of each contrast [S, G]; see `ClusterCounts.contrast`."""

@@ -38,17 +38,19 @@ CONTROLLED_COLUMNS = {
     "design_effect": "float64", "note": "str",
 }  # fmt: skip
 
+Numbers = NDArray[np.int64] | NDArray[np.float64]
 Effect = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Design effects and degrees of freedom [S, G]."""
 
 
 class Cells(NamedTuple):
-    """Counts [S, G, K] of each group and of its reference in K strata; 0 if a contrast has too few images."""
+    """Counts [S, G, K] of each group and of its reference in K strata, or the sums of their weights; 0 if a
+    contrast has too few images."""
 
-    events: NDArray[np.int64]
-    n: NDArray[np.int64]
-    other_events: NDArray[np.int64]
-    other_n: NDArray[np.int64]
+    events: Numbers
+    n: Numbers
+    other_events: Numbers
+    other_n: Numbers
 
 
 def controlled_table(context: TableContext) -> pd.DataFrame:
@@ -64,7 +66,8 @@ def controlled_table(context: TableContext) -> pd.DataFrame:
     (Mantel-Haenszel, with 95 % intervals), standardised (both rates as if the strata had the sizes of both
     sides together), p (Mantel-Haenszel) and p_adjusted (Holm within a specification and `by`), design_effect,
     note. Variances are multiplied by the design effect of the clusters in all strata together, intervals and
-    p are of Student's distribution with the degrees of freedom of these clusters.
+    p are of Student's distribution with the degrees of freedom of these clusters. If images stand for a
+    population, events, images and strata are weighted, and the variance is linearised (Binder 1983).
     """
     parts = []
     for probe in context.probes:
@@ -93,10 +96,11 @@ def _controlled(
     sides = reference_sides(groups, _named_references(probe), least=least)
     shape = (len(groups.specifications), len(groups.groups), -1)
     n, count = (a.sum(axis=2).reshape(shape) for a in (strata.n, strata.count))
-    n2, count2 = (_reference(a, sides.index) for a in (n, count))
-    total, other = n.sum(axis=2), n2.sum(axis=2)
+    total, other = n.sum(axis=2), _reference(n, sides.index).sum(axis=2)
     enough = (total >= least) & (other >= least) & ~sides.is_reference
-    cells = Cells(*(np.where(enough[..., None], a, 0) for a in (count, n, count2, n2)))
+    told = (count, n) if not context.weighted else _weighted_cells(context, strata, shape)
+    sums = [side for a in told for side in (a, _reference(a, sides.index))]
+    cells = Cells(*(np.where(enough[..., None], sums[place], 0) for place in (0, 2, 1, 3)))
     precision = context.contrast(groups, sides)
     tested = precision.group.enough & precision.reference.enough
     effects = [_effects(context, groups, strata, sides.index, standardised=one) for one in (False, True)]
@@ -123,6 +127,17 @@ def _controlled(
         "note": np.select([~enough, compared == 0, ~tested], reasons, default=""),
     }  # fmt: skip
     return GroupRows(groups=groups, columns=columns, kept=~sides.is_reference)
+
+
+def _weighted_cells(
+    context: TableContext, strata: GroupCounts, shape: tuple[int, int, int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weights of events and of images [S, G, K]; 0 in a specification whose clusters were not counted."""
+    events, n = np.zeros(strata.n.shape[:2]), np.zeros(strata.n.shape[:2])
+    assert context.clusters is not None
+    for rows, x, size, _ in context.clusters.cells(strata):
+        events[rows], n[rows] = x.sum(axis=1), size.sum(axis=0)
+    return events.reshape(shape), n.reshape(shape)
 
 
 def _named_references(probe: Mapping[str, Any]) -> dict[str, str]:
@@ -164,8 +179,10 @@ def _effects(
     if context.clusters is None:
         return effect, freedom
     width = len(groups.groups)
-    for rows, x, n in context.clusters.cells(strata):
-        by_stratum = [a.reshape(*a.shape[:-1], width, -1) for a in (x, np.broadcast_to(n, x.shape))]
+    for rows, x, *sizes in context.clusters.cells(strata):
+        by_stratum = [
+            a.reshape(*a.shape[:-1], width, -1) for a in (x, *(np.broadcast_to(a, x.shape) for a in sizes))
+        ]
         correlation = common_correlation(ClusterMoments.of(*(a.sum(axis=-1) for a in by_stratum)))[..., 0]
         for group in range(width):
             own = [a[..., group, :] for a in by_stratum]
@@ -179,12 +196,21 @@ def _effects(
                 for a in by_stratum
             ]
             effect[rows, group], freedom[rows, group] = stratified_effect(
-                *own, *other, correlation=correlation, standardised=standardised
-            )
+                *own[:2], *other[:2], correlation=correlation, standardised=standardised,
+                squares=(own[2], other[2]) if context.weighted else None,
+            )  # fmt: skip
     return effect, freedom
 
 
-def _reference(values: NDArray[np.int64], index: NDArray[np.intp]) -> NDArray[np.int64]:
+def _reference(values: Numbers, index: NDArray[np.intp]) -> Numbers:
     """[S, G, K] of each group's reference: one group, or all others."""
     of_group = np.take_along_axis(values, np.maximum(index, 0)[..., None], axis=1)
-    return np.where(index[..., None] >= 0, of_group, values.sum(axis=1, keepdims=True) - values)
+    return np.asarray(np.where(index[..., None] >= 0, of_group, _all_others(values)))
+
+
+def _all_others(values: Numbers) -> Numbers:
+    """[S, G, K] summed over all groups but each one, one by one: sums of weights leave no rounding behind."""
+    if np.issubdtype(values.dtype, np.integer):
+        return np.asarray(values.sum(axis=1, keepdims=True) - values)
+    others = 1 - np.eye(values.shape[1])
+    return np.asarray(np.einsum("gh,shk->sgk", others, values))

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.statistics.clusters.cluster_robust import LEAST_CLUSTERS, Precision
-from audit.tables.gaps import against_the_whole, difference_interval
+from audit.tables.gaps import WEIGHTED_SHARE, against_the_whole, difference_interval
 from audit.tables.reference_groups import THE_OVERALL
 
 Floats = NDArray[np.float64]
@@ -36,6 +36,8 @@ class GapRows:
         [R] of the two rates.
     overall
         [R] whether the gap is to all images, of which the group is a part.
+    share
+        [R] which part it is, of the images or of their weight.
     """
 
     rates: tuple[Floats, Floats]
@@ -43,6 +45,7 @@ class GapRows:
     precision: tuple[Precision, Precision]
     correlation: Floats
     overall: NDArray[np.bool_]
+    share: Floats
 
     @classmethod
     def of(cls, gaps: pd.DataFrame, *, least: int = LEAST_CLUSTERS) -> GapRows:
@@ -56,13 +59,19 @@ class GapRows:
         overall = (gaps["reference"] == THE_OVERALL).to_numpy()
         rest = n2 - n1
         with np.errstate(invalid="ignore", divide="ignore"):
+            share = np.where(overall, n1 / n2, 0.0)
             # A rate is its count over n, so rounding gives the count of the rest back exactly.
-            p2 = np.where(overall, np.rint(p2 * n2 - p1 * n1) / rest, p2)
+            of_rest = np.rint(p2 * n2 - p1 * n1) / rest
+            if WEIGHTED_SHARE in gaps:
+                share = np.where(overall, gaps[WEIGHTED_SHARE].to_numpy(dtype=float), 0.0)
+                of_rest = np.clip((p2 - share * p1) / (1 - share), 0.0, 1.0)
+            p2 = np.where(overall, of_rest, p2)
         n2 = np.where(overall, rest, n2)
         precision = tuple(_precision(gaps, side, n, least) for side, n in (("group", n1), ("reference", n2)))
         return cls(
             rates=(p1, p2), sizes=(n1, n2), precision=(precision[0], precision[1]),
             correlation=np.nan_to_num(gaps["correlation"].to_numpy(dtype=float)), overall=overall,
+            share=share,
         )  # fmt: skip
 
     def difference(self, *, confidence: float) -> Limits:
@@ -75,9 +84,7 @@ class GapRows:
 
     def of_difference(self, values: Floats) -> Floats:
         """Differences from the rest as differences from all images, where that is the reference."""
-        n1, n2 = self.sizes
-        with np.errstate(invalid="ignore"):
-            return np.where(self.overall, values * n2 / (n1 + n2), values)
+        return np.where(self.overall, values * (1 - self.share), values)
 
     def of_ratio(self, low: Floats, high: Floats) -> Limits:
         """Ratios to the rest as ratios to all images, where those are the reference."""
@@ -85,7 +92,7 @@ class GapRows:
         none = np.full(low.shape, np.nan)
         bounds = rates | {"difference": none, "difference_low": none, "difference_high": none, "ratio": none}
         finite = bounds | {"ratio_low": low, "ratio_high": np.where(np.isfinite(high), high, np.nan)}
-        whole = against_the_whole(finite, self.sizes[0], self.sizes[1])
+        whole = against_the_whole(finite, self.share, 1 - self.share)
         return (
             np.where(self.overall, whole["ratio_low"], low),
             np.where(self.overall, whole["ratio_high"], high),

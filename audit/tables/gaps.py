@@ -51,6 +51,9 @@ CONTRAST_COLUMNS = {
     "note": "str",
 }
 """From name to type of the columns of a contrast, behind the specification and the attributes."""
+WEIGHTED_SHARE = "weighted_share"
+"""Column of the gaps of a weighted audit: the group's share of the weight of both sides (of all images, if
+the reference is all images)."""
 
 
 def contrasts(
@@ -59,6 +62,7 @@ def contrasts(
     references: Mapping[str, str],
     least: int,
     precision: Callable[[GroupCounts, Sides], Contrast],
+    rates: Floats | None = None,
 ) -> GroupRows:
     """The gaps of one grouping, a row a specification and group that is no reference.
 
@@ -70,13 +74,16 @@ def contrasts(
         Images that each side needs.
     precision
         How much the rates of both sides tell, and their correlation.
+    rates
+        [S, G] weighted rates, if images stand for a population.
 
     Returns
     -------
-    `CONTRAST_COLUMNS`; NaN and the reason where a side is too small.
+    `CONTRAST_COLUMNS`, and `WEIGHTED_SHARE` if images stand for a population; NaN and the reason where a side
+    is too small.
     """
     n, count = groups.n.sum(axis=2), groups.count.sum(axis=2)
-    sides = reference_sides(groups, references, least=least)
+    sides = reference_sides(groups, references, least=least, rates=rates)
     enough = (n >= least) & (sides.n >= least) & ~sides.is_reference
     contrast = precision(groups, sides)
     counts = (count, np.where(enough, n, 0), sides.count, np.where(enough, sides.n, 0))
@@ -84,7 +91,7 @@ def contrasts(
     n_reference, count_reference = sides.n, sides.count
     clusters_reference = contrast.reference.clusters
     if sides.kind == OVERALL:
-        estimates = against_the_whole(estimates, n, sides.n)
+        estimates = against_the_whole(estimates, *_weights(n, sides.n, contrast))
         # The reference is all images, the group's own among them.
         n_reference, count_reference = n + sides.n, count + sides.count
         clusters_reference = np.maximum(contrast.group.clusters, clusters_reference)
@@ -103,7 +110,17 @@ def contrasts(
         **{name: estimates[name] for name in (*ESTIMATES, *BEHIND)},
         "note": _notes(count, n, sides, contrast, least=least),
     }
+    if contrast.weighted:
+        own, other = _weights(n, sides.n, contrast)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            columns[WEIGHTED_SHARE] = own / (own + other)
     return GroupRows(groups=groups, columns=columns, kept=~sides.is_reference)
+
+
+def _weights(n: Counts, n_reference: Counts, contrast: Contrast) -> tuple[Numbers, Numbers]:
+    """What both sides weigh: their images, or the sums of their weights."""
+    own, other = contrast.group.weight, contrast.reference.weight
+    return (own, other) if contrast.weighted and own is not None and other is not None else (n, n_reference)
 
 
 def contrast_estimates(
@@ -200,10 +217,8 @@ def ratio_interval(
     return low, high
 
 
-def against_the_whole(
-    rest: dict[str, Floats], n: Counts | Floats, n_rest: Counts | Floats
-) -> dict[str, Floats]:
-    """Contrasts with the rest as contrasts with all images, of which the group is the share w.
+def against_the_whole(rest: dict[str, Floats], n: Numbers, n_rest: Numbers) -> dict[str, Floats]:
+    """Contrasts with the rest as contrasts with all images, of which the group is the share w (of weight).
 
     p_group - p_all = (1 - w) (p_group - p_rest), and p_group / p_all = r / (w r + 1 - w) with r = p_group /
     p_rest, which grows with r: limits turn into limits.

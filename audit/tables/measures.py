@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from audit.tables.context import AS_THEY_ARE, min_group
+from audit.tables.context import min_group
 from audit.tables.measure_statistics import differences, rankings, rates_and_means
 from audit.tables.measure_statistics.family import (
     ESTIMATES,
@@ -43,6 +43,11 @@ STATISTICS: Final[Mapping[str, Callable[[Family], Rows]]] = {
     "reported": rates_and_means.reported,
 }
 """What computes each of `probes.records.STATISTICS`."""
+UNWEIGHTED: Final = frozenset(
+    {"share at k", "largest skew", "smallest skew", "divergence", "entropy at k", "bias at k", "reported"}
+)
+"""Statistics of the images at hand, whatever population they stand for: a ranking has its candidates."""
+OF_CANDIDATES: Final = "of the images as they are: not weighted to the population"
 KEYS: Final = ("probe", "kind", "metric", "design", "template", "item", "k")
 FLOATS: Final = ("k", "value", "low", "high", "p", "p_adjusted")
 INTEGERS: Final = ("n", "clusters")
@@ -71,7 +76,8 @@ def measures_table(
     counterfactual images, places of a ranking), `clusters` the independent units among them. Intervals are 95
     % ones that hold where several images are of one cluster; p is two-sided unless the note says otherwise,
     and `p_adjusted` is corrected over the family that the note names. NaN, with the reason in `note`, if a
-    group has fewer images than the probe's `min_group`.
+    group has fewer images than the probe's `min_group`. If images stand for a population, means, their
+    intervals and p are weighted; rankings speak of their candidates, and the note says so.
 
     Raises
     ------
@@ -92,8 +98,11 @@ def measures_table(
             family = Family(rows=own.loc[index], by=by, scalars=of_probe, probe=probe, least=least, seed=seed)
             estimates = list(STATISTICS[str(own.loc[index[0], "statistic"])](family))
             found.loc[index] = pd.DataFrame(estimates, index=index)[list(ESTIMATES)]
-    weighted = AS_THEY_ARE if manifest.get("population") else ""
-    found["note"] = [joined(*notes, weighted) for notes in zip(rows["note"], found["note"], strict=True)]
+    as_they_are = [
+        OF_CANDIDATES if manifest.get("population") and statistic in UNWEIGHTED else ""
+        for statistic in rows["statistic"]
+    ]
+    found["note"] = [joined(*notes) for notes in zip(rows["note"], found["note"], as_they_are, strict=True)]
     table = pd.concat([rows[[*KEYS, *attributes]], found], axis=1)
     return _typed(table[[*KEYS, *attributes, *ESTIMATES]])
 

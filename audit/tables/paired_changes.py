@@ -18,9 +18,9 @@ from audit.statistics.multiplicity import holm
 from audit.statistics.proportion.marginal_homogeneity import equal_rates_p
 from audit.statistics.proportion.paired import mcnemar_p, newcombe_paired
 from audit.statistics.variation.specification_curve_test import asked_order
-from audit.tables.context import AS_THEY_ARE, TableContext
+from audit.tables.context import OUTCOMES_NEEDED, TableContext
 from audit.tables.group_counts import JOINT
-from probes.records import HAPPENED, MISSING, NOT_ASKED
+from probes.records import HAPPENED, MISSING, NOT_ASKED, WEIGHTED
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -38,6 +38,8 @@ CHANGE_KEYS: Final = (
     "rule", "threshold", "outcome", "design", "template", "other_design", "other_template", "by", "group",
 )  # fmt: skip
 CHANGE_TESTS: Final = ("all_ways_p", "design_effect", "clusters")
+SHARES: Final = tuple(f"share_{name}" for name in TABLE)
+"""Weighted shares of the images in the four cells of `TABLE`, if images stand for a population."""
 PAIRED_COLUMNS: Final = (*PAIR_KEYS, *OF_CHANGE[:-1], "all_ways_p", "note")
 _ESTIMATES = ["rate_first", "rate_second", "change", "low", "high", "p", "design_effect"]
 
@@ -55,8 +57,9 @@ def paired_table(context: TableContext) -> pd.DataFrame:
     Returns
     -------
     Columns `PAIRED_COLUMNS`: `design` and `template` are the first's, `other_design` and `other_template` the
-    second's; the rest as `change_table` makes it. `all_ways_p` says whether the rate of the
-    group is the same under all designs and templates of the rule and threshold
+    second's; the rest as `change_table` makes it. If images stand for a population, rates, changes and their
+    intervals are those of the weighted images, and the four counts remain images. `all_ways_p` says whether
+    the rate of the group is the same under all designs and templates of the rule and threshold
     (`statistics.marginal_homogeneity`); with two specifications it is p of the pair, without outcomes NaN.
     """
     tables, pairs, outcomes = [], context.pairs, context.outcomes
@@ -69,16 +72,15 @@ def paired_table(context: TableContext) -> pd.DataFrame:
         ]
         if parts:
             counts = _with_change_tests(
-                pd.concat(parts, ignore_index=True), probe, outcomes, seed=context.seed
-            )
+                pd.concat(parts, ignore_index=True), probe, outcomes, seed=context.seed,
+                weighted=context.weighted,
+            )  # fmt: skip
             table = change_table(counts, keys=PAIR_KEYS, least=context.min_group(probe))
             ways = table.groupby([*PAIR_KEYS[:-2], "by", "group"], dropna=False)["n"].transform("size")
             only = (ways == 1) & (outcomes is not None)
             table["all_ways_p"] = table["all_ways_p"].where(~only, table["p"]).where(table["p"].notna())
             tables.append(table)
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(PAIRED_COLUMNS))
-    if context.weighted:
-        table["note"] = table["note"].where(table["note"] == "", table["note"] + "; ") + AS_THEY_ARE
     whole, numbers = {"n", *TABLE}, {"threshold", "clusters", "p_adjusted", "all_ways_p", *_ESTIMATES}
     dtypes = {
         name: "int64" if name in whole else "float64" if name in numbers else "str" for name in PAIRED_COLUMNS
@@ -87,11 +89,13 @@ def paired_table(context: TableContext) -> pd.DataFrame:
 
 
 def _with_change_tests(
-    counts: pd.DataFrame, probe: Mapping[str, Any], outcomes: pd.DataFrame | None, *, seed: int
-) -> pd.DataFrame:
+    counts: pd.DataFrame, probe: Mapping[str, Any], outcomes: pd.DataFrame | None, *, seed: int,
+    weighted: bool = False,
+) -> pd.DataFrame:  # fmt: skip
     """Joint counts with the design effect and the test of all specifications; NaN without outcomes."""
     if outcomes is None:
-        return counts.assign(**dict.fromkeys(CHANGE_TESTS, np.nan))
+        unknown = (*CHANGE_TESTS, *SHARES) if weighted else CHANGE_TESTS
+        return counts.assign(**dict.fromkeys(unknown, np.nan))
     keys = list(CHANGE_KEYS)
     words = dict.fromkeys([name for name in keys if name != "threshold"], "str") | {"threshold": "float64"}
     return counts.astype(words).merge(
@@ -131,7 +135,7 @@ def change_table(counts: pd.DataFrame, *, keys: Sequence[str], least: int) -> pd
     counts
         As `joint_by_group` makes them, with the columns of `keys`; `design_effect` and `clusters` if
         images of a cluster are known to be dependent. Without them images are taken as independent, and both
-        are NaN.
+        are NaN. With the columns `SHARES`, rates and changes are of those, and NaN where they are.
     keys
         With `by`, the family within which p-values are adjusted.
     least
@@ -149,19 +153,29 @@ def change_table(counts: pd.DataFrame, *, keys: Sequence[str], least: int) -> pd
     unknown = [name for name in ("design_effect", "clusters") if name not in table]
     table = table.assign(**dict.fromkeys(unknown, np.nan))
     effect = np.nan_to_num(table["design_effect"].to_numpy(dtype=float), nan=1.0)
-    low, high = newcombe_paired(*(cell / effect for cell in (both, first, second, neither)))
+    cells: tuple[Floats, ...] = (both, first, second, neither)
+    unknown_shares = np.zeros(len(table), dtype=bool)
+    if SHARES[0] in table:
+        shares = [table[name].to_numpy(dtype=float) for name in SHARES]
+        unknown_shares = np.isnan(shares[0])
+        cells = tuple(np.nan_to_num(share) * n for share in shares)
+    low, high = newcombe_paired(*(cell / effect for cell in cells))
     with np.errstate(invalid="ignore"):
-        table = table.assign(n=n, rate_first=(both + first) / n, rate_second=(both + second) / n)
+        table = table.assign(n=n, rate_first=(cells[0] + cells[1]) / n, rate_second=(cells[0] + cells[2]) / n)
     table = table.assign(change=table["rate_second"] - table["rate_first"], low=-high, high=-low)
-    table["p"] = mcnemar_p(*_whole(first, second, effect))
-    table.loc[n < least, _ESTIMATES] = np.nan
+    table["p"] = mcnemar_p(*_whole(cells[1], cells[2], effect))
+    table.loc[(n < least) | unknown_shares, _ESTIMATES] = np.nan
     families = table.groupby([*keys, "by"], dropna=False, sort=False)["p"]
     table["p_adjusted"] = families.transform(lambda p: holm(p.to_numpy()))
-    reason = np.where(n == 0, "no images", np.where(n < least, f"fewer than {least} images", ""))
+    reason = np.select(
+        [n == 0, n < least, unknown_shares],
+        ["no images", f"fewer than {least} images", OUTCOMES_NEEDED],
+        default="",
+    )
     return table.assign(note=pd.Series(reason, index=table.index, dtype="str"))
 
 
-def _whole(first: Integers, second: Integers, effect: Floats) -> tuple[Integers, Integers]:
+def _whole(first: Floats, second: Floats, effect: Floats) -> tuple[Integers, Integers]:
     """Effective images that changed either way, rounded down in all: McNemar's test counts images."""
     changed = first + second
     kept = np.floor(changed / effect)
@@ -182,25 +196,30 @@ def change_test_table(outcomes: pd.DataFrame, probe: Mapping[str, Any], *, seed:
 
     Returns
     -------
-    Columns `CHANGE_KEYS` and `CHANGE_TESTS`: a row an outcome, rule and threshold, other specification and
-    group. `all_ways_p` asks whether the rate is the same in all class designs and templates of a
-    rule and threshold (`statistics.marginal_homogeneity`).
+    Columns `CHANGE_KEYS` and `CHANGE_TESTS`, and `SHARES` of weighted outcomes: a row an outcome, rule and
+    threshold, other specification and group. `all_ways_p` asks whether the rate is the same in all class
+    designs and templates of a rule and threshold (`statistics.marginal_homogeneity`).
     """
     families = _families(asked_order(probe))
     own = outcomes[outcomes["probe"] == probe["name"]]
     groups, tests = [], []
     for outcome, images in own.groupby("outcome", sort=False) if len(families) else ():
         letters, pattern, cluster = _patterns(images)
+        weight = images[WEIGHTED[0]].to_numpy(dtype=float) if WEIGHTED[0] in images else None
         for by, name, inside in _groups(images, probe["groups"]):
             groups.append((outcome, JOINT.join(by), name))
-            tests.append(_of_group(families, letters, pattern[inside], cluster[inside], seed=seed))
+            own = None if weight is None else weight[inside]
+            tests.append(
+                _of_group(families, letters, pattern[inside], cluster[inside], weight=own, seed=seed)
+            )
+    names = [*CHANGE_TESTS, *(SHARES if WEIGHTED[0] in outcomes else ())]
     if not groups:
-        return pd.DataFrame(columns=[*CHANGE_KEYS, *CHANGE_TESTS])
+        return pd.DataFrame(columns=[*CHANGE_KEYS, *names])
     place = np.repeat(np.arange(len(groups)), len(families))
     table = pd.DataFrame(groups, columns=["outcome", "by", "group"]).iloc[place].reset_index(drop=True)
     specifications = families.iloc[np.tile(np.arange(len(families)), len(groups))].reset_index(drop=True)
-    numbers = pd.DataFrame(np.concatenate(tests), columns=list(CHANGE_TESTS))
-    return pd.concat([table, specifications, numbers], axis=1)[[*CHANGE_KEYS, *CHANGE_TESTS]]
+    numbers = pd.DataFrame(np.concatenate(tests), columns=names)
+    return pd.concat([table, specifications, numbers], axis=1)[[*CHANGE_KEYS, *names]]
 
 
 def _families(asked: pd.DataFrame) -> pd.DataFrame:
@@ -240,22 +259,49 @@ def _groups(
 
 
 def _of_group(
-    families: pd.DataFrame, letters: NDArray[np.str_], pattern: Codes, cluster: Codes, *, seed: int
-) -> NDArray[np.float64]:
-    """[W, 3] p of all specifications, design effect and clusters."""
+    families: pd.DataFrame, letters: NDArray[np.str_], pattern: Codes, cluster: Codes, *,
+    weight: Floats | None, seed: int,
+) -> Floats:  # fmt: skip
+    """[W, 3] p of all specifications, design effect and clusters; [W, 7] with `SHARES` of weights."""
     happened, counted = letters == HAPPENED, letters != NOT_ASKED
     first, other, family = (families[name].to_numpy() for name in ("place", "other_place", "family"))
     effect = np.ones(len(families))
     clusters = len(np.unique(cluster))
-    if clusters < len(cluster):
+    both = counted[:, other] & counted[:, first]
+    if clusters < len(cluster) or weight is not None:
         change = happened[:, other].astype(float) - happened[:, first]
-        both = counted[:, other] & counted[:, first]
-        effect = change_design_effect(change[pattern], both[pattern], np.ones(len(pattern)), cluster)
+        effect = change_design_effect(
+            change[pattern], both[pattern], np.ones(len(pattern)), cluster, weights=weight
+        )
     p = np.full(len(families), np.nan)
     for code in np.unique(family):
         own = family == code
         if np.count_nonzero(own) > 1:
             places = [first[own][0], *other[own]]
             inside = counted[:, places].all(axis=1)[pattern]
-            p[own] = equal_rates_p(happened[:, places][pattern[inside]], cluster[inside], seed=seed)
-    return np.column_stack([p, effect, np.full(len(families), clusters)])
+            p[own] = equal_rates_p(
+                happened[:, places][pattern[inside]], cluster[inside], seed=seed,
+                weights=None if weight is None else weight[inside],
+            )  # fmt: skip
+    columns = [p, effect, np.full(len(families), clusters)]
+    if weight is not None:
+        columns += cell_shares(happened[:, first], happened[:, other], both, pattern, weight)
+    return np.column_stack(columns)
+
+
+def cell_shares(
+    first: NDArray[np.bool_], second: NDArray[np.bool_], counted: NDArray[np.bool_], pattern: Codes,
+    weight: Floats,
+) -> list[Floats]:  # fmt: skip
+    """`SHARES`, each [W], of images with some patterns [N] and weights [N]; NaN without an image.
+
+    Parameters
+    ----------
+    first, second, counted
+        [K, W] of the patterns: whether the event happened in either, and whether it was counted in both.
+    """
+    of_pattern = np.bincount(pattern, weights=weight, minlength=len(counted))
+    cells = (first & second, first & ~second, second & ~first, ~first & ~second)
+    sums = [of_pattern @ (cell & counted) for cell in cells]
+    with np.errstate(invalid="ignore"):
+        return [np.asarray(part / sum(sums)) for part in sums]

@@ -38,8 +38,8 @@ def prompt_effect_table(context: TableContext, gaps: pd.DataFrame) -> pd.DataFra
     Parameters
     ----------
     context
-        Of the records; without outcomes of single images, or if images are weighted to a population, the
-        table is empty: what prompts have in common is not known then.
+        Of the records; without outcomes of single images the table is empty: what prompts have in common is
+        not known then. If images stand for a population, rates and their covariance are weighted.
     gaps
         As `audit.tables.rates.gap_table` makes it: which group is compared with what.
 
@@ -52,7 +52,7 @@ def prompt_effect_table(context: TableContext, gaps: pd.DataFrame) -> pd.DataFra
     three.
     """
     rows: list[dict[str, Any]] = []
-    outcomes = None if context.weighted else context.outcomes
+    outcomes = context.outcomes
     for probe in context.probes if outcomes is not None else ():
         if len({asked[1] for asked in probe.get("asked") or ()}) < 2 or outcomes is None:
             continue
@@ -126,11 +126,10 @@ def _sampled(
     own, other = joint.sides(group, reference or "the rest")
     n = int(own.sum()), int(other.sum())
     clusters = joint.clusters(group, reference or "the rest")
-    with np.errstate(invalid="ignore", divide="ignore"):
-        rates = [side @ joint.bits / max(size, 1) for side, size in ((own, n[0]), (other, n[1]))]
+    rates = joint.rates(group, reference or "the rest")
     if not reference:
-        return n, clusters, np.asarray(rates[0]), joint.rate_covariance(group)
-    return n, clusters, np.asarray(rates[0] - rates[1]), joint.covariance(group, reference)
+        return n, clusters, rates[0], joint.rate_covariance(group)
+    return n, clusters, rates[0] - rates[1], joint.covariance(group, reference)
 
 
 def _too_few(n: Sequence[int], clusters: Sequence[int], *, least: tuple[int, int], independent: bool) -> str:

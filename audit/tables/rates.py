@@ -11,6 +11,7 @@ images, the design effect is 1 and `df` is NaN.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,14 @@ from numpy.typing import ArrayLike, NDArray
 from audit.statistics.clusters.cluster_robust import Precision, shortened
 from audit.statistics.proportion.intervals import adjusted_wilson
 from audit.statistics.variation.shrinkage import shrunken_rates
-from audit.tables.context import TableContext
-from audit.tables.gaps import CONTRAST_COLUMNS, contrasts
-from audit.tables.group_counts import GroupCounts, correct_counts
+from audit.statistics.variation.specification_curve_test import asked_order
+from audit.tables.context import OUTCOMES_NEEDED, TableContext
+from audit.tables.gaps import CONTRAST_COLUMNS, WEIGHTED_SHARE, contrasts
+from audit.tables.group_counts import GroupCounts, correct_counts, joined_truths
 from audit.tables.group_rows import GroupRows, in_suite_order
 from audit.tables.pooled_rates import POOLED, pooled_columns
+from audit.tables.probe_cluster_counts import group_codes
+from probes.records import DID_NOT, WEIGHTED
 
 Floats = NDArray[np.float64]
 Words = NDArray[np.object_]
@@ -34,9 +38,6 @@ RATE_COLUMNS = {
     "low": "float64", "high": "float64", "shrunk": "float64", "pooled": "float64", "pooled_low": "float64",
     "pooled_high": "float64", "design_effect": "float64", "df": "float64", "note": "str",
 }  # fmt: skip
-
-
-UNWEIGHTED_BALANCED = "balanced accuracy is not weighted to the population: left out"
 
 
 def rate_table(context: TableContext, *, pooled: bool = True) -> pd.DataFrame:
@@ -75,7 +76,8 @@ def accuracy_table(context: TableContext) -> pd.DataFrame:
     Returns
     -------
     As `rate_table`, without the outcome, and with `balanced`: the mean of the recalls of the classes, NaN
-    where a class that has images elsewhere has none in the group.
+    where a class that has images elsewhere has none in the group. If images stand for a population, recalls
+    are weighted; that needs the outcomes of single images.
     """
     parts = []
     for probe in context.probes:
@@ -87,10 +89,13 @@ def accuracy_table(context: TableContext) -> pd.DataFrame:
             precision = context.precision(right, outcome=wrong)
             weighted = 1 - precision.rate if context.weighted and precision.rate is not None else None
             columns = _rates(right, min_group=least, precision=precision, weighted=weighted)
-            balanced = np.where(columns["n"] < least, np.nan, balanced_accuracy(right))
+            recalls: Floats | None = balanced_accuracy(right.count, right.n)
             if context.weighted:
-                balanced = np.full(balanced.shape, np.nan)
-                columns["note"] = _after(columns["note"], UNWEIGHTED_BALANCED)
+                recalls = weighted_balanced_accuracy(context, probe, right, wrong=wrong)
+            if recalls is None:
+                recalls = np.full(columns["n"].shape, np.nan)
+                columns["note"] = _after(columns["note"], f"balanced accuracy: {OUTCOMES_NEEDED}")
+            balanced = np.where(columns["n"] < least, np.nan, recalls)
             parts.append(GroupRows(groups=right, columns=columns | {"balanced": balanced}))
     dtypes = {**RATE_COLUMNS, "balanced": "float64"}
     dtypes["note"] = dtypes.pop("note")
@@ -101,13 +106,55 @@ def _after(notes: Words, more: str) -> Words:
     return np.where(notes == "", more, notes + "; " + more)
 
 
-def balanced_accuracy(right: GroupCounts) -> NDArray[np.float64]:
-    """Mean recall over the truths that occur, [S, G]; NaN where a group lacks one of them."""
-    occurring = right.n.sum(axis=1, keepdims=True) > 0
+def balanced_accuracy(right: ArrayLike, n: ArrayLike) -> NDArray[np.float64]:
+    """Mean recall over the truths that occur, [S, G]; NaN where a group lacks one of them.
+
+    `right` and `n` are correct predictions and images [S, G, T], or the sums of their weights.
+    """
+    sizes = np.asarray(n)
+    occurring = sizes.sum(axis=1, keepdims=True) > 0
     with np.errstate(invalid="ignore"):
-        recall = right.count / right.n
+        recall = np.asarray(right) / sizes
         mean: NDArray[np.float64] = np.where(occurring, recall, 0.0).sum(axis=2) / occurring.sum(axis=2)
         return mean
+
+
+def weighted_balanced_accuracy(
+    context: TableContext, probe: Mapping[str, Any], right: GroupCounts, *, wrong: str
+) -> NDArray[np.float64] | None:
+    """`balanced_accuracy` of weighted images, from what happened to each; None if that was not kept.
+
+    Parameters
+    ----------
+    right
+        As `correct_counts` makes it.
+    wrong
+        Name of the outcome that counts misclassifications.
+    """
+    table = context.outcomes
+    if table is None:
+        return None
+    own = table[(table["probe"] == probe["name"]) & (table["outcome"] == wrong)]
+    if not len(own):
+        return None
+    keys = ["design", "template", "rule"]
+    asked = asked_order(probe).reset_index(drop=True)
+    places = right.specifications[keys].merge(
+        asked[asked["rule"] == "argmax"].reset_index(names="place")[[*keys, "place"]], on=keys, how="left"
+    )["place"]
+    code, patterns = pd.factorize(own["pattern"].to_numpy())
+    letters = np.array([list(text) for text in patterns], dtype="U1")
+    weight, group = own[WEIGHTED[0]].to_numpy(dtype=float), group_codes(own, right)
+    sums = np.zeros((2, *right.n.shape))
+    for row, (place, design) in enumerate(zip(places, right.specifications["design"], strict=True)):
+        truths = own["truth"].astype("str").replace(joined_truths(probe, str(design)))
+        truth = pd.Index(right.truths).get_indexer(pd.Index(truths))
+        kept = (truth >= 0) & (group >= 0)
+        hit = letters[:, int(place)][code] == DID_NOT
+        flat = group[kept] * len(right.truths) + truth[kept]
+        for part, told in zip(sums[:, row], (weight * hit, weight), strict=True):
+            part[:] = np.bincount(flat, told[kept], minlength=part.size).reshape(part.shape)
+    return balanced_accuracy(sums[0], sums[1])
 
 
 def gap_table(context: TableContext) -> pd.DataFrame:
@@ -137,10 +184,12 @@ def gap_table(context: TableContext) -> pd.DataFrame:
             references=probe.get("references") or {},
             least=context.min_group(probe),
             precision=context.contrast,
+            rates=context.weighted_rates(groups),
         )
         for probe, groups in context.comparisons()
     ]
-    return in_suite_order(parts, context.attributes, CONTRAST_COLUMNS)
+    more = {WEIGHTED_SHARE: "float64"} if context.weighted else {}
+    return in_suite_order(parts, context.attributes, CONTRAST_COLUMNS | more)
 
 
 def _rates(

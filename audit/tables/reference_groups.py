@@ -54,7 +54,9 @@ class Sides:
         return groups * (groups - 1) // 2
 
 
-def reference_sides(groups: GroupCounts, references: Mapping[str, str], *, least: int) -> Sides:
+def reference_sides(
+    groups: GroupCounts, references: Mapping[str, str], *, least: int, rates: Floats | None = None
+) -> Sides:
     """Resolve `references` for one split of the groups.
 
     Where the attributes that are crossed all say "(overall)" or "(best)", that holds. Where all name a group,
@@ -66,13 +68,15 @@ def reference_sides(groups: GroupCounts, references: Mapping[str, str], *, least
         From attribute to a group, "(rest)", "(overall)" or "(best)".
     least
         Images that the best group needs.
+    rates
+        [S, G] by which the best group is chosen: the weighted ones, if images stand for a population.
     """
     n, count = groups.n.sum(axis=2), groups.count.sum(axis=2)
     kind, named = reference_of(groups, references)
     if kind == "group":
         index = np.full(n.shape, named, dtype=np.intp)
     elif kind == BEST:
-        index = np.repeat(_lowest_rate(n, count, least=least)[:, None], n.shape[1], axis=1)
+        index = np.repeat(_lowest_rate(n, count, rates, least=least)[:, None], n.shape[1], axis=1)
     else:
         return _against_the_rest(groups, kind, n, count)
     own = np.arange(n.shape[1])[None, :] == index
@@ -114,12 +118,12 @@ def reference_of(groups: GroupCounts, references: Mapping[str, str]) -> tuple[st
     return ("group", groups.names.index(joined)) if joined in groups.names else (REST, -1)
 
 
-def _lowest_rate(n: Counts, count: Counts, *, least: int) -> NDArray[np.intp]:
+def _lowest_rate(n: Counts, count: Counts, rates: Floats | None, *, least: int) -> NDArray[np.intp]:
     """The group in which the event is rarest, in each specification; -1 where none has enough images.
 
     Of equal rates the largest group: it says so with the most certainty.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
-        rate = np.where(n >= least, count / n, np.inf)
+        rate = np.where(n >= least, count / n if rates is None else rates, np.inf)
     order = np.lexsort((-n, rate), axis=1)[:, 0]
     return np.where(np.isfinite(rate).any(axis=1), order, -1)

@@ -38,7 +38,6 @@ SPECIFICATION_COLUMNS: Final = (
 )  # fmt: skip
 INTEGERS: Final = ("n_group", "n_reference", "specifications")
 NO_OUTCOMES: Final = "the outcomes of single images were not kept: no variances, no test of the curve"
-NOT_WEIGHTED: Final = "not weighted to the population: no variances, no test of the curve"
 TOO_SMALL: Final = "too few images"
 ONE_WAY: Final = "asked in one specification only"
 NUMBERS: Final = ("difference", "difference_low", "difference_high", "n_group", "n_reference", "p")
@@ -78,12 +77,11 @@ def specification_table(context: TableContext, gaps: pd.DataFrame) -> pd.DataFra
     note
         Why something is NaN.
     """
-    missing = NOT_WEIGHTED if context.weighted else NO_OUTCOMES
     rows = [
         {
             **dict(zip(GAP, key, strict=True)),
             **_spread(curve),
-            **_joint(curve, key, family, seed=context.seed, missing=missing),
+            **_joint(curve, key, family, seed=context.seed),
         }
         for key, curve, family in _curves(gaps, context)
     ]
@@ -109,8 +107,7 @@ def _curves(
 ) -> Iterator[tuple[tuple[str, ...], Curve, _Family | None]]:
     """Every gap with its numbers in each specification, and its family where that helps."""
     probes = {probe["name"]: probe for probe in context.probes}
-    # The patterns of images do not say what each counts for.
-    outcomes = None if context.weighted else context.outcomes
+    outcomes = context.outcomes
     for family_key, rows in gaps.groupby(["probe", "outcome", "by"], sort=False):
         probe, outcome, by = map(str, family_key)
         family, place = None, np.full(len(rows), -1)
@@ -141,9 +138,7 @@ def _spread(curve: Curve) -> dict[str, Any]:
     return {**sizes, "specifications": len(d), **dict(zip(SPREAD, map(float, spread), strict=True))}
 
 
-def _joint(
-    curve: Curve, key: tuple[str, ...], family: _Family | None, *, seed: int, missing: str
-) -> dict[str, Any]:
+def _joint(curve: Curve, key: tuple[str, ...], family: _Family | None, *, seed: int) -> dict[str, Any]:
     """Variances and p of the curve, NaN with a note where they cannot be had."""
     nothing = {**{f"variance_{part}": np.nan for part in PARTS}, "curve_p": np.nan}
     defined = ~np.isnan(curve["difference"])
@@ -152,7 +147,7 @@ def _joint(
     if len(defined) == 1:
         return nothing | {"curve_p": float(curve["p"][0]), "note": ONE_WAY}
     if family is None:
-        return nothing | {"note": missing}
+        return nothing | {"note": NO_OUTCOMES}
     joint = family.joint
     differences = np.full(len(joint.specifications), np.nan)
     asked = defined & (curve["place"] >= 0)

@@ -94,7 +94,7 @@ def _level_counts(
     n, x = groups.n.sum(axis=2), groups.count.sum(axis=2)
     by_row: dict[int, LevelCounts] = {}
     if context.clusters is not None:
-        for places, events, images in context.clusters.cells(groups):
+        for places, events, images, _ in context.clusters.cells(groups):
             own = images[:, usable]
             for place, counted in zip(places, events, strict=True):
                 by_row[int(place)] = LevelCounts(events=counted[:, usable], images=own, scores=scores[usable])

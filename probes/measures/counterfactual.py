@@ -108,9 +108,12 @@ def _hand_over(
         measured[f"turns to {outcome}"] = (turns(event, pairs), "signed mean over sets")
     for metric, (changed, statistic) in measured.items():
         sets, number, means = set_means(changed, pairs.sets)
+        weights = results.context.weights
+        if weights is not None:
+            weights = set_means((weights[pairs.first] + weights[pairs.second]) / 2, pairs.sets)[2]
         of_item = item if metric == FLIP else f"{item}: {metric.removeprefix('turns to ')}"
         own = [names[int(code)] for code in sets]
-        results.add_sets(means, number, own, item=of_item, template=template)
+        results.add_sets(means, number, own, item=of_item, template=template, weights=weights)
         results.estimate(metric, statistic, item=of_item, template=template)
 
 

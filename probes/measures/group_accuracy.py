@@ -108,7 +108,8 @@ def _hand_over(results: Results, probe: GroupAccuracyProbe, hits: np.ndarray, k:
     divided = [divide(context.dataset, context.images.rows, spec) for spec in probe.groups]
     results.estimate_by_group(metric, "rate", [groups.values for groups in divided], **asked)
     for groups in divided:
-        rates = _rates(probe, hits[groups.known], groups.codes[groups.known], len(groups))
+        known, codes = groups.known, groups.codes[groups.known]
+        rates = _rates(probe, hits[known], codes, len(groups), context.weights_of(known))
         if (worst := worst_group(rates, harm=False)) is not None:
             note = _lowest(rates, " x ".join(groups.spec))
             results.estimate(f"worst-group {metric}", "rate", group=groups.values[worst], note=note, **asked)
@@ -128,16 +129,22 @@ def _bucketed(
         places = np.flatnonzero(codes == i)
         results.add_scalars(hits[places], places=places, item=item, **asked)
         results.estimate(metric, "rate", item=item, note=note, **asked)
-    rates = _rates(probe, hits[codes >= 0], codes[codes >= 0], len(names))
+    weights = context.weights_of(codes >= 0)
+    rates = _rates(probe, hits[codes >= 0], codes[codes >= 0], len(names), weights)
     if (worst := worst_group(rates, harm=False)) is not None:
         results.estimate(
             f"worst-group {metric}", "rate", item=items[worst], note=_lowest(rates, attribute), **asked
         )
 
 
-def _rates(probe: ProbeBase, hits: np.ndarray, codes: np.ndarray, n_groups: int) -> np.ndarray:
-    """[G] accuracies of the groups that have enough images; NaN for the others."""
+def _rates(
+    probe: ProbeBase, hits: np.ndarray, codes: np.ndarray, n_groups: int, weights: np.ndarray | None
+) -> np.ndarray:
+    """[G] accuracies, weighted if images are, of the groups that have enough images; NaN for the others."""
     n, rates = group_rates(hits, codes, n_groups=n_groups)
+    if weights is not None:
+        total, right = (np.bincount(codes, each, minlength=n_groups) for each in (weights, weights * hits))
+        rates = np.divide(right, total, out=np.full(n_groups, np.nan), where=total > 0)
     return np.where(n >= probe.min_group, rates, np.nan)
 
 

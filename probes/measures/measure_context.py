@@ -17,7 +17,7 @@ from clipmodel.errors import UserError
 from clipmodel.yaml_models import closest
 from probes.datasets.demographic_dataset import ID, DemographicDataset
 from probes.planning.prompts import Embedded
-from probes.records import ALL, MISSING, attribute_column
+from probes.records import ALL, MISSING, WEIGHTED, attribute_column
 from probes.scoring.outcome_patterns import digests
 from probes.suite.probe_base import ProbeBase
 from probes.suite.suite_view import SuiteView
@@ -44,6 +44,8 @@ class MeasureContext:
         Unit-norm embeddings [D] of the texts it needs.
     head
         How similarities become probabilities.
+    weights
+        [N] what each image counts for in the suite's population; None without one.
     """
 
     suite: SuiteView
@@ -51,10 +53,15 @@ class MeasureContext:
     images: EmbeddedImages
     embedded: Embedded
     head: Head
+    weights: np.ndarray | None = None
 
     def values(self, attribute: str) -> np.ndarray:
         """[N] the values of an attribute; NaN if missing."""
         return np.asarray(self.dataset.values(attribute).iloc[self.images.rows].to_numpy())
+
+    def weights_of(self, inside: np.ndarray) -> np.ndarray | None:
+        """The weights of some images; None without a population."""
+        return None if self.weights is None else self.weights[inside]
 
     @cached_property
     def image_digests(self) -> np.ndarray:
@@ -120,11 +127,23 @@ class Results:
         )  # fmt: skip
 
     def add_sets(
-        self, values: np.ndarray, pairs: np.ndarray, names: Sequence[str], *, item: str, template: str
+        self,
+        values: np.ndarray,
+        pairs: np.ndarray,
+        names: Sequence[str],
+        *,
+        item: str,
+        template: str,
+        weights: np.ndarray | None = None,
     ) -> None:
-        """Hand over one number a set of counterfactual images: its value, pairs and name, each [S]."""
+        """Hand over one number a set of counterfactual images: its value, pairs, name and weight, each [S].
+
+        A set counts for what its images do on average.
+        """
         blank = dict.fromkeys(self.columns, ALL)
         table = pd.DataFrame({"image": names, "cluster": names, "n": np.asarray(pairs, dtype=np.int64)})
+        if weights is not None:
+            table[WEIGHTED[0]] = weights
         self.scalars.append(
             table.assign(**blank, template=template, item=item, k=np.nan, side="", value=values)
         )
@@ -180,7 +199,7 @@ class Results:
 
     @cached_property
     def _of_images(self) -> pd.DataFrame:
-        """N rows: image, cluster and the group attributes of the probe."""
+        """N rows: image, cluster, the group attributes of the probe, and the weight if there is one."""
         context, dataset = self.context, self.context.dataset
         columns: dict[str, Any] = {
             "image": pd.Categorical(context.image_digests),
@@ -190,6 +209,8 @@ class Results:
             levels = [*dataset.levels(name), MISSING, ALL]
             values = dataset.values(name).iloc[context.images.rows].astype(object)
             columns[attribute_column(name)] = pd.Categorical(values.where(values.notna(), MISSING), levels)
+        if context.weights is not None:
+            columns[WEIGHTED[0]] = context.weights
         return pd.DataFrame(columns)
 
 

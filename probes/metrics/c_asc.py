@@ -13,7 +13,9 @@ Correction = Literal["max_t", "bh"]
 """How p-values are corrected over words and groups."""
 
 
-def contrastive_scores(similarities: np.ndarray, groups: np.ndarray, *, n_groups: int) -> np.ndarray:
+def contrastive_scores(
+    similarities: np.ndarray, groups: np.ndarray, *, n_groups: int, weights: np.ndarray | None = None
+) -> np.ndarray:
     """C-ASC: how much more a word resembles the images of a group than those outside it.
 
     (mean similarity in the group - mean similarity outside) / standard deviation of all similarities, ddof 1
@@ -25,12 +27,18 @@ def contrastive_scores(similarities: np.ndarray, groups: np.ndarray, *, n_groups
         [N, W].
     groups
         [N] the group of each image, 0 ... G-1.
+    weights
+        [N] what each image counts for: means and the standard deviation are weighted then, with Kish's
+        effective number of images in the place of N; the same for all if left out.
 
     Returns
     -------
     [W, G]; NaN where a group has no image, or all.
     """
     member = np.eye(n_groups)[groups]
+    if weights is not None:
+        # Scaled to Kish's number, of which the variance is divided by one less.
+        member = member * (weights * weights.sum() / (weights**2).sum())[:, None]
     return _scores(
         member.sum(axis=0), member.T @ similarities, (member.T @ np.square(similarities)).sum(axis=0)
     )

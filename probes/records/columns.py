@@ -76,6 +76,7 @@ _NUMBERS: Final = {
     "threshold": 'threshold of the rule: k, t, c or a share of images; NaN for "argmax"',
     "k": "number of images retrieved, or NaN",
     "kish_n": "Kish's effective number of images: n, fewer if images have unequal weights",
+    "weighted_share": "if images stand for a population: the group's share of the weight of both sides",
     "kish_group": "Kish's effective number of images of the group",
     "kish_reference": "Kish's effective number of images of the reference",
     "value": "the estimate",

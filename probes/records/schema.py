@@ -42,7 +42,9 @@ class TableSchema:
     attributes
         Whether the table has columns of group attributes.
     prefix
-        Further columns may follow that begin like this; "" if none may.
+        Further columns of numbers may follow that begin like this; "" if none may.
+    optional
+        Further columns that may follow.
     """
 
     name: str
@@ -51,6 +53,7 @@ class TableSchema:
     after: tuple[Column, ...] = ()
     attributes: bool = False
     prefix: str = ""
+    optional: tuple[Column, ...] = ()
 
     @property
     def fixed(self) -> tuple[Column, ...]:
@@ -81,8 +84,9 @@ class TableSchema:
         """
         expected, found = self.columns(attributes), [str(name) for name in table.columns]
         extra = [name for name in found if name not in expected]
-        if self.prefix:
-            more = [name for name in extra if name.startswith(self.prefix)]
+        known = {one.name: one.dtype for one in self.optional}
+        if self.prefix or known:
+            more = [name for name in extra if name in known or (self.prefix and name.startswith(self.prefix))]
             extra = [name for name in extra if name not in more]
             expected = [*expected, *more]
         missing = [name for name in expected if name not in found]
@@ -91,13 +95,14 @@ class TableSchema:
                 f"{self.name}: the table lacks the columns {missing}, and has {extra} that its schema in "
                 "probes.records.schemas does not know"
             )
-        types = self.dtypes(attributes)
+        types = self.dtypes(attributes) | known
         return table[expected].astype({name: types.get(name, "float64") for name in expected})
 
 
 def schema(
-    name: str, meaning: str, columns: Sequence[Column | str], *, known: dict[str, Column], prefix: str = ""
-) -> TableSchema:
+    name: str, meaning: str, columns: Sequence[Column | str], *, known: dict[str, Column], prefix: str = "",
+    optional: Sequence[str] = (),
+) -> TableSchema:  # fmt: skip
     """A table from the list of its columns, `ATTRIBUTES` standing where the group attributes do.
 
     A name alone is the column of this name in `known`.
@@ -112,4 +117,5 @@ def schema(
         after=tuple(fixed[place:]),
         attributes=ATTRIBUTES in columns,
         prefix=prefix,
+        optional=tuple(known[name] for name in optional),
     )

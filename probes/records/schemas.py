@@ -30,7 +30,7 @@ _MOMENTS = (
     *(name for name in MOMENTS if name != "clusters"),
 )
 WEIGHTED_PREFIX: Final = "weighted_"
-"""Begins the columns that clusters and moments have if images stand for a population; see `WEIGHTED`."""
+"""Begins the columns that tables have if images stand for a population; see `WEIGHTED`."""
 _COUNTS = (*KEYS, ATTRIBUTES, "truth", "event_kind", "event", "n", "count")
 
 RECORD_TABLES: Final[tuple[TableSchema, ...]] = (
@@ -56,6 +56,7 @@ RECORD_TABLES: Final[tuple[TableSchema, ...]] = (
         ("probe", "template", "item", "k", "side", "image", "cluster", ATTRIBUTES,
          Column("n", "int64", "what the value is a mean of: 1, or the pairs of a set"),
          Column("value", "float64", "similarity, score or outcome of the image")),
+        prefix=WEIGHTED_PREFIX,
     ),
     _table(
         "pairs",
@@ -90,6 +91,8 @@ RECORD_TABLES: Final[tuple[TableSchema, ...]] = (
         "outcomes",
         "what happened to one image under every specification",
         ("probe", "outcome", "image", "cluster", ATTRIBUTES, "pattern"),
+        prefix=WEIGHTED_PREFIX,
+        optional=("truth",),
     ),
 )  # fmt: skip
 """What a run of probes hands over: the tables of `Records`."""
@@ -119,6 +122,7 @@ AUDIT_TABLES: Final[tuple[TableSchema, ...]] = (
          "rate_reference", *_INTERVALS, "p", "design_effect", "design_effect_group",
          "design_effect_reference",
          "df_group", "df_reference", "correlation", "p_adjusted", "smallest_detectable", "driven_by", "note"),
+        optional=("weighted_share",),
     ),
     _table(
         "composition", "one group's share of the events of one specification and outcome", (*_SPECIFICATION,

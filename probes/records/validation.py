@@ -57,7 +57,8 @@ def validate(records: Records) -> None:
 
 def _check_columns(name: str, table: pd.DataFrame, attributes: tuple[str, ...]) -> None:
     expected, found = RECORDS[name].columns(attributes), [str(column) for column in table.columns]
-    fixed = found[: len(expected)] if RECORDS[name].prefix else found
+    open_ended = RECORDS[name].prefix or RECORDS[name].optional
+    fixed = found[: len(expected)] if open_ended else found
     if fixed != expected:
         raise ValueError(f"{name}: the columns must be {expected}, not {found}")
     for column, dtype in RECORDS[name].dtypes(attributes).items():

@@ -43,7 +43,8 @@ MOMENTS: Final = (
 """Sums over the clusters of a group; see `probes.records.columns` and `scoring.cluster_levels`."""
 WEIGHTED: Final = ("weighted_n", "weighted_count", "weighted_squares", "weighted_fourth")
 """Where images stand for a population: sums of the weights of images and of images with the event, of the
-squared weights, and (over clusters) of the squares of those; `clusters` has the first three of them."""
+squared weights, and (over clusters) of the squares of those; `clusters` has the first three of them,
+`outcomes` and `scalars` the first, of one image or set."""
 EVENT_KINDS: Final = ("class", "set")
 RULES: Final = ("argmax", "top_k", "probability", "cosine", "calibrated")
 RANGES: Final = {"top_k": (1, np.inf), "probability": (0, 1), "cosine": (-1, 1), "calibrated": (0, 1)}

@@ -13,6 +13,7 @@ import pandas as pd
 
 from probes.planning.image_selection import TRUTH
 from probes.records import ALL, MISSING, WEIGHTED, empty_counts, empty_table
+from probes.records.schemas import RECORDS
 from probes.scoring.assignment_rules import PROBABILITY, Cuts
 from probes.scoring.count_accumulator import Counts
 from probes.scoring.engine import ImageScores, Specification
@@ -188,11 +189,12 @@ def join_excluded(parts: Sequence[pd.DataFrame], levels: Levels) -> pd.DataFrame
 def join_optional(name: str, parts: Sequence[pd.DataFrame], levels: Levels) -> pd.DataFrame:
     """Tables of estimands, pairs or clusters under each other, in the columns of the contract.
 
-    Columns of weights follow, if the tables have some.
+    Columns of weights, and others that are optional, follow if the tables have some.
     """
     empty = empty_table(name, list(levels))
-    weights = dict.fromkeys(each for part in parts for each in part.columns if each in WEIGHTED)
-    return _join(parts, empty.assign(**{each: pd.Series(dtype="float64") for each in weights}), levels)
+    known = dict.fromkeys(WEIGHTED, "float64") | {one.name: one.dtype for one in RECORDS[name].optional}
+    more = dict.fromkeys(each for part in parts for each in part.columns if each in known)
+    return _join(parts, empty.assign(**{each: pd.Series(dtype=known[each]) for each in more}), levels)
 
 
 def join_images(parts: Sequence[pd.DataFrame], levels: Levels) -> pd.DataFrame:

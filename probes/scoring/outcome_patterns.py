@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from probes.records import DID_NOT, HAPPENED
+from probes.records import DID_NOT, HAPPENED, WEIGHTED
 
 MOST_LETTERS = 200_000_000
 MOST_IMAGES = 2_000_000
@@ -82,21 +82,28 @@ class OutcomeLog:
             part[events] = ord(HAPPENED)
             column += len(thresholds)
 
-    def tables(self, labels: pd.DataFrame, *, probe: str) -> list[pd.DataFrame]:
+    def tables(
+        self, labels: pd.DataFrame, *, probe: str, weights: np.ndarray | None = None
+    ) -> list[pd.DataFrame]:
         """The rows of `Records.outcomes`, a table an outcome; none where they were not kept.
 
         Parameters
         ----------
         labels
-            N rows: image_id, cluster and the group attributes.
+            N rows: image_id, cluster, the group attributes and the truth.
+        weights
+            [N] what each image counts for in the population. If they are given, the tables hold them, and
+            the truth of each image: recalls of classes cannot be weighted otherwise.
         """
         if not (self.kept and self.asked):
             return []
         image = digests(labels["image_id"])
         alone = labels["cluster"].equals(labels["image_id"])  # without clusters, hash the names once
         named = labels.assign(image=image, cluster=image if alone else digests(labels["cluster"]))
-        groups = [name for name in labels.columns if name not in ("image_id", "cluster")]
+        groups = [name for name in labels.columns if name not in ("image_id", "cluster", "truth")]
         front = named[["image", "cluster", *groups]]
+        if weights is not None:
+            front = front.assign(truth=labels["truth"], **{WEIGHTED[0]: weights})
         return [
             front.assign(probe=probe, outcome=outcome, pattern=_strings(letters))
             for outcome, letters in zip(self.outcomes, self.letters, strict=True)

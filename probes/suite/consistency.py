@@ -7,7 +7,6 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from probes.records import BEST, OVERALL
 from probes.suite.classification_probe import RULE_KEYS, Probe
 from probes.suite.gate_limits import Gate
 from probes.suite.label_sets import DesignEdit, LabelSet
@@ -65,7 +64,6 @@ def check_suite(suite: WholeSuite) -> None:
         As `probes.suite.validation_errors.misplaced` makes it, with the place of the first mistake.
     """
     _check_names(suite)
-    _check_population(suite)
     for position, probe in enumerate(suite.probes):
         if isinstance(probe, Probe):
             _check_probe(suite, probe, ["probes", position])
@@ -85,23 +83,6 @@ def _check_names(suite: WholeSuite) -> None:
         check_known(suite.published, known, what="file of figures", location=["published"])
     if isinstance(suite.templates, str):
         check_known(suite.templates, shipped("templates"), what="template file", location=["templates"])
-
-
-def _check_population(suite: WholeSuite) -> None:
-    """Refuse what cannot be weighted."""
-    if suite.population is None:
-        return
-    for position, probe in enumerate(suite.probes):
-        place: list[int | str] = ["probes", position]
-        if isinstance(probe, Probe) and probe.control:
-            message = "differences within strata of 'control' cannot be weighted to a population"
-            remedy = "leave 'control' out, or audit the images as they are in a suite without 'population'"
-            raise misplaced([*place, "control"], message, remedy=remedy)
-        for attribute, reference in probe.references.items():
-            if reference in (OVERALL, BEST):
-                message = f"the reference {reference!r} cannot be weighted to a population"
-                remedy = "compare with a named group or with '(rest)'"
-                raise misplaced([*place, "references", attribute], message, remedy=remedy)
 
 
 def _check_probe(suite: WholeSuite, probe: Probe, place: list[int | str]) -> None:

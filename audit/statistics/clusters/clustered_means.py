@@ -48,7 +48,9 @@ class MeanDifference:
         return self.difference - half, self.difference + half
 
 
-def mean_difference(values: ArrayLike, inside: ArrayLike, clusters: ArrayLike) -> MeanDifference:
+def mean_difference(
+    values: ArrayLike, inside: ArrayLike, clusters: ArrayLike, *, weights: ArrayLike | None = None
+) -> MeanDifference:
     """Difference of the means of two sides with its cluster-robust error.
 
     Parameters
@@ -59,17 +61,24 @@ def mean_difference(values: ArrayLike, inside: ArrayLike, clusters: ArrayLike) -
         [N] whether an image is of the first side; all others are of the second.
     clusters
         [N] codes; a cluster may have images on both sides.
+    weights
+        [N] what each image counts for; the same for all if left out.
 
     Notes
     -----
     Squared residuals of a cluster are divided by one less its share of its side (CR2 of Bell & McCaffrey 2002
-    for a mean). Degrees of freedom are Satterthwaite's, each side's being those of its cluster sizes; if some
-    cluster has images on both sides, those of the squared shares of all clusters.
+    for a mean); with weights, they are those of the linearised mean (Binder 1983), and shares are of weight.
+    Degrees of freedom are Satterthwaite's, each side's being those of its cluster sizes; if some cluster has
+    images on both sides, those of the squared shares of all clusters.
     """
     numbers, first = np.asarray(values, dtype=float), np.asarray(inside, dtype=bool)
     cluster = np.unique(np.asarray(clusters), return_inverse=True)[1]
     n_clusters = int(cluster.max(initial=-1)) + 1
-    one, other = (_side(numbers[own], cluster[own], n_clusters) for own in (first, ~first))
+    told = None if weights is None else np.asarray(weights, dtype=float)
+    one, other = (
+        _side(numbers[own], cluster[own], n_clusters, None if told is None else told[own])
+        for own in (first, ~first)
+    )
     known = min(one.clusters, other.clusters) > 1
     with np.errstate(invalid="ignore", divide="ignore"):
         # Not the sum of the sides' variances: a cluster with images on both sides moves both means.
@@ -89,7 +98,7 @@ def mean_difference(values: ArrayLike, inside: ArrayLike, clusters: ArrayLike) -
 
 
 def clustered_mean(
-    values: ArrayLike, clusters: ArrayLike, *, confidence: float = 0.95
+    values: ArrayLike, clusters: ArrayLike, *, confidence: float = 0.95, weights: ArrayLike | None = None
 ) -> tuple[float, float, float]:
     """Mean of values [N], such as paired changes, and its interval between clusters.
 
@@ -108,7 +117,8 @@ def clustered_mean(
     if not len(numbers):
         return np.nan, np.nan, np.nan
     cluster = np.unique(np.asarray(clusters), return_inverse=True)[1]
-    side = _side(numbers[:, None], cluster, int(cluster.max()) + 1)
+    told = None if weights is None else np.asarray(weights, dtype=float)
+    side = _side(numbers[:, None], cluster, int(cluster.max()) + 1, told)
     mean = float(side.mean[0])
     if side.clusters < 2:
         return mean, np.nan, np.nan
@@ -121,7 +131,7 @@ class _Side:
     """One mean of V variables: its value, and what each of K clusters adds to its variance."""
 
     mean: Floats  # [V]
-    share: Floats  # [K] of the images
+    share: Floats  # [K] of the images, or of their weight
     influence: Floats  # [K, V] corrected residuals
     clusters: int  # with images
 
@@ -137,12 +147,15 @@ class _Side:
         return _freedom_of_shares(self.share**2)
 
 
-def _side(values: Floats, cluster: Codes, n_clusters: int) -> _Side:
-    n = np.bincount(cluster, minlength=n_clusters)
+def _side(values: Floats, cluster: Codes, n_clusters: int, weights: Floats | None = None) -> _Side:
+    n: Floats | Codes = np.bincount(cluster, minlength=n_clusters)
+    if weights is not None:
+        n = np.bincount(cluster, weights=weights, minlength=n_clusters)
+        values = values * weights[:, None]
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = values.sum(axis=0) / n.sum()
         residual = (sums_by_code(values, cluster, n_clusters) - n[:, None] * mean) / n.sum()
-        share = n / max(n.sum(), 1)
+        share = n / (n.sum() if n.any() else 1)
         # The mean was fitted to these residuals, so they are too small: by the root of 1 - share (CR2).
         influence = residual / np.sqrt(1 - share)[:, None]
     influence[n == 0] = 0.0
@@ -179,22 +192,40 @@ class Studentiser:
     floor
         Whether a side's variance is at least that of independent images of all: for counts, of which a small
         side may by chance have none, and would seem to be measured without error.
+    weights
+        [N] what each image counts for, whatever its label; the same for all if left out.
     """
 
-    def __init__(self, values: ArrayLike, clusters: ArrayLike, *, floor: bool = False) -> None:
+    def __init__(
+        self, values: ArrayLike, clusters: ArrayLike, *, floor: bool = False, weights: ArrayLike | None = None
+    ) -> None:
         numbers = np.asarray(values, dtype=float)
         cluster = np.unique(np.asarray(clusters), return_inverse=True)[1]
         self.order = np.argsort(cluster, kind="stable")
-        # Centred: no t changes, and sums of squares lose no digits.
-        self.values = (numbers - numbers.mean(axis=0))[self.order]
         self.starts = np.flatnonzero(np.diff(cluster[self.order], prepend=-1))
-        self.size = np.diff(np.append(self.starts, len(cluster)))
-        self.variance = self.values.var(axis=0) if floor else np.zeros(numbers.shape[1])
+        self.size: Floats | Codes = np.diff(np.append(self.starts, len(cluster)))
+        # Centred: no t changes, and sums of squares lose no digits.
+        if weights is None:
+            self.weights = None
+            self.values = (numbers - numbers.mean(axis=0))[self.order]
+            variance = self.values.var(axis=0)
+        else:
+            self.weights = np.asarray(weights, dtype=float)[self.order]
+            mean = np.average(numbers, axis=0, weights=np.asarray(weights, dtype=float))
+            centred = (numbers - mean)[self.order]
+            variance = np.average(centred**2, axis=0, weights=self.weights)
+            self.values = centred * self.weights[:, None]
+            self.size = np.add.reduceat(self.weights, self.starts)
+        self.variance = variance if floor else np.zeros(numbers.shape[1])
         self.sums = np.add.reduceat(self.values, self.starts, axis=0)
+        self.unequal = bool(len(self.size)) and not bool((self.size == 1).all())
         parts = [self.sums, self.sums**2]
-        if self.size.max(initial=1) > 1:
+        if self.unequal:
             parts.append(self.sums * self.size[:, None])
-        extra = np.column_stack([np.ones(len(self.size)), self.size, self.size**2])
+        columns = [np.ones(len(self.size)), self.size, self.size**2]
+        if self.weights is not None:
+            columns.append(np.add.reduceat(self.weights**2, self.starts))
+        extra = np.column_stack(columns)
         self._whole = np.hstack([*parts, extra])
         self._single = self._whole.astype(np.float32) if self._whole.size > 4_000_000 else self._whole
 
@@ -221,50 +252,65 @@ class Studentiser:
         return np.stack([self._of_any(ordered == code) for code in codes], axis=1)
 
     def _of_wholes(self, unit: Codes, codes: Codes) -> Floats:
-        v = self.values.shape[1]
+        v, last = self.values.shape[1], 3 if self.weights is None else 4
         member = (unit[:, None, :] == codes[:, None]).astype(self._single.dtype)
         own = (member @ self._single).astype(float)
         sides = (own, self._whole.sum(axis=0) - own)
         parts = []
         for side in sides:
-            k, n, squares = (side[..., [-3 + place]] for place in range(3))
+            k, n, squares = (side[..., [place - last]] for place in range(3))
             total, square = side[..., :v], side[..., v : 2 * v]
-            cross = side[..., 2 * v : 3 * v] if self.size.max(initial=1) > 1 else total
+            cross = side[..., 2 * v : 3 * v] if self.unequal else total
             with np.errstate(invalid="ignore", divide="ignore"):
                 mean = total / n
                 spread = np.maximum(square - 2 * mean * cross + mean**2 * squares, 0) / n**2 * k / (k - 1)
-                spread = np.maximum(spread, self.variance / n)
+                images = n if self.weights is None else n**2 / side[..., [-1]]
+                spread = np.maximum(spread, self.variance / images)
             parts.append((mean, np.where(k > 1, spread, np.nan)))
         (one, variance_1), (other, variance_2) = parts
         return _ratio(one - other, variance_1 + variance_2)
 
     def _of_any(self, inside: Bools) -> Floats:
         """[b, V] t if a cluster may have images on both sides: its influences on both means add up."""
+        weight = 1.0 if self.weights is None else self.weights
         if self.values.shape[1] == 1:
             own = inside.astype(float)
             sums = np.add.reduceat(own * self.values[:, 0], self.starts, axis=1)
-            return self.of_sums(np.add.reduceat(own, self.starts, axis=1), sums[..., None])
+            return self.of_sums(np.add.reduceat(own * weight, self.starts, axis=1), sums[..., None])
         rows = []
         for own in inside:
             sums = np.add.reduceat(self.values * own[:, None], self.starts, axis=0)
-            rows.append(self.of_sums(np.add.reduceat(own.astype(float), self.starts)[None], sums[None]))
+            n = np.add.reduceat(own.astype(float) * weight, self.starts)
+            rows.append(self.of_sums(n[None], sums[None]))
         return np.concatenate(rows)
 
     def of_sums(self, n_own: Floats, sums_own: Floats) -> Floats:
-        """[b, V] t from the images [b, K] and sums [b, K, V] of the first side."""
+        """[b, V] t from the images [b, K], or their weight, and sums [b, K, V] of the first side."""
         influence, floor, means = np.zeros_like(sums_own), np.zeros((len(n_own), 1)), []
         enough = np.ones(len(n_own), dtype=bool)
-        sides = ((n_own, sums_own, 1), (self.size - n_own, self.sums - sums_own, -1))
-        for n, sums, sign in sides:
+        rest = self.size - n_own
+        if self.weights is not None:
+            # Whole clusters leave nothing, whatever the order in which their weights were added.
+            rest = np.where(rest > self.size * 1e-9, rest, 0.0)
+        for n, sums, sign in ((n_own, sums_own, 1), (rest, self.sums - sums_own, -1)):
             k = np.count_nonzero(n, axis=1)
             enough &= k > 1
-            total = np.maximum(n.sum(axis=1), 1)[:, None]
+            total = n.sum(axis=1)[:, None]
+            total = np.where(total > 0, total, 1)
             means.append(sums.sum(axis=1) / total)
             scale = sign * np.sqrt(k / np.maximum(k - 1, 1))[:, None] / total
             influence += scale[..., None] * (sums - n[..., None] * means[-1][:, None])
-            floor = floor + self.variance / total
+            floor = floor + self.variance / self._images(n, total)
         variance = np.maximum((influence**2).sum(axis=1), floor)
         return _ratio(means[0] - means[1], np.where(enough[:, None], variance, np.nan))
+
+    def _images(self, n: Floats, total: Floats) -> Floats:
+        """[b, 1] Kish's effective images of a side; the images of a cluster have its mean squared weight."""
+        if self.weights is None:
+            return total
+        squares = np.add.reduceat(self.weights**2, self.starts) / self.size
+        kish = n @ squares[:, None]
+        return np.asarray(total**2 / np.where(kish > 0, kish, 1.0))
 
 
 def _ratio(difference: Floats, variance: Floats) -> Floats:

@@ -65,8 +65,9 @@ def difference_design_effect(x1: ArrayLike, n1: ArrayLike, x2: ArrayLike, n2: Ar
 
 
 def change_design_effect(
-    change: Floats, counted: NDArray[np.bool_], side: ArrayLike, clusters: ArrayLike
-) -> Floats:
+    change: Floats, counted: NDArray[np.bool_], side: ArrayLike, clusters: ArrayLike, *,
+    weights: ArrayLike | None = None,
+) -> Floats:  # fmt: skip
     """Design effect of the mean of paired changes, or of the difference of two sides' means; at least 1.
 
     Parameters
@@ -79,29 +80,38 @@ def change_design_effect(
         [N] 1 for the group, -1 for its reference if there is one, 0 for other images.
     clusters
         [N] codes.
+    weights
+        [N] what each image counts for; the same for all if left out.
 
     Returns
     -------
-    [W]. Where no image of a side changes, or all change alike, its clusters count as one image each.
+    [W]. Where no image of a side changes, or all change alike, its clusters count as one image each. With
+    weights the variance is that of the weighted means (Binder 1983), in units of as many independent images
+    of equal weight, and at least what the unequal weights alone make of it (Kish 1965).
     """
     inside = np.asarray(side) != 0
     change, counted, side = change[inside], counted[inside], np.asarray(side)[inside]
+    weight = np.ones(int(inside.sum())) if weights is None else np.asarray(weights, dtype=float)[inside]
     _, cluster = np.unique(np.asarray(clusters)[inside], return_inverse=True)
-    influence, independent, whole = np.zeros_like(change), [], []
+    influence, independent, whole, kish = np.zeros_like(change), [], [], []
     with np.errstate(invalid="ignore", divide="ignore"):
         for sign in np.unique(side):
             own = counted & (side == sign)[:, None]
-            n = own.sum(axis=0)
-            part = np.where(own, (change - (change * own).sum(axis=0) / n) / n, 0.0)
-            influence += sign * part
-            independent.append((part**2).sum(axis=0))
-            whole.append((sums_by_cluster(own, cluster) ** 2).sum(axis=0) / n)
+            told = own * weight[:, None]
+            n, total = own.sum(axis=0), told.sum(axis=0)
+            residual = np.where(own, change - (change * told).sum(axis=0) / total, 0.0)
+            influence += sign * residual * told / total
+            independent.append((told * residual**2).sum(axis=0) / total / n)
+            kish.append((told**2).sum(axis=0) * n / total**2)
+            whole.append((sums_by_cluster(told, cluster) ** 2).sum(axis=0) * n / total**2)
         present = np.count_nonzero(sums_by_cluster(counted, cluster), axis=0)
         robust = (sums_by_cluster(influence, cluster) ** 2).sum(axis=0) * present / (present - 1)
         effect = robust / sum(independent)
+        unequal = sum(v * k for v, k in zip(independent, kish, strict=True)) / sum(independent)
     known = np.all(np.array(independent) > 0, axis=0) & (present > 1)
     largest = np.fmax.reduce(np.array(whole), axis=0)
-    return _at_least_one(np.where(known, _for_few_clusters(effect, present), largest))
+    found = _at_least_one(np.where(known, _for_few_clusters(effect, present), largest))
+    return found if weights is None else np.where(known, np.fmax(found, unequal), found)
 
 
 def sums_by_cluster(values: Floats | NDArray[np.bool_], cluster: NDArray[np.intp]) -> Floats:

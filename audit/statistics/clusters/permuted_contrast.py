@@ -41,8 +41,9 @@ class PermutedContrast:
         [U] the clusters that are exchanged as blocks, in the order of the codes of all clusters.
     rows
         [M] likewise the other clusters, a list a size.
-    values
-        [M, n] the values of their images, a table a size.
+    values, weights
+        [M, n] the values of their images (times the weights, if there are any) and the weights, a table a
+        size.
     """
 
     places: Exchangeable
@@ -50,11 +51,15 @@ class PermutedContrast:
     units: Codes
     rows: tuple[Codes, ...]
     values: tuple[Floats, ...]
+    weights: tuple[Floats | None, ...]
 
     @classmethod
-    def of(cls, values: Floats, clusters: Codes, places: Exchangeable) -> PermutedContrast:
-        """From the [N] values and clusters of images, and what may be exchanged."""
-        studentiser = Studentiser(values[:, None], clusters, floor=True)
+    def of(
+        cls, values: Floats, clusters: Codes, places: Exchangeable, *, weights: Floats | None = None
+    ) -> PermutedContrast:
+        """From the [N] values and clusters of images, and what may be exchanged; `weights` [N] stay with the
+        images."""
+        studentiser = Studentiser(values[:, None], clusters, floor=True, weights=weights)
         cluster = np.unique(clusters, return_inverse=True)[1]
         centred = np.empty(len(values))
         centred[studentiser.order] = studentiser.values[:, 0]
@@ -64,14 +69,16 @@ class PermutedContrast:
             places=places, studentiser=studentiser, units=units,
             rows=tuple(cluster[block[:, 0]] for block in places.blocks),
             values=tuple(centred[block] for block in places.blocks),
+            weights=tuple(None if weights is None else weights[block] for block in places.blocks),
         )  # fmt: skip
 
     def observed(self) -> float:
         """t of the labels as they are."""
         inside = (self.places.labels == 1).astype(float)
         units = (self.places.unit_labels == 1).astype(float)[None]
-        blocks = zip(self.places.blocks, self.values, strict=True)
-        return float(self._t(units, [cluster_sums(inside[block][None], each) for block, each in blocks])[0])
+        blocks = zip(self.places.blocks, self.values, self.weights, strict=True)
+        sums = [cluster_sums(inside[block][None], each, weights) for block, each, weights in blocks]
+        return float(self._t(units, sums)[0])
 
     def permuted(self, *, rng: np.random.Generator, draws: int) -> Iterator[Floats]:
         """t of B permutations, in chunks [b]."""
@@ -80,9 +87,9 @@ class PermutedContrast:
         for b in self.places.chunks(draws):
             units = rng.permuted(np.tile(of_unit, (b, 1)), axis=1)
             sums = []
-            for block, values in zip(self.places.blocks, self.values, strict=True):
+            for block, values, weights in zip(self.places.blocks, self.values, self.weights, strict=True):
                 order = rng.permuted(np.tile(np.arange(len(block)), (b, 1)), axis=1)
-                sums.append(_shuffled(inside[block], values, order, rng=rng))
+                sums.append(_shuffled(inside[block], values, order, rng=rng, weights=weights))
             step = max(1, _SLICE // len(self.studentiser.size))
             for start in range(0, b, step):
                 some = slice(start, start + step)
@@ -99,9 +106,9 @@ class PermutedContrast:
 
 
 def _shuffled(
-    inside: Floats, values: Floats, order: Codes, *, rng: np.random.Generator
+    inside: Floats, values: Floats, order: Codes, *, rng: np.random.Generator, weights: Floats | None = None
 ) -> tuple[Floats, Floats]:
-    """Images and sums [b, M] inside: clusters [M, n] in some orders [b, M], then the images of each.
+    """Images (or their weight) and sums [b, M] inside: clusters [M, n] in orders [b, M], then their images.
 
     Whether an image is inside is a float here: numpy shuffles what is as wide as an integer of the machine
     twice as fast as anything narrower, with the same random numbers.
@@ -111,16 +118,17 @@ def _shuffled(
     for start in range(0, len(order), step):
         some = slice(start, start + step)
         labels = inside[order[some]]
-        n[some], sums[some] = cluster_sums(rng.permuted(labels, axis=2, out=labels), values)
+        n[some], sums[some] = cluster_sums(rng.permuted(labels, axis=2, out=labels), values, weights)
     return n, sums
 
 
-def cluster_sums(inside: Floats, values: Floats) -> tuple[Floats, Floats]:
-    """Images and sums [b, M] of those inside, [b, M, n] of 0 and 1, of values [M, n].
+def cluster_sums(inside: Floats, values: Floats, weights: Floats | None = None) -> tuple[Floats, Floats]:
+    """Images, or their weight, and sums [b, M] of those inside, [b, M, n] of 0 and 1, of values [M, n].
 
     Added up as `numpy.add.reduceat` does, the first to the sum of the others.
     """
-    n, width = inside @ np.ones(values.shape[1]), values.shape[1]
+    width = values.shape[1]
+    n = inside @ np.ones(width) if weights is None else (inside * weights).sum(axis=-1)
     if width > _FEW:
         own = inside * values
         return n, own[..., 0] + own[..., 1:].sum(axis=-1)

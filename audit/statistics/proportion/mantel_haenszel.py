@@ -130,8 +130,9 @@ def standardised_difference(
 
 
 def stratified_effect(
-    x1: Floats, n1: Floats, x2: Floats, n2: Floats, *, correlation: ArrayLike, standardised: bool = False
-) -> tuple[Floats, Floats]:
+    x1: Floats, n1: Floats, x2: Floats, n2: Floats, *, correlation: ArrayLike, standardised: bool = False,
+    squares: tuple[Floats, Floats] | None = None,
+) -> tuple[Floats, Floats]:  # fmt: skip
     """Design effect of a difference over strata, and degrees of freedom of its clusters.
 
     A cluster adds to the difference what its images add in all strata and on both sides: the square of that
@@ -147,6 +148,9 @@ def stratified_effect(
         Of the images of a cluster.
     standardised
         Weigh strata by n1 + n2, not by n1 n2 / (n1 + n2).
+    squares
+        [..., K, S] sums of squared weights of both sides, if events and images are sums of weights. The
+        design effect is then at least that of the unequal weights alone (Kish 1965).
 
     Returns
     -------
@@ -169,19 +173,30 @@ def stratified_effect(
         events, others = ((scale > 0) * v for v in (x, n - x))
         told += [np.count_nonzero(v.sum(axis=-1) > 0, axis=-1) for v in (events, others)]
     images = sum(
-        (np.where(both, weight / np.maximum(total, 1), 0.0) ** 2 * total).sum(axis=(-2, -1))
+        (np.where(both, weight / np.where(both, total, 1), 0.0) ** 2 * total).sum(axis=(-2, -1))
         for total in totals
+    )
+    # What images alone add: the sum over them of their squared weights in the difference.
+    single = (
+        images
+        if squares is None
+        else sum(
+            (np.where(both, weight / np.where(both, total, 1), 0.0) ** 2 * q).sum(axis=(-2, -1))
+            for total, q in zip(totals, squares, strict=True)
+        )
     )
     least = np.minimum.reduce(told)
     spread = np.asarray(shares).sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         own = np.nan_to_num((np.asarray(influence) ** 2).sum(axis=-1) / independent, nan=1.0, posinf=1.0)
-        common = 1 + np.asarray(correlation) * np.maximum(spread / images - 1, 0.0)
+        unequal = np.asarray(single) / images
+        common = unequal + np.asarray(correlation) * np.maximum(spread / images - unequal, 0.0)
         joined = (least * own + PRIOR_CLUSTERS * common) / (least + PRIOR_CLUSTERS)
         freedom = np.maximum(spread**2 / (np.asarray(shares) ** 2).sum(axis=-1) - 1, 1.0)
     several = np.asarray(sides[0][1] + sides[1][1]).sum(axis=-1).max(axis=-1, initial=0) > 1
+    several = several if squares is None else np.ones(several.shape, dtype=bool)
     return (
-        np.where(several, np.maximum(np.nan_to_num(joined, nan=1.0), 1.0), 1.0),
+        np.where(several, np.maximum(np.nan_to_num(joined, nan=1.0), np.nan_to_num(unequal, nan=1.0)), 1.0),
         np.where(several, np.nan_to_num(freedom, nan=1.0), np.inf),
     )
 

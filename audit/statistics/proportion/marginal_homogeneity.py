@@ -23,7 +23,10 @@ MOST_EXACT_CLUSTERS = 10
 ROUNDING = 1e-9
 
 
-def equal_rates_p(happened: ArrayLike, clusters: ArrayLike, *, seed: int = 0, draws: int = DRAWS) -> float:
+def equal_rates_p(
+    happened: ArrayLike, clusters: ArrayLike, *, seed: int = 0, draws: int = DRAWS,
+    weights: ArrayLike | None = None,
+) -> float:  # fmt: skip
     """p of equal rates under all specifications.
 
     Parameters
@@ -34,6 +37,8 @@ def equal_rates_p(happened: ArrayLike, clusters: ArrayLike, *, seed: int = 0, dr
         [N] codes.
     draws
         Random sign flips, if more than ten clusters change; otherwise all are looked at.
+    weights
+        [N] what each image counts for: p is then of equal weighted rates. The same for all if left out.
 
     Returns
     -------
@@ -48,6 +53,8 @@ def equal_rates_p(happened: ArrayLike, clusters: ArrayLike, *, seed: int = 0, dr
     events = np.asarray(happened, dtype=float)
     if events.ndim != 2 or events.shape[1] < 2 or not len(events):
         return float("nan")
+    if weights is not None:
+        events = events * np.asarray(weights, dtype=float)[:, None]
     code = np.unique(np.asarray(clusters), return_inverse=True)[1]
     sums = sums_by_code(events[:, 1:] - events[:, :1], code, int(code.max()) + 1)
     kinds, number = np.unique(sums[np.any(sums != 0, axis=1)], axis=0, return_counts=True)

@@ -22,7 +22,7 @@ from audit.statistics.clusters.design_effects import sums_by_cluster
 from audit.statistics.clusters.permuted_contrast import PermutedContrast
 from audit.statistics.permutation_p import ROUNDING, sequential_p
 from audit.tables.group_counts import JOINT
-from probes.records import HAPPENED, KEYS, MISSING, NOT_ASKED
+from probes.records import HAPPENED, KEYS, MISSING, NOT_ASKED, WEIGHTED
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -32,22 +32,35 @@ FIRST_DRAWS = 199
 
 @dataclass(frozen=True, kw_only=True)
 class Images:
-    """The images behind joint counts, where several of them make one cluster.
+    """The images behind joint counts, where several of them make one cluster, or where they have weights.
 
     Attributes
     ----------
     group, pattern, cluster
         [N] codes; those of groups and patterns are positions in the joint counts.
+    weight
+        [N] what each image counts for in the population; None if all count the same.
     """
 
     group: Integers
     pattern: Integers
     cluster: Integers
+    weight: Floats | None = None
 
     def among(self, sides: Integers) -> Images:
         """The images of some of the groups, given by their codes."""
-        kept = np.isin(self.group, sides)
-        return Images(group=self.group[kept], pattern=self.pattern[kept], cluster=self.cluster[kept])
+        return self.only(np.isin(self.group, sides))
+
+    def only(self, kept: NDArray[np.bool_]) -> Images:
+        """Some of the images."""
+        weight = None if self.weight is None else self.weight[kept]
+        return Images(
+            group=self.group[kept], pattern=self.pattern[kept], cluster=self.cluster[kept], weight=weight
+        )
+
+    def told(self) -> Floats:
+        """[N] the weights: 1 each if there are none."""
+        return np.ones(len(self.group)) if self.weight is None else self.weight
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +78,7 @@ class JointCounts:
     names
         G group names, the values joined.
     images
-        Where some cluster holds several images; None otherwise.
+        Where some cluster holds several images, or images have weights; None otherwise.
     """
 
     specifications: pd.DataFrame
@@ -80,6 +93,24 @@ class JointCounts:
         if reference in self.names:
             return own, self.counts[self.names.index(reference)]
         return own, self.counts.sum(axis=0) - own
+
+    def rates(self, group: str, reference: str) -> tuple[Floats, Floats]:
+        """[S] rates of a group and of its reference (of all other groups where no group has that name).
+
+        Weighted if images have weights; 0 for a side without images.
+        """
+        own, other = (side.astype(float) for side in self.sides(group, reference))
+        if self.images is not None and self.images.weight is not None:
+            inside = self.images.group == self.names.index(group)
+            rest = self.images.group == self.names.index(reference) if reference in self.names else ~inside
+            own, other = (
+                np.bincount(self.images.pattern[side], self.images.weight[side], minlength=len(self.bits))
+                for side in (inside, rest)
+            )
+        first, second = (
+            np.asarray(side @ self.bits / (side.sum() if side.any() else 1)) for side in (own, other)
+        )
+        return first, second
 
     def curve_p(self, group: str, reference: str, *, rng: np.random.Generator) -> float:
         """p of the specification curve of a group against its reference; see `curve_p`."""
@@ -98,12 +129,11 @@ class JointCounts:
         code = self.names.index(group)
         if self.images is None:
             return _rate_covariance(self.bits, self.counts[code])
-        own = self.images.group == code
-        happened = self.bits[self.images.pattern[own]].astype(float)
-        present, cluster = np.unique(self.images.cluster[own], return_inverse=True)
+        own = self.images.only(self.images.group == code)
+        present, cluster = np.unique(own.cluster, return_inverse=True)
         if len(present) < 2:
             return np.full((self.bits.shape[1],) * 2, np.nan)
-        sums = sums_by_cluster((happened - happened.mean(axis=0)) / len(happened), cluster)
+        sums = sums_by_cluster(_influence(self.bits[own.pattern], own.weight), cluster)
         return np.asarray(sums.T @ sums * len(present) / (len(present) - 1))
 
     def clusters(self, group: str, reference: str) -> tuple[int, int]:
@@ -152,12 +182,14 @@ def joint_counts(outcomes: pd.DataFrame, asked: pd.DataFrame, *, by: Sequence[st
     counted = ~(letters == NOT_ASKED).all(axis=0)
     cluster, clusters = pd.factorize(known["cluster"].to_numpy())
     several = len(clusters) < len(known)
+    weight = known[WEIGHTED[0]].to_numpy(dtype=float) if WEIGHTED[0] in known else None
+    images = Images(group=group, pattern=pattern, cluster=cluster, weight=weight)
     return JointCounts(
         specifications=asked.loc[counted, list(KEYS)].reset_index(drop=True),
         bits=(letters[:, counted] == HAPPENED).astype(np.int64),
         counts=counts.astype(np.int64),
         names=[str(name) for name in names],
-        images=Images(group=group, pattern=pattern, cluster=cluster) if several else None,
+        images=images if several or weight is not None else None,
     )
 
 
@@ -177,15 +209,24 @@ def cluster_covariance(bits: Integers, images: Images, *, group_code: int) -> Fl
     happened = bits[images.pattern].astype(float)
     influence = np.zeros_like(happened)
     for own, sign in ((images.group == group_code, 1), (images.group != group_code, -1)):
-        n = np.count_nonzero(own)
-        if n < 2:
+        if np.count_nonzero(own) < 2:
             return np.full((bits.shape[1],) * 2, np.nan)
-        influence[own] = sign * (happened[own] - happened[own].mean(axis=0)) / n
+        influence[own] = sign * _influence(
+            happened[own], None if images.weight is None else images.weight[own]
+        )
     present, cluster = np.unique(images.cluster, return_inverse=True)
     if len(present) < 2:
         return np.full((bits.shape[1],) * 2, np.nan)
     sums = sums_by_cluster(influence, cluster)
     return np.asarray(sums.T @ sums * len(present) / (len(present) - 1))
+
+
+def _influence(happened: NDArray[Any], weight: Floats | None) -> Floats:
+    """[N, S] what each image adds to the error of one side's rates, weighted or not (Binder 1983)."""
+    events = happened.astype(float)
+    if weight is None:
+        return np.asarray((events - events.mean(axis=0)) / len(events))
+    return np.asarray((events - weight @ events / weight.sum()) * (weight / weight.sum())[:, None])
 
 
 def _rate_covariance(bits: Integers, counts: Integers) -> Floats:
@@ -224,6 +265,7 @@ def curve_p(
         Permutations at most; see `permutation_p.sequential_p`.
     images, group_code
         The images of both sides, and which of them are of the group; None if each is a cluster of its own.
+        If they have weights, p is of equal weighted rates: a permuted label leaves an image its weight.
 
     Returns
     -------
@@ -232,9 +274,11 @@ def curve_p(
     n_group, n_reference = int(group.sum()), int(reference.sum())
     if not (n_group and n_reference):
         return float("nan")
-    pooled = group + reference
+    pooled: Integers | Floats = group + reference
     total = n_group + n_reference
-    rate = pooled @ bits / total
+    if images is not None and images.weight is not None:
+        pooled = np.bincount(images.pattern, weights=images.weight, minlength=len(bits))
+    rate = pooled @ bits / pooled.sum()
     error = np.sqrt(rate * (1 - rate) * (1 / n_group + 1 / n_reference))
     varying = error > 0
     if not varying.any():
@@ -248,23 +292,24 @@ def curve_p(
         )
     values = weights[images.pattern]
     most = float((1 / error[varying]).sum())
-    return _two_sided(values, images.group == group_code, images.cluster, rng, draws, most=most)
+    inside = images.group == group_code
+    return _two_sided(values, inside, images.cluster, rng, draws, most=most, weights=images.weight)
 
 
 def _two_sided(
     values: Floats, inside: NDArray[np.bool_], clusters: Integers, rng: np.random.Generator, draws: int, *,
-    most: float,
+    most: float, weights: Floats | None = None,
 ) -> float:  # fmt: skip
     """p of equal means of the two sides, by studentised permutation, of values between 0 and `most`."""
     labels = inside.astype(np.int16)
     places = Exchangeable.of(labels, clusters)
-    freedom = float(mean_difference(values[:, None], inside, clusters).freedom[0])
+    freedom = float(mean_difference(values[:, None], inside, clusters, weights=weights).freedom[0])
     if places.blocks:
-        contrast = PermutedContrast.of(values, clusters, places)
+        contrast = PermutedContrast.of(values, clusters, places, weights=weights)
         observed = contrast.observed()
         permuted = (t for size in _chunks(draws) for t in contrast.permuted(rng=rng, draws=size))
     else:
-        kinds = _Kinds.of(values, inside, clusters, most=most)
+        kinds = _Kinds.of(values, inside, clusters, most=most, weights=weights)
         observed = float(kinds.t(kinds.observed[None])[0])
         permuted = (kinds.t(kinds.draw(rng, size)) for size in _chunks(draws))
     return sequential_p(float(observed), permuted, freedom=freedom, least=labelings_p_floor(places))
@@ -284,26 +329,39 @@ class _Kinds:
 
     Attributes
     ----------
-    sums, sizes, number, observed
-        [M] of each kind: sum of its images' values, its images, clusters of the kind, and how many of them
-        are of the group.
+    sums, sizes, squares, number, observed
+        [M] of each kind: sum of its images' values, its images, their squared weights (the images again if
+        all count the same), clusters of the kind, and how many of them are of the group. With weights, sums
+        and sizes are weighted.
     variance
         Of the values of single images: the floor of a side's variance, see `Studentiser`.
     most
         The largest value that an image can have; the least is 0.
+    weighted
+        Whether images have weights.
     """
 
     sums: Floats
     sizes: Floats
+    squares: Floats
     number: Integers
     observed: Integers
     variance: float
     most: float
+    weighted: bool = False
 
     @classmethod
-    def of(cls, values: Floats, inside: NDArray[np.bool_], clusters: Integers, *, most: float) -> _Kinds:
+    def of(
+        cls, values: Floats, inside: NDArray[np.bool_], clusters: Integers, *, most: float,
+        weights: Floats | None = None,
+    ) -> _Kinds:  # fmt: skip
         cluster = np.unique(clusters, return_inverse=True)[1]
-        totals = np.column_stack([np.bincount(cluster, weights=values), np.bincount(cluster)])
+        variance = values.var()
+        columns = [np.bincount(cluster, weights=values), np.bincount(cluster)]
+        if weights is not None:
+            columns = [np.bincount(cluster, each) for each in (weights * values, weights, weights**2)]
+            variance = np.average((values - np.average(values, weights=weights)) ** 2, weights=weights)
+        totals = np.column_stack(columns)
         label = np.bincount(cluster, weights=inside) > 0
         kinds, place = np.unique(np.round(totals, 9), axis=0, return_inverse=True)
         number, observed = (
@@ -311,8 +369,9 @@ class _Kinds:
             for each in (np.ones(len(label)), label)
         )
         return cls(
-            sums=kinds[:, 0].astype(float), sizes=kinds[:, 1].astype(float), number=number, observed=observed,
-            variance=float(values.var()), most=most,
+            sums=kinds[:, 0].astype(float), sizes=kinds[:, 1].astype(float),
+            squares=kinds[:, -1].astype(float), number=number, observed=observed, variance=float(variance),
+            most=most, weighted=weights is not None,
         )  # fmt: skip
 
     def draw(self, rng: np.random.Generator, draws: int) -> Integers:
@@ -327,10 +386,10 @@ class _Kinds:
         # Centred: the means differ alike, and sums of squares lose no digits.
         s = self.sums - mean * n
         pooled = mean * (self.most - mean)
-        moments = np.column_stack([np.ones(len(s)), n, s, s**2, s * n, n**2])
+        moments = np.column_stack([np.ones(len(s)), n, s, s**2, s * n, n**2, self.squares])
         own = drawn @ moments
         means, variances = [], []
-        for k, size, total, square, cross, squares in (own.T, (self.number @ moments - own).T):
+        for k, size, total, square, cross, squares, each in (own.T, (self.number @ moments - own).T):
             with np.errstate(invalid="ignore", divide="ignore"):
                 above = total / size
                 spread = (square - 2 * above * cross + above**2 * squares) / size**2 * k / (k - 1)
@@ -338,7 +397,10 @@ class _Kinds:
                 bound = np.maximum((mean + above) * (self.most - mean - above), 0.0)
                 # Without an event on a side, or nothing else, its images may all answer alike.
                 scored = np.where(bound > ROUNDING * pooled, spread * pooled / bound, largest)
-                scored = np.maximum(np.minimum(scored, largest), self.variance / size)
+                if not self.weighted:
+                    # Heavy images may be those furthest from the mean, so that weighted sides have no bound.
+                    scored = np.minimum(scored, largest)
+                scored = np.maximum(scored, self.variance / (size**2 / each))
                 variances.append(np.where(k > 1, scored, np.nan))
             means.append(above)
         return np.asarray((means[0] - means[1]) / np.sqrt(variances[0] + variances[1]))

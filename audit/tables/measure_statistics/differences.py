@@ -25,7 +25,7 @@ from audit.tables.measure_statistics.family import (
     joined,
     too_few,
 )
-from audit.tables.measure_statistics.rates_and_means import Rows, difference_interval
+from audit.tables.measure_statistics.rates_and_means import Rows, difference_interval, side_means
 from probes.metrics.c_asc import contrastive_scores
 
 CORRECTIONS: Final = {"max_t": "max-T", "bh": "Benjamini-Hochberg"}
@@ -43,9 +43,12 @@ def from_the_rest(family: Family) -> Rows:
     # Images of a group without a row are outside every group that has one.
     codes[known & (codes < 0)] = len(groups)
     values, codes, cluster = values[known], codes[known], first.cluster[known]
-    scores = contrastive_scores(values, codes, n_groups=int(codes.max(initial=0)) + 1)
-    test = _test(family, values, codes, np.arange(len(groups)), cluster)
-    limits = [standardised_interval(values, codes == code, cluster) for code in range(len(groups))]
+    weights = first.survey_of(known)
+    scores = contrastive_scores(values, codes, n_groups=int(codes.max(initial=0)) + 1, weights=weights)
+    test = _test(family, values, codes, np.arange(len(groups)), cluster, weights=weights)
+    limits = [
+        standardised_interval(values, codes == code, cluster, weights=weights) for code in range(len(groups))
+    ]
     note = _note(
         family, test, f"of {len(items)} words x {len(groups)} groups", tests=len(items) * len(groups)
     )
@@ -76,16 +79,16 @@ def of_sides_one_sided(family: Family) -> Rows:
 def _of_sides(family: Family, *, one_sided: bool) -> Rows:
     values, items, first = family.matrix()
     used = (first.side == FIRST) | (first.side == SECOND)
-    values, cluster = values[used], first.cluster[used]
+    values, cluster, weights = values[used], first.cluster[used], first.survey_of(used)
     codes = np.where(first.side[used] == FIRST, 0, 1)
     n, clusters = len(codes), len(np.unique(cluster))
     if min(np.bincount(codes, minlength=2)) < family.least:
         few = too_few(n=n, clusters=clusters, least=family.least)
         yield from (few for _ in range(len(family.rows)))
         return
-    scores = contrastive_scores(values, codes, n_groups=2)[:, 0]
-    low, high = standardised_interval(values, codes == 0, cluster)
-    test = _test(family, values, codes, np.array([0]), cluster, one_sided=one_sided)
+    scores = contrastive_scores(values, codes, n_groups=2, weights=weights)[:, 0]
+    low, high = standardised_interval(values, codes == 0, cluster, weights=weights)
+    test = _test(family, values, codes, np.array([0]), cluster, one_sided=one_sided, weights=weights)
     if one_sided:
         how = "all splits" if test.exact else "random splits"
         note = joined(f"one-sided p over {test.labelings:,} {how}, studentised", _whole(family))
@@ -106,16 +109,16 @@ def mean_absolute_differences(family: Family) -> Rows:
     Its p compares the mean of the absolute t with that of permuted labels: every class in units of its own
     error.
     """
-    values, items, codes, cluster = _classes(family, every_item=True)
+    values, items, codes, cluster, weights = _classes(family, every_item=True)
     n, clusters = len(codes), len(np.unique(cluster))
     least = max(family.least, 2)
     if min(np.bincount(codes, minlength=2)) < least:
         yield too_few(n=n, clusters=clusters, least=least)
         return
-    found = mean_difference(values, codes == 0, cluster)
+    found = mean_difference(values, codes == 0, cluster, weights=weights)
     # The mean of the absolute value of a normal error: what the bias is if there is no difference at all.
     by_chance = float(np.nan_to_num(found.error).mean() * np.sqrt(2 / np.pi))
-    test = _bias_test(family, values, codes, cluster)
+    test = _bias_test(family, values, codes, cluster, weights)
     note = f"mean over {len(items)} classes; {100 * by_chance:.1f} points by chance"
     yield estimate(
         n=n, clusters=clusters, value=np.abs(found.difference).mean(), p=test, p_adjusted=test,
@@ -128,35 +131,42 @@ def differences_of_sides(family: Family) -> Rows:
     if "permutations" not in family.settings:
         yield from rates_and_means.differences_of_sides(family)
         return
-    values, items, codes, cluster = _classes(family)
+    values, items, codes, cluster, weights = _classes(family)
     n, clusters = len(codes), len(np.unique(cluster))
     least = max(family.least, 2)
     if min(np.bincount(codes, minlength=2)) < least:
         yield from (too_few(n=n, clusters=clusters, least=least) for _ in range(len(family.rows)))
         return
     shares = bool(np.isin(values, (0.0, 1.0)).all())
-    test = _test(family, values, codes, np.array([0]), cluster, floor=shares)
+    test = _test(family, values, codes, np.array([0]), cluster, floor=shares, weights=weights)
     sides = (codes == 0, codes == 1)
     for item in family.rows["item"]:
         place = items.index(item)
         own = values[:, place]
-        low, high = difference_interval(own, sides, cluster, clustered=family.scalars.clustered)
+        low, high = difference_interval(
+            own, sides, cluster, clustered=family.scalars.clustered, weights=weights
+        )
         yield estimate(
-            n=n, clusters=clusters, value=own[sides[0]].mean() - own[sides[1]].mean(), low=low, high=high,
-            p=test.p[0, place], p_adjusted=test.p_adjusted[0, place], note=_whole(family),
+            n=n, clusters=clusters, value=float(np.subtract(*side_means(own, sides, weights))), low=low,
+            high=high, p=test.p[0, place], p_adjusted=test.p_adjusted[0, place], note=_whole(family),
         )  # fmt: skip
 
 
-def _classes(family: Family, *, every_item: bool = False) -> tuple[Floats, list[str], Codes, Codes]:
-    """Values of the classes, the classes, codes of the sides and of the clusters, of both sides' images."""
+def _classes(
+    family: Family, *, every_item: bool = False
+) -> tuple[Floats, list[str], Codes, Codes, Floats | None]:
+    """Values of the classes, the classes, codes of the sides and of the clusters, and the weights if there
+    are any, of both sides' images."""
     values, items, first = family.matrix(every_item=every_item)
     used = (first.side == FIRST) | (first.side == SECOND)
-    return values[used], items, np.where(first.side[used] == FIRST, 0, 1), first.cluster[used]
+    codes = np.where(first.side[used] == FIRST, 0, 1)
+    return values[used], items, codes, first.cluster[used], first.survey_of(used)
 
 
-def _bias_test(family: Family, values: Floats, codes: Codes, cluster: Codes) -> float:
+def _bias_test(family: Family, values: Floats, codes: Codes, cluster: Codes, weights: Floats | None) -> float:
     places = Exchangeable.of(codes, cluster)
-    studentiser = Studentiser(values, cluster, floor=bool(np.isin(values, (0.0, 1.0)).all()))
+    shares = bool(np.isin(values, (0.0, 1.0)).all())
+    studentiser = Studentiser(values, cluster, floor=shares, weights=weights)
     whole = not places.blocks
 
     def size(labels: Any) -> Floats:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from probes.records import ALL, MISSING
+from probes.records import ALL, MISSING, WEIGHTED
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -42,6 +42,8 @@ class Item:
         [N] codes, those of the probe.
     labels
         N rows, one column a group attribute.
+    survey
+        [N] what each image or set counts for in the population; None without one.
     """
 
     values: Floats
@@ -50,6 +52,11 @@ class Item:
     image: Codes
     cluster: Codes
     labels: pd.DataFrame
+    survey: Floats | None = None
+
+    def survey_of(self, own: Bools) -> Floats | None:
+        """Those of some images."""
+        return None if self.survey is None else self.survey[own]
 
     def inside(self, group: Mapping[str, str]) -> Bools:
         """[N] whether an image has the values of a group, by attribute; of every image if there are none."""
@@ -124,6 +131,7 @@ class ProbeScalars:
             values=own["value"].to_numpy(dtype=float), weights=own["n"].to_numpy(dtype=np.int64),
             side=own["side"].astype("str").to_numpy(dtype=str), image=self._image[rows],
             cluster=self._cluster[rows], labels=own[list(self.attributes)].reset_index(drop=True),
+            survey=own[WEIGHTED[0]].to_numpy(dtype=float) if WEIGHTED[0] in own else None,
         )  # fmt: skip
 
 

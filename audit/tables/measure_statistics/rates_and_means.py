@@ -15,7 +15,7 @@ from audit.statistics.clusters.cluster_robust import (
     precision_of,
 )
 from audit.statistics.clusters.clustered_means import mean_difference
-from audit.statistics.clusters.design_effects import difference_design_effect
+from audit.statistics.clusters.design_effects import change_design_effect, difference_design_effect
 from audit.statistics.proportion.proportions import newcombe
 from audit.tables.measure_statistics.family import (
     FIRST,
@@ -38,7 +38,10 @@ def rates(family: Family) -> Rows:
     """Share of images, with the interval that stands beside every rate of an audit."""
     for item, group in zip(family.items(), family.groups(), strict=True):
         own = item.inside(group)
-        yield _rate(item.values[own], item.cluster[own], family, correlation=_correlation(item, family))
+        yield _rate(
+            item.values[own], item.cluster[own], family, correlation=_correlation(item, family),
+            weights=item.survey_of(own),
+        )  # fmt: skip
 
 
 def shares_of_events(family: Family) -> Rows:
@@ -46,12 +49,12 @@ def shares_of_events(family: Family) -> Rows:
     for item, group in zip(family.items(), family.groups(), strict=True):
         events = item.known(family.by) & (item.values > 0)
         own = item.inside(group)[events].astype(float)
-        yield _rate(own, item.cluster[events], family)
+        yield _rate(own, item.cluster[events], family, weights=item.survey_of(events))
 
 
 def _correlation(item: Item, family: Family) -> float | None:
     """The correlation of images of a cluster, common to all groups of the family's grouping."""
-    if not family.scalars.clustered:
+    if not family.scalars.clustered and item.survey is None:
         return None
     known = item.known(family.by)
     if family.by:
@@ -65,14 +68,18 @@ def _correlation(item: Item, family: Family) -> float | None:
     shape = (int(cluster.max()) + 1, int(group.max()) + 1)
     flat = cluster * shape[1] + group
     size = shape[0] * shape[1]
-    count = np.bincount(flat, weights=item.values[known], minlength=size).reshape(shape)
-    n = np.bincount(flat, minlength=size).reshape(shape).astype(float)
-    return float(common_correlation(ClusterMoments.of(count, n))[..., 0])
+    told = np.ones(len(flat)) if item.survey is None else item.survey[known]
+    count, n, own = (
+        np.bincount(flat, weights=each, minlength=size).reshape(shape)
+        for each in (told * item.values[known], told, told**2)
+    )
+    return float(common_correlation(ClusterMoments.of(count, n, own))[..., 0])
 
 
 def rate_interval(
-    values: Floats, cluster: Codes, *, clustered: bool, correlation: float | None = None
-) -> tuple[float, float]:
+    values: Floats, cluster: Codes, *, clustered: bool, correlation: float | None = None,
+    weights: Floats | None = None,
+) -> tuple[float, float]:  # fmt: skip
     """Low and high of a share, of effective images; as `tables.rates` has them.
 
     Parameters
@@ -85,32 +92,44 @@ def rate_interval(
         Whether some cluster of the probe holds several images.
     correlation
         Of the images of a cluster, over all groups that are compared; that of these images if left out.
+    weights
+        [N] what each image counts for; the same for all if left out.
     """
-    n = float(len(values))
+    n, events = float(len(values)), float(values.sum())
     precision = independent_precision([n])
-    if clustered and n:
-        count, size = counts_by_cluster(values, cluster)
-        moments = ClusterMoments.of(count[:, None], size[:, None])
+    if (clustered or weights is not None) and n:
+        told = np.ones(len(values)) if weights is None else weights
+        count, size = counts_by_cluster(values, cluster, told)
+        own = counts_by_cluster(told, cluster, told)[0]
+        moments = ClusterMoments.of(count[:, None], size[:, None], own[:, None])
         precision = precision_of(moments, common_correlation(moments) if correlation is None else correlation)
-    low, high = interval_of_rate([values.sum()], [n], precision.effective, precision.freedom)
+        if weights is not None:
+            # Effective images are of the sum of weights, which need not be that of the images here.
+            n = float(size.sum())
+            events = float(count.sum())
+    low, high = interval_of_rate([events], [n], precision.effective, precision.freedom)
     return float(low[0]), float(high[0])
 
 
-def counts_by_cluster(values: Floats, cluster: Codes) -> tuple[Floats, Floats]:
-    """[K] sums and images of each cluster."""
+def counts_by_cluster(values: Floats, cluster: Codes, weights: Floats | None = None) -> tuple[Floats, Floats]:
+    """[K] sums and images of each cluster, or weighted sums and weights."""
     code = np.unique(cluster, return_inverse=True)[1]
-    return np.bincount(code, weights=values).astype(float), np.bincount(code).astype(float)
+    told = np.ones(len(values)) if weights is None else weights
+    sums, sizes = (np.bincount(code, weights=each).astype(float) for each in (told * values, told))
+    return sums, sizes
 
 
 def _rate(
-    values: Floats, cluster: Codes, family: Family, *, correlation: float | None = None
-) -> dict[str, Any]:
+    values: Floats, cluster: Codes, family: Family, *, correlation: float | None = None,
+    weights: Floats | None = None,
+) -> dict[str, Any]:  # fmt: skip
     n, clusters = len(values), len(np.unique(cluster))
     if n < family.least:
         return too_few(n=n, clusters=clusters, least=family.least)
     clustered = family.scalars.clustered
-    low, high = rate_interval(values, cluster, clustered=clustered, correlation=correlation)
-    return estimate(n=n, clusters=clusters, value=values.mean(), low=low, high=high)
+    low, high = rate_interval(values, cluster, clustered=clustered, correlation=correlation, weights=weights)
+    value = float(np.average(values, weights=weights))
+    return estimate(n=n, clusters=clusters, value=value, low=low, high=high)
 
 
 def means_over_sets(family: Family) -> Rows:
@@ -131,8 +150,9 @@ def _over_sets(family: Family, *, signed: bool) -> Rows:
             note += f"; fewer than {family.least} sets"
             yield estimate(n=n, clusters=n, value=np.nan, note=note)
             continue
-        low, high = (signed_mean if signed else bounded_mean)(item.values)
-        yield estimate(n=n, clusters=n, value=item.values.mean(), low=low, high=high, note=note)
+        low, high = (signed_mean if signed else bounded_mean)(item.values, weights=item.survey)
+        value = float(np.average(item.values, weights=item.survey))
+        yield estimate(n=n, clusters=n, value=value, low=low, high=high, note=note)
 
 
 def _of_two_sides(family: Family, estimated: Callable[[Item, tuple[Bools, Bools]], Estimate]) -> Rows:
@@ -153,21 +173,43 @@ def differences_of_sides(family: Family) -> Rows:
     clustered = family.scalars.clustered
 
     def difference(item: Item, sides: tuple[Bools, Bools]) -> Estimate:
-        low, high = difference_interval(item.values, sides, item.cluster, clustered=clustered)
-        return float(item.values[sides[0]].mean() - item.values[sides[1]].mean()), low, high
+        low, high = difference_interval(
+            item.values, sides, item.cluster, clustered=clustered, weights=item.survey
+        )
+        return float(np.subtract(*side_means(item.values, sides, item.survey))), low, high
 
     yield from _of_two_sides(family, difference)
 
 
+def side_means(values: Floats, sides: tuple[Bools, Bools], weights: Floats | None) -> tuple[float, float]:
+    """The mean of either side, weighted if there are weights."""
+    first, second = (
+        float(np.average(values[own], weights=None if weights is None else weights[own])) for own in sides
+    )
+    return first, second
+
+
 def difference_interval(
-    values: Floats, sides: tuple[Bools, Bools], cluster: Codes, *, clustered: bool
-) -> tuple[float, float]:
+    values: Floats, sides: tuple[Bools, Bools], cluster: Codes, *, clustered: bool,
+    weights: Floats | None = None,
+) -> tuple[float, float]:  # fmt: skip
     """95 % interval of the difference of two sides' means, within -1 and 1.
 
-    Shares have Newcombe's, of counts over the design effect of the difference; other numbers Student's.
+    Shares have Newcombe's, of counts over the design effect of the difference; other numbers Student's. With
+    weights the means are weighted, and the variance is the linearised one (`change_design_effect`).
     """
     used = sides[0] | sides[1]
-    if np.isin(values[used], (0.0, 1.0)).all():
+    shares = bool(np.isin(values[used], (0.0, 1.0)).all())
+    if weights is not None and shares:
+        side = np.where(sides[0], 1, np.where(sides[1], -1, 0))
+        effect = float(
+            change_design_effect(values[:, None], used[:, None], side, cluster, weights=weights)[0]
+        )
+        rates = side_means(values, sides, weights)
+        n1, n2 = (float(own.sum()) / effect for own in sides)
+        low, high = newcombe(rates[0] * n1, n1, rates[1] * n2, n2)
+        return float(low), float(high)
+    if shares:
         effect = 1.0
         code = np.unique(cluster[used], return_inverse=True)[1]
         width = int(code.max(initial=-1)) + 1
@@ -181,7 +223,8 @@ def difference_interval(
         (x1, n1), (x2, n2) = ((x.sum() / effect, n.sum() / effect) for x, n in counts)
         low, high = newcombe(x1, n1, x2, n2)
         return float(low), float(high)
-    found = mean_difference(values[used, None], sides[0][used], cluster[used])
+    told = None if weights is None else weights[used]
+    found = mean_difference(values[used, None], sides[0][used], cluster[used], weights=told)
     limits = found.interval()
     return max(float(limits[0][0]), -1.0), min(float(limits[1][0]), 1.0)
 
@@ -191,8 +234,13 @@ def means_of_sides(family: Family) -> Rows:
     clustered = family.scalars.clustered
 
     def mean_rate(item: Item, sides: tuple[Bools, Bools]) -> Estimate:
-        limits = [rate_interval(item.values[own], item.cluster[own], clustered=clustered) for own in sides]
-        shares = [float(item.values[own].mean()) for own in sides]
+        limits = [
+            rate_interval(
+                item.values[own], item.cluster[own], clustered=clustered, weights=item.survey_of(own)
+            )
+            for own in sides
+        ]
+        shares = side_means(item.values, sides, item.survey)
         mean = sum(shares) / 2
         below, above = (
             [abs(limit[end] - share) for limit, share in zip(limits, shares, strict=True)] for end in (0, 1)

@@ -15,6 +15,7 @@ from audit.comparison.compare import compare
 from audit.fairlearn_bridge import metric_frame_inputs
 from audit.report import render_report
 from audit.result import AuditResult
+from audit.tables.gap_rows import GapRows
 from clipmodel.errors import UserError
 from probes.datasets import load_dataset
 from probes.embeddings.precomputed import GivenModel
@@ -126,8 +127,11 @@ def test_accuracy_composition_and_curves_are_weighted_too(data: pd.DataFrame, we
     ]
     old = (data["age"] == "old").to_numpy()
     assert accuracy["rate"].iloc[0] == pytest.approx((w * ~wrong)[old].sum() / w[old].sum())
-    assert np.isnan(accuracy["balanced"].iloc[0])
-    assert "not weighted" in accuracy["note"].iloc[0]
+    recalls = [
+        (w * ~wrong)[old & own].sum() / w[old & own].sum()
+        for own in ((data["job"] == job).to_numpy() for job in ("cook", "judge"))
+    ]
+    assert accuracy["balanced"].iloc[0] == pytest.approx(np.mean(recalls))
     made_of = weighted.composition
     row = made_of[(made_of["group"] == "old") & (made_of["rule"] == "argmax")].iloc[0]
     assert row["share_of_events"] == pytest.approx((w * wrong)[old].sum() / (w * wrong).sum())
@@ -174,16 +178,112 @@ def test_post_stratification_weighs_groups_to_their_shares(data: pd.DataFrame, t
     assert by_age["(all)"] == pytest.approx(wrong.mean())
 
 
+def test_a_controlled_gap_is_that_of_weighted_least_squares_with_strata(
+    data: pd.DataFrame, weighted: AuditResult, tmp_path: Path
+) -> None:
+    """Mantel and Haenszel's difference is the coefficient of the group beside a constant for each stratum."""
+    result = audit(
+        data, tmp_path, population={"weights": "weight"}, probe={"control": ["gender"], "groups": [["age"]]}
+    )
+    row = result.controlled[result.controlled["rule"] == "argmax"].iloc[0]
+    group = (data["age"] == row["group"]).to_numpy(float)
+    design = np.column_stack([group, data["gender"] == "man", data["gender"] == "woman"]).astype(float)
+    y, w = wrong_of(data, "argmax").astype(float), data["weight"].to_numpy()
+    fit = sm.WLS(y, design, weights=w).fit(cov_type="cluster", cov_kwds={"groups": data["person"]})
+    assert row["difference"] == pytest.approx(fit.params[0])
+    half = (row["difference_high"] - row["difference_low"]) / 2
+    assert half == pytest.approx(1.97 * fit.bse[0], rel=0.15)
+    assert row["n_group"] == group.sum()
+    expected = 0.0
+    for gender in ("man", "woman"):
+        own = (data["gender"] == gender).to_numpy()
+        sides = [(own & (group == side)) for side in (1, 0)]
+        rates = [(w * y)[side].sum() / w[side].sum() for side in sides]
+        expected += w[own].sum() / w.sum() * (rates[0] - rates[1])
+    assert row["standardised"] == pytest.approx(expected)
+
+
+def test_all_images_and_the_best_group_as_weighted_references(data: pd.DataFrame, tmp_path: Path) -> None:
+    weights = {"population": {"weights": "weight"}}
+    w, wrong = data["weight"].to_numpy(), wrong_of(data, "argmax")
+    rates = {age: np.average(wrong[own], weights=w[own]) for age in ("old", "young")
+             for own in [(data["age"] == age).to_numpy()]}  # fmt: skip
+    whole = audit(data, tmp_path, probe={"references": {"age": "(overall)"}}, **weights)
+    own = whole.gaps[(whole.gaps["by"] == "age") & (whole.gaps["rule"] == "argmax")].set_index("group")
+    for age, rate in rates.items():
+        row = own.loc[age]
+        assert row["rate_reference"] == pytest.approx(np.average(wrong, weights=w))
+        assert row["difference"] == pytest.approx(rate - np.average(wrong, weights=w))
+        assert row["weighted_share"] == pytest.approx(w[(data["age"] == age).to_numpy()].sum() / w.sum())
+        assert row["n_reference"] == len(data)
+    # What is judged again from the table is what the table says.
+    low, high = GapRows.of(whole.gaps).difference(confidence=0.95)
+    np.testing.assert_allclose(low, whole.gaps["difference_low"], atol=1e-9)
+    np.testing.assert_allclose(high, whole.gaps["difference_high"], atol=1e-9)
+    best = audit(data, tmp_path, probe={"references": {"age": "(best)"}}, **weights)
+    row = best.gaps[(best.gaps["by"] == "age") & (best.gaps["rule"] == "argmax")].iloc[0]
+    assert (row["group"], row["reference"]) == ("old", "young")
+    assert row["difference"] == pytest.approx(rates["old"] - rates["young"])
+
+
+def test_curves_and_their_tests_are_weighted(data: pd.DataFrame, weighted: AuditResult) -> None:
+    """Variances and p of the curve exist; those of equal weights are those without any."""
+    curves = weighted.specifications[weighted.specifications["by"] == "age"]
+    assert curves["curve_p"].between(0, 0.05).all()
+    assert (curves["variance_sampling"] > 0).all()
+    assert (curves["note"] == "").all()
+
+
+def test_changes_between_two_audits_are_weighted(
+    data: pd.DataFrame, weighted: AuditResult, tmp_path: Path
+) -> None:
+    """A second model that is right in every third image of the old, and in every eighth of the young."""
+    every = np.where(data["age"] == "old", 3, 8)
+    fixed = np.arange(len(data)) % every == 0
+    cook = np.where(data["job"] == "cook", 0.9, 0.1)
+    better = data.assign(
+        score_cook=np.where(fixed, cook, data["score_cook"]),
+        score_judge=np.where(fixed, 1 - cook, data["score_judge"]).round(3),
+    )
+    second = audit(better, tmp_path, population={"weights": "weight"})
+    found = compare(weighted, second)
+    w, before, after = data["weight"].to_numpy(), wrong_of(data, "argmax"), wrong_of(better, "argmax")
+    rows = found.changes[(found.changes["rule"] == "argmax") & (found.changes["by"] == "age")]
+    for row in rows.to_dict("records"):
+        own = (data["age"] == row["group"]).to_numpy()
+        change = np.average(after[own].astype(float) - before[own], weights=w[own])
+        assert row["change"] == pytest.approx(change, abs=1e-12)
+        assert row["rate_first"] == pytest.approx(np.average(before[own], weights=w[own]))
+        assert row["low"] <= row["change"] <= row["high"]
+        assert row["only_first"] == (before & ~after & own).sum()
+    gap = found.gap_changes[(found.gap_changes["rule"] == "argmax") & (found.gap_changes["by"] == "age")]
+    old = (data["age"] == "old").to_numpy()
+    change = (after.astype(float) - before)[:, None]
+    # Weighted least squares of the change on the group, errors by person.
+    fit = sm.WLS(change[:, 0], sm.add_constant(old.astype(float)), weights=w).fit(
+        cov_type="cluster", cov_kwds={"groups": data["person"]}
+    )
+    row = gap[gap["group"] == "old"].iloc[0]
+    assert row["change"] == pytest.approx(fit.params[1])
+    assert row["p"] <= 0.005
+    assert (row["high"] - row["low"]) / 2 == pytest.approx(1.97 * fit.bse[1], rel=0.3)
+
+
+def test_audits_of_different_populations_are_not_compared(
+    data: pd.DataFrame, weighted: AuditResult, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=r"the first audit speaks for all .*, the second for the images as"):
+        compare(weighted, audit(data, tmp_path))
+    other = audit(data.assign(weight=data["weight"] ** 2), tmp_path, population={"weights": "weight"})
+    with pytest.raises(UserError, match="times as much in one audit"):
+        compare(weighted, other)
+
+
 def test_every_reader_is_told(weighted: AuditResult) -> None:
     page = render_report(weighted)
     assert "Speaks for" in page
     assert "weighted by the column weight" in page
     assert "Effective n (Kish)" in page
-    assert set(weighted.specifications["note"]) >= {
-        "not weighted to the population: no variances, no test of the curve"
-    }
-    with pytest.raises(UserError, match="weighted to a population"):
-        compare(weighted, weighted)
     with pytest.raises(UserError, match="weighted to a population"):
         metric_frame_inputs(weighted, probe="job")
 
@@ -198,16 +298,6 @@ def test_a_small_suite_states_its_least_number_of_clusters(data: pd.DataFrame, t
     assert lax.gaps["p"].notna().all()
     assert strict.gates["verdict"].iloc[0] == "INCONCLUSIVE"
     assert AuditResult.judge(strict, strict.manifest["gates"])["verdict"].iloc[0] == "INCONCLUSIVE"
-
-
-@pytest.mark.parametrize(
-    ("probe", "words"),
-    [({"control": ["gender"], "groups": [["age"]]}, "cannot be weighted"),
-     ({"references": {"age": "(best)"}}, "cannot be weighted")],
-)  # fmt: skip
-def test_what_cannot_be_weighted_is_refused(probe: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        suite_of(population={"weights": "weight"}, probe=probe)
 
 
 def test_the_suite_in_the_manifest_keeps_its_population(weighted: AuditResult) -> None:

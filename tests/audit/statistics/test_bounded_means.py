@@ -39,3 +39,22 @@ def test_intervals_over_few_sets_cover_what_they_claim(sets: int, rate: float, i
     level = rng.beta(rate * (1 - icc) / icc, (1 - rate) * (1 - icc) / icc, (500, sets))
     limits = [bounded_mean(values / 10) for values in rng.binomial(10, level)]
     assert np.mean([low <= rate <= high for low, high in limits]) >= 0.921
+
+
+def test_weighted_sets_cover_their_mean() -> None:
+    """Sets with unequal weights that go with their values: the weighted mean is covered in 93 to 99 %."""
+    rng, inside = np.random.default_rng(0), 0
+    for _ in range(600):
+        kind = rng.integers(0, 2, 40)
+        values = np.clip(np.where(kind == 1, 0.6, 0.2) + rng.normal(0, 0.15, 40), 0, 1)
+        weights = np.where(kind == 1, 3.0, 1.0)
+        low, high = bounded_mean(values, weights=weights)
+        inside += low <= (3 * 0.6 + 0.2) / 4 <= high
+    assert 0.93 <= inside / 600 <= 0.99
+
+
+def test_equal_weights_of_sets_change_little() -> None:
+    values = np.array([0.2, 0.5, 0.1, 0.9, 0.4, 0.6])
+    assert bounded_mean(values, weights=np.full(6, 3.0)) == pytest.approx(bounded_mean(values))
+    signed = np.array([0.2, -0.5, 0.1, 0.4])
+    assert signed_mean(signed, weights=np.full(4, 2.0)) == pytest.approx(signed_mean(signed))

@@ -117,3 +117,38 @@ def test_intervals_cover_the_effect_of_persons() -> None:
         low, high = standardised_interval((noise + inside)[:, None], inside, clusters)
         covered.append(low[0] <= truth <= high[0])
     assert 0.917 <= np.mean(covered) <= 0.983
+
+
+def test_weighted_interval_and_test_of_equal_weights_are_the_plain_ones() -> None:
+    rng = np.random.default_rng(0)
+    values, inside = rng.normal(size=(80, 2)), np.arange(80) < 30
+    cluster, weights = rng.integers(0, 30, 80), np.full(80, 1.7)
+    np.testing.assert_allclose(
+        standardised_interval(values, inside, cluster, weights=weights),
+        standardised_interval(values, inside, cluster),
+    )
+    equal, plain = (
+        labeling_test(values, inside.astype(int), [1], cluster, permutations=199, seed=0, weights=w)
+        for w in (weights, None)
+    )
+    np.testing.assert_allclose(equal.p, plain.p)
+
+
+def test_a_weighted_standardised_difference_is_covered() -> None:
+    """Weights that go with the value: the interval covers the weighted effect of the population."""
+    rng, covered = np.random.default_rng(1), 0
+    base = rng.normal(size=200_000)
+    heavy = np.exp(0.5 * base)
+    spread = np.sqrt(np.average((base - np.average(base, weights=heavy)) ** 2, weights=heavy))
+    # The second side is the same population moved by half a unit: so is its weighted mean.
+    both = np.concatenate([base, base + 0.5])
+    w = np.tile(heavy, 2)
+    truth = -0.5 / np.sqrt(np.average((both - np.average(both, weights=w)) ** 2, weights=w))
+    assert spread == pytest.approx(1.0, abs=0.02)
+    for _ in range(300):
+        x = rng.normal(size=160)
+        inside = np.arange(160) < 60
+        values = np.where(inside, x, x + 0.5)[:, None]
+        low, high = standardised_interval(values, inside, np.arange(160), weights=np.exp(0.5 * x))
+        covered += low[0] <= truth <= high[0]
+    assert 0.91 <= covered / 300 <= 0.985

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 from scipy import stats
 
 from audit.statistics.clusters.clustered_means import Studentiser, clustered_mean, mean_difference
@@ -117,3 +118,62 @@ def test_one_cluster_and_nothing_have_no_interval() -> None:
     mean, low, high = clustered_mean([1.0, 0.0], np.array([3, 3]))
     assert mean == 0.5
     assert np.isnan([low, high]).all()
+
+
+def weighted_sides(seed: int = 4) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Values, sides, clusters and whole weights of 120 images; some clusters are on both sides."""
+    rng = np.random.default_rng(seed)
+    cluster = rng.integers(0, 25, 120)
+    inside = (cluster < 12) ^ (rng.random(120) < 0.1)
+    values = rng.normal(size=(120, 2)) + rng.normal(size=25)[cluster][:, None]
+    return values, inside, cluster, rng.integers(1, 5, 120)
+
+
+def test_a_weight_is_so_many_copies_in_the_same_cluster() -> None:
+    values, inside, cluster, weight = weighted_sides()
+    found = mean_difference(values, inside, cluster, weights=weight)
+    copies = [np.repeat(each, weight, axis=0) for each in (values, inside, cluster)]
+    expected = mean_difference(*copies)
+    np.testing.assert_allclose(found.difference, expected.difference)
+    np.testing.assert_allclose(found.error, expected.error)
+    np.testing.assert_allclose(found.freedom, expected.freedom)
+    own = clustered_mean(values[:, 0], cluster, weights=weight)
+    assert own == pytest.approx(clustered_mean(copies[0][:, 0], copies[2]))
+
+
+def test_the_weighted_error_is_that_of_weighted_least_squares() -> None:
+    """statsmodels' WLS with errors by cluster, K / (K - 1) (N - 1) / (N - 2) taken out; ours has CR2."""
+    values, inside, cluster, _ = weighted_sides()
+    weight = np.random.default_rng(0).lognormal(0, 0.5, len(values))
+    found = mean_difference(values[:, :1], inside, cluster, weights=weight)
+    design = sm.add_constant(inside.astype(float))
+    fit = sm.WLS(values[:, 0], design, weights=weight).fit(
+        cov_type="cluster", cov_kwds={"groups": cluster, "use_correction": False}
+    )
+    assert found.difference[0] == pytest.approx(fit.params[1])
+    assert 1.0 < found.error[0] / fit.bse[1] < 1.15
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_weighted_t_of_labelings_are_those_of_copies(whole: bool) -> None:
+    values, inside, cluster, weight = weighted_sides()
+    labels = (cluster < 12).astype(int) if whole else inside.astype(int)
+    found = Studentiser(values, cluster, weights=weight).t(labels[None], [1], whole=whole)
+    copies = [np.repeat(each, weight, axis=0) for each in (values, cluster, labels)]
+    expected = Studentiser(copies[0], copies[1]).t(copies[2][None], [1], whole=whole)
+    np.testing.assert_allclose(found, expected)
+
+
+def test_the_floor_of_a_weighted_side_is_of_kish_images() -> None:
+    """Values all alike on the first side: its variance is that of all, over W^2 / sum of squared weights."""
+    values = np.array([1.0, 1, 1, 0, 1, 0, 1, 1])[:, None]
+    weight = np.array([1.0, 2, 3, 1, 1, 2, 2, 4])
+    labels = np.array([1, 1, 1, 0, 0, 0, 0, 0])
+    t = Studentiser(values, np.arange(8), weights=weight, floor=True).t(labels[None], [1], whole=True)
+    mean = np.average(values[:, 0], weights=weight)
+    variance = np.average((values[:, 0] - mean) ** 2, weights=weight)
+    own, other = weight[:3], weight[3:]
+    rate = np.average(values[3:, 0], weights=other)
+    spread = (other**2 * (values[3:, 0] - rate) ** 2).sum() / other.sum() ** 2 * 5 / 4
+    floors = [variance * (w**2).sum() / w.sum() ** 2 for w in (own, other)]
+    assert t[0, 0, 0] == pytest.approx((1 - rate) / np.sqrt(floors[0] + max(spread, floors[1])))

@@ -2,8 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import special
 
-from audit.statistics.clusters.design_effects import difference_design_effect, rate_design_effect
+from audit.statistics.clusters.design_effects import (
+    change_design_effect,
+    difference_design_effect,
+    rate_design_effect,
+)
 from audit.statistics.proportion.intervals import newcombe, wilson
 
 
@@ -61,3 +66,26 @@ def test_clusters_on_both_sides_cancel() -> None:
     x = np.random.default_rng(3).integers(0, 2, 100)
     one = np.ones(100)
     assert float(difference_design_effect(x, one, x, one)) == 1
+
+
+def test_a_weighted_design_effect_has_the_linearised_variance() -> None:
+    """Of the mean change of single images: (w (c - mean))^2 over W^2, K / (K - 1), and Student's factor."""
+    rng = np.random.default_rng(1)
+    change = rng.integers(-1, 2, (60, 1)).astype(float)
+    weight, counted = rng.lognormal(0, 0.8, 60), np.ones((60, 1), dtype=bool)
+    found = change_design_effect(change, counted, np.ones(60), np.arange(60), weights=weight)
+    share = weight / weight.sum()
+    mean = share @ change[:, 0]
+    robust = ((share * (change[:, 0] - mean)) ** 2).sum() * 60 / 59
+    alone = (share @ (change[:, 0] - mean) ** 2) / 60
+    student = (special.stdtrit(59, 0.975) / special.ndtri(0.975)) ** 2
+    assert found[0] == pytest.approx(max(robust / alone * student, 60 * (share**2).sum()))
+
+
+def test_equal_weights_change_no_design_effect() -> None:
+    rng = np.random.default_rng(2)
+    change, counted = rng.integers(-1, 2, (80, 3)).astype(float), rng.random((80, 3)) < 0.9
+    change, side, cluster = change * counted, rng.integers(-1, 2, 80), rng.integers(0, 20, 80)
+    plain = change_design_effect(change, counted, side, cluster)
+    equal = change_design_effect(change, counted, side, cluster, weights=np.full(80, 2.5))
+    np.testing.assert_allclose(equal, plain)

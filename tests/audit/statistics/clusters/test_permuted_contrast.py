@@ -48,3 +48,18 @@ def test_clusters_are_added_up_as_numpy_adds_up_runs_of_images(width: int) -> No
     runs = np.arange(0, 4 * width, width)
     expected = np.add.reduceat((inside * values).reshape(3, -1), runs, axis=1)
     np.testing.assert_array_equal(sums, expected)
+
+
+def test_weights_stay_with_their_images() -> None:
+    """t is the weighted Studentiser's, of the labels as they are and of every permutation."""
+    rng = np.random.default_rng(2)
+    clusters = np.repeat(np.arange(30), rng.integers(1, 4, 30))
+    labels = rng.integers(0, 2, len(clusters)).astype(np.int16)
+    values, weights = rng.random(len(clusters)), rng.lognormal(0, 0.6, len(clusters))
+    places = Exchangeable.of(labels, clusters)
+    found = PermutedContrast.of(values, clusters, places, weights=weights)
+    plain = Studentiser(values[:, None], clusters, floor=True, weights=weights)
+    assert found.observed() == pytest.approx(plain.t(labels[None], [1], whole=False)[0, 0, 0])
+    drawn = np.concatenate(list(found.permuted(rng=np.random.default_rng(0), draws=50)))
+    laid_out = np.concatenate(list(places.permuted(rng=np.random.default_rng(0), draws=50)))
+    np.testing.assert_allclose(drawn, plain.t(laid_out, [1], whole=False)[:, 0, 0])

@@ -52,3 +52,11 @@ def test_unequal_correlations_keep_the_level() -> None:
         q.append(cochrans_q(events).pvalue <= 0.05)
     assert np.mean(own) <= 0.083
     assert np.mean(q) > 0.1
+
+
+def test_weights_are_copies_in_the_same_cluster() -> None:
+    rng = np.random.default_rng(3)
+    happened, cluster = rng.random((50, 3)) < [0.3, 0.4, 0.5], rng.integers(0, 20, 50)
+    weight = rng.integers(1, 4, 50)
+    found = equal_rates_p(happened, cluster, weights=weight)
+    assert found == equal_rates_p(np.repeat(happened, weight, axis=0), np.repeat(cluster, weight))

@@ -9,6 +9,7 @@ import pytest
 from audit.statistics.multiplicity import holm
 from audit.statistics.variation.specification_curve_test import (
     Images,
+    JointCounts,
     _Kinds,
     asked_order,
     cluster_covariance,
@@ -194,3 +195,55 @@ def test_a_clear_gap_passes_in_a_family_of_126_groups() -> None:
     events[:60] |= (rng.random(60) < 0.4)[:, None]
     own = p_of(events, (np.arange(600) < 60).astype(int), np.arange(600), seed=0)
     assert holm(np.concatenate([[own], np.full(125, 0.5)]))[0] < 0.01
+
+
+def weighted_images(seed: int, *, tied: bool = True) -> tuple[Images, np.ndarray]:
+    """Images of 40 clusters with whole weights; group codes 0 and 1 of clusters, or of images if not tied."""
+    rng = np.random.default_rng(seed)
+    cluster = np.sort(rng.integers(0, 40, 150))
+    group = (cluster >= 15).astype(np.int64) if tied else rng.integers(0, 2, 150)
+    weight = rng.integers(1, 4, 150)
+    images = Images(
+        group=group, pattern=rng.integers(0, 4, 150), cluster=cluster, weight=weight.astype(float)
+    )
+    return images, weight
+
+
+def test_weighted_covariance_and_rates_are_those_of_copies() -> None:
+    images, weight = weighted_images(0)
+    copies = [np.repeat(each, weight) for each in (images.group, images.pattern, images.cluster)]
+    plain = Images(group=copies[0], pattern=copies[1], cluster=copies[2])
+    np.testing.assert_allclose(
+        cluster_covariance(BITS, images, group_code=0), cluster_covariance(BITS, plain, group_code=0)
+    )
+    counts = np.stack([np.bincount(images.pattern[images.group == g], minlength=4) for g in (0, 1)])
+    joint = JointCounts(
+        specifications=pd.DataFrame(), bits=BITS, counts=counts, names=["a", "b"], images=images
+    )
+    same = JointCounts(
+        specifications=pd.DataFrame(), bits=BITS, counts=counts, names=["a", "b"], images=plain
+    )
+    np.testing.assert_allclose(joint.rate_covariance("a"), same.rate_covariance("a"))
+    own = BITS[plain.pattern[plain.group == 0]].mean(axis=0)
+    np.testing.assert_allclose(joint.rates("a", "b")[0], own)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_weighted_curve_test_keeps_its_size(tied: bool) -> None:
+    """Weights that go with the outcome and differ between groups: equal weighted rates, other plain ones.
+
+    With group 0 each event weighs 2, and happens at p = 1/3, so that its weighted rate is 1/2, as that of
+    group 1, where all weigh 1.
+    """
+    rng, found = np.random.default_rng(2), []
+    for _ in range(120):
+        group = np.repeat([0, 1], [60, 120]) if tied else rng.permutation(np.repeat([0, 1], [60, 120]))
+        event = rng.random(180) < np.where(group == 0, 1 / 3, 1 / 2)
+        weight = np.where((group == 0) & event, 2.0, 1.0)
+        cluster = np.arange(180) if tied else np.arange(180) // 2
+        pattern = np.where(event, 3, 0)
+        images = Images(group=group, pattern=pattern, cluster=cluster, weight=weight)
+        counts = [np.bincount(pattern[group == g], minlength=4) for g in (0, 1)]
+        found.append(curve_p(BITS, *counts, rng=rng, draws=199, images=images, group_code=0))
+    # .05 of 120 with three standard errors; without weights, two in three are rejected.
+    assert np.mean(np.array(found) < 0.05) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 120)
