@@ -8,35 +8,39 @@ its `name`, which is to be unique on its page.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 
+from audit.figures.drawing import Box, Label, Panel
 from audit.figures.layout import (
+    CENTRE,
     DASHED_LINE,
-    DASHES,
     LEGEND_ROW_POINTS,
     MARKERS,
+    Entry,
     against_blocks,
-    canvas,
+    axis_below,
+    axis_left,
+    beside_left,
     draw_intervals,
+    forest,
     forest_around_zero,
-    forest_canvas,
-    label_left,
+    legend,
     marked,
     n_words,
     ordered,
+    panel,
     percent_limits,
-    series_colour,
+    series_dash,
     series_mark,
+    series_role,
     stack,
 )
 from audit.figures.replacement import replaceable
-from audit.figures.svg import ROLES, to_svg
+from audit.figures.svg import to_svg
 from audit.formatting import counted, in_order, percent, points, words
 from audit.tables.group_counts import group_attributes
 from probes.records import ALL
@@ -58,6 +62,8 @@ MEASURE_AXES: dict[MeasureUnit, str] = {
     "effect": "effect size",
 }
 HEAT_STEPS = 7
+CURVE_WIDTH = 1.5
+RATE_COLUMNS = ("rate", "low", "high", "n", "clusters")
 CURVE_POINTS = 50
 BAND_POINTS = 15
 """Points of a shaded band: more would be seen by nobody and double the page."""
@@ -79,19 +85,18 @@ def rate_forest(rates: pd.DataFrame, *, attributes: Sequence[str], name: str, ti
     title, axis
         The accessible title and the label under the axis.
     """
-    rows = _group_rows(rates, attributes=attributes)
-    overall = rates[_split_by(rates) == 0]
-    with forest_canvas(rows, n="n") as (figure, ax):
-        for rate in overall["rate"]:
-            ax.axvline(100 * rate, **DASHED_LINE)
-        draw_intervals(ax, rows, centre="rate", low="low", high="high")
-        percent_limits(ax, rows["high"])
-        ax.set_xlabel(axis)
+    rates = rates[[*group_attributes(rates), *(name for name in RATE_COLUMNS if name in rates)]]
+    split_by = _split_by(rates)
+    rows = _group_rows(rates, split_by=split_by, attributes=attributes)
+    plot = forest(rows, n="n", x=percent_limits(rows["high"]), axis=axis)
+    for rate in rates.loc[split_by == 0, "rate"]:
+        plot.upright(100 * rate, **DASHED_LINE)
+    draw_intervals(plot, rows, centre="rate", low="low", high="high")
     shares = [
         f"{row['label']} {percent(row['rate'])}, n {counted(row['n'], row.get('clusters'))}"
         for _, row in marked(rows)
     ]
-    return to_svg(figure, name=name, title=title, description=f"{axis}: {'; '.join(shares)}.")
+    return to_svg(plot.drawing, name=name, title=title, description=f"{axis}: {'; '.join(shares)}.")
 
 
 @replaceable
@@ -127,25 +132,29 @@ def design_dumbbell(
         As for `rate_forest`.
     """
     designs = list(dict.fromkeys(rates["design"]))
-    rows = _group_rows(rates[rates["design"] == designs[0]], attributes=attributes)
     keys = group_attributes(rates)
+    rates = rates[[*keys, "design", *(name for name in RATE_COLUMNS if name in rates)]]
+    first = rates[rates["design"] == designs[0]]
+    rows = _group_rows(first, split_by=_split_by(first), attributes=attributes)
     by_design = {design: part.set_index(keys)["rate"] for design, part in rates.groupby("design")}
+    rate_of = {design: series.to_dict() for design, series in by_design.items()}
+    limits = percent_limits(rates.loc[_split_by(rates) <= 1, "rate"])
     below = 40 + LEGEND_ROW_POINTS * -(-len(designs) // 2)
-    with forest_canvas(rows, n="n", below=below) as (figure, ax):
-        for place, row in marked(rows):
-            cell = tuple(row[key] for key in keys)
-            values = [100 * by_design[design].loc[cell] for design in designs]
-            ax.plot([min(values), max(values)], [place] * 2, color=ROLES["muted"], linewidth=1.4, zorder=1,
-                    clip_on=False)  # fmt: skip
-            for index, value in enumerate(values):
-                ax.plot(value, place, **series_mark(index))
-        percent_limits(ax, rates.loc[_split_by(rates) <= 1, "rate"])
-        ax.set_xlabel(axis)
-        handles = [ax.plot([], [], label=words(d), **series_mark(i))[0] for i, d in enumerate(designs)]
-        figure.legend(handles=handles, loc="lower center", ncols=2)
+    plot = forest(rows, n="n", x=limits, axis=axis, below=below)
+    cells = [(place, tuple(row[key] for key in keys)) for place, row in marked(rows)]
+    places = [place for place, _ in cells]
+    values = [
+        [100 * rate_of[design][cell if len(keys) > 1 else cell[0]] for _, cell in cells] for design in designs
+    ]
+    lows, highs = np.min(values, axis=0).tolist(), np.max(values, axis=0).tolist()
+    plot.spans(places, lows, highs, role="muted", width=1.4, clipped=False)
+    for index, own in enumerate(values):
+        plot.marks(own, places, **series_mark(index))
+    entries = [_mark_entry(words(design), index) for index, design in enumerate(designs)]
+    legend(plot.drawing, entries, columns=2)
     spans = [f"{words(d)} {percent(by_design[d].min())} to {percent(by_design[d].max())}" for d in designs]
     description = f"Range of the groups' rates by class design: {'; '.join(spans)}."
-    return to_svg(figure, name=name, title=title, description=description)
+    return to_svg(plot.drawing, name=name, title=title, description=description)
 
 
 @replaceable
@@ -170,21 +179,32 @@ def threshold_curves(
     drawn = shown[shown["threshold"].isin(points_kept)]
     every = max(1, len(points_kept) // 10)
     below = 40 + LEGEND_ROW_POINTS * -(-len(groups) // 3)
-    with canvas(rows=12, left=["100000"], right=["0"], below=below) as (figure, ax):
-        _shade_bands(ax, shown, attribute=attribute, groups=groups)
-        _mark_thresholds(ax, shown, attribute=attribute, groups=groups, thresholds=thresholds)
-        for index, group in enumerate(groups):
-            own = drawn[(drawn[attribute] == group) & drawn["percent"].notna()].sort_values("threshold")
-            ax.plot(own["threshold"], own["percent"], **_curve_style(index), markevery=every)
-        handles = [Line2D([], [], label=words(group), **_curve_style(i)) for i, group in enumerate(groups)]
-        figure.legend(handles=handles, loc="lower center", ncols=3, handlelength=3)
-        # Every curve starts at 100 % at a threshold of 0, which would press the rest to the ground.
-        beyond = shown.loc[shown["threshold"] >= min(thresholds, default=0.0) / 2, "percent"]
-        top = min(102.0, 1.1 * beyond.max() + 1)
-        ax.set(xlabel="threshold on the probability", ylabel=axis, xlim=(0, 1), ylim=(0, top))
-        ax.grid(axis="both", color=ROLES["grid"], linewidth=0.6, clip_on=False)
+    # Every curve starts at 100 % at a threshold of 0, which would press the rest to the ground.
+    beyond = shown.loc[shown["threshold"] >= min(thresholds, default=0.0) / 2, "percent"]
+    limits = (0.0, min(102.0, 1.1 * beyond.max() + 1))
+    plot = panel(rows=12, left=["100000"], right=["0"], below=below, x=(0.0, 1.0), y=limits)
+    axis_below(plot, label="threshold on the probability")
+    axis_left(plot, label=axis)
+    _shade_bands(plot, shown, attribute=attribute, groups=groups)
+    _mark_thresholds(plot, shown, attribute=attribute, groups=groups, thresholds=thresholds)
+    for index, group in enumerate(groups):
+        own = drawn[(drawn[attribute] == group) & drawn["percent"].notna()].sort_values("threshold")
+        xs, ys = own["threshold"].tolist(), own["percent"].tolist()
+        role, dash = series_role(index), series_dash(index, width=CURVE_WIDTH)
+        plot.line(xs, ys, role=role, width=CURVE_WIDTH, dash=dash)
+        inside = [(x, y) for x, y in zip(xs[::every], ys[::every], strict=True) if y <= limits[1]]
+        if inside:
+            plot.marks(*zip(*inside, strict=True), shape=MARKERS[index % len(MARKERS)], size=5, role="paper",
+                       fill=role, edge_width=0.75)  # fmt: skip
+    entries = [
+        replace(
+            _mark_entry(words(group), i), width=CURVE_WIDTH, dash=series_dash(i, width=CURVE_WIDTH), size=5
+        )
+        for i, group in enumerate(groups)
+    ]
+    legend(plot.drawing, entries, columns=3)
     description = _describe_curves(shown, attribute=attribute, groups=groups)
-    return to_svg(figure, name=name, title=title, description=description)
+    return to_svg(plot.drawing, name=name, title=title, description=description)
 
 
 @replaceable
@@ -208,20 +228,23 @@ def intersection_map(
     cells = rates[(_split_by(rates) == 2) & (rates[rows] != ALL) & (rates[columns] != ALL)]
     down, across = in_order(cells[rows]), in_order(cells[columns])
     top = float(np.nanmax(cells["rate"], initial=1e-9))
-    with canvas(rows=1.9 * len(down), left=map(words, down), above=20, below=3) as (figure, ax):
-        for cell in cells.to_dict("records"):
-            place = across.index(cell[columns]), down.index(cell[rows])
-            _draw_cell(ax, cell, place=place, top=top, small=small)
-        ax.set(xlim=(0, len(across)), ylim=(len(down), 0))
-        ax.set_xticks(np.arange(len(across)) + 0.5, [words(group) for group in across])
-        label_left(ax, np.arange(len(down)) + 0.5, map(words, down))
-        ax.tick_params(top=False, labeltop=True, labelbottom=False)
-        ax.grid(visible=False)
+    plot = panel(
+        rows=1.9 * len(down), left=list(map(words, down)), above=20, below=3, x=(0, len(across)),
+        y=(len(down), 0),
+    )  # fmt: skip
+    for cell in cells.to_dict("records"):
+        place = across.index(cell[columns]), down.index(cell[rows])
+        _draw_cell(plot, cell, place=place, top=top, small=small)
+    for column, group in enumerate(across):
+        at = (plot.across(column + 0.5), plot.top - 6)
+        plot.drawing.add(Label(place=at, text=words(group), anchor="middle"))
+    for row, group in enumerate(down):
+        beside_left(plot, row + 0.5, words(group))
     shares = [
         f"{words(c[rows])} and {words(c[columns])} {percent(c['rate'])}, n {_counted(c)}"
         for c in cells.to_dict("records")
     ]
-    return to_svg(figure, name=name, title=title, description=f"Rates: {'; '.join(shares)}.")
+    return to_svg(plot.drawing, name=name, title=title, description=f"Rates: {'; '.join(shares)}.")
 
 
 @replaceable
@@ -242,18 +265,18 @@ def measure_forest(rows: pd.DataFrame, *, name: str, title: str, unit: MeasureUn
     if stacked["p_adjusted"].isna().all():
         stacked = stacked.drop(columns="p_adjusted")
     scale = 1 if unit == "effect" else 100
-    with forest_canvas(stacked, n="n") as (figure, ax):
-        if unit == "share":
-            percent_limits(ax, stacked["high"].fillna(stacked["value"]))
-        else:
-            ax.axvline(0, color=ROLES["ink"], linewidth=0.9)
-            widest = float(np.nanmax(stacked[["value", "low", "high"]].abs().to_numpy(float)))
-            ax.set_xlim(-1.15 * scale * widest or -1, 1.15 * scale * widest or 1)
-        draw_intervals(ax, stacked, centre="value", low="low", high="high", scale=scale)
-        ax.set_xlabel(MEASURE_AXES[unit])
+    if unit == "share":
+        limits = percent_limits(stacked["high"].fillna(stacked["value"]))
+    else:
+        widest = float(np.nanmax(stacked[["value", "low", "high"]].abs().to_numpy(float), initial=0.0))
+        limits = (-1.15 * scale * widest or -1, 1.15 * scale * widest or 1)
+    plot = forest(stacked, n="n", x=limits, axis=MEASURE_AXES[unit])
+    if unit != "share":
+        plot.upright(0, role="ink", width=0.9)
+    draw_intervals(plot, stacked, centre="value", low="low", high="high", scale=scale)
     as_text = {"share": percent, "points": points, "effect": "{:.2f}".format}[unit]
     values = [f"{row['label']} {as_text(row['value'])}" for _, row in marked(stacked)]
-    return to_svg(figure, name=name, title=title, description=f"{title}: {'; '.join(values)}.")
+    return to_svg(plot.drawing, name=name, title=title, description=f"{title}: {'; '.join(values)}.")
 
 
 def _split_by(frame: pd.DataFrame) -> pd.Series:
@@ -261,9 +284,8 @@ def _split_by(frame: pd.DataFrame) -> pd.Series:
     return (frame[group_attributes(frame)] != ALL).sum(axis=1)
 
 
-def _group_rows(frame: pd.DataFrame, *, attributes: Sequence[str]) -> pd.DataFrame:
+def _group_rows(frame: pd.DataFrame, *, split_by: pd.Series, attributes: Sequence[str]) -> pd.DataFrame:
     """The row over all images, then a block of rows for each attribute alone."""
-    split_by = _split_by(frame)
     blocks = [("", frame[split_by == 0].assign(label="all images"))]
     for attribute in attributes:
         part = frame[(split_by == 1) & (frame[attribute] != ALL)]
@@ -271,41 +293,37 @@ def _group_rows(frame: pd.DataFrame, *, attributes: Sequence[str]) -> pd.DataFra
     return stack(blocks)
 
 
-def _shade_bands(ax: Axes, shown: pd.DataFrame, *, attribute: str, groups: Sequence[str]) -> None:
+def _mark_entry(label: str, index: int) -> Entry:
+    """The line of a legend for the marks of a series."""
+    look = series_mark(index)
+    return Entry(label=label, role=look["fill"], shape=look["shape"], size=look["size"], edge="paper")
+
+
+def _shade_bands(plot: Panel, shown: pd.DataFrame, *, attribute: str, groups: Sequence[str]) -> None:
     for index, group in enumerate(groups):
         own = shown[(shown[attribute] == group) & shown["band_low"].notna()].sort_values("threshold")
         if own.empty:  # a group below the least size has no band
             continue
         # Closer together near 0, where curves are steep.
         some = own.iloc[np.unique((np.linspace(0, 1, BAND_POINTS) ** 2 * (len(own) - 1)).round().astype(int))]
-        ax.fill_between(
-            some["threshold"], 100 * some["band_low"], 100 * some["band_high"],
-            color=series_colour(index), alpha=0.13, linewidth=0,
-        )  # fmt: skip
-
-
-def _curve_style(index: int) -> dict[str, Any]:
-    """Colour, marker and dashes of a curve: each of the three says which one it is."""
-    dashes = DASHES[index % len(DASHES)]
-    return {
-        "color": series_colour(index), "marker": MARKERS[index % len(MARKERS)], "markersize": 5,
-        "markeredgecolor": ROLES["paper"], "markeredgewidth": 0.75,
-        "linestyle": (0, dashes) if dashes else "-",
-    }  # fmt: skip
+        lows, highs = ((100 * some[end]).tolist() for end in ("band_low", "band_high"))
+        plot.band(some["threshold"].tolist(), lows, highs, role=series_role(index), opacity=0.13)
 
 
 def _mark_thresholds(
-    ax: Axes, shown: pd.DataFrame, *, attribute: str, groups: Sequence[str], thresholds: Sequence[float]
+    plot: Panel, shown: pd.DataFrame, *, attribute: str, groups: Sequence[str], thresholds: Sequence[float]
 ) -> None:
     for threshold in thresholds:
-        ax.axvline(threshold, **DASHED_LINE)
+        plot.upright(threshold, **DASHED_LINE)
         at = {
             row[attribute]: row for row in shown[np.isclose(shown["threshold"], threshold)].to_dict("records")
         }
         for index, group in enumerate(groups):
             place = threshold + 0.012 * (index - (len(groups) - 1) / 2)
-            ends = [100 * at[group][end] for end in ("low", "high")] if group in at else []
-            ax.plot([place] * len(ends), ends, color=series_colour(index), linewidth=2.2, alpha=0.55)
+            if group in at:
+                low, high = (100 * at[group][end] for end in ("low", "high"))
+                role = series_role(index)
+                plot.spans([place], [low], [high], role=role, width=2.2, upright=True, opacity=0.55)
 
 
 def _counted(row: Mapping[Any, Any]) -> str:
@@ -313,30 +331,30 @@ def _counted(row: Mapping[Any, Any]) -> str:
     return counted(row["n"], row.get("clusters"))
 
 
-def _draw_cell(ax: Axes, cell: Mapping[Any, Any], *, place: tuple[int, int], top: float, small: int) -> None:
-    x, y = place
+def _draw_cell(
+    plot: Panel, cell: Mapping[Any, Any], *, place: tuple[int, int], top: float, small: int
+) -> None:
+    left, upper, right, lower = (
+        plot.across(place[0]), plot.down(place[1]), plot.across(place[0] + 1), plot.down(place[1] + 1)
+    )  # fmt: skip
     empty = bool(np.isnan(cell["rate"]))
     step = 0 if empty else min(HEAT_STEPS - 1, int(HEAT_STEPS * cell["rate"] / top))
-    face = ROLES["paper"] if empty else ROLES[f"heat-{step}"]
-    ax.add_patch(Rectangle(place, 1, 1, facecolor=face, edgecolor=ROLES["paper"], linewidth=1.5))
-    ink = ROLES["ink"] if empty else ROLES[f"heat-ink-{step}"]
+    face, ink = ("paper", "ink") if empty else (f"heat-{step}", f"heat-ink-{step}")
     few = empty or cell["n"] < small
-    if few:
-        hatched: dict[str, Any] = {
-            "hatch": "////",
-            "edgecolor": ROLES["muted"],
-            "facecolor": "none",
-            "linewidth": 0,
-        }
-        ax.add_patch(Rectangle(place, 1, 1, **hatched))
-    ground: dict[str, Any] | None = {"facecolor": face, "edgecolor": "none", "pad": 1} if few else None
+    plot.drawing.add(
+        Box(corner=(left, upper), width=right - left, height=lower - upper, fill=face, edge="paper",
+            edge_width=1.5, hatched=few)
+    )  # fmt: skip
     rate = "too few" if empty else percent(cell["rate"])
     lines = [(0.36, rate, 9.5), (0.7, n_words(cell, "n"), 8.5)]
     if few and not np.isnan(cell.get("pooled", np.nan)):
         pooled = f"pooled {percent(cell['pooled'])}"
         lines = [(0.22, rate, 9), (0.5, pooled, 8.5), (0.78, n_words(cell, "n"), 8.5)]
     for height, text, size in lines:
-        ax.text(x + 0.5, y + height, text, ha="center", va="center", color=ink, fontsize=size, bbox=ground)
+        at = ((left + right) / 2, upper + height * (lower - upper) + CENTRE * size)
+        plot.drawing.add(
+            Label(place=at, text=text, anchor="middle", role=ink, size=size, halo=face if few else "")
+        )
 
 
 def _describe_curves(shown: pd.DataFrame, *, attribute: str, groups: Sequence[str]) -> str:

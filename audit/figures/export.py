@@ -1,9 +1,11 @@
-"""The figures of an audit as files for a paper: SVG, PDF with embedded fonts, PNG; and tables in LaTeX."""
+"""The figures of an audit as files for a paper: SVG, PDF with embedded fonts, PNG; and tables in LaTeX.
+
+The drawings of the report, drawn by matplotlib.
+"""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -11,13 +13,19 @@ from typing import Any, Final
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.artist import Artist
-from matplotlib.colors import to_hex
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.text import Text
+from matplotlib.patches import Polygon, Rectangle
+from matplotlib.path import Path as Outline
+from matplotlib.patheffects import withStroke
+from matplotlib.transforms import Affine2D
 
 from audit import figures
 from audit.figures import svg
-from audit.figures.svg import LIGHT, ROLES
+from audit.figures.colours import LIGHT
+from audit.figures.drawing import Area, Box, Drawing, Item, Label, Line, Marks
+from audit.figures.marker_shapes import SHAPES
+from audit.figures.svg import HALO_POINTS
 from audit.formatting import words
 from audit.result import AuditResult
 from audit.tables.primary import of_specification, primary_specification, single_attributes
@@ -34,8 +42,6 @@ FONTS: Final = (
 )
 """Tried in this order for each letter; those that the machine lacks are left out by matplotlib."""
 
-_COLOURS: Final = {stand_in: LIGHT[role] for role, stand_in in ROLES.items()}
-_PROPERTIES: Final = ("color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor")
 _LATEX: Final = str.maketrans(
     {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{",
      "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
@@ -43,9 +49,9 @@ _LATEX: Final = str.maketrans(
 
 
 @contextmanager
-def captured() -> Iterator[dict[str, Figure]]:
-    """Keep the matplotlib figures that are drawn inside, by their name."""
-    found: dict[str, Figure] = {}
+def captured() -> Iterator[dict[str, Drawing]]:
+    """Keep the drawings that are made inside, by their name."""
+    found: dict[str, Drawing] = {}
     token = svg.CAPTURED.set(found)
     try:
         yield found
@@ -53,7 +59,7 @@ def captured() -> Iterator[dict[str, Figure]]:
         svg.CAPTURED.reset(token)
 
 
-def figures_of(result: AuditResult) -> dict[str, Figure]:
+def figures_of(result: AuditResult) -> dict[str, Drawing]:
     """Return rates and differences of every outcome of people in the first specification, by file name."""
     with captured() as found:
         for probe in result.manifest["probes"]:
@@ -75,22 +81,40 @@ def figures_of(result: AuditResult) -> dict[str, Figure]:
     return found
 
 
-def save(figure: Figure, path: Path, *, width_inches: float | None = None) -> None:
-    """Write a captured figure in light colours; the format is that of the file's name.
+def as_matplotlib(drawing: Drawing, *, width_inches: float | None = None) -> Figure:
+    """Return a drawing as a matplotlib figure, in light colours.
 
     Parameters
     ----------
     width_inches
         Everything is scaled to it, lettering included; None keeps the size of the report, 4.5 inches.
     """
-    _in_light_colours(figure)
-    if width_inches is not None:
-        _scale(figure, width_inches / figure.get_figwidth())
+    factor = 1.0 if width_inches is None else 72 * width_inches / drawing.width
+    figure = Figure(figsize=(factor * drawing.width / 72, factor * drawing.height / 72))
+    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0), xlim=(0, drawing.width), ylim=(drawing.height, 0))
+    axes.set_axis_off()
+    clip = None
+    if drawing.clip is not None:
+        x, y, width, height = drawing.clip
+        clip = Rectangle((x, y), width, height, transform=axes.transData)
+    for level, item in enumerate(drawing.in_order()):
+        for artist in _artists(axes, item, factor):
+            artist.set_zorder(level)
+            artist.set_clip_on(False)
+            if clip is not None and getattr(item, "clipped", False):
+                artist.set_clip_path(clip)
+                artist.set_clip_on(True)
+    return figure
+
+
+def save(drawing: Drawing, path: Path, *, width_inches: float | None = None) -> None:
+    """Write a drawing, at a width as in `as_matplotlib`; the format is that of the file's name."""
     settings: dict[Any, Any] = {"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": path.stem,
                                 "font.family": list(FONTS)}  # fmt: skip
     # No date: the same audit gives the same bytes.
     metadata = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(path.suffix[1:])
     with mpl.rc_context(settings):
+        figure = as_matplotlib(drawing, width_inches=width_inches)
         figure.savefig(path, dpi=DPI, facecolor="white", metadata=metadata)
 
 
@@ -100,12 +124,10 @@ def write_figures(
     """Write every figure in every format, and findings.tex; return the names of the files."""
     folder.mkdir(parents=True, exist_ok=True)
     names = []
-    for name, figure in figures_of(result).items():
+    for name, drawing in figures_of(result).items():
         safe = "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in name)
-        if width_inches is not None:
-            _scale(figure, width_inches / figure.get_figwidth())
         for suffix in formats:
-            save(figure, folder / f"{safe}.{suffix}")
+            save(drawing, folder / f"{safe}.{suffix}", width_inches=width_inches)
             names.append(f"{safe}.{suffix}")
     columns = ["id", "probe", "outcome", "group", "reference", "difference", "low", "high", "p_adjusted"]
     table = latex_table(result.findings[columns], caption="Findings after correction for multiplicity")
@@ -137,36 +159,70 @@ def _latex(value: object) -> str:
     return str(value).translate(_LATEX)
 
 
-def _in_light_colours(figure: Figure) -> None:
-    for artist in figure.findobj():
-        # The ground of a text is no child of it.
-        ground = artist.get_bbox_patch() if isinstance(artist, Text) else None
-        for one in (artist, *([] if ground is None else [ground])):
-            for name in _PROPERTIES:
-                _recolour(one, name)
+def _artists(axes: Axes, item: Item, factor: float) -> list[Artist]:
+    """An item as matplotlib draws it; coordinates scale with the figure, widths and sizes by the factor."""
+    match item:
+        case Line():
+            look = {"color": LIGHT[item.role], "linewidth": factor * item.width, "alpha": item.opacity,
+                    "solid_capstyle": "butt", "linestyle": _dashes(item)}  # fmt: skip
+            return [line for part in item.parts for line in axes.plot(*zip(*part, strict=True), **look)]
+        case Marks():
+            return list(
+                axes.plot(
+                    *zip(*item.points, strict=True), linestyle="none", marker=_marker(item.shape),
+                    markersize=factor * item.size * _extent(item.shape), color=_light(item.role),
+                    markerfacecolor=_light(item.fill), markeredgewidth=factor * item.edge_width,
+                )
+            )  # fmt: skip
+        case Area():
+            return [
+                axes.add_patch(Polygon(item.outline, color=LIGHT[item.role], alpha=item.opacity, linewidth=0))
+            ]
+        case Box():
+            look = {"facecolor": _light(item.fill), "edgecolor": _light(item.edge),
+                    "linewidth": factor * item.edge_width}  # fmt: skip
+            boxes = [Rectangle(item.corner, item.width, item.height, **look)]
+            if item.hatched:
+                hatched: dict[str, Any] = {
+                    "hatch": "////",
+                    "edgecolor": LIGHT["muted"],
+                    "facecolor": "none",
+                    "linewidth": 0,
+                }
+                boxes.append(Rectangle(item.corner, item.width, item.height, **hatched))
+            return [axes.add_patch(box) for box in boxes]
+        case Label():
+            return [_text(axes, item, factor)]
 
 
-def _recolour(artist: Artist, name: str) -> None:
-    read: Callable[[], Any] | None = getattr(artist, f"get_{name}", None)
-    write: Callable[[Any], Any] | None = getattr(artist, f"set_{name}", None)
-    if read is None or write is None:
-        return
-    try:
-        plain = _COLOURS.get(to_hex(read()))
-    except (TypeError, ValueError):  # a collection has an array of colours, "none" is no colour
-        values = copy.copy(read())
-        if hasattr(values, "__len__") and len(values) == 1 and not isinstance(values, str):
-            plain = _COLOURS.get(to_hex(values[0]))
-        else:
-            return
-    if plain is not None:
-        write(plain)
+def _text(axes: Axes, label: Label, factor: float) -> Artist:
+    text = axes.text(
+        *label.place, label.text, fontsize=factor * label.size, color=LIGHT[label.role], va="baseline",
+        ha={"start": "left", "middle": "center", "end": "right"}[label.anchor], parse_math=False,
+        weight="bold" if label.bold else "normal", rotation=90 if label.turned else 0,
+        rotation_mode="anchor",
+    )  # fmt: skip
+    if label.halo:
+        text.set_path_effects([withStroke(linewidth=factor * HALO_POINTS, foreground=LIGHT[label.halo])])
+    return text
 
 
-def _scale(figure: Figure, factor: float) -> None:
-    figure.set_size_inches(figure.get_figwidth() * factor, figure.get_figheight() * factor)
-    for artist in figure.findobj():
-        for name in ("fontsize", "linewidth", "markersize", "markeredgewidth"):
-            read, write = getattr(artist, f"get_{name}", None), getattr(artist, f"set_{name}", None)
-            if read is not None and write is not None and isinstance(read(), int | float):
-                write(read() * factor)
+def _light(role: str) -> str:
+    return LIGHT.get(role, "none")
+
+
+def _dashes(line: Line) -> Any:
+    """matplotlib counts dashes in widths of their line."""
+    return (0, [part / line.width for part in line.dash]) if line.dash else "-"
+
+
+def _marker(shape: str) -> Any:
+    if not (corners := SHAPES[shape]):
+        return "o"
+    upwards = Affine2D().scale(1, -1)
+    return Outline([*corners, corners[0]], closed=True).transformed(upwards)
+
+
+def _extent(shape: str) -> float:
+    """matplotlib scales a path so that its farthest coordinate is half of the size."""
+    return 2 * max((abs(one) for corner in SHAPES[shape] for one in corner), default=0.5)

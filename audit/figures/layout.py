@@ -1,86 +1,170 @@
-"""What every drawing of the report shares: size, lettering, rows of a forest plot, marks."""
+"""What every drawing of the report shares: size, axes, rows of a forest plot, marks, legends."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
-from audit.figures.svg import FONT_POINTS, ROLES, to_svg
+from audit.figures.drawing import FONT_POINTS, Drawing, Label, Line, Marks, Panel
+from audit.figures.scales import limits_around, nice_ticks, tick_words
+from audit.figures.svg import to_svg
 from audit.formatting import in_order, integer, points, words
 
-WIDTH_POINTS = 324
-ROW_POINTS = 14.8
-LETTER_POINTS = 5.4
-LABEL_PAD_POINTS = 7
-LEGEND_ROW_POINTS = 15
-LONGEST_LABEL = 30
+WIDTH_POINTS: Final = 324
+ROW_POINTS: Final = 14.8
+LETTER_POINTS: Final = 5.4
+LABEL_PAD_POINTS: Final = 7
+LEGEND_ROW_POINTS: Final = 15
+SAMPLE_POINTS: Final = 26  # of a line in a legend
+LONGEST_LABEL: Final = 30
 """Letters of a label next to a plot; a longer one is cut, and whole in the description of the figure."""
-SIGNIFICANT = 0.05
-MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
-DASHES = ("", (4, 1.5), (1, 1.2), (5, 1.2, 1, 1.2), (7, 2), (2, 1), (3, 1, 1, 1, 1, 1), (9, 1.5))
-DASHED_LINE: Final[dict[str, Any]] = {"color": ROLES["muted"], "linewidth": 0.8, "linestyle": (0, (3, 2))}
-STYLE: Final[dict[Any, Any]] = {
-    "text.color": ROLES["ink"], "axes.labelcolor": ROLES["ink"], "axes.edgecolor": ROLES["muted"],
-    "xtick.color": ROLES["ink"], "ytick.color": ROLES["ink"], "xtick.bottom": False, "ytick.left": False,
-    "axes.axisbelow": True, "text.parse_math": False, "hatch.linewidth": 0.6,
-    "legend.frameon": False, "lines.solid_capstyle": "butt",
-    **{f"axes.spines.{side}": False for side in ("left", "right", "top", "bottom")},
-    **{f"{text}size": FONT_POINTS for text in ("font.", "axes.label", "xtick.label", "ytick.label")},
-    "legend.fontsize": FONT_POINTS,
-}  # fmt: skip
+SIGNIFICANT: Final = 0.05
+CENTRE: Final = 0.38  # of the size of a text from its middle down to its baseline
+MARKERS: Final = ("o", "s", "D", "^", "v", "P", "X", "*")
+DASHES: Final[tuple[tuple[float, ...], ...]] = (
+    (), (4, 1.5), (1, 1.2), (5, 1.2, 1, 1.2), (7, 2), (2, 1), (3, 1, 1, 1, 1, 1), (9, 1.5)
+)  # fmt: skip
+"""Dashes of the series, in widths of their line."""
+DASHED_LINE: Final[dict[str, Any]] = {"role": "muted", "width": 0.8, "dash": (2.4, 1.6)}
 
 
-@contextmanager
-def canvas(
-    *, rows: float, left: Iterable[str], right: Iterable[str] = (), above: float = 3, below: float = 33
-) -> Iterator[tuple[Figure, Axes]]:
-    """Yield a figure as high as that many rows of text, in the colours of `svg.ROLES`.
+def panel(
+    *, rows: float, left: Iterable[str], right: Iterable[str] = (), above: float = 3, below: float = 33,
+    x: tuple[float, float], y: tuple[float, float],
+) -> Panel:  # fmt: skip
+    """Return an empty panel in a drawing of its own, as high as that many rows of text.
 
     Parameters
     ----------
     rows
-        Height of the plot.
+        Height of the panel.
     left, right
-        Lettering beside the plot; the longest decides how much room it gets. Measuring every text instead, as
-        matplotlib's layouts do, takes twice the time.
+        Lettering beside it; the longest decides how much room it gets, by the number of its letters.
     above, below
-        Room for lettering above and below the plot, in points.
+        Room for lettering above and below, in points.
+    x, y
+        Values at the left and right, at the bottom and top edge.
     """
-    height = above + rows * ROW_POINTS + below
+    height = rows * ROW_POINTS
     edges = [
         8 + LETTER_POINTS * min(LONGEST_LABEL, max(map(len, texts), default=0))
         for texts in (list(left), list(right))
     ]
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH_POINTS / 72, height / 72))
-        ax = figure.subplots()
-        figure.subplots_adjust(
-            left=edges[0] / WIDTH_POINTS, right=1 - edges[1] / WIDTH_POINTS,
-            bottom=below / height, top=1 - above / height,
-        )  # fmt: skip
-        ax.grid(axis="x", color=ROLES["grid"], linewidth=0.6, clip_on=False)
-        yield figure, ax
+    drawing = Drawing(width=WIDTH_POINTS, height=above + height + below)
+    width = WIDTH_POINTS - sum(edges)
+    drawing.clip = (edges[0], above, width, height)
+    return Panel(drawing=drawing, left=edges[0], top=above, width=width, height=height, x=x, y=y)
 
 
-@contextmanager
-def forest_canvas(rows: pd.DataFrame, *, n: str, below: float = 33) -> Iterator[tuple[Figure, Axes]]:
-    """Yield a canvas for the rows of a forest plot, their labels to the left and n to the right."""
-    groups = [row for _, row in marked(rows)]
-    numbers = [n_words(row, n) for row in groups]
-    with canvas(rows=len(rows), left=[r["label"] for r in groups], right=numbers, below=below) as (
-        figure,
-        ax,
-    ):
-        yield figure, ax
-        _label_rows(ax, rows, n=n)
+def axis_below(
+    plot: Panel, *, label: str, ticks: Sequence[float] | None = None, names: Sequence[str] | None = None,
+    grid: bool = True,
+) -> None:  # fmt: skip
+    """Draw vertical grid lines, the numbers or names below them, and what they are."""
+    if ticks is None:
+        ticks = nice_ticks(*plot.x, most=max(1, min(9, int(plot.width // (3 * FONT_POINTS)))))
+    bottom, deepest = plot.top + plot.height, 1
+    for tick, name in zip(ticks, tick_words(ticks) if names is None else names, strict=True):
+        if grid:
+            plot.upright(tick, role="grid", width=0.6)
+        lines = name.split("\n")
+        deepest = max(deepest, len(lines))
+        for place, text in enumerate(lines):
+            at = (plot.across(tick), bottom + 14.2 + 11 * place)
+            plot.drawing.add(Label(place=at, text=text, anchor="middle"))
+    at = (plot.left + plot.width / 2, bottom + 16.7 + 11 * deepest)
+    plot.drawing.add(Label(place=at, text=label, anchor="middle"))
+
+
+def axis_left(
+    plot: Panel, *, label: str = "", ticks: Sequence[float] | None = None, names: Sequence[str] | None = None
+) -> None:
+    """Draw horizontal grid lines, the numbers beside them, and upright what they are."""
+    if ticks is None:
+        ticks = nice_ticks(*plot.y, most=max(1, min(9, int(plot.height // (2 * FONT_POINTS)))))
+    texts = tick_words(ticks) if names is None else list(names)
+    for tick, text in zip(ticks, texts, strict=True):
+        plot.level(tick, role="grid", width=0.6)
+        beside_left(plot, tick, text)
+    if label:
+        room = LABEL_PAD_POINTS + LETTER_POINTS * max(map(len, texts), default=0)
+        at = (max(FONT_POINTS, plot.left - room - 5), plot.top + plot.height / 2)
+        plot.drawing.add(Label(place=at, text=label, anchor="middle", turned=True))
+
+
+def beside_left(plot: Panel, value: float, text: str) -> None:
+    """Write a label to the left of the panel, at the height of a value."""
+    at = (plot.left - LABEL_PAD_POINTS, plot.down(value) + CENTRE * FONT_POINTS)
+    plot.drawing.add(Label(place=at, text=shortened(text), anchor="end"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A line of a legend: the mark, the line, or both, of a series."""
+
+    label: str
+    role: str
+    shape: str = ""
+    fill: str | None = None
+    size: float = 5.0
+    width: float = 0.0
+    dash: Sequence[float] = ()
+    edge: str = ""
+
+
+def legend(drawing: Drawing, entries: Sequence[Entry], *, columns: int) -> None:
+    """Draw a legend at the foot of a drawing, in columns that are filled from the top down."""
+    if not entries:
+        return
+    rows = -(-len(entries) // columns)
+    sample = SAMPLE_POINTS if any(entry.width for entry in entries) else 8
+    room = int((drawing.width / columns - sample - 10) // LETTER_POINTS)
+    longest = min(room, max(len(entry.label) for entry in entries))
+    column = min(sample + 16 + LETTER_POINTS * longest, drawing.width / columns)
+    left = max(4.0, (drawing.width - column * -(-len(entries) // rows)) / 2)
+    for place, entry in enumerate(entries):
+        x = left + column * (place // rows)
+        y = drawing.height - LEGEND_ROW_POINTS * (rows - place % rows) + 7
+        if entry.width:
+            line = [(x, y), (x + sample, y)]
+            drawing.add(Line(parts=[line], role=entry.role, width=entry.width, dash=entry.dash))
+        if entry.shape:
+            fill = entry.role if entry.fill is None else entry.fill
+            drawing.add(
+                Marks(points=[(x + sample / 2, y)], shape=entry.shape, size=entry.size, fill=fill,
+                      role=entry.edge or entry.role, edge_width=0.75)
+            )  # fmt: skip
+        at = (x + sample + 6, y + CENTRE * FONT_POINTS)
+        drawing.add(Label(place=at, text=shortened(entry.label, longest=longest)))
+
+
+def forest(rows: pd.DataFrame, *, n: str, x: tuple[float, float], axis: str, below: float = 33) -> Panel:
+    """Return a panel for the rows of a forest plot: labels to the left, n to the right, headings, an axis.
+
+    Row k is at height k, counted from the top.
+    """
+    groups = list(marked(rows))
+    numbers = [n_words(row, n) for _, row in groups]
+    labels = [row["label"] for _, row in groups]
+    y = (len(rows) - 0.4, -0.6)
+    plot = panel(rows=len(rows), left=labels, right=numbers, below=below, x=x, y=y)
+    axis_below(plot, label=axis)
+    baseline = CENTRE * FONT_POINTS
+    for (place, _), label in zip(groups, labels, strict=True):
+        beside_left(plot, place, label)
+    for (place, _), text in zip(groups, numbers, strict=True):
+        at = (plot.left + 1.02 * plot.width, plot.down(place) + baseline)
+        plot.drawing.add(Label(place=at, text=text, role="muted"))
+    # Headings run over the plot, with a halo, so that a long one takes no room from it.
+    for place in np.flatnonzero(rows["heading"].astype(bool)).tolist():
+        at, text = (3.2, plot.down(place) + baseline), str(rows["label"][place])
+        plot.drawing.add(Label(place=at, text=text, bold=True, halo="paper"))
+    return plot
 
 
 def stack(blocks: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
@@ -139,78 +223,47 @@ def forest_around_zero(
     lead
         What the numbers are, for the accessible description.
     """
-    rows = stack(blocks)
-    with forest_canvas(rows, n=n) as (figure, ax):
-        ax.axvline(0, color=ROLES["ink"], linewidth=0.9)
-        draw_intervals(ax, rows, centre=centre, low=low, high=high)
-        ax.set_xlabel(axis)
+    used = [centre, low, high, n, n.replace("n", "clusters", 1), "label", "p_adjusted"]
+    rows = stack([(heading, part[[one for one in used if one in part]]) for heading, part in blocks])
+    ends = chain.from_iterable(rows[one].tolist() for one in (centre, low, high) if one in rows)
+    plot = forest(rows, n=n, x=limits_around([0.0, *(100 * end for end in ends)]), axis=axis)
+    plot.upright(0, role="ink", width=0.9)
+    draw_intervals(plot, rows, centre=centre, low=low, high=high)
     texts = [f"{row['label']} {points(row[centre])}" for _, row in marked(rows)]
-    return to_svg(figure, name=name, title=title, description=f"{lead}: {'; '.join(texts)}.")
+    return to_svg(plot.drawing, name=name, title=title, description=f"{lead}: {'; '.join(texts)}.")
 
 
 def draw_intervals(
-    ax: Axes, rows: pd.DataFrame, *, centre: str, low: str, high: str, scale: float = 100
+    plot: Panel, rows: pd.DataFrame, *, centre: str, low: str, high: str, scale: float = 100
 ) -> None:
     """Draw an interval and its centre on every row, times `scale`; a row whose centre is NaN stays empty.
 
     Where the rows have an adjusted p, a filled diamond marks those below .05 and an open circle the others.
     """
-    drawn = rows[rows[centre].notna()]
-    if "p_adjusted" not in rows:
-        styles = [(drawn, "accent", "accent", "o")]
-    else:
-        strong = drawn["p_adjusted"] < SIGNIFICANT
-        styles = [(drawn[~strong], "accent", "paper", "o"), (drawn[strong], "warn", "warn", "D")]
-    for part, colour, face, marker in styles:
-        places = part.index.to_numpy(dtype=float)
-        # One line with gaps instead of one a row: the drawing is a third as long.
-        ends = np.column_stack([scale * part[low], scale * part[high], np.full(len(part), np.nan)]).ravel()
-        ax.plot(ends, np.repeat(places, 3), color=ROLES[colour], linewidth=1.6)
-        ax.plot(
-            scale * part[centre], places, marker=marker, markersize=5, markeredgewidth=1.3, linestyle="none",
-            color=ROLES[colour], markerfacecolor=ROLES[face], clip_on=False,
-        )  # fmt: skip
+    centres, lows, highs = (scale * rows[name].to_numpy(dtype=float) for name in (centre, low, high))
+    adjusted = rows["p_adjusted"].to_numpy(dtype=float) if "p_adjusted" in rows else None
+    strong = np.zeros(len(rows), bool) if adjusted is None else adjusted < SIGNIFICANT
+    plain = "accent" if adjusted is None else "paper"
+    for part, role, fill, shape in ((~strong, "accent", plain, "o"), (strong, "warn", "warn", "D")):
+        at = np.flatnonzero(part & np.isfinite(centres))
+        plot.spans(at.tolist(), lows[at].tolist(), highs[at].tolist(), role=role, width=1.6)
+        plot.marks(
+            centres[at].tolist(), at.tolist(), shape=shape, size=5, role=role, fill=fill, edge_width=1.3
+        )
 
 
-def _label_rows(ax: Axes, rows: pd.DataFrame, *, n: str) -> None:
-    """Write the labels to the left, n to the right, and the headings from the left edge on."""
-    headings = rows["heading"].astype(bool)
-    ax.set_ylim(len(rows) - 0.4, -0.6)
-    groups = list(marked(rows))
-    label_left(ax, [place for place, _ in groups], [row["label"] for _, row in groups])
-    for place, row in groups:
-        ax.text(1.02, place, n_words(row, n), transform=ax.get_yaxis_transform(),
-                va="center_baseline", color=ROLES["muted"])  # fmt: skip
-    # Headings run over the plot, on a ground of their own, so that a long one takes no room from it.
-    edge = blended_transform_factory(ax.figure.transFigure, ax.transData)
-    ground: dict[str, Any] = {"facecolor": ROLES["paper"], "edgecolor": "none", "pad": 1}
-    for place in np.flatnonzero(headings).tolist():
-        ax.text(0.01, place, rows["label"][place], transform=edge, va="center_baseline", weight="bold",
-                in_layout=False, bbox=ground)  # fmt: skip
-
-
-def shortened(label: str) -> str:
-    """Return a label of at most `LONGEST_LABEL` letters: of a longer one the start and the end.
+def shortened(label: str, *, longest: int = LONGEST_LABEL) -> str:
+    """Return a label of at most so many letters: of a longer one the start and the end.
 
     Examples
     --------
     >>> shortened("a" * 20 + "b" * 20)
     'aaaaaaaaaaaaaaaaaaaa…bbbbbbbbb'
     """
-    if len(label) <= LONGEST_LABEL:
+    if len(label) <= longest:
         return label
-    tail = LONGEST_LABEL // 3 - 1
-    return f"{label[: LONGEST_LABEL - tail - 1]}…{label[len(label) - tail :]}"
-
-
-def label_left(ax: Axes, places: Iterable[float], labels: Iterable[str]) -> None:
-    """Write labels to the left of the plot: as ticks they would take six times as long to draw."""
-    beside = ax.get_yaxis_transform() + ScaledTranslation(
-        -LABEL_PAD_POINTS / 72, 0, ax.figure.dpi_scale_trans
-    )
-    ax.set_yticks([])
-    for place, label in zip(places, labels, strict=True):
-        ax.text(0, place, shortened(label), transform=beside, ha="right", va="center_baseline")
+    tail = longest // 3 - 1
+    return f"{label[: longest - tail - 1]}…{label[len(label) - tail :]}"
 
 
 def n_words(row: Mapping[str, Any], n: str) -> str:
@@ -220,24 +273,26 @@ def n_words(row: Mapping[str, Any], n: str) -> str:
     return f"n {integer(row[n])}{f' ({integer(clusters)})' if fewer else ''}"
 
 
-def percent_limits(ax: Axes, values: pd.Series) -> None:
-    """Let the horizontal axis run from 0 to a little beyond the largest share, in percent."""
+def percent_limits(values: pd.Series) -> tuple[float, float]:
+    """Limits of an axis from 0 to a little beyond the largest share, in percent."""
     top = 100 * float(np.nanmax(values.to_numpy(dtype=float), initial=0.01))
-    ax.set_xlim(-0.02 * top, min(102.0, 1.08 * top))
+    return (-0.02 * top, min(102.0, 1.08 * top))
 
 
-def series_colour(index: int) -> str:
+def series_role(index: int) -> str:
     """Return the colour of a series; eight, then again from the first."""
-    return ROLES[f"series-{index % len(MARKERS) + 1}"]
+    return f"series-{index % len(MARKERS) + 1}"
+
+
+def series_dash(index: int, *, width: float) -> tuple[float, ...]:
+    """Return the dashes of a series, in points."""
+    return tuple(width * part for part in DASHES[index % len(DASHES)])
 
 
 def series_mark(index: int) -> dict[str, Any]:
-    """Return the marker of a series: its shape says which one it is, its colour only helps.
+    """Return the look of a series' marks: the shape says which one it is, its colour only helps.
 
     Later series are smaller, so that none hides another at the same place.
     """
-    return {
-        "marker": MARKERS[index % len(MARKERS)], "color": series_colour(index), "linestyle": "none",
-        "markersize": max(4.5, 7.5 - 2 * index), "markeredgecolor": ROLES["paper"], "markeredgewidth": 0.6,
-        "clip_on": False,
-    }  # fmt: skip
+    return {"shape": MARKERS[index % len(MARKERS)], "size": max(4.5, 7.5 - 2 * index),
+            "role": "paper", "fill": series_role(index), "edge_width": 0.6}  # fmt: skip

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from audit.figures.layout import MARKERS, canvas
-from audit.figures.svg import ROLES, to_svg
+from audit.figures.layout import LEGEND_ROW_POINTS, MARKERS, Entry, axis_below, axis_left, legend, panel
+from audit.figures.scales import limits_around
+from audit.figures.svg import to_svg
 from audit.formatting import percent, points
 
 ROWS = 15.0
+LEGEND_COLUMNS = 3
 
 
 def pareto(cost: pd.DataFrame, *, name: str, title: str) -> str:
@@ -25,23 +27,27 @@ def pareto(cost: pd.DataFrame, *, name: str, title: str) -> str:
         The accessible title.
     """
     shown = cost[cost["utility_change"].notna() & cost["widest_gap_after"].notna()].reset_index(drop=True)
-    with canvas(rows=ROWS + 0.6 * len(shown), left=["100 %"], above=6, below=40) as (figure, ax):
-        ax.grid(axis="y", color=ROLES["grid"], linewidth=0.6)
-        for place, row in enumerate(shown.to_dict("records")):
-            control = row["method"] in ("none", "random")
-            colour = ROLES["muted"] if control else ROLES["ink"]
-            x, y = 100 * row["utility_change"], 100 * row["widest_gap_after"]
-            ax.hlines(y, 100 * row["utility_low"], 100 * row["utility_high"], color=colour, linewidth=0.9)
-            ax.plot(x, y, marker=MARKERS[place % len(MARKERS)], color=colour, markersize=5, linestyle="none",
-                    markerfacecolor=colour if place < len(MARKERS) else "none",
-                    label=str(row["method"]).replace("_", " "))  # fmt: skip
-        ax.set_xlabel("change of accuracy, percentage points")
-        ax.set_ylabel("widest gap that remains, points")
-        ax.set_ylim(bottom=0)
-        ax.legend(
-            loc="upper center", bbox_to_anchor=(0.45, -0.16), ncols=3, handletextpad=0.3, columnspacing=1
-        )
-    return to_svg(figure, name=name, title=title, description=_described(shown))
+    rows = shown.to_dict("records")
+    x = limits_around(
+        100 * row[end] for row in rows for end in ("utility_low", "utility_high", "utility_change")
+    )
+    top = limits_around([0.0, *(100 * row["widest_gap_after"] for row in rows)])[1]
+    below = 40 + LEGEND_ROW_POINTS * -(-len(rows) // LEGEND_COLUMNS)
+    plot = panel(rows=ROWS, left=["100 %"], right=["00"], above=6, below=below, x=x, y=(0.0, top))
+    axis_below(plot, label="change of accuracy, percentage points")
+    axis_left(plot, label="widest gap that remains, points")
+    entries = []
+    for place, row in enumerate(rows):
+        role = "muted" if row["method"] in ("none", "random") else "ink"
+        x_at, y_at = 100 * row["utility_change"], 100 * row["widest_gap_after"]
+        ends = [100 * row["utility_low"]], [100 * row["utility_high"]]
+        plot.spans([y_at], *ends, role=role, width=0.9)
+        shape, fill = MARKERS[place % len(MARKERS)], role if place < len(MARKERS) else "paper"
+        plot.marks([x_at], [y_at], shape=shape, size=5, role=role, fill=fill)
+        label = str(row["method"]).replace("_", " ")
+        entries.append(Entry(label=label, role=role, shape=shape, fill=fill, edge=role))
+    legend(plot.drawing, entries, columns=LEGEND_COLUMNS)
+    return to_svg(plot.drawing, name=name, title=title, description=_described(shown))
 
 
 def _described(shown: pd.DataFrame) -> str:

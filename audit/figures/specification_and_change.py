@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from audit.conclusions.findings import holds
+from audit.figures.drawing import Label, Panel
 from audit.figures.layout import (
     DASHED_LINE,
     ROW_POINTS,
     against_blocks,
-    canvas,
+    axis_left,
+    beside_left,
     forest_around_zero,
-    label_left,
     ordered,
+    panel,
 )
 from audit.figures.replacement import replaceable
-from audit.figures.svg import ROLES, to_svg
+from audit.figures.scales import limits_around
+from audit.figures.svg import to_svg
 from audit.formatting import points, rule_words, words
 
 CURVE_ROWS = 9.0
@@ -49,24 +51,18 @@ def specification_curve(gaps: pd.DataFrame, *, name: str, title: str) -> str:
     choices = _choices(asked)
     shown = asked.sort_values("difference", kind="stable", ignore_index=True)
     labels = [label for _, _, label in choices]
-    with canvas(rows=CURVE_ROWS + 0.8 + len(choices), left=[*labels, "+100"], above=16, below=4) as (
-        figure,
-        ax,
-    ):
-        lower = _split(figure, ax, rows=len(choices))
-        _draw_curve(ax, shown)
-        _draw_choices(lower, shown, choices)
-    return to_svg(figure, name=name, title=title, description=_described(shown))
-
-
-def _split(figure: Figure, ax: Axes, *, rows: int) -> Axes:
-    """Give the axes the upper part of their room; return new ones for the table below."""
-    room = ax.get_position()
-    row = ROW_POINTS / (72 * figure.get_size_inches()[1])
-    ax.set_position((room.x0, room.y1 - CURVE_ROWS * row, room.width, CURVE_ROWS * row))
-    lower = figure.add_axes((room.x0, room.y0, room.width, rows * row), sharex=ax)
-    lower.grid(visible=False)
-    return lower
+    x = (-0.6, len(shown) - 0.4)
+    ends = 100 * shown[["difference", "difference_low", "difference_high"]].to_numpy(dtype=float)
+    upper = panel(
+        rows=CURVE_ROWS, left=[*labels, "+100"], above=16, below=4 + (0.8 + len(choices)) * ROW_POINTS, x=x,
+        y=limits_around([0.0, *ends.ravel()]),
+    )  # fmt: skip
+    _draw_curve(upper, shown)
+    height = len(choices) * ROW_POINTS
+    top = upper.drawing.height - 4 - height
+    lower = replace(upper, top=top, height=height, y=(len(choices) - 0.4, -0.6))
+    _draw_choices(lower, shown, choices)
+    return to_svg(upper.drawing, name=name, title=title, description=_described(shown))
 
 
 def _choices(asked: pd.DataFrame) -> list[tuple[str, str, str]]:
@@ -84,43 +80,35 @@ def _choices(asked: pd.DataFrame) -> list[tuple[str, str, str]]:
     return rows
 
 
-def _draw_curve(ax: Axes, shown: pd.DataFrame) -> None:
-    places = shown.index.to_numpy(dtype=float)
+def _draw_curve(plot: Panel, shown: pd.DataFrame) -> None:
     width, size = (1.6, 5.0) if len(shown) <= FEW_WAYS else (0.8, 2.5)
-    ax.axhline(0, color=ROLES["ink"], linewidth=0.9)
-    ax.axhline(100 * float(shown["difference"].median()), **DASHED_LINE)
-    for strong, colour, face, marker in ((False, "accent", "paper", "o"), (True, "warn", "warn", "D")):
-        part = (shown["holds"] == strong).to_numpy()
-        own = shown[part]
-        ends = np.column_stack(
-            [100 * own["difference_low"], 100 * own["difference_high"], np.full(len(own), np.nan)]
-        )
-        ax.plot(np.repeat(places[part], 3), ends.ravel(), color=ROLES[colour], linewidth=width)
-        ax.plot(
-            places[part], 100 * own["difference"], marker=marker, markersize=size, markeredgewidth=1.3,
-            linestyle="none", color=ROLES[colour], markerfacecolor=ROLES[face], clip_on=False,
-        )  # fmt: skip
-    ax.set(xlim=(-0.6, len(shown) - 0.4), xticks=[])
-    ax.text(0, 1.03, "difference, percentage points", transform=ax.transAxes, color=ROLES["muted"])
-    ax.grid(axis="y", color=ROLES["grid"], linewidth=0.6, clip_on=False)
+    axis_left(plot)
+    plot.level(0, role="ink", width=0.9)
+    differences, lows, highs = (
+        100 * shown[name].to_numpy(dtype=float)
+        for name in ("difference", "difference_low", "difference_high")
+    )
+    if len(shown):
+        plot.level(float(np.median(differences)), **DASHED_LINE)
+    found = shown["holds"].to_numpy(dtype=bool)
+    for part, role, fill, shape in ((~found, "accent", "paper", "o"), (found, "warn", "warn", "D")):
+        at = np.flatnonzero(part)
+        ends = (lows[at].tolist(), highs[at].tolist())
+        plot.spans(at.tolist(), *ends, role=role, width=width, upright=True)
+        own = differences[at].tolist()
+        plot.marks(at.tolist(), own, shape=shape, size=size, role=role, fill=fill, edge_width=1.3)
+    at_top = (plot.left, plot.top - 0.03 * plot.height - 1)
+    plot.drawing.add(Label(place=at_top, text="difference, percentage points", role="muted"))
 
 
-def _draw_choices(ax: Axes, shown: pd.DataFrame, choices: Sequence[tuple[str, str, str]]) -> None:
+def _draw_choices(plot: Panel, shown: pd.DataFrame, choices: Sequence[tuple[str, str, str]]) -> None:
     size = 4.5 if len(shown) <= FEW_WAYS else 2.0
-    for place, (column, level, _) in enumerate(choices):
-        taken = (shown[column] == level).to_numpy()
-        for part, colour in ((~taken, "grid"), (taken, "ink")):
-            at = shown.index.to_numpy(dtype=float)[part]
-            ax.plot(
-                at,
-                np.full(len(at), place),
-                marker="s",
-                markersize=size,
-                linestyle="none",
-                color=ROLES[colour],
-            )
-    ax.set(ylim=(len(choices) - 0.4, -0.6))
-    label_left(ax, range(len(choices)), [label for _, _, label in choices])
+    for place, (column, level, label) in enumerate(choices):
+        taken = (shown[column] == level).to_numpy(dtype=bool)
+        for part, role in ((~taken, "grid"), (taken, "ink")):
+            at = np.flatnonzero(part).tolist()
+            plot.marks(at, [place] * len(at), shape="s", size=size, role=role, edge_width=0)
+        beside_left(plot, place, label)
 
 
 def _described(shown: pd.DataFrame) -> str:

@@ -1,57 +1,40 @@
-"""A matplotlib figure as one SVG element that can stand among others inside an HTML page."""
+"""A drawing as one SVG element that can stand among others inside an HTML page, or on its own."""
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
+from itertools import groupby
 from typing import Final
-from xml.etree import ElementTree as ET
 
-import matplotlib as mpl
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
+from audit.figures.colours import LIGHT
+from audit.figures.drawing import FONT_POINTS, Area, Box, Drawing, Item, Label, Line, Marks, Point
+from audit.figures.marker_shapes import shape_path
 
-SVG = "http://www.w3.org/2000/svg"
-XLINK = "{http://www.w3.org/1999/xlink}href"
+__all__ = ["CAPTURED", "for_page", "standalone", "to_svg"]
 
-# Matplotlib draws with a stand-in for each role; the page's style sheet decides what a role looks like, so
-# one drawing serves light, dark and print. The colours here are for a drawing on its own.
-LIGHT: Final[Mapping[str, str]] = {
-    "ink": "#1b1f24", "muted": "#57606a", "grid": "#e1e6eb", "paper": "#ffffff",
-    "accent": "#0b5a9c", "warn": "#a33b00",
-    "series-1": "#0b5a9c", "series-2": "#b4500b", "series-3": "#00735c", "series-4": "#9a3d7f",
-    "series-5": "#6b5900", "series-6": "#4d4d4d", "series-7": "#4b48b5", "series-8": "#a11d2d",
-    "heat-0": "#f1f6fb", "heat-1": "#dbe7f2", "heat-2": "#bcd3e8", "heat-3": "#93b8d8", "heat-4": "#6ba0cd",
-    "heat-5": "#2d689c", "heat-6": "#134d80",
-    "heat-ink-0": "#1b1f24", "heat-ink-1": "#1b1f24", "heat-ink-2": "#1b1f24", "heat-ink-3": "#10151a",
-    "heat-ink-4": "#000000", "heat-ink-5": "#ffffff", "heat-ink-6": "#ffffff",
-}  # fmt: skip
-ROLES: Final[Mapping[str, str]] = {role: f"#a0b1{place:02x}" for place, role in enumerate(LIGHT)}
+CAPTURED: ContextVar[dict[str, Drawing] | None] = ContextVar("captured", default=None)
+"""Where drawings are kept by name while `figures.export.captured` is open."""
 
-FONT_POINTS: Final = 9.5
-"""Size of nearly all lettering; written once, on the SVG element."""
+HATCH_POINTS: Final = 6
+HALO_POINTS: Final = 3
 
-CAPTURED: ContextVar[dict[str, Figure] | None] = ContextVar("captured", default=None)
-"""Where figures are kept by name while `figures.export.captured` is open."""
-
-_NUMBER = re.compile(r"-?\d+\.\d{3,}")
-_FONT = re.compile(r"font-family:[^;]*;?\s*")
 _WITH_COLOUR = re.compile(r"var\(--[a-z0-9-]+, (#[0-9a-f]{6})\)")
 _BOX = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
 _ALONE = re.compile(r"var\((--[a-z0-9-]+), #[0-9a-f]{6}\)")
-_INHERITED = re.compile(rf"font-size: {FONT_POINTS}px;? ?|fill: {ROLES['ink']};? ?")
-_REFERENCE = re.compile(r"url\(#([^)]+)\)")
+_SIGNS: Final = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord('"'): "&quot;"}
+# Signs that no XML may hold: a label is text, whatever a data set calls a group.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
-def to_svg(figure: Figure, *, name: str, title: str, description: str) -> str:
-    """Return a figure as an SVG element whose ids, colours and size suit an HTML page.
+def to_svg(drawing: Drawing, *, name: str, title: str, description: str) -> str:
+    """Return a drawing as an SVG element whose ids, colours and size suit an HTML page.
 
     Parameters
     ----------
-    figure
-        The drawing; its colours are values of `ROLES`.
+    drawing
+        What to draw.
     name
         Prefix of every id in the result. Two figures of one page need two names.
     title, description
@@ -60,105 +43,24 @@ def to_svg(figure: Figure, *, name: str, title: str, description: str) -> str:
     Returns
     -------
     str
-        The same bytes for the same figure: no date, hashed ids are salted with the name.
+        The same bytes for the same drawing.
     """
     if (kept := CAPTURED.get()) is not None:
-        kept[name] = figure
-    buffer = io.BytesIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
-        empty = {"Date": None, "Creator": None, "Format": None, "Type": None}
-        for patch in (figure.patch, *(ax.patch for ax in figure.axes)):
-            patch.set(facecolor="none", edgecolor="none")
-        # Not `savefig`, which draws everything twice: the first time to find out how large it is.
-        FigureCanvasSVG(figure).print_svg(buffer, metadata=empty)  # type: ignore[no-untyped-call]
-    root = ET.fromstring(buffer.getvalue().decode())
-    _drop(root, {f"{{{SVG}}}metadata", f"{{{SVG}}}style"})
-    _rename(root, prefix=name)
-    for element in root.iter():
-        _simplify(element)
-    _unwrap(root)
-    _describe(root, name=name, title=title, description=description)
-    ET.register_namespace("", SVG)
-    return _themed(ET.tostring(root, encoding="unicode"))
-
-
-def _drop(root: ET.Element, tags: set[str]) -> None:
-    for parent in root.iter():
-        for child in [c for c in parent if c.tag in tags]:
-            parent.remove(child)
-
-
-def _rename(root: ET.Element, *, prefix: str) -> None:
-    """Prefix the ids that are referred to and drop the others."""
-    used: dict[str, str] = {}
-    for element in root.iter():
-        for value in element.attrib.values():
-            targets = _REFERENCE.findall(value) or ([value[1:]] if value.startswith("#") else [])
-            for target in targets:
-                used.setdefault(target, f"{prefix}-{len(used)}")
-    for element in root.iter():
-        identity = element.attrib.pop("id", None)
-        if identity in used:
-            element.set("id", used[identity])
-        if XLINK in element.attrib:
-            element.set("href", "#" + used[element.attrib.pop(XLINK)[1:]])
-        for key, value in element.attrib.items():
-            element.set(key, _REFERENCE.sub(lambda found: f"url(#{used[found[1]]})", value))
-
-
-def _simplify(element: ET.Element) -> None:
-    """Round coordinates to 1/100 point and leave the typeface to the page."""
-    for key, value in list(element.attrib.items()):
-        if key in {"d", "x", "y", "width", "height", "transform", "viewBox"}:
-            value = _NUMBER.sub(lambda found: f"{float(found[0]):.2f}".rstrip("0").rstrip("."), value)
-            # A path goes on with a line where no letter says otherwise.
-            value = (
-                " ".join(value.replace("L ", "").split())
-                if value.count("M") == 1
-                else " ".join(value.split())
-            )
-        elif key == "style":
-            value = _FONT.sub("", value)
-            if element.tag == f"{{{SVG}}}text":
-                value = _INHERITED.sub("", value).rstrip("; ")
-        element.set(key, value)
-    if element.get("transform", "").startswith("rotate(-0 "):
-        del element.attrib["transform"]
-    if element.text and not element.text.strip():
-        element.text = None
-    if element.tail and not element.tail.strip():
-        element.tail = None
-
-
-def _unwrap(parent: ET.Element) -> None:
-    """Replace groups without attributes by what they hold, and drop empty definitions."""
-    kept: list[ET.Element] = []
-    for child in parent:
-        _unwrap(child)
-        if child.tag == f"{{{SVG}}}g" and not child.attrib:
-            kept += child
-        elif len(child) or child.tag != f"{{{SVG}}}defs":
-            kept.append(child)
-    parent[:] = kept
-
-
-def _describe(root: ET.Element, *, name: str, title: str, description: str) -> None:
-    for key in ("width", "height", "version"):
-        root.attrib.pop(key, None)
-    root.set("class", "figure")
-    root.set("style", f"font-size: {FONT_POINTS}px; fill: {ROLES['ink']}")
-    root.set("role", "img")
-    root.set("aria-labelledby", f"{name}-title {name}-desc")
-    for position, (tag, text) in enumerate((("title", title), ("desc", description))):
-        child = ET.Element(f"{{{SVG}}}{tag}", {"id": f"{name}-{tag}"})
-        child.text = text
-        root.insert(position, child)
-
-
-def _themed(svg: str) -> str:
-    for role, stand_in in ROLES.items():
-        svg = svg.replace(stand_in, f"var(--{role}, {LIGHT[role]})")
-    return svg
+        kept[name] = drawing
+    mark = _escaped(name)
+    shown: list[str] = []
+    for kind, items in groupby(drawing.in_order(), type):
+        if kind is Label:
+            shown += _labels([item for item in items if isinstance(item, Label)])
+        else:
+            shown += (_shape(item, mark) for item in items)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_n(drawing.width)} {_n(drawing.height)}" '
+        f'class="figure" style="font-size: {FONT_POINTS}px; fill: {_colour("ink")}" role="img" '
+        f'aria-labelledby="{mark}-title {mark}-desc"><title id="{mark}-title">{_escaped(title)}</title>'
+        f'<desc id="{mark}-desc">{_escaped(description)}</desc>{_definitions(drawing, mark)}'
+        f"{''.join(shown)}</svg>"
+    )
 
 
 def for_page(svg: str) -> str:
@@ -174,3 +76,123 @@ def standalone(svg: str) -> str:
     start, tag, rest = plain.partition(">")
     sized = f'{start} width="{width}pt" height="{height}pt" font-family="sans-serif"'
     return f"{sized}{tag}{ground}{rest}\n"
+
+
+def _definitions(drawing: Drawing, mark: str) -> str:
+    """What items refer to: the rectangle they are cut to, the hatching."""
+    found = ""
+    if drawing.clip is not None and any(getattr(item, "clipped", False) for item in drawing.items):
+        x, y, width, height = map(_n, drawing.clip)
+        rectangle = f'<rect x="{x}" y="{y}" width="{width}" height="{height}"/>'
+        found += f'<clipPath id="{mark}-clip">{rectangle}</clipPath>'
+    if any(isinstance(item, Box) and item.hatched for item in drawing.items):
+        stroke = f'<path d="M0 0V{HATCH_POINTS}" style="{_style(stroke="muted")}" stroke-width="1.2"/>'
+        found += (
+            f'<pattern id="{mark}-hatch" width="{HATCH_POINTS}" height="{HATCH_POINTS}" '
+            f'patternUnits="userSpaceOnUse" patternTransform="rotate(45)">{stroke}</pattern>'
+        )
+    return f"<defs>{found}</defs>" if found else ""
+
+
+def _shape(item: Item, mark: str) -> str:
+    match item:
+        case Line():
+            look = _attributes({"stroke-opacity": item.opacity, "stroke-dasharray": item.dash})
+            path = "".join(_path(part) for part in item.parts)
+            return (
+                f'<path d="{path}"{_clip(item.clipped, mark)} style="{_style(stroke=item.role)}" fill="none" '
+                f'stroke-width="{_n(item.width)}"{look}/>'
+            )
+        case Marks():
+            form = shape_path(item.shape, item.size)
+            path = "".join(f"M{_n(x)} {_n(y)}{form}" for x, y in item.points)
+            style = _style(fill=item.fill, stroke=item.role)
+            return f'<path class="marks" d="{path}" style="{style}" stroke-width="{_n(item.edge_width)}"/>'
+        case Area():
+            look = _attributes({"fill-opacity": item.opacity})
+            return (
+                f'<path d="{_path(item.outline)}z"{_clip(item.clipped, mark)} '
+                f'style="{_style(fill=item.role)}"{look}/>'
+            )
+        case Box():
+            return _box(item, mark)
+        case _:
+            raise TypeError(f"no shape: {item!r}")
+
+
+def _box(item: Box, mark: str) -> str:
+    x, y, width, height = map(_n, (*item.corner, item.width, item.height))
+    place = f'<rect x="{x}" y="{y}" width="{width}" height="{height}"'
+    plain = (
+        f'{place} style="{_style(fill=item.fill, stroke=item.edge)}" stroke-width="{_n(item.edge_width)}"/>'
+    )
+    return plain + (f'{place} style="fill: url(#{mark}-hatch)"/>' if item.hatched else "")
+
+
+def _labels(labels: Iterable[Label]) -> list[str]:
+    """Neighbours of one look share a group."""
+    found = []
+    for look, own in groupby(labels, _look):
+        texts = "".join(f"<text{_place(label)}>{_escaped(label.text)}</text>" for label in own)
+        found.append(f"<g{look}>{texts}</g>" if look else texts)
+    return found
+
+
+def _look(label: Label) -> str:
+    style = _style(fill="" if label.role == "ink" else label.role, stroke=label.halo)
+    halo: dict[str, str | float | Sequence[float]] = {}
+    if label.halo:
+        halo = {"paint-order": "stroke", "stroke-width": HALO_POINTS}
+    look = _attributes(
+        {
+            "text-anchor": "" if label.anchor == "start" else label.anchor,
+            "font-size": "" if label.size == FONT_POINTS else label.size,
+            "font-weight": "700" if label.bold else "",
+            **halo,
+        }
+    )
+    return look + (f' style="{style}"' if style else "")
+
+
+def _place(label: Label) -> str:
+    x, y = map(_n, label.place)
+    turned = f' transform="rotate(-90 {x} {y})"' if label.turned else ""
+    return f' x="{x}" y="{y}"{turned}'
+
+
+def _attributes(values: Mapping[str, str | float | Sequence[float]]) -> str:
+    """Attributes of the values that say anything: an opacity of 1, "" and () do not."""
+    texts = {
+        name: value if isinstance(value, str) else _n(value) if isinstance(value, int | float)
+        else ",".join(map(_n, value))
+        for name, value in values.items()
+        if not (value in ("", ()) or (name.endswith("opacity") and value == 1))
+    }  # fmt: skip
+    return "".join(f' {name}="{text}"' for name, text in texts.items())
+
+
+def _style(*, fill: str = "", stroke: str = "") -> str:
+    parts = [f"{name}: {_colour(role)}" for name, role in (("fill", fill), ("stroke", stroke)) if role]
+    return "; ".join(parts)
+
+
+def _colour(role: str) -> str:
+    return role if role == "none" else f"var(--{role}, {LIGHT[role]})"
+
+
+def _clip(clipped: bool, mark: str) -> str:
+    return f' clip-path="url(#{mark}-clip)"' if clipped else ""
+
+
+def _path(points: Sequence[Point]) -> str:
+    return "M" + " ".join(f"{_n(x)} {_n(y)}" for x, y in points)
+
+
+def _n(number: float) -> str:
+    """A number to 1/100 point."""
+    text = f"{number:.2f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _escaped(text: str) -> str:
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text).translate(_SIGNS)

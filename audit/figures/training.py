@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
-from matplotlib.axes import Axes
 
-from audit.figures.layout import DASHES, LEGEND_ROW_POINTS, MARKERS, canvas, series_colour
+from audit.figures.drawing import Panel
+from audit.figures.layout import (
+    LEGEND_ROW_POINTS,
+    MARKERS,
+    Entry,
+    axis_below,
+    axis_left,
+    legend,
+    panel,
+    series_dash,
+    series_role,
+)
 from audit.figures.replacement import replaceable
-from audit.figures.svg import ROLES, to_svg
+from audit.figures.scales import limits_around
+from audit.figures.svg import to_svg
 from audit.formatting import words
 
 PLOT_ROWS = 12
+WIDTH = 1.2  # of a curve, in points
 BINS = 150  # of steps, in a drawing of the loss
 LOSS_ROOM, PERCENT_ROOM = "10.000", "\N{MINUS SIGN}100.00"  # the longest number of an axis, and its label
 
@@ -40,16 +50,18 @@ def loss_curve(log: pd.DataFrame, *, name: str, title: str) -> str:
         low=("loss", lambda part: part.quantile(0.05)),
         high=("loss", lambda part: part.quantile(0.95)),
     )
-    with canvas(rows=PLOT_ROWS, left=[LOSS_ROOM], right=["0"]) as (figure, ax):
-        ax.fill_between(
-            shown["epoch"], shown["low"], shown["high"], color=ROLES["accent"], alpha=0.2, linewidth=0
-        )
-        sns.lineplot(data=shown, x="epoch", y="loss", ax=ax, color=ROLES["accent"], linewidth=1.4)
-        ax.set(xlabel="epoch", ylabel="contrastive loss")
-        _both_grids(ax)
+    epochs, losses, lows, highs = (shown[one].tolist() for one in ("epoch", "loss", "low", "high"))
+    plot = panel(
+        rows=PLOT_ROWS, left=[LOSS_ROOM], right=["0"], x=limits_around(epochs),
+        y=limits_around([*lows, *highs, *losses]),
+    )  # fmt: skip
+    axis_below(plot, label="epoch")
+    axis_left(plot, label="contrastive loss")
+    plot.band(epochs, lows, highs, role="accent", opacity=0.2)
+    plot.line(epochs, losses, role="accent", width=1.4)
     first, last = log["loss"].iloc[0], shown.iloc[-1]
     description = f"From {first:.2f} to {last['loss']:.2f} at epoch {last['epoch']:.1f}."
-    return to_svg(figure, name=name, title=title, description=description)
+    return to_svg(plot.drawing, name=name, title=title, description=description)
 
 
 @replaceable
@@ -70,43 +82,42 @@ def measure_curves(rows: pd.DataFrame, *, axis: str, name: str, title: str, zero
     """
     series = list(dict.fromkeys(rows["series"]))
     below = 40 + LEGEND_ROW_POINTS * -(-len(series) // 2)
-    with canvas(rows=PLOT_ROWS, left=[PERCENT_ROOM], right=["0"], below=below) as (figure, ax):
-        if zero:
-            ax.axhline(0, color=ROLES["ink"], linewidth=0.9)
-        for index, one in enumerate(series):
-            part = rows[(rows["series"] == one) & rows["value"].notna()]
-            _draw_series(ax, part, label=words(one), index=index)
-        ax.set(xlabel="epoch", ylabel=axis)
-        if not zero:
-            ax.set_ylim(0, min(103.0, 105 * max(0.01, float(np.nanmax(rows["high"], initial=0.0)))))
-        _both_grids(ax)
-        figure.legend(*ax.get_legend_handles_labels(), loc="lower center", ncols=2, handlelength=3)
-    return to_svg(figure, name=name, title=title, description=_described(rows, series))
-
-
-def _draw_series(ax: Axes, part: pd.DataFrame, *, label: str, index: int) -> None:
-    """A line at its true epochs, in the band of its intervals: bars would have to be moved apart."""
-    colour, x = series_colour(index), part["epoch"]
-    ax.fill_between(
-        x, 100 * part["low"].astype(float), 100 * part["high"].astype(float), color=colour, alpha=0.12,
-        linewidth=0,
+    ends = 100 * rows[["value", "low", "high"]].to_numpy(dtype=float).ravel()
+    y = (
+        limits_around([0.0, *ends]) if zero
+        else (0.0, min(103.0, 1.05 * max(1.0, float(np.nan_to_num(100 * rows["high"].max())))))
     )  # fmt: skip
+    x = limits_around(rows["epoch"])
+    plot = panel(rows=PLOT_ROWS, left=[PERCENT_ROOM], right=["0"], below=below, x=x, y=y)
+    axis_below(plot, label="epoch")
+    axis_left(plot, label=axis)
+    if zero:
+        plot.level(0, role="ink", width=0.9)
+    for index, one in enumerate(series):
+        _draw_series(plot, rows[(rows["series"] == one) & rows["value"].notna()], index=index)
+    entries = [
+        Entry(label=words(one), role=series_role(i), shape=MARKERS[i % len(MARKERS)], size=4.5, width=WIDTH,
+              dash=series_dash(i, width=WIDTH))
+        for i, one in enumerate(series)
+    ]  # fmt: skip
+    legend(plot.drawing, entries, columns=2)
+    return to_svg(plot.drawing, name=name, title=title, description=_described(rows, series))
+
+
+def _draw_series(plot: Panel, part: pd.DataFrame, *, index: int) -> None:
+    """A line at its true epochs, in the band of its intervals: bars would have to be moved apart."""
+    role, shape = series_role(index), MARKERS[index % len(MARKERS)]
+    epochs = part["epoch"].tolist()
+    values, lows, highs = ((100 * part[one].astype(float)).tolist() for one in ("value", "low", "high"))
+    plot.band(epochs, lows, highs, role=role, opacity=0.12)
     if len(part) == 1:  # a band of one point cannot be seen
-        ax.vlines(x, 100 * part["low"], 100 * part["high"], color=colour, linewidth=1.2, alpha=0.5)
+        plot.spans(epochs, lows, highs, role=role, width=WIDTH, upright=True, opacity=0.5)
+    plot.line(epochs, values, role=role, width=WIDTH, dash=series_dash(index, width=WIDTH))
     strong = part["holds"].to_numpy(dtype=bool) if "holds" in part else np.ones(len(part), dtype=bool)
-    style: dict[str, Any] = {
-        "color": colour, "marker": MARKERS[index % len(MARKERS)], "markersize": 4.5, "clip_on": False
-    }  # fmt: skip
-    dash = DASHES[index % len(DASHES)]
-    line: dict[str, Any] = {"linewidth": 1.2, "linestyle": (0, dash) if dash else "-"}
-    ax.plot(x, 100 * part["value"], label=label, markevery=strong.nonzero()[0].tolist(), **style, **line)
-    ax.plot(
-        x[~strong], 100 * part["value"][~strong], linestyle="none", markerfacecolor=ROLES["paper"], **style
-    )
-
-
-def _both_grids(ax: Axes) -> None:
-    ax.grid(axis="both", color=ROLES["grid"], linewidth=0.6, clip_on=False)
+    for own, fill in ((strong, role), (~strong, "paper")):
+        at = np.flatnonzero(own)
+        xs, ys = [epochs[place] for place in at], [values[place] for place in at]
+        plot.marks(xs, ys, shape=shape, size=4.5, role=role, fill=fill)
 
 
 def _described(rows: pd.DataFrame, series: Sequence[str]) -> str:

@@ -6,8 +6,10 @@ import textwrap
 
 import pandas as pd
 
-from audit.figures.layout import canvas
-from audit.figures.svg import ROLES, to_svg
+from audit.figures.layout import axis_below, axis_left, panel
+from audit.figures.replacement import replaceable
+from audit.figures.scales import limits_around
+from audit.figures.svg import to_svg
 from audit.formatting import percent, words
 
 ROWS = 11.0
@@ -15,6 +17,7 @@ NAMED = 7  # groups whose names fit below the axis
 WIDTH = 9  # letters of a line of them
 
 
+@replaceable
 def trend_curve(curve: pd.DataFrame, *, bins: pd.DataFrame, name: str, title: str, axis: str) -> str:
     """Draw a smooth rate with its band, and the rates of the groups as marks with their intervals.
 
@@ -30,20 +33,23 @@ def trend_curve(curve: pd.DataFrame, *, bins: pd.DataFrame, name: str, title: st
         What the attribute is called.
     """
     shown = curve.sort_values("at")
-    with canvas(rows=ROWS, left=["100 %"], above=6, below=52) as (figure, ax):
-        ax.grid(axis="y", color=ROLES["grid"], linewidth=0.6)
-        at = shown["at"].to_numpy()
-        ax.fill_between(at, 100 * shown["low"], 100 * shown["high"], color=ROLES["heat-1"], linewidth=0)
-        ax.plot(at, 100 * shown["rate"].to_numpy(), color=ROLES["accent"], linewidth=1.5)
-        if len(bins):
-            x = bins["at"].to_numpy()
-            ax.vlines(x, 100 * bins["low"], 100 * bins["high"], color=ROLES["muted"], linewidth=0.9)
-            ax.plot(x, 100 * bins["rate"].to_numpy(), "o", color=ROLES["ink"], markersize=3.5)
-            if len(bins) <= NAMED:
-                ax.set_xticks(x, [textwrap.fill(name, WIDTH) for name in bins["group"].map(words)])
-        ax.set_xlabel(axis)
-        ax.set_ylabel("% of images")
-        ax.set_ylim(bottom=0)
+    at, x = shown["at"].tolist(), bins["at"].tolist() if len(bins) else []
+    rates, lows, highs = ((100 * shown[one]).tolist() for one in ("rate", "low", "high"))
+    own = [
+        [100 * value for value in bins[one].tolist()] if len(bins) else [] for one in ("rate", "low", "high")
+    ]
+    top = limits_around([0.0, *highs, *rates, *own[0], *own[2]])[1]
+    named = 0 < len(bins) <= NAMED
+    plot = panel(
+        rows=ROWS, left=["100 %"], right=["00"], above=6, below=52, x=limits_around([*at, *x]), y=(0.0, top)
+    )
+    axis_left(plot, label="% of images")
+    names = [textwrap.fill(words(group), WIDTH) for group in bins["group"]] if named else None
+    axis_below(plot, label=axis, ticks=x if named else None, names=names, grid=False)
+    plot.band(at, lows, highs, role="heat-1")
+    plot.line(at, rates, role="accent", width=1.5)
+    plot.spans(x, own[1], own[2], role="muted", width=0.9, upright=True)
+    plot.marks(x, own[0], shape="o", size=3.5, role="ink")
     ends = [shown.iloc[0], shown.iloc[-1]]
     told = "; ".join(f"{row['at']:g}: {percent(row['rate'])}" for row in ends)
-    return to_svg(figure, name=name, title=title, description=f"From end to end, {told}")
+    return to_svg(plot.drawing, name=name, title=title, description=f"From end to end, {told}")

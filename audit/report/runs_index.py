@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from audit import formatting as fmt
 from audit.conclusions.overview import Cell
-from audit.figures.layout import LEGEND_ROW_POINTS, canvas
-from audit.figures.svg import ROLES, to_svg
+from audit.figures.layout import LEGEND_ROW_POINTS, Entry, axis_below, axis_left, legend, panel
+from audit.figures.scales import limits_around
+from audit.figures.svg import to_svg
 from audit.report.components import slug
 from audit.report.html import fill_template
 from audit.report.section import ReportContext
@@ -103,20 +104,33 @@ def _trend(
     cells = [widest_cell(contexts[run.name]) for run in runs]
     accuracy = [100 * mean_accuracy(contexts[run.name]) for run in runs]
     gaps = [math.nan if cell is None else 100 * cell.difference for cell in cells]
-    places = range(1, len(runs) + 1)
-    with canvas(rows=PLOT_ROWS, left=["100.00"], below=40 + LEGEND_ROW_POINTS) as (figure, ax):
-        ax.plot(places, accuracy, marker="o", color=ROLES["accent"], label="mean accuracy, %")
-        ax.plot(places, gaps, marker="s", linestyle="--", color=ROLES["ink"], label="widest gap, points")
-        for place, cell in zip(places, cells, strict=True):
-            if cell is not None:
-                ax.vlines(place, 100 * cell.low, 100 * cell.high, color=ROLES["ink"], linewidth=1)
-        ax.set(xlabel="runs, from the earliest", xticks=list(places))
-        ax.grid(axis="y", color=ROLES["grid"], linewidth=0.6)
-        figure.legend(*ax.get_legend_handles_labels(), loc="lower center", ncols=2)
+    places = [float(place) for place in range(1, len(runs) + 1)]
+    lows = [math.nan if cell is None else 100 * cell.low for cell in cells]
+    highs = [math.nan if cell is None else 100 * cell.high for cell in cells]
+    y = limits_around([*accuracy, *gaps, *lows, *highs])
+    below = 40 + LEGEND_ROW_POINTS
+    plot = panel(rows=PLOT_ROWS, left=["100.00"], right=["00"], below=below, x=limits_around(places), y=y)
+    axis_left(plot)
+    names = [f"{place:g}" for place in places]
+    axis_below(plot, label="runs, from the earliest", ticks=places, names=names, grid=False)
+    plot.spans(places, lows, highs, role="ink", width=1, upright=True)
+    entries = []
+    for label, values, role, shape, dash in (
+        ("mean accuracy, %", accuracy, "accent", "o", ()),
+        ("widest gap, points", gaps, "ink", "s", (5.5, 2.5)),
+    ):
+        plot.line(places, values, role=role, width=1.5, dash=dash)
+        plot.marks(places, values, shape=shape, size=6, role=role)
+        entries.append(Entry(label=label, role=role, shape=shape, size=6, width=1.5, dash=dash))
+    legend(plot.drawing, entries, columns=2)
     told = "; ".join(
         f"{run.name}: accuracy {value:.1f} %, gap {gap:.1f}"
         for run, value, gap in zip(runs, accuracy, gaps, strict=True)
     )
     title = f"{fmt.words(suite)} on {data}"
     name = slug("trend", suite, data)
-    return {"title": title, "svg": to_svg(figure, name=name, title=title, description=told), "told": told}
+    return {
+        "title": title,
+        "svg": to_svg(plot.drawing, name=name, title=title, description=told),
+        "told": told,
+    }

@@ -14,8 +14,17 @@ from audit import formatting as fmt
 from audit.comparison.compare import compare
 from audit.comparison.run_effects import run_effect_table
 from audit.conclusions.overview import Cell
-from audit.figures.layout import LEGEND_ROW_POINTS, canvas, series_mark
-from audit.figures.svg import ROLES, to_svg
+from audit.figures.layout import (
+    LEGEND_ROW_POINTS,
+    Entry,
+    axis_below,
+    axis_left,
+    legend,
+    panel,
+    series_mark,
+)
+from audit.figures.scales import limits_around
+from audit.figures.svg import to_svg
 from audit.report import components
 from audit.report.components import NOTE, Column, between, table_of
 from audit.report.html import fill_template
@@ -212,15 +221,23 @@ def _pareto(contexts: Mapping[str, ReportContext]) -> str:
     if len(points) < 2:
         return ""
     below = 40 + LEGEND_ROW_POINTS * -(-len(points) // 2)
-    with canvas(rows=PLOT_ROWS, left=["100.00 100.00"], below=below) as (figure, ax):
-        for index, (name, gap, accuracy) in enumerate(points):
-            ax.plot(gap, accuracy, label=name, **series_mark(index))
-        ax.set(xlabel="widest gap in misclassification, points", ylabel="mean accuracy, %")
-        ax.grid(axis="both", color=ROLES["grid"], linewidth=0.6)
-        ax.margins(0.15)
-        figure.legend(*ax.get_legend_handles_labels(), loc="lower center", ncols=2)
+    x, y = (
+        limits_around(values, margin=0.15)
+        for values in ([gap for _, gap, _ in points], [one for *_, one in points])
+    )
+    plot = panel(rows=PLOT_ROWS, left=["100.00 100"], right=["00"], below=below, x=x, y=y)
+    axis_below(plot, label="widest gap in misclassification, points")
+    axis_left(plot, label="mean accuracy, %")
+    entries = []
+    for index, (name, gap, accuracy) in enumerate(points):
+        look = series_mark(index)
+        plot.marks([gap], [accuracy], **look)
+        entries.append(
+            Entry(label=name, role=look["fill"], shape=look["shape"], size=look["size"], edge="paper")
+        )
+    legend(plot.drawing, entries, columns=2)
     told = "; ".join(f"{name} {accuracy:.1f} %, gap {gap:.1f}" for name, gap, accuracy in points)
-    return to_svg(figure, name="pareto", title="Accuracy against the widest gap", description=told)
+    return to_svg(plot.drawing, name="pareto", title="Accuracy against the widest gap", description=told)
 
 
 def names_of(folders: Sequence[Any]) -> list[str]:

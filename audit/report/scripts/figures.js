@@ -1,6 +1,6 @@
 // Figures: save as SVG or PNG, with the colours as they are shown.
 
-const STYLES = ["fill", "stroke", "stroke-width", "stroke-dasharray", "font-size", "font-weight", "opacity"];
+const STYLES = ["fill", "stroke", "stroke-width", "stroke-dasharray", "paint-order", "font-size", "font-weight", "opacity"];
 
 /** A copy that looks the same outside of the page. @param {SVGSVGElement} svg */
 const standaloneCopy = (svg) => {

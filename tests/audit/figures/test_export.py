@@ -12,9 +12,9 @@ from PIL import Image
 
 from audit.commands.figures import inches
 from audit.figures import rate_forest
-from audit.figures.export import captured, latex_table, save, write_figures
+from audit.figures.drawing import Area, Box, Drawing, Label, Line, Marks
+from audit.figures.export import as_matplotlib, captured, latex_table, save, write_figures
 from audit.figures.layout import shortened
-from audit.figures.svg import ROLES
 from clipmodel.errors import UserError
 from tests.audit.support.invented_audit import invented_result
 
@@ -42,12 +42,12 @@ def test_every_figure_has_its_width_in_every_format(folder: Path) -> None:
         assert Image.open(path).width == pytest.approx(3.3 * 300, abs=2)
 
 
-def test_fonts_are_embedded_and_no_stand_in_colour_is_left(folder: Path) -> None:
+def test_fonts_are_embedded_and_no_colour_of_the_page_is_left(folder: Path) -> None:
     for path in folder.glob("*.pdf"):
         assert b"/FontFile2" in path.read_bytes()
     for path in folder.glob("*.svg"):
         text = path.read_text(encoding="utf-8")
-        assert not [role for role, stand_in in ROLES.items() if stand_in in text]
+        assert "var(" not in text and "<text" in text
 
 
 def test_any_label_is_drawn_as_text_and_harmless(tmp_path: Path) -> None:
@@ -63,6 +63,30 @@ def test_any_label_is_drawn_as_text_and_harmless(tmp_path: Path) -> None:
     assert "x" * 80 in drawn  # whole in the description, cut next to the plot
     assert shortened("x" * 80) in drawn
     assert (tmp_path / "odd.pdf").stat().st_size > 1000
+
+
+def test_every_kind_of_item_stands_where_it_stands_on_the_page() -> None:
+    drawing = Drawing(
+        width=100, height=50, clip=(10, 10, 50, 30),
+        items=[
+            Line(parts=[[(10, 20), (30, 20)]], role="ink", width=2, dash=(4, 2), clipped=True),
+            Area(outline=[(0, 0), (10, 0), (10, 10)], role="accent", opacity=0.5),
+            Box(corner=(5, 6), width=7, height=8, fill="heat-1", edge="paper", edge_width=1, hatched=True),
+            Marks(points=[(40, 25)], shape="D", size=6, role="warn", fill="none"),
+            Label(place=(50, 40), text="x", anchor="end", halo="paper"),
+        ],
+    )  # fmt: skip
+    figure = as_matplotlib(drawing, width_inches=200 / 72)  # twice as large
+    (axes,) = figure.axes
+    line, marks = axes.lines
+    assert line.get_xdata().tolist() == [10, 30] and line.get_linewidth() == 4 and line.get_clip_on()
+    # The corners of a diamond of size 6 lie 0.65 x 6 from its centre; matplotlib's size is twice that, x 2.
+    assert marks.get_markersize() == pytest.approx(2 * 6 * 1.3) and not marks.get_clip_on()
+    assert len(axes.patches) == 3 and axes.patches[2].get_hatch() == "////"
+    (text,) = axes.texts
+    assert text.get_position() == (50, 40) and text.get_ha() == "right" and text.get_fontsize() == 19
+    # Downwards on the page is downwards here: y = 0 is the upper edge.
+    assert axes.transData.transform((0, 0)) == pytest.approx((0, figure.bbox.height))
 
 
 def test_a_latex_table_escapes_every_sign(folder: Path) -> None:
