@@ -7,6 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import typer
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from audit import cli
@@ -41,6 +43,38 @@ def test_files_are_marked_unless_raw_is_asked_for(tmp_path: Path) -> None:
     assert (tmp_path / "t.csv").read_bytes() == b"race,rate\n=1+1,0.2\nA,0.5\n"
     with raw_csv(False):
         assert csv_text(table).startswith("race,rate\n'=1+1")
+
+
+WORDS = st.one_of(st.none(), st.text("a=,\"\n\r' \u00e9", max_size=4))
+FLOATS = st.floats(allow_nan=True, allow_infinity=True)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(WORDS, FLOATS, st.integers(-3, 3), st.booleans()), max_size=6))
+def test_the_bytes_are_those_of_pandas(rows: list[tuple[str | None, float, int, bool]]) -> None:
+    words, floats, integers, truths = ([row[place] for row in rows] for place in range(4))
+    table = pd.DataFrame(
+        {
+            "a,b": pd.Series(words, dtype=object), "text": pd.Series(words, dtype="str"),
+            "kind": pd.Categorical(words), "x": pd.Series(floats, dtype=float),
+            "n": pd.Series(integers, dtype=int), "true": pd.Series(truths, dtype=bool),
+        }
+    )  # fmt: skip
+    with raw_csv():
+        for float_format in (None, "%.2f"):
+            expected = table.to_csv(index=False, lineterminator="\n", float_format=float_format)
+            assert csv_text(table, float_format=float_format) == expected
+
+
+def test_both_zeros_and_types_that_pandas_writes() -> None:
+    table = pd.DataFrame({"x": [0.0, -0.0, 0.1], "when": pd.to_datetime(["2026-01-01"] * 3)})
+    assert csv_text(table) == table.to_csv(index=False, lineterminator="\n")
+    assert csv_text(table[["x"]].assign(y=1)) == "x,y\n0.0,1\n-0.0,1\n0.1,1\n"
+    mixed = pd.DataFrame({"a": [1, "x", None], "b": [(1, 2), "y", 2.5]})
+    assert csv_text(mixed) == mixed.to_csv(index=False, lineterminator="\n")
+    alone = pd.DataFrame({"a": ["", "x"]})
+    assert csv_text(alone) == alone.to_csv(index=False, lineterminator="\n")
+    assert csv_text(alone.iloc[:0].assign(b=1)) == "a,b\n"
 
 
 def test_every_table_is_written_by_the_one_function() -> None:
