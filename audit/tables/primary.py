@@ -55,8 +55,13 @@ def pairs_of_attributes(probe: Mapping[str, Any], manifest: Mapping[str, Any]) -
 
 def specifications(frame: pd.DataFrame, *, probe: str) -> list[dict[str, Any]]:
     """Return the distinct specifications of one probe, in the order of the frame."""
-    rows = frame.loc[frame["probe"] == probe, KEYS].drop_duplicates()
-    return [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")]
+    own = (frame["probe"] == probe).to_numpy()
+    columns = [frame[key].to_numpy(dtype=object)[own].tolist() for key in KEYS]
+    found: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    for row in zip(*columns, strict=True):
+        # NaN equals nothing, not even itself: as None it is one value.
+        found.setdefault(tuple(None if value != value else value for value in row), row)
+    return [dict(zip(KEYS, row, strict=True)) for row in found.values()]
 
 
 def primary_specification(frame: pd.DataFrame, *, probe: Mapping[str, Any]) -> dict[str, Any] | None:

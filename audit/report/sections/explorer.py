@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from audit import formatting as fmt
 from audit.conclusions.overview import strongest
@@ -19,6 +20,9 @@ POINTS: Final = 120_000
 """Points of threshold curves that a page carries at most; beyond, thresholds are thinned evenly."""
 
 SEPARATOR: Final = "\x1f"
+CURVE: Final = (
+    "design", "template", "outcome", "threshold", "n", "clusters", "count", "low", "high"
+)  # fmt: skip
 
 
 def build(context: ReportContext) -> bool | None:
@@ -68,7 +72,8 @@ def _probe(
     rates = context.result.rates
     rates = rates[rates["probe"] == probe["name"]]
     curves = context.result.curves
-    curves = curves[(curves["probe"] == probe["name"]) & _among(curves["threshold"], kept)]
+    mask = (curves["probe"] == probe["name"]) & _among(curves["threshold"], kept)
+    curves = curves.loc[mask, [*CURVE, *attributes]]
     return {
         "name": probe["name"],
         "title": probe["title"],
@@ -106,11 +111,10 @@ def _thresholds_kept(
 def _curves(
     curves: pd.DataFrame, *, probe: Mapping[str, Any], attributes: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    split = curves[list(attributes)] != components.ALL
+    split = (curves[list(attributes)] != components.ALL).to_numpy()
     packed = {}
     for by in probe["groups"]:
-        mask = (split == [name in by for name in attributes]).all(axis=1)
-        own = curves[mask]
+        own = curves[(split == [name in by for name in attributes]).all(axis=1)]
         if not len(own):
             continue
         group = own[by[0]].astype(str)
@@ -124,22 +128,23 @@ def _curves(
 
 
 def _packed(part: pd.DataFrame) -> dict[str, Any]:
-    groups = part["_group"].drop_duplicates().tolist()
-    rank = {group: place for place, group in enumerate(groups)}
-    ordered = part.assign(_rank=part["_group"].map(rank)).sort_values(["_rank", "threshold"], kind="stable")
+    rank, groups = pd.factorize(part["_group"])
+    order = np.lexsort((part["threshold"].to_numpy(), rank))
+    first = order[np.flatnonzero(np.diff(rank[order], prepend=-1))]
+    columns = {name: part[name].to_numpy() for name in ("n", "clusters", "count", "low", "high")}
     return {
-        "groups": groups,
-        "n": ordered.drop_duplicates("_rank")["n"].tolist(),
-        "clusters": ordered.drop_duplicates("_rank")["clusters"].tolist(),
-        "count": pack_integers(ordered["count"].tolist()),
-        "low": pack_integers(_tenths(ordered["low"])),
-        "high": pack_integers(_tenths(ordered["high"])),
+        "groups": groups.tolist(),
+        "n": columns["n"][first].tolist(),
+        "clusters": columns["clusters"][first].tolist(),
+        "count": pack_integers(columns["count"][order].tolist()),
+        "low": pack_integers(_tenths(columns["low"][order])),
+        "high": pack_integers(_tenths(columns["high"][order])),
     }
 
 
-def _tenths(shares: pd.Series) -> list[int]:
+def _tenths(shares: NDArray[np.floating[Any]]) -> list[int]:
     """Shares in tenths of a percent, rounded as they are written; -1 for NaN."""
-    return [-1 if np.isnan(share) else round(float(f"{100 * share:.1f}") * 10) for share in shares.tolist()]
+    return [-1 if share != share else round(float(f"{100 * share:.1f}") * 10) for share in shares.tolist()]
 
 
 SECTION: Final = Section(

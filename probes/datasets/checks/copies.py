@@ -84,15 +84,23 @@ def joined(clusters: pd.Series, copies: Copies) -> pd.Series:
     """The clusters of all images, those that share a copy joined under the name of the first of them."""
     if not len(copies.rows):
         return clusters
-    # Here, since most data have no copies, and these take as long to import as pandas.
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     codes, names = pd.factorize(clusters)
-    own = codes[copies.rows]
-    n_groups = int(copies.group.max()) + 1
-    size = len(names) + n_groups
-    links = coo_array((np.ones(len(own)), (own, len(names) + copies.group)), shape=(size, size))
-    component = connected_components(links, directed=False)[1][: len(names)]
-    first = pd.Series(np.arange(len(names))).groupby(component).transform("min").to_numpy()
+    first = _first_connected(codes[copies.rows], copies.group, n=len(names))
     return pd.Series(np.asarray(names, dtype=object)[first[codes]], index=clusters.index, name=clusters.name)
+
+
+def _first_connected(clusters: NDArray[np.int64], groups: NDArray[np.int64], *, n: int) -> NDArray[np.int64]:
+    """Of each of n clusters the first one that groups of copies connect it to.
+
+    Each pass hands the lowest number of a group to all of its clusters. Groups are small and few clusters are
+    in several, so two or three passes do; scipy's connected components take longer to import.
+    """
+    first = np.arange(n)
+    lowest = np.full(int(groups.max()) + 1, n)
+    while True:
+        before = first.copy()
+        np.minimum.at(lowest, groups, first[clusters])
+        np.minimum.at(first, clusters, lowest[groups])
+        first = first[first]  # a chain of copies is halved by each pass
+        if np.array_equal(first, before):
+            return first
