@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -122,6 +123,27 @@ def test_the_slider_moves_by_key_and_shows_the_curve_between(
         fmt.points_interval(low, high),
     ]
     page.close()
+
+
+def test_between_thresholds_the_larger_design_effect_of_the_neighbours_counts(
+    browser: Any, result: AuditResult, tmp_path: Path
+) -> None:
+    """Light: 3 at 0.2, 1 at 0.5; dark: 2 and 1.5. Between them 3, beyond 0.5 the larger of 1 and 1.5."""
+    rates = result.rates.copy()
+    known = {("light", 0.2): 3.0, ("light", 0.5): 1.0, ("dark", 0.2): 2.0, ("dark", 0.5): 1.5}
+    for (tone, threshold), effect in known.items():
+        rates.loc[(rates["skin_tone"] == tone) & (rates["threshold"] == threshold), "design_effect"] = effect
+    path = tmp_path / "clustered.html"
+    path.write_text(render_report(replace(result, rates=rates)), encoding="utf-8")
+    for threshold, effect in ((0.25, 3.0), (0.75, 1.5)):
+        page = opened(browser, path, threshold=str(threshold))
+        curve = of_audit(result.curves, rule="probability", threshold=threshold).set_index("skin_tone")
+        dark, light = curve.loc["dark"], curve.loc["light"]
+        # Newcombe's interval of counts over the design effect, the larger of both sides.
+        sides = (dark["count"] / effect, dark["n"] / effect, light["count"] / effect, light["n"] / effect)
+        assert shown(page)["dark"][6] == plain(fmt.points_interval(*newcombe(*sides)))
+        assert "the larger of its neighbours" in page.locator("#explore-note").inner_text()
+        page.close()
 
 
 def test_another_reference_is_computed_from_the_counts(

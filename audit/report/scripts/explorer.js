@@ -26,11 +26,28 @@ const tableRates = (choice, names) => {
   }));
 };
 
+/** The design effect of each group between two thresholds of the suite: the larger of theirs, and beyond the
+ * last the last one's. Without any, that of the highest-scoring class. @param {Choice} choice @param {string[]} names */
+const effectsNear = (choice, names) => {
+  const wanted = choice.by.split(" x "), threshold = choice.threshold || 0;
+  const own = tableOf("rates").filter((row) => isAsked(row, { ...choice, threshold: row.threshold }) &&
+    names.every((name) => (row[name] !== ALL) === wanted.includes(name)));
+  return (/** @type {string} */ group) => {
+    const rows = own.filter((row) => wanted.map((name) => row[name]).join(" x ") === group);
+    const ruled = rows.filter((row) => row.threshold !== null).sort((a, b) => a.threshold - b.threshold);
+    const below = ruled.filter((row) => row.threshold <= threshold).slice(-1);
+    const above = ruled.filter((row) => row.threshold > threshold).slice(0, 1);
+    const near = ruled.length ? [...below, ...above] : rows;
+    return Math.max(1, ...near.map((row) => row.design_effect || 1));
+  };
+};
+
 /** Rates at any threshold of the curve. @param {Choice} choice @param {Row} info */
 const curveRates = (choice, info) => {
   const pack = info.curves[[choice.design, choice.template, choice.outcome, choice.by].join("\u001f")];
   if (!pack || choice.threshold === null) return [];
   const at = nearest(info.thresholds, choice.threshold), length = info.thresholds.length;
+  const effectOf = effectsNear(choice, info.attributes);
   const [count, low, high] = ["count", "low", "high"].map((name) => {
     pack[`${name}s`] = pack[`${name}s`] || unpackIntegers(pack[name]);
     return pack[`${name}s`];
@@ -38,7 +55,8 @@ const curveRates = (choice, info) => {
   return pack.groups.map((/** @type {string} */ group, /** @type {number} */ g) => {
     const place = g * length + at, n = pack.n[g], known = low[place] >= 0;
     return {
-      group, n, clusters: pack.clusters[g], count: count[place], rate: known ? count[place] / n : null, effect: 1,
+      group, n, clusters: pack.clusters[g], count: count[place], rate: known ? count[place] / n : null,
+      effect: effectOf(group),
       low: known ? low[place] / 1000 : null, high: known ? high[place] / 1000 : null,
     };
   });
@@ -168,7 +186,8 @@ const startExplorer = () => {
     const choice = { ...wanted, threshold, probe: info.name, outcome: at("outcome").value, design: at("design").value,
       template: at("template").value, by: at("by").value, weighted: info.weighted };
     let rates = tableRates(choice, names);
-    if (!rates.length) rates = curveRates(choice, info);
+    const between = !rates.length;
+    if (between) rates = curveRates(choice, info);
     fill(at("reference"), [["", "as in the audit"], ...(info.weighted ? [] : rates).map((row) => /** @type {[string, string]} */ ([row.group, words(row.group)]))], wanted.reference);
     choice.reference = at("reference").value;
     Object.assign(wanted, choice, { group: wanted.group });
@@ -187,7 +206,8 @@ const startExplorer = () => {
     }));
     const computed = gaps.some((gap) => gap && !gap.given && gap.difference !== null);
     at("note").textContent = `${words(choice.design)}, ${words(choice.template)}, ${said}. ` + (computed
-      ? "Gaps are computed here from the counts (Newcombe; the larger design effect of the two sides), without a p-value."
+      ? "Gaps are computed here from the counts (Newcombe; the larger design effect of the two sides" +
+        (between ? ", between thresholds of the suite the larger of its neighbours)" : ")") + ", without a p-value."
       : "All numbers are those of audit.json.");
     const widest = gaps.map((gap, i) => ({ group: rates[i].group, size: gap && gap.difference !== null ? Math.abs(gap.difference) : -1 }))
       .sort((a, b) => b.size - a.size)[0];
