@@ -109,7 +109,7 @@ def test_a_table_that_is_cut_off_anywhere_is_refused(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=r"t\.csv: "):
             read_table(file, ["filepath", "age"])
         file.write_text(rows + last[:length] + "\n" + last)  # in the middle, as where two parts were joined
-        if '"' not in last[:length]:  # which would join the two lines
+        if last[:length].count(",") < 3:  # behind the last separator a field is empty, or joins two lines
             with pytest.raises(UserError, match=r"t\.csv: "):
                 read_table(file, ["filepath", "age"])
     file.write_text(rows + last)
