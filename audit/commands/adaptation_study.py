@@ -12,8 +12,8 @@ import pandas as pd
 from audit.commands.evaluation_runs import ModelRun, Options, open_evaluation_set
 from audit.commands.evaluation_studies import group_columns, zero_shot_right
 from audit.csv_cells import write_csv
-from audit.evaluation.adaptation import accuracy_row, gap_changes
-from audit.evaluation.adaptation_page import adaptation_page
+from audit.evaluation.studies.adaptation import accuracy_row, gap_changes
+from audit.evaluation.studies.adaptation_page import adaptation_page
 from audit.mitigation.mitigation_tables import MITIGATION_COLUMNS, Answered, gap_rows
 from audit.report.html import fill_template, frames_as_json
 from audit.result import AuditResult
@@ -33,9 +33,9 @@ class Adaptation:
     Attributes
     ----------
     accuracy
-        One row per set; see `audit.evaluation.adaptation.accuracy_row`.
+        One row per set; see `audit.evaluation.studies.adaptation.accuracy_row`.
     gaps
-        Differences between groups of the sets' own metadata; see `audit.evaluation.adaptation.gap_changes`.
+        Differences between groups of the sets' own metadata; see `audit.evaluation.studies.adaptation.gap_changes`.
     suite
         Columns `SUITE_COLUMNS`: one row per disparity of the suite; without rows if no suite was named.
     about

@@ -209,13 +209,20 @@ def sets(
             console.print(f"{key:<12}  {shown}", soft_wrap=True, markup=False)
         return
     lists = set_lists()
-    rows = [[one, "embedded", "", "acc1 or recall", ""] for one in (ENTRY.name, *NAMES)]
+    rows = [[one, "", "acc1 or recall", "", "checked"] for one in (ENTRY.name, *NAMES)]
     for one in entry_names():
         entry = load_entry(one)
         member = ", ".join(key for key, value in lists.items() if any(m.set == one for m in value.members))
-        rows.append([one, entry.title, f"{entry.images or '':}", entry.metric, member])
-    columns = ["Name", "Set", "Images", "Metric", "Lists"]
-    terminal.print_table(console, "Evaluation sets", columns, rows, words=("Name", "Set", "Metric", "Lists"))
+        terms = "checked" if entry.licence_checked else "unchecked"
+        rows.append([one, f"{entry.images or '':}", entry.metric, member, terms])
+    columns = ["Name", "Images", "Metric", "Lists", "Licence"]
+    words = [column for column in columns if column != "Images"]
+    terminal.print_table(console, "Evaluation sets", columns, rows, words=words)
+    console.print(
+        "Unchecked: the terms were written from memory. Read them at the source of the set "
+        "(clip-audit evaluate sets NAME) before you use it.",
+        soft_wrap=True,
+    )
 
 
 @app.command(

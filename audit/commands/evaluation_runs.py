@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from audit.commands.evaluation_details import details_of, result_of
+from audit.evaluation.candidate_choices import JACCARD, Choice, choice_table, selection_metrics
 from audit.evaluation.classification import (
     Answers,
     classification_metrics,
@@ -26,7 +27,6 @@ from audit.evaluation.classification import (
 from audit.evaluation.evaluation_result import EvaluationResult
 from audit.evaluation.few_shot_table import few_shot_table
 from audit.evaluation.retrieval_estimates import Queries, prompt_effect, query_table, retrieval_metrics
-from clipmodel import __version__
 from clipmodel.errors import UserError
 
 if TYPE_CHECKING:
@@ -158,7 +158,12 @@ def evaluate(
         return _linear_probe(run, opened, spec, options, cache=cache)
     if chosen == "zeroshot_classification":
         return _zero_shot(run, opened, options)
-    raise UserError(f"no task {chosen!r}", remedy="zeroshot_classification, linear_probe, zeroshot_retrieval")
+    if chosen == "image_selection":
+        return _selection(run, opened, options)
+    raise UserError(
+        f"no task {chosen!r}",
+        remedy="zeroshot_classification, linear_probe, zeroshot_retrieval, image_selection",
+    )
 
 
 def _zero_shot(run: ModelRun, opened: EvaluationSet, options: Options) -> EvaluationResult:
@@ -166,9 +171,10 @@ def _zero_shot(run: ModelRun, opened: EvaluationSet, options: Options) -> Evalua
 
     _need_labels(opened)
     images = run.embed(opened)
-    by_template = template_embeddings(run.texts, opened.classes, opened.templates)
+    names, templates, groups = _asked_classes(opened)
+    by_template = template_embeddings(run.texts, names, templates)
     classes = ensembled(by_template)
-    details = _details(run, opened, images, options) | {
+    details = details_of(run.model, opened, images, seed=options.seed) | {
         "n_templates": len(opened.templates),
         "templates": list(opened.templates),
         "classnames": [names[0] if len(names) == 1 else list(names) for names in opened.classes],
@@ -180,16 +186,41 @@ def _zero_shot(run: ModelRun, opened: EvaluationSet, options: Options) -> Evalua
         truth = opened.multilabel[images.rows]
         wanted = main if main in ("mean_average_precision", "map_11_point") else "mean_average_precision"
         metrics = multilabel_metrics(found.scores, truth, main=wanted, seed=options.seed)
-        return _result(run, opened, "zeroshot_classification", metrics, wanted, details, {})
+        return result_of(run.identity, opened, "zeroshot_classification", metrics, wanted, details, {})
     assert opened.truth is not None
     truth = opened.truth[images.rows]
-    found = predict(images.blocks, classes, truth, keep_scores=main == "roc_auc")
+    found = predict(images.blocks, classes, truth, keep_scores=main == "roc_auc", groups=groups)
     answers = _answers(opened, images, found.predicted, found.in_top5, found.scores)
     metrics = classification_metrics(answers, main=main, seed=options.seed)
     tables = _answer_tables(opened, answers)
-    if len(opened.templates) > 1 or opened.templates[0] != "{}":
+    if groups is None and (len(opened.templates) > 1 or opened.templates[0] != "{}"):
         tables["templates"] = _templates(run, opened, images, by_template, truth, answers, options)
-    return _result(run, opened, "zeroshot_classification", metrics, main, details, tables)
+    return result_of(run.identity, opened, "zeroshot_classification", metrics, main, details, tables)
+
+
+def _asked_classes(
+    opened: EvaluationSet,
+) -> tuple[Sequence[Sequence[str]], Sequence[str], Sequence[Sequence[int]] | None]:
+    """Class names and templates that are asked, and for merged classes which of them are one."""
+    from clipmodel.evaluation.readers.evaluation_set import named_classes
+    from clipmodel.evaluation.readers.subsets import subset_groups
+    from clipmodel.evaluation.registry.catalogue import load_entry
+
+    if opened.entry.scored_by is None:
+        return opened.classes, opened.templates, None
+    other = load_entry(opened.entry.scored_by)
+    if other.class_names is None or not other.templates:
+        raise UserError(f"{other.name}: no class names or templates", remedy="name another set in scored_by")
+    groups = dict(
+        zip((own[0].lower() for own in named_classes(opened.entry)), subset_groups(opened.entry), strict=True)
+    )
+    names = [own[0].lower() for own in opened.classes]
+    if unknown := [name for name in names if name not in groups]:
+        raise UserError(
+            f"{opened.where}: {unknown[0]!r} is no class of {opened.entry.subset}",
+            remedy="give the set with its published class names",
+        )
+    return other.class_names, other.templates, [groups[name] for name in names]
 
 
 def _templates(
@@ -289,14 +320,14 @@ def _linear_probe(
     if options.few_shot:
         shots = few_shot_answers(train_set, test_set, classes=len(opened.classes))
         tables["few_shot"] = few_shot_table(shots, clusters=answers.clusters)
-    details = _details(run, opened, images, options) | {
+    details = details_of(run.model, opened, images, seed=options.seed) | {
         "features": FeatureModel(run.model).kind,
         "train_images": len(own.rows),
         "train_where": train.where,
         "strength": probe.strength,
         "converged": probe.converged,
     }
-    return _result(run, opened, "linear_probe", metrics, f"lp_{main}", details, tables)
+    return result_of(run.identity, opened, "linear_probe", metrics, f"lp_{main}", details, tables)
 
 
 def _retrieval(run: ModelRun, opened: EvaluationSet, options: Options) -> EvaluationResult:
@@ -317,8 +348,32 @@ def _retrieval(run: ModelRun, opened: EvaluationSet, options: Options) -> Evalua
         "images": query_table(plain, KS),
         "prompt_effect": prompt_effect(plain, prompted, KS, prompt=PROMPT),
     }
-    details = _details(run, opened, images, options) | {"captions": len(opened.captions), "pairs": len(pairs)}
-    return _result(run, opened, "zeroshot_retrieval", metrics, "mean_recall@1", details, tables)
+    details = details_of(run.model, opened, images, seed=options.seed) | {
+        "captions": len(opened.captions),
+        "pairs": len(pairs),
+    }
+    return result_of(run.identity, opened, "zeroshot_retrieval", metrics, "mean_recall@1", details, tables)
+
+
+def _selection(run: ModelRun, opened: EvaluationSet, options: Options) -> EvaluationResult:
+    if not opened.candidate_sets:
+        raise UserError(f"{opened.where}: no candidates to select from", remedy="give winogavil:PATH")
+    images = run.embed(opened)
+    place = np.full(len(opened), -1, dtype=np.int64)
+    place[images.rows] = np.arange(len(images.rows))
+    vectors, cues = images.embeddings, run.texts(opened.captions)
+    # A question with an image that cannot be read is another question: it is left out.
+    asked = [one for one in opened.candidate_sets if (place[one.images] >= 0).all()]
+    choices = [
+        Choice(scores=vectors[place[one.images]] @ cues[one.caption], right=one.right) for one in asked
+    ]
+    cue_names = [opened.captions[one.caption] for one in asked]
+    details = details_of(run.model, opened, images, seed=options.seed) | {
+        "questions": len(asked), "questions_left_out": len(opened.candidate_sets) - len(asked),
+    }  # fmt: skip
+    metrics = selection_metrics(choices, cue_names, seed=options.seed)
+    tables = {"images": choice_table(choices, cue_names)}
+    return result_of(run.identity, opened, "image_selection", metrics, JACCARD, details, tables)
 
 
 def _queries(
@@ -365,56 +420,3 @@ def _need_labels(opened: EvaluationSet) -> None:
         raise UserError(
             f"{opened.where}: no templates", remedy="add zeroshot_classification_templates.txt, or a YAML"
         )
-
-
-def _details(
-    run: ModelRun, opened: EvaluationSet, images: EmbeddedImages, options: Options
-) -> dict[str, Any]:
-    """What CLIP_benchmark's files lack."""
-    ids = opened.images.ids
-    return {
-        "images": len(images.rows),
-        "unreadable": [{"id": ids[row], "reason": why} for row, why in sorted(images.unreadable.items())],
-        "seed": options.seed,
-        "preprocessing": run.model.preprocess_id,
-        "fingerprint": run.model.fingerprint,
-        "images_sha256": images.content_sha256,
-        "labels_sha256": _labels_sha256(opened),
-        "where": opened.where,
-        "title": opened.entry.title,
-        "source": opened.entry.source,
-        "licence": opened.entry.licence,
-        "chance": opened.entry.chance,
-        "notes": list(opened.notes),
-        "made_by": f"clip-audit {__version__}",
-    }
-
-
-def _labels_sha256(opened: EvaluationSet) -> str:
-    digest = hashlib.sha256(repr((opened.classes, opened.templates, opened.captions)).encode())
-    for labels in (opened.truth, opened.multilabel, opened.pairs):
-        digest.update(b"-" if labels is None else labels.tobytes())
-    return digest.hexdigest()
-
-
-def _result(
-    run: ModelRun,
-    opened: EvaluationSet,
-    task: str,
-    metrics: Any,
-    main: str,
-    details: dict[str, Any],
-    tables: dict[str, pd.DataFrame],
-) -> EvaluationResult:
-    model, pretrained = run.identity
-    return EvaluationResult(
-        dataset=opened.name,
-        model=model,
-        pretrained=pretrained,
-        task=task,
-        metrics=metrics,
-        main_metric=main,
-        language=opened.language,
-        details=details,
-        tables=tables,
-    )

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from audit.commands.evaluation_runs import ModelRun, Options, open_evaluation_set
-from audit.evaluation.overlap import overlap_table
+from audit.evaluation.studies.overlap import overlap_table
 from clipmodel.errors import UserError
 
 if TYPE_CHECKING:

@@ -24,6 +24,7 @@ TASKS: Final = {
     "zeroshot_classification": "zero-shot",
     "zeroshot_retrieval": "retrieval",
     "linear_probe": "linear probe",
+    "image_selection": "image selection",
 }
 
 

@@ -73,6 +73,11 @@ class AttentionPool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, C, H, W] -> [N, D]."""
+        projected: Tensor = self.c_proj(self.pooled(x))
+        return projected
+
+    def pooled(self, x: Tensor) -> Tensor:
+        """[N, C, H, W] -> [N, C]: what the heads attended to, before the output projection."""
         x = x.flatten(2).transpose(1, 2)
         x = torch.cat([x.mean(dim=1, keepdim=True), x], dim=1)  # [N, L, C]
         x = x + self.positional_embedding.to(x.dtype)
@@ -86,9 +91,7 @@ class AttentionPool(nn.Module):
         constant = (q * torch.unflatten(self.k_proj.bias, 0, heads)).sum(dim=-1, keepdim=True)
         attention = (asked @ x.mT + constant).softmax(dim=-1).to(x.dtype)  # [N, heads, L]
         seen = attention @ x  # [N, heads, C]
-        pooled = torch.einsum("nhc,hec->nhe", seen, value).flatten(1) + self.v_proj.bias
-        projected: Tensor = self.c_proj(pooled)
-        return projected
+        return torch.einsum("nhc,hec->nhe", seen, value).flatten(1) + self.v_proj.bias
 
 
 class ModifiedResNet(nn.Module):
@@ -112,17 +115,20 @@ class ModifiedResNet(nn.Module):
         self.attnpool = AttentionPool(config.image_size // 32, 32 * width, config.heads, embed_dim)
 
     def features(self, pixels: Tensor) -> Tensor:
-        """[N, 3, H, W] -> [N, D]: the same as `forward`.
+        """[N, 3, H, W] -> [N, 32 width]: the attention pool before its output projection.
 
-        The pooling's output projection is part of the attention, so the layer before the joint
-        embedding that linear probes use in a vision transformer has no counterpart here (paper,
-        appendix A.3, probes the pooled embedding).
+        The projection into the joint space is the last matrix of the pool here, that of the class token in
+        a vision transformer; linear probes use what comes before it (paper, appendix A.3, figure 3).
         """
-        embedding: Tensor = self(pixels)
-        return embedding
+        return self.attnpool.pooled(self._feature_map(pixels))
 
     def forward(self, pixels: Tensor) -> Tensor:
         """[N, 3, H, W] -> [N, D], not normalised."""
+        embedding: Tensor = self.attnpool(self._feature_map(pixels))
+        return embedding
+
+    def _feature_map(self, pixels: Tensor) -> Tensor:
+        """[N, 3, H, W] -> [N, 32 width, H / 32, W / 32]."""
         x = pixels.to(self.conv1.weight.dtype, memory_format=torch.channels_last)
         for conv, norm in ((self.conv1, self.bn1), (self.conv2, self.bn2), (self.conv3, self.bn3)):
             x = F.relu(conv.normalized(norm, x), inplace=True)
@@ -130,8 +136,7 @@ class ModifiedResNet(nn.Module):
         for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
             for block in stage:
                 x = self._block(block, x)
-        embedding: Tensor = self.attnpool(x)
-        return embedding
+        return x
 
     def _block(self, block: nn.Module, x: Tensor) -> Tensor:
         if not (self.gradient_checkpointing and torch.is_grad_enabled()):

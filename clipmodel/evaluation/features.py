@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from clipmodel.architecture.modified_resnet import ModifiedResNet
 from clipmodel.architecture.vision_transformer import VisionTransformer
 from clipmodel.loading.embedding_model import EmbeddingModel, LoadedModel, device_of, takes_any_mode
 
@@ -20,9 +21,9 @@ JOINT = "joint embedding"
 class FeatureModel:
     """A model whose `encode_image` gives features instead of embeddings; so they are cached the same way.
 
-    For a ViT the class token before the projection (Radford et al. 2021, figure 3); a model of one's own may
-    offer `encode_features`; for any other model, a ResNet CLIP included, whose attention pool is the
-    projection, the joint embedding, and `kind` says so.
+    For a ViT the class token, for a ResNet the attention pool, before the projection (Radford et al. 2021,
+    figure 3); a model of one's own may offer `encode_features`; for any other model the joint embedding, and
+    `kind` says so.
     """
 
     model: EmbeddingModel
@@ -67,6 +68,8 @@ class FeatureModel:
     def embed_dim(self) -> int:
         """Width of the features."""
         if (tower := self._tower()) is not None:
+            if isinstance(tower, ModifiedResNet):
+                return int(tower.attnpool.v_proj.out_features)
             return int(tower.proj.shape[0])
         own = getattr(self.model, "feature_dim", None)
         return int(own) if self._own() and own is not None else self.model.embed_dim
@@ -78,7 +81,7 @@ class FeatureModel:
     def encode_image(self, pixels: Tensor) -> Tensor:
         """[N, 3, H, W] -> [N, W] float32 on the CPU, not normalised."""
         if (tower := self._tower()) is not None:
-            return tower.features(pixels.to(tower.proj.device)).float().cpu()
+            return tower.features(pixels.to(next(tower.parameters()).device)).float().cpu()
         if (own := self._own()) is not None:
             return torch.as_tensor(own(pixels)).float().cpu()
         return self.model.encode_image(pixels)
@@ -86,10 +89,8 @@ class FeatureModel:
     def encode_text(self, texts: Any) -> Tensor:
         return self.model.encode_text(texts)
 
-    def _tower(self) -> VisionTransformer | None:
-        if isinstance(self.model, LoadedModel) and isinstance(self.model.clip.visual, VisionTransformer):
-            return self.model.clip.visual
-        return None
+    def _tower(self) -> VisionTransformer | ModifiedResNet | None:
+        return self.model.clip.visual if isinstance(self.model, LoadedModel) else None
 
     def _own(self) -> Any:
         return getattr(self.model, "encode_features", None)

@@ -62,6 +62,25 @@ class FunctionImages:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CandidateSet:
+    """One question of image selection.
+
+    Attributes
+    ----------
+    caption
+        Which caption is the cue.
+    images
+        [M] the candidates, as rows of the set's images.
+    right
+        [M] which of them belong to the cue.
+    """
+
+    caption: int
+    images: Ints
+    right: Bools
+
+
+@dataclass(frozen=True, kw_only=True)
 class EvaluationSet:
     """Images with labels, captions, or both.
 
@@ -83,6 +102,8 @@ class EvaluationSet:
         Prompts with {} for the class name.
     captions, pairs
         K texts, and [P, 2] which image and text belong together.
+    candidate_sets
+        Questions of image selection (WinoGAViL).
     metadata
         One row per image: the groups of a worst-group metric and others.
     clusters
@@ -102,6 +123,7 @@ class EvaluationSet:
     templates: tuple[str, ...] = ()
     captions: tuple[str, ...] = ()
     pairs: Ints | None = None
+    candidate_sets: tuple[CandidateSet, ...] = ()
     metadata: pd.DataFrame | None = None
     clusters: Sequence[str] | None = None
     language: str = "en"

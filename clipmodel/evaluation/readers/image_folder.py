@@ -66,6 +66,7 @@ def read_image_folder(root: Path, entry: SetEntry) -> EvaluationSet:
             truth=np.array([c for _, c in files], dtype=np.int64),
             classes=names or tuple((name.replace("_", " "),) for name in order),
             templates=tuple(entry.templates or DEFAULT_TEMPLATES),
+            notes=(f"a border of {entry.border_px} pixels is cut off each side",) if entry.border_px else (),
         )
     )
 

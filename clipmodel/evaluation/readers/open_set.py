@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from clipmodel.errors import UserError
+from clipmodel.evaluation.readers.candidate_sets import read_candidate_sets
 from clipmodel.evaluation.readers.captioned_images import (
     read_coco,
     read_flickr,
@@ -23,7 +24,7 @@ from clipmodel.evaluation.readers.web_dataset import SHARDS, read_web_dataset
 from clipmodel.evaluation.registry.catalogue import YAML_SUFFIXES, load_entry
 from clipmodel.evaluation.registry.entry import SetEntry
 
-KINDS = ("wds", "folder", "flickr8k", "karpathy", "coco", "xm3600", "table", "hf")
+KINDS = ("wds", "folder", "flickr8k", "karpathy", "coco", "xm3600", "table", "winogavil", "hf")
 URL = ("http://", "https://")
 WHAT_CAN_BE_OPENED = (
     "a registry name such as digits, emoji or cifar10 (see clip-audit evaluate sets), a YAML of your own, or "
@@ -100,6 +101,8 @@ def open_root(root: Path, entry: SetEntry, *, split: str = "test") -> Evaluation
     """
     if not root.exists():
         raise UserError(f"{root}: not there", remedy="check --root")
+    if entry.task == "image_selection":
+        return read_candidate_sets(root, entry)
     if root.is_file():
         return read_table(root, entry)
     if (root / split / SHARDS).is_file():
@@ -135,6 +138,7 @@ def _of_kind(
         "coco": lambda: read_coco(path, captioned, root=root),
         "xm3600": lambda: read_multilingual(path, captioned, language=language, root=root),
         "table": lambda: read_table(path, labelled),
+        "winogavil": lambda: read_candidate_sets(path, load_entry("winogavil")),
         "hf": lambda: read_hugging_face(place, labelled, split=split),
     }
     if kind not in ("wds", "hf") and not path.exists():

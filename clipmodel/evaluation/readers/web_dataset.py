@@ -86,6 +86,10 @@ def read_web_dataset(
         nshards.txt or a shard is missing or truncated; labels, names or templates do not fit.
     """
     samples = _samples(root, split)
+    notes: tuple[str, ...] = ()
+    if entry.border_px:
+        entry = entry.model_copy(update={"border_px": 0})
+        notes = ("images as converted to shards, their border is not cut off",)
     kind = (_text(root, TYPE) or "classification").strip().lower()
     where = f"{root} ({split})"
     ids = [f"{number:05d}/{key}" for number, key, _ in samples]
@@ -94,6 +98,7 @@ def read_web_dataset(
         "images": TarImages([_image(key, sample) for _, key, sample in samples], ids),
         "where": where,
         "language": language,
+        "notes": notes,
     }
     if kind == "retrieval":
         texts = [_member(sample, "txt", key=key).decode("utf-8") for _, key, sample in samples]

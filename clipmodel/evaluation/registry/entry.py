@@ -37,6 +37,8 @@ class SetEntry(StrictModel):
         The name on the command line and in result files.
     title, source, licence
         For a reader: what the set is called, where it comes from, under which terms.
+    licence_checked
+        Whether the terms were read at their source for this entry; false if they were written from memory.
     metric
         The main metric, the one that averages over sets use.
     task
@@ -52,8 +54,12 @@ class SetEntry(StrictModel):
         The classes are those of "imagenet-a", "imagenet-r" or "objectnet" (see `catalogue.imagenet_maps`).
     images_of
         Another set whose image folder this one shares.
+    scored_by
+        Another set, whose classes are asked: of several that belong to one class of the `subset` the highest
+        score counts (ObjectNet through ImageNet's 1,000 classes, Taori et al. 2020).
     border_px
-        Pixels to cut off each side before anything else (ObjectNet's red border).
+        Pixels to cut off each side before anything else (ObjectNet's red border). Of images that come as
+        WebDataset shards nothing is cut off: their published numbers are of the images as converted.
     worst_over, leave_out
         For a worst-group metric: the metadata column, and its values that count for nothing.
     metadata
@@ -73,12 +79,14 @@ class SetEntry(StrictModel):
     metric: Metric
     source: str = ""
     licence: str = ""
+    licence_checked: bool = False
     task: Task = "zeroshot_classification"
     labels: Literal["single", "multi"] = "single"
     classes: list[str | list[str]] | None = None
     templates: list[str] | None = None
     subset: Literal["imagenet-a", "imagenet-r", "objectnet"] | None = None
     images_of: str | None = None
+    scored_by: str | None = None
     border_px: int = 0
     worst_over: str | None = None
     leave_out: tuple[str | int, ...] = ()
@@ -112,6 +120,17 @@ class SetEntry(StrictModel):
         if self.metric.startswith("worst_group") and self.worst_over is None:
             raise ValueError(f"the metric {self.metric} needs worst_over, the column of the groups")
         return self
+
+    @model_validator(mode="after")
+    def _scores_are_merged_by_a_subset(self) -> SetEntry:
+        if self.scored_by is not None and self.subset is None:
+            raise ValueError("scored_by needs subset, the classes that the scores are merged to")
+        return self
+
+    @property
+    def licence_words(self) -> str:
+        """The terms, with the mark "(unchecked)" if nobody read them for this entry."""
+        return self.licence if self.licence_checked or not self.licence else f"{self.licence} (unchecked)"
 
     @property
     def class_names(self) -> list[tuple[str, ...]] | None:

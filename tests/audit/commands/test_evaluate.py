@@ -118,6 +118,48 @@ def test_the_registry_is_listed() -> None:
     assert "CC0 1.0" in invoke(["evaluate", "sets", "pcam"])
 
 
+def test_sets_are_listed_with_their_terms_and_whether_those_were_read() -> None:
+    listed = " ".join(invoke(["evaluate", "sets", "objectnet"]).split())
+    assert "licence_checked True" in listed and "objectnet-1000" in invoke(["evaluate", "sets"])
+    assert "written from memory" in " ".join(invoke(["evaluate", "sets"]).split())
+
+
+def two_sets(root: Path) -> tuple[str, str]:
+    """Light and dark squares, four to fit and four to ask; one image is in both."""
+    for split, shades in (("train", (10, 40, 200, 240)), ("test", (10, 55, 190, 230))):
+        for number, shade in enumerate(shades):
+            place = root / split / ("dark" if shade < 128 else "light")
+            place.mkdir(parents=True, exist_ok=True)
+            (place / f"{number}.png").write_bytes(png(shade))
+    return str(root), f"folder:{root / 'test'}"
+
+
+def test_overlap_writes_accuracy_with_and_without_duplicates(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    two_sets(tmp_path / "set")
+    text = "name: own\ntitle: Own\nmetric: acc1\nroot: set\nclasses: [dark, light]\ntemplates: ['a {}']\n"
+    path.write_text(text, encoding="utf-8")
+    output = invoke(
+        ["evaluate", "overlap", "tiny", "--train", path, "--on", path, "--similarity", "0.9999",
+         "--out", tmp_path / "out", "--cache", tmp_path]
+    )  # fmt: skip
+    listed = pd.read_csv(tmp_path / "out" / "duplicates.csv")
+    assert len(listed) == 4 and listed.loc[listed["id"].str.contains("dark/0"), "duplicate"].all()
+    table = pd.read_csv(tmp_path / "out" / "overlap.csv")
+    assert table["n"].iloc[0] == 4 and "Duplicates" in output
+
+
+def test_adapt_writes_accuracy_of_both_and_a_page(tmp_path: Path) -> None:
+    output = invoke(
+        ["evaluate", "adapt", "tiny", "--fit", "digits", "--on", "digits", "--out", tmp_path / "out",
+         "--cache", tmp_path]
+    )  # fmt: skip
+    row = pd.read_csv(tmp_path / "out" / "adaptation.csv").iloc[0]
+    assert row["adapted"] > 0.9 > row["zero_shot"] and row["low"] < row["difference"] < row["high"]
+    assert "A linear classifier fitted on digits" in output
+    assert "fitted on digits is right for" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
 def test_an_unreadable_image_is_counted(tmp_path: Path) -> None:
     for name in ("cat", "dog"):
         (tmp_path / "set" / name).mkdir(parents=True)

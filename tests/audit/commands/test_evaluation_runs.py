@@ -20,7 +20,9 @@ from audit.commands.evaluation_runs import (
     model_identity,
 )
 from clipmodel.errors import UserError
-from clipmodel.evaluation.readers.evaluation_set import EvaluationSet, FunctionImages
+from clipmodel.evaluation.readers import subsets
+from clipmodel.evaluation.readers.evaluation_set import CandidateSet, EvaluationSet, FunctionImages
+from clipmodel.evaluation.registry import catalogue
 from clipmodel.evaluation.registry.entry import SetEntry
 from probes.embeddings.embedded_images import EmbeddedImages
 
@@ -100,6 +102,34 @@ def test_captions_are_found_and_find(evaluated: Any) -> None:
     assert "prompt_effect" in found.tables
 
 
+def test_candidates_are_picked_by_their_similarity_with_the_cue(evaluated: Any) -> None:
+    # The cue "cat" lies on the axis of image i; of the second question image k cannot be read.
+    questions = tuple(
+        CandidateSet(caption=place, images=np.array(rows), right=np.array(right))
+        for place, rows, right in ((0, [0, 1, 3], [True, False, False]), (1, [1, 2], [True, False]))
+    )
+    opened = made(truth=None, classes=(), captions=("A cat", "A dog"), candidate_sets=questions)
+    found = evaluated(opened, "image_selection", shown=(0, 1, 0, 2))
+    assert found.metrics["avg_jaccard_score"].value == 1.0 and found.main_metric == "jaccard"
+    assert (found.details["questions"], found.details["questions_left_out"]) == (1, 1)
+    assert found.tables["images"]["overlap"].tolist() == [1.0]
+
+
+def test_classes_of_objectnet_are_maxima_over_imagenets(
+    evaluated: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imagenet = SetEntry(name="imagenet1k", title="I", metric="acc1", classes=list(WORDS), templates=["{}"])
+    monkeypatch.setattr(catalogue, "load_entry", lambda name: imagenet)
+    monkeypatch.setattr(subsets, "subset_groups", lambda entry: [[0, 2], [1]])
+    entry = {"subset": "objectnet", "scored_by": "imagenet1k", "classes": ["Animal", "dog"]}
+    opened = made(entry=entry, classes=(("Animal",), ("dog",)))
+    # Shown owl, dog and dog (the third is broken); owl and cat are the first class.
+    found = evaluated(opened, shown=(2, 1, 0, 1))
+    assert found.metrics["acc1"].value == 1.0 and "templates" not in found.tables
+    with pytest.raises(UserError, match="'fox' is no class of objectnet"):
+        evaluated(made(entry=entry, classes=(("fox",), ("dog",))))
+
+
 def test_a_caption_is_in_the_cluster_of_its_images_if_that_is_one() -> None:
     pairs = np.array([[0, 0], [1, 0], [1, 1], [2, 1]])
     assert _text_clusters(pairs, ["ann", "ann", "bob"], 3) == ["ann", "text 1", "text 2"]
@@ -122,6 +152,7 @@ def test_the_groups_of_a_worst_group_metric() -> None:
         ({"templates": ()}, "zeroshot_classification", "no templates"),
         ({}, "zeroshot_retrieval", "no captions"),
         ({"truth": None, "multilabel": np.ones((4, 2), bool)}, "linear_probe", "one label per image"),
+        ({}, "image_selection", "no candidates"),
         ({}, "clustering", "no task 'clustering'"),
     ],
 )

@@ -114,6 +114,8 @@ def test_the_pooling_starts_with_the_papers_spread() -> None:
     assert float(pool.positional_embedding.detach().std()) == pytest.approx(256**-0.5, rel=0.1)
 
 
-def test_features_are_the_pooled_embedding() -> None:
+def test_features_are_what_the_last_matrix_of_the_pool_projects() -> None:
     tower = _tower().eval()
-    assert torch.equal(tower.features(_pixels()), tower(_pixels()))
+    features = tower.features(_pixels())
+    assert features.shape[1] == tower.attnpool.v_proj.out_features
+    assert torch.equal(tower.attnpool.c_proj(features), tower(_pixels()))

@@ -27,13 +27,33 @@ def test_a_vit_gives_the_class_token_before_its_projection() -> None:
     assert features.fingerprint != model.fingerprint and features.preprocess_id == model.preprocess_id
 
 
-def test_a_resnet_gives_the_joint_embedding() -> None:
+def test_a_resnet_gives_its_attention_pool_before_the_projection() -> None:
     model = loaded(RESNET)
     features = FeatureModel(model)
-    assert (features.kind, features.embed_dim) == (JOINT, 24)
-    # Of one name in the store, so images must be read in one way.
-    assert features.fingerprint == model.fingerprint and features.any_mode
-    assert torch.equal(features.encode_image(PIXELS), model.encode_image(PIXELS))
+    pool = model.clip.visual.attnpool
+    assert (features.kind, features.embed_dim) == (BEFORE_PROJECTION, pool.c_proj.in_features)
+    made = features.encode_image(PIXELS)
+    assert made.shape == (2, features.embed_dim)
+    with torch.inference_mode():
+        embeddings = torch.nn.functional.normalize(pool.c_proj(made), dim=-1)
+    assert (embeddings - model.encode_image(PIXELS)).abs().max() < 1e-5
+    assert features.fingerprint != model.fingerprint and features.any_mode
+
+
+class Joint:
+    """A model that is no CLIP of ours and offers no features."""
+
+    name, fingerprint, preprocess_id, embed_dim, logit_scale, logit_bias = "joint", "f", "p", 3, 10.0, None
+
+    def encode_image(self, pixels: torch.Tensor) -> torch.Tensor:
+        return torch.ones(len(pixels), 3)
+
+
+def test_any_other_model_gives_the_joint_embedding() -> None:
+    features = FeatureModel(Joint())  # type: ignore[arg-type]
+    # Of one name in the store as the embeddings.
+    assert (features.kind, features.embed_dim, features.fingerprint) == (JOINT, 3, "f")
+    assert features.encode_image(PIXELS).tolist() == [[1.0] * 3] * 2
 
 
 class Own:

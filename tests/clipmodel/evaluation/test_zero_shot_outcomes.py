@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from clipmodel.evaluation.zero_shot_outcomes import (
     ensembled,
     predict,
+    rank_of,
     restricted,
     template_embeddings,
     template_outcomes,
@@ -106,3 +107,21 @@ def test_merged_classes_take_the_highest_score() -> None:
         pytest.approx([0.3, 0.9]),
         pytest.approx([0.5, 0.2]),
     ]
+
+
+def test_the_rank_of_a_class_is_that_of_a_stable_sort() -> None:
+    generator = torch.Generator().manual_seed(3)
+    scores = torch.randint(0, 6, (200, 12), generator=generator).float()  # many ties
+    own = torch.randint(0, 12, (200,), generator=generator)
+    order = torch.sort(scores, dim=1, descending=True, stable=True).indices
+    expected = (order == own[:, None]).int().argmax(dim=1)
+    assert (rank_of(scores.numpy(), own.numpy()) == expected.numpy()).all()
+
+
+def test_merged_classes_are_predicted_by_their_best_part() -> None:
+    # Classes 0 and 2 are one: its score is that of 2, which beats class 1.
+    images = np.array([[0.0, 0.5, 0.9], [0.1, 0.9, 0.2]], dtype=np.float32)
+    found = predict(
+        lambda: [(0, images)], torch.eye(3), np.array([0, 1]), keep_scores=True, groups=[[0, 2], [1]]
+    )
+    assert found.predicted.tolist() == [0, 1] and found.scores is not None and found.scores.shape == (2, 2)

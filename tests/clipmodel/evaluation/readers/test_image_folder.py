@@ -6,8 +6,9 @@ import pytest
 
 from clipmodel.errors import UserError
 from clipmodel.evaluation.readers.evaluation_set import EvaluationSet
-from clipmodel.evaluation.readers.image_folder import match_folders
+from clipmodel.evaluation.readers.image_folder import match_folders, read_image_folder
 from clipmodel.evaluation.readers.open_set import open_set
+from clipmodel.evaluation.registry.entry import SetEntry
 from tests.clipmodel.evaluation.readers.conftest import png
 
 
@@ -51,3 +52,11 @@ def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
         opened(f"folder:{tmp_path / 'set'}", tmp_path)
     with pytest.raises(UserError, match="there is no"):
         opened(f"folder:{tmp_path / 'none'}", tmp_path)
+
+
+def test_a_border_that_is_cut_off_is_noted(tmp_path: Path) -> None:
+    entry = SetEntry(name="o", title="O", metric="acc1", border_px=2)
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "a.png").write_bytes(b"not read here")
+    found = read_image_folder(tmp_path, entry)
+    assert found.notes == ("a border of 2 pixels is cut off each side",) and found.entry.border_px == 2

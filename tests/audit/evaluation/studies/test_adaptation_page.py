@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from audit.evaluation.adaptation import GAP_COLUMNS
-from audit.evaluation.adaptation_page import adaptation_page
+from audit.evaluation.studies.adaptation import GAP_COLUMNS
+from audit.evaluation.studies.adaptation_page import adaptation_page
 from audit.mitigation.mitigation_tables import MITIGATION_COLUMNS
 from audit.report.html import fill_template
 

@@ -66,7 +66,7 @@ def adaptation_page(
     Parameters
     ----------
     accuracy, gaps
-        As `audit.evaluation.adaptation` makes them; without rows if no set was asked.
+        As `audit.evaluation.studies.adaptation` makes them; without rows if no set was asked.
     suite
         Gaps of a suite before and after, with the column fitted_on; without rows if no suite was asked.
     about

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.evaluation.adaptation import accuracy_row, gap_changes
+from audit.evaluation.studies.adaptation import accuracy_row, gap_changes
 
 
 def test_adaptation_changes_gaps() -> None:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from audit.evaluation.overlap import overlap_table
+from audit.evaluation.studies.overlap import overlap_table
 from audit.statistics.proportion.intervals import clopper_pearson
 
 
