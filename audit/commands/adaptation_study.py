@@ -35,7 +35,7 @@ class Adaptation:
     accuracy
         One row per set; see `audit.evaluation.studies.adaptation.accuracy_row`.
     gaps
-        Differences between groups of the sets' own metadata; see `audit.evaluation.studies.adaptation.gap_changes`.
+        Differences between groups of the sets' own metadata; see `studies.adaptation.gap_changes`.
     suite
         Columns `SUITE_COLUMNS`: one row per disparity of the suite; without rows if no suite was named.
     about
