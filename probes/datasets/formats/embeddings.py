@@ -201,6 +201,11 @@ def _read_npz(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:
     image = next((name for name in IMAGE_ARRAYS if name in arrays), None)
     if image is None or arrays[image].ndim != 2:
         raise UserError(f"{file}: no array [N, D] of image embeddings", remedy="name it 'image'")
+    if wrong := next((name for name, array in arrays.items() if _is_odd(array)), None):
+        raise UserError(
+            f"{file}: the array {wrong!r} holds {arrays[wrong].dtype}, no real numbers",
+            remedy="write embeddings as 32-bit floats",
+        )
     vectors = arrays.pop(image)
     head = {name: arrays.pop(name) for name in (SCALE, BIAS, MODEL) if name in arrays}
     texts: list[tuple[str, np.ndarray]] = []
@@ -212,6 +217,11 @@ def _read_npz(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:
             remedy=f"an attribute has one value for each of the {len(vectors)} images",
         )
     return vectors, as_strings(pd.DataFrame(arrays), file=file), _texts(file, texts, head)
+
+
+def _is_odd(array: np.ndarray) -> bool:
+    """Whether an array of embeddings holds anything but real numbers: of complex ones half would be lost."""
+    return array.ndim == 2 and array.dtype.kind not in "fiu"
 
 
 def _refuse_bomb(file: Path) -> None:
@@ -273,6 +283,8 @@ def _read_parquet(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:
 def _stacked(file: Path, column: pd.Series) -> np.ndarray:
     """[N, D] of a column of lists; NaN where a row has none."""
     rows = [None if row is None else np.asarray(row) for row in column]
+    if any(row is not None and (row.ndim != 1 or row.dtype.kind not in "fiuO") for row in rows):
+        raise UserError(f"{file}: an embedding is no list of numbers", remedy="write lists of floats")
     shapes = {row.shape for row in rows if row is not None}
     if len(shapes) != 1 or len(shape := shapes.pop()) != 1:
         raise UserError(f"{file}: embeddings of several lengths", remedy="take all from one model")

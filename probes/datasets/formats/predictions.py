@@ -108,13 +108,13 @@ def _from_scores(file: Path, table: pd.DataFrame) -> tuple[np.ndarray, Texts, tu
 
 
 def _ties(logits: np.ndarray) -> tuple[str, ...]:
-    """A note on images whose highest score two classes have: the order of the suite decides there."""
+    """A note on images whose highest score two classes have: the alphabet decides there."""
     complete = logits[np.isfinite(logits).all(axis=1)]
     n = int(((complete == complete.max(axis=1, keepdims=True)).sum(axis=1) > 1).sum()) if len(complete) else 0
     if not n:
         return ()
     return (
-        f"In {number_of(n, 'image')} several classes share the highest score: the one that the suite names "
+        f"In {number_of(n, 'image')} several classes share the highest score: the one whose name sorts "
         "first is predicted.",
     )
 

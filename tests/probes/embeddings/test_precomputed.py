@@ -166,3 +166,17 @@ def test_real_embeddings_give_the_known_accuracy_and_a_warning(store: EmbeddingS
     assert worst is not None
     assert (worst["value"], worst["other_value"]) == ("Female", "White")
     assert (worst["n"], worst["count"], worst["n_rest"], worst["count_rest"]) == (1000, 1000, 1000, 207)
+
+
+def test_classes_of_one_embedding_are_refused(tmp_path: Path, store: EmbeddingStore) -> None:
+    """Whichever of the two sorts first would be predicted, always."""
+    image, text = np.eye(2, dtype=np.float32)[[0, 1]], np.ones((2, 2), np.float32)
+    np.savez(tmp_path / "e.npz", image=image, text=text, text_name=np.array(["man", "woman"]),
+             gender=np.array(["man", "woman"]))  # fmt: skip
+    dataset = load_dataset(f"embeddings:{tmp_path / 'e.npz'}")
+    members = [{"name": word, "is": {"gender": word}} for word in ("man", "woman")]
+    probe = {"name": "p", "truth": "gender", "label_set": "own", "outcomes": {"misclassified": {}}}
+    sets = {"own": {"sets": {"identity": members}}}
+    suite = Suite.model_validate({"suite": "s", "label_sets": sets, "probes": [probe]})
+    with pytest.raises(UserError, match="the classes 'man' and 'woman' are one text to the model"):
+        run_suite(suite, GivenModel(dataset.texts), dataset, store=store)

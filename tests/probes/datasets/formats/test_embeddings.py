@@ -136,6 +136,24 @@ def test_a_wrong_parquet_file_is_refused(tmp_path: Path) -> None:
     table().assign(embedding=[[1.0], [1.0, 2.0], [1.0], [1.0]]).to_parquet(tmp_path / "e.parquet")
     with pytest.raises(UserError, match="several lengths"):
         load_embeddings(tmp_path / "e.parquet")
+    for wrong in ([1.0] * 4, ["[1, 2]"] * 4, [[[1.0, 2.0]]] * 4):
+        table().assign(embedding=wrong).to_parquet(tmp_path / "e.parquet")
+        with pytest.raises(UserError, match="an embedding is no list of numbers"):
+            load_embeddings(tmp_path / "e.parquet")
+
+
+@pytest.mark.parametrize("kind", ["complex64", "bool", "U5"])
+def test_arrays_that_are_no_real_numbers_are_refused(tmp_path: Path, kind: str) -> None:
+    """Of complex numbers half would be lost, with no more than a warning of NumPy's."""
+    image = np.eye(2, dtype=np.float32).astype(kind)
+    with pytest.raises(UserError, match=r"the array 'image' holds .* no real numbers"):
+        load_embeddings(write(tmp_path, image=image))
+
+
+def test_the_order_of_bytes_does_not_matter(tmp_path: Path) -> None:
+    usual = load_embeddings(write(tmp_path)).embeddings
+    image = np.asfortranarray(ARRAYS["image"].astype(">f4"))
+    np.testing.assert_array_equal(load_embeddings(write(tmp_path, image=image)).embeddings, usual)
 
 
 def test_a_row_without_an_embedding_is_dropped_and_counted(tmp_path: Path) -> None:
