@@ -6,12 +6,13 @@ STAMP  := $(VENV)/.installed
 OUT    ?= runs/quickstart
 BUILD  := build
 PEERS  := $(BUILD)/peers/.installed
+TSC    := $(BUILD)/typescript/.installed
 # Empty (`make install LOCK=`): resolve the lower bounds of setup.py anew, as on a Python the lock is not for.
 LOCK   ?= requirements.lock
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help install audit lab test slow coverage minimum check lint types layers docs browser peers data train figures clean
+.PHONY: help install audit lab test slow coverage minimum check lint types layers docs browser peers typescript data train figures clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -42,13 +43,13 @@ audit: $(STAMP)  ## the default audit; says where its report is
 lab: $(STAMP)  ## JupyterLab in notebooks/
 	$(BIN)/jupyter lab --notebook-dir notebooks
 
-test: $(STAMP) browser peers  ## all tests but the slow ones
+test: $(STAMP) browser peers typescript  ## all tests but the slow ones
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 slow: $(STAMP) browser peers  ## the slow tests: simulations of whole audits, real processes that are killed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
-coverage: $(STAMP) browser peers  ## all tests, and which lines they run, in htmlcov/
+coverage: $(STAMP) browser peers typescript  ## all tests, and which lines they run, in htmlcov/
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=html --cov-report=term:skip-covered
 
 # The lower bounds of setup.py, in an environment of their own; torch stays the pinned one.
@@ -90,6 +91,15 @@ $(PEERS): requirements-peers.txt | $(STAMP)
 	@rm -rf $(@D) && mkdir -p $(@D)
 	@$(PIP) install --no-deps --require-hashes --target $(@D) -r requirements-peers.txt \
 	  || echo "The peer implementations could not be installed: the tests of parity will be skipped"
+	@touch $@
+
+typescript: $(TSC)  ## TypeScript, which checks the types of the report's script in the tests
+
+# Without it, or without node, that test skips, with a reason.
+$(TSC): scripts/check_page_scripts/package-lock.json scripts/check_page_scripts/package.json
+	@rm -rf $(@D) && mkdir -p $(@D) && cp $^ $(@D)/
+	@(cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund) >/dev/null 2>&1 \
+	  || echo "TypeScript could not be installed: the types of the report's script will not be checked"
 	@touch $@
 
 data: $(STAMP)  ## rebuild the embedded emoji from their npm packages

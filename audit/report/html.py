@@ -84,8 +84,13 @@ def _digits(value: float) -> float | None:
 
 def page_script() -> str:
     """Return the script of every page: the files of `audit/report/scripts` in one function."""
-    parts = [_resource("scripts", f"{name}.js").strip() for name in SCRIPTS]
+    parts = [script_file(name).strip() for name in SCRIPTS]
     return '"use strict";\n(() => {\n' + "\n\n".join(parts) + "\n})();\n"
+
+
+def script_file(name: str) -> str:
+    """Return one file of `audit/report/scripts`."""
+    return _resource("scripts", f"{name}.js")
 
 
 def _resource(folder: str, name: str) -> str:

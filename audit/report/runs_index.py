@@ -13,29 +13,14 @@ from audit.figures.layout import LEGEND_ROW_POINTS, Entry, axis_below, axis_left
 from audit.figures.scales import limits_around
 from audit.figures.svg import to_svg
 from audit.report.components import slug
-from audit.report.html import fill_template
+from audit.report.html import fill_template, script_file
 from audit.report.section import ReportContext
 from audit.report.several import mean_accuracy, widest_cell
 from audit.report.verdict_strip import verdict
 from audit.result import AuditResult
 
 PLOT_ROWS: Final = 9
-SEARCH_SCRIPT: Final = """\
-const field = document.getElementById("search");
-const rows = [...document.querySelectorAll("#runs tbody tr")];
-const count = document.getElementById("shown");
-const show = () => {
-  const words = field.value.toLowerCase().split(/\\s+/).filter(Boolean);
-  for (const row of rows) {
-    const text = row.textContent.toLowerCase();
-    row.hidden = !words.every((word) => text.includes(word));
-  }
-  count.textContent = `${rows.filter((row) => !row.hidden).length} of ${rows.length} shown`;
-};
-field.addEventListener("input", show);
-field.closest("p").hidden = false;
-show();
-"""
+SEARCH_SCRIPT: Final = script_file("search")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,11 +6,6 @@ const viewParts = [];
 /** @param {(view: URLSearchParams) => void} read @param {(view: URLSearchParams) => void} write */
 const onView = (read, write) => viewParts.push({ read, write });
 
-const currentView = () => {
-  const [, query = ""] = location.hash.split("?");
-  return new URLSearchParams(query);
-};
-
 const keepView = () => {
   const view = new URLSearchParams();
   for (const part of viewParts) part.write(view);

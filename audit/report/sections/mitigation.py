@@ -36,7 +36,11 @@ def mitigation_page(
     """
     return {
         "title": f"What mitigations change: {about['model']}",
-        "about": about,
+        "about": {
+            **about,
+            "attribute": fmt.words(about["attribute"]),
+            **{name: fmt.integer(about[name]) for name in ("fitted", "measured")},
+        },
         "sentences": [_sentence(row, gaps) for row in cost.to_dict("records")],
         "figure": Figure(
             svg=pareto(cost, name="pareto", title="Widest gap that remains against change of accuracy"),
@@ -51,7 +55,7 @@ def mitigation_page(
             caption="What each method does to every gap",
         ),
         "all_shown": len(gaps) <= GAPS_SHOWN,
-        "methods": [{"name": name, **words} for name, words in methods.items()],
+        "methods": [{"name": fmt.words(name), **words} for name, words in methods.items()],
     }
 
 
@@ -63,7 +67,7 @@ def _sentence(row: Mapping[Any, Any], gaps: pd.DataFrame) -> str:
     return (
         f"{fmt.words(row['method'])}: lowers {narrower} and widens {wider} of {len(own)} gaps on these "
         f"data beyond noise; accuracy changes by {fmt.points(row['utility_change'])} points "
-        f"{fmt.points_interval(row['utility_low'], row['utility_high'])}; a linear classifier reads the "
+        f"({fmt.points_interval(row['utility_low'], row['utility_high'])}); a linear classifier reads the "
         f"attribute from {fmt.percent(row['leakage_after'])} of the images "
         f"({fmt.percent(row['leakage_before'])} before, {fmt.percent(row['chance'])} by chance)."
     )
@@ -88,8 +92,8 @@ _GAPS = (
     Column("method", "Method", fmt.words),
     Column("probe", "Probe", fmt.words),
     Column("outcome", "Outcome", fmt.words),
-    Column("group", "Group"),
-    Column("reference", "Reference"),
+    Column("group", "Group", fmt.words),
+    Column("reference", "Reference", fmt.words),
     Column("n_group", "Images", fmt.integer, number=True),
     Column("before", "Gap before, points", fmt.points, number=True),
     Column("after", "After", fmt.points, number=True),

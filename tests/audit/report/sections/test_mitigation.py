@@ -43,7 +43,8 @@ def test_a_sentence_a_method_counts_its_gaps() -> None:
     )
     applied, refused = (said.replace("\N{MINUS SIGN}", "-") for said in page["sentences"])
     assert (
-        applied.startswith("leace: lowers 1 and widens 1 of 3 gaps") and "-2.0 points -5.0 to +1.0" in applied
+        applied.startswith("leace: lowers 1 and widens 1 of 3 gaps")
+        and "-2.0 points (-5.0 to +1.0)" in applied
     )
     assert refused == "dear: not applied. no texts"
 
