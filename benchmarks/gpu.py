@@ -32,6 +32,7 @@ from benchmarks.interleaved_timing import HEADER, OURS, Race, race, report, rows
 from benchmarks.preprocess_speed import Files
 from benchmarks.reference_models import largest_difference, open_clip_twin, ours
 from benchmarks.synthetic_images import jpeg_files
+from clipmodel.architecture.clip import Precision
 from clipmodel.architecture.text_transformer import trim_padding
 from clipmodel.errors import UserError
 from clipmodel.inputs.preprocess import Preprocess
@@ -60,6 +61,7 @@ class Size:
     images: int  # scored
     rounds: int
     compiled: bool
+    precision: Precision = "bf16"  # of training
 
 
 def synchronised(device: str, call: Callable[[], object]) -> Callable[[], object]:
@@ -130,7 +132,7 @@ def _open_clip_embeds(clip: torch.nn.Module, paths: Sequence[Path], device: str,
 
 
 def training_race(device: str, size: Size) -> Race:
-    """Samples a second of whole steps in bf16, compiled if the size says so."""
+    """Samples a second of whole steps, in the precision and compiled as the size says."""
     pixels = torch.randn(size.batch, 3, 224, 224, device=device)
     tokens = clip_tokenizer()([f"a photo of animal number {n} on the grass" for n in range(size.batch)])
     clip = ours(ARCHITECTURE).to(device).train()
@@ -139,7 +141,7 @@ def training_race(device: str, size: Size) -> Race:
         twin = open_clip_twin(ours(ARCHITECTURE), ARCHITECTURE).to(device).train()
         contenders["open_clip"] = synchronised(device, _open_clip_step(twin, pixels, tokens.to(device), size))
     return race(
-        f"{ARCHITECTURE} training, bf16{', compiled' if size.compiled else ''}", contenders,
+        f"{ARCHITECTURE} training, {size.precision}{', compiled' if size.compiled else ''}", contenders,
         unit="samples", items=size.batch, rounds=size.rounds,
     )  # fmt: skip
 
@@ -147,7 +149,7 @@ def training_race(device: str, size: Size) -> Race:
 def _our_step(clip: torch.nn.Module, pixels: Tensor, tokens: Tensor, size: Size) -> Callable[[], object]:
     if size.compiled:
         compile_blocks(clip)  # type: ignore[arg-type]
-    encoders = Encoders(clip, precision="bf16")  # type: ignore[arg-type]
+    encoders = Encoders(clip, precision=size.precision)  # type: ignore[arg-type]
     recipe = OptimRecipe(peak_learning_rate=5e-4, warmup_steps=0, fused=True)
     optimizer = build_optimizer(clip, recipe)  # type: ignore[arg-type]
     scaler = torch.amp.GradScaler(pixels.device.type, enabled=False)
@@ -173,7 +175,7 @@ def _open_clip_step(
 
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(pixels.device.type, dtype=torch.bfloat16):
+        with torch.autocast(pixels.device.type, dtype=torch.bfloat16, enabled=size.precision == "bf16"):
             images, texts, scale = model(pixels, tokens)[:3]
             loss = loss_of(images, texts, scale)
         loss.backward()
@@ -239,7 +241,7 @@ def main() -> None:
         device = usable_device(options.device)
     except UserError as error:
         raise SystemExit(f"{error}\nOn a machine without one: --device cpu --quick") from error
-    size = Size(files=4, batch=2, images=2000, rounds=1, compiled=False)
+    size = Size(files=4, batch=2, images=2000, rounds=1, compiled=False, precision="fp32")
     if not options.quick:
         size = Size(files=1000, batch=256, images=1_000_000, rounds=3, compiled=True)
     torch.set_float32_matmul_precision("highest")  # as everywhere in this project: fp32 means fp32
