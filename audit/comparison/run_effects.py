@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from audit.result import AuditResult
+from audit.tables.coded_table import CodedTable
 from audit.tables.context import TableContext
 from audit.tables.primary import primary_specification
 from audit.tables.prompt_effects import SIZES, prompt_effects_of
@@ -74,7 +76,8 @@ def _of_probe(
     for outcome in probe["outcomes"]:
         joined = _joined(results, [place or 0 for place in places], str(probe["name"]), str(outcome["name"]))
         if len(joined):
-            for row in prompt_effects_of(context, asked, str(outcome["name"]), joined, results[0].gaps):
+            images = CodedTable(joined), np.arange(len(joined))
+            for row in prompt_effects_of(context, asked, str(outcome["name"]), images, results[0].gaps):
                 yield {**row, "template": primary["template"]}
 
 

@@ -13,7 +13,7 @@ already; otherwise the table says which groups drive its gap.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,10 +23,12 @@ from numpy.typing import NDArray
 
 from audit.statistics.multiplicity import weighted_holm
 from audit.statistics.power import cautious_rate, smallest_detectable_gap
+from audit.tables.cluster_counts import OneAgainstSome
 from audit.tables.context import TableContext
 from audit.tables.gap_rows import GapRows
 from audit.tables.gaps import contrast_p
 from audit.tables.group_counts import JOINT, SPECIFICATION, GroupCounts, number_rows
+from audit.tables.probe_cluster_counts import matched
 from audit.tables.reference_groups import reference_kind
 from probes.records import BEST, OVERALL, REST
 
@@ -127,17 +129,15 @@ class _Family:
         pair = _pair(gaps)
         contrast = number_rows(pd.concat([gaps[[*SPECIFICATION, "by"]], pair], axis=1))
         tested = gaps["p"].notna().to_numpy()
-        keys = number_rows(gaps[list(GROUPING)])
-        specifications, total, chosen = np.ones(len(gaps)), 0, dict(_chosen(context))
-        for code in np.unique(keys):
-            rows = np.flatnonzero((keys == code) & tested)
-            if not len(rows):
-                continue
-            one = gaps.iloc[rows[0]]
-            counted = chosen.get((one["probe"], one["by"]), len(pair.iloc[rows].drop_duplicates()))
-            specifications[rows] = len(gaps.iloc[rows][list(SPECIFICATION)].drop_duplicates())
-            total += counted
-        weight = 1 / (max(total, 1) * specifications)
+        grouping = number_rows(gaps[list(GROUPING)])
+        specifications = _distinct(grouping, number_rows(gaps[list(SPECIFICATION)]), tested)
+        pairs = _distinct(grouping, number_rows(pair), tested)
+        for (probe, by), number in _chosen(context):
+            rows = ((gaps["probe"] == probe) & (gaps["by"] == by)).to_numpy()
+            pairs[np.unique(grouping[rows])] = number
+        # A grouping without a test has no share of the level.
+        total = int(pairs[specifications > 0].sum())
+        weight = 1 / (max(total, 1) * np.maximum(specifications, 1)[grouping])
         seen = weight[tested][np.unique(contrast[tested], return_index=True)[1]].sum()
         return cls(contrast=contrast, weight=weight, unseen=max(0.0, 1.0 - float(seen)))
 
@@ -154,6 +154,13 @@ class _Family:
         one = tested[first]
         adjusted[tested] = weighted_holm(p[one], self.weight[one], unseen=self.unseen)[place]
         return adjusted
+
+
+def _distinct(grouping: Codes, of: Codes, tested: NDArray[np.bool_]) -> Codes:
+    """How many distinct values the tested rows of each grouping have."""
+    pairs = np.unique(grouping[tested] * (of.max(initial=0) + 1) + of[tested])
+    found = np.bincount(pairs // (of.max(initial=0) + 1), minlength=int(grouping.max(initial=-1)) + 1)
+    return np.asarray(found, dtype=np.intp)
 
 
 def _chosen(context: TableContext) -> Iterator[tuple[tuple[str, str], int]]:
@@ -182,61 +189,102 @@ class _RestTests:
     adjusted: Floats
     p: Floats = field(init=False)
     named: NDArray[np.object_] = field(init=False)
+    _p_alone: Floats = field(init=False)
+    _size: Floats = field(init=False)
+    _group: NDArray[np.object_] = field(init=False)
 
     def __post_init__(self) -> None:
         self.p = np.full(len(self.gaps), np.nan)
         self.named = np.full(len(self.gaps), "", dtype=object)
-        places = self.gaps.groupby([*GROUPING], sort=False, observed=True).indices
+        self._p_alone, difference = (self.gaps[name].to_numpy(dtype=float) for name in ("p", "difference"))
+        self._size, self._group = np.abs(difference), self.gaps["group"].to_numpy(dtype=object)
+        places = self.gaps.groupby(["probe", "by"], sort=False, observed=True).indices
+        row_of: dict[int, Codes] = {}
         for probe, groups in self.context.comparisons():
             if reference_kind(groups, probe.get("references") or {}) not in (REST, OVERALL):
                 continue
-            for outcome in groups.specifications["outcome"].unique():
-                rows = places.get((probe["name"], outcome, JOINT.join(groups.by)))
-                if rows is not None and (self.adjusted[rows] < LEVEL).any():
-                    self._of_grouping(
-                        groups, np.asarray(rows, dtype=np.intp), least=self.context.min_group(probe)
-                    )
+            rows = np.asarray(places.get((probe["name"], JOINT.join(groups.by)), ()), dtype=np.intp)
+            if np.count_nonzero(self.adjusted[rows] < LEVEL) < 2:
+                continue
+            # The groupings of a probe share their specifications.
+            specifications = groups.specifications
+            if id(specifications) not in row_of:
+                row_of[id(specifications)] = matched(specifications, self.gaps[list(SPECIFICATION)])
+            least = self.context.min_group(probe)
+            self._search(groups, list(self._searches(groups, rows, row_of[id(specifications)][rows], least)))
 
-    def _of_grouping(self, groups: GroupCounts, rows: Codes, *, least: int) -> None:
-        keys = list(SPECIFICATION)
-        own = pd.concat([groups.specifications[keys], self.gaps.iloc[rows][keys]], ignore_index=True)
-        number = number_rows(own)
-        row_of = {int(code): row for row, code in enumerate(number[: len(groups.specifications)])}
-        of_rows = number[len(groups.specifications) :]
-        for code in np.unique(of_rows):
-            self._of_specification(groups, row_of[int(code)], rows[of_rows == code], least=least)
+    def _searches(self, groups: GroupCounts, rows: Codes, row: Codes, least: int) -> Iterator[_Search]:
+        """One for each specification with several different groups, from the rows of a grouping."""
+        code = {name: number for number, name in enumerate(groups.names)}
+        for one in np.unique(row):
+            own = rows[row == one]
+            open_ = own[self.adjusted[own] < LEVEL].tolist()
+            if len(open_) > 1 and len(own) > 2:
+                group = {int(place): code[self._group[place]] for place in open_}
+                left = groups.n[one].sum(axis=1) >= least
+                yield _Search(row=int(one), open_=open_, group=group, left=left)
 
-    def _of_specification(self, groups: GroupCounts, row: int, rows: Codes, *, least: int) -> None:
-        """Name the group that differs most, then the one that differs most without it, and so on."""
-        p = self.gaps["p"].to_numpy(dtype=float)
-        open_ = rows[self.adjusted[rows] < LEVEL].tolist()
-        if len(open_) < 2 or len(rows) < 3:
-            return
-        names, place = self.gaps["group"].to_numpy(dtype=object), {g: i for i, g in enumerate(groups.names)}
-        n = groups.n[row].sum(axis=1)
-        gap = np.abs(self.gaps["difference"].to_numpy(dtype=float))
-        left = n >= least
-        named: list[str] = []
-        while open_:
-            for one in open_ if named else ():
-                others = left & (np.arange(len(n)) != place[names[one]])
-                self.p[one] = self._p(groups, row, place[names[one]], others)
-                self.named[one] = ", ".join(named)
-            both = {one: float(np.fmax(p[one], self.p[one])) for one in open_}
-            first = min(open_, key=lambda one: (both[one], -gap[one]))
-            # As strict as its own step of the adjustment was, and at most as one that stands alone.
-            factor = min(self.adjusted[first] / max(p[first], 1e-300), 1 / self.family.weight[first])
-            if both[first] * factor >= LEVEL:
-                return
-            open_.remove(first)
-            named.append(names[first])
-            left[place[names[first]]] = False
+    def _search(self, groups: GroupCounts, searches: list[_Search]) -> None:
+        """Name the group that differs most, then the one that differs most without it, and so on.
 
-    def _p(self, groups: GroupCounts, row: int, group: int, others: NDArray[np.bool_]) -> float:
-        """p of a group against some others together; 1 where there are none."""
-        n, x = groups.n[row].sum(axis=1), groups.count[row].sum(axis=1)
-        if not n[others].sum():
-            return 1.0
-        x1, n1, x2, n2 = (np.array([[v]]) for v in (x[group], n[group], x[others].sum(), n[others].sum()))
-        found = contrast_p(x1, n1, x2, n2, self.context.against(groups, row, group, others))
-        return float(np.nan_to_num(found, nan=1.0)[0, 0])
+        All specifications go on step by step together: their tests are made at once.
+        """
+        while searches:
+            again = [search for search in searches if search.named]
+            rows = np.array([one for search in again for one in search.open_], dtype=np.intp)
+            if len(rows):
+                self.p[rows] = self._without(groups, again)
+                self.named[rows] = [", ".join(search.named) for search in again for _ in search.open_]
+            searches = [search for search in searches if self._name_next(search)]
+
+    def _name_next(self, search: _Search) -> bool:
+        """Name one more group; whether the search goes on."""
+        p = self._p_alone
+        both = {one: float(np.fmax(p[one], self.p[one])) for one in search.open_}
+        first = min(search.open_, key=lambda one: (both[one], -self._size[one]))
+        # As strict as its own step of the adjustment was, and at most as one that stands alone.
+        factor = min(self.adjusted[first] / max(p[first], 1e-300), 1 / self.family.weight[first])
+        if both[first] * factor >= LEVEL:
+            return False
+        search.open_.remove(first)
+        search.named.append(str(self._group[first]))
+        search.left[search.group[first]] = False
+        return bool(search.open_)
+
+    def _without(self, groups: GroupCounts, searches: Sequence[_Search]) -> Floats:
+        """p of every open group against those that are left beside it; 1 where there are none."""
+        asked = [(search, search.group[one]) for search in searches for one in search.open_]
+        group = np.array([own for _, own in asked], dtype=np.intp)
+        others = np.array([search.left for search, _ in asked])
+        others[np.arange(len(asked)), group] = False
+        row = np.array([search.row for search, _ in asked], dtype=np.intp)
+        sides = OneAgainstSome(row=row, group=group, others=others)
+        (n1, n2), (x1, x2) = sides.images(groups), sides.events(groups)
+        own, other = (x1[:, None], n1[:, None]), (x2[:, None], n2[:, None])
+        p = contrast_p(*own, *other, self.context.against(groups, sides))[:, 0]
+        return np.where(n2 > 0, np.nan_to_num(p, nan=1.0), 1.0)
+
+
+@dataclass(kw_only=True)
+class _Search:
+    """The search for the groups of one specification that drive the gaps of the others.
+
+    Attributes
+    ----------
+    row
+        The specification.
+    open_
+        Rows of the gaps that differ from their rest and are not named.
+    group
+        From row to group.
+    left
+        [G] groups with enough images that are not named.
+    named
+        Names of the most extreme groups so far.
+    """
+
+    row: int
+    open_: list[int]
+    group: dict[int, int]
+    left: NDArray[np.bool_]
+    named: list[str] = field(default_factory=list)

@@ -5,7 +5,7 @@ K clusters, S specifications, G groups, P pairs of groups.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -47,6 +47,57 @@ class Contrast:
     correlation: Floats
     weighted: bool = False
     least: int = LEAST_CLUSTERS
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneAgainstSome:
+    """P contrasts of one group with some others together, each in one specification of a grouping.
+
+    Attributes
+    ----------
+    row, group
+        [P] the specification, and the group.
+    others
+        [P, G] whether a group is on the other side.
+    """
+
+    row: Codes
+    group: Codes
+    others: NDArray[np.bool_]
+
+    def images(self, groups: GroupCounts) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """[P] images of either side."""
+        return self._sides(groups.n)
+
+    def events(self, groups: GroupCounts) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """[P] images with the event of either side."""
+        return self._sides(groups.count)
+
+    def _sides(self, counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        of_row = counts.sum(axis=2)[self.row]
+        own = np.take_along_axis(of_row, self.group[:, None], axis=1)[:, 0]
+        return own, np.where(self.others, of_row, 0).sum(axis=1)
+
+    def among(self, rows: Codes) -> tuple[Codes, Codes]:
+        """The contrasts that are in some specifications, ascending, and the place of theirs among those."""
+        here = np.flatnonzero(np.isin(self.row, rows))
+        return here, np.searchsorted(rows, self.row[here])
+
+    def of_clusters(self, whole: Sequence[Floats], here: Codes, place: Codes) -> tuple[Sums, Sums]:
+        """Sums by cluster of either side, [p, K, 1], of those of all groups [s, K, G] or [K, G]."""
+        tables = [[a if a.ndim == 2 else a[one] for a in whole] for one in place]
+        first = tuple(
+            np.stack([table[part][:, [self.group[one]]] for one, table in zip(here, tables, strict=True)])
+            for part in range(len(whole))
+        )
+        second = tuple(
+            np.stack([
+                table[part][:, self.others[one]].sum(axis=1, keepdims=True)
+                for one, table in zip(here, tables, strict=True)
+            ])
+            for part in range(len(whole))
+        )  # fmt: skip
+        return first, second
 
 
 @dataclass(frozen=True)
@@ -132,22 +183,23 @@ class ClusterCounts:
             correlation[rows] = self._put_contrast(own, other, rows, (x, n, squared), (x2, n2, squared2))
         return self._contrast(own, other, correlation)
 
-    def against(self, groups: GroupCounts, row: int, group: int, others: NDArray[np.bool_]) -> Contrast:
-        """Of one group against some others together, in one specification; each [1, 1]."""
-        n = groups.n[[row]].sum(axis=2)
-        own, other = _Parts(n[:, [group]]), _Parts(n[:, others].sum(axis=1, keepdims=True))
-        correlation, first_row = np.zeros((1, 1)), np.zeros(1, dtype=np.intp)
+    def against(self, groups: GroupCounts, sides: OneAgainstSome) -> Contrast:
+        """Of P groups against some others together, each in one specification; [P, 1]."""
+        own, other = (_Parts(n[:, None]) for n in sides.images(groups))
+        correlation = np.zeros((len(sides.row), 1))
         view = self._view(groups)
-        for _, *whole in view.tables(row):
-            first = tuple(a[..., [group]] for a in whole)
-            second = tuple(a[..., others].sum(axis=-1, keepdims=True) for a in whole)
-            correlation[first_row] = self._put_contrast(
-                own, other, first_row, first, second, whole=tuple(whole)
-            )
-        for _, moments in view.moments(row):
-            rho = common_correlation(moments)
-            own.put(first_row, self._precision(moments.chosen(np.full((1, 1), group)), rho))
-            other.put(first_row, self._precision(moments.over(others), rho))
+        for rows, *whole in view.tables(sides.row):
+            here, place = sides.among(rows)
+            rho = common_correlation(ClusterMoments.of(*whole))[place]
+            first, second = sides.of_clusters(whole, here, place)
+            own.put(here, self._precision(ClusterMoments.of(*first), rho))
+            other.put(here, self._precision(ClusterMoments.of(*second), rho))
+            correlation[here] = side_correlation(*first[:2], *second[:2])
+        for rows, moments in view.moments(sides.row):
+            here, place = sides.among(rows)
+            chosen, rho = moments.rows(place), common_correlation(moments)[place]
+            own.put(here, self._precision(chosen.chosen(sides.group[here, None]), rho))
+            other.put(here, self._precision(chosen.over(sides.others[here]), rho))
         return self._contrast(own, other, correlation)
 
     def cells(self, groups: GroupCounts) -> Iterator[tuple[Codes, Floats, Floats, Floats]]:
@@ -170,11 +222,9 @@ class ClusterCounts:
             weighted=self.weighted, least=self.least,
         )  # fmt: skip
 
-    def _put_contrast(
-        self, own: _Parts, other: _Parts, rows: Codes, first: Sums, second: Sums, whole: Sums | None = None
-    ) -> Floats:
+    def _put_contrast(self, own: _Parts, other: _Parts, rows: Codes, first: Sums, second: Sums) -> Floats:
         moments = ClusterMoments.of(*first)
-        rho = common_correlation(moments if whole is None else ClusterMoments.of(*whole))
+        rho = common_correlation(moments)
         own.put(rows, self._precision(moments, rho))
         other.put(rows, self._precision(ClusterMoments.of(*second), rho))
         return side_correlation(*first[:2], *second[:2])
@@ -200,6 +250,12 @@ class _Parts:
     def put(self, rows: Codes, part: Precision) -> None:
         for one in fields(Precision):
             getattr(self.precision, one.name)[rows] = getattr(part, one.name)
+
+
+def some_without_clusters(groups: GroupCounts, sides: OneAgainstSome) -> Contrast:
+    """Contrasts [P, 1] of groups with some others, of a grouping whose images are independent."""
+    own, other = (independent_precision(n[:, None]) for n in sides.images(groups))
+    return Contrast(group=own, reference=other, correlation=np.zeros((len(sides.row), 1)))
 
 
 def without_clusters(groups: GroupCounts, sides: Sides) -> Contrast:

@@ -15,7 +15,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.statistics.clusters.cluster_robust import LEAST_CLUSTERS, Precision, independent_precision
-from audit.tables.cluster_counts import ClusterCounts, Clusters, Contrast, without_clusters
+from audit.tables.cluster_counts import (
+    ClusterCounts,
+    Clusters,
+    Contrast,
+    OneAgainstSome,
+    some_without_clusters,
+    without_clusters,
+)
+from audit.tables.coded_table import CodedTable
 from audit.tables.group_counts import CountTable, GroupCounts, SharedCounts, outcome_counts
 from audit.tables.natural_order import in_natural_order
 from audit.tables.reference_groups import Sides
@@ -54,14 +62,14 @@ class TableContext:
     clusters
         `Records.clusters` and `Records.moments`; None if every cluster holds one image.
     outcomes, pairs
-        `Records.outcomes` and `Records.pairs`; None if the run did not keep them.
+        `Records.outcomes`, coded, and `Records.pairs`; None if the run did not keep them.
     """
 
     counts: SharedCounts
     manifest: Mapping[str, Any]
     attributes: tuple[str, ...]
     clusters: ClusterCounts | None = None
-    outcomes: pd.DataFrame | None = None
+    outcomes: CodedTable | None = None
     pairs: pd.DataFrame | None = None
 
     @classmethod
@@ -88,7 +96,7 @@ class TableContext:
             manifest=manifest,
             attributes=tuple(attributes),
             clusters=ClusterCounts.of(clusters, least=min_clusters(manifest)),
-            outcomes=outcomes,
+            outcomes=None if outcomes is None else CodedTable(outcomes),
             pairs=pairs,
         )
 
@@ -130,13 +138,11 @@ class TableContext:
             return without_clusters(groups, sides)
         return self.clusters.contrast(groups, sides)
 
-    def against(self, groups: GroupCounts, row: int, group: int, others: NDArray[np.bool_]) -> Contrast:
-        """The precision of one group and of some others together, in one specification; each [1, 1]."""
+    def against(self, groups: GroupCounts, sides: OneAgainstSome) -> Contrast:
+        """The precision of groups and of some others together, each in one specification; [P, 1]."""
         if self.clusters is None:
-            n = groups.n[row].sum(axis=1)
-            sides = [independent_precision(np.array([[size]])) for size in (n[group], n[others].sum())]
-            return Contrast(group=sides[0], reference=sides[1], correlation=np.zeros((1, 1)))
-        return self.clusters.against(groups, row, group, others)
+            return some_without_clusters(groups, sides)
+        return self.clusters.against(groups, sides)
 
     @property
     def probes(self) -> Sequence[Mapping[str, Any]]:

@@ -15,19 +15,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from audit.tables.coded_table import JOINT, CodedTable, Codes
 from probes.records import KEYS, MISSING, NO_TRUTH
 from probes.records.schemas import attributes_among
 
+__all__ = [
+    "JOINT", "OR", "SPECIFICATION", "CountTable", "GroupCounts", "Probe", "SharedCounts", "correct_counts",
+    "group_attributes", "joined_truths", "number_rows", "outcome_counts", "truths_of_class",
+]  # fmt: skip
+
 SPECIFICATION = (*KEYS, "outcome")
 """Columns that name one question with one outcome; `rates` has a row for each of them and each group."""
-JOINT = " x "
-"""Joins the values of crossed attributes, and their names."""
 OR = " or "
 """Joins the values that one class stands for."""
 
 Probe = Mapping[str, Any]
-Codes = NDArray[np.intp]
-Words = NDArray[np.object_]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +70,9 @@ class GroupCounts:
 
 
 @dataclass(frozen=True)
-class SharedCounts:
-    """Counts whose columns are coded once, and divided by the groups of a probe once, for all the tables."""
+class SharedCounts(CodedTable):
+    """Counts that are coded once, and divided by the groups of a probe once, for all the tables."""
 
-    frame: pd.DataFrame
-    _coded: dict[str, tuple[Codes, Words]] = field(default_factory=dict, init=False, repr=False)
     _made: dict[tuple[Any, ...], tuple[GroupCounts, ...]] = field(default_factory=dict, init=False)
 
     def splits(self, probe: Probe) -> tuple[GroupCounts, ...]:
@@ -81,24 +81,6 @@ class SharedCounts:
         if key not in self._made:
             self._made[key] = tuple(_outcome_counts(self, probe))
         return self._made[key]
-
-    def codes(self, name: str) -> tuple[Codes, Words]:
-        """[rows] code of the value of a column, and the values: categories, or in order of appearance."""
-        if name not in self._coded:
-            column = self.frame[name]
-            if isinstance(column.dtype, pd.CategoricalDtype):
-                code, values = column.cat.codes.to_numpy(), column.cat.categories
-            else:
-                code, values = pd.factorize(column, use_na_sentinel=False)
-            words = np.array([value if name == "threshold" else str(value) for value in values], dtype=object)
-            self._coded[name] = (np.asarray(code, dtype=np.intp), words)
-        return self._coded[name]
-
-    def having(self, name: str, *values: str) -> NDArray[np.bool_]:
-        """[rows] whether a column has one of some values."""
-        code, words = self.codes(name)
-        among: NDArray[np.bool_] = np.array([word in values for word in words], dtype=bool)[code]
-        return among
 
     def numbers(self, name: str) -> NDArray[np.int64]:
         """[rows] a column of counts."""
@@ -335,7 +317,7 @@ def _codes(counts: SharedCounts, name: str, rows: Codes) -> tuple[Codes, list[st
     code = code[rows]
     present = np.bincount(code, minlength=len(words)) > 0
     order = np.flatnonzero(present)
-    if not isinstance(counts.frame[name].dtype, pd.CategoricalDtype):
+    if not counts.ordered(name):
         order = pd.unique(code)
     kept = [int(place) for place in order if words[place] != MISSING]
     place = np.full(len(words), -1, dtype=np.intp)

@@ -5,22 +5,22 @@ N images, K patterns of outcomes, S specifications, W other specifications besid
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.conclusions.gates import EVERYBODY
 from audit.statistics.clusters.design_effects import change_design_effect
 from audit.statistics.multiplicity import holm
 from audit.statistics.proportion.marginal_homogeneity import equal_rates_p
 from audit.statistics.proportion.paired import mcnemar_p, newcombe_paired
 from audit.statistics.variation.specification_curve_test import asked_order
+from audit.tables.coded_table import JOINT, CodedTable
 from audit.tables.context import OUTCOMES_NEEDED, TableContext
-from audit.tables.group_counts import JOINT
-from probes.records import HAPPENED, MISSING, NOT_ASKED, WEIGHTED
+from audit.tables.group_counts import number_rows
+from probes.records import HAPPENED, NOT_ASKED, WEIGHTED
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -64,11 +64,11 @@ def paired_table(context: TableContext) -> pd.DataFrame:
     """
     tables, pairs, outcomes = [], context.pairs, context.outcomes
     for probe in context.probes:
-        own = pd.DataFrame() if pairs is None else pairs[pairs["probe"] == probe["name"]]
+        own = CodedTable(pd.DataFrame() if pairs is None else pairs[pairs["probe"] == probe["name"]])
         parts = [
             joint_by_group(own, by, keys=PAIR_KEYS)
             for by in [[], *probe["groups"]]
-            if len(own) and probe["outcomes"]
+            if len(own.frame) and probe["outcomes"]
         ]
         if parts:
             counts = _with_change_tests(
@@ -89,7 +89,7 @@ def paired_table(context: TableContext) -> pd.DataFrame:
 
 
 def _with_change_tests(
-    counts: pd.DataFrame, probe: Mapping[str, Any], outcomes: pd.DataFrame | None, *, seed: int,
+    counts: pd.DataFrame, probe: Mapping[str, Any], outcomes: CodedTable | None, *, seed: int,
     weighted: bool = False,
 ) -> pd.DataFrame:  # fmt: skip
     """Joint counts with the design effect and the test of all specifications; NaN without outcomes."""
@@ -106,7 +106,9 @@ def _with_change_tests(
     )
 
 
-def joint_by_group(counts: pd.DataFrame, by: Sequence[str], *, keys: Sequence[str] = ()) -> pd.DataFrame:
+def joint_by_group(
+    counts: pd.DataFrame | CodedTable, by: Sequence[str], *, keys: Sequence[str] = ()
+) -> pd.DataFrame:
     """Add up the columns of `TABLE` by group; rows that miss an attribute are in no group.
 
     Parameters
@@ -116,15 +118,19 @@ def joint_by_group(counts: pd.DataFrame, by: Sequence[str], *, keys: Sequence[st
     by
         The attributes that are crossed; none for all images.
     """
-    known = counts[(counts[list(by)] != MISSING).all(axis=1)]
-    group: pd.Series | str = EVERYBODY
-    if by:
-        values = known[list(by)].astype("str")
-        group = values.iloc[:, 0]
-        if len(by) > 1:
-            group = group.str.cat(values.iloc[:, 1:], sep=JOINT)
-    groups = known.assign(group=group).groupby([*keys, "group"], sort=False, dropna=False, observed=True)
-    return groups[list(TABLE)].sum().reset_index().assign(by=JOINT.join(by))
+    table = counts if isinstance(counts, CodedTable) else CodedTable(counts)
+    group, names = table.groups(np.arange(len(table.frame)), by)
+    known = np.flatnonzero(group >= 0)
+    key = number_rows(table.frame[list(keys)])[known] * max(len(names), 1) + group[known]
+    code, _ = pd.factorize(key)
+    first = np.unique(code, return_index=True)[1]
+    sums = {
+        name: np.bincount(code, weights=table.frame[name].to_numpy()[known]).astype(np.int64)
+        for name in TABLE
+    }
+    found = table.frame[list(keys)].iloc[known[first]].reset_index(drop=True)
+    labels = pd.Series([names[place] for place in group[known[first]]], dtype="str")
+    return found.assign(group=labels, **sums, by=JOINT.join(by))
 
 
 def change_table(counts: pd.DataFrame, *, keys: Sequence[str], least: int) -> pd.DataFrame:
@@ -184,7 +190,9 @@ def _whole(first: Floats, second: Floats, effect: Floats) -> tuple[Integers, Int
     return fewer, kept.astype(np.int64) - fewer
 
 
-def change_test_table(outcomes: pd.DataFrame, probe: Mapping[str, Any], *, seed: int) -> pd.DataFrame:
+def change_test_table(
+    outcomes: pd.DataFrame | CodedTable, probe: Mapping[str, Any], *, seed: int
+) -> pd.DataFrame:
     """The test of all specifications at once, and the design effect of each change from the first.
 
     Parameters
@@ -201,18 +209,23 @@ def change_test_table(outcomes: pd.DataFrame, probe: Mapping[str, Any], *, seed:
     designs and templates of a rule and threshold (`statistics.marginal_homogeneity`).
     """
     families = _families(asked_order(probe))
-    own = outcomes[outcomes["probe"] == probe["name"]]
+    images = outcomes if isinstance(outcomes, CodedTable) else CodedTable(outcomes)
+    of_probe, weighted = images.having("probe", probe["name"]), WEIGHTED[0] in images.frame
     groups, tests = [], []
-    for outcome, images in own.groupby("outcome", sort=False) if len(families) else ():
-        letters, pattern, cluster = _patterns(images)
-        weight = images[WEIGHTED[0]].to_numpy(dtype=float) if WEIGHTED[0] in images else None
-        for by, name, inside in _groups(images, probe["groups"]):
-            groups.append((outcome, JOINT.join(by), name))
-            own = None if weight is None else weight[inside]
-            tests.append(
-                _of_group(families, letters, pattern[inside], cluster[inside], weight=own, seed=seed)
-            )
-    names = [*CHANGE_TESTS, *(SHARES if WEIGHTED[0] in outcomes else ())]
+    for outcome in images.codes("outcome")[1] if len(families) else ():
+        rows = np.flatnonzero(of_probe & images.having("outcome", outcome))
+        letters, pattern, cluster = _patterns(images, rows)
+        weight = images.frame[WEIGHTED[0]].to_numpy(dtype=float)[rows] if weighted else None
+        for by in ([], *probe["groups"]) if len(rows) else ():
+            group, names_of_groups = images.groups(rows, by)
+            for code, name in enumerate(names_of_groups):
+                inside = group == code
+                groups.append((outcome, JOINT.join(by), name))
+                own = None if weight is None else weight[inside]
+                tests.append(
+                    _of_group(families, letters, pattern[inside], cluster[inside], weight=own, seed=seed)
+                )
+    names = [*CHANGE_TESTS, *(SHARES if weighted else ())]
     if not groups:
         return pd.DataFrame(columns=[*CHANGE_KEYS, *names])
     place = np.repeat(np.arange(len(groups)), len(families))
@@ -237,25 +250,12 @@ def _families(asked: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _patterns(images: pd.DataFrame) -> tuple[NDArray[np.str_], Codes, Codes]:
+def _patterns(table: CodedTable, rows: NDArray[np.intp]) -> tuple[NDArray[np.str_], Codes, Codes]:
     """[K, S] letters of the distinct patterns, and [N] codes of patterns and clusters."""
-    pattern, distinct = pd.factorize(images["pattern"].to_numpy())
-    letters = np.array([list(text) for text in distinct], dtype="U1")
-    return letters, pattern, pd.factorize(images["cluster"].to_numpy())[0]
-
-
-def _groups(
-    images: pd.DataFrame, splits: Sequence[Sequence[str]]
-) -> Iterator[tuple[Sequence[str], str, NDArray[np.bool_]]]:
-    """Every group of every split, and which of the images are in it."""
-    yield [], EVERYBODY, np.ones(len(images), dtype=bool)
-    for by in splits:
-        values = images[list(by)].astype("str")
-        names = values.iloc[:, 0].str.cat(values.iloc[:, 1:], sep=JOINT) if len(by) > 1 else values.iloc[:, 0]
-        code, known = pd.factorize(names.where((values != MISSING).all(axis=1), MISSING))
-        for number, name in enumerate(known):
-            if name != MISSING:
-                yield by, str(name), code == number
+    code, texts = table.codes("pattern")
+    pattern, distinct = pd.factorize(code[rows])
+    letters = np.array([list(texts[one]) for one in distinct], dtype="U1")
+    return letters, pattern, pd.factorize(table.codes("cluster")[0][rows])[0]
 
 
 def _of_group(

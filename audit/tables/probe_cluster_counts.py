@@ -8,20 +8,25 @@ K clusters, M pairs of group and cluster, S specifications, G groups.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from audit.statistics.clusters.cluster_robust import ClusterMoments
-from audit.tables.group_counts import SPECIFICATION, GroupCounts, number_rows
+from audit.tables.coded_table import CodedTable, row_keys
+from audit.tables.group_counts import SPECIFICATION, GroupCounts
 from probes.records import ALL, MOMENTS, WEIGHTED
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.intp]
+Key = tuple[Any, ...]
+"""One specification: the values of `SPECIFICATION`."""
+RowOfKey = Mapping[Key, int]
 _CELLS = 4_000_000
 """Specifications x clusters x groups that are looked at together."""
 
@@ -55,15 +60,15 @@ class ClusterView:
     summed: Codes
     sums: ClusterMoments | None
 
-    def tables(self, row: int | None = None) -> Iterator[tuple[Codes, Floats, Floats, Floats]]:
+    def tables(self, rows: Codes | None = None) -> Iterator[tuple[Codes, Floats, Floats, Floats]]:
         """Some specifications at a time: their places, and by cluster events [s, K, G], images [K, G] and
         squared weights [K, G].
 
-        `row` asks for one specification of the grouping alone.
+        `rows` asks for some specifications of the grouping alone.
         """
         here, there = self.counted, self.places
-        if row is not None:
-            kept = here == row
+        if rows is not None:
+            kept = np.isin(here, rows)
             here, there = here[kept], there[kept]
         if not len(here):
             return
@@ -79,14 +84,14 @@ class ClusterView:
         sums = np.bincount(self.flat, of_pairs[self.inside], minlength=self.shape[0] * self.shape[1])
         return sums.reshape(self.shape).astype(float, copy=False)
 
-    def moments(self, row: int | None = None) -> Iterator[tuple[Codes, ClusterMoments]]:
+    def moments(self, rows: Codes | None = None) -> Iterator[tuple[Codes, ClusterMoments]]:
         """Places of the specifications of which only moments were kept, and the moments [s, G]."""
         if self.sums is None:
             return
-        if row is None:
+        if rows is None:
             yield self.summed, self.sums
             return
-        kept = np.flatnonzero(self.summed == row)
+        kept = np.flatnonzero(np.isin(self.summed, rows))
         if len(kept):
             yield self.summed[kept], self.sums.rows(kept)
 
@@ -100,7 +105,7 @@ class ProbeClusterCounts:
     _views: dict[tuple[int, str | None], tuple[GroupCounts, ClusterView]] = field(
         default_factory=dict, init=False, repr=False
     )
-    _places: dict[tuple[int, str | None], tuple[pd.DataFrame, Codes]] = field(
+    _wanted: dict[tuple[int, str | None], tuple[pd.DataFrame, RowOfKey]] = field(
         default_factory=dict, init=False, repr=False
     )
 
@@ -115,49 +120,54 @@ class ProbeClusterCounts:
         return self._views[key][1]
 
     def _made(self, groups: GroupCounts, outcome: str | None) -> ClusterView:
-        place = self._matched(groups.specifications, outcome)
+        row_of = self._row_of(groups.specifications, outcome)
+        place = _places(row_of, self._keys)
         there = np.flatnonzero(place >= 0)
         there = there[np.argsort(place[there], kind="stable")]
         # Without any counted one the table may even lack the columns of the grouping.
-        group = group_codes(self.pairs, groups) if len(there) else np.zeros(0, dtype=np.intp)
+        group = np.zeros(0, dtype=np.intp)
+        if len(there):
+            group = group_codes(self.table, groups, self._first_of_pair)
         inside = np.flatnonzero(group >= 0)
         cluster, present = pd.factorize(self.cluster[inside]) if len(inside) else (inside, inside)
         shape = (len(present), len(groups.groups))
-        summed, sums = self._sums(groups, outcome, counted=place[there])
+        summed, sums = self._sums(groups, row_of, counted=place[there])
         return ClusterView(
             pairs=self, inside=inside, flat=cluster * shape[1] + group[inside], shape=shape,
             counted=place[there], places=there, summed=summed, sums=sums,
         )  # fmt: skip
 
-    def _matched(self, wanted: pd.DataFrame, outcome: str | None) -> Codes:
-        """[all specifications] the wanted one that each of those counted by cluster is, -1 for none."""
-        if not len(self.frame):
-            return np.zeros(0, dtype=np.intp)
+    def _row_of(self, wanted: pd.DataFrame, outcome: str | None) -> RowOfKey:
+        """The rows of specifications, which the groupings of a probe share."""
         key = (id(wanted), outcome)
-        if key not in self._places:
-            self._places[key] = (wanted, matched(_with_outcome(wanted, outcome), self.specifications))
-        return self._places[key][1]
+        if key not in self._wanted:
+            named = wanted.assign(**({} if outcome is None else {"outcome": outcome}))
+            self._wanted[key] = (wanted, {one: row for row, one in enumerate(row_keys(named, SPECIFICATION))})
+        return self._wanted[key][1]
 
     def _sums(
-        self, groups: GroupCounts, outcome: str | None, *, counted: Codes
+        self, groups: GroupCounts, row_of: RowOfKey, *, counted: Codes
     ) -> tuple[Codes, ClusterMoments | None]:
         """Places of the specifications of which only moments were kept, and the moments."""
         none = np.zeros(0, dtype=np.intp)
-        own = self.moment_rows
-        if own is None or not len(own):
+        own = self.moment_table
+        if own is None or not len(own.frame):
             return none, None
-        names = [*MOMENTS, *(name for name in own.columns if name in WEIGHTED)]
-        for name in [name for name in own.columns if name not in {*SPECIFICATION, *names}]:
-            own = own[(own[name] == ALL).to_numpy() != (name in groups.by)]
-        if not len(own):
+        names = [*MOMENTS, *(name for name in own.frame.columns if name in WEIGHTED)]
+        chosen = np.ones(len(own.frame), dtype=bool)
+        for name in [name for name in own.frame.columns if name not in {*SPECIFICATION, *names}]:
+            chosen &= own.having(name, ALL) != (name in groups.by)
+        places = np.flatnonzero(chosen)
+        if not len(places):
             return none, None
-        rows = matched(_with_outcome(groups.specifications, outcome), own[list(SPECIFICATION)])
-        group = group_codes(own, groups)
+        number, keys = self._moment_specifications
+        rows = _places(row_of, keys)[number[places]]
+        group = group_codes(own, groups, places)
         inside = (rows >= 0) & (group >= 0)
         found = {}
         for name in names:
             values = np.zeros((len(groups.specifications), len(groups.groups)))
-            values[rows[inside], group[inside]] = own[name].to_numpy(dtype=float)[inside]
+            values[rows[inside], group[inside]] = own.frame[name].to_numpy(dtype=float)[places[inside]]
             found[name] = values
         present = np.setdiff1d(rows[inside], counted)
         if not len(present):
@@ -170,38 +180,54 @@ class ProbeClusterCounts:
         return present, ClusterMoments(n=n, count=count, own=images, own2=images2, **kept)
 
     @cached_property
+    def table(self) -> CodedTable:
+        """The rows by cluster, coded."""
+        return CodedTable(self.frame)
+
+    @cached_property
+    def moment_table(self) -> CodedTable | None:
+        """The rows of moments, coded."""
+        return None if self.moment_rows is None else CodedTable(self.moment_rows)
+
+    @cached_property
+    def _moment_specifications(self) -> tuple[Codes, list[Key]]:
+        """The specification of each row of moments as a number, and the specifications."""
+        assert self.moment_table is not None
+        number = self.moment_table.number(SPECIFICATION)
+        return number, row_keys(self.moment_table.frame.iloc[_firsts(number)], SPECIFICATION)
+
+    @cached_property
     def _codes(self) -> tuple[Codes, Codes]:
         """Specification and pair of each row."""
         numbers = {*SPECIFICATION, "n", "count", *WEIGHTED}
-        words = [name for name in self.frame.columns if name not in numbers]
-        return number_rows(self.frame[list(SPECIFICATION)]), number_rows(self.frame[words])
+        words = [str(name) for name in self.frame.columns if name not in numbers]
+        return self.table.number(SPECIFICATION), self.table.number(words)
 
     @cached_property
-    def specifications(self) -> pd.DataFrame:
-        """One row each, in the order of `count`."""
-        first = ~pd.Series(self._codes[0]).duplicated().to_numpy()
-        return self.frame.loc[first, list(SPECIFICATION)].reset_index(drop=True)
+    def _keys(self) -> list[Key]:
+        """The specifications, in the order of `count`."""
+        return row_keys(self.frame.iloc[_firsts(self._codes[0])], SPECIFICATION)
 
     @cached_property
-    def pairs(self) -> pd.DataFrame:
-        """M rows: the group attributes and cluster."""
-        first = ~pd.Series(self._codes[1]).duplicated().to_numpy()
-        return self.frame[first].drop(columns=list(SPECIFICATION)).reset_index(drop=True)
+    def _first_of_pair(self) -> Codes:
+        """[M] the first row of each pair."""
+        return _firsts(self._codes[1])
 
     @cached_property
     def cluster(self) -> Codes:
         """Code of each pair's cluster."""
-        return np.asarray(pd.factorize(self.pairs["cluster"])[0], dtype=np.intp)
+        code, _ = self.table.codes("cluster")
+        return np.asarray(pd.factorize(code[self._first_of_pair])[0], dtype=np.intp)
 
     @cached_property
     def n(self) -> Floats:
         """Images of each pair, or their weight."""
-        return self.pairs[self._names[0]].to_numpy(dtype=float)
+        return self.frame[self._names[0]].to_numpy(dtype=float)[self._first_of_pair]
 
     @cached_property
     def squared(self) -> Floats:
         """Squared weights of each pair; its images, if each counts as one."""
-        return self.pairs[self._names[2]].to_numpy(dtype=float)
+        return self.frame[self._names[2]].to_numpy(dtype=float)[self._first_of_pair]
 
     @property
     def _names(self) -> tuple[str, ...]:
@@ -212,7 +238,7 @@ class ProbeClusterCounts:
     def count(self) -> Floats:
         """Events [all specifications, M]."""
         specification, pair = self._codes
-        counts = np.zeros((len(self.specifications), len(self.pairs)))
+        counts = np.zeros((len(self._keys), len(self._first_of_pair)))
         counts[specification, pair] = self.frame[self._names[1]].to_numpy()
         return counts
 
@@ -222,23 +248,25 @@ def matched(wanted: pd.DataFrame, found: pd.DataFrame) -> Codes:
 
     Both have the columns `SPECIFICATION`.
     """
-    keys = pd.concat([wanted[list(SPECIFICATION)], found], ignore_index=True)
-    number = number_rows(keys.astype({name: "str" for name in SPECIFICATION if name != "threshold"}))
-    place = np.full(int(number.max(initial=-1)) + 1, -1, dtype=np.intp)
-    place[number[: len(wanted)]] = np.arange(len(wanted))
-    return place[number[len(wanted) :]]
+    row_of = {key: row for row, key in enumerate(row_keys(wanted, SPECIFICATION))}
+    return _places(row_of, row_keys(found, SPECIFICATION))
 
 
-def group_codes(table: pd.DataFrame, groups: GroupCounts) -> Codes:
-    """The group of each row, -1 where an attribute is missing."""
-    group = np.zeros(len(table), dtype=np.intp)
+def _places(row_of: RowOfKey, keys: Sequence[Key]) -> Codes:
+    return np.array([row_of.get(key, -1) for key in keys], dtype=np.intp)
+
+
+def group_codes(table: CodedTable, groups: GroupCounts, rows: Codes) -> Codes:
+    """The group of some rows, -1 where an attribute is missing."""
+    group = np.zeros(len(rows), dtype=np.intp)
     for name in groups.by:
-        values = pd.Index(groups.groups[name].unique())
-        code, words = pd.factorize(table[name])
-        place = values.get_indexer(pd.Index(words).astype("str"))[code]
+        values = {word: place for place, word in enumerate(groups.groups[name].unique())}
+        code, words = table.codes(name)
+        place = np.array([values.get(word, -1) for word in words], dtype=np.intp)[code[rows]]
         group = np.where((group < 0) | (place < 0), -1, group * len(values) + place)
     return group
 
 
-def _with_outcome(specifications: pd.DataFrame, outcome: str | None) -> pd.DataFrame:
-    return specifications.assign(**({} if outcome is None else {"outcome": outcome}))
+def _firsts(number: Codes) -> Codes:
+    """The first place of each number; they are numbered in order of appearance."""
+    return np.flatnonzero(~pd.Series(number).duplicated().to_numpy())

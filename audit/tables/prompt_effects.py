@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from audit.statistics.variation.prompt_variance import LEAST_PROMPTS, prompt_effect
 from audit.statistics.variation.specification_curve_test import JointCounts, asked_order, joint_counts
+from audit.tables.coded_table import JOINT, CodedTable, Codes
 from audit.tables.context import TableContext
-from audit.tables.group_counts import JOINT
 from audit.tables.reference_groups import THE_OVERALL
 
 Floats = NDArray[np.float64]
@@ -29,7 +29,6 @@ SIZES: Final = ("n_group", "n_reference", "clusters_group", "clusters_reference"
 PROMPT_COLUMNS: Final = (
     "probe", "outcome", *OF_PROMPTS, "by", "group", "reference", *SIZES, *NUMBERS, "note",
 )  # fmt: skip
-EVERYBODY: Final = "all images"
 
 
 def prompt_effect_table(context: TableContext, gaps: pd.DataFrame) -> pd.DataFrame:
@@ -57,9 +56,11 @@ def prompt_effect_table(context: TableContext, gaps: pd.DataFrame) -> pd.DataFra
         if len({asked[1] for asked in probe.get("asked") or ()}) < 2 or outcomes is None:
             continue
         for outcome in probe["outcomes"]:
-            own = outcomes[(outcomes["probe"] == probe["name"]) & (outcomes["outcome"] == outcome["name"])]
+            own = np.flatnonzero(
+                outcomes.having("probe", probe["name"]) & outcomes.having("outcome", outcome["name"])
+            )
             if len(own):
-                rows += prompt_effects_of(context, probe, outcome["name"], own, gaps)
+                rows += prompt_effects_of(context, probe, outcome["name"], (outcomes, own), gaps)
     table = pd.DataFrame(rows, columns=list(PROMPT_COLUMNS))
     numbers = {*NUMBERS, "threshold"}
     return table.astype(
@@ -68,21 +69,19 @@ def prompt_effect_table(context: TableContext, gaps: pd.DataFrame) -> pd.DataFra
 
 
 def prompt_effects_of(
-    context: TableContext, probe: Mapping[str, Any], outcome: str, own: pd.DataFrame, gaps: pd.DataFrame
-) -> Iterator[dict[str, Any]]:
-    """The rows of one outcome, from its outcomes of single images."""
+    context: TableContext, probe: Mapping[str, Any], outcome: str, images: tuple[CodedTable, Codes],
+    gaps: pd.DataFrame,
+) -> Iterator[dict[str, Any]]:  # fmt: skip
+    """The rows of one outcome, from a table of outcomes of single images, and the rows of this one there."""
     asked, least = asked_order(probe), (context.min_group(probe), context.min_clusters)
     of_outcome = gaps[(gaps["probe"] == probe["name"]) & (gaps["outcome"] == outcome)]
-    whole = own.assign(**{EVERYBODY: pd.Series(EVERYBODY, index=own.index, dtype="str")})
+    named = of_outcome[["by", "group", "reference"]].drop_duplicates().to_numpy(dtype=object)
     for by in [(), *map(tuple, probe["groups"])]:
-        joint = joint_counts(whole, asked, by=by or [EVERYBODY])
-        if not len(joint.names):
-            continue
-        named = of_outcome.loc[of_outcome["by"] == JOINT.join(by), ["group", "reference"]].drop_duplicates()
+        joint = joint_counts(images[0], asked, by=by, rows=images[1])
         pairs = [(name, "") for name in joint.names] + [
             (str(group), str(reference))
-            for group, reference in named.itertuples(index=False)
-            if group in joint.names and reference != THE_OVERALL and (by and reference)
+            for of_by, group, reference in named
+            if of_by == JOINT.join(by) and group in joint.names and reference not in ("", THE_OVERALL) and by
         ]
         for group, reference in pairs:
             for row in _effects(joint, group, reference, least=least):

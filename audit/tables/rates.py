@@ -134,9 +134,10 @@ def weighted_balanced_accuracy(
     table = context.outcomes
     if table is None:
         return None
-    own = table[(table["probe"] == probe["name"]) & (table["outcome"] == wrong)]
-    if not len(own):
+    rows = np.flatnonzero(table.having("probe", probe["name"]) & table.having("outcome", wrong))
+    if not len(rows):
         return None
+    own = table.frame.iloc[rows]
     keys = ["design", "template", "rule"]
     asked = asked_order(probe).reset_index(drop=True)
     places = right.specifications[keys].merge(
@@ -144,7 +145,7 @@ def weighted_balanced_accuracy(
     )["place"]
     code, patterns = pd.factorize(own["pattern"].to_numpy())
     letters = np.array([list(text) for text in patterns], dtype="U1")
-    weight, group = own[WEIGHTED[0]].to_numpy(dtype=float), group_codes(own, right)
+    weight, group = own[WEIGHTED[0]].to_numpy(dtype=float), group_codes(table, right, rows)
     sums = np.zeros((2, *right.n.shape))
     for row, (place, design) in enumerate(zip(places, right.specifications["design"], strict=True)):
         truths = own["truth"].astype("str").replace(joined_truths(probe, str(design)))

@@ -8,7 +8,7 @@ excludes zero, what its spread is made of, and whether the whole curve could be 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,11 +16,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from audit.statistics.clusters.shared_permutations import SharedPermutations
 from audit.statistics.multiplicity import holm
-from audit.statistics.variation.specification_curve_test import JointCounts, asked_order, joint_counts
+from audit.statistics.variation.specification_curve_test import (
+    DRAWS,
+    JointCounts,
+    asked_order,
+    joint_counts,
+)
 from audit.statistics.variation.specification_variance import PARTS, factor_bases, variance_parts
+from audit.tables.coded_table import JOINT, row_keys
 from audit.tables.context import TableContext
-from audit.tables.group_counts import JOINT, number_rows
+from audit.tables.group_counts import number_rows
 from probes.records import KEYS
 
 GAP: Final = ("probe", "outcome", "by", "group", "reference")
@@ -42,6 +49,8 @@ TOO_SMALL: Final = "too few images"
 ONE_WAY: Final = "asked in one specification only"
 NUMBERS: Final = ("difference", "difference_low", "difference_high", "n_group", "n_reference", "p")
 
+Way = tuple[Any, ...]
+"""One specification: the values of `KEYS`."""
 Curve = Mapping[str, NDArray[Any]]
 """`NUMBERS` of one gap, an entry a specification, and its place among those counted jointly: -1 for none."""
 
@@ -96,36 +105,70 @@ def specification_table(context: TableContext, gaps: pd.DataFrame) -> pd.DataFra
 
 @dataclass(frozen=True, kw_only=True)
 class _Family:
-    """The joint counts of the gaps of one outcome and split, and the bases of their specifications."""
+    """The joint counts of the gaps of one outcome and split, the bases of their specifications, and the
+    permutations of the probe, which other outcomes of the same images share."""
 
     joint: JointCounts
     bases: Mapping[str, NDArray[np.float64]]
+    permutations: SharedPermutations
+
+    def places(self, ways: Sequence[Way]) -> NDArray[np.intp]:
+        """The place of each specification among those counted jointly, -1 for none."""
+        place = {way: number for number, way in enumerate(row_keys(self.joint.specifications, KEYS))}
+        return np.array([place.get(way, -1) for way in ways], dtype=np.intp)
+
+
+class _Families:
+    """The families of an audit, of which those of one probe share their permutations."""
+
+    def __init__(self, context: TableContext) -> None:
+        self.probes = {probe["name"]: probe for probe in context.probes}
+        self.seed = context.seed
+        self.outcomes = context.outcomes
+        self.permutations: dict[str, SharedPermutations] = {}
+
+    def of(self, probe: str, outcome: str, by: str) -> _Family | None:
+        """None if the outcomes of single images were not kept."""
+        if self.outcomes is None:
+            return None
+        rows = np.flatnonzero(self.outcomes.having("probe", probe) & self.outcomes.having("outcome", outcome))
+        if not len(rows):
+            return None
+        if probe not in self.permutations:
+            self.permutations = {probe: SharedPermutations(seed=self.seed, draws=DRAWS)}
+        asked = asked_order(self.probes[probe])
+        joint = joint_counts(self.outcomes, asked, by=by.split(JOINT), rows=rows)
+        return _Family(
+            joint=joint, bases=factor_bases(joint.specifications), permutations=self.permutations[probe]
+        )
 
 
 def _curves(
     gaps: pd.DataFrame, context: TableContext
 ) -> Iterator[tuple[tuple[str, ...], Curve, _Family | None]]:
     """Every gap with its numbers in each specification, and its family where that helps."""
-    probes = {probe["name"]: probe for probe in context.probes}
-    outcomes = context.outcomes
-    for family_key, rows in gaps.groupby(["probe", "outcome", "by"], sort=False):
-        probe, outcome, by = map(str, family_key)
-        family, place = None, np.full(len(rows), -1)
-        if outcomes is not None and len(rows[list(KEYS)].drop_duplicates()) > 1:
-            own = outcomes[(outcomes["probe"] == probe) & (outcomes["outcome"] == outcome)]
-            if len(own):
-                joint = joint_counts(own, asked_order(probes[probe]), by=by.split(JOINT))
-                family = _Family(joint=joint, bases=factor_bases(joint.specifications))
-                places = joint.specifications.assign(place=np.arange(len(joint.specifications)))
-                merged = rows[list(KEYS)].merge(places, on=list(KEYS), how="left", validate="many_to_one")
-                place = merged["place"].fillna(-1).to_numpy(dtype=np.intp)
-        numbers = {name: rows[name].to_numpy() for name in NUMBERS} | {"place": place}
-        contrast = [rows["group"].tolist(), rows["reference"].tolist()]
-        number = number_rows(rows[["group", "reference"]])
-        for gap in range(number.max() + 1):
-            own_rows = np.flatnonzero(number == gap)
-            curve = {name: values[own_rows] for name, values in numbers.items()}
-            yield (probe, outcome, by, *(names[own_rows[0]] for names in contrast)), curve, family
+    families = _Families(context)
+    names = {name: gaps[name].astype("str").to_numpy(dtype=object) for name in GAP}
+    numbers = {name: gaps[name].to_numpy() for name in NUMBERS}
+    way, ways = _ways(gaps)
+    gap, of_family = number_rows(gaps[list(GAP)]), number_rows(gaps[list(GAP[:3])])
+    rows_of = np.split(np.argsort(gap, kind="stable"), np.cumsum(np.bincount(gap))[:-1])
+    for number in range(of_family.max(initial=-1) + 1):
+        rows = np.flatnonzero(of_family == number)
+        probe, outcome, by = (str(names[name][rows[0]]) for name in GAP[:3])
+        several = bool(np.ptp(way[rows]))
+        family = families.of(probe, outcome, by) if several else None
+        place = np.full(len(ways), -1) if family is None else family.places(ways)
+        for own in (rows_of[one] for one in np.unique(gap[rows])):
+            curve = {name: values[own] for name, values in numbers.items()} | {"place": place[way[own]]}
+            yield (probe, outcome, by, *(str(names[name][own[0]]) for name in GAP[3:])), curve, family
+
+
+def _ways(gaps: pd.DataFrame) -> tuple[NDArray[np.intp], list[Way]]:
+    """The specification of each row as a code, and the specifications."""
+    code = number_rows(gaps[list(KEYS)])
+    first = np.unique(code, return_index=True)[1]
+    return code, row_keys(gaps.iloc[first], KEYS)
 
 
 def _spread(curve: Curve) -> dict[str, Any]:
@@ -153,7 +196,8 @@ def _joint(curve: Curve, key: tuple[str, ...], family: _Family | None, *, seed: 
     asked = defined & (curve["place"] >= 0)
     differences[curve["place"][asked]] = curve["difference"][asked]
     parts = variance_parts(differences, joint.covariance(key[3], key[4]), family.bases)
-    p = joint.curve_p(key[3], key[4], rng=_generator(seed, key))
+    rng = _generator(seed, key)
+    p = joint.curve_p(key[3], key[4], rng=rng, permutations=family.permutations)
     return {f"variance_{part}": value for part, value in parts.items()} | {"curve_p": p, "note": ""}
 
 

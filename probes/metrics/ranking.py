@@ -42,14 +42,14 @@ def counts_at(
     scores
         [N] similarities to the query.
     groups
-        [N] the group of each image, 0 ... G-1.
+        [..., N] the group of each image, 0 ... G-1; leading axes are other groupings of the same images.
     tie_rule
         "shared": images of equal score share their places, so a count may be a fraction: it is the mean over
         all orders of the equal ones. "row order": they stand as the data do.
 
     Returns
     -------
-    [N, G]; row K-1 sums to K.
+    [..., N, G]; row K-1 sums to K.
 
     Raises
     ------
@@ -60,16 +60,18 @@ def counts_at(
     if not np.isfinite(scores).all():
         raise ValueError("a score is not finite")
     order = np.argsort(-scores, kind="stable")
-    counts: np.ndarray = np.eye(n_groups)[np.asarray(groups)[order]].cumsum(axis=0)
-    if tie_rule == "row order":
-        return counts
+    counts: np.ndarray = np.eye(n_groups)[np.asarray(groups)[..., order]].cumsum(axis=-2)
     ranked = scores[order]
     starts = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
+    if tie_rule == "row order" or len(starts) == len(ranked):
+        return counts
     ends = np.concatenate([starts[1:], [len(ranked)]])
     block = np.repeat(np.arange(len(starts)), ends - starts)
-    before = np.concatenate([np.zeros((1, n_groups)), counts])[starts]
+    nobody = np.zeros((*counts.shape[:-2], 1, n_groups))
+    before = np.concatenate([nobody, counts], axis=-2)[..., starts, :]
     within = (np.arange(len(ranked)) - starts[block] + 1) / (ends - starts)[block]
-    return np.asarray(before[block] + within[:, None] * (counts[ends - 1] - before)[block])
+    added = (counts[..., ends - 1, :] - before)[..., block, :]
+    return np.asarray(before[..., block, :] + within[:, None] * added)
 
 
 def skew(counts: np.ndarray, reference: np.ndarray, *, zero_rule: ZeroRule = "1/K") -> np.ndarray:
@@ -96,7 +98,7 @@ def skew(counts: np.ndarray, reference: np.ndarray, *, zero_rule: ZeroRule = "1/
     return np.where(p > 0, skews, np.nan)
 
 
-def ndkl(counts: np.ndarray, reference: np.ndarray) -> float:
+def ndkl(counts: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Normalised discounted divergence of the shares in every prefix from the expected ones, in nats.
 
     (1 / Z) sum over i of KL(D_i, D) / log2(i + 1), Z = sum of 1 / log2(i + 1) (Geyik et al. 2019, definition
@@ -105,15 +107,20 @@ def ndkl(counts: np.ndarray, reference: np.ndarray) -> float:
     Parameters
     ----------
     counts
-        [N, G] of `counts_at`, or its first rows.
+        [..., N, G] of `counts_at`, or its first rows.
     reference
         [G] the share each group is expected to have.
+
+    Returns
+    -------
+    [...]
     """
-    shares = np.asarray(counts) / np.arange(1, len(counts) + 1)[:, None]
+    n = np.arange(np.shape(counts)[-2])
+    shares = np.asarray(counts) / (n + 1)[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
-        divergence = np.where(shares > 0, shares * np.log(shares / np.asarray(reference)), 0).sum(axis=1)
-    discount = 1 / np.log2(np.arange(len(counts)) + 2)
-    return float((divergence * discount).sum() / discount.sum())
+        divergence = np.where(shares > 0, shares * np.log(shares / np.asarray(reference)), 0).sum(axis=-1)
+    discount = 1 / np.log2(n + 2)
+    return np.asarray((divergence * discount).sum(axis=-1) / discount.sum())
 
 
 def bias_at(first: np.ndarray | float, second: np.ndarray | float) -> np.ndarray:

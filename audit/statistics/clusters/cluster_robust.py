@@ -126,8 +126,8 @@ class ClusterMoments:
         return self.over(np.ones(self.n.shape[-1], dtype=bool))
 
     def over(self, groups: NDArray[np.bool_]) -> ClusterMoments:
-        """[..., 1] sums over some groups [G]."""
-        return self._each(lambda values: values[..., groups].sum(axis=-1, keepdims=True))
+        """[..., 1] sums over some groups, [G] or [..., G]."""
+        return self._each(lambda values: np.where(groups, values, 0.0).sum(axis=-1, keepdims=True))
 
     def chosen(self, index: NDArray[np.intp]) -> ClusterMoments:
         """Those of the groups [..., H] at `index`."""

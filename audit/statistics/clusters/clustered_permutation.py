@@ -58,19 +58,31 @@ class Exchangeable:
     blocks: tuple[Codes, ...]
 
     @classmethod
-    def of(cls, labels: Codes, clusters: Codes) -> Exchangeable:
-        """From the [N] codes of labels and clusters."""
+    def of(cls, labels: Codes, clusters: Codes, *, sizes: Codes | None = None) -> Exchangeable:
+        """From the [N] codes of labels and clusters.
+
+        `sizes` are those of which the labels of all clusters are exchanged, image by image; if left out,
+        those of which some cluster has several labels. With the sizes of one group against all others, the
+        labels of all groups can be permuted together, and that group's images are permuted as if it were the
+        only one.
+        """
         _, cluster, size = np.unique(clusters, return_inverse=True, return_counts=True)
         order = np.argsort(cluster, kind="stable")
         starts = np.cumsum(size) - size
-        ordered = np.asarray(labels)[order]
-        mixed = np.maximum.reduceat(ordered, starts) != np.minimum.reduceat(ordered, starts)
-        sizes = np.unique(size[mixed])
+        if sizes is None:
+            ordered = np.asarray(labels)[order]
+            mixed = np.maximum.reduceat(ordered, starts) != np.minimum.reduceat(ordered, starts)
+            sizes = np.unique(size[mixed])
         in_blocks = np.isin(size, sizes)
         whole = order[~in_blocks[cluster[order]]]
         blocks = tuple(order[starts[size == n][:, None] + np.arange(n)] for n in sizes.tolist())
         unit = np.unique(cluster[whole], return_inverse=True)[1]
         return cls(labels=np.asarray(labels, dtype=np.int16), whole=whole, unit=unit, blocks=blocks)
+
+    @property
+    def sizes(self) -> Codes:
+        """Of which the labels of all clusters are exchanged, image by image."""
+        return np.array([block.shape[1] for block in self.blocks], dtype=np.int64)
 
     @property
     def unit_labels(self) -> NDArray[np.int16]:

@@ -20,14 +20,14 @@ from audit.statistics.clusters.clustered_means import mean_difference
 from audit.statistics.clusters.clustered_permutation import Exchangeable, labelings_p_floor
 from audit.statistics.clusters.design_effects import sums_by_cluster
 from audit.statistics.clusters.permuted_contrast import PermutedContrast
+from audit.statistics.clusters.shared_permutations import ClusterLabels, SharedPermutations, chunks
 from audit.statistics.permutation_p import ROUNDING, sequential_p
-from audit.tables.group_counts import JOINT
-from probes.records import HAPPENED, KEYS, MISSING, NOT_ASKED, WEIGHTED
+from audit.tables.coded_table import CodedTable, Codes
+from probes.records import HAPPENED, KEYS, NOT_ASKED, WEIGHTED
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 DRAWS = 1_999
-FIRST_DRAWS = 199
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,10 +112,16 @@ class JointCounts:
         )
         return first, second
 
-    def curve_p(self, group: str, reference: str, *, rng: np.random.Generator) -> float:
+    def curve_p(
+        self, group: str, reference: str, *, rng: np.random.Generator,
+        permutations: SharedPermutations | None = None,
+    ) -> float:  # fmt: skip
         """p of the specification curve of a group against its reference; see `curve_p`."""
         images, code = self._images_of(group, reference), self.names.index(group)
-        return curve_p(self.bits, *self.sides(group, reference), rng=rng, images=images, group_code=code)
+        return curve_p(
+            self.bits, *self.sides(group, reference), rng=rng, images=images, group_code=code,
+            permutations=permutations,
+        )  # fmt: skip
 
     def covariance(self, group: str, reference: str) -> Floats:
         """Covariance [S, S] of the differences of a group from its reference over the sampling of images."""
@@ -157,38 +163,44 @@ def asked_order(probe: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(KEYS)).astype({"threshold": "float64"})
 
 
-def joint_counts(outcomes: pd.DataFrame, asked: pd.DataFrame, *, by: Sequence[str]) -> JointCounts:
+def joint_counts(
+    outcomes: pd.DataFrame | CodedTable, asked: pd.DataFrame, *, by: Sequence[str], rows: Codes | None = None
+) -> JointCounts:
     """Count the patterns of one outcome by group.
 
     Parameters
     ----------
     outcomes
-        Rows of `Records.outcomes` of one probe and outcome.
+        Rows of `Records.outcomes` of one probe and outcome; or the table, of which `rows` are those.
     asked
         As `asked_order` gives it.
     by
-        Attributes that are crossed; images that miss one of them are in no group.
+        Attributes that are crossed; images that miss one of them are in no group. Without any, all images
+        are one group.
     """
-    known = outcomes[(outcomes[list(by)] != MISSING).all(axis=1)]
-    values = known[list(by)].astype("str")
-    name = values.iloc[:, 0]
-    if len(by) > 1:
-        name = name.str.cat(values.iloc[:, 1:], sep=JOINT)
-    group, names = pd.factorize(name.to_numpy(), sort=True)
-    pattern, patterns = pd.factorize(known["pattern"].to_numpy(), sort=True)
+    table = outcomes if isinstance(outcomes, CodedTable) else CodedTable(outcomes)
+    own = np.arange(len(table.frame)) if rows is None else rows
+    group, names = table.groups(own, by)
+    known, group = own[group >= 0], group[group >= 0]
+    code, texts = table.codes("pattern")
+    present = np.unique(code[known])
+    patterns, place = np.unique(texts[present], return_inverse=True)
+    pattern = place[np.searchsorted(present, code[known])]
     shape = (len(names), len(patterns))
     counts = np.bincount(group * shape[1] + pattern, minlength=shape[0] * shape[1]).reshape(shape)
     letters = np.array([list(text) for text in patterns], dtype="U1").reshape(-1, len(asked))
     counted = ~(letters == NOT_ASKED).all(axis=0)
-    cluster, clusters = pd.factorize(known["cluster"].to_numpy())
+    cluster, clusters = pd.factorize(table.codes("cluster")[0][known])
     several = len(clusters) < len(known)
-    weight = known[WEIGHTED[0]].to_numpy(dtype=float) if WEIGHTED[0] in known else None
+    weight = None
+    if WEIGHTED[0] in table.frame:
+        weight = table.frame[WEIGHTED[0]].to_numpy(dtype=float)[known]
     images = Images(group=group, pattern=pattern, cluster=cluster, weight=weight)
     return JointCounts(
         specifications=asked.loc[counted, list(KEYS)].reset_index(drop=True),
         bits=(letters[:, counted] == HAPPENED).astype(np.int64),
         counts=counts.astype(np.int64),
-        names=[str(name) for name in names],
+        names=names,
         images=images if several or weight is not None else None,
     )
 
@@ -240,7 +252,7 @@ def _rate_covariance(bits: Integers, counts: Integers) -> Floats:
 
 def curve_p(
     bits: Integers, group: Integers, reference: Integers, *, rng: np.random.Generator, draws: int = DRAWS,
-    images: Images | None = None, group_code: int = 0,
+    images: Images | None = None, group_code: int = 0, permutations: SharedPermutations | None = None,
 ) -> float:  # fmt: skip
     """p of a whole specification curve: is the mean of its gaps zero?
 
@@ -266,6 +278,9 @@ def curve_p(
     images, group_code
         The images of both sides, and which of them are of the group; None if each is a cluster of its own.
         If they have weights, p is of equal weighted rates: a permuted label leaves an image its weight.
+    permutations
+        Of labels that other tests permute too, if clusters have images on both sides; drawn with `rng` if
+        left out.
 
     Returns
     -------
@@ -293,34 +308,27 @@ def curve_p(
     values = weights[images.pattern]
     most = float((1 / error[varying]).sum())
     inside = images.group == group_code
-    return _two_sided(values, inside, images.cluster, rng, draws, most=most, weights=images.weight)
-
-
-def _two_sided(
-    values: Floats, inside: NDArray[np.bool_], clusters: Integers, rng: np.random.Generator, draws: int, *,
-    most: float, weights: Floats | None = None,
-) -> float:  # fmt: skip
-    """p of equal means of the two sides, by studentised permutation, of values between 0 and `most`."""
-    labels = inside.astype(np.int16)
-    places = Exchangeable.of(labels, clusters)
-    freedom = float(mean_difference(values[:, None], inside, clusters, weights=weights).freedom[0])
+    places = Exchangeable.of(inside, images.cluster)
+    difference = mean_difference(values[:, None], inside, images.cluster, weights=images.weight)
     if places.blocks:
-        contrast = PermutedContrast.of(values, clusters, places, weights=weights)
-        observed = contrast.observed()
-        permuted = (t for size in _chunks(draws) for t in contrast.permuted(rng=rng, draws=size))
+        shared = permutations or SharedPermutations(seed=int(rng.integers(2**32)), draws=draws)
+        observed, permuted = _t_of_images(values, images, group_code, places, shared)
     else:
-        kinds = _Kinds.of(values, inside, clusters, most=most, weights=weights)
+        kinds = _Kinds.of(values, inside, images.cluster, most=most, weights=images.weight)
         observed = float(kinds.t(kinds.observed[None])[0])
-        permuted = (kinds.t(kinds.draw(rng, size)) for size in _chunks(draws))
-    return sequential_p(float(observed), permuted, freedom=freedom, least=labelings_p_floor(places))
+        permuted = (kinds.t(kinds.draw(rng, size)) for size in chunks(draws))
+    freedom = float(difference.freedom[0])
+    return sequential_p(observed, permuted, freedom=freedom, least=labelings_p_floor(places))
 
 
-def _chunks(draws: int) -> Iterator[int]:
-    """Sizes of the chunks in which permutations are drawn: few at first, since most tests need no more."""
-    done, size = 0, FIRST_DRAWS
-    while done < draws:
-        yield min(size, draws - done)
-        done, size = done + size, 3 * size
+def _t_of_images(
+    values: Floats, images: Images, group_code: int, places: Exchangeable, shared: SharedPermutations
+) -> tuple[float, Iterator[Floats]]:
+    """Student's t of the group, and its permutations: labels of all groups are permuted together."""
+    together = Exchangeable.of(images.group, images.cluster, sizes=places.sizes)
+    contrast = PermutedContrast.of(values, together, weights=images.weight)
+    observed = float(contrast.t(ClusterLabels.as_they_are(together), group_code)[0])
+    return observed, (contrast.t(labels, group_code) for labels in shared.of(together))
 
 
 @dataclass(frozen=True, kw_only=True)

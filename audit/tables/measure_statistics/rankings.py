@@ -32,6 +32,7 @@ from probes.metrics.ranking import (
     REFERENCES,
     TIE_RULES,
     ZERO_RULES,
+    TieRule,
     bias_at,
     counts_at,
     ndkl,
@@ -44,6 +45,7 @@ from probes.records import ALL, attribute_column, attribute_of
 PERMUTATIONS: Final = 1_999
 PERMUTATIONS_OF_NDKL: Final = 199
 MOST_LABELS: Final = 100_000_000  # permuted labels held at a time
+LARGEST_BATCH: Final = 200_000  # counts of rankings made at a time: what the processor's cache holds
 CONSTANT: Final = "K = N: a constant of the data, whatever the model"
 EXPECTED_SHARE: Final = "(expected share)"
 ROUNDING: Final = 1e-9
@@ -229,12 +231,12 @@ def divergences(family: Family) -> Rows:
     tie = family.settings["tie_rule"]
 
     def one(candidates: Candidates, scores: Floats, k: int) -> dict[str, Any]:
-        g = len(candidates.names)
-        value = ndkl(counts_at(scores, candidates.codes, n_groups=g, tie_rule=tie), candidates.reference)
-        chance = np.array([
-            ndkl(counts_at(scores, codes, n_groups=g, tie_rule=tie), candidates.reference)
-            for codes in candidates.permuted[:PERMUTATIONS_OF_NDKL]
-        ])  # fmt: skip
+        permuted = candidates.permuted[:PERMUTATIONS_OF_NDKL]
+        step = max(1, LARGEST_BATCH // max(len(candidates) * len(candidates.names), 1))
+        every: list[NDArray[Any]] = [candidates.codes[None]]
+        every += [permuted[place : place + step] for place in range(0, len(permuted), step)]
+        found = np.concatenate([_ndkl(scores, codes, candidates, tie) for codes in every])
+        value, chance = float(found[0]), found[1:]
         note = joined(
             f"in nats; {chance.mean():.3f} by chance",
             f"reference: {REFERENCES[family.settings['reference']]}", TIE_RULES[tie],
@@ -242,6 +244,12 @@ def divergences(family: Family) -> Rows:
         return _summary(candidates, value, chance=chance, sign=1, note=note)
 
     yield from _each(family, one)
+
+
+def _ndkl(scores: Floats, codes: NDArray[Any], candidates: Candidates, tie: TieRule) -> Floats:
+    """[b] NDKL of some groupings [b, N] of the candidates."""
+    counts = counts_at(scores, codes, n_groups=len(candidates.names), tie_rule=tie)
+    return ndkl(counts, candidates.reference)
 
 
 def biases(family: Family) -> Rows:

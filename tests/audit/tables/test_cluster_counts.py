@@ -10,8 +10,10 @@ from audit.statistics.clusters.cluster_robust import (
     common_correlation,
     precision_of,
     shortened,
+    side_correlation,
 )
 from audit.statistics.proportion.intervals import adjusted_wilson
+from audit.tables.cluster_counts import OneAgainstSome
 from audit.tables.context import TableContext
 from audit.tables.rates import accuracy_table, gap_table, rate_table
 from probes.records import MISSING
@@ -106,3 +108,41 @@ def test_clusters_of_one_image_change_little() -> None:
         gap_table(TableContext.of(counts, manifest, ATTRIBUTES, clusters=clusters)), by="skin_tone"
     )
     np.testing.assert_allclose(aware["difference_low"], plain["difference_low"], atol=0.002)
+
+
+@pytest.mark.parametrize("clustered", [True, False])
+def test_one_group_against_some_others_by_plain_sums(clustered: bool) -> None:
+    """Dark against light and medium, and light against medium alone, of the outcome misclassified."""
+    cluster = np.random.default_rng(7).integers(0, 100, len(IMAGES))
+    rows = cluster_rows(IMAGES, cluster) if clustered else None
+    context = TableContext.of(naive_counts(IMAGES), manifest_of(probe_entry()), ATTRIBUTES, clusters=rows)
+    groups = next(groups for _, groups in context.comparisons() if groups.by == ("skin_tone",))
+    row = groups.specifications["outcome"].tolist().index("misclassified")
+    place = {name: number for number, name in enumerate(groups.names)}
+    asked = [("dark", ("light", "medium")), ("light", ("medium",))]
+    sides = OneAgainstSome(
+        row=np.array([row, row]),
+        group=np.array([place[own] for own, _ in asked]),
+        others=np.array([[name in others for name in groups.names] for _, others in asked]),
+    )
+    found = context.against(groups, sides)
+    known = (IMAGES["truth"] != MISSING).to_numpy()
+    wrong = (IMAGES["prediction"] != IMAGES["truth"]).to_numpy()
+
+    def sums(tones: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+        own = known & IMAGES["skin_tone"].isin(tones).to_numpy()
+        return tuple(
+            np.bincount(cluster[own], weights=w[own], minlength=100)[:, None] for w in (wrong, known)
+        )
+
+    of_tones = [sums((name,)) for name in groups.names]
+    rho = common_correlation(ClusterMoments.of(*(np.hstack(part) for part in zip(*of_tones, strict=True))))
+    for number, (own, others) in enumerate(asked):
+        for side, tones in ((found.group, (own,)), (found.reference, others)):
+            x, n = sums(tones)
+            expected = precision_of(ClusterMoments.of(x, n), rho).effective if clustered else n.sum(axis=0)
+            assert side.effective[number] == pytest.approx(expected)
+        correlation = side_correlation(*sums((own,)), *sums(others)) if clustered else 0
+        assert found.correlation[number] == pytest.approx(correlation)
+    assert sides.images(groups)[1].tolist() == [sums(others)[1].sum() for _, others in asked]
+    assert sides.events(groups)[0].tolist() == [sums((own,))[0].sum() for own, _ in asked]

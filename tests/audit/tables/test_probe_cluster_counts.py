@@ -42,10 +42,10 @@ def test_a_view_sums_by_cluster_and_group() -> None:
 
 def test_one_row_of_a_view_is_that_of_the_whole() -> None:
     view = ProbeClusterCounts(frame=_frame()).view(_groups(["other", "b", "a"]))
-    ((rows, x, *_),) = view.tables(2)
+    ((rows, x, *_),) = view.tables(np.array([2]))
     assert (rows.tolist(), x.tolist()) == ([2], [[[1, 2], [0, 3]]])
-    assert list(view.tables(0)) == []
-    assert list(view.moments(0)) == []
+    assert list(view.tables(np.array([0]))) == []
+    assert list(view.moments(np.array([0]))) == []
 
 
 def test_an_outcome_stands_for_that_of_the_specifications_and_a_view_is_made_once() -> None:

@@ -66,6 +66,18 @@ def test_the_order_of_the_data_does_not_decide_ties() -> None:
     assert skew(counts[9], np.array([0.5, 0.5])) == pytest.approx([0, 0])
 
 
+@pytest.mark.parametrize("tied", [False, True])
+def test_several_groupings_of_the_same_images_are_counted_at_once(tied: bool) -> None:
+    rng = np.random.default_rng(1)
+    scores = rng.integers(0, 6, 30).astype(float) if tied else rng.normal(size=30)
+    groups, reference = rng.integers(0, 3, (4, 30)), np.array([0.5, 0.3, 0.2])
+    counts = counts_at(scores, groups, n_groups=3)
+    for own, of_own, found in zip(groups, counts, ndkl(counts, reference), strict=True):
+        alone = counts_at(scores, own, n_groups=3)
+        np.testing.assert_array_equal(of_own, alone)
+        assert found == pytest.approx(float(ndkl(alone, reference)), rel=1e-12)
+
+
 def test_scores_that_are_not_finite_are_refused() -> None:
     with pytest.raises(ValueError, match="finite"):
         counts_at(np.array([1.0, np.nan]), np.array([0, 1]), n_groups=2)
