@@ -34,6 +34,7 @@ from probes.records import (
     empty_table,
 )
 from probes.records.manifest_types import OutcomeEntry, ProbeEntry
+from probes.rules.rule_registry import PREDICTION, one_class_rules
 
 if TYPE_CHECKING:
     from fairlearn.metrics import MetricFrame
@@ -73,7 +74,7 @@ def metric_frame_inputs(
     own = result.counts[
         (result.counts["probe"] == probe)
         & (result.counts["event_kind"] == "class")
-        & (result.counts["rule"] == "argmax")
+        & result.counts["rule"].isin(one_class_rules())
         & ~result.counts["truth"].isin([MISSING, NO_TRUTH])
     ]
     for column, wanted in (("design", design), ("template", template)):
@@ -243,7 +244,7 @@ def _counts(
         for (kind, event), count in events.items()
     ]
     table = pd.concat(tables, ignore_index=True).assign(
-        probe=PROBE, design="default", template="plain", rule="argmax", threshold=np.nan
+        probe=PROBE, design="default", template="plain", rule=PREDICTION.name, threshold=np.nan
     )
     return table[[*KEYS, *attributes, *EVENT_COLUMNS]].astype({"n": "int64", "count": "int64"})
 
@@ -279,7 +280,7 @@ def _manifest(
         "outcomes": outcomes,
         "references": {attribute_column(one): to for one, to in (references or {}).items()},
         "where_text": "all examples", "min_group": 3,
-        "asked": [("default", "plain", "argmax", None)],
+        "asked": [("default", "plain", PREDICTION.name, None)],
     }  # fmt: skip
     return {
         "schema_version": SCHEMA_VERSION,

@@ -82,23 +82,6 @@ def words(name: object) -> str:
     return str(name).replace("_", " ").replace(" x ", " \N{MULTIPLICATION SIGN} ")
 
 
-def rule_words(rule: str, threshold: float | None) -> str:
-    """Return an assignment rule in words: "probability >= 0.2", the sign as one character.
-
-    The rule argmax has no threshold: None or NaN.
-    """
-    at_least = "\N{GREATER-THAN OR EQUAL TO}"
-    number = "" if threshold is None else f"{threshold:g}"
-    texts = {
-        "argmax": "highest-scoring class",
-        "probability": f"probability {at_least} {number}",
-        "cosine": f"cosine {at_least} {number}",
-        "top_k": f"among the {number} highest-scoring",
-        "calibrated": f"threshold set for a rate of {number}",
-    }
-    return texts.get(rule) or f"{words(rule)} {number}"
-
-
 def in_order(groups: Iterable[str]) -> list[str]:
     """Return distinct group names in the order of a table, which is that of the data's card."""
     return list(dict.fromkeys(map(str, groups)))

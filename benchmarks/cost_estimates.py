@@ -24,6 +24,7 @@ from benchmarks.recorded_lines import record
 from probes.datasets import load_dataset
 from probes.planning.audit_plan import plan
 from probes.planning.cost import Cost, estimate
+from probes.rules.rule_registry import CURVE, PREDICTION
 from probes.suite.suite import Suite, load_suite
 
 HEADER = (
@@ -38,7 +39,7 @@ def own_suite(
 ) -> str:
     """A suite on gender with as many specifications as are wanted."""
     templates = {f"t{i}": [f"photo {i} of {{a}} {{label}}"] for i in range(n_templates)}
-    rules = ["argmax", "probability"] if thresholds else ["argmax"]
+    rules = [PREDICTION.name, CURVE.name] if thresholds else [PREDICTION.name]
     where = {"category": "person", "gender": ["man", "woman"]} if data == "emoji" else {}
     identity = [{"name": name, "is": truth} for name, truth in PEOPLE.items()]
     probe = {

@@ -55,18 +55,20 @@ def groups(n: int) -> np.ndarray:
 
 def engine(root: Path, n: int) -> None:
     from probes.embeddings.embed import EmbeddingStore
-    from probes.scoring.assignment_rules import ARGMAX, PROBABILITY, Cuts
-    from probes.scoring.engine import Head, Question, Specification, score
+    from probes.rules.rule_registry import CURVE as CURVE_RULE
+    from probes.rules.rule_registry import PREDICTION
+    from probes.scoring.engine import Head, PromptConfiguration, Question, score
+    from probes.scoring.threshold_lookup import RuleThresholds
 
     images, found = EmbeddingStore(root).locate(SPACE, [f"{i:064x}" for i in range(n)], dim=DIM)
     assert found.all()
     names = [f"class {i:02}" for i in range(SHARED + DESIGNS)]
-    specifications = []
+    configurations = []
     for design in range(DESIGNS):
         columns = [*range(SHARED), SHARED + design]
         own = tuple(names[i] for i in columns)
-        specifications.append(
-            Specification(
+        configurations.append(
+            PromptConfiguration(
                 key=("speed", f"design {design}", "plain"),
                 classes=own,
                 columns=np.array(columns),
@@ -74,9 +76,10 @@ def engine(root: Path, n: int) -> None:
             )
         )
     thresholds = np.linspace(0, 1, POINTS).round(6).tolist()
+    rules = [RuleThresholds.of(PREDICTION.name), RuleThresholds.of(CURVE_RULE.name, thresholds)]
     score(
-        images, classes(), specifications, cells=groups(n), n_cells=GROUPS, head=Head(scale=SCALE),
-        question=Question(rules=[Cuts.of(ARGMAX), Cuts.of(PROBABILITY, thresholds)]),
+        images, classes(), configurations, cells=groups(n), n_cells=GROUPS, head=Head(scale=SCALE),
+        question=Question(rules=rules),
     )  # fmt: skip
 
 

@@ -30,9 +30,6 @@ from probes.planning.manifest import manifest
 from probes.planning.population_weights import population_weights
 from probes.records import Records, attribute_column
 from probes.records.manifest_types import Confounding
-from probes.scoring.assignment_rules import CALIBRATED
-from probes.scoring.build_specifications import ask, calibrate, specify
-from probes.scoring.cluster_levels import LevelLog
 from probes.scoring.cluster_tables import ProbeClusters, cluster_tables
 from probes.scoring.count_tables import (
     Cells,
@@ -47,6 +44,8 @@ from probes.scoring.count_tables import (
 )
 from probes.scoring.engine import Head, Question, score, score_images
 from probes.scoring.outcome_patterns import OutcomeLog
+from probes.scoring.prompt_configurations import ask, calibrate, configure
+from probes.scoring.threshold_ranks import RankLog
 from probes.suite.classification_probe import MISCLASSIFIED
 from probes.suite.suite import Suite
 
@@ -280,7 +279,7 @@ def _log(planned: ProbePlan, suite: Suite, n_images: int) -> OutcomeLog:
     return OutcomeLog(
         n_images,
         keys=list(planned.prompts),
-        thresholds={cuts.rule: cuts.thresholds.tolist() for cuts in question.rules},
+        thresholds={rule.name: rule.thresholds.tolist() for rule in question.rules},
         outcomes=list(question.outcomes),
     )
 
@@ -292,30 +291,30 @@ def _run_probe(
     probe, head = planned.probe, run.head
     vectors = run.images.of(selection.rows).vectors
     question = ask(planned, run.plan.suite)
-    specifications, class_embeddings = specify(planned, run.embedded, cells=selection.cells)
-    for cuts in question.rules:
-        if cuts.rule == CALIBRATED:
-            specifications = calibrate(
-                specifications, vectors, class_embeddings,
-                cells=selection.cell, shares=cuts.thresholds, device=run.device,
+    configurations, class_embeddings = configure(planned, run.embedded, cells=selection.cells)
+    for rule in question.rules:
+        if rule.per_class:
+            configurations = calibrate(
+                configurations, vectors, class_embeddings,
+                rule=rule, cells=selection.cell, device=run.device,
             )  # fmt: skip
     clusters = _clusters(run.plan.dataset, selection, weights)
-    levels = None if clusters is None else _level_log(question, len(selection.rows), len(specifications))
+    ranks = None if clusters is None else _rank_log(question, len(selection.rows), len(configurations))
     log = _log(planned, run.plan.suite, len(selection.rows))
     totals = score(
-        vectors, class_embeddings, specifications,
+        vectors, class_embeddings, configurations,
         cells=selection.cell, n_cells=len(selection.cells), head=head, question=question,
-        log=log, levels=levels, device=run.device,
+        log=log, ranks=ranks, device=run.device,
     )  # fmt: skip
     n = np.bincount(selection.cell, minlength=len(selection.cells))
     cells = Cells(labels=selection.cells, n=n)
-    pairs = list(zip(specifications, totals, strict=True))
+    pairs = list(zip(configurations, totals, strict=True))
     names = list(question.outcomes)
     labels = _image_labels(run.plan.dataset, selection) if keep_images or log.kept else pd.DataFrame()
     by_cluster: tuple[list[pd.DataFrame], list[pd.DataFrame]] = ([], [])
-    if clusters is not None and levels is not None:
-        keys = [spec.key for spec in specifications]
-        by_cluster = cluster_tables(levels, clusters, keys=keys, outcomes=names, groups=probe.groups)
+    if clusters is not None and ranks is not None:
+        keys = [spec.key for spec in configurations]
+        by_cluster = cluster_tables(ranks, clusters, keys=keys, outcomes=names, groups=probe.groups)
     return _ProbeResult(
         excluded=selection.excluded.assign(probe=probe.name),
         counts=[counts_table(spec, total, cells=cells, rules=question.rules) for spec, total in pairs],
@@ -326,10 +325,10 @@ def _run_probe(
         ],
         images=[
             images_table(spec, list(score_images(vectors, class_embeddings, spec, head=head)), labels=labels)
-            for spec in (specifications if keep_images else [])
+            for spec in (configurations if keep_images else [])
         ],
         pairs=[
-            pairs_table(specifications[0], spec, total, cells=cells, rules=question.rules, outcomes=names)
+            pairs_table(configurations[0], spec, total, cells=cells, rules=question.rules, outcomes=names)
             for spec, total in pairs[1:]
         ],
         clusters=by_cluster[0],
@@ -347,8 +346,8 @@ def _clusters(
     return ProbeClusters.of(selection, dataset.clusters.iloc[selection.rows], weights=weights)
 
 
-def _level_log(question: Question, n_images: int, n_specifications: int) -> LevelLog:
-    return LevelLog(
+def _rank_log(question: Question, n_images: int, n_specifications: int) -> RankLog:
+    return RankLog(
         n_images, n_specifications=n_specifications, rules=question.rules, curve=question.curve,
         inverted=[event == MISCLASSIFIED for event in question.outcomes.values()],
     )  # fmt: skip

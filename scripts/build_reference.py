@@ -12,6 +12,7 @@ from typing import Any
 
 from probes.records.schema import Column, TableSchema
 from probes.records.schemas import SCHEMAS
+from probes.rules.rule_registry import RULES
 from probes.suite.suite import suite_json_schema
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -116,11 +117,37 @@ def suite_reference() -> str:
     ]
     lines[-1] += "`clip-audit probe check` says what is wrong with it before a model is asked."
     lines += ["", "## The suite", "", *_properties(schema)]
+    lines += _rules()
     for name, definition in sorted(schema.get("$defs", {}).items()):
         if "properties" in definition:
             lines += ["", f"## {name}", "", *filter(None, [definition.get("description", "")]), ""]
             lines += _properties(definition)
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _rules() -> list[str]:
+    """The assignment rules, with what is known of their thresholds."""
+    lines = [
+        "",
+        "## Assignment rules",
+        "",
+        "The names for `rules`; `rule_thresholds` holds thresholds by rule.",
+        "",
+    ]
+    lines += ["| rule | the classes of an image | threshold | own key | example |", "|---|---|---|---|---|"]
+    for rule in RULES.values():
+        known = rule.thresholds
+        cells = (
+            ("none", "", "")
+            if known is None
+            else (
+                f"{known.symbol}, {known.range_words}",
+                f"`{known.key}`" if known.key else "",
+                f"{known.example:g}",
+            )
+        )
+        lines.append(f"| `{rule.name}` | {rule.meaning} | {' | '.join(cells)} |")
+    return lines
 
 
 def _properties(definition: Mapping[str, Any]) -> Iterator[str]:

@@ -8,9 +8,13 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from audit.calibration.bulk_audits import AT_ONCE, Batch
+from audit.calibration.bulk_audits import AT_ONCE
+from audit.calibration.bulk_batch import Batch, at_place
+from audit.calibration.bulk_findings import BatchFindings
 from audit.calibration.scenarios import Scenario, audit_seed, drawn
+from audit.statistics.power import cautious_rate, smallest_detectable_gap
 from audit.statistics.proportion.intervals import clopper_pearson
 
 DETECTABLE: Final = ("independent", "weak", "tens", "persons", "strong")
@@ -44,19 +48,36 @@ def detectable_rows(scenario: Scenario, *, audits: int, seed: int = 0, start: in
 def _rows(null: Scenario, numbers: range, seed: int) -> Iterator[dict[str, Any]]:
     seeds = [audit_seed(seed, number) for number in numbers]
     draws = [drawn(null, seed=one) for one in seeds]
-    gaps = Batch.of(null, draws, seeds, with_bands=False).detectable()[:, 0, -1]
+    gaps = smallest_gaps(Batch.of(null, draws, seeds))[:, 0, -1]
     gaps = np.where(gaps + null.rate(0, 0) <= MOST, gaps, np.nan)
     known = np.flatnonzero(~np.isnan(gaps))
     anew = [
         drawn(replace(null, gaps=1, gap=float(gaps[i])), seed=seeds[i] + _ANEW, images=draws[i].images)
         for i in known
     ]
-    batch = Batch.of(null, anew, [seeds[i] for i in known], with_bands=False)
-    found = dict(zip(known.tolist(), (bool(one[0][0, 0, -1]) for one in batch.found), strict=True))
+    batch = Batch.of(null, anew, [seeds[i] for i in known])
+    gaps_found = (bool(one[0][0, 0, -1]) for one in BatchFindings(batch).found)
+    found = dict(zip(known.tolist(), gaps_found, strict=True))
     for place, number in enumerate(numbers):
         yield {
             "scenario": null.name, "audit": number, "gap": gaps[place], "found": found.get(place, False),
         }  # fmt: skip
+
+
+def smallest_gaps(batch: Batch) -> NDArray[np.float64]:
+    """[R, P, C] the smallest detectable gap that the audits print, under argmax."""
+    contrast, other = batch.origin.contrast, batch.origin.other
+    first = (slice(None), slice(None), 0)
+    level = np.array([batch.level(audit) for audit in range(len(batch.seeds))])[:, None, None]
+    tested = contrast.group.enough & contrast.reference.enough
+    gap = smallest_detectable_gap(
+        cautious_rate(other.count[first], other.n[first]),
+        at_place(contrast.group, first),
+        at_place(contrast.reference, first),
+        images=(batch.origin.own.n[first], other.n[first]),
+        level=level,
+    )
+    return np.where(tested[first], gap, np.nan)
 
 
 def detectable_summary(rows: pd.DataFrame) -> pd.DataFrame:

@@ -18,6 +18,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import optimize, special
 
+from probes.rules.rule_registry import CURVE as CURVE_RULE
+from probes.rules.rule_registry import PREDICTION
+
 Floats = NDArray[np.float64]
 Sizes = Literal["one", "ten", "skewed"]
 
@@ -222,7 +225,7 @@ def suite_of(scenario: Scenario) -> dict[str, Any]:
         {
             "name": f"probe {number}",
             "label_set": f"set {number}",
-            "rules": ["argmax", "probability"],
+            "rules": [PREDICTION.name, CURVE_RULE.name],
             "groups": [["origin"], ["tone"]] if scenario.second_attribute else [["origin"]],
             "outcomes": {"harm": ["harm: crime"]},
             **({} if scenario.reference == "(rest)" else {"references": {"origin": scenario.reference}}),

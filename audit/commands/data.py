@@ -33,15 +33,14 @@ app = typer.Typer(no_args_is_help=True, help="Which data sets there are, and whe
 @app.command("list", epilog="Example:  clip-audit data list")
 def list_() -> None:
     """List what --data can name, with the licence and the origin of the labels."""
-    from probes.datasets import AT_PATH, EMBEDDED
+    from probes.datasets.dataset_registry import DATASETS
 
     console = terminal.out()
-    cards = [(name, load().card) for name, load in EMBEDDED.items()]
-    cards += [(f"{name}:PATH", kind.card) for name, kind in AT_PATH.items() if kind.card]
+    cards = [(kind.spec, kind.card) for kind in DATASETS.values() if kind.card]
     columns = ("--data", "what it is", "labels", "licence")
     rows = [(name, card.title, card.label_provenance, card.licence) for name, card in cards]
     terminal.print_table(console, "Published data sets", columns, rows, words=columns)
-    own = [(f"{name}:PATH", kind.title) for name, kind in AT_PATH.items() if not kind.card]
+    own = [(kind.spec, kind.title) for kind in DATASETS.values() if not kind.card]
     terminal.print_table(console, "Data of your own", columns[:2], own, words=columns)
     console.print(f"\n{UNVERIFIED}\n{OWN_CARD}\n\nWhat the layouts are known from:", soft_wrap=True)
     for layout in dict.fromkeys(card.layout for _, card in cards):
@@ -134,12 +133,12 @@ def _print_attributes(dataset: DemographicDataset, console: Console) -> None:
 
 def _print_odd_values(data: str, dataset: DemographicDataset, console: Console) -> None:
     """Values that are probably meant otherwise, as lines to paste into the card beside the data."""
-    from probes.datasets import AT_PATH
     from probes.datasets.cards import card_file
     from probes.datasets.checks.odd_values import odd_values_of, values_mapping
+    from probes.datasets.dataset_registry import DATASETS
 
     kind, _, path = data.partition(":")
-    if kind not in AT_PATH or AT_PATH[kind].card is not None or not (odd := odd_values_of(dataset)):
+    if kind not in DATASETS or DATASETS[kind].card is not None or not (odd := odd_values_of(dataset)):
         return
     shown = ", ".join(f"{name} {one.value}" for name, values in odd.items() for one in values)
     console.print(escape(f"\nOdd values: {shown}."), soft_wrap=True, style="yellow")

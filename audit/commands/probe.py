@@ -145,6 +145,7 @@ def _described(suite: Suite, probe: ProbeBase) -> Iterator[tuple[str, str]]:
 
 
 def _described_classes(suite: Suite, probe: Probe) -> Iterator[tuple[str, str]]:
+    from probes.rules.rule_registry import RULES
     from probes.suite.templates import render
 
     labels = suite.label_set(probe.label_set)
@@ -157,7 +158,8 @@ def _described_classes(suite: Suite, probe: Probe) -> Iterator[tuple[str, str]]:
         yield "template", f"{name}: {_some(examples)}"
     for name, edit in suite.edits(probe).items():
         yield "design", f"{name}: {edit.description}"
-    yield "rules", ", ".join(probe.rules)
+    for name in probe.rules:
+        yield "rule", f"{name}: {RULES[name].meaning}"
     for name, outcome in probe.outcomes.items():
         yield "outcome", name + (f": {', '.join(outcome.sets)}" if outcome.sets else "")
 
@@ -171,6 +173,22 @@ def _shown(item: LabelClass, truth: str | None) -> str:
 def _some(texts: Sequence[str], most: int = 3) -> str:
     more = f" and {len(texts) - most} more" if len(texts) > most else ""
     return ", ".join(f'"{text}"' for text in texts[:most]) + more
+
+
+@app.command(epilog="Example:  clip-audit probe rules")
+def rules() -> None:
+    """List the assignment rules: which classes each gives an image, and what its thresholds can be."""
+    from probes.rules.rule_registry import RULES
+
+    rows = [
+        (rule.name, rule.meaning, "" if rule.thresholds is None else rule.thresholds.range_words)
+        for rule in RULES.values()
+    ]
+    columns = ("rule", "the classes of an image", "thresholds")
+    console = terminal.out()
+    terminal.print_table(console, "Assignment rules", columns, rows, words=columns)
+    used = next(rule for rule in RULES.values() if rule.thresholds is not None)
+    console.print(f"\nIn a suite, for example:\n\n{used.example}", soft_wrap=True, markup=False)
 
 
 @app.command(epilog="Example:  clip-audit probe schema > suite.schema.json")

@@ -72,10 +72,11 @@ def view(
 
 def _dataset(result: AuditResult, data: str | None) -> DemographicDataset:
     """The data of the audit, if their card lets images be shown."""
-    from probes.datasets import EMBEDDED, load_dataset
+    from probes.datasets import load_dataset
+    from probes.datasets.dataset_registry import DATASETS
 
     name = result.manifest["data"]["name"]
-    if data is None and name not in EMBEDDED:
+    if data is None and not (name in DATASETS and DATASETS[name].embedded):
         raise UserError(
             f"the audit does not say where the data {name!r} are", remedy="name them: --data KIND:PATH"
         )

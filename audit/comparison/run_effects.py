@@ -19,6 +19,7 @@ from audit.tables.context import TableContext
 from audit.tables.primary import primary_specification
 from audit.tables.prompt_effects import SIZES, prompt_effects_of
 from probes.records import NOT_ASKED, empty_counts
+from probes.rules.rule_registry import one_class_rules
 
 LEAST_RUNS: Final = 2
 NAMES: Final = {
@@ -88,7 +89,7 @@ def _place(result: AuditResult, name: str, primary: Mapping[str, Any] | None) ->
         return None
     wanted = (primary["design"], primary["template"], primary["rule"])
     keys = [(asked[0], asked[1], asked[2]) for asked in probe.get("asked") or ()]
-    return keys.index(wanted) if primary["rule"] == "argmax" and wanted in keys else None
+    return keys.index(wanted) if primary["rule"] in one_class_rules() and wanted in keys else None
 
 
 def _joined(results: Sequence[AuditResult], places: Sequence[int], probe: str, outcome: str) -> pd.DataFrame:

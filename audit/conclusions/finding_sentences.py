@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from audit.conclusions.confounding_sentences import confounding_about, confounding_sentence
-from audit.formatting import integer, p_value, percent, points, points_interval, rule_words, words
+from audit.formatting import integer, p_value, percent, points, points_interval, words
 from audit.statistics.proportion.label_noise import gap_behind_noise
 from audit.tables.group_counts import JOINT
 from clipmodel.plurals import number_of
+from probes.rules.rule_registry import PREDICTION, rule_words
 
 SMALL_GROUP = 30
 """Images below which a finding carries a caution."""
@@ -65,8 +66,8 @@ def _ways(row: Mapping[str, Any]) -> str:
 
 
 def specification_words(row: Mapping[str, Any]) -> str:
-    """A specification in words: "design default, template plain"; with the rule where it is not argmax."""
-    rule = "" if row["rule"] == "argmax" else f", {rule_words(row['rule'], row['threshold'])}"
+    """A specification in words: "design default, template plain"; with the rule unless it is argmax."""
+    rule = "" if row["rule"] == PREDICTION.name else f", {rule_words(row['rule'], row['threshold'])}"
     return f"design {words(row['design'])}, template {words(row['template'])}{rule}"
 
 

@@ -23,7 +23,8 @@ from audit.figures.layout import (
 from audit.figures.replacement import replaceable
 from audit.figures.scales import limits_around
 from audit.figures.svg import to_svg
-from audit.formatting import points, rule_words, words
+from audit.formatting import points, words
+from probes.rules.rule_registry import rule_words
 
 CURVE_ROWS = 9.0
 FEW_WAYS = 60

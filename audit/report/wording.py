@@ -7,11 +7,12 @@ from typing import Any
 
 from audit import formatting as fmt
 from audit.tables.primary import ALL
+from probes.rules.rule_registry import rule_words
 
 
 def asking(specification: Mapping[Any, Any], *, design: bool = True) -> str:
     """Return a specification in words: "default, plain, probability ≥ 0.2"."""
-    rule = fmt.rule_words(specification["rule"], specification["threshold"])
+    rule = rule_words(specification["rule"], specification["threshold"])
     start = f"{fmt.words(specification['design'])}, " if design else ""
     return f"{start}{fmt.words(specification['template'])}, {rule}"
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from audit.tables.coded_table import JOINT, CodedTable, Codes
 from probes.records import KEYS, MISSING, NO_TRUTH
 from probes.records.schemas import attributes_among
+from probes.rules.rule_registry import one_class_rules
 
 __all__ = [
     "JOINT", "OR", "SPECIFICATION", "CountTable", "GroupCounts", "Probe", "SharedCounts", "correct_counts",
@@ -102,9 +103,9 @@ class _Cells:
 def outcome_counts(counts: CountTable, probe: Probe) -> Iterator[GroupCounts]:
     """Counts of every outcome of a probe: over all images, then for each specification of groups.
 
-    An outcome that joins several sets is their sum under "argmax", where an image is in one set at most.
-    Under "probability" the sum could count an image twice: there an outcome of several sets has rows only
-    where the records hold a set event with the outcome's own name.
+    An outcome that joins several sets is their sum under a rule that assigns one class, where an image is in
+    one set at most. Under any other the sum could count an image twice: there an outcome of several sets has
+    rows only if the records hold a set event with the outcome's own name.
 
     Parameters
     ----------
@@ -196,7 +197,7 @@ def _misclassified_cells(counts: SharedCounts, probe: Probe) -> _Cells:
     rows = np.flatnonzero(
         counts.having("probe", probe["name"])
         & counts.having("event_kind", "class")
-        & counts.having("rule", "argmax")
+        & counts.having("rule", *one_class_rules())
         & ~counts.having("truth", MISSING, NO_TRUTH)
     )
     stands_for = truths_of_class(probe)
@@ -210,13 +211,13 @@ def _misclassified_cells(counts: SharedCounts, probe: Probe) -> _Cells:
 
 
 def _missed_cells(counts: SharedCounts, probe: Probe) -> _Cells:
-    """Misclassifications under the other rules: images that are given no class that is right for them."""
+    """Misclassifications under rules that may assign several classes or none: images without a right one."""
     return _cells(
         counts,
         counts.having("probe", probe["name"])
         & counts.having("event_kind", "set")
         & counts.having("event", "misclassified")
-        & ~counts.having("rule", "argmax")
+        & ~counts.having("rule", *one_class_rules())
         & ~counts.having("truth", MISSING, NO_TRUTH),
     )
 
@@ -229,7 +230,7 @@ def _set_cells(counts: SharedCounts, probe: Probe, outcome: Mapping[str, Any]) -
     if len(own.rows):
         return own
     among = sets & counts.having("event", *members)
-    joined = _cells(counts, among & counts.having("rule", "argmax") if len(members) > 1 else among)
+    joined = _cells(counts, among & counts.having("rule", *one_class_rules()) if len(members) > 1 else among)
     first = counts.having("event", *members[:1])[joined.rows]
     return replace(joined, n=np.where(first, joined.n, 0))
 

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.tables.group_counts import JOINT
+from probes.rules.rule_registry import one_class_rules
 
 KEYS: Final = ["probe", "design", "template", "rule", "threshold"]
 ALL: Final = "(all)"
@@ -75,7 +76,11 @@ def primary_specification(frame: pd.DataFrame, *, probe: Mapping[str, Any]) -> d
     templates = [str(template) for template in probe["templates"]]
 
     def rank(one: Mapping[str, Any]) -> tuple[bool, int, int]:
-        return one["rule"] != "argmax", _place(one["design"], designs), _place(one["template"], templates)
+        return (
+            one["rule"] not in one_class_rules(),
+            _place(one["design"], designs),
+            _place(one["template"], templates),
+        )
 
     return min(found, key=rank, default=None)
 
@@ -85,7 +90,7 @@ def _place(name: str, names: Sequence[str]) -> int:
 
 
 def of_specification(frame: pd.DataFrame, specification: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the rows of one specification; the NaN threshold of rule "argmax" matches itself."""
+    """Return the rows of one specification; the NaN threshold of a rule without matches itself."""
     mask = pd.Series(True, index=frame.index)
     for key in KEYS:
         wanted = specification[key]

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import pandas as pd
 
-from audit.formatting import rule_words, words
+from audit.formatting import words
 from audit.result import AuditResult
 from audit.statistics.variation.specification_curve_test import asked_order
 from clipmodel.errors import UserError
 from probes.records import DID_NOT, HAPPENED, NOT_ASKED
+from probes.rules.rule_registry import rule_words
 
 SHOWN: Final = ("happened", "did not happen", "disagree")
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.cards import DataCard
+from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID, DemographicDataset
 
 FOLDER = Path(__file__).parents[1] / "data" / "emoji"
@@ -79,3 +80,6 @@ class EmojiDataset(DemographicDataset):
         for path in self._files:
             digest.update(path.read_bytes())
         return digest.hexdigest()
+
+
+KINDS = (DatasetKind(name=CARD.name, load=EmojiDataset, card=CARD, embedded=True),)

@@ -15,6 +15,7 @@ from clipmodel.yaml_models import shortened
 from probes.datasets.demographic_dataset import DemographicDataset
 from probes.datasets.formats.embeddings import EmbeddedDataset, Texts
 from probes.planning.prompts import AS_GIVEN
+from probes.rules.rule_registry import PREDICTION
 from probes.suite.classification_probe import Probe
 from probes.suite.label_sets import LabelClass, LabelSet
 
@@ -123,7 +124,8 @@ def _check_predictions(probe: Probe, designs: Mapping[str, LabelSet], dataset: E
             f"probe {probe.name!r} has {len(designs)} class designs; predictions without scores answer one",
             remedy="keep one design, or give scores",
         )
-    if others := [rule for rule in probe.rules if rule != "argmax"]:
+    if others := [rule for rule in probe.rules if rule != PREDICTION.name]:
         raise UserError(
-            f"probe {probe.name!r}: the rule {others[0]!r} needs scores", remedy="keep argmax, or give scores"
+            f"probe {probe.name!r}: the rule {others[0]!r} needs scores",
+            remedy=f"keep {PREDICTION.name}, or give scores",
         )

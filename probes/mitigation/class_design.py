@@ -7,11 +7,12 @@ from collections.abc import Mapping
 import pandas as pd
 
 from probes.records import ALL, Records
+from probes.rules.rule_registry import one_class_rules
 
 
 def rates_by_group(counts: pd.DataFrame, attribute: str) -> pd.DataFrame:
     """Rates of the set events of rule argmax by design, template, event and group of one attribute."""
-    sets = counts[(counts["event_kind"] == "set") & (counts["rule"] == "argmax")]
+    sets = counts[(counts["event_kind"] == "set") & counts["rule"].isin(one_class_rules())]
     keys = ["probe", "design", "template", "event", attribute]
     summed = sets.groupby(keys, observed=True, sort=False)[["n", "count"]].sum().reset_index()
     return summed[summed["n"] > 0].assign(rate=lambda table: table["count"] / table["n"])

@@ -42,7 +42,6 @@ ANSWER_METHODS: dict[str, type[AnswerMethod]] = {
 CONTROLS = (NoMitigation.name, RandomSubspace.name)
 CLASS_DESIGN = "class_design"
 """Acts on the suite, not on embeddings: see `probes.mitigation.class_design`."""
-NAMES = (*METHODS, *ANSWER_METHODS, CLASS_DESIGN)
 
 
 def chosen(names: Sequence[str]) -> list[str]:
@@ -53,8 +52,9 @@ def chosen(names: Sequence[str]) -> list[str]:
     UserError
         A name is unknown.
     """
+    every = [*METHODS, *ANSWER_METHODS, CLASS_DESIGN]
     for name in names:
-        if name != "all" and name not in NAMES:
-            raise UserError(f"unknown method {name!r}", remedy=closest(name, [*NAMES, "all"]))
-    wanted = NAMES if "all" in names or not names else names
+        if name != "all" and name not in every:
+            raise UserError(f"unknown method {name!r}", remedy=closest(name, [*every, "all"]))
+    wanted = every if "all" in names or not names else names
     return list(dict.fromkeys([*CONTROLS, *wanted]))

@@ -15,7 +15,7 @@ from probes.embeddings.precomputed import given_prompts
 from probes.measures.registry import KINDS
 from probes.planning.image_selection import TRUTH, Selection, select
 from probes.planning.membership_groupings import with_memberships
-from probes.suite.classification_probe import RULE_KEYS, Probe
+from probes.suite.classification_probe import Probe
 from probes.suite.label_sets import LabelSet
 from probes.suite.measure_probes import WithTruth
 from probes.suite.probe_base import ProbeBase
@@ -209,7 +209,6 @@ def _plan_probe(suite: Suite, probe: Probe, dataset: DemographicDataset) -> Prob
     }
     if isinstance(dataset, EmbeddedDataset):
         prompts = given_prompts(probe, designs, prompts, dataset=dataset)
-    n_thresholds = sum(
-        len(getattr(suite, RULE_KEYS[rule])) if rule in RULE_KEYS else 1 for rule in probe.rules
-    )
+    # A rule without thresholds is one specification a design and template.
+    n_thresholds = sum(len(suite.thresholds_of(rule)) or 1 for rule in probe.rules)
     return ProbePlan(probe, designs, _selected(probe, dataset, designs), prompts, n_thresholds)

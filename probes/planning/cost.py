@@ -15,8 +15,8 @@ from probes.datasets.formats.embeddings import EmbeddedDataset
 from probes.embeddings.folder import FolderDataset
 from probes.planning.audit_plan import IMAGES_A_SECOND, SCORES_A_SECOND, TEXTS_A_SECOND, Plan, ProbePlan
 from probes.records import attribute_column
+from probes.rules.rule_registry import CURVE
 
-PROBABILITY = "probability"
 RATES_A_SECOND = (
     25  # rows of rates, with all that is concluded from them: tests, differences, curves, figures
 )
@@ -127,7 +127,7 @@ def _columns(planned: ProbePlan) -> list[list[str]]:
 
 def _curve_points(planned: ProbePlan, curve: int) -> int:
     """Points of the curves of every design, template, event and cell."""
-    if PROBABILITY not in planned.probe.rules:
+    if CURVE.name not in planned.probe.rules:
         return 0
     events = max(len(planned.events(design)) for design in planned.designs)
     return len(planned.prompts) * events * len(planned.selection.cells) * curve

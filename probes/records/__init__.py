@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -27,13 +29,12 @@ from probes.records.vocabulary import (
     NO_TRUTH,
     NOT_ASKED,
     OVERALL,
-    RANGES,
     REST,
-    RULES,
     SCHEMA_VERSION,
     STATISTICS,
     WEIGHTED,
 )
+from probes.rules.rule_registry import RULES as RULE_RECORDS
 
 __all__ = [
     "ALL",
@@ -48,9 +49,7 @@ __all__ = [
     "NOT_ASKED",
     "NO_TRUTH",
     "OVERALL",
-    "RANGES",
     "REST",
-    "RULES",
     "SCHEMAS",
     "SCHEMA_VERSION",
     "STATISTICS",
@@ -75,3 +74,18 @@ def empty_counts(attributes: Sequence[str]) -> pd.DataFrame:
 def empty_table(name: str, attributes: Sequence[str]) -> pd.DataFrame:
     """A table of `Records` without rows, with the types of a full one."""
     return RECORDS[name].empty(attributes)
+
+
+def __getattr__(name: str) -> Any:
+    """Names that moved to `probes.rules.rule_registry`, for one more release."""
+    if name not in ("RULES", "RANGES"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn(
+        f"probes.records.{name} is gone with the next release: see probes.rules.rule_registry.RULES",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    if name == "RULES":
+        return tuple(RULE_RECORDS)
+    known = {rule.name: rule.thresholds for rule in RULE_RECORDS.values()}
+    return {name: (one.low, one.high) for name, one in known.items() if one is not None}

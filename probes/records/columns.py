@@ -73,7 +73,7 @@ _WHOLE: Final = {
     "contrasts": "contrasts or groups that the gate judges",
 }
 _NUMBERS: Final = {
-    "threshold": 'threshold of the rule: k, t, c or a share of images; NaN for "argmax"',
+    "threshold": 'threshold of the rule: k, t, c or a share of images; NaN if it has none, as "argmax"',
     "k": "number of images retrieved, or NaN",
     "kish_n": "Kish's effective number of images: n, fewer if images have unequal weights",
     "weighted_share": "if images stand for a population: the group's share of the weight of both sides",

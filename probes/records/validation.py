@@ -16,11 +16,10 @@ from probes.records.vocabulary import (
     KEYS,
     MISSING,
     NOT_ASKED,
-    RANGES,
-    RULES,
     STATISTICS,
     WEIGHTED,
 )
+from probes.rules.rule_registry import RULES, one_class_rules
 
 COUNTS = ("counts", "curves", "confirmation")
 FREE = frozenset({"images", "excluded"})
@@ -102,19 +101,22 @@ def _check_patterns(outcomes: pd.DataFrame, manifest: Manifest) -> None:
 
 def _check_values(name: str, table: pd.DataFrame) -> None:
     words = [column for column in table.columns if column not in ("threshold", "n", "count")]
-    argmax = (table["rule"] == "argmax").to_numpy()
+    bare = table["rule"].isin([rule.name for rule in RULES.values() if rule.thresholds is None]).to_numpy()
     threshold = table["threshold"].to_numpy()
     _refuse(
         name, table, table[words].isna().any(axis=1).to_numpy(), f"a missing value is written {MISSING!r}"
     )
-    _refuse(name, table, ~table["rule"].isin(RULES).to_numpy(), f"rule must be one of {RULES}")
+    _refuse(name, table, ~table["rule"].isin(RULES).to_numpy(), f"rule must be one of {tuple(RULES)}")
     _refuse(
         name, table, ~table["event_kind"].isin(EVENT_KINDS).to_numpy(), f"event_kind: one of {EVENT_KINDS}"
     )
-    _refuse(name, table, np.isnan(threshold) != argmax, "threshold is NaN for argmax, and only there")
-    for rule, (low, high) in RANGES.items():
-        outside = (table["rule"] == rule).to_numpy() & ((threshold < low) | (threshold > high))
-        _refuse(name, table, outside, f"threshold must lie in [{low}, {high}] for {rule}")
+    _refuse(
+        name, table, np.isnan(threshold) != bare, "threshold is NaN for a rule that has none, and only there"
+    )
+    for rule in RULES.values():
+        if rule.thresholds is not None:
+            outside = (table["rule"] == rule.name).to_numpy() & ~rule.thresholds.contains(threshold)
+            _refuse(name, table, outside, f"thresholds of {rule.name} are {rule.thresholds.range_words}")
     outside = ((table["count"] < 0) | (table["count"] > table["n"])).to_numpy()
     _refuse(name, table, outside, "count must lie in 0 ... n")
 
@@ -128,7 +130,7 @@ def _check_cells(name: str, table: pd.DataFrame, attributes: tuple[str, ...]) ->
     _refuse(
         name, table, (by_cell["n"].transform("max") != table["n"]).to_numpy(), "n must be one within a cell"
     )
-    classes = table[(table["event_kind"] == "class") & (table["rule"] == "argmax")]
+    classes = table[(table["event_kind"] == "class") & table["rule"].isin(one_class_rules())]
     predicted = classes.groupby(cell, dropna=False, observed=True, sort=False)["count"].transform("sum")
     _refuse(name, classes, (predicted != classes["n"]).to_numpy(), "the predictions of a cell must sum to n")
     specification = table.groupby(list(KEYS), dropna=False, observed=True, sort=False)

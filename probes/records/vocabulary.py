@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
-
 SCHEMA_VERSION: Final = 4
 """Of the manifest and the tables; a folder of another version is refused."""
 CHANGES: Final = {
@@ -40,15 +38,12 @@ EVENT_COLUMNS: Final = ("truth", "event_kind", "event", "n", "count")
 MOMENTS: Final = (
     "clusters", "with_event", "without_event", "squares", "products", "sizes", "n2", "n3", "n4",
 )  # fmt: skip
-"""Sums over the clusters of a group; see `probes.records.columns` and `scoring.cluster_levels`."""
+"""Sums over the clusters of a group; see `probes.records.columns` and `scoring.threshold_ranks`."""
 WEIGHTED: Final = ("weighted_n", "weighted_count", "weighted_squares", "weighted_fourth")
 """Where images stand for a population: sums of the weights of images and of images with the event, of the
 squared weights, and (over clusters) of the squares of those; `clusters` has the first three of them,
 `outcomes` and `scalars` the first, of one image or set."""
 EVENT_KINDS: Final = ("class", "set")
-RULES: Final = ("argmax", "top_k", "probability", "cosine", "calibrated")
-RANGES: Final = {"top_k": (1, np.inf), "probability": (0, 1), "cosine": (-1, 1), "calibrated": (0, 1)}
-"""Where the thresholds of a rule lie: k, t, c, and the share of images that each class is assigned to."""
 STATISTICS: Final = (
     "rate",
     "share of events",

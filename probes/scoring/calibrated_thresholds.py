@@ -1,10 +1,10 @@
 """Calibration of each class: the cosine similarity at which a stated share of images is given the class.
 
-The cut of a class at share r is the least multiple of 0.0001 that at most the share r of its reference images
-reaches. The reference images are those of another truth, where the probe has a truth and the class stands for
-one of its values: r is then the class's false positive rate; otherwise all images of the probe. The cut
-belongs to the words of the class and not to its class design: it is the same for a softmax and a sigmoid
-model, and adding a class moves no other one's cut.
+The threshold of a class at share r is the least multiple of 0.0001 that at most the share r of its reference
+images reaches. The reference images are those of another truth, if the probe has a truth and the class stands
+for one of its values: r is then the class's false positive rate; otherwise all images of the probe. The
+threshold belongs to the words of the class and not to its class design: it is the same for a softmax and a
+sigmoid model, and adding a class moves no other one's threshold.
 
 One pass over the embeddings fills a histogram a class, so memory does not grow with the images.
 
@@ -23,7 +23,7 @@ N_BINS = round(2 / STEP) + 1  # lower edges of the bins: -1, -0.9999, ... 1
 NEVER = np.inf
 
 
-def class_cuts(
+def class_thresholds(
     images: Rows,
     class_embeddings: np.ndarray,
     columns: np.ndarray,
@@ -34,7 +34,7 @@ def class_cuts(
     chunk: int = CHUNK_IMAGES,
     device: str | torch.device = "cpu",
 ) -> np.ndarray:
-    """The cut of each class at each share.
+    """The threshold of each class at each share.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def class_cuts(
         inside = counted.index_select(1, torch.from_numpy(cells[part]).to(where))
         for row, own_bins, own_inside in zip(histogram, bins, inside, strict=True):
             row += torch.bincount(own_bins[own_inside], minlength=N_BINS)
-    return _cuts(histogram.cpu().numpy(), shares)
+    return _thresholds(histogram.cpu().numpy(), shares)
 
 
 def _bins(cosines: torch.Tensor) -> torch.Tensor:
@@ -82,17 +82,17 @@ def _bins(cosines: torch.Tensor) -> torch.Tensor:
 
 
 def edges_of_bins() -> np.ndarray:
-    """[B] the candidates for a cut, float32."""
+    """[B] the candidates for a threshold, float32."""
     return (np.arange(N_BINS) * STEP - 1).round(6).astype(np.float32)
 
 
-def _cuts(histogram: np.ndarray, shares: np.ndarray) -> np.ndarray:
+def _thresholds(histogram: np.ndarray, shares: np.ndarray) -> np.ndarray:
     reaching = histogram[:, ::-1].cumsum(axis=1)[:, ::-1]  # [Q, B]
     total = reaching[:, :1]
     edges = edges_of_bins()
-    cuts = np.full((len(shares), len(histogram)), NEVER, np.float32)
+    thresholds = np.full((len(shares), len(histogram)), NEVER, np.float32)
     for t, share in enumerate(shares):
         few = reaching <= np.floor(share * total + 1e-9)
         found = few.any(axis=1) & (total[:, 0] > 0)
-        cuts[t, found] = edges[few[found].argmax(axis=1)]
-    return cuts
+        thresholds[t, found] = edges[few[found].argmax(axis=1)]
+    return thresholds

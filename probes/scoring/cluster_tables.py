@@ -1,4 +1,4 @@
-"""The clusters of a probe, and what its log of levels says of them, as the tables of `probes.records`.
+"""The clusters of a probe and the threshold ranks of their images, as the tables of `probes.records`.
 
 N images, O outcomes, T thresholds, M pairs of group and cluster, G groups.
 """
@@ -14,8 +14,8 @@ import pandas as pd
 
 from probes.planning.image_selection import TRUTH, Selection
 from probes.records import ALL, MISSING, MOMENTS, WEIGHTED
-from probes.scoring.assignment_rules import PROBABILITY
-from probes.scoring.cluster_levels import CURVE, LevelLog, Pairs
+from probes.rules.rule_registry import CURVE as CURVE_RULE
+from probes.scoring.threshold_ranks import CURVE, Pairs, RankLog
 
 MOST_ROWS = 4_000_000
 """Counts by cluster of a probe beyond which only their second moments are kept."""
@@ -82,7 +82,7 @@ class ProbeClusters:
 
 
 def cluster_tables(
-    log: LevelLog,
+    log: RankLog,
     clusters: ProbeClusters,
     *,
     keys: Sequence[tuple[str, ...]],
@@ -101,12 +101,12 @@ def cluster_tables(
     groups
         The groupings of the probe.
     """
-    thresholds = sum(len(cuts.thresholds) for cuts in log.rules)
+    thresholds = sum(len(rule.thresholds) for rule in log.rules)
     rows = len(keys) * len(outcomes) * thresholds * len(clusters.pairs)
     counted = rows <= MOST_ROWS
     places = list(enumerate(keys))
     counts = [_counts(key, log, place, clusters, outcomes) for place, key in places if counted]
-    names = [] if counted else [cuts.rule for cuts in log.rules]
+    names = [] if counted else [rule.name for rule in log.rules]
     names += [CURVE] if len(log.curve) else []
     moments = []
     for by in [(), *map(tuple, groups)] if names else []:
@@ -130,14 +130,14 @@ def cluster_tables(
 
 
 def _counts(
-    key: tuple[str, ...], log: LevelLog, position: int, clusters: ProbeClusters, outcomes: Sequence[str]
+    key: tuple[str, ...], log: RankLog, position: int, clusters: ProbeClusters, outcomes: Sequence[str]
 ) -> pd.DataFrame:
     """Counts by cluster of one specification, under every rule and threshold."""
     pairs = clusters.pairs
     n = pairs["n"].to_numpy()
-    counts = [log.cluster_counts(position, cuts.rule, clusters.pair, n) for cuts in log.rules]
-    rules = [cuts.rule for cuts in log.rules for _ in cuts.thresholds]
-    thresholds = np.concatenate([cuts.thresholds for cuts in log.rules])
+    counts = [log.cluster_counts(position, rule.name, clusters.pair, n) for rule in log.rules]
+    rules = [rule.name for rule in log.rules for _ in rule.thresholds]
+    thresholds = np.concatenate([rule.thresholds for rule in log.rules])
     whole = np.concatenate(counts, axis=1)  # [O, T of all rules, M]
     o, t, m = (axis.ravel() for axis in np.indices(whole.shape))
     columns: dict[str, Any] = {
@@ -148,22 +148,22 @@ def _counts(
     if clusters.weights is not None:
         total = pairs[WEIGHTED[0]].to_numpy()
         sums = [
-            log.weighted_counts(position, cuts.rule, clusters.pair, clusters.weights, total)
-            for cuts in log.rules
+            log.weighted_counts(position, rule.name, clusters.pair, clusters.weights, total)
+            for rule in log.rules
         ]
         columns[WEIGHTED[1]] = np.concatenate(sums, axis=1).ravel()
     return pd.DataFrame(columns)
 
 
 def _moments(
-    key: tuple[str, ...], log: LevelLog, position: int, name: str, *, pairs: Pairs, labels: pd.DataFrame,
+    key: tuple[str, ...], log: RankLog, position: int, name: str, *, pairs: Pairs, labels: pd.DataFrame,
     outcomes: Sequence[str], weights: np.ndarray | None,
 ) -> pd.DataFrame:  # fmt: skip
     """Second moments of one specification under one rule, or on the curve; `labels` are [G]."""
     values = log.moments(position, name, pairs, weights)
     names = MOMENTS if weights is None else (*MOMENTS, *WEIGHTED)
-    thresholds = log.curve if name == CURVE else next(c.thresholds for c in log.rules if c.rule == name)
-    rules = [PROBABILITY if name == CURVE else name] * len(thresholds)
+    thresholds = log.curve if name == CURVE else next(one.thresholds for one in log.rules if one.name == name)
+    rules = [CURVE_RULE.name if name == CURVE else name] * len(thresholds)
     o, t, g = (axis.ravel() for axis in np.indices(values.shape[:3]))
     columns: dict[str, Any] = {
         **_specification(key, rules, thresholds, outcomes, o, t),

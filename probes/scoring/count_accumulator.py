@@ -1,4 +1,4 @@
-"""Adding up: the levels of a chunk of images into counts by cell and joint counts of pairs.
+"""Adding up: the threshold ranks of a chunk of images into counts by cell and joint counts of pairs.
 
 Shapes: N images of a chunk, C classes, E events (sets, and "misclassified"), O outcomes, G cells, T
 thresholds, K points of the curve.
@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from probes.scoring.assignment_rules import Buckets, Cuts
-from probes.scoring.cluster_levels import CURVE
+from probes.scoring.threshold_lookup import RuleThresholds, ThresholdLookup
+from probes.scoring.threshold_ranks import CURVE
 from probes.suite.classification_probe import MISCLASSIFIED
 
 Happened = dict[str, Tensor]  # rule -> [O, T, N] bool: whether the outcome happened to the image
@@ -22,23 +22,23 @@ Happened = dict[str, Tensor]  # rule -> [O, T, N] bool: whether the outcome happ
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """What one specification says of a chunk of images.
+    """What one prompt configuration says of a chunk of images.
 
     Attributes
     ----------
     happened
         Rule -> [O, T, N] bool.
-    levels
+    ranks
         Rule, or `CURVE` -> [O, N] how many thresholds the event of each outcome reaches.
     """
 
     happened: Happened
-    levels: dict[str, Tensor]
+    ranks: dict[str, Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Results of one specification, added up by cell.
+    """Results of one prompt configuration, added up by cell.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Counts:
         [K, G, E] the same events for the points of the curve.
     pairs
         Rule -> [O, T, G, 4] images to which each outcome happened under neither, only this, only the baseline
-        or both specifications; empty for the baseline itself.
+        or both prompt configurations; empty for the baseline itself.
     """
 
     events: tuple[str, ...]
@@ -69,8 +69,8 @@ class Counts:
         )
 
 
-class Tally:
-    """Counts of one specification while they grow.
+class CountAccumulator:
+    """Counts of one prompt configuration while they grow.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ class Tally:
         classes: Sequence[str],
         sets: Mapping[str, Sequence[int]],
         right: np.ndarray | None,
-        rules: Sequence[Cuts],
+        rules: Sequence[RuleThresholds],
         curve: np.ndarray,
         outcomes: Mapping[str, str],
         n_cells: int,
@@ -105,21 +105,21 @@ class Tally:
         self.right = None if right is None else torch.from_numpy(right).to(device)
         self.events = (*sets, *([] if right is None else [MISCLASSIFIED]))
         self.outcome_events = [self.events.index(event) for event in outcomes.values()]
-        self.n_thresholds = {cuts.rule: len(cuts.thresholds) for cuts in rules}
-        self.curve_buckets = Buckets(curve, device)
+        self.n_thresholds = {rule.name: len(rule.thresholds) for rule in rules}
+        self.curve_lookup = ThresholdLookup(curve, device)
         self.n_curve = len(curve)
         rows, n_events = self.n_classes + len(self.events), len(self.events)
-        self.levels = {
+        self.ranks = {
             rule: torch.zeros((rows, n_cells, n + 1), dtype=torch.int64, device=device)
             for rule, n in self.n_thresholds.items()
         }
         shape = (n_events, n_cells, self.n_curve + 1)
-        self.curve_levels = torch.zeros(shape, dtype=torch.int64, device=device)
+        self.curve_ranks = torch.zeros(shape, dtype=torch.int64, device=device)
         self.joint: dict[str, Tensor] = {}
 
     def add(
         self,
-        levels: Mapping[str, Tensor],
+        ranks: Mapping[str, Tensor],
         probabilities: Tensor,
         cells: Tensor,
         *,
@@ -129,14 +129,14 @@ class Tally:
 
         Parameters
         ----------
-        levels
+        ranks
             Rule -> [C, N] int32: how many of its thresholds each class reaches.
         probabilities
             [C, N], for the curve.
         cells
             [N].
         baseline
-            What happened under the specification to pair with; None for that one itself.
+            What happened under the prompt configuration to pair with; None for that one itself.
 
         Returns
         -------
@@ -145,20 +145,20 @@ class Tally:
         right = None if self.right is None else self.right.index_select(0, cells).T
         happened: Happened = {}
         of_outcomes: dict[str, Tensor] = {}
-        for rule, own in levels.items():
+        for rule, own in ranks.items():
             events = self._events(own, right)
-            self._add_levels(self.levels[rule], torch.cat([own, events]), cells)
+            self._add_ranks(self.ranks[rule], torch.cat([own, events]), cells)
             if self.outcome_events:
                 happened[rule] = self._outcomes(events, self.n_thresholds[rule])
                 of_outcomes[rule] = events[self.outcome_events]
         if self.n_curve:
-            events = self.curve_buckets(self._events(probabilities, right, -1))
-            self._add_levels(self.curve_levels, events, cells)
+            events = self.curve_lookup(self._events(probabilities, right, -1))
+            self._add_ranks(self.curve_ranks, events, cells)
             of_outcomes[CURVE] = events[self.outcome_events]
         if baseline is not None:
             for rule, second in happened.items():
                 self._add_pairs(rule, baseline[rule], second, cells)
-        return Answers(happened=happened, levels=of_outcomes)
+        return Answers(happened=happened, ranks=of_outcomes)
 
     def _events(self, values: Tensor, right: Tensor | None, nothing: int = 0) -> Tensor:
         """[C, N] -> [E, N]: the greatest value of each set; last, the greatest of the right classes."""
@@ -168,13 +168,13 @@ class Tally:
             rows.append(torch.where(right, values, none).amax(0))
         return torch.stack(rows) if rows else values[:0]
 
-    def _add_levels(self, totals: Tensor, levels: Tensor, cells: Tensor) -> None:
-        """Add a histogram [R, G, T + 1] of levels [R, N]: one look at each for all thresholds."""
-        n_rows, _, n_levels = totals.shape
+    def _add_ranks(self, totals: Tensor, ranks: Tensor, cells: Tensor) -> None:
+        """Add a histogram [R, G, T + 1] of ranks [R, N]: one pass over them for all thresholds."""
+        n_rows, _, n_ranks = totals.shape
         if not n_rows:
             return
         rows = torch.arange(n_rows, device=cells.device)[:, None] * self.n_cells
-        flat = (rows + cells) * n_levels + levels
+        flat = (rows + cells) * n_ranks + ranks
         totals += torch.bincount(flat.ravel(), minlength=totals.numel()).view(totals.shape)
 
     def _outcomes(self, events: Tensor, n_thresholds: int) -> Tensor:
@@ -200,15 +200,15 @@ class Tally:
         """The counts of all chunks so far."""
         return Counts(
             events=self.events,
-            hits={rule: self._reached(levels, self.n_classes) for rule, levels in self.levels.items()},
-            curve=self._reached(self.curve_levels, 0),
+            hits={rule: self._reached(ranks, self.n_classes) for rule, ranks in self.ranks.items()},
+            curve=self._reached(self.curve_ranks, 0),
             pairs={rule: joint.cpu().numpy() for rule, joint in self.joint.items()},
         )
 
-    def _reached(self, levels: Tensor, n_classes: int) -> np.ndarray:
+    def _reached(self, ranks: Tensor, n_classes: int) -> np.ndarray:
         """Histograms [R, G, T + 1] -> [T, G, R]: images that reach each threshold, from the top down."""
-        hits = levels.flip(2).cumsum(2).flip(2)[:, :, 1:].permute(2, 1, 0).cpu().numpy()
+        hits = ranks.flip(2).cumsum(2).flip(2)[:, :, 1:].permute(2, 1, 0).cpu().numpy()
         if self.right is not None and hits.shape[2]:
-            n = levels[-1].sum(1).cpu().numpy()
+            n = ranks[-1].sum(1).cpu().numpy()
             hits[:, :, -1] = n - hits[:, :, -1]
         return np.ascontiguousarray(hits)

@@ -14,9 +14,10 @@ import pandas as pd
 from probes.planning.image_selection import TRUTH
 from probes.records import ALL, MISSING, WEIGHTED, empty_counts, empty_table
 from probes.records.schemas import RECORDS
-from probes.scoring.assignment_rules import PROBABILITY, Cuts
+from probes.rules.rule_registry import CURVE
 from probes.scoring.count_accumulator import Counts
-from probes.scoring.engine import ImageScores, Specification
+from probes.scoring.engine import ImageScores, PromptConfiguration
+from probes.scoring.threshold_lookup import RuleThresholds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +36,14 @@ class Cells:
     n: np.ndarray
 
 
-def counts_table(spec: Specification, counts: Counts, *, cells: Cells, rules: Sequence[Cuts]) -> pd.DataFrame:
+def counts_table(
+    configuration: PromptConfiguration, counts: Counts, *, cells: Cells, rules: Sequence[RuleThresholds]
+) -> pd.DataFrame:
     """The rows of `Records.counts` of one specification.
 
     Parameters
     ----------
-    spec
+    configuration
         Its key is (probe, design, template).
     counts
         What the engine counted.
@@ -49,14 +52,19 @@ def counts_table(spec: Specification, counts: Counts, *, cells: Cells, rules: Se
     rules
         Those that were counted.
     """
-    events = _events(spec.classes, counts.events)
-    parts = [_rows(spec, cuts.rule, cuts.thresholds, cells, events, counts.hits[cuts.rule]) for cuts in rules]
+    events = _events(configuration.classes, counts.events)
+    parts = [
+        _rows(configuration, rule.name, rule.thresholds, cells, events, counts.hits[rule.name])
+        for rule in rules
+    ]
     return pd.concat(parts, ignore_index=True)
 
 
-def curve_table(spec: Specification, counts: Counts, *, cells: Cells, thresholds: np.ndarray) -> pd.DataFrame:
+def curve_table(
+    configuration: PromptConfiguration, counts: Counts, *, cells: Cells, thresholds: np.ndarray
+) -> pd.DataFrame:
     """The rows of `Records.curves` of one specification, at the thresholds [K] of the curve."""
-    return _rows(spec, PROBABILITY, thresholds, cells, _events((), counts.events), counts.curve)
+    return _rows(configuration, CURVE.name, thresholds, cells, _events((), counts.events), counts.curve)
 
 
 def _events(classes: Iterable[str], events: Iterable[str]) -> pd.DataFrame:
@@ -65,7 +73,7 @@ def _events(classes: Iterable[str], events: Iterable[str]) -> pd.DataFrame:
 
 
 def _rows(
-    spec: Specification,
+    configuration: PromptConfiguration,
     rule: str,
     thresholds: np.ndarray,
     cells: Cells,
@@ -74,7 +82,7 @@ def _rows(
 ) -> pd.DataFrame:
     """One row a threshold, cell and event, zero counts kept; counts are [T, G, events]."""
     t, g, e = (axis.ravel() for axis in np.indices(counts.shape))
-    probe, design, template = spec.key
+    probe, design, template = configuration.key
     columns = {
         "probe": probe,
         "design": design,
@@ -90,25 +98,25 @@ def _rows(
 
 
 def pairs_table(
-    first: Specification,
-    second: Specification,
+    first: PromptConfiguration,
+    second: PromptConfiguration,
     counts: Counts,
     *,
     cells: Cells,
-    rules: Sequence[Cuts],
+    rules: Sequence[RuleThresholds],
     outcomes: Sequence[str],
 ) -> pd.DataFrame:
-    """The rows of `Records.pairs` of two specifications, of which `counts` are the second's."""
+    """The rows of `Records.pairs` of two configurations, of which `counts` are the second's."""
     own, number = _without_truth(cells)
     parts = []
-    for cuts in rules:
-        o, t, g = (axis.ravel() for axis in np.indices((len(outcomes), len(cuts.thresholds), len(own.n))))
+    for rule in rules:
+        o, t, g = (axis.ravel() for axis in np.indices((len(outcomes), len(rule.thresholds), len(own.n))))
         table = own.labels.iloc[g].reset_index(drop=True)
-        finest = counts.pairs[cuts.rule]  # [O, T, G, 4], by truth too
+        finest = counts.pairs[rule.name]  # [O, T, G, 4], by truth too
         joint = np.stack([finest[:, :, number == i].sum(axis=2) for i in range(len(own.n))], axis=2)
         parts.append(
             table.assign(
-                probe=first.key[0], rule=cuts.rule, threshold=cuts.thresholds[t],
+                probe=first.key[0], rule=rule.name, threshold=rule.thresholds[t],
                 outcome=np.array(outcomes, object)[o],
                 design=first.key[1], template=first.key[2],
                 other_design=second.key[1], other_template=second.key[2],
@@ -133,31 +141,36 @@ def _without_truth(cells: Cells) -> tuple[Cells, np.ndarray]:
     return Cells(labels=labels, n=np.bincount(number, cells.n).astype(np.int64)), number
 
 
-def images_table(spec: Specification, scores: Sequence[ImageScores], *, labels: pd.DataFrame) -> pd.DataFrame:
+def images_table(
+    configuration: PromptConfiguration, scores: Sequence[ImageScores], *, labels: pd.DataFrame
+) -> pd.DataFrame:
     """The rows of `Records.images` of one specification.
 
     Parameters
     ----------
-    spec
+    configuration
         Its key is (probe, design, template).
     scores
         Per-image results, in chunks.
     labels
         N rows: image_id, cluster, the group attributes and "truth".
     """
-    probe, design, template = spec.key
+    probe, design, template = configuration.key
     prediction = np.concatenate([part.prediction for part in scores])
     best = np.concatenate([part.sets for part in scores], axis=1)
     table = labels.assign(
         probe=probe,
         design=design,
         template=template,
-        prediction=np.array(spec.classes)[prediction],
+        prediction=np.array(configuration.classes)[prediction],
         probability=np.concatenate([part.probability for part in scores]),
     )
     # A set without classes in this design has no score.
     return table.assign(
-        **{f"score_{name}": np.where(row < 0, np.nan, row) for name, row in zip(spec.sets, best, strict=True)}
+        **{
+            f"score_{name}": np.where(row < 0, np.nan, row)
+            for name, row in zip(configuration.sets, best, strict=True)
+        }
     )
 
 

@@ -1,6 +1,6 @@
 """The scoring engine: stored embeddings in, counts out, one pass for every class design and threshold.
 
-Shapes: N images, D embedding, U class embeddings of all specifications, C classes of one, S sets of one, E
+Shapes: N images, D embedding, U class embeddings of all configurations, C classes of one, S sets of one, E
 events of one (its sets, and "misclassified" where it has a truth), G cells, T thresholds, K points of the
 curve. Inside, matrices are [C, N]: a reduction over the few classes then runs along contiguous images.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from operator import add
 from typing import Protocol
@@ -19,22 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from probes.scoring.assignment_rules import (
-    ARGMAX,
-    CALIBRATED,
-    COSINE,
-    PROBABILITY,
-    TOP_K,
-    Buckets,
-    Cuts,
-    argmax_levels,
-    calibrated_levels,
-    first_greatest,
-    top_k_levels,
-)
-from probes.scoring.cluster_levels import LevelLog
-from probes.scoring.count_accumulator import Counts, Tally
+from probes.rules.assignment_rule import Scores
+from probes.rules.rule_registry import PREDICTION
+from probes.scoring.count_accumulator import CountAccumulator, Counts
 from probes.scoring.outcome_patterns import OutcomeLog
+from probes.scoring.threshold_lookup import Lookups, RuleThresholds
+from probes.scoring.threshold_ranks import RankLog
 
 CHUNK_IMAGES = 4096
 SHIFT = 0.25  # cosine at which an exponent is 1: the same for all designs, so that they share exponents
@@ -50,8 +40,8 @@ class Rows(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Specification:
-    """One way to ask: the classes of one design under one template.
+class PromptConfiguration:
+    """The classes of one design under one template: a specification without its rule and threshold.
 
     Attributes
     ----------
@@ -66,8 +56,8 @@ class Specification:
         Events: name -> names of the classes in it.
     right
         [G, C] bool: the classes that are right for the images of a cell. None: the question has no truth.
-    cuts
-        [T, C] for the rule "calibrated": the cosine that a class must reach, ascending along T.
+    class_thresholds
+        Rule -> [T, C] the cosine that each class must reach, ascending along T, for rules that have such.
     """
 
     key: tuple[str, ...]
@@ -75,7 +65,7 @@ class Specification:
     columns: np.ndarray
     sets: Mapping[str, Sequence[str]]
     right: np.ndarray | None = None
-    cuts: np.ndarray | None = None
+    class_thresholds: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if list(self.classes) != sorted(set(self.classes)):
@@ -91,7 +81,7 @@ class Specification:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageScores:
-    """Per-image results of one specification.
+    """Per-image results of one prompt configuration.
 
     Attributes
     ----------
@@ -149,7 +139,7 @@ class Head:
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What is counted for every specification of a probe.
+    """What is counted for every prompt configuration of a probe.
 
     Attributes
     ----------
@@ -158,10 +148,10 @@ class Question:
     curve
         [K] ascending probabilities: the events are counted at each of them too.
     outcomes
-        Outcome -> the event that it is, "misclassified" or a set; what pairs and levels are kept for.
+        Outcome -> the event that it is, "misclassified" or a set; pairs and threshold ranks are kept for it.
     """
 
-    rules: Sequence[Cuts] = (Cuts.of(ARGMAX),)
+    rules: Sequence[RuleThresholds] = (RuleThresholds.of(PREDICTION.name),)
     curve: np.ndarray = field(default_factory=lambda: np.zeros(0))
     outcomes: Mapping[str, str] = field(default_factory=dict)
 
@@ -169,14 +159,14 @@ class Question:
 def score(
     images: Rows,
     class_embeddings: np.ndarray,
-    specifications: Sequence[Specification],
+    configurations: Sequence[PromptConfiguration],
     *,
     cells: np.ndarray,
     n_cells: int,
     head: Head,
     question: Question,
     log: OutcomeLog | None = None,
-    levels: LevelLog | None = None,
+    ranks: RankLog | None = None,
     chunk: int = CHUNK_IMAGES,
     device: str | torch.device = "cpu",
 ) -> list[Counts]:
@@ -187,8 +177,8 @@ def score(
     images
         [N, D] unit-norm embeddings; read a chunk at a time.
     class_embeddings
-        [U, D] unit-norm embeddings; specifications share them.
-    specifications
+        [U, D] unit-norm embeddings; configurations share them.
+    configurations
         What to ask. The first is the baseline that every other one is paired with.
     cells
         [N] the cell of each image, 0 ... G-1.
@@ -198,8 +188,8 @@ def score(
         How similarities become probabilities.
     question
         The rules, the curve and the outcomes.
-    log, levels
-        Are told what happened to each image, and its level, where that is to be kept.
+    log, ranks
+        Record what happened to each image, and its threshold ranks; None: not kept.
     chunk
         Images held at a time; memory grows with it and not with N.
     device
@@ -207,18 +197,18 @@ def score(
 
     Returns
     -------
-    One `Counts` a specification, in their order.
+    One `Counts` for each prompt configuration, in their order.
     """
     work = _Work(
         images=images,
         classes=torch.from_numpy(np.ascontiguousarray(class_embeddings, np.float32)).to(device),
-        specifications=specifications,
+        configurations=configurations,
         cells=cells,
         n_cells=n_cells,
         head=head,
         question=question,
         log=log,
-        levels=levels,
+        ranks=ranks,
         chunk=chunk,
     )
     return work.in_threads()
@@ -244,19 +234,22 @@ class _Work:
 
     images: Rows
     classes: Tensor
-    specifications: Sequence[Specification]
+    configurations: Sequence[PromptConfiguration]
     cells: np.ndarray
     n_cells: int
     head: Head
     question: Question
     log: OutcomeLog | None
-    levels: LevelLog | None
+    ranks: RankLog | None
     chunk: int
 
     @cached_property
     def columns(self) -> list[Tensor]:
         """The rows of `classes` of each specification."""
-        return [torch.from_numpy(spec.columns).to(self.classes.device) for spec in self.specifications]
+        return [
+            torch.from_numpy(configuration.columns).to(self.classes.device)
+            for configuration in self.configurations
+        ]
 
     def in_threads(self) -> list[Counts]:
         """The counts of all chunks, one a specification; on a CPU, by as many threads as torch may use."""
@@ -271,83 +264,100 @@ class _Work:
     def count(self, starts: np.ndarray) -> list[Counts]:
         """The counts of the chunks that begin at `starts`, one a specification."""
         where = self.classes.device
-        tallies = [
-            Tally(
-                classes=spec.classes, sets={name: spec.members(name) for name in spec.sets},
-                right=spec.right, rules=self.question.rules, curve=self.question.curve,
+        accumulators = [
+            CountAccumulator(
+                classes=configuration.classes,
+                sets={name: configuration.members(name) for name in configuration.sets},
+                right=configuration.right, rules=self.question.rules, curve=self.question.curve,
                 outcomes=self.question.outcomes, n_cells=self.n_cells, device=where,
             )
-            for spec in self.specifications
+            for configuration in self.configurations
         ]  # fmt: skip
-        buckets = {
-            cuts.rule: Buckets(cuts.thresholds, where)
-            for cuts in self.question.rules
-            if cuts.rule in (PROBABILITY, COSINE)
-        }
+        lookups = Lookups(where)
         for start in starts.tolist():
-            self._add(slice(start, start + self.chunk), tallies, buckets)
-        return [tally.counts() for tally in tallies]
+            self._add(slice(start, start + self.chunk), accumulators, lookups)
+        return [accumulator.counts() for accumulator in accumulators]
 
-    def _add(self, part: slice, tallies: Sequence[Tally], buckets: Mapping[str, Buckets]) -> None:
+    def _add(self, part: slice, accumulators: Sequence[CountAccumulator], lookups: Lookups) -> None:
         where = self.classes.device
         cosines = self.classes @ torch.from_numpy(np.ascontiguousarray(self.images[part])).to(where).T
         shared = self.head.shared(cosines)
         cells = torch.from_numpy(self.cells[part]).to(where)
         baseline = None
-        asked = zip(self.specifications, self.columns, tallies, strict=True)
-        for place, (spec, columns, tally) in enumerate(asked):
+        asked = zip(self.configurations, self.columns, accumulators, strict=True)
+        for place, (configuration, columns, accumulator) in enumerate(asked):
             chosen = cosines.index_select(0, columns)
             probabilities = self.head.of_design(chosen, shared.index_select(0, columns))
-            levels = {
-                cuts.rule: _levels(cuts, chosen, probabilities, spec, buckets.get(cuts.rule))
-                for cuts in self.question.rules
-            }
-            answers = tally.add(levels, probabilities, cells, baseline=baseline)
+            scores = _Scored(chosen, probabilities, lookups)
+            ranks = {rule.name: scores.ranks(rule, configuration) for rule in self.question.rules}
+            answers = accumulator.add(ranks, probabilities, cells, baseline=baseline)
             baseline = answers.happened if baseline is None else baseline
             # Threads have chunks of their own, so they write to rows of their own.
             if self.log is not None:
                 self.log.add(place, part.start, _arrays(answers.happened))
-            if self.levels is not None:
-                self.levels.add(place, part.start, _arrays(answers.levels))
+            if self.ranks is not None:
+                self.ranks.add(place, part.start, _arrays(answers.ranks))
 
 
 def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
     return {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
 
 
-def _levels(
-    cuts: Cuts, cosines: Tensor, probabilities: Tensor, spec: Specification, buckets: Buckets | None
-) -> Tensor:
-    """[C, N] how many thresholds of a rule each class reaches."""
-    if cuts.rule == ARGMAX:
-        # Of the similarities, not the probabilities: those of a confident model round to 1 and tie.
-        return argmax_levels(first_greatest(cosines), len(cosines))
-    if cuts.rule == TOP_K:
-        return top_k_levels(cosines, cuts.thresholds)
-    if cuts.rule == CALIBRATED:
-        assert spec.cuts is not None
-        own = torch.from_numpy(spec.cuts.astype(np.float32)).to(cosines.device)
-        return calibrated_levels(cosines, own)
-    assert buckets is not None
-    return buckets(cosines if cuts.rule == COSINE else probabilities)
+@dataclass(frozen=True)
+class _Scored:
+    """The [C, N] scores of a chunk under one prompt configuration, as rules take them."""
+
+    cosines: Tensor
+    probabilities: Tensor
+    lookups: Lookups
+
+    @cached_property
+    def shared(self) -> Scores:
+        """What all rules see."""
+        return Scores(
+            cosines=self.cosines,
+            probabilities=self.probabilities,
+            predicted=first_greatest(self.cosines),
+            positions=torch.arange(len(self.cosines), device=self.cosines.device)[:, None],
+            class_thresholds=None,
+            count_reached=self.lookups,
+        )
+
+    def ranks(self, rule: RuleThresholds, asked: PromptConfiguration) -> Tensor:
+        """[C, N] how many thresholds of a rule each class reaches."""
+        scores = self.shared
+        if rule.per_class:
+            own = torch.from_numpy(asked.class_thresholds[rule.name].astype(np.float32))
+            scores = replace(scores, class_thresholds=own.to(self.cosines.device))
+        return rule.record.ranks(scores, rule.thresholds)
+
+
+def first_greatest(values: Tensor) -> Tensor:
+    """[C, N] -> [N] the position of the greatest of each column; of several, the first."""
+    positions = torch.arange(len(values), dtype=torch.int16, device=values.device)[:, None]
+    none = torch.tensor(len(values), dtype=torch.int16, device=values.device)
+    return torch.where(values == values.amax(0), positions, none).amin(0).long()
 
 
 def score_images(
     images: Rows,
     class_embeddings: np.ndarray,
-    spec: Specification,
+    configuration: PromptConfiguration,
     *,
     head: Head,
     chunk: int = CHUNK_IMAGES,
 ) -> Iterator[ImageScores]:
-    """Per-image results of one specification, a chunk at a time; arguments as for `score`."""
-    classes = torch.from_numpy(np.ascontiguousarray(class_embeddings[spec.columns], np.float32))
+    """Per-image results of one prompt configuration, a chunk at a time; arguments as for `score`."""
+    classes = torch.from_numpy(np.ascontiguousarray(class_embeddings[configuration.columns], np.float32))
     for start in range(0, len(images), chunk):
         cosines = classes @ torch.from_numpy(np.ascontiguousarray(images[start : start + chunk])).T
         probabilities = head.of_design(cosines, head.shared(cosines))
         prediction = first_greatest(cosines)
         none = torch.full((cosines.shape[1],), -1.0)
-        best = [probabilities[spec.members(name)].amax(0) if spec.sets[name] else none for name in spec.sets]
+        best = [
+            probabilities[configuration.members(name)].amax(0) if configuration.sets[name] else none
+            for name in configuration.sets
+        ]
         yield ImageScores(
             prediction=prediction.numpy(),
             probability=probabilities.gather(0, prediction[None])[0].numpy(),

@@ -7,21 +7,15 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from clipmodel.yaml_models import StrictModel
+from probes.rules.rule_registry import PREDICTION
 from probes.suite.automatic_designs import WrittenAuto
 from probes.suite.label_sets import DesignEdit, is_harm
 from probes.suite.probe_base import ProbeBase, Uncovered
+from probes.suite.rule_thresholds import RuleName
 from probes.suite.validation_errors import misplaced
 from probes.suite.values import unique
 
 MISCLASSIFIED = "misclassified"
-Rule = Literal["argmax", "top_k", "probability", "cosine", "calibrated"]
-RULE_KEYS: dict[str, str] = {
-    "top_k": "top_k",
-    "probability": "thresholds",
-    "cosine": "cosines",
-    "calibrated": "shares",
-}
-"""The key of the suite that holds the thresholds of a rule."""
 
 
 class Outcome(StrictModel):
@@ -62,7 +56,9 @@ class Probe(ProbeBase):
     auto: list[WrittenAuto] = Field(
         default=[], description="Designs beside those: add_one, drop_one, synonym_swap."
     )
-    rules: Annotated[list[Rule], Field(min_length=1), AfterValidator(unique)] = Field(default=["argmax"])
+    rules: Annotated[list[RuleName], Field(min_length=1), AfterValidator(unique)] = Field(
+        default=[PREDICTION.name]
+    )
     outcomes: Annotated[
         dict[str, Outcome], BeforeValidator(_expand_outcomes, json_schema_input_type=WrittenOutcomes)
     ] = Field(default={}, description="'misclassified', or the sets to count, by name.")

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from probes.suite.classification_probe import RULE_KEYS, Probe
+from probes.rules.rule_registry import RULES
+from probes.suite.classification_probe import Probe
 from probes.suite.gate_limits import Gate
 from probes.suite.label_sets import DesignEdit, LabelSet
 from probes.suite.population import Population
@@ -17,8 +18,6 @@ from probes.suite.shipped.published_figure_files import shipped_figures
 from probes.suite.suite_view import SuiteView
 from probes.suite.templates import Template
 from probes.suite.validation_errors import check_known, misplaced, moved
-
-EXAMPLES = {"top_k": 5, "probability": 0.5, "cosine": 0.25, "calibrated": 0.05}
 
 
 class WholeSuite(SuiteView, Protocol):
@@ -33,10 +32,6 @@ class WholeSuite(SuiteView, Protocol):
         """A shipped file of figures."""
 
     @property
-    def top_k(self) -> Sequence[int]:
-        """The k of the rule 'top_k'."""
-
-    @property
     def population(self) -> Population | None:
         """Whom the rates speak for."""
 
@@ -47,6 +42,9 @@ class WholeSuite(SuiteView, Protocol):
     @property
     def gates(self) -> Sequence[Gate]:
         """The gates."""
+
+    def thresholds_of(self, rule: str) -> Sequence[float]:
+        """The thresholds of a rule."""
 
     def edits(self, probe: Probe) -> dict[str, DesignEdit]:
         """The class designs of a probe, by name."""
@@ -111,19 +109,26 @@ def _check_probe(suite: WholeSuite, probe: Probe, place: list[int | str]) -> Non
 def _check_rules(
     suite: WholeSuite, probe: Probe, designs: Sequence[LabelSet], place: Sequence[int | str]
 ) -> None:
-    for rule in probe.rules:
-        key = RULE_KEYS.get(rule)
-        if key and not getattr(suite, key):
-            message = f"the rule {rule!r} needs {key}"
+    fewest = min(len(design.names) for design in designs)
+    for name in probe.rules:
+        record, values = RULES[name].thresholds, suite.thresholds_of(name)
+        if record is None:
+            continue
+        if not values:
+            example = f"{record.example:g}"
+            line = f"{record.key}: [{example}]" if record.key else f"rule_thresholds: {{{name}: [{example}]}}"
             raise misplaced(
                 [*place, "rules"],
-                message,
-                remedy=f"add '{key}: [{EXAMPLES[rule]}]' to the suite, at the left margin beside 'probes:'",
+                f"the rule {name!r} needs {record.key or 'thresholds'}",
+                remedy=f"add '{line}' to the suite, at the left margin beside 'probes:'",
             )
-    fewest = min(len(design.names) for design in designs)
-    if "top_k" in probe.rules and (wrong := [k for k in suite.top_k if k >= fewest]):
-        message = f"the rule 'top_k' with k = {wrong[0]} gives every one of the {fewest} classes of a design"
-        raise misplaced([*place, "rules"], message, remedy=f"take k below {fewest}, or leave the rule out")
+        if record.below_classes and (wrong := [value for value in values if value >= fewest]):
+            message = (
+                f"the rule {name!r} with {record.symbol} = {wrong[0]:g} assigns every one of the {fewest} "
+                "classes of a design"
+            )
+            remedy = f"take {record.symbol} below {fewest}, or leave the rule out"
+            raise misplaced([*place, "rules"], message, remedy=remedy)
 
 
 def _edited_designs(suite: WholeSuite, probe: Probe, place: Sequence[int | str]) -> list[LabelSet]:

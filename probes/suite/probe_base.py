@@ -46,7 +46,18 @@ class ProbeBase(StrictModel):
     """One question of any kind: which images it asks about, and by which groups it compares them."""
 
     elsewhere: ClassVar[dict[str, str]] = dict.fromkeys(
-        ("thresholds", "top_k", "cosines", "shares", "curve", "seed", "data", "label_sets", "gates"),
+        (
+            "thresholds",
+            "top_k",
+            "cosines",
+            "shares",
+            "rule_thresholds",
+            "curve",
+            "seed",
+            "data",
+            "label_sets",
+            "gates",
+        ),
         "it belongs to the suite: write it at the left margin, beside 'probes:'",
     )
 

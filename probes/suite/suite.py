@@ -22,6 +22,7 @@ from pydantic import (
 
 from clipmodel.yaml_models import StrictModel, read_yaml_model
 from probes.measures.registry import KINDS
+from probes.rules import calibrated, cosine, probability, top_k
 from probes.suite.classification_probe import Probe
 from probes.suite.consistency import check_suite
 from probes.suite.gate_limits import Gate
@@ -29,6 +30,7 @@ from probes.suite.held_out_images import Confirmation
 from probes.suite.label_sets import DesignEdit, LabelSet
 from probes.suite.population import Population
 from probes.suite.probe_base import MOST_IMAGES, ProbeBase
+from probes.suite.rule_thresholds import Thresholds, check_written_once, normalised, own_key
 from probes.suite.shipped.library import load_label_set, read_shipped, shipped
 from probes.suite.templates import Template, TemplateFile, WrittenTemplate
 from probes.suite.validation_errors import check_known, misplaced, moved
@@ -40,10 +42,11 @@ PROBE_KINDS: dict[str, type[ProbeBase]] = {
 }
 DEFAULT_KIND: str = Probe.model_fields["kind"].default
 
-Threshold = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Cosine = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
-Share = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
-Places = Annotated[int, Field(ge=1)]
+_T, _C, _S = probability.THRESHOLDS, cosine.THRESHOLDS, calibrated.THRESHOLDS
+Threshold = Annotated[float, Field(ge=_T.low, le=_T.high, allow_inf_nan=False)]
+Cosine = Annotated[float, Field(ge=_C.low, le=_C.high, allow_inf_nan=False)]
+Share = Annotated[float, Field(gt=_S.low, lt=_S.high, allow_inf_nan=False)]
+Places = Annotated[int, Field(ge=int(top_k.THRESHOLDS.low))]
 
 
 def _name(value: str) -> str:
@@ -101,18 +104,23 @@ class Suite(StrictModel):
         description="Published figures to show beside the results: a shipped file.",
     )
     thresholds: Annotated[list[Threshold], AfterValidator(unique)] = Field(
-        default=[], description="Where the rule 'probability' cuts."
+        default=[], description="Thresholds of the rule 'probability'."
     )
     top_k: Annotated[list[Places], AfterValidator(unique)] = Field(
-        default=[], description="The k of the rule 'top_k': how many of the closest classes are given."
+        default=[],
+        description="The k of the rule 'top_k': how many of the most similar classes are assigned.",
     )
     cosines: Annotated[list[Cosine], AfterValidator(unique)] = Field(
-        default=[], description="Where the rule 'cosine' cuts."
+        default=[], description="Thresholds of the rule 'cosine'."
     )
     shares: Annotated[list[Share], AfterValidator(unique)] = Field(
         default=[],
-        description="For the rule 'calibrated': the share of images that each class is given to, of those "
+        description="For the rule 'calibrated': the share of images that each class is assigned to, of those "
         "of another truth where there is one.",
+    )
+    rule_thresholds: Thresholds = Field(
+        default={},
+        description="By rule: its thresholds. For any rule that has thresholds, instead of a key of its own.",
     )
     curve: int = Field(default=101, ge=2, le=10_001, description="Points of the threshold curve on [0, 1].")
     probes: list[AnyProbe] = Field(min_length=1)
@@ -143,6 +151,7 @@ class Suite(StrictModel):
 
     @model_validator(mode="after")
     def _check(self) -> Suite:
+        check_written_once(self.rule_thresholds, self)
         check_suite(self)
         return self
 
@@ -194,6 +203,12 @@ class Suite(StrictModel):
             found |= edits
         return found
 
+    def thresholds_of(self, rule: str) -> list[float]:
+        """The thresholds of a rule, however they are written; none for a rule that has none."""
+        if rule in self.rule_thresholds:
+            return list(self.rule_thresholds[rule])
+        return list(getattr(self, own_key(rule))) if own_key(rule) else []
+
     @property
     def classification(self) -> list[Probe]:
         """The probes that classify."""
@@ -207,7 +222,7 @@ class Suite(StrictModel):
     @property
     def sha256(self) -> str:
         """Over what the suite means: the comments and the order of keys do not count."""
-        meaning = json.dumps(self.model_dump(by_alias=True), sort_keys=True)
+        meaning = json.dumps(normalised(self.model_dump(by_alias=True)), sort_keys=True)
         return hashlib.sha256(meaning.encode()).hexdigest()
 
     @property
@@ -216,6 +231,8 @@ class Suite(StrictModel):
         values = self.model_dump(by_alias=True)
         kind, colon, path = self.data.partition(":")
         values["data"] = f"{kind}{colon}{PurePath(path).name}"
+        if not self.rule_thresholds:
+            del values["rule_thresholds"]
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
 
 

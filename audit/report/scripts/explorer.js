@@ -13,8 +13,15 @@ const nearest = (thresholds, wanted) => thresholds.reduce((best, value, at) =>
 /** @param {Row} row @param {Choice} choice */
 const isAsked = (row, choice) => row.probe === choice.probe && row.outcome === choice.outcome &&
   row.design === choice.design && row.template === choice.template &&
-  (choice.threshold === null ? row.rule === "argmax"
-    : row.rule === "probability" && Math.abs(row.threshold - choice.threshold) < 1e-9);
+  (choice.threshold === null ? row.rule === ruleNames().prediction
+    : row.rule === ruleNames().curve && Math.abs(row.threshold - choice.threshold) < 1e-9);
+
+/** The names and words of the assignment rules, from the data of the page. */
+const ruleNames = () => allData().explorer.rules;
+
+/** A rule in words. @param {string} rule @param {number | null} threshold */
+const ruleWords = (rule, threshold) =>
+  (ruleNames().words[rule] || words(rule)).replace("{threshold}", threshold === null ? "" : String(threshold));
 
 /** Rates of a choice from the tables of the audit. @param {Choice} choice @param {string[]} names */
 const tableRates = (choice, names) => {
@@ -151,7 +158,7 @@ const drawCurve = (choice, group) => {
   box.replaceChildren(svg);
   const chosen = rows.slice(first - 1, last), middle = chosen[Math.floor((chosen.length - 1) / 2)];
   const list = (/** @type {string} */ name) => [...new Set(chosen.map((row) => words(row[name])))].join(", ");
-  const rules = [...new Set(chosen.map((row) => (row.rule === "argmax" ? "highest-scoring class" : `${words(row.rule)} \u2265 ${row.threshold}`)))];
+  const rules = [...new Set(chosen.map((row) => ruleWords(row.rule, row.threshold)))];
   field("explore-brushed").textContent = `${words(group)} against ${words(rows[0].reference)}: ${chosen.length} of ${rows.length} ` +
     `specifications, ${points(chosen[0].difference)} to ${points(chosen[chosen.length - 1].difference)} points, median ${points(middle.difference)}. ` +
     `Class designs: ${list("design")}. Templates: ${list("template")}. Rules: ${rules.join(", ")}.`;
@@ -191,7 +198,7 @@ const startExplorer = () => {
     fill(at("reference"), [["", "as in the audit"], ...(info.weighted ? [] : rates).map((row) => /** @type {[string, string]} */ ([row.group, words(row.group)]))], wanted.reference);
     choice.reference = at("reference").value;
     Object.assign(wanted, choice, { group: wanted.group });
-    const said = threshold === null ? "highest-scoring class" : `probability \u2265 ${threshold}`;
+    const said = ruleWords(threshold === null ? ruleNames().prediction : ruleNames().curve, threshold);
     at("said").textContent = threshold === null ? "" : String(threshold);
     slider.setAttribute("aria-valuetext", said);
     const gaps = rates.map((row) => gapOf(row, rates, choice));

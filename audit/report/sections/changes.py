@@ -16,6 +16,7 @@ from audit.report import components
 from audit.report.components import ADJUSTED_P, INTERVAL, NOTE, P_VALUE, Column, between, table_of
 from audit.report.section import ReportContext, Section
 from audit.report.verdict_strip import Verdict, verdict
+from probes.rules.rule_registry import rule_words
 
 CHANGES_SHOWN, BETTER_SHOWN = 6, 2
 ROWS_LISTED: Final = 200
@@ -122,7 +123,7 @@ def _pair(row: Mapping[Any, Any]) -> str:
     differing = [name for name in ("design", "template") if row[name] != row[f"other_{name}"]]
     first = ", ".join(fmt.words(row[name]) for name in differing)
     second = ", ".join(fmt.words(row[f"other_{name}"]) for name in differing)
-    return f"{first} to {second}; {fmt.rule_words(row['rule'], row['threshold'])}"
+    return f"{first} to {second}; {rule_words(row['rule'], row['threshold'])}"
 
 
 def _part(rows: pd.DataFrame, manifest: Mapping[str, Any], *, probe: Mapping[str, Any], kind: str) -> Changes:

@@ -15,6 +15,7 @@ from audit.report import components
 from audit.report.packing import pack_integers
 from audit.report.section import ReportContext, Section
 from audit.tables.group_counts import JOINT, group_attributes
+from probes.rules.rule_registry import CURVE, PREDICTION, RULES
 
 POINTS: Final = 120_000
 """Points of threshold curves that a page carries at most; beyond, thresholds are thinned evenly."""
@@ -53,7 +54,9 @@ def explorer_data(context: ReportContext) -> dict[str, Any]:
         for probe in context.probes
         if (result.rates["probe"] == probe["name"]).any()
     ]
-    return {"probes": probes, "start": _start(context)}
+    words = {rule.name: rule.words for rule in RULES.values()}
+    rules = {"prediction": PREDICTION.name, "curve": CURVE.name, "words": words}
+    return {"probes": probes, "start": _start(context), "rules": rules}
 
 
 def _start(context: ReportContext) -> dict[str, str]:
@@ -88,7 +91,7 @@ def _probe(
 
 
 def _suite_thresholds(rates: pd.DataFrame) -> list[float]:
-    return sorted(rates.loc[rates["rule"] == "probability", "threshold"].unique().tolist())
+    return sorted(rates.loc[rates["rule"] == CURVE.name, "threshold"].unique().tolist())
 
 
 def _among(thresholds: pd.Series, kept: Sequence[float]) -> pd.Series:

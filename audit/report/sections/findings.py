@@ -18,6 +18,7 @@ from audit.report.section import ReportContext, Section
 from audit.result import AuditResult
 from audit.tables.specification_curves import GAP
 from clipmodel.plurals import number_of
+from probes.rules.rule_registry import CURVE
 
 CHANGES_TOLD: Final = 4
 """Class designs or templates whose paired change a finding's evidence tells; the table has all."""
@@ -185,7 +186,7 @@ def explorer_link(row: Mapping[Any, Any]) -> str:
         "probe": row["probe"], "outcome": row["outcome"], "design": row["design"],
         "template": row["template"], "by": row["by"], "group": row["group"],
     }  # fmt: skip
-    if row["rule"] == "probability":
+    if row["rule"] == CURVE.name:
         view["threshold"] = f"{row['threshold']:g}"
     return f"explore?{urlencode(view)}"
 

@@ -15,6 +15,7 @@ from audit.report.section import ReportContext, Section
 from audit.tables.context import min_clusters
 from audit.tables.group_counts import OR, truths_of_class
 from clipmodel.plurals import number_of
+from probes.rules.rule_registry import RULES
 
 CODE_TERMS: Final = frozenset(
     {
@@ -65,6 +66,7 @@ def question(probe: Mapping[str, Any]) -> dict[str, Any]:
         "truth": fmt.words(probe["truth"]) if probe["truth"] else "none: the question has no right answer",
         "has_truth": bool(probe["truth"]),
         "groups": "; ".join(fmt.words(" x ".join(group)) for group in probe["groups"]),
+        "rules": [(fmt.words(name), RULES[name].meaning) for name in rules_of(probe) if name in RULES],
         "label_set": probe["label_set"],
         "source": (probe["label_set_source"] or "").strip(),
         "note": probe["note"],
@@ -81,6 +83,11 @@ def question(probe: Mapping[str, Any]) -> dict[str, Any]:
             for d in probe["designs"]
         ],
     }
+
+
+def rules_of(probe: Mapping[str, Any]) -> list[str]:
+    """Return the assignment rules of a probe, as the suite orders them; none if it does not classify."""
+    return list(dict.fromkeys(str(asked[2]) for asked in probe.get("asked") or ()))
 
 
 def exclusions(excluded: pd.DataFrame, *, manifest: Mapping[str, Any]) -> dict[str, Any]:

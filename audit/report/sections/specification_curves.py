@@ -16,6 +16,7 @@ from audit.report.section import ReportContext, Section
 from audit.statistics.variation.specification_variance import PARTS
 from audit.tables.specification_curves import GAP
 from clipmodel.plurals import number_of
+from probes.rules.rule_registry import PREDICTION
 
 TABLE_ID: Final = "specifications-t"
 ROWS_LISTED: Final = 120
@@ -58,7 +59,7 @@ def build(context: ReportContext) -> Specifications | None:
 def _prompts(context: ReportContext) -> components.Table | None:
     """The gaps of people by one attribute under another prompt, in the class design that is told first."""
     effects = context.result.prompt_effects
-    effects = effects[(effects["reference"] != "") & (effects["rule"] == "argmax")]
+    effects = effects[(effects["reference"] != "") & (effects["rule"] == PREDICTION.name)]
     effects = effects[components.of_people(effects, context.result.manifest)]
     effects = effects[~effects["by"].str.contains(" x ", regex=False)]
     effects = effects[effects["design"] == effects.groupby(["probe", "outcome"])["design"].transform("first")]

@@ -14,6 +14,7 @@ from audit.report import components
 from audit.report.components import Column, table_of
 from audit.report.section import ReportContext, Section
 from audit.tables.group_counts import group_attributes
+from probes.rules.rule_registry import CURVE
 
 TABLE_THRESHOLDS: Final = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 COLUMNS: Final = (
@@ -29,7 +30,7 @@ def build(context: ReportContext) -> dict[str, Any] | None:
     Drawn for the first class design and template, by the first attribute of the people shown.
     """
     rates = context.result.rates
-    used = rates[rates["rule"] == "probability"]
+    used = rates[rates["rule"] == CURVE.name]
     thresholds = {str(probe): sorted(set(own["threshold"])) for probe, own in used.groupby("probe")}
     found, rows = curves_of(context.result.curves, context.result.manifest, thresholds=thresholds)
     if not found:

@@ -13,6 +13,7 @@ import pandas as pd
 from clipmodel.errors import UserError
 from probes.datasets.annotation_tables import first_of
 from probes.datasets.cards import DataCard, describe, unknown_card
+from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID, REASON, DemographicDataset, UnreadableImageError
 from probes.datasets.file_dataset import FileDataset, find
 from probes.datasets.formats.table import CLUSTER_COLUMNS
@@ -183,3 +184,9 @@ def _json_labels(
         elif value is not None and not isinstance(value, str | float):
             ignored.add(name)
     return labels
+
+
+KINDS = (
+    DatasetKind(name="folder", load=load_image_folder, title="folders of images, named by their class"),
+    DatasetKind(name="webdataset", load=load_webdataset, title="tar files of KEY.jpg with KEY.json"),
+)

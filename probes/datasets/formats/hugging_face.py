@@ -13,6 +13,7 @@ import pandas as pd
 from clipmodel.errors import UserError
 from probes.datasets.annotation_tables import as_strings, first_of
 from probes.datasets.cards import DataCard, describe, image_folders, unknown_card
+from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID, DemographicDataset, UnreadableImageError, read_image_file
 from probes.datasets.file_dataset import find
 from probes.datasets.formats.table import CLUSTER_COLUMNS
@@ -155,3 +156,8 @@ def _labels(folder: Path, data: Any, features: Mapping[str, Any]) -> pd.DataFram
         if hasattr(feature, "names"):
             table[name] = table[name].map({str(i): word for i, word in enumerate(feature.names)})
     return table
+
+
+KINDS = (
+    DatasetKind(name="hugging_face", load=load_hugging_face, title="a folder of Hugging Face's datasets"),
+)

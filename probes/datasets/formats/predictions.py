@@ -16,6 +16,7 @@ from clipmodel.errors import UserError
 from clipmodel.plurals import number_of
 from probes.datasets.annotation_tables import first_of, read_table, without_repeated_rows
 from probes.datasets.cards import unknown_card, written_card
+from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import REASON
 from probes.datasets.formats.embeddings import EmbeddedDataset, Texts, described
 from probes.datasets.formats.scores import read_scores
@@ -130,3 +131,10 @@ def _unread(column: pd.Series, logits: np.ndarray, texts: Texts) -> tuple[str, .
 
 def _digest(values: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
+
+
+KINDS = (
+    DatasetKind(
+        name="predictions", load=load_predictions, title="a table with predictions, or scores by class"
+    ),
+)

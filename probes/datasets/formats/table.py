@@ -19,6 +19,7 @@ from probes.datasets.annotation_tables import (
 )
 from probes.datasets.cards import card_file, describe, image_folders, unknown_card
 from probes.datasets.checks.attribute_notes import with_attribute_notes
+from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import (
     ID,
     VISIBLE_PREFIX,
@@ -163,3 +164,10 @@ def _booleans(file: Path, column: pd.Series) -> pd.Series:
         value = column.iloc[int(wrong.to_numpy().argmax())]
         raise UserError(f"{file}, {place(wrong)}: {column.name} is {value!r}", remedy="write true or false")
     return words.isin(TRUE)
+
+
+KINDS = (
+    DatasetKind(
+        name="table", load=TableDataset, title="CSV, TSV or parquet: a column of paths, a column an attribute"
+    ),
+)

@@ -10,6 +10,7 @@ import pandas as pd
 from clipmodel.errors import UserError
 from probes.datasets.annotation_tables import add_repair, place, repairs
 from probes.datasets.cards import DataCard
+from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID
 from probes.datasets.file_dataset import FileDataset, find, read_annotations
 from probes.label_text import number_text
@@ -110,3 +111,6 @@ def _named(file: Path, table: pd.DataFrame, column: str, names: dict[str, str]) 
             file=file,
         )  # fmt: skip
     return words.astype(object)
+
+
+KINDS = (DatasetKind.published(load_ai_face, CARD),)

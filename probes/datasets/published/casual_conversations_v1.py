@@ -10,6 +10,7 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.cards import DataCard
+from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID, REASON
 from probes.datasets.fairface_age_bands import AGE_BANDS, BANDS_NOTE, age_band
 from probes.datasets.file_dataset import FileDataset, find
@@ -102,3 +103,6 @@ def _labels(label: dict[str, Any]) -> dict[str, str | None]:
         "age_band": age_band(int(years)) if years else None,
         "skin_type": skin if skin in SKIN_TYPES else None,
     }
+
+
+KINDS = (DatasetKind.published(load_casual_conversations_v1, CARD),)

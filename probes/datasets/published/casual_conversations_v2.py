@@ -11,6 +11,7 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.cards import DataCard
+from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID, REASON
 from probes.datasets.fairface_age_bands import AGE_BANDS, BANDS_NOTE, age_band
 from probes.datasets.file_dataset import FileDataset, find
@@ -123,3 +124,6 @@ def _part(value: object, key: str) -> str | None:
 def _last_word(words: str | None) -> str | None:
     """ "scale 5" and "type iii" in the published file: the number counts."""
     return words.split()[-1] if words else None
+
+
+KINDS = (DatasetKind.published(load_casual_conversations_v2, CARD),)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.cards import DataCard
+from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID
 from probes.datasets.file_dataset import FileDataset, find, open_annotations, read_annotations
 
@@ -123,3 +124,6 @@ def _lookup(root: Path, stem: str) -> pd.Series:
             raise UserError(f"{file}: {line!r} is no image and value", remedy="download it again")
         return pairs.drop_duplicates(ID).set_index(ID)["value"]
     return pd.Series(dtype="str")
+
+
+KINDS = (DatasetKind.published(load_celeba, CARD),)

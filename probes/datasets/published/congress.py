@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from probes.datasets.cards import DataCard
+from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID
 from probes.datasets.file_dataset import FileDataset, checked_values, find, read_annotations
 
@@ -43,3 +44,6 @@ def load_congress(root: Path) -> FileDataset:
     )
     frame.insert(0, ID, table["file"])
     return FileDataset(frame, root=root, attributes=ATTRIBUTES, card=CARD, orders={"gender": GENDERS})
+
+
+KINDS = (DatasetKind.published(load_congress, CARD),)

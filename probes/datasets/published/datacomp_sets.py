@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +22,8 @@ import pandas as pd
 from clipmodel.errors import UserError
 from clipmodel.evaluation.readers.web_dataset import CLASSNAMES, IMAGE_KINDS, SHARDS, Part, index_tar
 from probes.datasets.cards import UNVERIFIED, DataCard, describe
-from probes.datasets.demographic_dataset import ID, REASON, DemographicDataset
+from probes.datasets.dataset_kind import DatasetKind
+from probes.datasets.demographic_dataset import ID, REASON
 from probes.datasets.fairface_age_bands import AGE_BANDS
 from probes.datasets.file_dataset import find
 from probes.datasets.formats.folders_and_tars import TarDataset
@@ -185,19 +187,6 @@ def load_wds(root: Path, *, name: str) -> TarDataset:
     )
 
 
-def loader(name: str) -> _Loader:
-    """The loader of one set."""
-    return _Loader(name)
-
-
-@dataclass(frozen=True)
-class _Loader:
-    name: str
-
-    def __call__(self, root: Path) -> DemographicDataset:
-        return load_wds(root, name=self.name)
-
-
 def _lines(file: Path) -> list[str]:
     if not file.is_file():
         raise UserError(f"no {file.name} in {file.parent}", remedy="it names the classes: copy it too")
@@ -250,3 +239,6 @@ def _class_name(shard: Path, key: str, sample: Mapping[str, Part], classes: Sequ
             remedy="copy classnames.txt too",
         )
     return classes[int(text)] or None
+
+
+KINDS = tuple(DatasetKind.published(partial(load_wds, name=name), one.card) for name, one in SETS.items())

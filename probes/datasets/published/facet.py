@@ -9,6 +9,7 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.cards import DataCard
+from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID, REASON
 from probes.datasets.file_dataset import Box, FileDataset, find, read_annotations
 
@@ -108,3 +109,6 @@ def _box(file: Path, line: object, text: object) -> Box:
         raise UserError(
             f"{file}, line {line}: bounding_box is {text!r}", remedy="it has x, y, width and height"
         ) from error
+
+
+KINDS = (DatasetKind.published(load_facet, CARD),)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from clipmodel.errors import UserError
 from probes.datasets.cards import DataCard, describe
+from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID, REASON, DemographicDataset, UnreadableImageError
 from probes.datasets.fairface_age_bands import AGE_BANDS, age_band
 from probes.datasets.file_dataset import find
@@ -141,3 +142,6 @@ def _plain(value: Any) -> str:
     """A value of an npz file as text; "" where it is no single one."""
     array = np.asarray(value)
     return (plain_text(array.reshape(-1)[0].item()) or "") if array.size == 1 else ""
+
+
+KINDS = (DatasetKind.published(load_fair_vlmed, CARD),)

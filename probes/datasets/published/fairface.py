@@ -11,6 +11,7 @@ import pandas as pd
 from clipmodel.errors import UserError
 from probes.datasets.annotation_tables import repairs
 from probes.datasets.cards import DataCard
+from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID
 from probes.datasets.fairface_age_bands import AGE_BANDS, undated
 from probes.datasets.file_dataset import FileDataset, checked_values, find, read_annotations
@@ -105,3 +106,6 @@ def _read(file: Path) -> tuple[pd.DataFrame, int, tuple[str, ...]]:
         }
     )
     return frame, n_repaired, repairs(table)
+
+
+KINDS = (DatasetKind.published(load_fairface, CARD),)

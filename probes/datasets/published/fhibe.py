@@ -10,6 +10,7 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.cards import NOT_STATED, DataCard
+from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID, REASON
 from probes.datasets.file_dataset import Box, FileDataset, find
 from probes.datasets.image_paths import find_images
@@ -205,3 +206,6 @@ def _reasons(home: Path, table: pd.DataFrame, *, boxed: bool) -> pd.Series:
         primary = table["is_primary"].str.lower().isin(["true", "1", "1.0", "yes"])
         reason = reason.mask(shared & ~primary, OTHER_PERSON)
     return reason.mask(~table["filepath"].isin(list(there)), NO_FILE)
+
+
+KINDS = (DatasetKind.published(load_fhibe, CARD), DatasetKind.published(load_fhibe_face, FACE_CARD))

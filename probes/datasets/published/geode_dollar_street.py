@@ -11,6 +11,7 @@ import pandas as pd
 from clipmodel.errors import UserError
 from probes.datasets.annotation_tables import first_of, place, repairs
 from probes.datasets.cards import UNVERIFIED, DataCard
+from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID
 from probes.datasets.file_dataset import FileDataset, find, read_annotations
 
@@ -112,3 +113,9 @@ def load_dollar_street(root: Path) -> FileDataset:
 def _bands(income: pd.Series, cuts: Sequence[float]) -> pd.Series:
     above = sum((income > cut).astype(int) for cut in cuts)
     return pd.Series(above).map(dict(enumerate(INCOME_BANDS)))
+
+
+KINDS = (
+    DatasetKind.published(load_geode, GEODE),
+    DatasetKind.published(load_dollar_street, DOLLAR_STREET),
+)

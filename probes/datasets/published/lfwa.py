@@ -10,6 +10,7 @@ import pandas as pd
 from clipmodel.errors import UserError
 from probes.datasets.annotation_tables import read_table
 from probes.datasets.cards import UNVERIFIED, DataCard
+from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID
 from probes.datasets.file_dataset import FileDataset, find
 from probes.datasets.formats.matlab import read_matlab
@@ -114,3 +115,6 @@ def _splits(file: Path, n_images: int) -> np.ndarray:
             raise UserError(f"{file}: an index beyond the {n_images} images", remedy="download it again")
         splits[indices - 1] = split
     return splits
+
+
+KINDS = (DatasetKind.published(load_lfwa, CARD),)

@@ -9,6 +9,7 @@ import pandas as pd
 from clipmodel.errors import UserError
 from probes.datasets.annotation_tables import place
 from probes.datasets.cards import DataCard
+from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID
 from probes.datasets.file_dataset import FileDataset, checked_values, find, read_annotations
 
@@ -91,3 +92,6 @@ def _read(file: Path, split: str) -> pd.DataFrame:
         frame[name] = table[column].map({"1": "yes", "0": "no"})
     joined: pd.DataFrame = pd.concat([frame, sides], axis=1)
     return joined
+
+
+KINDS = (DatasetKind.published(load_miap, CARD),)

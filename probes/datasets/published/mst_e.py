@@ -10,6 +10,7 @@ import pandas as pd
 from clipmodel.errors import UserError
 from probes.datasets.annotation_tables import read_table, repairs
 from probes.datasets.cards import UNVERIFIED, DataCard
+from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID, REASON
 from probes.datasets.file_dataset import FileDataset, checked_values, find, read_annotations
 from probes.datasets.image_paths import IMAGE_SUFFIXES
@@ -95,3 +96,6 @@ def _chosen(file: Path) -> dict[str, str]:
         if column in table:
             found |= dict.fromkeys(table[column].dropna(), words)
     return found
+
+
+KINDS = (DatasetKind.published(load_mst_e, CARD),)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.cards import DataCard
+from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID, REASON
 from probes.datasets.file_dataset import FileDataset, find
 from probes.datasets.image_paths import find_images
@@ -76,3 +77,6 @@ def load_pairs(root: Path) -> FileDataset:
         orders={"subset": SUBSETS, "gender": ("woman", "man"), "race": ("black", "white")},
         dropped=pd.DataFrame(dropped, columns=[REASON]),
     )
+
+
+KINDS = (DatasetKind.published(load_pairs, CARD),)

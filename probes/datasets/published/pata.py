@@ -9,6 +9,7 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.cards import DataCard
+from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID, REASON
 from probes.datasets.file_dataset import FileDataset, find, open_annotations
 from probes.datasets.image_paths import find_images
@@ -114,3 +115,6 @@ def _entry(number: int, line: str) -> dict[str, str | None]:
     }
     reason = NO_LABEL if None in known.values() else None if url.strip().startswith("http") else NO_URL
     return {ID: str(number), **known, REASON: reason}
+
+
+KINDS = (DatasetKind.published(load_pata, CARD),)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.cards import DataCard
+from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID, REASON
 from probes.datasets.file_dataset import Box, FileDataset, find
 
@@ -145,3 +146,6 @@ def _box(file: Path | None, name: str, region: Any) -> Box:
     except (TypeError, ValueError) as error:
         raise UserError(f"{file}: the region of {name!r} is {region!r}", remedy="four numbers") from error
     return (left, top, right, bottom)
+
+
+KINDS = (DatasetKind.published(load_phase, CARD),)

@@ -10,6 +10,7 @@ import pandas as pd
 from clipmodel.errors import UserError
 from probes.datasets.annotation_tables import first_of, place, read_table, repairs, without_repeated_rows
 from probes.datasets.cards import UNVERIFIED, DataCard
+from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID
 from probes.datasets.file_dataset import FileDataset, checked_values, find
 
@@ -71,3 +72,6 @@ def load_ppb(root: Path) -> FileDataset:
         card=replace(CARD, notes=repairs(table)),
         orders={"gender": GENDERS, "skin": SKINS},
     )
+
+
+KINDS = (DatasetKind.published(load_ppb, CARD),)

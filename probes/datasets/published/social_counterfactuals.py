@@ -8,6 +8,7 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.cards import DataCard
+from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID, DemographicDataset
 from probes.datasets.formats.parquet_images import ParquetImages, read_metadata
 
@@ -64,3 +65,6 @@ def _read(file: Path) -> pd.DataFrame:
         message = f"{file}: no column {absent[0]!r} among: {', '.join(names)}"
         raise UserError(message, remedy=f"the columns are {', '.join((IMAGE, *COLUMNS))}")
     return pd.read_parquet(file, columns=list(COLUMNS))
+
+
+KINDS = (DatasetKind.published(SocialCounterfactuals, CARD),)

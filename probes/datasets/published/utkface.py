@@ -9,6 +9,7 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.cards import DataCard
+from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID, REASON
 from probes.datasets.fairface_age_bands import AGE_BANDS, BANDS_NOTE, age_band
 from probes.datasets.file_dataset import FileDataset, find
@@ -84,3 +85,6 @@ def _labels(name: str) -> dict[str, str]:
     if not years or gender not in GENDERS or race not in RACES:
         return known | {REASON: "the file name holds a value that does not exist"}
     return known | {"gender": GENDERS[gender], "race": RACES[race]}
+
+
+KINDS = (DatasetKind.published(load_utkface, CARD),)

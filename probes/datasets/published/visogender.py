@@ -11,6 +11,7 @@ import pandas as pd
 from clipmodel.errors import UserError
 from probes.datasets.annotation_tables import first_of, read_table, repairs, without_repeated_rows
 from probes.datasets.cards import DataCard
+from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID, REASON
 from probes.datasets.file_dataset import FileDataset, checked_values, find, with_columns
 from probes.datasets.image_paths import find_images
@@ -113,3 +114,6 @@ def _gender(file: Path, table: pd.DataFrame, names: tuple[str, ...], *, needed: 
     if name is None:
         return pd.Series(None, index=table.index, dtype=object)
     return checked_values(file, table[name].str.lower().replace(OLD_GENDERS), GENDERS)
+
+
+KINDS = (DatasetKind.published(load_visogender, CARD),)

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from audit.calibration.bulk_audits import Batch, bulk_rows
-from audit.calibration.detectable_gaps import detectable_rows, detectable_summary
+from audit.calibration.bulk_audits import batch_rows, bulk_rows
+from audit.calibration.bulk_batch import Batch
+from audit.calibration.bulk_findings import BatchFindings
+from audit.calibration.detectable_gaps import detectable_rows, detectable_summary, smallest_gaps
 from audit.calibration.scenarios import BY_NAME, Scenario, drawn
 from audit.calibration.whole_audits import ROW_COLUMNS, row_of, summary_of
 from audit.commands.simulated_audits import audit_of
@@ -31,18 +33,18 @@ LIKE_WHOLE: dict[str, tuple[Scenario, int]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("case", LIKE_WHOLE)
 def test_a_bulk_audit_and_a_whole_one_give_the_same_numbers(case: str) -> None:
-    """p, intervals, the detectable gap and the counted row of an audit through the door of predictions."""
+    """p, intervals, the detectable gap and the counted row of an audit read as a table of predictions."""
     scenario, seed = LIKE_WHOLE[case]
     result = audit_of(scenario, seed=seed)
     batch = Batch.of(scenario, [drawn(scenario, seed=seed)], [seed])
-    assert _same(next(batch.rows()) | {"audit": 0}, row_of(result, scenario, audit=0))
+    assert _same(next(batch_rows(batch)) | {"audit": 0}, row_of(result, scenario, audit=0))
     gaps = result.gaps[result.gaps["by"] == "origin"]
     estimates = batch.origin.estimates
     for name in ("difference_low", "difference_high", "ratio_low", "ratio_high", "p"):
         np.testing.assert_allclose(estimates[name].ravel(), gaps[name], rtol=1e-9)
     argmax = gaps[gaps["rule"] == "argmax"]
-    np.testing.assert_allclose(batch.detectable().ravel(), argmax["smallest_detectable"], rtol=1e-9)
-    found = batch.found[0][0].ravel()
+    np.testing.assert_allclose(smallest_gaps(batch).ravel(), argmax["smallest_detectable"], rtol=1e-9)
+    found = BatchFindings(batch).found[0][0].ravel()
     np.testing.assert_array_equal(found, (gaps["p_adjusted"] < 0.05).to_numpy())
 
 

@@ -73,3 +73,16 @@ def test_what_no_machine_can_do_is_refused_before_an_image_is_read(invoke: Invok
         done = invoke(*command, "small.yaml")
         assert done.exit_code == 2
         assert "points of curves" in done.output
+
+
+def test_rules_lists_what_each_assigns_and_an_example(invoke: Invoke) -> None:
+    result = invoke("probe", "rules")
+    assert result.exit_code == 0
+    for words in (
+        "argmax",
+        "The class of the greatest similarity.",
+        "whole numbers from 1",
+        "between 0 and 1",
+    ):
+        assert words in " ".join(result.stdout.split()), words
+    assert "rule_thresholds: {top_k: [5]}" in result.stdout

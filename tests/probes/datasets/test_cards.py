@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from clipmodel.errors import UserError
-from probes.datasets import AT_PATH, EMBEDDED, load_dataset
+from probes.datasets import load_dataset
 from probes.datasets.cards import card_file
+from probes.datasets.dataset_registry import DATASETS
 from probes.planning.audit_plan import plan
 from probes.suite.suite import Suite
 
@@ -130,9 +131,7 @@ def test_a_card_maps_the_values_of_a_published_data_set(tmp_path: Path, write_im
 
 
 def test_every_published_data_set_states_its_terms() -> None:
-    cards = [load().card for load in EMBEDDED.values()] + [
-        kind.card for kind in AT_PATH.values() if kind.card
-    ]
+    cards = [kind.card for kind in DATASETS.values() if kind.card]
     for card in cards:
         for value in (card.licence, card.consent, card.caution, card.labelled_by, card.source):
             assert value not in ("", "not stated"), card.name

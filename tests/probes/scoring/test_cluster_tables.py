@@ -9,9 +9,9 @@ import pytest
 from probes.planning.image_selection import Selection
 from probes.records import ALL, MISSING, MOMENTS
 from probes.scoring import cluster_tables as module
-from probes.scoring.assignment_rules import PROBABILITY, Cuts
-from probes.scoring.cluster_levels import LevelLog
 from probes.scoring.cluster_tables import ProbeClusters, cluster_tables
+from probes.scoring.threshold_lookup import RuleThresholds
+from probes.scoring.threshold_ranks import RankLog
 
 GENDER = np.array(["man", "man", "woman", "woman", "woman", MISSING])
 CLUSTERS = pd.Series(["x", "y", "x", "x", "y", "z"])
@@ -30,15 +30,15 @@ def clusters() -> ProbeClusters:
     return found
 
 
-def log(*, curve: int = 0) -> LevelLog:
+def log(*, curve: int = 0) -> RankLog:
     points = np.linspace(0, 1, curve)
-    made = LevelLog(6, n_specifications=1, rules=[Cuts.of(PROBABILITY, [0.2, 0.5])], curve=points,
+    made = RankLog(6, n_specifications=1, rules=[RuleThresholds.of("probability", [0.2, 0.5])], curve=points,
                     inverted=[False])  # fmt: skip
-    made.add(0, 0, dict.fromkeys(made.levels, LEVELS))
+    made.add(0, 0, dict.fromkeys(made.ranks, LEVELS))
     return made
 
 
-def tables(own: LevelLog) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
+def tables(own: RankLog) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
     return cluster_tables(
         own, clusters(), keys=[("p", "default", "plain")], outcomes=["harm"], groups=[["gender"]]
     )
@@ -69,7 +69,7 @@ def test_counts_by_cluster_at_each_threshold() -> None:
     at = counts[counts["gender"] == "woman"].set_index(["threshold", "cluster"])["count"].to_dict()
     # Of x one of two reaches .5 and both reach .2; the image of y reaches .2 only.
     assert at == {(0.2, "x"): 2, (0.2, "y"): 1, (0.5, "x"): 1, (0.5, "y"): 0}
-    assert (counts["probe"][0], counts["rule"][0], counts["outcome"][0]) == ("p", PROBABILITY, "harm")
+    assert (counts["probe"][0], counts["rule"][0], counts["outcome"][0]) == ("p", "probability", "harm")
 
 
 def test_too_many_rows_leave_only_moments_and_so_does_the_curve(monkeypatch: pytest.MonkeyPatch) -> None:

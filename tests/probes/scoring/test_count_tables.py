@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 
 from probes.records import ALL, MISSING, empty_counts
-from probes.scoring.assignment_rules import ARGMAX, PROBABILITY, Cuts
 from probes.scoring.count_accumulator import Counts
 from probes.scoring.count_tables import (
     Cells,
@@ -17,29 +16,31 @@ from probes.scoring.count_tables import (
     join_optional,
     pairs_table,
 )
-from probes.scoring.engine import ImageScores, Specification
+from probes.scoring.engine import ImageScores, PromptConfiguration
+from probes.scoring.threshold_lookup import RuleThresholds
 
 LABELS = pd.DataFrame({"gender": ["man", "man", "woman"], "truth": ["a", "b", "a"]})
 CELLS = Cells(labels=LABELS, n=np.array([2, 1, 3]))
-SPEC = Specification(
+RULES = [RuleThresholds.of("argmax")]
+SPEC = PromptConfiguration(
     key=("p", "default", "plain"), classes=("a", "b"), columns=np.array([0, 1]), sets={"harm": ["b"]}
 )
-OTHER = Specification(
+OTHER = PromptConfiguration(
     key=("p", "bigger", "plain"), classes=("a", "b"), columns=np.array([0, 1]), sets={"harm": ["b"]}
 )
 # [T, G, a, b, harm]; the curve [K, G, harm]; pairs [O, T, G, 4].
 COUNTS = Counts(
     events=("harm",),
-    hits={ARGMAX: np.array([[[2, 0, 0], [0, 1, 1], [1, 2, 2]]])},
+    hits={"argmax": np.array([[[2, 0, 0], [0, 1, 1], [1, 2, 2]]])},
     curve=np.array([[[2], [1], [3]], [[0], [0], [1]]]),
-    pairs={ARGMAX: np.array([[[[2, 0, 0, 0], [0, 0, 0, 1], [1, 1, 0, 1]]]])},
+    pairs={"argmax": np.array([[[[2, 0, 0, 0], [0, 0, 0, 1], [1, 1, 0, 1]]]])},
 )
 LEVELS = {"gender": ["woman", "man"]}
 
 
 def test_a_row_a_cell_and_event_with_its_zeros() -> None:
-    table = counts_table(SPEC, COUNTS, cells=CELLS, rules=[Cuts.of(ARGMAX)])
-    assert len(table) == 3 * 3 and set(table["rule"]) == {ARGMAX} and table["threshold"].isna().all()
+    table = counts_table(SPEC, COUNTS, cells=CELLS, rules=RULES)
+    assert len(table) == 3 * 3 and set(table["rule"]) == {"argmax"} and table["threshold"].isna().all()
     rows = table[["gender", "truth", "event_kind", "event", "n", "count"]].to_numpy().tolist()
     assert rows[:3] == [["man", "a", "class", "a", 2, 2], ["man", "a", "class", "b", 2, 0],
                         ["man", "a", "set", "harm", 2, 0]]  # fmt: skip
@@ -48,13 +49,13 @@ def test_a_row_a_cell_and_event_with_its_zeros() -> None:
 
 def test_the_curve_has_set_events_at_its_thresholds() -> None:
     table = curve_table(SPEC, COUNTS, cells=CELLS, thresholds=np.array([0.0, 1.0]))
-    assert set(table["rule"]) == {PROBABILITY} and set(table["event"]) == {"harm"}
+    assert set(table["rule"]) == {"probability"} and set(table["event"]) == {"harm"}
     assert table["threshold"].tolist() == [0, 0, 0, 1, 1, 1]
     assert table["count"].tolist() == [2, 1, 3, 0, 0, 1]
 
 
 def test_pairs_are_summed_over_truths() -> None:
-    table = pairs_table(SPEC, OTHER, COUNTS, cells=CELLS, rules=[Cuts.of(ARGMAX)], outcomes=["harm"])
+    table = pairs_table(SPEC, OTHER, COUNTS, cells=CELLS, rules=RULES, outcomes=["harm"])
     columns = ["gender", "n", "both", "only_first", "only_second", "neither"]
     # The two cells of men: neither 2, both 1.
     assert table[columns].to_numpy().tolist() == [["man", 3, 1, 0, 0, 2], ["woman", 3, 1, 0, 1, 1]]
@@ -63,7 +64,7 @@ def test_pairs_are_summed_over_truths() -> None:
 
 def test_pairs_of_a_probe_without_groups_are_of_all_images() -> None:
     cells = Cells(labels=LABELS[["truth"]], n=CELLS.n)
-    table = pairs_table(SPEC, OTHER, COUNTS, cells=cells, rules=[Cuts.of(ARGMAX)], outcomes=["harm"])
+    table = pairs_table(SPEC, OTHER, COUNTS, cells=cells, rules=RULES, outcomes=["harm"])
     assert table[["n", "both", "only_second", "neither"]].to_numpy().tolist() == [[6, 2, 1, 3]]
 
 
@@ -84,7 +85,7 @@ def test_images_have_their_prediction_and_a_set_without_classes_no_score() -> No
 
 
 def test_tables_of_several_probes_keep_the_contract_and_the_order_of_groups() -> None:
-    split = counts_table(SPEC, COUNTS, cells=CELLS, rules=[Cuts.of(ARGMAX)])
+    split = counts_table(SPEC, COUNTS, cells=CELLS, rules=RULES)
     whole = split.drop(columns="gender")
     table = join_counts([split, whole], LEVELS)
     assert list(table.columns) == list(empty_counts(["gender"]).columns)
@@ -97,5 +98,5 @@ def test_exclusions_and_optional_tables_are_stacked_likewise() -> None:
     one = pd.DataFrame({"probe": ["p"], "reason": ["unreadable"], "n": [2]})
     table = join_excluded([one, one.iloc[:0]], LEVELS)
     assert table.to_numpy().tolist() == [["p", "unreadable", ALL, 2]]
-    pairs = pairs_table(SPEC, OTHER, COUNTS, cells=CELLS, rules=[Cuts.of(ARGMAX)], outcomes=["harm"])
+    pairs = pairs_table(SPEC, OTHER, COUNTS, cells=CELLS, rules=RULES, outcomes=["harm"])
     assert join_optional("pairs", [pairs], LEVELS)["n"].tolist() == [3, 3]

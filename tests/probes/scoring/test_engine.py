@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from probes.scoring.assignment_rules import ARGMAX, CALIBRATED, COSINE, PROBABILITY, TOP_K, Cuts
-from probes.scoring.cluster_levels import LevelLog
 from probes.scoring.count_accumulator import Counts
-from probes.scoring.engine import Head, Question, Specification, score, score_images
+from probes.scoring.engine import Head, PromptConfiguration, Question, score, score_images
+from probes.scoring.threshold_lookup import RuleThresholds
+from probes.scoring.threshold_ranks import RankLog
 from probes.suite.classification_probe import MISCLASSIFIED
 
 NAMED = (0.1, 0.5)
 CURVE = tuple(i / 10 for i in range(11))
 RULES = [
-    Cuts.of(ARGMAX),
-    Cuts.of(TOP_K, [1, 3]),
-    Cuts.of(PROBABILITY, list(NAMED)),
-    Cuts.of(COSINE, [0.0, 0.3]),
-    Cuts.of(CALIBRATED, [0.1, 0.4]),
+    RuleThresholds.of("argmax"),
+    RuleThresholds.of("top_k", [1, 3]),
+    RuleThresholds.of("probability", list(NAMED)),
+    RuleThresholds.of("cosine", [0.0, 0.3]),
+    RuleThresholds.of("calibrated", [0.1, 0.4]),
 ]
 QUESTION = Question(
     rules=RULES, curve=np.array(CURVE), outcomes={"harmful": "harm", MISCLASSIFIED: MISCLASSIFIED}
@@ -35,8 +35,8 @@ def unit(rows: np.ndarray) -> np.ndarray:
 
 def specification(
     classes: list[str], columns: list[int], sets: dict[str, list[str]], **more: Any
-) -> Specification:
-    return Specification(
+) -> PromptConfiguration:
+    return PromptConfiguration(
         key=("p", "d", "t"), classes=tuple(classes), columns=np.array(columns), sets=sets, **more
     )
 
@@ -54,14 +54,14 @@ def naive_assigned(
 ) -> list[bool]:
     """Which classes one image is given."""
     places = range(len(cosines))
-    if rule == ARGMAX:
+    if rule == "argmax":
         return [place == cosines.index(max(cosines)) for place in places]
-    if rule == TOP_K:
+    if rule == "top_k":
         best = sorted(places, key=lambda place: (-cosines[place], place))[: int(threshold)]
         return [place in best for place in places]
-    if rule == PROBABILITY:
+    if rule == "probability":
         return [value >= threshold for value in p]
-    if rule == COSINE:
+    if rule == "cosine":
         return [value >= threshold for value in cosines]
     return [value >= cut for value, cut in zip(cosines, cuts[threshold], strict=True)]
 
@@ -77,14 +77,14 @@ def random_case() -> dict:
         "classes": unit(rng.normal(size=(7, 8))),
         "cells": rng.integers(0, 5, 137),
         "clusters": rng.integers(0, 30, 137),
-        "specifications": [
+        "configurations": [
             specification(
                 ["a", "b", "c", "d"], [3, 0, 5, 1], {"harm": ["d", "b"], "plain": ["a", "c"]},
-                right=right.astype(bool), cuts=cuts[:, :4],
+                right=right.astype(bool), class_thresholds={"calibrated": cuts[:, :4]},
             ),
             specification(
                 ["b", "z"], [0, 6], {"harm": ["b"], "plain": []},
-                right=right[:, 1:3].astype(bool), cuts=cuts[:, 4:],
+                right=right[:, 1:3].astype(bool), class_thresholds={"calibrated": cuts[:, 4:]},
             ),
         ],
     }  # fmt: skip
@@ -92,39 +92,44 @@ def random_case() -> dict:
 
 def count(case: dict, head: Head, question: Question = QUESTION, **more: Any) -> list[Counts]:
     return score(
-        case["images"], case["classes"], case["specifications"],
+        case["images"], case["classes"], case["configurations"],
         cells=case["cells"], n_cells=6, head=head, question=question, **more,
     )  # fmt: skip
 
 
-def naive_events(case: dict, head: Head, spec: Specification, cuts: Cuts) -> tuple[np.ndarray, np.ndarray]:
+def naive_events(
+    case: dict, head: Head, configuration: PromptConfiguration, rule: RuleThresholds
+) -> tuple[np.ndarray, np.ndarray]:
     """[T, N, C] and [T, N, E]: one image and one threshold at a time."""
-    given = np.zeros((len(cuts.thresholds), len(case["images"]), len(spec.classes)), bool)
-    events = np.zeros((len(cuts.thresholds), len(case["images"]), len(spec.sets) + 1), bool)
-    assert spec.cuts is not None
-    assert spec.right is not None
-    own = dict(zip((0.4, 0.1), spec.cuts, strict=True))
+    given = np.zeros((len(rule.thresholds), len(case["images"]), len(configuration.classes)), bool)
+    events = np.zeros((len(rule.thresholds), len(case["images"]), len(configuration.sets) + 1), bool)
+    assert configuration.right is not None
+    own = dict(zip((0.4, 0.1), configuration.class_thresholds["calibrated"], strict=True))
     for n, image in enumerate(case["images"]):
-        vectors = case["classes"][spec.columns]
+        vectors = case["classes"][configuration.columns]
         p = naive_probabilities(image, vectors, head)
         cosines = [float(image @ row) for row in vectors]
-        for t, threshold in enumerate(cuts.thresholds):
-            given[t, n] = naive_assigned(cuts.rule, threshold, cosines, p, own)
-            names = {name for name, yes in zip(spec.classes, given[t, n], strict=True) if yes}
+        for t, threshold in enumerate(rule.thresholds):
+            given[t, n] = naive_assigned(rule.name, threshold, cosines, p, own)
+            names = {name for name, yes in zip(configuration.classes, given[t, n], strict=True) if yes}
             right = {
-                name for name, yes in zip(spec.classes, spec.right[case["cells"][n]], strict=True) if yes
+                name
+                for name, yes in zip(
+                    configuration.classes, configuration.right[case["cells"][n]], strict=True
+                )
+                if yes
             }
             events[t, n] = [
-                *(bool(names & set(members)) for members in spec.sets.values()),
+                *(bool(names & set(members)) for members in configuration.sets.values()),
                 not names & right,
             ]
     return given, events
 
 
-def level_log(case: dict) -> LevelLog:
+def rank_log(case: dict) -> RankLog:
     inverted = [event == MISCLASSIFIED for event in QUESTION.outcomes.values()]
-    return LevelLog(
-        len(case["images"]), n_specifications=len(case["specifications"]), rules=RULES, curve=CURVE,
+    return RankLog(
+        len(case["images"]), n_specifications=len(case["configurations"]), rules=RULES, curve=CURVE,
         inverted=inverted,
     )  # fmt: skip
 
@@ -133,45 +138,49 @@ def level_log(case: dict) -> LevelLog:
 @pytest.mark.parametrize("chunk", [16, 4096])
 def test_counts_equal_a_loop_over_images(random_case: dict, bias: float | None, chunk: int) -> None:
     head, cells = Head(scale=7.0, bias=bias), random_case["cells"]
-    log = level_log(random_case)
-    results = count(random_case, head, chunk=chunk, levels=log)
+    log = rank_log(random_case)
+    results = count(random_case, head, chunk=chunk, ranks=log)
     n = np.bincount(random_case["clusters"], minlength=30)
-    for place, (spec, result) in enumerate(zip(random_case["specifications"], results, strict=True)):
+    for place, (configuration, result) in enumerate(zip(random_case["configurations"], results, strict=True)):
         assert result.events == ("harm", "plain", MISCLASSIFIED)
-        for cuts in RULES:
-            given, events = naive_events(random_case, head, spec, cuts)
+        for rule in RULES:
+            given, events = naive_events(random_case, head, configuration, rule)
             both = np.concatenate([given, events], axis=2)
             expected = np.stack([both[:, cells == cell].sum(axis=1) for cell in range(6)], axis=1)
-            np.testing.assert_array_equal(result.hits[cuts.rule], expected, err_msg=cuts.rule)
-        _, events = naive_events(random_case, head, spec, Cuts.of(PROBABILITY, list(CURVE)))
+            np.testing.assert_array_equal(result.hits[rule.name], expected, err_msg=rule.name)
+        _, events = naive_events(
+            random_case, head, configuration, RuleThresholds.of("probability", list(CURVE))
+        )
         expected = np.stack([events[:, cells == cell].sum(axis=1) for cell in range(6)], axis=1)
         np.testing.assert_array_equal(result.curve, expected)
-        for cuts in RULES:
-            _, events = naive_events(random_case, head, spec, cuts)
+        for rule in RULES:
+            _, events = naive_events(random_case, head, configuration, rule)
             by_cluster = [
                 [np.bincount(random_case["clusters"], row, minlength=30) for row in events[:, :, event]]
                 for event in (0, 2)
             ]
-            counted = log.cluster_counts(place, cuts.rule, random_case["clusters"], n)
-            np.testing.assert_array_equal(counted, by_cluster, err_msg=cuts.rule)
+            counted = log.cluster_counts(place, rule.name, random_case["clusters"], n)
+            np.testing.assert_array_equal(counted, by_cluster, err_msg=rule.name)
 
 
 @pytest.mark.parametrize("bias", [None, -2.0])
 def test_joint_counts_equal_a_loop_over_images(random_case: dict, bias: float | None) -> None:
     head, cells = Head(scale=7.0, bias=bias), random_case["cells"]
-    first, second = random_case["specifications"]
+    first, second = random_case["configurations"]
     results = count(random_case, head, chunk=50)
     assert results[0].pairs == {}
-    for cuts in RULES:
-        one, other = (naive_events(random_case, head, spec, cuts)[1] for spec in (first, second))
+    for rule in RULES:
+        one, other = (
+            naive_events(random_case, head, configuration, rule)[1] for configuration in (first, second)
+        )
         for o, event in enumerate((0, 2)):  # "harm" and "misclassified"
-            for t in range(len(cuts.thresholds)):
+            for t in range(len(rule.thresholds)):
                 for cell in range(6):
                     inside = cells == cell
                     pairs = list(zip(one[t, inside, event], other[t, inside, event], strict=True))
                     expected = [pairs.count(pair) for pair in [(False, False), (False, True), (True, False)]]
                     expected.append(pairs.count((True, True)))
-                    assert results[1].pairs[cuts.rule][o, t, cell].tolist() == expected
+                    assert results[1].pairs[rule.name][o, t, cell].tolist() == expected
 
 
 def test_counts_of_two_halves_add_up(random_case: dict) -> None:
@@ -195,7 +204,7 @@ def test_one_design_is_scored_alike_alone_and_beside_others(random_case: dict) -
     """The designs share their exponents, and not a digit of one depends on the classes of another."""
     head = Head(scale=100.0)
     beside = count(random_case, head)[1]
-    alone = count({**random_case, "specifications": random_case["specifications"][1:]}, head)[0]
+    alone = count({**random_case, "configurations": random_case["configurations"][1:]}, head)[0]
     np.testing.assert_array_equal(beside.curve, alone.curve)
     for rule in beside.hits:
         np.testing.assert_array_equal(beside.hits[rule], alone.hits[rule])
@@ -207,23 +216,27 @@ def test_similarities_far_from_the_shared_shift_keep_their_digits(scale: float) 
     classes = unit(np.array([[-1.0, 0.02], [-1.0, 0.03], [1.0, 0.0]]))
     image = unit(np.array([[1.0, 0.0]]))
     for columns in ([0, 1], [2, 0]):
-        spec = specification(["a", "b"], columns, {"b": ["b"]})
-        scores = next(score_images(image, classes, spec, head=Head(scale=scale)))
+        configuration = specification(["a", "b"], columns, {"b": ["b"]})
+        scores = next(score_images(image, classes, configuration, head=Head(scale=scale)))
         expected = naive_probabilities(image[0], classes[columns], Head(scale=scale))
         np.testing.assert_allclose(scores.sets[0], [expected[1]], rtol=1e-3, atol=1e-12)
 
 
 def test_a_cell_without_images_keeps_its_zeros(random_case: dict) -> None:
     result = count(random_case, Head(scale=7.0))[0]
-    assert result.hits[ARGMAX][0, 5].sum() == 0
-    assert result.hits[ARGMAX][0, :, :4].sum() == len(random_case["images"])
+    assert result.hits["argmax"][0, 5].sum() == 0
+    assert result.hits["argmax"][0, :, :4].sum() == len(random_case["images"])
 
 
 def ask(
-    images: np.ndarray, classes: np.ndarray, spec: Specification, head: Head, question: Question
+    images: np.ndarray,
+    classes: np.ndarray,
+    configuration: PromptConfiguration,
+    head: Head,
+    question: Question,
 ) -> Counts:
     return score(
-        unit(images), unit(classes), [spec],
+        unit(images), unit(classes), [configuration],
         cells=np.zeros(len(images), int), n_cells=1, head=head, question=question,
     )[0]  # fmt: skip
 
@@ -231,26 +244,26 @@ def ask(
 def test_a_tie_goes_to_the_name_that_sorts_first() -> None:
     """Both classes have the same embedding: their similarities are equal to the last bit."""
     classes = np.array([[1.0, 0.0], [1.0, 0.0]])
-    spec = specification(["apple", "zebra"], [1, 0], {})
-    question = Question(rules=[Cuts.of(ARGMAX), Cuts.of(TOP_K, [1])])
-    result = ask(np.array([[1.0, 0.3]]), classes, spec, Head(scale=1.0), question)
-    assert result.hits[ARGMAX].tolist() == result.hits[TOP_K].tolist() == [[[1, 0]]]
+    configuration = specification(["apple", "zebra"], [1, 0], {})
+    question = Question(rules=[RuleThresholds.of("argmax"), RuleThresholds.of("top_k", [1])])
+    result = ask(np.array([[1.0, 0.3]]), classes, configuration, Head(scale=1.0), question)
+    assert result.hits["argmax"].tolist() == result.hits["top_k"].tolist() == [[[1, 0]]]
 
 
 def test_a_confident_model_still_ranks_by_similarity() -> None:
     """A sigmoid of 40 and of 50 is 1 in float32: the prediction must not come from a tie of probabilities."""
-    spec = specification(["apple", "zebra"], [0, 1], {})
+    configuration = specification(["apple", "zebra"], [0, 1], {})
     classes = np.array([[1.0, 0.5], [1.0, 0.0]])
-    result = ask(np.array([[1.0, 0.0]]), classes, spec, Head(scale=50.0, bias=0.0), Question())
-    assert result.hits[ARGMAX].tolist() == [[[0, 1]]]
+    result = ask(np.array([[1.0, 0.0]]), classes, configuration, Head(scale=50.0, bias=0.0), Question())
+    assert result.hits["argmax"].tolist() == [[[0, 1]]]
 
 
 def test_a_probability_equal_to_the_threshold_reaches_it() -> None:
     """Two classes at the same distance have p = 1/2 each: at t = 0.5 both count, just above neither."""
-    spec = specification(["a", "b"], [0, 1], {"both": ["a", "b"]})
-    question = Question(rules=[Cuts.of(PROBABILITY, [0.5, 0.500001])], curve=np.array([0.0, 1.0]))
-    result = ask(np.array([[1.0, 1.0]]), np.eye(2), spec, Head(scale=3.0), question)
-    assert result.hits[PROBABILITY][:, 0].tolist() == [[1, 1, 1], [0, 0, 0]]
+    configuration = specification(["a", "b"], [0, 1], {"both": ["a", "b"]})
+    question = Question(rules=[RuleThresholds.of("probability", [0.5, 0.500001])], curve=np.array([0.0, 1.0]))
+    result = ask(np.array([[1.0, 1.0]]), np.eye(2), configuration, Head(scale=3.0), question)
+    assert result.hits["probability"][:, 0].tolist() == [[1, 1, 1], [0, 0, 0]]
     assert result.curve[:, 0].tolist() == [[1], [0]]
 
 
@@ -261,17 +274,17 @@ def test_a_set_without_classes_reaches_no_threshold_not_even_zero(random_case: d
 
 
 def test_per_image_scores_add_up_to_the_counts(random_case: dict) -> None:
-    spec, head, cells = random_case["specifications"][0], Head(scale=7.0), random_case["cells"]
+    configuration, head, cells = random_case["configurations"][0], Head(scale=7.0), random_case["cells"]
     counts = count(random_case, head, ASKED)[0]
     images, classes = random_case["images"], random_case["classes"]
-    parts = list(score_images(images, classes, spec, head=head, chunk=50))
+    parts = list(score_images(images, classes, configuration, head=head, chunk=50))
     prediction = np.concatenate([part.prediction for part in parts])
     best = np.concatenate([part.sets for part in parts], axis=1)
     for cell in range(5):
         inside = cells == cell
         predicted = np.bincount(prediction[inside], minlength=4)
-        assert predicted.tolist() == counts.hits[ARGMAX][0, cell, :4].tolist()
-        assert (best[:, inside] >= 0.5).sum(axis=1).tolist() == counts.hits[PROBABILITY][
+        assert predicted.tolist() == counts.hits["argmax"][0, cell, :4].tolist()
+        assert (best[:, inside] >= 0.5).sum(axis=1).tolist() == counts.hits["probability"][
             1, cell, 4:6
         ].tolist()
 

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from probes.suite.classification_probe import MISCLASSIFIED, RULE_KEYS, Outcome, Probe, is_harmful
+from probes.rules.rule_registry import RULES
+from probes.suite.classification_probe import MISCLASSIFIED, Outcome, Probe, is_harmful
+from probes.suite.rule_thresholds import own_key
 from probes.suite.suite import Suite
 
 PROBE: dict[str, Any] = {"name": "p", "label_set": "c", "outcomes": {"harm": ["harm: crime"]}}
@@ -49,4 +51,5 @@ def test_an_outcome_is_harmful_if_all_its_sets_are() -> None:
 
 
 def test_every_rule_with_thresholds_has_its_key_in_the_suite() -> None:
-    assert set(RULE_KEYS.values()) <= set(Suite.model_fields)
+    keys = {own_key(rule) for rule in RULES} - {""}
+    assert keys == {"top_k", "thresholds", "cosines", "shares"} <= set(Suite.model_fields)

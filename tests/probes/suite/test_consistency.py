@@ -42,7 +42,7 @@ def test_a_suite_that_is_read_is_consistent() -> None:
         (lambda s: s.update(published="no_such"), ("published",), "unknown file of figures"),
         (lambda s: s["probes"][0].update(rules=["top_k"]), ("probes", 0, "rules"), "'top_k' needs top_k"),
         (lambda s: (s.update(top_k=[2]), s["probes"][0].update(rules=["top_k"])), ("probes", 0, "rules"),
-         "with k = 2 gives every one of the 2 classes"),
+         "with k = 2 assigns every one of the 2 classes"),
         (lambda s: s["probes"][0]["designs"].update(bad={"drop": ["mauve"]}), ("probes", 0, "designs", "bad"),
          "the design 'bad' does not fit the label set 'c'"),
         (lambda s: s["probes"][0]["outcomes"].update({"identity": ["harm: crime"]}),

@@ -82,7 +82,7 @@ def test_the_hash_is_of_the_meaning(suite: Suite, tmp_path: Path) -> None:
         ("name: red, is:", "name: red, iss:", 8, "did you mean 'is'"),
         ("{not: [train]}", "{nto: [train]}", 14, "did you mean 'not'"),
         ("label_set: colours", "label_set: colors", 16, "unknown label set 'colors' (did you mean 'colours'"),
-        ("    rules: [argmax, probability]", "    rules: [argmx]", 18, "'cosine' or 'calibrated'"),
+        ("    rules: [argmax, probability]", "    rules: [argmx]", 18, "did you mean 'argmax'?"),
         ("[0.2, 0.5]", "[0.2, 1.5]", 11, "less than or equal to 1"),
         ("[0.2, 0.5]", "[0.2, 0.2]", 11, "0.2 is there twice"),
         ("thresholds: [0.2, 0.5]", "", 18, "the rule 'probability' needs thresholds"),
@@ -167,7 +167,7 @@ def test_outcomes_as_a_list_are_misclassifications_only(tmp_path: Path) -> None:
 def test_a_k_that_gives_every_class_is_refused(tmp_path: Path) -> None:
     """The smaller of the two designs has three classes."""
     text = SUITE.replace("thresholds: [0.2, 0.5]", "top_k: [2, 3]").replace("argmax, probability", "top_k")
-    with pytest.raises(UserError, match=r"line 18: .*k = 3 gives every one of the 3 classes"):
+    with pytest.raises(UserError, match=r"line 18: .*k = 3 assigns every one of the 3 classes"):
         load_suite(write(tmp_path, text))
 
 

@@ -38,3 +38,12 @@ def test_a_question_has_its_words_and_whether_they_harm(context: ReportContext) 
         ("with child", 6),
     ]
     assert not method.question(context.probe("occupation"))["harmful"]
+
+
+def test_a_question_names_its_rules_and_what_they_assign(context: ReportContext) -> None:
+    probe = {**context.probes[0], "asked": [["d", "t", "argmax", None], ["e", "t", "argmax", None]]}
+    assert method.rules_of(probe) == ["argmax"]
+    assert method.question(probe)["rules"] == [("argmax", "The class of the greatest similarity.")]
+    # A rule of another version has no words here; the tables name it.
+    assert method.question({**probe, "asked": [["d", "t", "other", None]]})["rules"] == []
+    assert method.rules_of({**probe, "asked": None}) == []

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from clipmodel.errors import UserError
-from probes.datasets import AT_PATH
+from probes.datasets.dataset_registry import DATASETS
 from probes.datasets.published.datacomp_sets import SETS, load_wds
 from tests.probes.datasets.conftest import RunThrough, noise
 
@@ -62,7 +62,7 @@ def test_every_set_reads_rows_of_its_fields(tmp_path: Path, name: str) -> None:
     """Number 1 of every field exists in all of them; a negative one is no label."""
     fields = SETS[name].fields
     root = write(tmp_path, [[1] * len(fields), [0] * len(fields), [-1] * len(fields)])
-    kind = AT_PATH[name]
+    kind = DATASETS[name]
     data = kind.load(root)
     assert len(data) == 3
     assert kind.card is not None

@@ -10,8 +10,8 @@ import pytest
 
 from probes.datasets.formats.table import TableDataset
 from probes.planning.audit_plan import ProbePlan, plan
-from probes.scoring.assignment_rules import ARGMAX, PROBABILITY
-from probes.scoring.build_specifications import ask, calibrate, specify
+from probes.scoring.prompt_configurations import ask, calibrate, configure
+from probes.scoring.threshold_lookup import RuleThresholds
 from probes.suite.classification_probe import MISCLASSIFIED
 from probes.suite.suite import Suite
 
@@ -50,7 +50,7 @@ def test_outcomes_become_events_and_rules_take_the_thresholds_of_the_suite(plann
     question = ask(*planned(rules=["argmax", "probability"]))
     # One set is its own event; several are an event of the outcome's name.
     assert question.outcomes == {MISCLASSIFIED: MISCLASSIFIED, "crime": "harm: crime", "any": "any"}
-    assert [cuts.rule for cuts in question.rules] == [ARGMAX, PROBABILITY]
+    assert [rule.name for rule in question.rules] == ["argmax", "probability"]
     assert question.rules[1].thresholds.tolist() == [0.2, 0.5]
     assert question.curve.tolist() == [0, 0.5, 1]
     assert len(ask(*planned()).curve) == 0  # only probabilities have a curve
@@ -63,8 +63,8 @@ def test_classes_are_sorted_shared_and_right_where_they_stand_for_the_truth(plan
         text: row / np.linalg.norm(row)
         for text, row in zip(sorted(own.texts), rng.normal(size=(9, 4)), strict=False)
     }
-    first, second = specify(own, embedded, cells=own.selection.cells)[0]
-    vectors = specify(own, embedded, cells=own.selection.cells)[1]
+    first, second = configure(own, embedded, cells=own.selection.cells)[0]
+    vectors = configure(own, embedded, cells=own.selection.cells)[1]
     assert first.classes == ("ape", "green", "red", "thief") and second.classes == ("green", "red", "thief")
     assert len(vectors) == 4  # the classes of both designs, each once
     np.testing.assert_array_equal(first.columns[1:], second.columns)
@@ -79,18 +79,24 @@ def test_classes_are_sorted_shared_and_right_where_they_stand_for_the_truth(plan
 def test_without_a_truth_nothing_is_right(planned: Planned) -> None:
     own, _ = planned(truth=None, outcomes={"crime": ["harm: crime"]})
     embedded = {text: np.eye(4)[0] for text in own.texts}
-    (spec,), _ = specify(own, embedded, cells=own.selection.cells)
-    assert spec.right is None
+    (configuration,), _ = configure(own, embedded, cells=own.selection.cells)
+    assert configuration.right is None
 
 
 def test_a_class_is_calibrated_once_and_alike_in_every_design(planned: Planned) -> None:
     own, _ = planned(designs={"default": {}, "small": {"drop": ["harm: non-human"]}}, rules=["calibrated"])
     embedded = {text: np.eye(4, dtype=np.float32)[place] for place, text in enumerate(sorted(own.texts))}
-    specifications, vectors = specify(own, embedded, cells=own.selection.cells)
+    configurations, vectors = configure(own, embedded, cells=own.selection.cells)
     images = np.eye(4, dtype=np.float32)[[0, 1, 1]]
     first, second = calibrate(
-        specifications, images, vectors, cells=own.selection.cell, shares=np.array([0.5]), device="cpu"
+        configurations,
+        images,
+        vectors,
+        rule=RuleThresholds.of("calibrated", [0.5]),
+        cells=own.selection.cell,
+        device="cpu",
     )
-    assert first.cuts is not None and second.cuts is not None
-    assert first.cuts.shape == (1, 4)
-    np.testing.assert_array_equal(first.cuts[:, 1:], second.cuts)
+    assert first.class_thresholds["calibrated"].shape == (1, 4)
+    np.testing.assert_array_equal(
+        first.class_thresholds["calibrated"][:, 1:], second.class_thresholds["calibrated"]
+    )

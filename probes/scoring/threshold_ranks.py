@@ -1,10 +1,9 @@
 """What clusters of images answer, under every rule and threshold: counts by cluster, or their second moments.
 
 Several images of one person are no independent draws, and how far they agree shows in the counts by cluster.
-While images are scored, the level of every image and outcome is kept: how many thresholds of a rule it
-reaches, one byte. From the levels come the counts of every cluster at every threshold; or, for the points of
-a curve and where those counts would be too many, the sums over clusters from which the variance of a rate
-follows.
+While images are scored, the threshold rank of every image and outcome is kept: how many thresholds of a rule
+it reaches, one byte. From the ranks come the counts of every cluster at every threshold; for the points of a
+curve, or if those counts would be too many, the sums over clusters from which the variance of a rate follows.
 
 N images, S specifications, O outcomes, T thresholds, M pairs of group and cluster, G groups.
 """
@@ -18,16 +17,16 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from probes.scoring.assignment_rules import Cuts
+from probes.scoring.threshold_lookup import RuleThresholds
 
 CURVE = "curve"
-"""Key of the levels on the curve, beside the rules."""
+"""Key of the ranks on the curve, next to the names of rules."""
 IN_MEMORY = 1 << 28
-"""Bytes of levels that are held in memory; more lie in a temporary file."""
+"""Bytes of ranks that are held in memory; more lie in a temporary file."""
 
 
-class LevelLog:
-    """Levels of the images of one probe while they are scored.
+class RankLog:
+    """Threshold ranks of the images of one probe while they are scored.
 
     Parameters
     ----------
@@ -46,26 +45,26 @@ class LevelLog:
         n_images: int,
         *,
         n_specifications: int,
-        rules: Sequence[Cuts],
+        rules: Sequence[RuleThresholds],
         curve: np.ndarray,
         inverted: Sequence[bool],
     ) -> None:
         self.inverted = tuple(inverted)
         self.rules, self.curve = tuple(rules), curve
-        sizes = {cuts.rule: len(cuts.thresholds) for cuts in rules} | (
+        sizes = {rule.name: len(rule.thresholds) for rule in rules} | (
             {CURVE: len(curve)} if len(curve) else {}
         )
         self.n_thresholds = sizes
         shape = (n_specifications, len(self.inverted), n_images)
-        self.levels = {
+        self.ranks = {
             name: _room(shape, np.uint8 if size < 256 else np.uint16, len(sizes))
             for name, size in sizes.items()
         }
 
-    def add(self, position: int, start: int, levels: Mapping[str, np.ndarray]) -> None:
-        """Note a chunk of images under specification `position`: rule or `CURVE` -> [O, chunk] levels."""
-        for name, own in levels.items():
-            self.levels[name][position, :, start : start + own.shape[1]] = own
+    def add(self, position: int, start: int, ranks: Mapping[str, np.ndarray]) -> None:
+        """Note a chunk of images under configuration `position`: rule or `CURVE` -> [O, chunk] ranks."""
+        for name, own in ranks.items():
+            self.ranks[name][position, :, start : start + own.shape[1]] = own
 
     def cluster_counts(self, position: int, rule: str, pair: np.ndarray, n: np.ndarray) -> np.ndarray:
         """[O, T, M] images of each pair to which the outcome happened.
@@ -80,8 +79,8 @@ class LevelLog:
         width = self.n_thresholds[rule] + 1
         inside = pair >= 0
         counts = np.empty((len(self.inverted), width - 1, len(n)), dtype=np.int64)
-        for o, levels in enumerate(self.levels[rule][position]):
-            flat = pair[inside] * width + levels[inside]
+        for o, ranks in enumerate(self.ranks[rule][position]):
+            flat = pair[inside] * width + ranks[inside]
             histogram = np.bincount(flat, minlength=len(n) * width).reshape(len(n), width)
             reached = histogram[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:].T
             counts[o] = n - reached if self.inverted[o] else reached
@@ -94,8 +93,8 @@ class LevelLog:
         width = self.n_thresholds[rule] + 1
         inside = pair >= 0
         sums = np.empty((len(self.inverted), width - 1, len(n)))
-        for o, levels in enumerate(self.levels[rule][position]):
-            flat = pair[inside] * width + levels[inside]
+        for o, ranks in enumerate(self.ranks[rule][position]):
+            flat = pair[inside] * width + ranks[inside]
             histogram = np.bincount(flat, weights[inside], minlength=len(n) * width).reshape(len(n), width)
             below = histogram.cumsum(axis=1)[:, :-1].T
             # Sums that are to be all or nothing are, whatever the order in which weights were added.
@@ -113,8 +112,8 @@ class LevelLog:
         """
         count = second_moments if weights is None else partial(weighted_moments, weights=weights)
         rows = [
-            count(levels, pairs, n_thresholds=self.n_thresholds[rule], inverted=inverted)
-            for levels, inverted in zip(self.levels[rule][position], self.inverted, strict=True)
+            count(ranks, pairs, n_thresholds=self.n_thresholds[rule], inverted=inverted)
+            for ranks, inverted in zip(self.ranks[rule][position], self.inverted, strict=True)
         ]
         return np.stack(rows)
 
@@ -122,7 +121,7 @@ class LevelLog:
 def _room(shape: tuple[int, ...], dtype: type, shares: int) -> np.ndarray:
     if int(np.prod(shape)) * np.dtype(dtype).itemsize * shares <= IN_MEMORY:
         return np.zeros(shape, dtype)
-    with tempfile.TemporaryFile(prefix="clip-audit-levels-") as file:
+    with tempfile.TemporaryFile(prefix="clip-audit-ranks-") as file:
         return np.memmap(file, dtype=dtype, mode="w+", shape=shape)
 
 
@@ -174,7 +173,7 @@ class Pairs:
 
     @cached_property
     def ranked(self) -> tuple[np.ndarray, np.ndarray]:
-        """The pair of each image and its rank within, from 0, in the order of `self.code` sorted."""
+        """The pair of each image and its place within, from 0, in the order of `self.code` sorted."""
         pair = np.repeat(np.arange(len(self.group)), self.n.astype(int))
         start = np.cumsum(self.n) - self.n
         return pair, np.arange(len(pair)) - start[pair]
@@ -184,12 +183,12 @@ class Pairs:
         return np.bincount(self.group, values, minlength=self.n_groups)
 
 
-def second_moments(levels: np.ndarray, pairs: Pairs, *, n_thresholds: int, inverted: bool) -> np.ndarray:
-    """Sums over the clusters k of each group, at every threshold, in one pass over the sorted levels.
+def second_moments(ranks: np.ndarray, pairs: Pairs, *, n_thresholds: int, inverted: bool) -> np.ndarray:
+    """Sums over the clusters k of each group, at every threshold, in one pass over the sorted ranks.
 
     With x_k of n_k images to which the outcome happened, n = sum n_k and w_k = 1 / (1 - n_k / n): the number
     of clusters; of those with some event, and with some image without; sums of w x^2, w x n, w n^2, n^2, n^3,
-    n^4. Among the images of a cluster in descending order of their levels, the r-th (from 0) adds 2 r + 1 to
+    n^4. Among the images of a cluster in descending order of their ranks, the r-th (from 0) adds 2 r + 1 to
     x^2 at all thresholds that it reaches, so that one weighted histogram holds the squares at every
     threshold.
 
@@ -198,18 +197,18 @@ def second_moments(levels: np.ndarray, pairs: Pairs, *, n_thresholds: int, inver
     [T, G, `probes.records.MOMENTS`].
     """
     width = n_thresholds + 1
-    pair, rank = pairs.ranked
-    own = levels[pairs.inside].astype(np.int64)
-    # Sorted by pair and, within it, by descending level; the pairs stand where `ranked` has them.
+    pair, within = pairs.ranked
+    own = ranks[pairs.inside].astype(np.int64)
+    # Sorted by pair and, within it, by descending rank; the pairs stand where `ranked` has them.
     key = pairs.code[pairs.inside] * width + (n_thresholds - own)
     key.sort()
-    level = n_thresholds - (key - pair * width)
-    place = pairs.group[pair] * width + level
+    rank = n_thresholds - (key - pair * width)
+    place = pairs.group[pair] * width + rank
     n, w = pairs.n, pairs.weight
     weights = {
-        "with": (rank == 0).astype(float),
-        "all": (rank == n[pair] - 1).astype(float),
-        "squares": w[pair] * (2 * rank + 1),
+        "with": (within == 0).astype(float),
+        "all": (within == n[pair] - 1).astype(float),
+        "squares": w[pair] * (2 * within + 1),
         "products": (w * n)[pair],
     }
     size = pairs.n_groups * width
@@ -234,12 +233,12 @@ def second_moments(levels: np.ndarray, pairs: Pairs, *, n_thresholds: int, inver
 
 
 def weighted_moments(
-    levels: np.ndarray, pairs: Pairs, *, weights: np.ndarray, n_thresholds: int, inverted: bool
+    ranks: np.ndarray, pairs: Pairs, *, weights: np.ndarray, n_thresholds: int, inverted: bool
 ) -> np.ndarray:
     """`second_moments` of weighted images, and `probes.records.WEIGHTED`.
 
     With weights v_i, n_k and x_k are sums of weights and q_k that of squared weights; in place of n^3 stands
-    q n^2. Among the images of a cluster in descending order of their levels, one that the weight b comes
+    q n^2. Among the images of a cluster in descending order of their ranks, one that the weight b comes
     before adds v (2 b + v) to x^2 at all thresholds that it reaches.
 
     Returns
@@ -247,10 +246,10 @@ def weighted_moments(
     [T, G, `MOMENTS` and `WEIGHTED`].
     """
     width = n_thresholds + 1
-    code, own, v = pairs.code[pairs.inside], levels[pairs.inside].astype(np.int64), weights[pairs.inside]
+    code, own, v = pairs.code[pairs.inside], ranks[pairs.inside].astype(np.int64), weights[pairs.inside]
     order = np.lexsort((-own, code))
-    pair, level, v = code[order], own[order], v[order]
-    rank = pairs.ranked[1]
+    pair, rank, v = code[order], own[order], v[order]
+    within = pairs.ranked[1]
     n, squared = (np.bincount(pair, values, minlength=len(pairs.group)) for values in (v, v**2))
     share = n / pairs.sums(n)[pairs.group]
     alone = np.bincount(pairs.group, minlength=pairs.n_groups)[pairs.group] == 1
@@ -258,13 +257,13 @@ def weighted_moments(
     summed = np.cumsum(v)
     before = summed - v - (np.cumsum(n) - n)[pair]
     added = {
-        "with": (rank == 0).astype(float),
-        "all": (rank == pairs.n[pair] - 1).astype(float),
+        "with": (within == 0).astype(float),
+        "all": (within == pairs.n[pair] - 1).astype(float),
         "squares": w[pair] * v * (2 * before + v),
         "products": (w * n)[pair] * v,
         "count": v,
     }
-    place = pairs.group[pair] * width + level
+    place = pairs.group[pair] * width + rank
     reached = {
         name: np.bincount(place, values, minlength=pairs.n_groups * width)
         .reshape(pairs.n_groups, width)[:, ::-1]

@@ -6,20 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probes.records import MOMENTS
-from probes.scoring import cluster_levels
-from probes.scoring.assignment_rules import ARGMAX, PROBABILITY, Cuts
-from probes.scoring.cluster_levels import CURVE, LevelLog, Pairs, second_moments
+from probes.scoring import threshold_ranks
+from probes.scoring.threshold_lookup import RuleThresholds
+from probes.scoring.threshold_ranks import CURVE, Pairs, RankLog, second_moments
 
 
 def naive(
-    levels: np.ndarray, group: np.ndarray, cluster: np.ndarray, t: int, g: int, *, inverted: bool
+    ranks: np.ndarray, group: np.ndarray, cluster: np.ndarray, t: int, g: int, *, inverted: bool
 ) -> list:
     """`MOMENTS` of one group at the threshold number t, cluster by cluster."""
     own = group == g
     n = own.sum()
     names = np.unique(cluster[own])
     size = np.array([(own & (cluster == k)).sum() for k in names], dtype=float)
-    happened = (levels <= t) if inverted else (levels > t)
+    happened = (ranks <= t) if inverted else (ranks > t)
     x = np.array([(own & (cluster == k) & happened).sum() for k in names], dtype=float)
     w = np.array([1 / (1 - s / n) if s < n else 0.0 for s in size])
     return [
@@ -33,33 +33,33 @@ def test_second_moments_equal_a_loop_over_clusters(seed: int, inverted: bool, n:
     rng = np.random.default_rng(seed)
     thresholds, groups = int(rng.integers(1, 6)), int(rng.integers(1, 4))
     group, cluster = rng.integers(-1, groups, n), rng.integers(0, 8, n)
-    levels = rng.integers(0, thresholds + 1, n).astype(np.uint8)
+    ranks = rng.integers(0, thresholds + 1, n).astype(np.uint8)
     found = second_moments(
-        levels, Pairs.of(group, cluster, n_groups=groups), n_thresholds=thresholds, inverted=inverted
+        ranks, Pairs.of(group, cluster, n_groups=groups), n_thresholds=thresholds, inverted=inverted
     )
     assert found.shape == (thresholds, groups, len(MOMENTS))
     for t in range(thresholds):
         for g in range(groups):
-            expected = naive(levels, group, cluster, t, g, inverted=inverted)
+            expected = naive(ranks, group, cluster, t, g, inverted=inverted)
             np.testing.assert_allclose(found[t, g], expected, atol=1e-9)
 
 
-def log_of(levels: np.ndarray, *, rules: list[Cuts], curve: np.ndarray) -> LevelLog:
-    log = LevelLog(levels.shape[1], n_specifications=1, rules=rules, curve=curve, inverted=[False])
-    log.add(0, 0, dict.fromkeys(log.levels, levels))
+def log_of(ranks: np.ndarray, *, rules: list[RuleThresholds], curve: np.ndarray) -> RankLog:
+    log = RankLog(ranks.shape[1], n_specifications=1, rules=rules, curve=curve, inverted=[False])
+    log.add(0, 0, dict.fromkeys(log.ranks, ranks))
     return log
 
 
 def test_counts_by_cluster_are_the_images_that_reach_each_threshold() -> None:
-    levels = np.array([[0, 1, 2, 2, 1, 0]])
-    log = log_of(levels, rules=[Cuts.of(PROBABILITY, [0.2, 0.5])], curve=np.zeros(0))
-    counts = log.cluster_counts(0, PROBABILITY, np.array([0, 0, 0, 1, 1, -1]), np.array([3, 2]))
+    ranks = np.array([[0, 1, 2, 2, 1, 0]])
+    log = log_of(ranks, rules=[RuleThresholds.of("probability", [0.2, 0.5])], curve=np.zeros(0))
+    counts = log.cluster_counts(0, "probability", np.array([0, 0, 0, 1, 1, -1]), np.array([3, 2]))
     assert counts.tolist() == [[[2, 2], [1, 1]]]  # of 0, 1, 2 and of 2, 1; the last image is in no group
 
 
 def test_levels_beyond_the_memory_lie_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster_levels, "IN_MEMORY", 0)
-    log = log_of(np.array([[1, 0, 1]]), rules=[Cuts.of(ARGMAX)], curve=np.array([0.5]))
-    assert isinstance(log.levels[ARGMAX], np.memmap)
-    assert log.levels[CURVE][0, 0].tolist() == [1, 0, 1]
-    assert log.cluster_counts(0, ARGMAX, np.array([0, 1, 1]), np.array([1, 2])).tolist() == [[[1, 1]]]
+    monkeypatch.setattr(threshold_ranks, "IN_MEMORY", 0)
+    log = log_of(np.array([[1, 0, 1]]), rules=[RuleThresholds.of("argmax")], curve=np.array([0.5]))
+    assert isinstance(log.ranks["argmax"], np.memmap)
+    assert log.ranks[CURVE][0, 0].tolist() == [1, 0, 1]
+    assert log.cluster_counts(0, "argmax", np.array([0, 1, 1]), np.array([1, 2])).tolist() == [[[1, 1]]]

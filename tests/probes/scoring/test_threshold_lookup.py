@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from probes.scoring.threshold_lookup import RuleThresholds, ThresholdLookup
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    "thresholds",
+    [
+        np.linspace(0, 1, 101).round(6),
+        np.array([0.005, 0.04, 0.5]),
+        np.array([0.5]),
+        np.array([-1.0, -0.25, 0.3, 1.0]),
+        np.array([0.1, 0.1 + 1e-6, 0.9]),  # too close for a table: searched
+        np.linspace(0, 1, 10_001),
+        np.zeros(0),
+    ],
+)
+def test_the_lookup_equals_a_search_at_the_thresholds_and_next_to_them(thresholds: np.ndarray) -> None:
+    """Values at each threshold, a float32 above and below it, and anywhere; compared in double precision."""
+    rng = np.random.default_rng(0)
+    single = thresholds.astype(np.float32)
+    beside = [np.nextafter(single, np.float32(9)), np.nextafter(single, np.float32(-9))]
+    anywhere = rng.uniform(-1.5, 1.5, 5000).astype(np.float32)
+    values = np.concatenate([single, *beside, anywhere, np.float32([-1, 0, 1, -np.inf, np.inf])])
+    expected = np.searchsorted(thresholds, values.astype(np.float64), side="right")
+    reached = ThresholdLookup(thresholds, CPU)(torch.from_numpy(values))
+    assert reached.tolist() == expected.tolist()
+
+
+def test_thresholds_go_from_the_one_that_most_images_reach() -> None:
+    assert RuleThresholds.of("probability", [0.5, 0.1]).thresholds.tolist() == [0.1, 0.5]
+    assert RuleThresholds.of("top_k", [1, 5]).thresholds.tolist() == [5, 1]
+    assert RuleThresholds.of("calibrated", [0.01, 0.1]).thresholds.tolist() == [0.1, 0.01]
