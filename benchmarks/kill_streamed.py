@@ -31,7 +31,10 @@ def streamed_recipe(shards: str) -> dict[str, Any]:
     return values | {
         "steps": STEPS,
         "save_every": SAVE_EVERY,
-        "data": {"source": shards, "loading": {"lanes": 4, "workers": 1, "shuffle": 16, "max_skipped": 1000}},
+        "data": {
+            "source": shards,
+            "loading": {"substreams": 4, "workers": 1, "shuffle": 16, "max_skipped": 1000},
+        },
     }
 
 

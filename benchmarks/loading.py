@@ -137,7 +137,7 @@ def our_passes(source: str, *, batches: int) -> Pass:
             "batch_size": BATCH, "model": "ViT-B/32", "tokenizer": "clip",
             "optim": {"peak_learning_rate": 1e-3, "warmup_steps": 1},
             "data": {"source": source, "crop": {"kind": "centre"}, **columns,
-                     "loading": {"workers": 0, "lanes": 1, "shuffle": SHUFFLE}},
+                     "loading": {"workers": 0, "substreams": 1, "shuffle": SHUFFLE}},
         }
     )  # fmt: skip
     stream = stream_pairs(recipe, seed=0, world=ALONE).batches

@@ -1,4 +1,4 @@
-"""The audit inside training: what a recipe's `audit` asks for, and the watcher that does it."""
+"""The audit inside training: what a recipe's `audit` asks for, and the evaluator that does it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class AuditedRecipe(Recipe):
     audit: AuditPlan | None = None  # type: ignore[assignment]
 
 
-class AuditWatcher:
+class AuditEvaluator:
     """Audits the model and keeps every audit under OUT/audits.
 
     Parameters
@@ -71,12 +71,12 @@ class AuditWatcher:
         self._dataset = load_dataset(self._plan.data or self._suite.data)
         plan(self._suite, self._dataset)
 
-    def look(self, report: StepReport, model: LoadedModel) -> list[Measure]:
+    def evaluate(self, report: StepReport, model: LoadedModel) -> list[Measure]:
         """Audit; the accuracy of each probe and the widest gap of each outcome by each attribute."""
         from probes.embeddings.embed import EmbeddingStore
         from probes.runner import run_suite
 
-        # Every look embeds with other weights, so that nothing of it is of use to a later run.
+        # Every evaluation embeds with other weights, so that nothing of it is of use to a later run.
         with tempfile.TemporaryDirectory() as cache:
             records = run_suite(self._suite, model, self._dataset, store=EmbeddingStore(Path(cache)))
         result = AuditResult.from_records(records)

@@ -37,12 +37,12 @@ def train(
 
     A recipe with a `validation` is measured, one with an `audit` is audited on the way.
     """
-    from audit.commands.audit_evaluator import AuditedRecipe, AuditWatcher
+    from audit.commands.audit_evaluator import AuditedRecipe, AuditEvaluator
     from clipmodel.training.recipe import load_recipe
 
     plan = load_recipe(recipe, AuditedRecipe)
     out = out or Path("runs") / Path(recipe).stem
-    watchers = [] if plan.audit is None else [AuditWatcher(plan.audit, out)]
+    evaluators = [] if plan.audit is None else [AuditEvaluator(plan.audit, out)]
     from clipmodel.training.loop import MODEL_FOLDER
     from clipmodel.training.loop import train as run_training
 
@@ -51,7 +51,7 @@ def train(
         progress = Progress(recipe, stop=stop, show=bars if terminal.ERR.is_terminal else None)
         try:
             model = run_training(
-                plan, out=out, steps=steps, seed=seed, hooks=[progress], watchers=watchers,
+                plan, out=out, steps=steps, seed=seed, hooks=[progress], evaluators=evaluators,
                 resolve=parquet_files,
             )  # fmt: skip
         finally:

@@ -18,13 +18,13 @@ WORDS = {"measure", "probe", "outcome", "group", "against", "finding"}
 
 def print_training_summary(history: TrainingHistory, console: Console) -> None:
     """Print steps and loss, the last validation, and accuracy and widest gaps of the last audit."""
-    recipe = history.account["recipe"]
-    console.print(f"\n[bold]{escape(recipe['recipe'])}[/], seed {history.account['seed']}", soft_wrap=True)
+    recipe = history.summary["recipe"]
+    console.print(f"\n[bold]{escape(recipe['recipe'])}[/], seed {history.summary['seed']}", soft_wrap=True)
     if len(history.log):
         last = history.log.iloc[-1]
         done = f"{fmt.integer(last['step'])} of {fmt.integer(recipe['steps'])} steps"
         console.print(f"{done}, epoch {last['epoch']:.1f}, loss {last['loss']:.3f}", soft_wrap=True)
-    if skipped := skipped_words(history.account):
+    if skipped := skipped_words(history.summary):
         console.print(f"Skipped: {skipped}", soft_wrap=True, markup=False, highlight=False)
     validated = _last(history.measures)
     print_table(

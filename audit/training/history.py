@@ -26,7 +26,8 @@ from clipmodel.errors import UserError
 from clipmodel.training.recording.recorders import LOG_FILE, MEASURES_FILE, TRAINING_FILE
 from probes.records import Manifest
 
-AUDITS, LOOK_FILE = "audits", "look.json"
+AUDITS, STEP_FILE = "audits", "step.json"
+STEP_FILES = (STEP_FILE, "look.json")  # the second one of earlier versions
 AUDIT_MEASURE = "audit "  # how the names of an audit's figures begin in measures.csv
 STEP_FOLDER = "step-{step:06d}"
 GAP_COLUMNS = (
@@ -41,7 +42,7 @@ class TrainingHistory:
 
     Attributes
     ----------
-    account
+    summary
         The recipe, seed, number of training images, what was thinned and what was skipped.
     log
         A row a step: step, loss, learning_rate, logit_scale, epoch, images_per_second, data_seconds.
@@ -57,7 +58,7 @@ class TrainingHistory:
         Of the last audit; None without audits.
     """
 
-    account: dict[str, Any]
+    summary: dict[str, Any]
     log: pd.DataFrame
     measures: pd.DataFrame
     accuracy: pd.DataFrame
@@ -79,25 +80,25 @@ class TrainingHistory:
                 f"{folder}: no {TRAINING_FILE}", remedy="give the folder that clip-audit train wrote"
             )
         measures = _read_table(path / MEASURES_FILE)
-        looks = [(read_json(place / LOOK_FILE), AuditResult.read(place)) for place in audits_in(path)]
+        audits = [(_step_of(place), AuditResult.read(place)) for place in audits_in(path)]
         return cls(
-            account=read_json(path / TRAINING_FILE),
+            summary=read_json(path / TRAINING_FILE),
             log=_read_table(path / LOG_FILE),
             measures=measures[~measures["measure"].astype(str).str.startswith(AUDIT_MEASURE)].reset_index(
                 drop=True
             ),
-            accuracy=_stacked(looks, primary_accuracy, ["probe", "n", "rate", "low", "high"]),
-            gaps=_stacked(looks, primary_gaps, [*GAP_COLUMNS, "holds"]),
-            manifest=looks[-1][1].manifest if looks else None,
+            accuracy=_stacked(audits, primary_accuracy, ["probe", "n", "rate", "low", "high"]),
+            gaps=_stacked(audits, primary_gaps, [*GAP_COLUMNS, "holds"]),
+            manifest=audits[-1][1].manifest if audits else None,
         )
 
 
-def skipped_words(account: Mapping[str, Any]) -> str:
+def skipped_words(summary: Mapping[str, Any]) -> str:
     """What a run could not use, by reason; empty where its data were in memory, "none" where it could all.
 
     A sample counts at each visit.
     """
-    skipped = account.get("skipped")
+    skipped = summary.get("skipped")
     if skipped is None:
         return ""
     visited = skipped["read"] + sum(skipped["samples"].values())
@@ -125,7 +126,12 @@ def is_training_folder(folder: Path) -> bool:
 
 def audits_in(out: Path) -> list[Path]:
     """Folders of the audits of a run, by step."""
-    return sorted(path.parent for path in (out / AUDITS).glob(f"step-*/{LOOK_FILE}"))
+    return sorted(path.parent for name in STEP_FILES for path in (out / AUDITS).glob(f"step-*/{name}"))
+
+
+def _step_of(folder: Path) -> dict[str, Any]:
+    """The step and epoch of an audit of a run."""
+    return read_json(next(folder / name for name in STEP_FILES if (folder / name).is_file()))
 
 
 def write_audit(out: Path, result: AuditResult, *, step: int, epoch: float) -> Path:
@@ -134,8 +140,8 @@ def write_audit(out: Path, result: AuditResult, *, step: int, epoch: float) -> P
     def fill(folder: Path) -> None:
         (folder / AUDIT_FILE).write_text(result.to_json(), encoding="utf-8")
         result.counts.to_parquet(folder / "counts.parquet", index=False)
-        look = json.dumps({"step": step, "epoch": epoch})
-        (folder / LOOK_FILE).write_text(f"{look}\n", encoding="utf-8")
+        text = json.dumps({"step": step, "epoch": epoch})
+        (folder / STEP_FILE).write_text(f"{text}\n", encoding="utf-8")
 
     folder = out / AUDITS / STEP_FOLDER.format(step=step)
     replace_folder(folder, fill, owned=lambda _: True)
@@ -145,7 +151,7 @@ def write_audit(out: Path, result: AuditResult, *, step: int, epoch: float) -> P
 def drop_audits(out: Path, *, after: int) -> None:
     """Forget the audits of steps that will be done again."""
     for folder in audits_in(out):
-        if read_json(folder / LOOK_FILE)["step"] > after:
+        if _step_of(folder)["step"] > after:
             shutil.rmtree(folder)
 
 
@@ -170,11 +176,11 @@ def _primary(frame: pd.DataFrame, manifest: Manifest) -> pd.DataFrame:
 
 
 def _stacked(
-    looks: Sequence[tuple[Mapping[str, Any], AuditResult]],
+    audits: Sequence[tuple[Mapping[str, Any], AuditResult]],
     part: Callable[[AuditResult], pd.DataFrame],
     columns: Sequence[str],
 ) -> pd.DataFrame:
-    frames = [part(result).assign(step=look["step"], epoch=look["epoch"]) for look, result in looks]
+    frames = [part(result).assign(step=at["step"], epoch=at["epoch"]) for at, result in audits]
     if not frames:
         return pd.DataFrame(columns=["step", "epoch", *columns])
     return pd.concat(frames, ignore_index=True)[["step", "epoch", *columns]]

@@ -71,12 +71,12 @@ class Disparity:
 
 def training_page(history: TrainingHistory) -> dict[str, Any]:
     """Return what the template of the page shows."""
-    recipe, last = history.account["recipe"], _last(history)
+    recipe, last = history.summary["recipe"], _last(history)
     return {
         "title": recipe["recipe"],
         "description": recipe["description"],
         "facts": _facts(history, last),
-        "thinned": [_thinned(rule) for rule in history.account["thinned"]],
+        "thinned": [_thinned(rule) for rule in history.summary["thinned"]],
         "cautions": CAUTIONS,
         "data_caution": data_caution(history.manifest) if history.manifest else "",
         "loss": _loss(history.log),
@@ -96,19 +96,19 @@ def _last(history: TrainingHistory) -> Mapping[Any, Any] | None:
 
 
 def _facts(history: TrainingHistory, last: Mapping[Any, Any] | None) -> list[tuple[str, str]]:
-    account, recipe = history.account, history.account["recipe"]
+    summary, recipe = history.summary, history.summary["recipe"]
     done = fmt.integer(last["step"] if last else 0)
     facts = [
         (
             "Steps",
             f"{done} of {fmt.integer(recipe['steps'])}, {fmt.integer(recipe['batch_size'])} pairs each",
         ),
-        ("Seed", str(account["seed"])),
-        ("Training images", fmt.integer(account["rows"])),
+        ("Seed", str(summary["seed"])),
+        ("Training images", fmt.integer(summary["rows"])),
     ]
     if last:
         facts.append(("Last", f"epoch {last['epoch']:.1f}, loss {last['loss']:.3f}"))
-    if skipped := skipped_words(account):
+    if skipped := skipped_words(summary):
         facts.append(("Skipped", skipped))
     return facts
 

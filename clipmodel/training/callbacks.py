@@ -1,4 +1,4 @@
-"""What looks on while a model is trained: hooks after each step, watchers of the model every so often."""
+"""Callbacks of training: hooks after each step, evaluators of the model at intervals."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Hook = Callable[[StepReport], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """A figure that a watcher found."""
+    """A figure that an evaluator found."""
 
     name: str
     value: float
@@ -70,8 +70,8 @@ class Every(StrictModel):
         return epoch // self.count > epoch_before // self.count
 
 
-class Watcher(Protocol):
-    """Something that looks at the model in training every so often; it must not change it.
+class Evaluator(Protocol):
+    """Something that evaluates the model in training at intervals; it must not change it.
 
     It is called in the first process alone, with a model in evaluation mode that has all its weights.
     """
@@ -80,7 +80,7 @@ class Watcher(Protocol):
     def every(self) -> Every: ...
 
     def begin(self, step: int) -> None:
-        """The run begins, or goes on, after this many steps: what was kept of later ones is void."""
+        """The run begins, or resumes, after this many steps: what was kept of later ones is void."""
 
-    def look(self, report: StepReport, model: LoadedModel) -> Sequence[Measure]:
-        """Look; what is returned goes into the run's tables."""
+    def evaluate(self, report: StepReport, model: LoadedModel) -> Sequence[Measure]:
+        """Evaluate the model; what is returned goes into the run's tables."""

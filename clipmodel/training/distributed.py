@@ -28,7 +28,7 @@ from clipmodel.errors import UserError
 from clipmodel.training.gradients import Encoders
 
 T = TypeVar("T")
-PATIENCE = timedelta(hours=2)  # the others wait while the first process looks at the model
+PATIENCE = timedelta(hours=2)  # the others wait while the first process evaluates the model
 SCALARS = ("log_scale", "logit_bias")  # FSDP2 splits no scalars: while sharded these have shape [1]
 
 

@@ -1,4 +1,4 @@
-"""The training loop: recipe in, model folder out; the same command goes on where a run left off.
+"""The training loop: recipe in, model folder out; the same command resumes where a run left off.
 
 It is the only loop: one process, or many that torchrun started (clipmodel/training/distributed.py).
 """
@@ -24,7 +24,7 @@ from clipmodel.atomic_files import replace_file
 from clipmodel.errors import UserError
 from clipmodel.loading.embedding_model import LoadedModel
 from clipmodel.losses import contrastive_loss, sigmoid_loss
-from clipmodel.training.callbacks import Every, Hook, StepReport, Watcher
+from clipmodel.training.callbacks import Evaluator, Every, Hook, StepReport
 from clipmodel.training.data.batches import Batch
 from clipmodel.training.data.in_memory import prepare_data
 from clipmodel.training.data.streamed import stream_pairs
@@ -72,12 +72,12 @@ def train(
     steps: int | None = None,
     seed: int | None = None,
     hooks: Sequence[Hook] = (),
-    watchers: Sequence[Watcher] = (),
+    evaluators: Sequence[Evaluator] = (),
     resolve: Resolve = parquet_file,
 ) -> LoadedModel:
-    """Train, or go on training, and write OUT/model, OUT/checkpoint.pt, OUT/log.csv and OUT/measures.csv.
+    """Train, or resume training, and write OUT/model, OUT/checkpoint.pt, OUT/log.csv and OUT/measures.csv.
 
-    Killed at any moment, the same call goes on from the last checkpoint; what it writes in the end is what
+    Killed at any moment, the same call resumes from the last checkpoint; what it writes in the end is what
     an uninterrupted run writes.
 
     Parameters
@@ -93,8 +93,8 @@ def train(
         Instead of the recipe's.
     hooks
         Called after each step, by the first process.
-    watchers
-        Look at the model when they are due and after the last step, in the first process.
+    evaluators
+        Evaluate the model when they are due and after the last step, in the first process.
     resolve
         From data.source to parquet files.
 
@@ -108,8 +108,8 @@ def train(
     with joined_world() as world:
         run = _Run(recipe, out, world=world, seed=seed, resolve=resolve)
         if recipe.validation is not None:
-            watchers = [Validation(recipe, resolve), *watchers]
-        return run.until(min(recipe.steps, recipe.steps if steps is None else steps), hooks, watchers)
+            evaluators = [Validation(recipe, resolve), *evaluators]
+        return run.until(min(recipe.steps, recipe.steps if steps is None else steps), hooks, evaluators)
 
 
 class _Run:
@@ -153,45 +153,45 @@ class _Run:
         self.whole = True  # not in the middle of a step
         self.loss_of = _loss_of(recipe, world)
 
-    def until(self, stop: int, hooks: Sequence[Hook], watchers: Sequence[Watcher]) -> LoadedModel:
+    def until(self, stop: int, hooks: Sequence[Hook], evaluators: Sequence[Evaluator]) -> LoadedModel:
         """Train up to step `stop`, write everything and return the whole model, in each process."""
         self.trainee.encoders.train()
         try:
             with self._recorders() as recorders:
-                self._write_account(self.out)
+                self._write_summary(self.out)
                 if self.world.is_first and 0 < self.step < stop:
                     LOG.info("resumed at step %d", self.step)
-                for watcher in watchers if self.world.is_first else ():
-                    watcher.begin(self.step)
-                self._train(stop, recorders, hooks, watchers)
+                for evaluator in evaluators if self.world.is_first else ():
+                    evaluator.begin(self.step)
+                self._train(stop, recorders, hooks, evaluators)
             model = self._loaded(whole_clip(self.trainee).eval())
             if self.world.is_first:
                 model.save(self.out / MODEL_FOLDER)
-            self._write_account(self.out, self.out / MODEL_FOLDER)
+            self._write_summary(self.out, self.out / MODEL_FOLDER)
         except OSError as error:
             if error.errno not in FULL:
                 raise
             raise UserError(
                 f"{error.filename or self.out}: {error.strerror}, at step {self.step}; {self._last_good()}",
-                remedy="make room, then run the same command: it goes on from there",
+                remedy="make room, then run the same command: it resumes from there",
             ) from error
         self.world.wait()
         return model
 
     def _train(
-        self, stop: int, recorders: Sequence[Recorder], hooks: Sequence[Hook], watchers: Sequence[Watcher]
+        self, stop: int, recorders: Sequence[Recorder], hooks: Sequence[Hook], evaluators: Sequence[Evaluator]
     ) -> None:
         try:
             while self.step < stop:
-                self._go_on(stop, recorders, hooks, watchers)
+                self._one_step(stop, recorders, hooks, evaluators)
         except KeyboardInterrupt:
             # Several processes are rarely interrupted at the same step: theirs is the last checkpoint.
             if self.world.size == 1 and self.whole:
                 self._save(recorders)
             raise
 
-    def _go_on(
-        self, stop: int, recorders: Sequence[Recorder], hooks: Sequence[Hook], watchers: Sequence[Watcher]
+    def _one_step(
+        self, stop: int, recorders: Sequence[Recorder], hooks: Sequence[Hook], evaluators: Sequence[Evaluator]
     ) -> None:
         """One step, and what follows from it."""
         before = self.epoch
@@ -201,10 +201,14 @@ class _Run:
             recorder.record_step(report)
         for hook in hooks if self.world.is_first else ():
             hook(report)
-        due = [watcher for watcher in watchers if self.step == stop or self._is_due(watcher.every, before)]
+        due = [
+            evaluator
+            for evaluator in evaluators
+            if self.step == stop or self._is_due(evaluator.every, before)
+        ]
         if due:
-            # Before the checkpoint: a kill between the two leaves a look to do again, not one missed.
-            self._look(report, due, recorders)
+            # Before the checkpoint: a kill between the two repeats an evaluation and misses none.
+            self._evaluate(report, due, recorders)
         if self.step == stop or self.step % self.recipe.save_every == 0:
             self._save(recorders)
 
@@ -216,11 +220,11 @@ class _Run:
         passes = torch.tensor(self.data.batches.epoch(self.step), dtype=torch.float64)
         return float(self.world.mean(passes.to(self.world.device)))
 
-    def _look(self, report: StepReport, due: Sequence[Watcher], recorders: Sequence[Recorder]) -> None:
+    def _evaluate(self, report: StepReport, due: Sequence[Evaluator], recorders: Sequence[Recorder]) -> None:
         # Made anew, since it remembers its fingerprint; gathered in every process where it is sharded.
         model = self._loaded(whole_clip(self.trainee).eval())
-        for watcher in due if self.world.is_first else ():
-            measures = watcher.look(report, model)
+        for evaluator in due if self.world.is_first else ():
+            measures = evaluator.evaluate(report, model)
             if measures:
                 told = "; ".join(f"{one.name} {one.value:.3f}" for one in measures)
                 LOG.info("step %d, epoch %.1f: %s", report.step, report.epoch, told)
@@ -239,7 +243,7 @@ class _Run:
         position = self.data.batches.state_dict(self.step)
         save_checkpoint(self.out, self.trainee, step=self.step, data=position)
         self.saved = self.step
-        self._write_account(self.out)
+        self._write_summary(self.out)
 
     def _recorders(self) -> AbstractContextManager[list[Recorder]]:
         if not self.world.is_first:
@@ -316,18 +320,18 @@ class _Run:
     def _loaded(self, clip: CLIP) -> LoadedModel:
         return LoadedModel(self.recipe.recipe, clip, self.data.tokenizer, self.data.preprocess)
 
-    def _write_account(self, *folders: Path) -> None:
+    def _write_summary(self, *folders: Path) -> None:
         """What is trained, on what, and how far; every process must call it, the first one writes."""
-        account = {
+        summary = {
             "recipe": self.recipe.model_dump(mode="json", by_alias=True),
             "seed": self.seed,
             "steps": self.step,
             "rows": self.data.batches.size,
             "thinned": self.data.thinned,
             "repeated": self.data.repeated,
-            "skipped": self.data.batches.account(self.step),
+            "skipped": self.data.batches.summary(self.step),
         }
-        text = json.dumps(account, indent=2) + "\n"
+        text = json.dumps(summary, indent=2) + "\n"
         for folder in folders if self.world.is_first else ():
             replace_file(folder / TRAINING_FILE, lambda file: file.write(text.encode()))
 

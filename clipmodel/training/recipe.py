@@ -23,8 +23,8 @@ RECIPES = Path(__file__).parent / "recipes"
 MEANS = {"loss", "loss_split", "accumulate", "gradient_checkpointing", "compile_blocks", "sharded"}
 # What callbacks do, and how often; it changes no number either.
 CALLBACK_KEYS = {"save_every", "log", "validation", "audit"}
-# Of data.loading: the position in the data says how many lanes there are.
-LOADING_MEANS = {"lanes", "workers", "prefetch", "max_skipped"}
+# Of data.loading: the position in the data says how many substreams there are.
+LOADING_MEANS = {"substreams", "workers", "prefetch", "max_skipped"}
 STREAMING = ("format", "image", "caption", "separator", "image_root", "crop", "loading")
 
 
@@ -94,13 +94,14 @@ class LoadingRecipe(StrictModel):
     shuffle: int = Field(
         1024,
         ge=1,
-        description="samples of a lane that are read and shuffled at a time (tar and parquet shards)",
+        description="samples of a substream that are read and shuffled at a time (tar and parquet shards)",
     )
-    lanes: int | None = Field(
+    substreams: int | None = Field(
         None,
         ge=1,
-        description="streams a batch is dealt from: a divisor of batch_size and a multiple of the processes. "
-        "None: one for each loader worker of each process. With a number, batches do not depend on those",
+        description="streams that a batch is filled from: a divisor of batch_size and a multiple of the "
+        "processes. None: one for each loader worker of each process. With a number, batches do not depend "
+        "on those",
     )
     workers: int = Field(2, ge=0, description="loader processes of each process; 0: none but itself")
     prefetch: int = Field(4, ge=1, description="batches each worker prepares ahead")
@@ -110,6 +111,14 @@ class LoadingRecipe(StrictModel):
         description="of samples that cannot be used: below 1 their share (of at least 1,000, and of at "
         "least 100 shards), else their number; more stop the run. Each process counts its own",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _earlier_name(cls, values: Any) -> Any:
+        """Recipes, and checkpoints that hold one, may still say `lanes`."""
+        if isinstance(values, dict) and "lanes" in values and "substreams" not in values:
+            return {"substreams" if key == "lanes" else key: value for key, value in values.items()}
+        return values
 
 
 class DataRecipe(StrictModel):
@@ -221,7 +230,7 @@ class Recipe(StrictModel):
     save_every: int = Field(200, ge=1, description="steps between checkpoints")
     validation: ValidationRecipe | None = None
     audit: dict[str, Any] | None = Field(
-        None, description="for the caller, who hands the loop a watcher for it; not looked at here"
+        None, description="for the caller, who gives the loop an evaluator for it; not read here"
     )
     log: list[Tracker] = Field([], description="where figures go besides the tables in the run's folder")
     init: str | None = Field(

@@ -47,7 +47,7 @@ class Batches(Protocol):
 
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
-    def account(self, step: int) -> dict[str, Any] | None:
+    def summary(self, step: int) -> dict[str, Any] | None:
         """What was read and skipped before a step, as training.json tells it; every process must ask.
 
         None where all data are in memory: nothing of them is skipped.

@@ -136,7 +136,7 @@ class TrainingData:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Nothing to load."""
 
-    def account(self, step: int) -> None:
+    def summary(self, step: int) -> None:
         """Nothing is skipped: what cannot be used stops the run before its first step."""
 
     def rows(self, step: int) -> np.ndarray:

@@ -66,7 +66,7 @@ def thinned(
     frame
         The rows, N.
     rules
-        Each one looks at all N rows; a row that any of them leaves out is gone.
+        Each one applies to all N rows; a row that any of them leaves out is gone.
     source
         The data's name, for messages.
 
@@ -81,17 +81,17 @@ def thinned(
         A column is absent, a rule matches no row, or no row is left.
     """
     gone = np.zeros(len(frame), dtype=bool)
-    account = []
+    summary = []
     for rule in rules:
         matching = np.flatnonzero(_matches(frame, rule.where, what=f"{source}: data.thin"))
         draws = row_draws(frame.iloc[matching], seed=rule.seed)
         chosen = matching[np.argsort(draws, kind="stable")[: round(rule.strength * len(matching))]]
         gone[chosen] = True
-        account.append({**rule.model_dump(), "matched": len(matching), "left_out": len(chosen)})
+        summary.append({**rule.model_dump(), "matched": len(matching), "left_out": len(chosen)})
         LOG.info("thinned %s: %d of %d rows left out", _words(rule.where), len(chosen), len(matching))
     if gone.all():
         raise UserError(f"no rows are left of {source!r} after data.thin", remedy="lower a strength")
-    return frame[~gone], account
+    return frame[~gone], summary
 
 
 def repeated(
@@ -107,7 +107,7 @@ def repeated(
     frame
         The rows, N.
     rules
-        Each one looks at all N rows.
+        Each one applies to all N rows.
     source
         The data's name, for messages.
 
@@ -122,13 +122,13 @@ def repeated(
         A column is absent, or a rule matches no row.
     """
     times = np.ones(len(frame), dtype=int)
-    account = []
+    summary = []
     for rule in rules:
         matching = _matches(frame, rule.where, what=f"{source}: data.repeat")
         times[matching] = np.maximum(times[matching], rule.times)
-        account.append({**rule.model_dump(), "matched": int(matching.sum())})
+        summary.append({**rule.model_dump(), "matched": int(matching.sum())})
     copies = [np.flatnonzero(times > number) for number in range(times.max(initial=1))]
-    return frame.iloc[np.concatenate(copies)], account
+    return frame.iloc[np.concatenate(copies)], summary
 
 
 def row_draws(frame: pd.DataFrame, *, seed: int) -> np.ndarray:

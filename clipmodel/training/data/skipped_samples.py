@@ -17,7 +17,7 @@ _TOLD_ONE_BY_ONE = 5  # of a reason; then at each doubling of their number
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tally:
+class SkippedCounts:
     """What was read and skipped up to some step; those of processes, and of parts of a run, are added up.
 
     A sample counts at each visit, a shard once.
@@ -27,8 +27,8 @@ class Tally:
     samples: Mapping[str, int] = field(default_factory=dict)  # skipped, by reason
     shards: Mapping[str, str] = field(default_factory=dict)  # reason, by name of the shard
 
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(
+    def __add__(self, other: SkippedCounts) -> SkippedCounts:
+        return SkippedCounts(
             read=self.read + other.read,
             samples=dict(Counter(self.samples) + Counter(other.samples)),
             shards={**self.shards, **other.shards},
@@ -42,7 +42,7 @@ class Tally:
         """Plain values, for a checkpoint."""
         return asdict(self)
 
-    def account(self, unusable: Iterable[Skipped]) -> dict[str, Any]:
+    def summary(self, unusable: Iterable[Skipped]) -> dict[str, Any]:
         """For people: how many were read, and what was skipped, by reason.
 
         Parameters
@@ -102,9 +102,9 @@ class SkipCount:
                 remedy="repair the data, or raise data.loading.max_skipped",
             )
 
-    def tally(self) -> Tally:
+    def counts(self) -> SkippedCounts:
         """The count as it stands; what is counted later does not change it."""
-        return Tally(read=self.read, samples=dict(self.samples), shards=dict(self._broken))
+        return SkippedCounts(read=self.read, samples=dict(self.samples), shards=dict(self._broken))
 
     def summary(self) -> str:
         """One line for people, empty where nothing was skipped."""

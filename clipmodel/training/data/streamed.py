@@ -1,9 +1,9 @@
-"""Batches from streamed pairs: lanes that loader workers read, decode, crop and tokenise ahead of the loop.
+"""Batches from streamed pairs: loader workers read, decode, crop and tokenise substreams ahead of the loop.
 
-A batch of B rows is dealt from the lanes: row r is of lane r // (B / lanes). What is drawn for a row, its
-crop and which of its captions, follows from the seed, the step and r. So neither the number of workers nor,
-with `data.loading.lanes`, that of processes changes a batch; and where the lanes stand is all that must be
-kept to go on.
+A batch of B rows is filled from the S substreams: row r is of substream r // (B / S). What is drawn for a
+row, its crop and which of its captions, follows from the seed, the step and r. So neither the number of
+workers nor, with `data.loading.substreams`, that of processes changes a batch; and the positions of the
+substreams are all that must be kept to resume.
 
 Shapes: B rows of a batch, M of them in this process, H = W image side in pixels, L tokens.
 """
@@ -27,20 +27,20 @@ from clipmodel.inputs.tokenizer import BPETokenizer, clip_tokenizer
 from clipmodel.training.data.augment import augment
 from clipmodel.training.data.batches import Batch, PreparedData
 from clipmodel.training.data.crops import decode_and_crop
-from clipmodel.training.data.skipped_samples import SkipCount, Tally
+from clipmodel.training.data.skipped_samples import SkipCount, SkippedCounts
 from clipmodel.training.data.sources.open_source import open_source
-from clipmodel.training.data.sources.source import Item, Lane, Position, Sample, Skipped, Source
+from clipmodel.training.data.sources.source import Item, Position, Sample, Skipped, Source, Substream
 from clipmodel.training.distributed import World
 from clipmodel.training.recipe import AugmentRecipe, CropRecipe, Recipe
 
 UNDECODABLE = "image damaged or of no known format"
 _DRAW = 31  # what is drawn, beside the seed
-Positions = dict[int, Position]  # by lane
+Positions = dict[int, Position]  # by substream
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Some lanes' rows of one step, or the error that ended them."""
+class BatchPart:
+    """Some substreams' rows of one step, or the error that ended them."""
 
     step: int
     pixels: Tensor  # uint8 [M, 3, H, W], or floats where they are augmented
@@ -50,13 +50,13 @@ class Piece:
     positions: Positions  # after these rows
     error: tuple[str, str | None] | None = None  # message and remedy: a traceback from afar helps nobody
 
-    def pin_memory(self) -> Piece:
+    def pin_memory(self) -> BatchPart:
         """Called by the loader where the device is a GPU, so that copies to it need not wait."""
         return replace(self, pixels=self.pixels.pin_memory(), tokens=self.tokens.pin_memory())
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drawing:
+class SampleTransform:
     """From a sample to pixels and tokens."""
 
     tokenizer: BPETokenizer
@@ -66,54 +66,55 @@ class Drawing:
     seed: int
 
 
-class LaneRows(IterableDataset[Piece]):
-    """The rows of some lanes, step after step; loader workers divide the lanes among themselves."""
+class SubstreamRows(IterableDataset[BatchPart]):
+    """The rows of some substreams, step after step; loader workers divide the substreams among themselves."""
 
     def __init__(
         self,
         source: Source,
-        drawing: Drawing,
+        transform: SampleTransform,
         *,
-        lanes: int,
+        substreams: int,
         positions: Positions,
         rows: int,
         step: int,
         max_skipped: float,
     ) -> None:
-        self._source, self._drawing = source, drawing
-        self._lanes, self._positions, self._rows, self._step = lanes, positions, rows, step
+        self._source, self._transform = source, transform
+        self._substreams, self._positions, self._rows, self._step = substreams, positions, rows, step
         self._max_skipped = max_skipped
-        self._augments = drawing.augment != AugmentRecipe()
+        self._augments = transform.augment != AugmentRecipe()
 
-    def __iter__(self) -> Iterator[Piece]:
+    def __iter__(self) -> Iterator[BatchPart]:
         info = get_worker_info()
         worker, workers = (0, 1) if info is None else (info.id, info.num_workers)
-        mine = [int(lane) for lane in np.array_split(sorted(self._positions), workers)[worker]]
+        mine = [int(substream) for substream in np.array_split(sorted(self._positions), workers)[worker]]
         count = SkipCount(self._max_skipped, self._source, quiet=True)
         streams = {
-            lane: self._source.stream(
-                Lane(number=lane, of=self._lanes, seed=self._drawing.seed), self._positions[lane]
+            substream: self._source.stream(
+                Substream(number=substream, of=self._substreams, seed=self._transform.seed),
+                self._positions[substream],
             )
-            for lane in mine
+            for substream in mine
         }
         step = self._step
         try:
             while True:
-                yield self._piece(streams, step, count)
+                yield self._part(streams, step, count)
                 step += 1
         except UserError as error:
             empty = torch.empty(0)
-            yield Piece(step, empty, empty, (), (), {}, error=(error.message, error.remedy))
+            yield BatchPart(step, empty, empty, (), (), {}, error=(error.message, error.remedy))
 
-    def _piece(
+    def _part(
         self, streams: dict[int, Iterator[tuple[Item, Position]]], step: int, count: SkipCount
-    ) -> Piece:
+    ) -> BatchPart:
         images, captions, keys, skipped, positions = [], [], [], [], {}
-        for lane, stream in streams.items():
-            for row in range(lane * self._rows, (lane + 1) * self._rows):
-                rng = np.random.default_rng((self._drawing.seed, _DRAW, step, row))
+        for substream, stream in streams.items():
+            for row in range(substream * self._rows, (substream + 1) * self._rows):
+                rng = np.random.default_rng((self._transform.seed, _DRAW, step, row))
                 while True:
-                    item, positions[lane] = next(stream)
+                    item, positions[substream] = next(stream)
                     decoded = self._image(item, rng)
                     if isinstance(item, Sample) and isinstance(decoded, Tensor):
                         break
@@ -124,10 +125,10 @@ class LaneRows(IterableDataset[Piece]):
                 images.append(decoded)
                 captions.append(item.captions[int(rng.integers(len(item.captions)))])
                 keys.append(item.key)
-        return Piece(
+        return BatchPart(
             step,
             torch.stack(images),
-            self._drawing.tokenizer(captions, truncate=True),
+            self._transform.tokenizer(captions, truncate=True),
             tuple(keys),
             tuple(skipped),
             positions,
@@ -137,13 +138,13 @@ class LaneRows(IterableDataset[Piece]):
         if isinstance(item, Skipped):
             return item
         try:
-            pixels = decode_and_crop(item.image, self._drawing.image_size, self._drawing.crop, rng)
+            pixels = decode_and_crop(item.image, self._transform.image_size, self._transform.crop, rng)
         except UserError as error:
             return Skipped(item.key, UNDECODABLE, error.message)
         if not self._augments:
             return pixels
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        return augment(pixels[None], self._drawing.augment, generator)[0]
+        return augment(pixels[None], self._transform.augment, generator)[0]
 
 
 class StreamData:
@@ -168,20 +169,20 @@ class StreamData:
             )
         self._source, self._preprocess, self._world = source, preprocess, world
         self._loading = recipe.data.loading
-        self._drawing = Drawing(
+        self._transform = SampleTransform(
             tokenizer=tokenizer,
             image_size=preprocess.image_size,
             crop=recipe.data.crop,
             augment=recipe.data.augment,
             seed=seed,
         )
-        self._lanes = self._loading.lanes
-        self._pieces: Iterator[Piece] | None = None
+        self._substreams = self._loading.substreams
+        self._parts: Iterator[BatchPart] | None = None
         self._workers = 1
-        # Where the lanes stand before a step: the next one, and the one whose batch was given last.
+        # Positions before a step: the next one, and the one whose batch was given last.
         self._before: dict[int, Positions] = {0: {}}
-        self._tallies: dict[int, Tally] = {}  # for the same steps, of this process since it began
-        self._carried = Tally()  # of all processes, from the checkpoint
+        self._counts: dict[int, SkippedCounts] = {}  # for the same steps, of this process since it began
+        self._carried = SkippedCounts()  # of all processes, from the checkpoint
         self.skipped = SkipCount(self._loading.max_skipped, source)
         SkipCount(self._loading.max_skipped, source).add(source.size or 0, source.unusable)
 
@@ -191,53 +192,53 @@ class StreamData:
         Raises
         ------
         UserError
-            Too many samples cannot be used, or the batch does not divide by the lanes or these by the
+            Too many samples cannot be used, or the batch does not divide by the substreams or these by the
             processes.
         ValueError
             It is another step's turn.
         """
-        if step not in self._before or (self._pieces is not None and step != max(self._before)):
+        if step not in self._before or (self._parts is not None and step != max(self._before)):
             raise ValueError(f"step {step} is not the next one of the stream, {max(self._before)} is")
-        if self._pieces is None:
-            self._pieces = self._begun(step, range(self.batch_size)[part])
-        pieces = [self._next_piece(step) for _ in range(self._workers)]
-        positions = {lane: place for piece in pieces for lane, place in piece.positions.items()}
+        if self._parts is None:
+            self._parts = self._begun(step, range(self.batch_size)[part])
+        parts = [self._next_part(step) for _ in range(self._workers)]
+        positions = {substream: place for part in parts for substream, place in part.positions.items()}
         self._before = {step: self._before[step], step + 1: positions}
-        self._tallies = {step: self._tally(step), step + 1: self.skipped.tally()}
-        pixels = [piece.pixels.to(self._world.device, non_blocking=True) for piece in pieces]
+        self._counts = {step: self._count_before(step), step + 1: self.skipped.counts()}
+        pixels = [part.pixels.to(self._world.device, non_blocking=True) for part in parts]
         return Batch(
             pixels=self._preprocess.normalize(torch.cat(pixels) if len(pixels) > 1 else pixels[0]),
-            tokens=trim_padding(torch.cat([piece.tokens for piece in pieces])),
+            tokens=trim_padding(torch.cat([part.tokens for part in parts])),
             ignore=None,
-            keys=tuple(key for piece in pieces for key in piece.keys),
+            keys=tuple(key for part in parts for key in part.keys),
         )
 
-    def _next_piece(self, step: int) -> Piece:
-        assert self._pieces is not None
-        piece = next(self._pieces)
-        if piece.error is not None:
-            message, remedy = piece.error
+    def _next_part(self, step: int) -> BatchPart:
+        assert self._parts is not None
+        part = next(self._parts)
+        if part.error is not None:
+            message, remedy = part.error
             raise UserError(message, remedy=remedy)
-        assert piece.step == step, "workers take turns"
-        self.skipped.add(len(piece.keys), piece.skipped)
-        return piece
+        assert part.step == step, "workers take turns"
+        self.skipped.add(len(part.keys), part.skipped)
+        return part
 
-    def _begun(self, step: int, rows: range) -> Iterator[Piece]:
-        lanes = self._lanes_of(rows)
+    def _begun(self, step: int, rows: range) -> Iterator[BatchPart]:
+        substreams = self._substreams_of(rows)
         known = self._before[step]
-        positions = {lane: known.get(lane, self._source.start) for lane in lanes}
+        positions = {substream: known.get(substream, self._source.start) for substream in substreams}
         self._before = {step: positions}
-        assert self._lanes is not None
-        dataset = LaneRows(
+        assert self._substreams is not None
+        dataset = SubstreamRows(
             self._source,
-            self._drawing,
-            lanes=self._lanes,
+            self._transform,
+            substreams=self._substreams,
             positions=positions,
-            rows=self.batch_size // self._lanes,
+            rows=self.batch_size // self._substreams,
             step=step,
             max_skipped=self._loading.max_skipped,
         )
-        workers = min(self._loading.workers, len(lanes))
+        workers = min(self._loading.workers, len(substreams))
         self._workers = max(1, workers)
         return iter(
             DataLoader(
@@ -249,60 +250,67 @@ class StreamData:
             )
         )
 
-    def _lanes_of(self, rows: range) -> range:
-        """The lanes that a process reads; how many there are is settled with the first batch."""
+    def _substreams_of(self, rows: range) -> range:
+        """The substreams that a process reads; how many there are is settled with the first batch."""
         processes = self.batch_size // len(rows)
-        if self._lanes is None:
-            self._lanes = processes * _divisor_up_to(len(rows), self._loading.workers)
-        if self.batch_size % self._lanes or self._lanes % processes:
+        if self._substreams is None:
+            self._substreams = processes * _divisor_up_to(len(rows), self._loading.workers)
+        if self.batch_size % self._substreams or self._substreams % processes:
             raise UserError(
-                f"batch_size {self.batch_size}, {self._lanes} lanes and {processes} processes do not divide",
-                remedy="set data.loading.lanes to a divisor of batch_size and a multiple of the processes",
+                f"batch_size {self.batch_size}, {self._substreams} substreams and {processes} processes "
+                "do not divide",
+                remedy="set data.loading.substreams to a divisor of batch_size and a multiple of the "
+                "processes",
             )
-        each = self.batch_size // self._lanes
+        each = self.batch_size // self._substreams
         return range(rows.start // each, rows.stop // each)
 
     def epoch(self, step: int) -> float:
         if self.size is not None:
             return step * self.batch_size / self.size
         places = self._before.get(step, {}).values()
-        passes = [self._source.passes(place, self._lanes or 1) for place in places]
+        passes = [self._source.passes(place, self._substreams or 1) for place in places]
         return sum(passes) / len(passes) if passes else 0.0
 
     def state_dict(self, step: int) -> dict[str, Any]:
-        """Where all lanes of all processes stand before a step; every process must ask."""
+        """Where all substreams of all processes stand before a step; every process must ask."""
         own = self._before.get(step, {})
-        known = {lane: list(place) for part in self._world.gather(own) for lane, place in part.items()}
-        tally = self._whole_tally(step).to_state()
-        return {"step": step, "lanes": self._lanes, "positions": known, "tally": tally}
+        known = {
+            substream: list(place) for part in self._world.gather(own) for substream, place in part.items()
+        }
+        skipped = self._whole_count(step).to_state()
+        return {"step": step, "substreams": self._substreams, "positions": known, "skipped": skipped}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state_dict`'s position, with its number of lanes.
+        """Resume from `state_dict`'s position, with its number of substreams.
 
         Raises
         ------
         UserError
-            The recipe asks for another number of lanes.
+            The recipe asks for another number of substreams.
         """
         if not state:
             return
-        if self._loading.lanes not in (None, state["lanes"]) and state["lanes"] is not None:
+        # Earlier versions wrote "lanes" and "tally"; the first ones did not count what was skipped.
+        begun = state["substreams"] if "substreams" in state else state["lanes"]
+        if begun is not None and self._loading.substreams not in (None, begun):
             raise UserError(
-                f"the run was begun with {state['lanes']} lanes, the recipe now has {self._loading.lanes}",
-                remedy=f"set data.loading.lanes to {state['lanes']}",
+                f"the run was begun with {begun} substreams, the recipe now has {self._loading.substreams}",
+                remedy=f"set data.loading.substreams to {begun}",
             )
-        self._lanes = state["lanes"] or self._lanes
-        self._before = {state["step"]: {lane: tuple(place) for lane, place in state["positions"].items()}}
-        self._carried = Tally.from_state(state.get("tally", {}))  # a run begun before there were any has none
+        self._substreams = begun or self._substreams
+        positions = {substream: tuple(cursor) for substream, cursor in state["positions"].items()}
+        self._before = {state["step"]: positions}
+        self._carried = SkippedCounts.from_state(state.get("skipped") or state.get("tally") or {})
 
-    def account(self, step: int) -> dict[str, Any]:
-        return self._whole_tally(step).account(self._source.unusable)
+    def summary(self, step: int) -> dict[str, Any]:
+        return self._whole_count(step).summary(self._source.unusable)
 
-    def _tally(self, step: int) -> Tally:
-        return self._tallies.get(step, Tally())
+    def _count_before(self, step: int) -> SkippedCounts:
+        return self._counts.get(step, SkippedCounts())
 
-    def _whole_tally(self, step: int) -> Tally:
-        return sum(self._world.gather(self._tally(step)), self._carried)
+    def _whole_count(self, step: int) -> SkippedCounts:
+        return sum(self._world.gather(self._count_before(step)), self._carried)
 
 
 def _divisor_up_to(number: int, most: int) -> int:

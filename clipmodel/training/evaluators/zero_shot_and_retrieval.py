@@ -24,7 +24,7 @@ from clipmodel.training.callbacks import Every, Measure, StepReport
 from clipmodel.training.data.caption_templates import ABSENT, CaptionTable, add_articles
 from clipmodel.training.data.in_memory import caption_table, decode_images, read_table, stated_columns
 from clipmodel.training.data.sources.open_source import open_source
-from clipmodel.training.data.sources.source import Lane, Sample
+from clipmodel.training.data.sources.source import Sample, Substream
 from clipmodel.training.recipe import Recipe, ValidationRecipe
 
 BATCH = 256
@@ -51,7 +51,7 @@ class ValidationSet:
 
 
 class Validation:
-    """A watcher that measures zero-shot accuracy and recall.
+    """An evaluator that measures zero-shot accuracy and recall.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class Validation:
         """Read the images, so that a mistake shows before anything is trained."""
         self._set = read_validation_set(self._recipe, self._plan, self._resolve)
 
-    def look(self, report: StepReport, model: LoadedModel) -> list[Measure]:
+    def evaluate(self, report: StepReport, model: LoadedModel) -> list[Measure]:
         """Accuracy of each question, then recalls."""
         assert self._set is not None, "begin comes first"
         images = _embedded_images(model, self._set.images)
@@ -115,7 +115,7 @@ def _streamed_set(recipe: Recipe, plan: ValidationRecipe) -> ValidationSet:
     source = open_source(recipe.data.model_copy(update={"source": plan.source, "format": None}))
     found: dict[str, Sample] = {}
     skipped = 0
-    for item, _ in source.stream(Lane(number=0, of=1, seed=0), source.start):
+    for item, _ in source.stream(Substream(number=0, of=1, seed=0), source.start):
         if item.key in found or len(found) == plan.samples:
             break  # a second pass began
         if isinstance(item, Sample) and _can_be_read(item.image):

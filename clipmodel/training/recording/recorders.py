@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 from clipmodel.errors import UserError
 from clipmodel.training.callbacks import Measure, StepReport
 from clipmodel.training.recipe import Recipe, Tracker
-from clipmodel.training.recording.resumable_csv import Journal
+from clipmodel.training.recording.resumable_csv import ResumableCsv
 
 LOG_FILE, MEASURES_FILE = "log.csv", "measures.csv"
 TRAINING_FILE = "training.json"  # in the run's folder and beside its model: what is trained, on what
@@ -32,12 +32,12 @@ class Recorder(AbstractContextManager[Any], Protocol):
 
 
 class Tables:
-    """log.csv, a line a step, and measures.csv, a line for everything a watcher found."""
+    """log.csv, a line a step, and measures.csv, a line for everything an evaluator found."""
 
     def __init__(self, out: Path, *, step: int) -> None:
-        self._log = Journal(out / LOG_FILE, ["step", *SHOWN], step=step)
+        self._log = ResumableCsv(out / LOG_FILE, ["step", *SHOWN], step=step)
         columns = ["step", "epoch", "measure", "value", "n"]
-        self._measures = Journal(out / MEASURES_FILE, columns, step=step)
+        self._measures = ResumableCsv(out / MEASURES_FILE, columns, step=step)
 
     def record_step(self, report: StepReport) -> None:
         values = {name: getattr(report, name) for name in ("step", *SHOWN)}

@@ -13,7 +13,7 @@ from clipmodel.atomic_files import replace_file
 STEP = "step"
 
 
-class Journal:
+class ResumableCsv:
     """A CSV file whose lines belong to steps, each line on the disk's way as soon as it is added.
 
     Parameters

@@ -15,8 +15,8 @@ def write_run(out: Path, result: AuditResult, *, steps: int = 400) -> Path:
     """Write a run of `steps` steps of 8 of 100 images, its loss falling as 4 / sqrt(step)."""
     out.mkdir(parents=True)
     recipe = {"recipe": "invented", "description": "A run that never was.", "steps": 500, "batch_size": 8}
-    account = {"recipe": recipe, "seed": 3, "steps": 0, "rows": 100, "thinned": [THINNED]}
-    (out / "training.json").write_text(json.dumps(account))
+    summary = {"recipe": recipe, "seed": 3, "steps": 0, "rows": 100, "thinned": [THINNED]}
+    (out / "training.json").write_text(json.dumps(summary))
     log = [f"{step},{4 / step**0.5:.6f},0.001,14.3,{step * 8 / 100},250,0.01" for step in range(1, steps + 1)]
     header = "step,loss,learning_rate,logit_scale,epoch,images_per_second,data_seconds"
     (out / "log.csv").write_text("\n".join([header, *log]) + "\n")

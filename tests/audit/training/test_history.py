@@ -43,7 +43,7 @@ def test_an_audit_is_kept_once_a_step_and_read_as_it_was(result: AuditResult, tm
         folder = write_audit(tmp_path, result, step=30, epoch=1.5)
     write_audit(tmp_path, result, step=100, epoch=5.0)
     assert [path.name for path in audits_in(tmp_path)] == ["step-000030", "step-000100"]
-    assert sorted(path.name for path in folder.iterdir()) == ["audit.json", "counts.parquet", "look.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["audit.json", "counts.parquet", "step.json"]
     assert AuditResult.read(folder).gaps.equals(result.gaps)
     drop_audits(tmp_path, after=30)
     assert [path.name for path in audits_in(tmp_path)] == ["step-000030"]
@@ -91,5 +91,5 @@ def test_what_was_skipped_in_words(run: Path, page: str) -> None:
     )
     assert "Skipped" not in page
     history = TrainingHistory.read(run)
-    history.account["skipped"] = skipped
+    history.summary["skipped"] = skipped
     assert words.replace("'", "&#39;") in render_training_report(history)

@@ -137,10 +137,10 @@ def test_the_first_of_two_processes_looks_at_the_whole_model(
 ) -> None:
     found = pd.read_csv(folder / name / "measures.csv")
     assert list(found["step"].unique()) == [2, 4]
-    # The last look is at the model that was written: here it is looked at in one process.
+    # The last evaluation is of the model that was written: here it is repeated in one process.
     validation = Validation(plain_recipe, lambda _: [images])
     validation.begin(0)
-    expected = validation.look(REPORT, load_model(folder / name / "model"))
+    expected = validation.evaluate(REPORT, load_model(folder / name / "model"))
     last = found[found["step"] == 4]
     assert last["measure"].tolist() == [measure.name for measure in expected]
     assert last["value"].tolist() == pytest.approx([measure.value for measure in expected])

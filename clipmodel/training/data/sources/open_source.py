@@ -45,7 +45,7 @@ def open_source(recipe: DataRecipe) -> Source:
     if kind in ("tar", "parquet") and len(files) == 1 and Path(files[0]).is_dir():
         files = _inside(files[0], kind)
     source = _source(kind, files, recipe)
-    _look(source)
+    _evaluate(source)
     return source
 
 
@@ -110,7 +110,7 @@ def _holds_paths(file: str, image: str | None) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-def _look(source: Source) -> None:
+def _evaluate(source: Source) -> None:
     items = list(islice(source.first_items(), _LOOKED_AT))
     skipped = [item for item in items if isinstance(item, Skipped)]
     if len(skipped) < len(items):

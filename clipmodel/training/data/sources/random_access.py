@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from clipmodel.training.data.sources.locations import READ_ERRORS, read_bytes
-from clipmodel.training.data.sources.source import Item, Lane, Position, Sample, Skipped
+from clipmodel.training.data.sources.source import Item, Position, Sample, Skipped, Substream
 
 _ORDER = 21  # what is drawn, beside the seed
 MISSING = "image file missing"
@@ -25,7 +25,7 @@ class Rows(Protocol):
 
 
 class RowSource:
-    """Rows dealt out to lanes in the order of each pass, one after the other."""
+    """Rows dealt out to substreams in the order of each pass, one after the other."""
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
@@ -35,12 +35,12 @@ class RowSource:
         self.start: Position = (0,)
         self._order: tuple[tuple[int, int], np.ndarray] | None = None  # of one seed and pass
 
-    def stream(self, lane: Lane, position: Position) -> Iterator[tuple[Item, Position]]:
+    def stream(self, substream: Substream, position: Position) -> Iterator[tuple[Item, Position]]:
         (given,) = position
         while True:
-            epoch, i = divmod(given * lane.of + lane.number, len(self._rows))
+            epoch, i = divmod(given * substream.of + substream.number, len(self._rows))
             given += 1
-            yield self._rows.read(int(self._permutation(lane.seed, epoch)[i])), (given,)
+            yield self._rows.read(int(self._permutation(substream.seed, epoch)[i])), (given,)
 
     def _permutation(self, seed: int, epoch: int) -> np.ndarray:
         if self._order is None or self._order[0] != (seed, epoch):
@@ -48,8 +48,8 @@ class RowSource:
             self._order = ((seed, epoch), order)
         return self._order[1]
 
-    def passes(self, position: Position, lanes: int) -> float:
-        return position[0] * lanes / len(self._rows)
+    def passes(self, position: Position, substreams: int) -> float:
+        return position[0] * substreams / len(self._rows)
 
     def first_items(self) -> Iterator[Item]:
         return (self._rows.read(row) for row in range(len(self._rows)))

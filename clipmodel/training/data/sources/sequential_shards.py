@@ -1,9 +1,10 @@
-"""Shards read from front to back by lanes, shuffled in blocks, with a position that can be gone back to.
+"""Shards read from front to back by substreams, shuffled in blocks, with a position that can be returned to.
 
-In each pass the shards are put in another order and laid end to end; every lane takes an equal stretch of
-that line. Where a stretch ends inside a shard, the samples of that shard are dealt out by their number, so
-lanes get equal shares also when there are fewer shards than lanes. A lane reads a block of samples, gives
-them in random order, and reads the next: a position is where the block began and how many of it were given.
+In each pass the shards are put in another order and laid end to end; every substream takes an equal segment
+of that line. If a segment ends inside a shard, the samples of that shard are divided by their number, so
+substreams get equal shares also with fewer shards than substreams. A substream reads a block of samples,
+yields them in random order, and reads the next: a position is where the block began and how many of it were
+yielded.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from typing import Protocol
 import numpy as np
 
 from clipmodel.errors import UserError
-from clipmodel.training.data.sources.source import Item, Lane, Position, Sample, Skipped
+from clipmodel.training.data.sources.source import Item, Position, Sample, Skipped, Substream
 
-EMPTY_PASSES = 64  # after so many without a sample the lane will not find one
+EMPTY_PASSES = 64  # after so many without a sample the substream will not find one
 _ORDER, _DEAL, _BLOCK = 11, 12, 13  # what is drawn, beside the seed
-GOLDEN = (math.sqrt(5) - 1) / 2  # its multiples, modulo 1, fill every stretch evenly
-Place = tuple[int, int, int]  # pass, piece of the lane's stretch, sample in the shard
+GOLDEN = (math.sqrt(5) - 1) / 2  # its multiples, modulo 1, fill every segment evenly
+Cursor = tuple[int, int, int]  # pass, part of the substream's segment, sample in the shard
 
 
 class Reader(Protocol):
@@ -40,7 +41,7 @@ class ShardSource:
     reader
         Of their format.
     block
-        Samples a lane reads at a time and shuffles; 1 keeps the order of the shard.
+        Samples a substream reads at a time and shuffles; 1 keeps the order of the shard.
     """
 
     def __init__(self, shards: Sequence[str], *, reader: Reader, block: int) -> None:
@@ -51,16 +52,16 @@ class ShardSource:
         self.unusable: list[Skipped] = []
         self.start: Position = (0, 0, 0, 0, 0)
 
-    def stream(self, lane: Lane, position: Position) -> Iterator[tuple[Item, Position]]:
-        epoch, piece, index, number, given = position
-        begin = end = (epoch, piece, index)
-        items = self._read(lane, begin)
-        held: tuple[Item, Place] | None = (
+    def stream(self, substream: Substream, position: Position) -> Iterator[tuple[Item, Position]]:
+        epoch, part, index, number, given = position
+        begin = end = (epoch, part, index)
+        items = self._read(substream, begin)
+        held: tuple[Item, Cursor] | None = (
             None  # the first one of the next pass, which a block does not mix in
         )
         while True:
             samples: list[Sample | None] = []
-            while len(samples) < self._length(lane, number):
+            while len(samples) < self._length(substream, number):
                 item, after = held or next(items)
                 held = (item, after) if samples and after[0] != end[0] else None
                 if held:
@@ -70,55 +71,59 @@ class ShardSource:
                     samples.append(item)
                 else:
                     yield item, (*begin, number, given)
-            order = np.random.default_rng((lane.seed, _BLOCK, lane.number, number)).permutation(len(samples))
+            order = np.random.default_rng((substream.seed, _BLOCK, substream.number, number)).permutation(
+                len(samples)
+            )
             for done, chosen in enumerate(order[given:], start=given + 1):
                 sample, samples[chosen] = samples[chosen], None  # memory back as the block is given
                 assert sample is not None
                 yield sample, ((*end, number + 1, 0) if done == len(order) else (*begin, number, done))
             begin, number, given = end, number + 1, 0
 
-    def _length(self, lane: Lane, number: int) -> int:
-        """Of a block. The first ones differ by lane, lest all lanes wait for their next block at once."""
-        return self._block if number else max(1, self._block * (lane.number + 1) // lane.of)
+    def _length(self, substream: Substream, number: int) -> int:
+        """Of a block. The first ones differ by substream, lest all wait for their next block at once."""
+        return self._block if number else max(1, self._block * (substream.number + 1) // substream.of)
 
-    def _read(self, lane: Lane, place: Place) -> Iterator[tuple[Item, Place]]:
-        """The lane's items in the order of the shards, with the place after each."""
-        epoch, piece, index = place
+    def _read(self, substream: Substream, place: Cursor) -> Iterator[tuple[Item, Cursor]]:
+        """The substream's items in the order of the shards, with the place after each."""
+        epoch, part, index = place
         last_found = epoch
         while True:
-            stretch = self._stretch(lane, epoch)
-            for number in range(piece, len(stretch)):
-                shard, low, high = stretch[number]
-                shift = np.random.default_rng((lane.seed, _DEAL, epoch, shard)).random()
+            segment = self._segment(substream, epoch)
+            for number in range(part, len(segment)):
+                shard, low, high = segment[number]
+                shift = np.random.default_rng((substream.seed, _DEAL, epoch, shard)).random()
 
                 def mine(i: int, low: int = low, high: int = high, shift: float = shift) -> bool:
-                    return low <= int(lane.of * ((i * GOLDEN + shift) % 1.0)) < high
+                    return low <= int(substream.of * ((i * GOLDEN + shift) % 1.0)) < high
 
                 for i, item in self._reader.samples(self._names[shard], first=index, keep=mine):
                     if isinstance(item, Sample):
                         last_found = epoch
                     yield item, (epoch, number, i + 1)
                 index = 0
-            epoch, piece = epoch + 1, 0
+            epoch, part = epoch + 1, 0
             if epoch - last_found > EMPTY_PASSES:
                 raise UserError(
-                    f"{self.name}: lane {lane.number} of {lane.of} found no sample in {EMPTY_PASSES} passes",
-                    remedy="check the data; with few samples lower data.loading.lanes or workers",
+                    f"{self.name}: substream {substream.number} of {substream.of} found no sample in "
+                    f"{EMPTY_PASSES} passes",
+                    remedy="check the data; with few samples lower data.loading.substreams or workers",
                 )
 
-    def _stretch(self, lane: Lane, epoch: int) -> list[tuple[int, int, int]]:
-        """Shard and share of it, from low to below high of `lane.of` parts, for each piece of the lane's."""
-        # In units in which a shard is as long as there are lanes and a stretch as long as there are shards.
-        order = np.random.default_rng((lane.seed, _ORDER, epoch)).permutation(len(self._names))
-        first, last = lane.number * len(self._names), (lane.number + 1) * len(self._names)
-        pieces = range(first // lane.of, (last - 1) // lane.of + 1)
+    def _segment(self, substream: Substream, epoch: int) -> list[tuple[int, int, int]]:
+        """Shard and share of it, from low to below high of `substream.of`, for each part of the segment."""
+        # In units in which a shard is as long as there are substreams, and a segment as there are shards.
+        order = np.random.default_rng((substream.seed, _ORDER, epoch)).permutation(len(self._names))
+        first, last = substream.number * len(self._names), (substream.number + 1) * len(self._names)
+        parts = range(first // substream.of, (last - 1) // substream.of + 1)
         return [
-            (int(order[k]), max(first - k * lane.of, 0), min(last - k * lane.of, lane.of)) for k in pieces
+            (int(order[k]), max(first - k * substream.of, 0), min(last - k * substream.of, substream.of))
+            for k in parts
         ]
 
-    def passes(self, position: Position, lanes: int) -> float:
-        epoch, piece = position[:2]
-        return epoch + piece / max(1.0, len(self._names) / lanes)
+    def passes(self, position: Position, substreams: int) -> float:
+        epoch, part = position[:2]
+        return epoch + part / max(1.0, len(self._names) / substreams)
 
     def first_items(self) -> Iterator[Item]:
         for shard in islice(self._names, 8):

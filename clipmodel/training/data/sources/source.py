@@ -1,8 +1,8 @@
-"""What every source of pairs gives: lanes, each an endless stream of samples with a position to go on from.
+"""What every source of pairs gives: substreams, endless, each with a position to resume from.
 
-A source is divided into lanes. A lane is read by one loader worker, in an order that follows from the
-seed and the lane's number alone, so neither the number of workers nor that of processes changes what a
-batch holds. Within one pass over the data each sample belongs to exactly one lane.
+A source is divided into substreams. A substream is read by one loader worker, in an order that follows from
+the seed and the substream's number alone, so neither the number of workers nor that of processes changes what
+a batch holds. Within one pass over the data each sample belongs to exactly one substream.
 """
 
 from __future__ import annotations
@@ -37,27 +37,27 @@ Item = Sample | Skipped
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lane:
+class Substream:
     number: int
-    of: int  # lanes there are
+    of: int  # substreams there are
     seed: int
 
 
 class Source(Protocol):
-    """Samples by lane."""
+    """Samples by substream."""
 
     name: str  # for messages
     size: int | None  # samples, None where that is not known without reading everything
     shards: int  # 0 where samples can be read one by one
-    unusable: list[Skipped]  # found when it was opened, and no part of any lane
+    unusable: list[Skipped]  # found when it was opened, and no part of any substream
     start: Position
 
-    def stream(self, lane: Lane, position: Position) -> Iterator[tuple[Item, Position]]:
-        """The lane's items from a position on, each with the position after it; never ends."""
+    def stream(self, substream: Substream, position: Position) -> Iterator[tuple[Item, Position]]:
+        """The substream's items from a position on, each with the position after it; never ends."""
         ...
 
-    def passes(self, position: Position, lanes: int) -> float:
-        """Passes over the data that a lane at this position has done."""
+    def passes(self, position: Position, substreams: int) -> float:
+        """Passes over the data that a substream at this position has done."""
         ...
 
     def first_items(self) -> Iterator[Item]:

@@ -47,7 +47,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_the_parts_of_processes_make_up_the_batch(shards: str) -> None:
-    recipe = streamed_recipe(shards, loading={"lanes": 4})
+    recipe = streamed_recipe(shards, loading={"substreams": 4})
     whole, parts = _data(recipe), [_data(recipe) for _ in range(2)]
     for step in range(3):
         batch = whole.batch(step)

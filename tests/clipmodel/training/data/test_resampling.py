@@ -43,9 +43,9 @@ def _left(strength: float, **options: object) -> set[bytes]:
 def test_the_share_is_exact_and_only_matching_rows_go() -> None:
     # Of 200 rows half are judges, and of any five in turn three are dark or medium-dark: 60 match.
     people = _people()
-    frame, account = thinned(people, [_rule(0.9)], source="people")
+    frame, summary = thinned(people, [_rule(0.9)], source="people")
     assert len(frame) == 200 - 54
-    assert account == [{**_rule(0.9).model_dump(), "matched": 60, "left_out": 54}]
+    assert summary == [{**_rule(0.9).model_dump(), "matched": 60, "left_out": 54}]
     gone = people[~people["image"].isin(frame["image"])]
     assert set(gone["occupation"]) == {"judge"}
     assert set(gone["tone"]) == {"dark", "medium-dark"}
@@ -76,8 +76,8 @@ def test_draws_are_uniform_and_see_the_whole_row() -> None:
 
 def test_rules_look_at_all_rows_and_lists_match_by_any_of_their_items() -> None:
     bench = ThinRecipe.model_validate({"where": {"words": "bench"}, "strength": 0.5})
-    frame, account = thinned(_people(), [_rule(1.0), bench], source="people")
-    assert [entry["matched"] for entry in account] == [60, 200]
+    frame, summary = thinned(_people(), [_rule(1.0), bench], source="people")
+    assert [entry["matched"] for entry in summary] == [60, 200]
     alone, _ = thinned(_people(), [bench], source="people")
     assert set(frame["image"]) == set(alone["image"]) & _left(1.0)
 
@@ -102,7 +102,7 @@ def _repeat(times: int, **where: object) -> RepeatRecipe:
 
 def test_rows_are_repeated_as_often_as_the_highest_rule_says() -> None:
     people = _people(10)  # judges are the even rows; tones light, light, medium-dark, dark, dark, and again
-    frame, account = repeated(people, [_repeat(2, occupation="judge"), _repeat(4, tone="dark")], source="p")
+    frame, summary = repeated(people, [_repeat(2, occupation="judge"), _repeat(4, tone="dark")], source="p")
     # Dark: rows 3, 4, 8, 9, four times each. Judges that are not dark: rows 0, 2, 6, twice.
     assert frame.index.value_counts().to_dict() == {
         **dict.fromkeys((3, 4, 8, 9), 4),
@@ -110,13 +110,13 @@ def test_rows_are_repeated_as_often_as_the_highest_rule_says() -> None:
         **dict.fromkeys((1, 5, 7), 1),
     }
     assert list(frame.index[:10]) == list(range(10))
-    assert [entry["matched"] for entry in account] == [5, 4]
+    assert [entry["matched"] for entry in summary] == [5, 4]
 
 
 def test_without_rules_every_row_is_there_once() -> None:
-    frame, account = repeated(_people(), [], source="people")
+    frame, summary = repeated(_people(), [], source="people")
     assert frame.equals(_people())
-    assert account == []
+    assert summary == []
 
 
 def test_a_repeat_that_matches_nothing_names_its_place() -> None:
@@ -148,10 +148,10 @@ def test_a_run_says_what_it_left_out_in_its_log_and_beside_its_model(
         )
     # Discs are the even rows of 36 and row 5; orange or blue are two of three: 12 of the even ones and row 5.
     assert "thinned shape disc and colour orange or blue: 6 of 13 rows left out" in caplog.messages
-    account = json.loads((tmp_path / "model" / "training.json").read_text())
+    summary = json.loads((tmp_path / "model" / "training.json").read_text())
     # 19 discs less 6 are left, and are seen three times.
-    assert account["rows"] == 30 + 2 * 13
-    assert account["repeated"] == [{**data.repeat[0].model_dump(), "matched": 13}]
-    assert account["thinned"] == [{**data.thin[0].model_dump(), "matched": 13, "left_out": 6}]
-    assert (account["seed"], account["steps"]) == (3, 1)
-    assert Recipe.model_validate(account["recipe"]).data.thin == data.thin
+    assert summary["rows"] == 30 + 2 * 13
+    assert summary["repeated"] == [{**data.repeat[0].model_dump(), "matched": 13}]
+    assert summary["thinned"] == [{**data.thin[0].model_dump(), "matched": 13, "left_out": 6}]
+    assert (summary["seed"], summary["steps"]) == (3, 1)
+    assert Recipe.model_validate(summary["recipe"]).data.thin == data.thin

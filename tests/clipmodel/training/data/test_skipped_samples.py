@@ -83,20 +83,20 @@ def test_the_account_of_what_was_skipped_goes_on_with_the_run(tmp_path: Path) ->
     again.load_state_dict(begun.state_dict(6))  # one step back, as when a step is interrupted
     for step in range(6, 12):
         again.batch(step)
-    account = whole.account(12)
-    assert again.account(12) == account
-    assert account["read"] == 12 * 8
+    summary = whole.summary(12)
+    assert again.summary(12) == summary
+    assert summary["read"] == 12 * 8
     # In every pass over 22 or more good images; the shard once.
-    assert all(3 <= account["samples"].pop(reason) <= 5 for reason in (UNDECODABLE, "no caption"))
-    assert account == {"read": 96, "samples": {}, "shards": {"shard broken off or damaged": 1}, "rows": {}}
+    assert all(3 <= summary["samples"].pop(reason) <= 5 for reason in (UNDECODABLE, "no caption"))
+    assert summary == {"read": 96, "samples": {}, "shards": {"shard broken off or damaged": 1}, "rows": {}}
 
 
 def test_rows_that_were_left_out_for_good_are_in_the_account(tmp_path: Path) -> None:
     table = Path(_damaged_table(tmp_path, bad=0, good=9))
     table.write_text(table.read_text() + "9.jpg\n")
-    account = _data(streamed_recipe(str(table), loading={"max_skipped": 1})).account(0)
-    assert account["rows"] == {"row with another number of fields": 1}
-    assert account["read"] == 0
+    summary = _data(streamed_recipe(str(table), loading={"max_skipped": 1})).summary(0)
+    assert summary["rows"] == {"row with another number of fields": 1}
+    assert summary["read"] == 0
 
 
 @pytest.mark.parametrize(("limit", "skips"), [(0, 1), (2, 3), (0.001, 2)])

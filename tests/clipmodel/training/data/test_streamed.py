@@ -73,7 +73,7 @@ def _levels(pixels: Tensor) -> Tensor:
 
 
 def test_each_pass_over_shards_sees_every_image_once(shards: str) -> None:
-    data = _data(streamed_recipe(shards, loading={"lanes": 1}))
+    data = _data(streamed_recipe(shards, loading={"substreams": 1}))
     keys = [key for step in range(10) for key in data.batch(step).keys]
     assert sorted(keys[:37]) == sorted(keys[37:74]) != keys[:37]
     assert data.epoch(10) == pytest.approx(80 / 37, abs=0.6)  # to the shard: their sizes are not known
@@ -81,33 +81,45 @@ def test_each_pass_over_shards_sees_every_image_once(shards: str) -> None:
 
 @pytest.mark.slow()
 def test_workers_do_not_change_the_batches(shards: str) -> None:
-    runs = [_data(streamed_recipe(shards, loading={"lanes": 4, "workers": n})) for n in (0, 2)]
+    runs = [_data(streamed_recipe(shards, loading={"substreams": 4, "workers": n})) for n in (0, 2)]
     for step in range(4):
         assert _same(runs[0].batch(step), runs[1].batch(step))
 
 
 @pytest.mark.parametrize("stop", [1, 4, 7])
 def test_a_run_goes_on_where_it_stood(shards: str, stop: int) -> None:
-    whole, begun = (_data(streamed_recipe(shards, loading={"workers": 0, "lanes": 2})) for _ in range(2))
+    whole, begun = (_data(streamed_recipe(shards, loading={"workers": 0, "substreams": 2})) for _ in range(2))
     expected = [whole.batch(step) for step in range(10)]
     for step in range(stop + 1):
         begun.batch(step)
     # One step back, as when a step is interrupted after its batch was drawn.
     for state, step in ((begun.state_dict(stop + 1), stop + 1), (begun.state_dict(stop), stop)):
-        again = _data(streamed_recipe(shards))  # takes over the number of lanes
+        again = _data(streamed_recipe(shards))  # takes over the number of substreams
         again.load_state_dict(state)
         assert _same(again.batch(step), expected[step])
         assert _same(again.batch(step + 1), expected[step + 1])
 
 
-def test_another_number_of_lanes_or_step_is_refused(shards: str) -> None:
-    data = _data(streamed_recipe(shards, loading={"lanes": 2}))
+def test_another_number_of_substreams_or_step_is_refused(shards: str) -> None:
+    data = _data(streamed_recipe(shards, loading={"substreams": 2}))
     data.batch(0)
-    other = _data(streamed_recipe(shards, loading={"lanes": 4}))
-    with pytest.raises(UserError, match="begun with 2 lanes, the recipe now has 4"):
+    other = _data(streamed_recipe(shards, loading={"substreams": 4}))
+    with pytest.raises(UserError, match="begun with 2 substreams, the recipe now has 4"):
         other.load_state_dict(data.state_dict(1))
     with pytest.raises(ValueError, match="step 5 is not the next one"):
         data.batch(5)
+
+
+def test_recipes_and_checkpoints_of_earlier_versions_say_lanes(shards: str) -> None:
+    data = _data(streamed_recipe(shards, loading={"lanes": 2}))
+    data.batch(0)
+    state = data.state_dict(1)
+    earlier = {"step": 1, "lanes": 2, "positions": state["positions"], "tally": state["skipped"]}
+    now, then = (_data(streamed_recipe(shards, loading={"substreams": 2})) for _ in range(2))
+    now.load_state_dict(state)
+    then.load_state_dict(earlier)
+    assert _same(now.batch(1), then.batch(1))
+    assert then.summary(2)["read"] == 16
 
 
 def test_seeds_differ_and_epochs_are_shuffled_anew(shards: str) -> None:
@@ -117,9 +129,9 @@ def test_seeds_differ_and_epochs_are_shuffled_anew(shards: str) -> None:
     assert first.keys != other.batch(0).keys
 
 
-def test_lanes_that_do_not_divide(shards: str) -> None:
-    with pytest.raises(UserError, match="batch_size 8, 3 lanes and 1 processes do not divide"):
-        _data(streamed_recipe(shards, loading={"lanes": 3})).batch(0)
+def test_substreams_that_do_not_divide(shards: str) -> None:
+    with pytest.raises(UserError, match="batch_size 8, 3 substreams and 1 processes do not divide"):
+        _data(streamed_recipe(shards, loading={"substreams": 3})).batch(0)
 
 
 def _damaged_table(folder: Path, bad: int, good: int) -> str:

@@ -71,9 +71,9 @@ def test_the_batch_divides_as_the_recipe_says(name: str) -> None:
     assert gpus == 8 * nodes
     assert gpus * each * parts == eight * again * more == recipe.batch_size
     assert parts == recipe.accumulate
-    lanes = recipe.data.loading.lanes
-    assert lanes is not None and recipe.batch_size % lanes == 0
-    assert lanes % gpus == lanes % 8 == 0 and lanes // gpus >= 2
+    substreams = recipe.data.loading.substreams
+    assert substreams is not None and recipe.batch_size % substreams == 0
+    assert substreams % gpus == substreams % 8 == 0 and substreams // gpus >= 2
 
 
 @pytest.mark.parametrize("name", [*PUBLISHED, "small"])
@@ -134,7 +134,7 @@ def test_streaming_keys_need_a_stream(tmp_path: Path) -> None:
 def test_how_data_are_loaded_does_not_make_another_run(tmp_path: Path) -> None:
     recipe = load_recipe("vit-b-32")
     data = recipe.model_dump()["data"]
-    loading = {**data["loading"], "workers": 1, "lanes": 512, "prefetch": 1, "max_skipped": 3}
+    loading = {**data["loading"], "workers": 1, "substreams": 512, "prefetch": 1, "max_skipped": 3}
     assert _changed(tmp_path, {"data": {**data, "loading": loading}}).sha256 == recipe.sha256
     for change in ({"shuffle": 8}, {"workers": 1, "shuffle": 8}):
         other = _changed(tmp_path, {"data": {**data, "loading": {**data["loading"], **change}}})

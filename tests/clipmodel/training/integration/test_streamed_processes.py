@@ -22,7 +22,7 @@ from clipmodel.training.loop import train
 from clipmodel.training.recipe import Recipe
 from tests.clipmodel.training.data.test_streamed import ALONE, MODEL, streamed_recipe
 from tests.clipmodel.training.support.made_shards import jpeg, numbered, write_tar
-from tests.clipmodel.training.support.streamed_processes import KILLED_AT, Looks
+from tests.clipmodel.training.support.streamed_processes import KILLED_AT, Evaluations
 
 ROOT = Path(__file__).parents[4]
 MODULE = "tests.clipmodel.training.support.streamed_processes"
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.slow
 
 def _recipe(source: str, **loading: object) -> Recipe:
     """Without batch norm, whose statistics would be those of a process."""
-    values = streamed_recipe(source, loading={"lanes": LANES, "max_skipped": 50, **loading}).model_dump()
+    values = streamed_recipe(source, loading={"substreams": LANES, "max_skipped": 50, **loading}).model_dump()
     model = {**MODEL, "text": values["model"]["text"], "vision": {**MODEL["vision"], "stem_channels": []}}
     return Recipe.model_validate({**values, "model": model, "steps": STEPS, "save_every": 3})
 
@@ -107,7 +107,7 @@ def test_uneven_shards_are_seen_evenly_and_the_bad_image_never(both: Path) -> No
     seen = Counter(key for keys in _keys(both, "parquet") for key in keys)
     assert len(seen) == 31
     assert not any(key.endswith("2.parquet row 0") for key in seen)
-    assert set(seen.values()) <= {2, 3, 4}  # 96 draws of 31; a lane may be a pass ahead of another
+    assert set(seen.values()) <= {2, 3, 4}  # 96 draws of 31; a substream may be a pass ahead of another
 
 
 @pytest.mark.parametrize("name", ["tar", "parquet"])
@@ -115,14 +115,14 @@ def test_they_learn_what_one_process_learns(
     both: Path, recipes: dict[str, Recipe], name: str, tmp_path: Path
 ) -> None:
     reports: list[StepReport] = []
-    looks = Looks()
-    alone = train(recipes[name], out=tmp_path, hooks=[reports.append], watchers=[looks])
+    evaluations = Evaluations()
+    alone = train(recipes[name], out=tmp_path, hooks=[reports.append], evaluators=[evaluations])
     log = pd.read_csv(both / name / "log.csv")
     assert log["loss"].tolist() == pytest.approx([report.loss for report in reports], abs=1e-5)
-    # Each process knows only its own passes, but an epoch must end in both at once: they wait for the look.
+    # Each process knows only its own passes, but an epoch must end in both at once: both wait.
     assert log["epoch"].tolist() == pytest.approx([report.epoch for report in reports])
-    assert json.loads((both / f"{name}-0.json").read_text())[1] == looks.steps
-    assert len(looks.steps) >= 2
+    assert json.loads((both / f"{name}-0.json").read_text())[1] == evaluations.steps
+    assert len(evaluations.steps) >= 2
     weights = load_model(both / name / "model").clip.state_dict()
     for parameter, value in alone.clip.state_dict().items():
         # Adam's first steps divide tiny gradients by themselves, and so their rounding errors too.

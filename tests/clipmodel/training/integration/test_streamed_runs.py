@@ -44,7 +44,7 @@ def test_stopped_and_continued_equals_uninterrupted(shards: str, tmp_path: Path)
 
 
 def test_interrupted_between_checkpoints_goes_on(shards: str, tmp_path: Path) -> None:
-    recipe = streamed_recipe(shards, loading={"lanes": 2})
+    recipe = streamed_recipe(shards, loading={"substreams": 2})
     whole, _ = _train(recipe, tmp_path / "whole", steps=6)
 
     def interrupt(report: StepReport) -> None:

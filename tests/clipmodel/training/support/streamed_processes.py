@@ -36,8 +36,8 @@ KILLED_AT = 5  # steps in the log, in the second life; in the first one a checkp
 POLL_SECONDS, MOST_SECONDS = 0.01, 120
 
 
-class Looks:
-    """A watcher that notes when it looked: at the end of each epoch, which all processes wait for."""
+class Evaluations:
+    """An evaluator that notes when it looked: at the end of each epoch, which all processes wait for."""
 
     every = Every(count=1, unit="epoch")
 
@@ -47,17 +47,17 @@ class Looks:
     def begin(self, step: int) -> None:
         pass
 
-    def look(self, report: StepReport, model: LoadedModel) -> list[Measure]:
+    def evaluate(self, report: StepReport, model: LoadedModel) -> list[Measure]:
         self.steps.append(report.step)
         return []
 
 
 def work(recipes: dict[str, Recipe], folder: Path) -> None:
-    """One process's part of all runs; FOLDER/NAME-RANK.json has the keys of each step, and the looks."""
+    """One process's part of all runs; FOLDER/NAME-RANK.json has the keys of each step and the evaluations."""
     with joined_world() as world:
         for name, recipe in recipes.items():
             keys: list[tuple[str, ...]] = []
-            given, looks = StreamData.batch, Looks()
+            given, evaluations = StreamData.batch, Evaluations()
 
             def noted(data: StreamData, *args: object, keys=keys, given=given) -> Batch:  # type: ignore[no-untyped-def]
                 batch: Batch = given(data, *args)
@@ -65,8 +65,8 @@ def work(recipes: dict[str, Recipe], folder: Path) -> None:
                 return batch
 
             with patch.object(StreamData, "batch", noted):
-                train(recipe, out=folder / name, watchers=[looks])
-            (folder / f"{name}-{world.rank}.json").write_text(json.dumps([keys, looks.steps]))
+                train(recipe, out=folder / name, evaluators=[evaluations])
+            (folder / f"{name}-{world.rank}.json").write_text(json.dumps([keys, evaluations.steps]))
 
 
 def rank(number: int, port: int, recipe: Recipe, out: Path, *, trapped: bool) -> int:

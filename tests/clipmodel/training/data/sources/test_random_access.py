@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from clipmodel.training.data.sources.random_access import MISSING, UNREADABLE, RowSource, read_sample
-from clipmodel.training.data.sources.source import Item, Lane, Sample, Skipped
+from clipmodel.training.data.sources.source import Item, Sample, Skipped, Substream
 
 
 class Numbers:
@@ -24,26 +24,30 @@ class Numbers:
         return Sample(str(row), b"", ("a",))
 
 
-def keys(source: RowSource, lane: Lane, n: int, start: tuple[int, ...] = (0,)) -> list[str]:
-    return [item.key for item, _ in islice(source.stream(lane, start), n)]
+def keys(source: RowSource, substream: Substream, n: int, start: tuple[int, ...] = (0,)) -> list[str]:
+    return [item.key for item, _ in islice(source.stream(substream, start), n)]
 
 
-@pytest.mark.parametrize("lanes", [1, 3])
-def test_each_pass_gives_every_row_to_one_lane(lanes: int) -> None:
+@pytest.mark.parametrize("substreams", [1, 3])
+def test_each_pass_gives_every_row_to_one_substream(substreams: int) -> None:
     source = RowSource(Numbers(12))
-    own = [keys(source, Lane(number=i, of=lanes, seed=5), 24 // lanes) for i in range(lanes)]
+    own = [
+        keys(source, Substream(number=i, of=substreams, seed=5), 24 // substreams) for i in range(substreams)
+    ]
     for turn in range(2):
-        half = slice(turn * 12 // lanes, (turn + 1) * 12 // lanes)
-        assert sorted((key for lane in own for key in lane[half]), key=int) == [str(i) for i in range(12)]
-    assert own[0][: 12 // lanes] != own[0][12 // lanes :]  # another order in the second pass
+        half = slice(turn * 12 // substreams, (turn + 1) * 12 // substreams)
+        assert sorted((key for substream in own for key in substream[half]), key=int) == [
+            str(i) for i in range(12)
+        ]
+    assert own[0][: 12 // substreams] != own[0][12 // substreams :]  # another order in the second pass
 
 
-def test_a_lane_goes_on_from_a_position_and_a_seed_is_an_order() -> None:
-    source, lane = RowSource(Numbers(7)), Lane(number=0, of=1, seed=1)
-    whole = keys(source, lane, 20)
-    position = list(islice(source.stream(lane, source.start), 9))[-1][1]
-    assert keys(source, lane, 11, position) == whole[9:]
-    assert keys(source, Lane(number=0, of=1, seed=2), 20) != whole
+def test_a_substream_resumes_from_a_position_and_a_seed_is_an_order() -> None:
+    source, substream = RowSource(Numbers(7)), Substream(number=0, of=1, seed=1)
+    whole = keys(source, substream, 20)
+    position = list(islice(source.stream(substream, source.start), 9))[-1][1]
+    assert keys(source, substream, 11, position) == whole[9:]
+    assert keys(source, Substream(number=0, of=1, seed=2), 20) != whole
     assert source.passes((9,), 1) == pytest.approx(9 / 7) and source.passes((3,), 2) == pytest.approx(6 / 7)
 
 

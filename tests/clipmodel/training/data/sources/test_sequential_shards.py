@@ -1,4 +1,4 @@
-"""Lanes over shards: everything once a pass, for any number of shards and lanes; positions are exact."""
+"""Substreams over shards: all once a pass, for any number of shards and substreams; positions are exact."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from clipmodel.errors import UserError
 from clipmodel.training.data.sources.sequential_shards import ShardSource
-from clipmodel.training.data.sources.source import Item, Lane, Position, Sample, Skipped
+from clipmodel.training.data.sources.source import Item, Position, Sample, Skipped, Substream
 
 
 class _Counting:
@@ -32,47 +32,49 @@ def _source(sizes: list[int], *, block: int = 4, bad: int = 0) -> ShardSource:
     return ShardSource(names, reader=_Counting(bad), block=block)
 
 
-def _keys(source: ShardSource, lane: Lane, n: int, start: Position | None = None) -> list[str]:
-    found = islice(source.stream(lane, start or source.start), n)
+def _keys(source: ShardSource, substream: Substream, n: int, start: Position | None = None) -> list[str]:
+    found = islice(source.stream(substream, start or source.start), n)
     return [item.key for item, _ in found]
 
 
-def _in_first_pass(source: ShardSource, lane: Lane) -> list[str]:
-    """What the lane reads before it begins its second pass, before blocks are shuffled."""
+def _in_first_pass(source: ShardSource, substream: Substream) -> list[str]:
+    """What the substream reads before it begins its second pass, before blocks are shuffled."""
     found = []
-    for item, place in source._read(lane, (0, 0, 0)):
+    for item, place in source._read(substream, (0, 0, 0)):
         if place[0] > 0:
             return found
         found.append(item.key)
     return found
 
 
-@pytest.mark.parametrize("lanes", [1, 2, 3, 4, 7, 12])
+@pytest.mark.parametrize("substreams", [1, 2, 3, 4, 7, 12])
 @pytest.mark.parametrize("sizes", [[30], [20, 20, 20], [13, 29, 8, 17, 24]])
-def test_each_pass_has_every_sample_in_one_lane(sizes: list[int], lanes: int) -> None:
+def test_each_pass_has_every_sample_in_one_substream(sizes: list[int], substreams: int) -> None:
     source = _source(sizes)
-    shares = [_in_first_pass(source, Lane(number=i, of=lanes, seed=3)) for i in range(lanes)]
+    shares = [_in_first_pass(source, Substream(number=i, of=substreams, seed=3)) for i in range(substreams)]
     everything = Counter(key for share in shares for key in share)
     assert set(everything.values()) == {1}
     assert len(everything) == sum(sizes)
-    if len(set(sizes)) == 1:  # then lanes are of a size, but for some samples at their ends
+    if len(set(sizes)) == 1:  # then substreams are of a size, but for some samples at their ends
         lengths = [len(share) for share in shares]
         assert max(lengths) - min(lengths) <= 3
 
 
-def test_fewer_samples_than_lanes_leave_no_lane_without() -> None:
+def test_fewer_samples_than_substreams_leave_no_substream_without() -> None:
     source = _source([3])
     for number in range(8):
-        assert len(_keys(source, Lane(number=number, of=8, seed=0), 5)) == 5
+        assert len(_keys(source, Substream(number=number, of=8, seed=0), 5)) == 5
 
 
 @pytest.mark.parametrize("taken", range(0, 40, 3))
-def test_a_lane_goes_on_from_any_position(taken: int) -> None:
-    source, lane = _source([7, 5, 9], block=4, bad=3), Lane(number=1, of=2, seed=5)
-    whole = [item.key for item, _ in islice(source.stream(lane, source.start), 60)]
-    places = [place for _, place in islice(source.stream(lane, source.start), taken)]
+def test_a_substream_resumes_from_any_position(taken: int) -> None:
+    source, substream = _source([7, 5, 9], block=4, bad=3), Substream(number=1, of=2, seed=5)
+    whole = [item.key for item, _ in islice(source.stream(substream, source.start), 60)]
+    places = [place for _, place in islice(source.stream(substream, source.start), taken)]
     place = places[-1] if places else source.start
-    resumed = [(item.key, isinstance(item, Skipped)) for item, _ in islice(source.stream(lane, place), 40)]
+    resumed = [
+        (item.key, isinstance(item, Skipped)) for item, _ in islice(source.stream(substream, place), 40)
+    ]
     used = [key for key, skipped in resumed if not skipped]
     # What was skipped while a block was filled is met again when it is filled again.
     expected = [key for key in whole[taken:] if int(key[1:]) % 3]
@@ -80,9 +82,9 @@ def test_a_lane_goes_on_from_any_position(taken: int) -> None:
     assert len(used) > 10
 
 
-def test_seeds_passes_and_lanes_have_orders_of_their_own() -> None:
+def test_seeds_passes_and_substreams_have_orders_of_their_own() -> None:
     source = _source([40, 40], block=64)
-    one, two = (Lane(number=0, of=1, seed=seed) for seed in (1, 2))
+    one, two = (Substream(number=0, of=1, seed=seed) for seed in (1, 2))
     first, other = _keys(source, one, 160), _keys(source, two, 160)
     assert first == _keys(source, one, 160)
     assert first != other
@@ -90,21 +92,21 @@ def test_seeds_passes_and_lanes_have_orders_of_their_own() -> None:
 
 
 def test_blocks_mix_shards_and_a_block_of_one_keeps_order() -> None:
-    lane = Lane(number=0, of=1, seed=0)
-    assert _keys(_source([20], block=1), lane, 20) == [f"a{i}" for i in range(20)]
-    mixed = _keys(_source([20], block=20), lane, 20)
+    substream = Substream(number=0, of=1, seed=0)
+    assert _keys(_source([20], block=1), substream, 20) == [f"a{i}" for i in range(20)]
+    mixed = _keys(_source([20], block=20), substream, 20)
     assert sorted(mixed) == sorted(f"a{i}" for i in range(20))
     assert mixed != sorted(mixed)
 
 
 def test_data_without_any_sample_end_in_an_error() -> None:
-    with pytest.raises(UserError, match="lane 0 of 1 found no sample in 64 passes"):
-        _keys(_source([4], bad=1), Lane(number=0, of=1, seed=0), 10_000)
+    with pytest.raises(UserError, match="substream 0 of 1 found no sample in 64 passes"):
+        _keys(_source([4], bad=1), Substream(number=0, of=1, seed=0), 10_000)
 
 
 def test_passes_are_counted() -> None:
-    source, lane = _source([6, 6], block=2), Lane(number=0, of=1, seed=0)
-    places = [place for _, place in islice(source.stream(lane, source.start), 24)]
+    source, substream = _source([6, 6], block=2), Substream(number=0, of=1, seed=0)
+    places = [place for _, place in islice(source.stream(substream, source.start), 24)]
     done = [source.passes(place, 1) for place in places]
     assert done == sorted(done)
     assert done[5] == 0.0 and done[11] == pytest.approx(0.5) and 1 <= done[23] < 2
