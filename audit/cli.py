@@ -39,11 +39,11 @@ from clipmodel.errors import UserError
 
 USER_ERROR, INTERRUPTED = 2, 130
 KEPT = {
-    "run": "the embeddings computed so far are kept; run the same command to go on",
-    "embed": "finished parts are kept; run the same command to go on",
-    "calibrate": "the tables and models made so far are kept; run the same command to go on",
-    "evaluate": "results and embeddings made so far are kept; run the same command to go on",
-    "train": "the training state is kept; run the same command to go on",
+    "run": "the embeddings computed so far are kept; run the same command to resume",
+    "embed": "finished parts are kept; run the same command to resume",
+    "calibrate": "the tables and models made so far are kept; run the same command to resume",
+    "evaluate": "results and embeddings made so far are kept; run the same command to resume",
+    "train": "the training state is kept; run the same command to resume",
 }
 
 

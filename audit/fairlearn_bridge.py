@@ -61,7 +61,7 @@ def metric_frame_inputs(
     Raises
     ------
     UserError
-        The audit holds no counts, or the probe has no truth or was not asked that way.
+        The audit holds no counts, or not of this specification, or the probe has no truth.
     """
     entry = next((one for one in result.manifest["probes"] if one["name"] == probe), None)
     if result.manifest.get("population"):
@@ -81,7 +81,9 @@ def metric_frame_inputs(
         chosen = wanted if wanted is not None else own[column].iloc[0] if len(own) else None
         own = own[own[column] == chosen]
     if not len(own):
-        raise UserError(f"the audit holds no counts of {probe!r} asked that way", remedy="see result.counts")
+        raise UserError(
+            f"the audit holds no counts of {probe!r} in this design and template", remedy="see result.counts"
+        )
     attributes = list(dict.fromkeys(name for spec in entry["groups"] for name in spec))
     meant, joined = truths_of_class(entry), joined_truths(entry, str(own["design"].iloc[0]))
     rows = own.loc[own.index.repeat(own["count"])].reset_index(drop=True)

@@ -21,7 +21,7 @@ from fairlearn.metrics import MetricFrame, selection_rate, true_positive_rate
 from sklearn.metrics import accuracy_score
 
 from audit.statistics.bootstrap import percentile_interval, resample_rows
-from benchmarks.tally import tally
+from benchmarks.code_counts import count_codes
 
 GROUPS, ROWS, REPLICATES = 14, 100_000, 1_000
 SCORED = 100_000_000
@@ -38,7 +38,9 @@ def rows(n: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def ours(group: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     """Limits [2, 3 metrics, G]."""
-    drawn = resample_rows(tally((group, truth, prediction), (GROUPS, 2, 2)), replicates=REPLICATES, seed=1)
+    drawn = resample_rows(
+        count_codes((group, truth, prediction), (GROUPS, 2, 2)), replicates=REPLICATES, seed=1
+    )
     n, positive = drawn.sum(axis=(2, 3)), drawn[:, :, 1].sum(axis=2)
     metrics = [
         (drawn[:, :, 0, 0] + drawn[:, :, 1, 1]) / n,
@@ -81,7 +83,7 @@ def main() -> None:
     print(f"| fairlearn, scaled from {few} replicates ({several - one:.1f} s) | {whole:,.0f} |")
     print(f"\n{whole / own:,.0f} times as fast")
     scored = rows(SCORED)
-    print(f"{SCORED:,} scored rows counted in {seconds(lambda: tally(scored, (GROUPS, 2, 2))):.2f} s")
+    print(f"{SCORED:,} scored rows counted in {seconds(lambda: count_codes(scored, (GROUPS, 2, 2))):.2f} s")
 
 
 if __name__ == "__main__":

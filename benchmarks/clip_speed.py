@@ -27,7 +27,7 @@ from benchmarks.interleaved_timing import (
     report,
     rows,
 )
-from benchmarks.reference_models import largest_difference, open_clip_twin, ours, transformers_twin
+from benchmarks.reference_models import largest_difference, open_clip_reference, ours, transformers_reference
 from clipmodel.architecture.clip import CLIP
 from clipmodel.architecture.text_transformer import trim_padding
 from clipmodel.inputs.tokenizer import clip_tokenizer
@@ -48,10 +48,10 @@ def image_race(name: str, size: Size, *, goal: float) -> tuple[Race, list[str]]:
     clip = ours(name)
     pixels = torch.randn(size.images, 3, 224, 224)
     contenders: dict[str, Callable[[], Tensor]] = {OURS: lambda: clip.encode_image(pixels)}
-    peer = open_clip_twin(clip, name)
+    peer = open_clip_reference(clip, name)
     contenders["open_clip"] = lambda: peer.encode_image(pixels, normalize=True)
     if name.startswith("ViT"):
-        other = transformers_twin(clip)
+        other = transformers_reference(clip)
         contenders["transformers"] = lambda: other.get_image_features(pixels).pooler_output
     _require_same(contenders)
     result = race(
@@ -76,8 +76,8 @@ def compile_race(name: str, size: Size) -> Race:
 def text_race(size: Size, *, goal: float) -> Race:
     """Texts a second, in one thread; the peers always compute all 77 positions."""
     clip = ours("ViT-B/32")
-    peer = open_clip_twin(clip, "ViT-B/32")
-    other = transformers_twin(clip)
+    peer = open_clip_reference(clip, "ViT-B/32")
+    other = transformers_reference(clip)
     tokenizer = clip_tokenizer()
     tokens = tokenizer([f"{CAPTION} {number}" for number in range(size.texts)])
     contenders: dict[str, Callable[[], Tensor]] = {

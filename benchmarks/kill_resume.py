@@ -86,7 +86,7 @@ class Command:
         """To its end; the seconds it took."""
         began = time.perf_counter()
         if self.start(out).wait():
-            raise RuntimeError(f"the run in {out.name} failed or does not go on")
+            raise RuntimeError(f"the run in {out.name} failed or does not resume")
         return time.perf_counter() - began
 
 

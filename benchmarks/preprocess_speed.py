@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.interleaved_timing import HEADER, OURS, Race, asked_for_quick, one_thread, race, report, rows
-from benchmarks.reference_models import open_clip_twin, ours, transformers_twin
+from benchmarks.reference_models import open_clip_reference, ours, transformers_reference
 from benchmarks.synthetic_images import jpeg_files
 from clipmodel.inputs.preprocess import FastPreprocess, Preprocess
 from tests.support.peers import import_peer
@@ -96,7 +96,7 @@ def decode_race(paths: Sequence[Path], *, rounds: int) -> Race:
 def end_to_end_race(paths: Sequence[Path], *, rounds: int) -> Race:
     """Loader workers and the model share the cores."""
     clip = ours("ViT-B/32")
-    peer, other = open_clip_twin(clip, "ViT-B/32"), transformers_twin(clip)
+    peer, other = open_clip_reference(clip, "ViT-B/32"), transformers_reference(clip)
     models: dict[str, Callable[[Tensor], Any]] = {
         OURS: clip.encode_image,
         "open_clip": lambda pixels: peer.encode_image(pixels, normalize=True),

@@ -20,23 +20,25 @@ def ours(name: str) -> CLIP:
     return CLIP(NAMED_CONFIGS[name]).eval()
 
 
-def open_clip_twin(clip: CLIP, name: str) -> Any:
+def open_clip_reference(clip: CLIP, name: str) -> Any:
     """The model in open_clip, with our weights under OpenAI's names."""
     open_clip = import_peer("open_clip")
     architecture = f"{name.replace('/', '-').replace('@', '-')}-quickgelu"
-    twin = open_clip.create_model(architecture, pretrained=None)
-    twin.load_state_dict(from_ours(clip.state_dict(), "openai"), strict=False)
-    return twin.eval()
+    reference = open_clip.create_model(architecture, pretrained=None)
+    reference.load_state_dict(from_ours(clip.state_dict(), "openai"), strict=False)
+    return reference.eval()
 
 
-def transformers_twin(clip: CLIP) -> Any:
+def transformers_reference(clip: CLIP) -> Any:
     """The model in transformers, which has vision transformers only."""
     transformers = import_peer("transformers")
-    twin = transformers.CLIPModel(transformers.CLIPConfig.from_dict(config_to_transformers(clip.config)))
-    missing, unexpected = twin.load_state_dict(from_ours(clip.state_dict(), "transformers"), strict=False)
+    reference = transformers.CLIPModel(transformers.CLIPConfig.from_dict(config_to_transformers(clip.config)))
+    missing, unexpected = reference.load_state_dict(
+        from_ours(clip.state_dict(), "transformers"), strict=False
+    )
     if unexpected or any("position_ids" not in key for key in missing):
-        raise RuntimeError(f"the twin in transformers differs: {missing}, {unexpected}")
-    return twin.eval()
+        raise RuntimeError(f"the reference in transformers differs: {missing}, {unexpected}")
+    return reference.eval()
 
 
 def largest_difference(a: torch.Tensor, b: torch.Tensor) -> float:

@@ -20,7 +20,7 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.interleaved_timing import HEADER, OURS, Race, asked_for_quick, matmul_peak, race, report, rows
-from benchmarks.reference_models import open_clip_twin, ours, transformers_twin
+from benchmarks.reference_models import open_clip_reference, ours, transformers_reference
 from clipmodel.architecture.clip import CLIP
 from clipmodel.architecture.text_transformer import trim_padding
 from clipmodel.checkpoints.weight_names import Layout, from_ours
@@ -101,18 +101,20 @@ def _ours(clip: CLIP) -> Contender:
 
 
 def _open_clip(clip: CLIP, name: str) -> Contender:
-    twin = open_clip_twin(clip, name).train()
+    reference = open_clip_reference(clip, name).train()
     loss_of = import_peer("open_clip.loss").ClipLoss()
-    return Contender(twin, lambda pixels, tokens: loss_of(*twin(pixels, tokens)).backward(), layout="openai")
+    return Contender(
+        reference, lambda pixels, tokens: loss_of(*reference(pixels, tokens)).backward(), layout="openai"
+    )
 
 
 def _transformers(clip: CLIP) -> Contender:
-    twin: Any = transformers_twin(clip).train()
+    reference: Any = transformers_reference(clip).train()
 
     def backward(pixels: Tensor, tokens: Tensor) -> object:
-        return twin(input_ids=tokens, pixel_values=pixels, return_loss=True).loss.backward()
+        return reference(input_ids=tokens, pixel_values=pixels, return_loss=True).loss.backward()
 
-    return Contender(twin, backward, layout="transformers")
+    return Contender(reference, backward, layout="transformers")
 
 
 def largest_difference(made: Mapping[str, Contender], pixels: Tensor, tokens: Tensor) -> float:

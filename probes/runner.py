@@ -14,7 +14,7 @@ from clipmodel.errors import UserError
 from clipmodel.loading import EmbeddingModel
 from clipmodel.progress import Progress
 from probes.datasets.demographic_dataset import ID, DemographicDataset
-from probes.datasets.downscaled import CoarseDataset
+from probes.datasets.downscaled import DownscaledDataset
 from probes.datasets.formats.embeddings import EmbeddedDataset
 from probes.embeddings.embed import EmbeddedImages, EmbeddingStore, embed_dataset, embed_texts
 from probes.embeddings.folder import FolderDataset
@@ -123,7 +123,7 @@ def run_suite(
         model=model,
         images=images,
         embedded=embedded,
-        shrunk=lambda rows, size: embed(CoarseDataset(dataset, size), rows),
+        shrunk=lambda rows, size: embed(DownscaledDataset(dataset, size), rows),
         held_out=None if apart is None else apart.held_out(dataset, seed=suite.seed),
         device=device,
     )
@@ -147,7 +147,7 @@ class _Run:
     images, embedded
         The images that some probe asks about, and unit-norm embeddings [D] of every prompt.
     shrunk
-        (rows, longer side in pixels) -> the images made coarser.
+        (rows, longer side in pixels) -> the images at a lower resolution.
     held_out
         [N] bool over the data set: held-out images to confirm findings; None where there are none.
     """
@@ -232,10 +232,10 @@ def _readable(planned: ProbePlan | MeasurePlan, images: EmbeddedImages) -> Selec
 
 def _run_measure(planned: MeasurePlan, run: _Run) -> _ProbeResult:
     probe, selection = planned.probe, _readable(planned, run.images)
-    coarse = {size: run.shrunk(selection.rows, size) for size in KINDS[probe.kind].sizes(probe)}
+    downscaled = {size: run.shrunk(selection.rows, size) for size in KINDS[probe.kind].sizes(probe)}
     context = MeasureContext(
         suite=run.plan.suite, dataset=run.plan.dataset, embedded=run.embedded, head=run.head,
-        images=replace(run.images.of(selection.rows), coarse=coarse),
+        images=replace(run.images.of(selection.rows), downscaled=downscaled),
         weights=_weights(run, selection.rows, probe.name),
     )  # fmt: skip
     results = KINDS[probe.kind].run(probe, context)

@@ -135,10 +135,10 @@ def test_relative_imports_and_type_checking_blocks_are_resolved(tmp_path: Path) 
     root = write_tree(
         tmp_path,
         {
-            "audit/__init__.py": "from .counts import tally\n",
+            "audit/__init__.py": "from .counts import total\n",
             "audit/counts.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import torch\n",
             "audit/deep/__init__.py": "",
-            "audit/deep/table.py": "from ..counts import tally\nfrom . import other\n",
+            "audit/deep/table.py": "from ..counts import total\nfrom . import other\n",
             "audit/deep/other.py": "import torch\n",
         },
     )

@@ -142,7 +142,7 @@ def _audits(summary: pd.DataFrame, agreement: pd.DataFrame) -> str:
     ]
     enough = agreement[agreement["whole"] >= LEAST_TO_SHOW]["scenario"]
     shown = summary[summary["scenario"].isin(enough)]
-    return f"""## Whole audits through the door of predictions
+    return f"""## Whole audits of tables of predictions
 
 Each audit writes a table of predictions, reads it as `predictions:PATH`, asks, counts and concludes: nothing
 is simulated past the files. It is compared with the audit of the same images from the section above, which is

@@ -1,4 +1,4 @@
-"""What the persons of a drawn audit answer: counts and moments as the door of predictions makes them.
+"""What the persons of a drawn audit answer: counts and moments as a table of predictions gives them.
 
 K persons, P probes, S specifications, T thresholds of the curve, G groups.
 """

@@ -140,7 +140,7 @@ class Drawn:
     group, tone
         [K] group and second attribute of each person.
     images
-        [K] images of each person; theirs stand beside each other.
+        [K] images of each person; theirs stand next to each other.
     scores
         [P, N] of the harmful class of each probe.
     """

@@ -71,7 +71,7 @@ def embed(
     ] = StoredNumbers.float32,
     part_images: Annotated[int, typer.Option(min=64, help="Images per file.")] = 8192,
     allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Go on when many images in a row have no file.")
+        bool, typer.Option("--allow-missing", help="Continue when many images in a row have no file.")
     ] = False,
 ) -> None:
     """Embed the images of a data set into a folder, in parts that are made once each.

@@ -74,7 +74,7 @@ def measure_all(
 ) -> pd.DataFrame:
     """Train and measure what is not there yet; the values of all models, a row a model and skin tone.
 
-    Of a model only its values are kept, in `folder`, so that an interrupted run goes on with the next model.
+    Of a model only its values are kept, in `folder`, so that an interrupted run resumes with the next model.
     """
     from probes.datasets.emoji import EmojiDataset
 

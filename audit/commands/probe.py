@@ -78,10 +78,9 @@ def check(
             )
             console.print(escape(note), soft_wrap=True)
     for one in planned.probes:
-        if idle := one.idle_classes:
-            note = (
-                f"{one.probe.name}: no image has the truth of {', '.join(idle)}; given, they are always wrong"
-            )
+        if unmatched := one.classes_without_truth:
+            classes = ", ".join(unmatched)
+            note = f"{one.probe.name}: no image has the truth of {classes}; predicted, they are always wrong"
             console.print(escape(note), soft_wrap=True)
     console.print(f"\nThe suite can run: {estimate(planned).sentence}.", soft_wrap=True)
 

@@ -1,4 +1,4 @@
-"""Whole audits of simulated predictions, through the same door as a user's: in chunks that resume."""
+"""Whole audits of simulated predictions, read like a user's: in chunks that resume."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def audit_of(scenario: Scenario, *, seed: int) -> AuditResult:
     """One audit: a table of predictions is written, read as `predictions:PATH`, asked and concluded from."""
     from probes.datasets import load_dataset
     from probes.embeddings.embed import EmbeddingStore
-    from probes.embeddings.precomputed import given_model
+    from probes.embeddings.precomputed import precomputed_model
     from probes.runner import run_suite
     from probes.suite.suite import Suite
 
@@ -36,7 +36,7 @@ def audit_of(scenario: Scenario, *, seed: int) -> AuditResult:
         file = Path(folder) / "predictions.parquet"
         predictions_of(scenario, seed=seed).to_parquet(file, index=False)
         dataset = load_dataset(f"predictions:{file}")
-        model = given_model(dataset)
+        model = precomputed_model(dataset)
         assert model is not None
         suite = Suite.model_validate(suite_of(scenario) | {"seed": seed})
         records = run_suite(suite, model, dataset, store=EmbeddingStore(Path(folder) / "store"))
@@ -61,7 +61,7 @@ def simulated_rows(
     out
         Folder of the chunks, one file each; those that are there are not made again.
     kind
-        "whole": through the door of predictions, a row each of `whole_audits.row_of`; "bulk": the same rows
+        "whole": read as a table of predictions, a row each of `whole_audits.row_of`; "bulk": the same rows
         from `bulk_audits`; "detectable": those of `detectable_gaps`.
     scenarios
         Names; all if left out.

@@ -33,7 +33,7 @@ def train(
     steps: Annotated[int | None, typer.Option(min=1, help="Stop early, after this many steps.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the recipe's.")] = None,
 ) -> None:
-    """Train a CLIP by a recipe, or go on where the folder left off.
+    """Train a CLIP by a recipe, or resume where the folder left off.
 
     A recipe with a `validation` is measured, one with an `audit` is audited on the way.
     """

@@ -227,7 +227,7 @@ def regression_verdict(
 def judged_changes(changes: pd.DataFrame, *, error: float) -> pd.DataFrame:
     """Changes with the limits that can fail a gate (low, high) and those that can pass it.
 
-    The limits never cover less than they claim: either share of images that changed has an exact one (Clopper
+    The limits are conservative: either share of images that changed has an exact one (Clopper
     & Pearson 1934), with half of the error each, of counts over the design effect. A group that is too small
     for a rate is not judged, and nothing passes with it.
     """

@@ -108,7 +108,7 @@ def match_probe(
         Both audits have weights, and those of the same images are not in proportion: see `matched_weights`.
     """
     sides = [table[table["probe"] == probe["name"]] for table in (first, second)]
-    ways = _common_ways(asked_order(probe), asked_order(other_probe), designs)
+    ways = _common_specifications(asked_order(probe), asked_order(other_probe), designs)
     attributes = list(dict.fromkeys(name for spec in probe["groups"] for name in spec))
     labels = sides[0].drop_duplicates("image").merge(sides[1][["image"]].drop_duplicates(), on="image")
     labels = labels.sort_values("image", ignore_index=True)[["image", "cluster", *attributes]]
@@ -158,7 +158,9 @@ def matched_weights(
     return np.asarray((found[0] + found[1]) / 2)
 
 
-def _common_ways(first: pd.DataFrame, second: pd.DataFrame, designs: tuple[str, str] | None) -> pd.DataFrame:
+def _common_specifications(
+    first: pd.DataFrame, second: pd.DataFrame, designs: tuple[str, str] | None
+) -> pd.DataFrame:
     """Specifications that both have, with their places in the patterns; a way has the first's design."""
     first, second = (table.assign(place=range(len(table))) for table in (first, second))
     if designs is not None:

@@ -1,6 +1,6 @@
 """Findings tested once more, on images that exploration did not see.
 
-Who tries many label sets, prompts and thresholds will find something. A suite can keep images apart: what was
+Who tries many label sets, prompts and thresholds will find something. A suite can hold images out: what was
 found on the others is tested on them again, one test a finding, in the specification that the finding speaks
 of, with Holm's adjustment over the findings. Only these tests are free of the search that led to them.
 """
@@ -51,7 +51,7 @@ def with_confirmation(
     findings
         As `audit.conclusions.findings.findings_among` makes them.
     confirmation
-        `Records.confirmation`; None where the suite keeps no images apart.
+        `Records.confirmation`; None if the suite holds no images out.
     clusters
         Of these images: `Records.confirmation_clusters` and `confirmation_moments`.
 

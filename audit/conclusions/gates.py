@@ -119,7 +119,7 @@ def gate_table(
     """Judge every gate of a suite.
 
     What is judged is each contrast (difference, ratio) or each group (accuracy, rate) in every specification
-    that the gate names, all by default. The intervals never cover less than they claim
+    that the gate names, all by default. The intervals are conservative
     (`statistics.exact_intervals`, Clopper-Pearson; of effective images and with the degrees of freedom of
     each side's own clusters). FAIL where one of those that hold together at 95 % (Bonferroni) lies wholly
     beyond the margin. PASS where all 90 % intervals lie within it: that is an intersection-union test at 5 %,

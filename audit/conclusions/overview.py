@@ -200,7 +200,7 @@ def _cell(
     findings: Mapping[tuple[str, ...], Mapping[Any, Any]],
     gate: Mapping[Any, Any] | None,
 ) -> Cell:
-    told = _most_telling(rows)
+    told = strongest_evidence(rows)
     key = (told["probe"], told["outcome"], told["by"], told["own_group"], told["own_reference"])
     mirror = (*key[:3], key[4], key[3])
     finding = findings.get(key) or findings.get(mirror)
@@ -225,7 +225,7 @@ def _cell(
     )  # fmt: skip
 
 
-def _most_telling(rows: pd.DataFrame) -> dict[str, Any]:
+def strongest_evidence(rows: pd.DataFrame) -> dict[str, Any]:
     """The contrast that the cell tells: a finding before others, a named worse side before the rest."""
     ranked = rows.assign(
         _known=rows["difference_low"].notna() & rows["p_adjusted"].notna(),

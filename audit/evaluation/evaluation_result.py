@@ -1,7 +1,7 @@
 """One result of an evaluation (a model, a set, a task): CLIP_benchmark's fields, with ours beside them.
 
 CLIP_benchmark's readers take the top-level keys dataset, model, pretrained, task, metrics and language, and
-lift the keys of `metrics`; all other keys become columns of their CSV. What their files lack stands beside:
+lift the keys of `metrics`; all other keys become columns of their CSV. What their files lack is added:
 intervals, numbers of images, seed, preprocessing, fingerprints.
 """
 

@@ -23,7 +23,7 @@ LINEAR: Final = "lp_"
 def results_frame(results: Sequence[EvaluationResult]) -> pd.DataFrame:
     """One row per result: CLIP_benchmark's columns first (read by name), then what they lack.
 
-    Columns METRIC_low and METRIC_high stand beside each metric. `dataset` carries no "wds/" prefix, as in
+    Columns METRIC_low and METRIC_high stand next to each metric. `dataset` carries no "wds/" prefix, as in
     their published benchmark.csv.
     """
     rows: list[dict[str, Any]] = []

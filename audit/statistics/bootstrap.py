@@ -1,7 +1,7 @@
-"""Bootstrap of counts: the same law as drawing the rows again, at the price of the cells and not of the rows.
+"""Bootstrap of counts: distributed as if the rows were drawn again, at the price of the cells, not the rows.
 
-Rows drawn with replacement fall into the cells of a table by the multinomial law. So the counts are drawn,
-and every metric that is a function of counts is computed for all replicates at once.
+Rows drawn with replacement fall into the cells of a table by the multinomial distribution. So the counts are
+drawn, and every metric that is a function of counts is computed for all replicates at once.
 
 B replicates, G groups, C cells, K clusters. A statistic takes counts [..., C] (or [..., G, C]) and works on
 the last axes.
@@ -44,7 +44,7 @@ def resample_clusters(counts: ArrayLike, *, replicates: int, seed: int) -> Float
     """Draw whole clusters again, by Poisson weights of mean one: [K, ...] to [B, ...].
 
     The table of a replicate is the weighted sum over clusters, so that images of one person or drawing stay
-    together. Its total varies by its own law, which ratios of counts do not notice.
+    together. Its total varies by its own distribution, which ratios of counts do not notice.
     """
     table = np.asarray(counts, dtype=float)
     clusters = len(table)

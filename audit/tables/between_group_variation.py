@@ -105,7 +105,7 @@ def _spread(groups: GroupCounts, clusters: ClusterCounts | None, *, least: int, 
 
 
 def _homogeneity(events: Floats, sizes: Floats, p: Floats, *, seed: int) -> Floats:
-    """p of equal rates, by permutation in the rows where the law of chi-squared is poor."""
+    """p of equal rates, by permutation in the rows where the distribution of chi-squared is poor."""
     total, size = events.sum(axis=1, keepdims=True), sizes.sum(axis=1, keepdims=True)
     with np.errstate(invalid="ignore"):
         expected = np.where(sizes > 0, sizes * np.minimum(total, size - total) / size, np.inf)

@@ -1,10 +1,10 @@
 """Simultaneous bands of threshold curves: intervals that hold at every threshold together.
 
 The curve of a group is one minus the distribution function of its scores: the counts at all thresholds are
-running sums of one histogram over the same images. A bootstrap of that histogram gives the law of the most
-extreme deviation over all thresholds. Extreme is measured by the exact binomial tail, which means the same in
-the thin end of a curve as in its middle, where standard errors would not. The 5 % quantile of that tail then
-replaces 0.05 as the level of Clopper and Pearson's interval.
+running sums of one histogram over the same images. A bootstrap of that histogram gives the distribution of
+the most extreme deviation over all thresholds. Extreme is measured by the exact binomial tail, which means
+the same in the thin end of a curve as in its middle, where standard errors would not. The 5 % quantile of
+that tail then replaces 0.05 as the level of Clopper and Pearson's interval.
 
 Where images come in clusters, the interval at each threshold is of effective images there, with the degrees
 of freedom of the group's clusters (Korn & Graubard 1998). The level remains that of independent images: the

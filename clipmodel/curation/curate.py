@@ -1,6 +1,6 @@
 """Captions in, balanced captions out: match every shard, set the limits, select from every shard.
 
-The steps share nothing between shards: tallies merge by addition, smallest draws by their `merge`, and the
+The steps share nothing between shards: counted merge by addition, smallest draws by their `merge`, and the
 draws are hashes, so the same rows are selected however they are cut into shards.
 """
 
@@ -28,7 +28,7 @@ from clipmodel.curation.balancing import (
 from clipmodel.curation.caption_files import Shard
 from clipmodel.curation.curation_report import CurationReport
 from clipmodel.curation.hashed_draws import SmallestDraws, query_salts
-from clipmodel.curation.match_files import Advance, Tally, match_shard, smallest_draws
+from clipmodel.curation.match_files import Advance, MatchCounts, match_shard, smallest_draws
 from clipmodel.curation.matcher import Matcher
 from clipmodel.curation.queries import QueryList
 from clipmodel.curation.selection import KeptWriter, select_shard
@@ -102,8 +102,8 @@ class _Run:
 
     def curate(self, *, t: int, rule: Rule) -> CurationReport:
         """Write what is kept, and account for it."""
-        tallies = self.match()
-        merged = reduce(add, tallies)
+        counted = self.match()
+        merged = reduce(add, counted)
         _check(merged, self._shards, self._queries)
         limits = self.limits(merged.contained, t=t, rule=rule)
         kept, contained, assigned = self.select(Balancer(limits), rows=merged.rows)
@@ -118,13 +118,13 @@ class _Run:
             "t": t,
             "seed": self._seed,
             "queries": {"n": len(self._queries), "sha256": self._queries.fingerprint},
-            "shards": [_shard_summary(*shard) for shard in zip(names, tallies, kept, strict=True)],
-            "totals": _totals(merged, tallies, n_kept=sum(kept), n_assigned=int(assigned.sum())),
+            "shards": [_shard_summary(*shard) for shard in zip(names, counted, kept, strict=True)],
+            "totals": _totals(merged, counted, n_kept=sum(kept), n_assigned=int(assigned.sum())),
             "version": __version__,
         }
         return CurationReport(counts, summary)
 
-    def match(self) -> list[Tally]:
+    def match(self) -> list[MatchCounts]:
         matcher = Matcher(self._texts)
         advances = _advances("match captions", self._shards, self._progress)
         return [
@@ -159,7 +159,7 @@ class _Run:
         return kept, contained, assigned
 
 
-def _check(merged: Tally, shards: Sequence[Shard], queries: QueryList) -> None:
+def _check(merged: MatchCounts, shards: Sequence[Shard], queries: QueryList) -> None:
     where = str(shards[0].path) + (f" and {len(shards) - 1} other shards" if len(shards) > 1 else "")
     if merged.rows == merged.missing:
         raise UserError(
@@ -172,15 +172,17 @@ def _check(merged: Tally, shards: Sequence[Shard], queries: QueryList) -> None:
         )
 
 
-def _shard_summary(name: str, tally: Tally, kept: int) -> dict[str, Any]:
-    numbers = {"rows": tally.rows, "missing": tally.missing, "matched": tally.matched, "kept": kept}
+def _shard_summary(name: str, counts: MatchCounts, kept: int) -> dict[str, Any]:
+    numbers = {"rows": counts.rows, "missing": counts.missing, "matched": counts.matched, "kept": kept}
     return {"name": name, **numbers}
 
 
-def _totals(merged: Tally, tallies: Sequence[Tally], *, n_kept: int, n_assigned: int) -> dict[str, int]:
+def _totals(
+    merged: MatchCounts, counted: Sequence[MatchCounts], *, n_kept: int, n_assigned: int
+) -> dict[str, int]:
     return {
-        "shards": len(tallies),
-        "empty_shards": sum(not tally.rows for tally in tallies),
+        "shards": len(counted),
+        "empty_shards": sum(not counts.rows for counts in counted),
         "rows": merged.rows,
         "missing": merged.missing,
         "matched": merged.matched,

@@ -23,7 +23,7 @@ Advance = Callable[[int, float], None]  # captions done since the last call, sha
 
 
 @dataclass(frozen=True)
-class Tally:
+class MatchCounts:
     """What matching counted in one shard or several: they add up.
 
     Attributes
@@ -39,8 +39,8 @@ class Tally:
     matched: int
     contained: np.ndarray
 
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(
+    def __add__(self, other: MatchCounts) -> MatchCounts:
+        return MatchCounts(
             self.rows + other.rows,
             self.missing + other.missing,
             self.matched + other.matched,
@@ -72,7 +72,7 @@ class MatchedBatch:
         return draws(identity, salts[self.matches.queries[pairs]])
 
 
-def match_shard(shard: Shard, matcher: Matcher, *, to: Path, advance: Advance) -> Tally:
+def match_shard(shard: Shard, matcher: Matcher, *, to: Path, advance: Advance) -> MatchCounts:
     """Match the captions of one shard, write the matches to a file, and count."""
     rows = missing = matched = 0
     contained = np.zeros(matcher.n_queries, dtype=np.int64)
@@ -85,7 +85,7 @@ def match_shard(shard: Shard, matcher: Matcher, *, to: Path, advance: Advance) -
             matched += len(found.rows)
             contained += np.bincount(found.matches.queries, minlength=matcher.n_queries)
             advance(len(batch.captions), batch.read)
-    return Tally(rows, missing, matched, contained)
+    return MatchCounts(rows, missing, matched, contained)
 
 
 def read_matches(path: Path) -> Iterator[MatchedBatch]:

@@ -1,4 +1,4 @@
-"""Ctrl-C between steps, not within them: half an update of the weights is no state to go on from."""
+"""Ctrl-C between steps, not within them: half an update of the weights is no state to resume from."""
 
 from __future__ import annotations
 

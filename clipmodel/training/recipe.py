@@ -19,7 +19,7 @@ from clipmodel.yaml_models import Problem, StrictModel, problems_found, read_yam
 Tracker = Literal["tensorboard", "wandb"]
 CLIP_VOCAB_SIZE = 49_408
 RECIPES = Path(__file__).parent / "recipes"
-# How the numbers are computed, not which: a run may go on with others. `loss` follows from model.logit_bias.
+# How the numbers are computed, not which: a run may resume with others. `loss` follows from model.logit_bias.
 MEANS = {"loss", "loss_split", "accumulate", "gradient_checkpointing", "compile_blocks", "sharded"}
 # What callbacks do, and how often; it changes no number either.
 CALLBACK_KEYS = {"save_every", "log", "validation", "audit"}

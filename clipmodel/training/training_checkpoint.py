@@ -79,7 +79,7 @@ def save_checkpoint(out: Path, trainee: Trainee, *, step: int, data: Mapping[str
     except (OSError, CheckpointException) as error:
         raise UserError(
             f"{out}: the checkpoint of step {step} cannot be written ({_reason(error)})",
-            remedy="make room, then run the same command: it goes on from the checkpoint before",
+            remedy="make room, then run the same command: it resumes from the checkpoint before",
         ) from error
     if trainee.world.is_first:
         _drop_shards(out, but=content.get("shards"))

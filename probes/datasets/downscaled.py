@@ -1,4 +1,4 @@
-"""The same images made coarser, as a camera far away would have taken them."""
+"""The same images at a lower resolution, as a camera far away would have taken them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from PIL import Image
 from probes.datasets.demographic_dataset import DemographicDataset
 
 
-class CoarseDataset(DemographicDataset):
+class DownscaledDataset(DemographicDataset):
     """A data set whose images are shrunk to so many pixels on their longer side.
 
     Parameters

@@ -42,7 +42,7 @@ class EmbeddedImages:
         How many images were embedded now, not found in the store.
     content_sha256
         Over the content of these images, in their order.
-    coarse
+    downscaled
         Longer side in pixels -> the same images shrunk to it, where a probe asks for it.
     contents
         N content hashes of what `embed_dataset` read; empty for embeddings that the data set brings along.
@@ -53,7 +53,7 @@ class EmbeddedImages:
     unreadable: dict[int, str]
     n_new: int
     content_sha256: str
-    coarse: Mapping[int, EmbeddedImages] = field(default_factory=dict)
+    downscaled: Mapping[int, EmbeddedImages] = field(default_factory=dict)
     contents: tuple[str, ...] = ()
 
     @cached_property

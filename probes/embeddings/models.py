@@ -9,7 +9,7 @@ from clipmodel.loading import EmbeddingModel, load_model
 from clipmodel.loading.reduced_precision import ReducedModel
 from probes.datasets.demographic_dataset import DemographicDataset
 from probes.embeddings.folder import FolderDataset
-from probes.embeddings.precomputed import given_model
+from probes.embeddings.precomputed import precomputed_model
 
 DEFAULT = "tiny"
 
@@ -40,7 +40,7 @@ def model_for(
     UserError
         There is no such model, or it is not the one whose embeddings these are.
     """
-    if found := given_model(dataset):
+    if found := precomputed_model(dataset):
         return found
     if not isinstance(dataset, FolderDataset):
         return load_model(spec or DEFAULT, device=device, **(told or {}))

@@ -22,7 +22,7 @@ from probes.suite.label_sets import LabelClass, LabelSet
 Prompts = Mapping[tuple[str, str], Mapping[str, tuple[str, ...]]]
 
 
-class GivenModel:
+class PrecomputedModel:
     """What a file tells of a model, behind the protocol of `clipmodel.loading.EmbeddingModel`."""
 
     preprocess_id = "not known"
@@ -59,12 +59,12 @@ class GivenModel:
         raise UserError(f"{self.name}: a file cannot embed images", remedy="give a model with --model")
 
 
-def given_model(dataset: DemographicDataset) -> GivenModel | None:
+def precomputed_model(dataset: DemographicDataset) -> PrecomputedModel | None:
     """The model that a file of embeddings or predictions stands for; None for images."""
-    return GivenModel(dataset.texts) if isinstance(dataset, EmbeddedDataset) else None
+    return PrecomputedModel(dataset.texts) if isinstance(dataset, EmbeddedDataset) else None
 
 
-def given_prompts(
+def precomputed_prompts(
     probe: Probe, designs: Mapping[str, LabelSet], rendered: Prompts, *, dataset: EmbeddedDataset
 ) -> Prompts:
     """The texts of the file that stand for the classes of a probe.

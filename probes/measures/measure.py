@@ -55,7 +55,7 @@ class Measure:
     rules
         Settings, as in the manifest -> the rules that a number depends on, in words.
     sizes
-        Longer sides, in pixels, to which the images are also downscaled and embedded: `images.coarse`.
+        Longer sides, in pixels, to which the images are also downscaled and embedded: `images.downscaled`.
     """
 
     schema: type[ProbeBase]

@@ -25,7 +25,7 @@ from clipmodel.progress import Progress
 from probes.datasets.demographic_dataset import ID, VISIBLE_PREFIX, DemographicDataset
 from probes.datasets.formats.embeddings import EmbeddedDataset, Texts
 from probes.embeddings.embed import EmbeddingStore, embed_dataset, embed_texts
-from probes.embeddings.precomputed import GivenModel
+from probes.embeddings.precomputed import PrecomputedModel
 from probes.measures.registry import KINDS
 from probes.mitigation.fitting import FitData
 from probes.mitigation.leakage import halves
@@ -117,7 +117,7 @@ class Embedded:
     def ask(self, dataset: EmbeddedDataset) -> Records:
         """Run the suite on embeddings of some of its images."""
         return run_suite(
-            known_values(self.suite, dataset), GivenModel(dataset.texts), dataset, store=self.store
+            known_values(self.suite, dataset), PrecomputedModel(dataset.texts), dataset, store=self.store
         )
 
     def changed(self, dataset: EmbeddedDataset, mitigation: Mitigation) -> EmbeddedDataset:
@@ -288,4 +288,4 @@ def with_mitigation(
         return np.asarray(model.encode_text(list(texts)).numpy(), np.float32)
 
     changed = mitigated(dataset, mitigation, encode)
-    return GivenModel(changed.texts), changed
+    return PrecomputedModel(changed.texts), changed

@@ -11,7 +11,7 @@ import pandas as pd
 from probes.datasets.demographic_dataset import DemographicDataset
 from probes.datasets.formats.embeddings import EmbeddedDataset
 from probes.embeddings.folder import FolderDataset
-from probes.embeddings.precomputed import given_prompts
+from probes.embeddings.precomputed import precomputed_prompts
 from probes.measures.registry import KINDS
 from probes.planning.image_selection import TRUTH, Selection, select
 from probes.planning.membership_groupings import with_memberships
@@ -56,7 +56,7 @@ class ProbePlan:
         return {text for classes in self.prompts.values() for prompts in classes.values() for text in prompts}
 
     @property
-    def n_ways(self) -> int:
+    def n_specifications(self) -> int:
         """Specifications: designs x templates x rules x thresholds."""
         return len(self.prompts) * self.n_thresholds
 
@@ -67,7 +67,7 @@ class ProbePlan:
         return len(self.selection.rows) * n_classes * len(self.probe.rules)
 
     @property
-    def idle_classes(self) -> list[str]:
+    def classes_without_truth(self) -> list[str]:
         """Classes that stand for a truth that no selected image has: they can only be given wrongly."""
         truth = self.probe.truth
         if truth is None:
@@ -154,7 +154,7 @@ def _counted(planned: ProbePlan | MeasurePlan) -> dict[str, object]:
             "designs": len(planned.designs),
             "templates": len({template for _, template in planned.prompts}),
             "classes": max(len(design.names) for design in planned.designs.values()),
-            "ways": planned.n_ways,
+            "ways": planned.n_specifications,
         }
     return {
         "probe": planned.probe.name,
@@ -208,7 +208,7 @@ def _plan_probe(suite: Suite, probe: Probe, dataset: DemographicDataset) -> Prob
         for template in suite.templates_of(probe)
     }
     if isinstance(dataset, EmbeddedDataset):
-        prompts = given_prompts(probe, designs, prompts, dataset=dataset)
+        prompts = precomputed_prompts(probe, designs, prompts, dataset=dataset)
     # A rule without thresholds is one specification a design and template.
     n_thresholds = sum(len(suite.thresholds_of(rule)) or 1 for rule in probe.rules)
     return ProbePlan(probe, designs, _selected(probe, dataset, designs), prompts, n_thresholds)

@@ -79,7 +79,7 @@ def estimate(planned: Plan) -> Cost:
     """
     suite = planned.suite
     curve_points = sum(_curve_points(one, suite.curve) for one in planned.probes)
-    rates = sum(one.n_ways * len(one.probe.outcomes) * _groups(one) for one in planned.probes)
+    rates = sum(one.n_specifications * len(one.probe.outcomes) * _groups(one) for one in planned.probes)
     images, prompts = len(planned.rows), len(planned.texts)
     for n, most, what, remedy in (
         (prompts, MOST_PROMPTS, "prompts", "leave out words of slots, classes or designs"),
@@ -102,7 +102,7 @@ def estimate(planned: Plan) -> Cost:
     return Cost(
         images=images,
         prompts=prompts,
-        specifications=sum(one.n_ways for one in planned.probes),
+        specifications=sum(one.n_specifications for one in planned.probes),
         rates=rates,
         curve_points=curve_points,
         seconds=seconds,

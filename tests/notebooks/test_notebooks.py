@@ -116,7 +116,7 @@ def test_its_tables_are_those_of_the_audit(executed: Any, quickstart: Path) -> N
         " and skin_tone == 'dark' and gender == '(all)'"
     )
     assert f"{dark['rate'].iloc[0]:.3f}" in tables
-    assert "Which of sixteen occupations does the picture show?" in tables
+    assert "Which of sixteen occupations does the image show?" in tables
 
 
 def test_the_release_check_compares_what_compare_compares(release: tuple[Any, Path]) -> None:

@@ -134,7 +134,7 @@ def test_an_added_child_is_not_counted_as_crime(records: Records) -> None:
 def test_an_image_of_the_added_class_moves_out_of_crime(
     suite: Suite, model: FakeModel, data: TableDataset, store: EmbeddingStore
 ) -> None:
-    """The words of 'child' are nearer to green than the villain's: the green image becomes a child."""
+    """The words of 'child' are more similar to green than the villain's: the green image becomes a child."""
     written = copy.deepcopy(SUITE)
     written["label_sets"]["colours"]["sets"]["harm: crime"] = [{"name": "villain", "text": "x"}]
     written["probes"][1]["designs"] = {

@@ -46,7 +46,7 @@ def measures_of(measures: pd.DataFrame, *, probes: Sequence[Mapping[str, Any]]) 
 def _part(rows: pd.DataFrame, *, probe: Mapping[str, Any]) -> Measured:
     identity = components.slug("measure", probe["name"])
     attributes = components.attribute_columns({"probes": [probe]})
-    listed = most_telling(rows).head(ROWS_LISTED) if len(rows) > ROWS_LISTED else rows
+    listed = strongest_evidence(rows).head(ROWS_LISTED) if len(rows) > ROWS_LISTED else rows
     more = (
         f"The {len(listed)} rows with the strongest evidence of {len(rows):,}; measures.csv next to this "
         "report has all."
@@ -79,7 +79,7 @@ def _is_drawn(metric: str, probe: Mapping[str, Any]) -> bool:
     return metric.startswith(tuple(probe.get("drawn") or ("",)))
 
 
-def most_telling(rows: pd.DataFrame) -> pd.DataFrame:
+def strongest_evidence(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows in the order a reader wants them: by adjusted p, then by size; as they are without p."""
     if rows["p_adjusted"].isna().all():
         return rows
@@ -128,7 +128,7 @@ def _figure(
     most = ROWS_DRAWN if tested else ROWS_IN_ORDER
     cut = f" The {most} with the strongest evidence." if tested else f" The first {most}."
     cut = cut if len(wanted) > most else ""
-    wanted = most_telling(wanted).head(most) if cut else wanted
+    wanted = strongest_evidence(wanted).head(most) if cut else wanted
     unit = unit_of(str(wanted["metric"].iloc[0]), probe)
     if unit != "share" or probe["kind"] == "ranking":
         wanted = wanted.sort_values("value", ascending=False, kind="stable")

@@ -16,7 +16,7 @@ from audit.conclusions.overview import STATES, UNNAMED, Cell, at_chance, stronge
 from audit.report import components
 from audit.report.marks import interval_mark
 from audit.report.section import ReportContext, Section
-from audit.report.sections.measures import item_name, most_telling, unit_of, value_text
+from audit.report.sections.measures import item_name, strongest_evidence, unit_of, value_text
 from clipmodel.plurals import number_of
 
 STATE_ICONS: Final = {
@@ -202,7 +202,7 @@ def _measures(context: ReportContext) -> list[MeasureLine]:
         rows = measures[(measures["probe"] == probe["name"]) & measures["value"].notna()]
         if not len(rows):
             continue
-        row = most_telling(rows).iloc[0].to_dict()
+        row = strongest_evidence(rows).iloc[0].to_dict()
         attributes = components.attribute_columns({"probes": [probe]})
         p = "" if pd.isna(row["p_adjusted"]) else f", adjusted p {fmt.p_value(row['p_adjusted'])}"
         points = " points" if unit_of(str(row["metric"]), probe) == "points" else ""

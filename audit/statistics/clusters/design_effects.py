@@ -121,7 +121,7 @@ def sums_by_cluster(values: Floats | NDArray[np.bool_], cluster: NDArray[np.intp
 
 
 def _for_few_clusters(effect: Floats, clusters: NDArray[np.int64]) -> Floats:
-    """Enlarged as Student's law enlarges a normal interval: the variance over few clusters is uncertain."""
+    """Enlarged as Student's t enlarges a normal interval: the variance over few clusters is uncertain."""
     freedom = np.maximum(clusters - 1, 1)
     return np.asarray(effect * (special.stdtrit(freedom, 0.975) / special.ndtri(0.975)) ** 2)
 

@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 def mcnemar_p(
     only_first: ArrayLike, only_second: ArrayLike, *, method: Literal["exact", "mid-p"] = "exact"
 ) -> Floats:
-    """Two-sided p of equal rates under both specifications (McNemar 1947), by the binomial law.
+    """Two-sided p of equal rates under both specifications (McNemar 1947), by the binomial distribution.
 
     Images that change in one direction only decide; of these, either direction is as likely. "mid-p" counts
     the observed table by half: closer to its level on average, and above it at times (Fagerland, Lydersen &
@@ -32,7 +32,7 @@ def mcnemar_p(
     tail = special.bdtr(least, changed.astype(np.int64), 0.5)
     if method == "mid-p":
         own = np.exp(_log_choose(changed, least) - changed * np.log(2))
-        # At a tie the whole law is as extreme, and half of the middle leaves 1 - own / 2.
+        # At a tie the whole distribution is as extreme, and half of the middle leaves 1 - own / 2.
         mid_p: Floats = np.where(first == second, 1 - own / 2, np.minimum(2 * tail - own, 1.0))
         return mid_p
     p_value: Floats = np.minimum(2 * tail, 1.0)

@@ -42,11 +42,11 @@ def wilson(count: ArrayLike, n: ArrayLike, *, confidence: float = 0.95) -> Inter
 
 
 def adjusted_wilson(count: ArrayLike, n: ArrayLike, *, confidence: float = 0.95) -> Interval:
-    """Wilson's interval, made longer where events, or their absence, are few: what stands beside a rate.
+    """Wilson's interval, made longer where events, or their absence, are few: what stands next to a rate.
 
     Wilson's coverage falls to .84 where few events are expected. With up to ten events the lower limit is
-    that of the Poisson law, the quantile 1 - `confidence` of chi-squared with 2 x degrees over 2 n, where
-    that is lower, as Brown, Cai & DasGupta 2001 do for up to three; with up to ten images without the
+    that of the Poisson distribution, the quantile 1 - `confidence` of chi-squared with 2 x degrees over 2 n,
+    where that is lower, as Brown, Cai & DasGupta 2001 do for up to three; with up to ten images without the
     event, the upper limit likewise. `clip-audit calibrate` shows the coverage. Shapes and NaN as in `wilson`.
     """
     x, size = as_counts(count, n)

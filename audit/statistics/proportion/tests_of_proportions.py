@@ -8,7 +8,7 @@ from scipy import special
 
 Floats = NDArray[np.float64]
 
-# Below an expected count of 5 the chi-squared law of a 2 x 2 table is poor (Cochran 1954).
+# Below an expected count of 5 the chi-squared distribution of a 2 x 2 table is poor (Cochran 1954).
 SMALL_EXPECTED = 5.0
 # Tables as likely as the observed one are as extreme; rounding must not part them.
 _LOG_TIE = 1e-9
@@ -106,7 +106,7 @@ def _chi_squared(count: ArrayLike, n: ArrayLike) -> Floats:
 def permutation_homogeneity_p(
     count: ArrayLike, n: ArrayLike, *, replicates: int = 9999, seed: int = 0
 ) -> Floats:
-    """p of the same chi-squared statistic by permutation, for tables too small for its law.
+    """p of the same chi-squared statistic by permutation, for tables too small for its distribution.
 
     The events are permuted over the images of all groups, which is a multivariate hypergeometric draw. Shapes
     and NaN as in `homogeneity_p`; the observed table counts as one of the draws.

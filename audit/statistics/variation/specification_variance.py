@@ -1,8 +1,8 @@
 """Where the spread of a gap over the specifications comes from: sampling, design, prompt, threshold.
 
 The model. In specification s the measured gap is d_s = delta_s + e_s: delta_s is what all images of the
-population would show, e_s the error of having sampled these. The deltas of the ways asked are taken as they
-are (no random sample of ways) and split as in an analysis of variance: a mean, main effects of class design,
+population would show, e_s the error of having sampled these. The deltas of these specifications are as they
+are, no random sample, and split as in an analysis of variance: a mean, main effects of class design,
 template and threshold (the rule and its threshold are one factor), and the rest, their interactions. With the
 projection A of a part, d'Ad overstates its sum of squares by trace(A Sigma), Sigma being the covariance of
 the errors: the same images answer in every way, so they are not independent. That is subtracted.

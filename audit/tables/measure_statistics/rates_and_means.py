@@ -35,7 +35,7 @@ Estimate = tuple[float, float, float]
 
 
 def rates(family: Family) -> Rows:
-    """Share of images, with the interval that stands beside every rate of an audit."""
+    """Share of images, with the interval that stands next to every rate of an audit."""
     for item, group in zip(family.items(), family.groups(), strict=True):
         own = item.inside(group)
         yield _rate(

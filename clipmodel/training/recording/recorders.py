@@ -137,7 +137,7 @@ class WeightsAndBiases:
 
 @contextmanager
 def opened_recorders(recipe: Recipe, out: Path, *, seed: int, step: int) -> Iterator[list[Recorder]]:
-    """The tables and the trackers of a recipe, for a run that goes on after `step`.
+    """The tables and the trackers of a recipe, for a run that resumes after `step`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The tables a run writes as it goes; a run that goes on continues them where its checkpoint stands."""
+"""The tables a run writes as it goes; a resumed run continues them from its checkpoint."""
 
 from __future__ import annotations
 

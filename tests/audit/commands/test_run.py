@@ -190,7 +190,7 @@ def test_an_interrupted_run_goes_on(
     monkeypatch.setattr(LoadedModel, "encode_image", counted)
     result = invoke(*command, "out")
     assert result.exit_code == 130, result.output
-    message = "interrupted; the embeddings computed so far are kept; run the same command to go on"
+    message = "interrupted; the embeddings computed so far are kept; run the same command to resume"
     assert result.stderr.strip() == message
     assert not (workplace / "out").exists()
 

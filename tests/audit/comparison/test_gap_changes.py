@@ -175,7 +175,7 @@ def test_unchanged_gaps_raise_a_false_alarm_in_one_of_twenty(
         table = changes_of(images, *[(tone, THE_REST) for tone in churn], seed=seed)
         alarms += (table["p_adjusted"] <= 0.05).any()
         covered += ((table["low"] <= 0) & (table["high"] >= 0)).mean()
-    assert alarms <= 17  # 99.9 % of the binomial law of 150 audits at 5 %
+    assert alarms <= 17  # 99.9 % of the binomial distribution of 150 audits at 5 %
     assert 0.925 <= covered / 150 <= 0.985
 
 

@@ -18,7 +18,7 @@ from audit.result import AuditResult
 from audit.tables.gap_rows import GapRows
 from clipmodel.errors import UserError
 from probes.datasets import load_dataset
-from probes.embeddings.precomputed import GivenModel
+from probes.embeddings.precomputed import PrecomputedModel
 from probes.runner import run_suite
 from probes.scoring import cluster_tables
 from probes.suite.suite import Suite
@@ -61,7 +61,7 @@ def suite_of(**changes: Any) -> Suite:
 def audit(data: pd.DataFrame, folder: Path, **changes: Any) -> AuditResult:
     data.to_csv(folder / "people.csv", index=False)
     dataset = load_dataset(f"predictions:{folder / 'people.csv'}")
-    return AuditResult.from_records(run_suite(suite_of(**changes), GivenModel(dataset.texts), dataset))
+    return AuditResult.from_records(run_suite(suite_of(**changes), PrecomputedModel(dataset.texts), dataset))
 
 
 @pytest.fixture(scope="module")

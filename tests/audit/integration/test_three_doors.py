@@ -18,7 +18,7 @@ from audit.cli import app
 from audit.result import AuditResult
 from clipmodel.errors import UserError
 from probes.datasets import load_dataset
-from probes.embeddings.precomputed import GivenModel
+from probes.embeddings.precomputed import PrecomputedModel
 from probes.runner import run_suite
 from probes.suite.suite import load_suite
 
@@ -63,7 +63,7 @@ def in_python(suite: Path, data: Path) -> str:
     """audit.json, or the refusal without the name of the file."""
     try:
         questions, dataset = load_suite(suite), load_dataset(f"predictions:{data}")
-        result = AuditResult.from_records(run_suite(questions, GivenModel(dataset.texts), dataset))
+        result = AuditResult.from_records(run_suite(questions, PrecomputedModel(dataset.texts), dataset))
     except UserError as error:
         return f"refused: {error.message}".replace(str(data), "FILE").replace("row ", "line ")
     return result.rates.to_csv() + result.gaps.to_csv()

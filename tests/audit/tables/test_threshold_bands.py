@@ -23,11 +23,11 @@ def curve_of(scores: np.ndarray, *, tone: str = "dark", n: int | None = None) ->
 @pytest.mark.parametrize("n", [40, 300])
 def test_the_band_holds_at_all_thresholds_together_in_95_of_100_samples(n: int) -> None:
     rng = np.random.default_rng(n)
-    law = stats.beta(0.7, 3)
-    truth = law.sf(THRESHOLDS - 1e-12)
+    distribution = stats.beta(0.7, 3)
+    truth = distribution.sf(THRESHOLDS - 1e-12)
     inside = {"band": 0, "pointwise": 0}
     for seed in range(200):
-        bands = with_bands(curve_of(law.rvs(n, random_state=rng)), seed=seed)
+        bands = with_bands(curve_of(distribution.rvs(n, random_state=rng)), seed=seed)
         for name, ends in (("band", ("band_low", "band_high")), ("pointwise", ("low", "high"))):
             inside[name] += int(((bands[ends[0]] <= truth) & (truth <= bands[ends[1]])).all())
     assert inside["band"] / 200 >= 0.92

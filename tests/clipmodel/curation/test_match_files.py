@@ -19,14 +19,14 @@ FRAME = pd.DataFrame(
 )
 
 
-def test_a_tally_and_the_matches_by_hand(tmp_path: Path, as_shards: AsShards) -> None:
+def test_counts_and_the_matches_by_hand(tmp_path: Path, as_shards: AsShards) -> None:
     (shard,) = as_shards(FRAME, 1)
     calls: list[tuple[int, float]] = []
-    tally = match_shard(
+    counts = match_shard(
         shard, Matcher(["a", "b"]), to=tmp_path / "m", advance=lambda *done: calls.append(done)
     )
-    assert (tally.rows, tally.missing, tally.matched) == (6, 2, 3)
-    assert tally.contained.tolist() == [2, 2]
+    assert (counts.rows, counts.missing, counts.matched) == (6, 2, 3)
+    assert counts.contained.tolist() == [2, 2]
     assert calls == [(6, 1.0)]
     (batch,) = read_matches(tmp_path / "m")
     assert batch.rows.tolist() == [0, 4, 5]
@@ -42,11 +42,11 @@ def test_tallies_of_shards_add_up_to_that_of_all(tmp_path: Path, as_shards: AsSh
     matcher = Matcher(["a", "b"])
 
     def numbers(n_shards: int) -> list[int]:
-        tallies = [
+        counted = [
             match_shard(shard, matcher, to=tmp_path / "m", advance=lambda *_: None)
             for shard in as_shards(FRAME, n_shards)
         ]
-        merged = reduce(add, tallies)
+        merged = reduce(add, counted)
         return [merged.rows, merged.missing, merged.matched, *merged.contained.tolist()]
 
     assert numbers(1) == numbers(3) == [6, 2, 3, 2, 2]
@@ -54,12 +54,12 @@ def test_tallies_of_shards_add_up_to_that_of_all(tmp_path: Path, as_shards: AsSh
 
 def test_only_queries_above_t_are_ranked(tmp_path: Path, as_shards: AsShards) -> None:
     (shard,) = as_shards(FRAME, 1)
-    tally = match_shard(shard, Matcher(["a", "b"]), to=tmp_path / "m", advance=lambda *_: None)
+    counts = match_shard(shard, Matcher(["a", "b"]), to=tmp_path / "m", advance=lambda *_: None)
     salts = query_salts(["a", "b"], 0)
     (batch,) = read_matches(tmp_path / "m")
     everything = SmallestDraws(2, 1)
     everything.add(batch.matches.queries, batch.draws(salts))
-    ranked = smallest_draws(tmp_path / "m", contained=tally.contained, salts=salts, t=1)
+    ranked = smallest_draws(tmp_path / "m", contained=counts.contained, salts=salts, t=1)
     assert [part.tolist() for part in ranked.limits()] == [part.tolist() for part in everything.limits()]
-    none = smallest_draws(tmp_path / "m", contained=tally.contained, salts=salts, t=2)
+    none = smallest_draws(tmp_path / "m", contained=counts.contained, salts=salts, t=2)
     assert none.limits()[1].tolist() == [2, 2]

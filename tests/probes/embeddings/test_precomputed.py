@@ -12,7 +12,7 @@ import pytest
 from clipmodel.errors import UserError
 from probes.datasets import EmbeddedDataset, load_dataset
 from probes.embeddings.embed import EmbeddingStore, embed_dataset, embed_texts
-from probes.embeddings.precomputed import AS_GIVEN, GivenModel, given_model
+from probes.embeddings.precomputed import AS_GIVEN, PrecomputedModel, precomputed_model
 from probes.planning.audit_plan import plan
 from probes.records import Records, validate
 from probes.runner import run_suite
@@ -31,7 +31,7 @@ def colour_suite(**changed: Any) -> Suite:
 
 def run(spec: str, suite: Suite, store: EmbeddingStore) -> Records:
     dataset = load_dataset(spec)
-    model = given_model(dataset)
+    model = precomputed_model(dataset)
     assert model is not None
     records = run_suite(suite, model, dataset, store=store, keep_images=True)
     validate(records)
@@ -140,10 +140,10 @@ def test_a_class_that_is_never_predicted_has_no_counts(tmp_path: Path, store: Em
 def test_a_file_embeds_nothing_new(tmp_path: Path) -> None:
     dataset = load_dataset(scores(tmp_path, "gender,score_a,score_b\nw,.5,.5\n"))
     assert isinstance(dataset, EmbeddedDataset)
-    model = GivenModel(dataset.texts)
+    model = PrecomputedModel(dataset.texts)
     with pytest.raises(UserError, match="no embedding of the text 'c'"):
         model.encode_text(["a", "c"])
-    assert given_model(load_dataset("emoji")) is None
+    assert precomputed_model(load_dataset("emoji")) is None
 
 
 @pytest.mark.skipif(not REAL.is_file(), reason="the embeddings of CLIP RN50 are not here")

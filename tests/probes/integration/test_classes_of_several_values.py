@@ -152,7 +152,7 @@ def test_unless_the_suite_says_so_values_without_a_class_are_refused(data: Table
 
 def test_two_classes_that_share_a_value_share_all(data: TableDataset) -> None:
     both = [OLD, {"name": "retired", "is": {"age": ["70+", "60-69"]}}, YOUNG]
-    assert plan(suite_of(*both), data).probes[0].idle_classes == []
+    assert plan(suite_of(*both), data).probes[0].classes_without_truth == []
     overlapping = [OLD, {"name": "retired", "is": {"age": "70+"}}, YOUNG]
     with pytest.raises(ValidationError, match=r"'old' and 'retired' both stand for age '70\+', but not") as e:
         LabelSet.model_validate({"name": "x", "sets": {"identity": overlapping}})

@@ -38,7 +38,7 @@ def test_seven_race_labels_on_five_race_data_are_refused(five_races: TableDatase
     assert "give a class 'is: {race: Asian}'" in str(caught.value)
 
 
-def test_an_explicit_map_of_labels_runs_and_idle_classes_are_named(five_races: TableDataset) -> None:
+def test_an_explicit_map_of_labels_runs_and_classes_without_truth_are_named(five_races: TableDataset) -> None:
     classes = [{"name": race.lower(), "is": {"race": race}} for race in FIVE_RACES]
     latino = {"name": "latino", "is": {"race": "Latino_Hispanic"}}
     suite = Suite.model_validate(
@@ -50,7 +50,7 @@ def test_an_explicit_map_of_labels_runs_and_idle_classes_are_named(five_races: T
             ],
         }
     )
-    assert plan(suite, five_races).probes[0].idle_classes == ["latino"]
+    assert plan(suite, five_races).probes[0].classes_without_truth == ["latino"]
 
 
 def test_a_class_that_is_added_joins_its_set_and_moves_no_other() -> None:

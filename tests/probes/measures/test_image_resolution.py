@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from probes.datasets.downscaled import CoarseDataset
+from probes.datasets.downscaled import DownscaledDataset
 from probes.datasets.formats.table import TableDataset
 from tests.probes.conftest import FakeModel
 
@@ -19,6 +19,6 @@ def test_coarse_images_are_embedded_apart(
     everyone = rows[rows["gender"] == "(all)"]
     assert everyone["item"].tolist() == ["original", "2 px", "100 px"]
     assert (everyone["value"] == 1).all()  # plain colours survive any size
-    coarse = CoarseDataset(data, 2)
-    assert coarse.open_image(0).size == (2, 2) and CoarseDataset(data, 100).open_image(0).size == (4, 4)
-    assert len({source.content_hash(0) for source in (data, coarse, CoarseDataset(data, 3))}) == 3
+    small = DownscaledDataset(data, 2)
+    assert small.open_image(0).size == (2, 2) and DownscaledDataset(data, 100).open_image(0).size == (4, 4)
+    assert len({source.content_hash(0) for source in (data, small, DownscaledDataset(data, 3))}) == 3

@@ -20,7 +20,7 @@ from probes.datasets.formats.predictions import load_predictions
 from probes.datasets.formats.table import TableDataset
 from probes.embeddings import embedded_images
 from probes.embeddings.embed import EmbeddingStore
-from probes.embeddings.precomputed import given_model
+from probes.embeddings.precomputed import precomputed_model
 from probes.embeddings.stored_rows import StoredRows
 from probes.planning.audit_plan import plan
 from probes.runner import run_suite
@@ -53,14 +53,14 @@ def test_data_that_do_not_fit_are_named_before_a_model_is_asked(
 
 
 def test_embeddings_in_place_of_a_model(tmp_path: Path, store: EmbeddingStore) -> None:
-    """Words that the file lacks are left out, classes it lacks are an error, coarse images are refused."""
+    """Words that the file lacks are left out, classes it lacks are an error; no downscaled images."""
     vectors = np.eye(3, dtype=np.float32)
     np.savez(
         tmp_path / "e.npz", image=np.repeat(vectors[:2], 4, axis=0), gender=np.repeat(["w", "m"], 4),
         colour=np.repeat(["red", "green"], 4), text=vectors[:2], text_name=np.array(["red", "green"]),
     )  # fmt: skip
     data = load_embeddings(tmp_path / "e.npz")
-    model = given_model(data)
+    model = precomputed_model(data)
     assert model is not None
     asked = suite_of(kind="association", permutations=99, words=WORDS, groups=[["gender"]])
     rows = measures_of(run_suite(asked, model, data, store=store))

@@ -55,7 +55,7 @@ def test_prompts_specifications_and_scores_by_hand(data: TableDataset) -> None:
     assert len(own.texts) == 12
     assert own.prompts["small", "photo"]["red"] == ("a photo of a red", "a red")
     # 2 designs x 2 templates x (argmax + 2 thresholds) = 12.
-    assert own.n_ways == 12
+    assert own.n_specifications == 12
     # 12 images x 2 templates x (6 + 5 classes) x 2 rules.
     assert own.n_scores == 12 * 2 * 11 * 2
     assert planned.seconds == pytest.approx(
@@ -70,9 +70,9 @@ def test_events_join_sets_and_classes_without_images_are_named(data: TableDatase
         "identity": ["red", "green", "blue", "mauve"], "harm: crime": ["thief"], "harm: non-human": [],
         "harm": ["thief"],
     }  # fmt: skip
-    assert own.idle_classes == ["mauve"]
+    assert own.classes_without_truth == ["mauve"]
     without = {**PROBE, "truth": None, "outcomes": {"harm": ["harm: crime"]}}
-    assert plan(suite_of(without), data).probes[0].idle_classes == []
+    assert plan(suite_of(without), data).probes[0].classes_without_truth == []
 
 
 def test_probes_of_both_kinds_in_the_order_of_the_suite(data: TableDataset) -> None:

@@ -10,7 +10,7 @@ import pytest
 from audit.result import AuditResult
 from clipmodel.errors import UserError
 from probes.datasets import DemographicDataset, load_dataset
-from probes.embeddings.precomputed import given_model
+from probes.embeddings.precomputed import precomputed_model
 from probes.planning.audit_plan import plan
 from probes.planning.membership_groupings import with_memberships
 from probes.runner import run_suite
@@ -89,7 +89,7 @@ def test_a_truth_of_several_values_is_refused(data: DemographicDataset) -> None:
 
 def test_counts_and_gaps_by_hand(data: DemographicDataset) -> None:
     """A: 3 of 4, the rest of the labelled: 0 of 5, so the gap is 0.75; B: 1 of 3, rest 2 of 6: no gap."""
-    records = run_suite(suite(min_group=1), given_model(data), data)
+    records = run_suite(suite(min_group=1), precomputed_model(data), data)
     result = AuditResult.from_records(records)
     gaps = result.gaps.set_index(["by", "group"])
     a, b = gaps.loc[("race: A", "A")], gaps.loc[("race: B", "B")]
@@ -105,7 +105,7 @@ def test_counts_and_gaps_by_hand(data: DemographicDataset) -> None:
 
 def test_mirrored_contrasts_are_one_comparison(data: DemographicDataset) -> None:
     """Three memberships are three comparisons, though the table shows both sides of each."""
-    result = AuditResult.from_records(run_suite(suite(min_group=1), given_model(data), data))
+    result = AuditResult.from_records(run_suite(suite(min_group=1), precomputed_model(data), data))
     assert len(result.gaps) == 6
     pairs = result.gaps.groupby("by")["difference"].agg(["min", "max"])
     np.testing.assert_allclose(pairs["min"], -pairs["max"], atol=1e-12)

@@ -31,16 +31,16 @@ def test_weights_of_a_column_are_one_on_average(tmp_path: Path) -> None:
     assert equal.tolist() == [1.0] * 4  # exactly, whatever 0.1 is
 
 
-@pytest.mark.parametrize("door", ["predictions", "embeddings"])
-def test_every_door_has_the_column(tmp_path: Path, door: str) -> None:
-    if door == "predictions":
+@pytest.mark.parametrize("kind", ["predictions", "embeddings"])
+def test_every_kind_has_the_column(tmp_path: Path, kind: str) -> None:
+    if kind == "predictions":
         file = tmp_path / "p.csv"
         TABLE.assign(prediction="x").to_csv(file, index=False)
     else:
         file = tmp_path / "e.npz"
         columns = {name: TABLE[name].to_numpy(dtype="U8") for name in TABLE}
         np.savez(file, image=np.eye(4), text=np.eye(4)[:1], text_name=np.array(["x"]), **columns)
-    dataset = load_dataset(f"{door}:{file}")
+    dataset = load_dataset(f"{kind}:{file}")
     found = population_weights(Population(weights="weight"), dataset, np.array([1, 2]), probe="p")
     assert found.tolist() == [0.8, 1.2]
 

@@ -30,7 +30,7 @@ def test_classes_and_truths_are_those_in_english(code: str, of: str) -> None:
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_designs_show_the_words_of_the_label_sets(suite: Suite, code: str) -> None:
-    """A word that is mended in one place and not in the other would be two questions of one name."""
+    """A word that is repaired in one place and not in the other would be two questions of one name."""
     gender, occupation = (suite.designs(probe) for probe in suite.classification[:2])
     name = LANGUAGES[code]
     assert [item.words for item in gender[name].classes] == [
@@ -57,5 +57,5 @@ def test_every_prompt_of_another_language_is_free_of_english(suite: Suite) -> No
         texts = probe.texts
         assert texts and not any(word in text.split() for text in texts for word in english)
     assert "Frau" in planned.probes[0].texts
-    assert planned.probes[0].n_ways == 7
-    assert planned.probes[1].n_ways == 1 + 2 + 2 * 4
+    assert planned.probes[0].n_specifications == 7
+    assert planned.probes[1].n_specifications == 1 + 2 + 2 * 4

@@ -14,6 +14,7 @@ from probes.datasets.file_dataset import FileDataset, find
 CARD = DataCard(
     name="shades",
     title="Shades",
+    version="1",
     licence="CC0",
     consent="not applicable: no persons",
     label_provenance="by design",

@@ -14,7 +14,7 @@ from audit.report.sections.measures import (
     interval_text,
     item_name,
     measures_of,
-    most_telling,
+    strongest_evidence,
     value_text,
 )
 from probes.measures.registry import KINDS
@@ -71,10 +71,10 @@ def test_a_row_is_named_by_what_it_is_about_and_whose_it_is() -> None:
     assert item_name({**one, "item": ""}, ["gender"]) == "woman"
 
 
-def test_the_most_telling_come_first_and_rows_without_p_stay_in_order() -> None:
+def test_the_strongest_evidence_comes_first_and_rows_without_p_stay_in_order() -> None:
     tested = rows("C-ASC").assign(p_adjusted=[0.5, np.nan, 0.01])
-    assert most_telling(tested)["item"].tolist() == ["word 2", "word 0", "word 1"]
-    assert most_telling(rows("C-ASC"))["item"].tolist() == ["word 0", "word 1", "word 2"]
+    assert strongest_evidence(tested)["item"].tolist() == ["word 2", "word 0", "word 1"]
+    assert strongest_evidence(rows("C-ASC"))["item"].tolist() == ["word 0", "word 1", "word 2"]
 
 
 @pytest.mark.parametrize(

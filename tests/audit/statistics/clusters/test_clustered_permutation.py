@@ -103,7 +103,7 @@ def test_clusters_raise_a_false_alarm_in_one_of_twenty(made: object) -> None:
         events, label, cluster = made(40, seed=seed)  # type: ignore[operator]
         for known in alarms:
             alarms[known] += p_of(events, label, cluster if known else None, seed=seed) <= 0.05
-    assert alarms[True] <= 21  # 99.9 % of the binomial law of 200 tests at 5 %
+    assert alarms[True] <= 21  # 99.9 % of the binomial distribution of 200 tests at 5 %
     if made is persons:
         assert alarms[False] > 40  # taken as independent, photos of a person raise many
 

@@ -27,14 +27,16 @@ from tests.clipmodel.training.support.streamed_processes import KILLED_AT, Evalu
 ROOT = Path(__file__).parents[4]
 MODULE = "tests.clipmodel.training.support.streamed_processes"
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-STEPS, LANES = 12, 4
+STEPS, SUBSTREAMS = 12, 4
 DAMAGED = "image damaged or of no known format"
 pytestmark = pytest.mark.slow
 
 
 def _recipe(source: str, **loading: object) -> Recipe:
     """Without batch norm, whose statistics would be those of a process."""
-    values = streamed_recipe(source, loading={"substreams": LANES, "max_skipped": 50, **loading}).model_dump()
+    values = streamed_recipe(
+        source, loading={"substreams": SUBSTREAMS, "max_skipped": 50, **loading}
+    ).model_dump()
     model = {**MODEL, "text": values["model"]["text"], "vision": {**MODEL["vision"], "stem_channels": []}}
     return Recipe.model_validate({**values, "model": model, "steps": STEPS, "save_every": 3})
 

@@ -1,6 +1,6 @@
 """A run that is killed again and again, for tests/clipmodel/training/integration/test_resume.py.
 
-    python -m tests.clipmodel.training.support.killed_process RECIPE.json PICTURES OUT SEED
+    python -m tests.clipmodel.training.support.killed_process RECIPE.json IMAGES OUT SEED
 
 Each life is a fork of this process, which itself computes nothing. The first ones are killed where it does
 most harm, the next ones at a moment drawn at random, the last one not at all. Prints all exit codes.

@@ -58,6 +58,6 @@ def test_the_mapping_can_be_pasted(tmp_path: Path) -> None:
         "values": {"gender": {"femal": "Female", "F": "Female", "N/A": None, "unknown": None}}
     }
     (tmp_path / "people.card.yaml").write_text(text)
-    mended = load_dataset(f"table:{tmp_path / 'people.csv'}")
-    assert mended.frame["gender"].value_counts().to_dict() == {"Female": 6, "Male": 4}
-    assert odd_values_of(mended) == {}
+    repaired = load_dataset(f"table:{tmp_path / 'people.csv'}")
+    assert repaired.frame["gender"].value_counts().to_dict() == {"Female": 6, "Male": 4}
+    assert odd_values_of(repaired) == {}

@@ -10,7 +10,7 @@ import pytest
 from clipmodel.errors import UserError
 from probes.datasets import load_dataset
 from probes.datasets.formats.predictions import load_predictions
-from probes.embeddings.precomputed import GivenModel
+from probes.embeddings.precomputed import PrecomputedModel
 from probes.scoring.engine import Head
 
 
@@ -81,11 +81,11 @@ def test_files_of_other_predictions_are_other_models(tmp_path: Path) -> None:
     files = {}
     for name, rows in {"a": "w,man\nm,woman\n", "b": "w,woman\nm,man\n", "again": "w,man\nm,woman\n"}.items():
         (tmp_path / f"{name}.csv").write_text(f"gender,prediction\n{rows}")
-        files[name] = GivenModel(load_predictions(tmp_path / f"{name}.csv").texts).fingerprint
+        files[name] = PrecomputedModel(load_predictions(tmp_path / f"{name}.csv").texts).fingerprint
     assert files["a"] == files["again"] != files["b"]
     scores = "gender,score_a,score_b\nw,0.{},0.{}\n"
-    first = GivenModel(load_predictions(write(tmp_path, scores.format(2, 8))).texts).fingerprint
-    assert first != GivenModel(load_predictions(write(tmp_path, scores.format(3, 7))).texts).fingerprint
+    first = PrecomputedModel(load_predictions(write(tmp_path, scores.format(2, 8))).texts).fingerprint
+    assert first != PrecomputedModel(load_predictions(write(tmp_path, scores.format(3, 7))).texts).fingerprint
 
 
 def test_floats_of_one_column_and_whole_numbers_of_another_are_the_same_labels(tmp_path: Path) -> None:

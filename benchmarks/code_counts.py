@@ -13,7 +13,7 @@ Counts = NDArray[np.int64]
 _CHUNK = 1 << 18
 
 
-def tally(codes: Sequence[NDArray[np.integer]], shape: Sequence[int]) -> Counts:
+def count_codes(codes: Sequence[NDArray[np.integer]], shape: Sequence[int]) -> Counts:
     """Count rows by the combination of their codes.
 
     Parameters

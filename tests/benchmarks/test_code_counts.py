@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks import tally as module
-from benchmarks.tally import tally
+from benchmarks import code_counts as module
+from benchmarks.code_counts import count_codes
 
 
 def test_counts_are_those_of_plain_masks_whatever_the_chunks(monkeypatch) -> None:
@@ -15,15 +15,15 @@ def test_counts_are_those_of_plain_masks_whatever_the_chunks(monkeypatch) -> Non
         expected[cell] += 1
     for chunk in (7, 1000, 1 << 18):
         monkeypatch.setattr(module, "_CHUNK", chunk)
-        assert (tally(codes, (3, 2, 4)) == expected).all()
+        assert (count_codes(codes, (3, 2, 4)) == expected).all()
 
 
 def test_codes_outside_their_axis_and_unequal_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match=r"axis 1: a code lies outside 0 \.\.\. 1"):
-        tally([np.array([0, 1]), np.array([0, 2])], (2, 2))
+        count_codes([np.array([0, 1]), np.array([0, 2])], (2, 2))
     with pytest.raises(ValueError, match="one length"):
-        tally([np.array([0, 1]), np.array([0])], (2, 2))
+        count_codes([np.array([0, 1]), np.array([0])], (2, 2))
 
 
 def test_no_rows_give_zeros() -> None:
-    assert tally([np.zeros(0, np.int8)] * 2, (2, 3)).tolist() == [[0, 0, 0], [0, 0, 0]]
+    assert count_codes([np.zeros(0, np.int8)] * 2, (2, 3)).tolist() == [[0, 0, 0], [0, 0, 0]]
