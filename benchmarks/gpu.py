@@ -30,7 +30,7 @@ from torch.utils.data import DataLoader
 from benchmarks.engine_speed import SCALE, SETS, SHARED, unit
 from benchmarks.interleaved_timing import HEADER, OURS, Race, race, report, rows
 from benchmarks.preprocess_speed import Files
-from benchmarks.reference_models import largest_difference, open_clip_twin, ours
+from benchmarks.reference_models import largest_difference, open_clip_reference, ours
 from benchmarks.synthetic_images import jpeg_files
 from clipmodel.architecture.clip import Precision
 from clipmodel.architecture.text_transformer import trim_padding
@@ -47,7 +47,7 @@ from clipmodel.training.recipe import OptimRecipe
 from probes.datasets.formats.table import TableDataset
 from probes.embeddings.embed import embed_dataset
 from probes.embeddings.store import EmbeddingStore
-from probes.scoring.engine import Head, Question, Specification, score
+from probes.scoring.engine import Head, PromptConfiguration, Question, score
 from tests.support.peers import import_peer
 
 ARCHITECTURE = "ViT-B/32"
@@ -117,7 +117,7 @@ def embedding_race(device: str, size: Size, scratch: Path) -> Race:
 def _open_clip_embeds(clip: torch.nn.Module, paths: Sequence[Path], device: str, batch: int) -> Tensor:
     from PIL import Image
 
-    twin = open_clip_twin(clip.cpu(), ARCHITECTURE).to(device)  # type: ignore[arg-type]
+    reference = open_clip_reference(clip.cpu(), ARCHITECTURE).to(device)  # type: ignore[arg-type]
     clip.to(device)
     transform = import_peer("open_clip.transform").image_transform(224, is_train=False)
     loader = DataLoader(
@@ -125,7 +125,7 @@ def _open_clip_embeds(clip: torch.nn.Module, paths: Sequence[Path], device: str,
         num_workers=os.cpu_count() or 2, pin_memory=device.startswith("cuda"), multiprocessing_context="fork",
     )  # fmt: skip
     found = [
-        twin.encode_image(pixels.to(device, non_blocking=True), normalize=True).float().cpu()
+        reference.encode_image(pixels.to(device, non_blocking=True), normalize=True).float().cpu()
         for pixels in loader
     ]
     return torch.cat(found)
@@ -138,8 +138,10 @@ def training_race(device: str, size: Size) -> Race:
     clip = ours(ARCHITECTURE).to(device).train()
     contenders = {OURS: synchronised(device, _our_step(clip, pixels, trim_padding(tokens).to(device), size))}
     if peer_or_none():
-        twin = open_clip_twin(ours(ARCHITECTURE), ARCHITECTURE).to(device).train()
-        contenders["open_clip"] = synchronised(device, _open_clip_step(twin, pixels, tokens.to(device), size))
+        reference = open_clip_reference(ours(ARCHITECTURE), ARCHITECTURE).to(device).train()
+        contenders["open_clip"] = synchronised(
+            device, _open_clip_step(reference, pixels, tokens.to(device), size)
+        )
     return race(
         f"{ARCHITECTURE} training, {size.precision}{', compiled' if size.compiled else ''}", contenders,
         unit="samples", items=size.batch, rounds=size.rounds,
@@ -166,12 +168,12 @@ def _our_step(clip: torch.nn.Module, pixels: Tensor, tokens: Tensor, size: Size)
 
 
 def _open_clip_step(
-    twin: torch.nn.Module, pixels: Tensor, tokens: Tensor, size: Size
+    reference: torch.nn.Module, pixels: Tensor, tokens: Tensor, size: Size
 ) -> Callable[[], object]:
     """As its own training script does: the model compiled, the loss under autocast, torch's fused AdamW."""
     loss_of = import_peer("open_clip.loss").ClipLoss()
-    optimizer = torch.optim.AdamW(twin.parameters(), lr=5e-4, betas=(0.9, 0.98), eps=1e-6, fused=True)
-    model = torch.compile(twin) if size.compiled else twin
+    optimizer = torch.optim.AdamW(reference.parameters(), lr=5e-4, betas=(0.9, 0.98), eps=1e-6, fused=True)
+    model = torch.compile(reference) if size.compiled else reference
 
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)
@@ -186,7 +188,8 @@ def _open_clip_step(
 
 def scoring_race(device: str, size: Size) -> Race:
     """Images a second of 64 designs and 101 thresholds, on the device and on the CPU: the same counts."""
-    from probes.scoring import assignment_rules as rules
+    from probes.rules.rule_registry import CURVE, PREDICTION
+    from probes.scoring.threshold_lookup import RuleThresholds
 
     designs, groups = 64, 14
     rng = np.random.default_rng(0)
@@ -199,9 +202,10 @@ def scoring_race(device: str, size: Size) -> Race:
         own = tuple(names[i] for i in columns)
         sets = {name: own[part] for name, part in SETS.items()}
         key = (f"design {design}", "plain")
-        specifications.append(Specification(key=key, classes=own, columns=np.array(columns), sets=sets))
+        specifications.append(PromptConfiguration(key=key, classes=own, columns=np.array(columns), sets=sets))
     thresholds = np.linspace(0, 1, 101).round(6).tolist()
-    question = Question(rules=[rules.Cuts.of(rules.ARGMAX), rules.Cuts.of(rules.PROBABILITY, thresholds)])
+    rules = [RuleThresholds.of(PREDICTION.name), RuleThresholds.of(CURVE.name, thresholds)]
+    question = Question(rules=rules)
     cells = rng.integers(0, groups, size.images)
 
     def count(where: str) -> list[object]:

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from audit.commands.precision import Reduced, measure
 from benchmarks.interleaved_timing import HEADER, OURS, Race, race, report, rows
-from benchmarks.reference_models import open_clip_twin, ours, transformers_twin
+from benchmarks.reference_models import open_clip_reference, ours, transformers_reference
 from clipmodel.inputs.preprocess import Preprocess
 from clipmodel.inputs.tokenizer import clip_tokenizer
 from clipmodel.loading.embedding_model import LoadedModel
@@ -47,7 +47,7 @@ def speeds(folder: Path, *, images: int, rounds: int) -> Race:
     """All contenders in turns; the reduced ones must be near the exact one, or the comparison is refused."""
     pixels = torch.randn(images, 3, 224, 224)
     clip = ours(ARCHITECTURE)
-    peer, other = open_clip_twin(clip, ARCHITECTURE), transformers_twin(clip)
+    peer, other = open_clip_reference(clip, ARCHITECTURE), transformers_reference(clip)
     exact = load_reduced(folder)
     contenders: dict[str, Callable[[], Tensor]] = {
         OURS: lambda: exact.encode_image(pixels),

@@ -16,7 +16,7 @@ from probes.measures.measure_context import MeasureContext, Results, attribute_v
 from probes.metrics.group_accuracy import buckets, group_rates, top_k_hits, worst_group
 from probes.planning.groups import divide
 from probes.planning.prompts import class_prompts, texts_of, vectors
-from probes.suite.measure_probes import Cuts, Places, WithTruth
+from probes.suite.measure_probes import CutPoints, Places, WithTruth
 from probes.suite.probe_base import ProbeBase
 from probes.suite.suite_view import SuiteView
 from probes.suite.validation_errors import misplaced
@@ -27,7 +27,7 @@ class GroupAccuracyProbe(WithTruth):
 
     kind: Literal["group_accuracy"]
     k: Places = Field(default=[1, 5], description="The right class is among the K most similar.")
-    buckets: dict[str, Cuts] = Field(
+    buckets: dict[str, CutPoints] = Field(
         default={}, description="Attributes that are numbers, with the points to cut them at."
     )
 

@@ -13,20 +13,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from probes.datasets.formats.embeddings import EmbeddedDataset, Texts
-from probes.embeddings.precomputed import GivenModel
+from probes.embeddings.precomputed import PrecomputedModel
 from probes.mitigation.answer_fitting import UNKNOWN, AnswerData, AnswerMethod, Bools, Codes, Images
 from probes.mitigation.apply import Embedded, known_values
 from probes.mitigation.fitting import UnsuitableError
 from probes.mitigation.transform import Floats
 from probes.planning.audit_plan import ProbePlan, plan
 from probes.records import Records
+from probes.rules.rule_registry import PREDICTION
 from probes.runner import run_suite
-from probes.scoring.build_specifications import specify
-from probes.scoring.engine import Specification
+from probes.scoring.engine import PromptConfiguration
+from probes.scoring.prompt_configurations import configure
 from probes.suite.classification_probe import MISCLASSIFIED, Probe
 from probes.suite.suite import Suite
-
-ARGMAX = "argmax"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +74,7 @@ def _alone(suite: Suite, probe: Probe) -> Suite:
     """The suite with one probe in its first class design, answered by the largest score."""
     first = next(iter(probe.designs))
     reduced = probe.model_copy(
-        update={"designs": {first: probe.designs[first]}, "auto": [], "rules": [ARGMAX]}
+        update={"designs": {first: probe.designs[first]}, "auto": [], "rules": [PREDICTION.name]}
     )
     return suite.model_copy(update={"probes": [reduced]})
 
@@ -94,7 +93,7 @@ def _answered(embedded: Embedded, suite: Suite, method: AnswerMethod, attribute:
         model=f"{measured.dataset.texts.model} with {method.name}",
     )  # fmt: skip
     answered = _with_scores(measured.dataset, scores.astype(np.float32), texts)
-    return run_suite(known_values(suite, answered), GivenModel(texts), answered, store=embedded.store)
+    return run_suite(known_values(suite, answered), PrecomputedModel(texts), answered, store=embedded.store)
 
 
 def _with_scores(dataset: EmbeddedDataset, scores: np.ndarray, texts: Texts) -> EmbeddedDataset:
@@ -111,7 +110,7 @@ class _Half:
     dataset: EmbeddedDataset
     features: Floats
     planned: ProbePlan
-    specification: Specification
+    specification: PromptConfiguration
     vectors: np.ndarray
 
     @classmethod
@@ -119,7 +118,7 @@ class _Half:
         dataset = embedded.half(fit=fit)
         planned = plan(known_values(suite, dataset), dataset).probes[0]
         known = {text: dataset.texts.vectors[row] for text, row in dataset.texts.rows.items()}
-        specifications, vectors = specify(planned, known, cells=planned.selection.cells)
+        specifications, vectors = configure(planned, known, cells=planned.selection.cells)
         return cls(
             dataset=dataset, features=embedded.features_of(fit=fit), planned=planned,
             specification=specifications[0], vectors=vectors,

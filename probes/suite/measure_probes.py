@@ -17,7 +17,7 @@ from probes.suite.values import Value, unique
 Names = Annotated[list[str], Field(min_length=1), AfterValidator(unique)]
 Places = Annotated[list[Annotated[int, Field(ge=1, le=10**9)]], Field(min_length=1), AfterValidator(unique)]
 Pair = Annotated[list[Value], Field(min_length=2, max_length=2), AfterValidator(unique)]
-Cuts = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=1)]
+CutPoints = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=1)]
 
 
 class Templated(ProbeBase):
