@@ -23,10 +23,11 @@ class Records:
         What was asked of which model on which data; JSON-able.
     counts
         Columns `KEYS`, one column a group attribute, `EVENT_COLUMNS`. `n` images have this cell and truth;
-        for `count` of them the event happened. Under a rule that assigns one class, such as "argmax", the class events are the predictions and
-        sum to `n`; under the other rules (see `probes.rules`) an event happens where its class,
-        or one class of its set, is given; the set event "misclassified", if no class is given that is right
-        for the image. `threshold` is k, t, c or the share, and NaN for a rule without. Zero counts are kept.
+        for `count` of them the event happened. Under a rule that assigns one class, such as "argmax", the
+        class events are the predictions and sum to `n`; under the other rules (see `probes.rules`) an event
+        happens where its class, or one class of its set, is assigned; the set event "misclassified", if no
+        class is assigned that is right for the image. `threshold` is k, t, c or the share, and NaN for a rule
+        without. Zero counts are kept.
     curves
         The columns of `counts`, set events only, for every threshold of the curve.
     excluded
