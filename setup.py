@@ -25,6 +25,7 @@ REQUIRES = [
     "matplotlib>=3.9",
     "seaborn>=0.13.2",
     "Jinja2>=3.1",
+    "MarkupSafe>=2.1",
     "pydantic>=2.10",
     "PyYAML>=6.0.1",
     "typer>=0.15",
@@ -43,7 +44,7 @@ REQUIRES = [
 NOTEBOOKS = ["jupyterlab>=4.2", "ipykernel>=6.29"]
 DOCS = ["mkdocs-material>=9.5", "mkdocstrings[python]>=0.26"]
 SCALE = ["ray[data]>=2.40"]
-STREAMS = ["webdataset>=0.2.100", "fsspec>=2024.6"]
+STREAMS = ["fsspec>=2024.6"]
 TENSORBOARD = ["tensorboard>=2.17"]
 WANDB = ["wandb>=0.18"]
 DATASETS = ["datasets>=3.0"]
@@ -59,6 +60,7 @@ DEV = [
     *NOTEBOOKS,
     *DOCS,
     *SCALE,
+    "webdataset>=0.2.100",  # writes the shards that tests read
     "duckdb>=1.1",  # that other programs read the shards is tested
     "polars>=1.20",
     "pytest>=8.3",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import runpy
+import sys
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -74,3 +76,41 @@ def test_the_lock_pins_every_requirement_with_a_hash(setup_arguments: dict[str, 
 def test_lock_files_name_no_address() -> None:
     for name in ("requirements.lock", "requirements-peers.txt"):
         assert "://" not in (ROOT / name).read_text(encoding="utf-8")
+
+
+DISTRIBUTIONS = {
+    "PIL": "pillow", "yaml": "pyyaml", "sklearn": "scikit-learn", "open_clip": "open-clip-torch",
+    "ahocorasick_rs": "ahocorasick-rs", "huggingface_hub": "huggingface-hub",
+    "typing_extensions": "typing-extensions", "pydantic_core": "pydantic",
+}  # fmt: skip
+"""What provides a module of another name; pydantic pins the core that it is released with."""
+NOT_IMPORTED = {"notebooks", "docs", "dev"}
+"""Extras of programs that are run, and of the tests."""
+
+
+def imported() -> set[str]:
+    """Distributions that the packages import, anywhere: at the top, in a function, or by name."""
+    names: set[str] = set()
+    for path in (path for name in PACKAGES for path in (ROOT / name).rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                names.add(node.module)
+        names |= set(re.findall(r"""(?:import_module|_require)\("([\w.]+)"\)""", text))
+    tops = {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - set(PACKAGES)
+    return {DISTRIBUTIONS.get(name, name.lower().replace("_", "-")) for name in tops}
+
+
+def test_what_is_imported_is_declared_and_nothing_else(setup_arguments: dict[str, Any]) -> None:
+    core = {requirement_name(line) for line in setup_arguments["install_requires"]}
+    extras = {
+        requirement_name(line)
+        for extra, lines in setup_arguments["extras_require"].items()
+        if extra not in NOT_IMPORTED
+        for line in lines
+    }
+    assert not core & extras
+    assert sorted(imported() - core - extras) == []
+    assert sorted((core | extras) - imported()) == []
