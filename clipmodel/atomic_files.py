@@ -41,6 +41,7 @@ def replace_file(path: Path, fill: Callable[[BinaryIO], object]) -> None:
         with draft.open("wb") as file:
             fill(file)
             file.flush()
+            # Before the rename: otherwise a power cut can leave the new name with none of its bytes.
             os.fsync(file.fileno())
         draft.replace(path)
     except BaseException:
@@ -164,6 +165,8 @@ def _remove_drafts(folder: Path) -> None:
     """
     ours = re.compile(rf"\.{re.escape(folder.name)}-[a-z0-9_]{{8}}")
     for draft in [path for path in folder.parent.iterdir() if ours.fullmatch(path.name)]:
+        # A draft whose lock is held belongs to a process that still writes; one without a lock file was made
+        # a moment ago.
         if not (draft / LOCK).is_file() or (lock := _locked(draft / LOCK)) is None:
             continue
         earlier = draft / "earlier"
@@ -191,6 +194,8 @@ def _swap(content: Path, folder: Path, *, earlier: Path) -> None:
         return
     folder.rename(earlier)
     try:
+        # Between these two renames the folder is absent for a moment; a process killed there leaves it in the
+        # draft, where `_remove_drafts` of the next call finds it.
         content.rename(folder)
     except BaseException:
         earlier.rename(folder)
@@ -198,6 +203,7 @@ def _swap(content: Path, folder: Path, *, earlier: Path) -> None:
 
 
 def _umask() -> int:
+    # There is no way to read the mask but to set it.
     mask = os.umask(0)
     os.umask(mask)
     return mask

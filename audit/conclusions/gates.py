@@ -209,10 +209,12 @@ def _verdict(judged: pd.DataFrame, lowest: float, highest: float) -> tuple[str, 
         judged["low"], judged["high"], allowed=(lowest, highest),
         low_to_pass=judged["low_to_pass"], high_to_pass=judged["high_to_pass"],
     )  # fmt: skip
+    # Distance of the nearer end from the allowed range: positive only if the whole interval is outside.
     if verdict == FAIL:
         wholly = (judged["low"] - highest).combine(lowest - judged["high"], max)
         return verdict, _decisive(judged, wholly), _confidence(judged)
     shown = judged.assign(low=judged["low_to_pass"], high=judged["high_to_pass"])
+    # Distance of the further end: the row that stands most in the way of a PASS.
     at_its_end = (shown["high"] - highest).combine(lowest - shown["low"], max)
     return verdict, _decisive(shown, at_its_end), TO_PASS
 

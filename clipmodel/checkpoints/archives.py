@@ -60,6 +60,7 @@ def read_entry(archive: zipfile.ZipFile, name: str) -> bytes:
     """
     size = archive.getinfo(name).file_size
     with archive.open(name) as file:
+        # One byte more than declared: enough to see that there is more, without unpacking it.
         content = file.read(size + 1)
     if len(content) != size:
         raise zipfile.BadZipFile(f"{name} is not as long as the directory says")

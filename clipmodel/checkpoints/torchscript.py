@@ -148,6 +148,7 @@ class _Reader(pickle._Unpickler):
         if module.split(".")[0] == "__torch__":
             if not re.fullmatch(r"\w+", name) or not re.fullmatch(r"[\w.]+", module):
                 raise pickle.UnpicklingError(f"{module}.{name} is no name of a class")
+            # Only a name: nothing of the archive's code is imported or run.
             return type(name, (_ScriptModule,), {"script_class": (module, name)})
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
             return _Rebuild()
@@ -168,6 +169,7 @@ class _Reader(pickle._Unpickler):
             # frombuffer refuses an empty buffer.
             values = torch.frombuffer(content, dtype=torch.uint8) if content else torch.empty(0)
             self._storages[key] = values.untyped_storage()
+        # The same storage for the same key: tied weights stay tied, and are held once.
         return _TYPED_STORAGE(wrap_storage=self._storages[key], dtype=storage.dtype, _internal=True)
 
 
@@ -176,6 +178,8 @@ def _tensors(
 ) -> Iterator[tuple[str, Tensor]]:
     if depth > MAX_DEPTH:
         raise pickle.UnpicklingError("its modules are nested in a circle")
+    # A module also holds plain attributes that are tensors, such as masks; a state dict has only what its
+    # class declares.
     kept = _declared(archive, root, module.script_class)
     for name, value in vars(module).items():
         if isinstance(value, _ScriptModule):

@@ -190,6 +190,7 @@ def to_ours(source: TensorSource, config: CLIPConfig, layout: Layout) -> dict[st
         names, transposed = places[ours]
         shape = _part_shape(expected[ours], len(names), transposed)
         parts = [_checked(source, name, shape) for name in names]
+        # transformers stores q, k and v as three weights; ours and OpenAI's stack them in one.
         tensor = torch.cat(parts) if len(parts) > 1 else parts[0]
         weights[ours] = tensor.T.contiguous() if transposed else tensor
     return weights

@@ -104,6 +104,8 @@ class BPETokenizer:
             self._ids = {}
         known = self._ids
         split = [text.split() for text in texts]
+        # CLIP's vocabulary splits at white space first, so the ids of a text are those of its words; words
+        # repeat far more than texts do. The constructor checks that the vocabulary really does.
         new = list(set().union(*split).difference(known))
         # The library encodes without the interpreter's lock, on all cores.
         encodings = self._bpe.encode_batch_fast(new, add_special_tokens=False)

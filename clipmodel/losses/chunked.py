@@ -42,6 +42,7 @@ class ChunkedSoftmax(torch.autograd.Function):
         for rows in _chunks(len(images), chunk):
             logits = _logits(images[rows], texts, scale, _part(ignore, rows))
             row_lse[rows] = logits.logsumexp(dim=1)
+            # A running log-sum-exp: the columns are normalised over rows that are never in memory together.
             column_lse = torch.logaddexp(column_lse, logits.logsumexp(dim=0))
         if across:
             column_lse = logsumexp_over_processes(column_lse)
@@ -57,6 +58,7 @@ class ChunkedSoftmax(torch.autograd.Function):
         sums = _GradientSums(images, texts)
         for rows in _chunks(len(images), ctx.chunk):
             logits = _logits(images[rows], texts, scale, _part(ctx.ignore, rows))
+            # p and q of the docstring, in place: a chunk needs one buffer beside its logits.
             weights = (logits - row_lse[rows, None]).exp_()
             weights.add_(logits.sub_(column_lse).exp_()).div_(2)
             weights.diagonal(ctx.first + rows.start).sub_(1)
@@ -86,6 +88,8 @@ class ChunkedSigmoid(torch.autograd.Function):
         total = images.new_zeros(())
         for rows in _chunks(len(images), chunk):
             logits = _logits(images[rows], texts, scale, _part(ignore, rows), bias)
+            # Row i of the chunk belongs to column first + rows.start + i, which is a diagonal of the chunk.
+            # Its logit changes its sign, and the loss of all pairs is one softplus.
             logits.diagonal(first + rows.start).neg_()
             total += F.softplus(logits).sum()  # -log sigmoid(-x) = softplus(x)
         ctx.save_for_backward(images, texts, scale, bias)

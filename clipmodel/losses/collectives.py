@@ -23,6 +23,7 @@ def gather(local: Tensor) -> Tensor:
     return torch.cat(parts).view(local.dtype)
 
 
+# torch.distributed.nn.all_gather is deprecated and its replacement private; these lines are stable.
 class _GatherWithGradients(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, local: Tensor) -> Tensor:

@@ -95,6 +95,7 @@ def joined_world() -> Iterator[World]:
     device = _own_device()
     begun = dist.is_torchelastic_launched() and not dist.is_initialized()
     if begun:
+        # PATIENCE covers an evaluation in the first process, during which the others are idle in a barrier.
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
         if dist.is_initialized():
@@ -141,6 +142,7 @@ def distribute(encoders: Encoders, world: World, *, sharded: bool) -> nn.Module:
     for name in SCALARS:
         if (scalar := getattr(encoders.clip, name)) is not None:
             setattr(encoders.clip, name, nn.Parameter(scalar.detach().reshape(1)))
+    # Blocks first, then the whole: what the blocks leave (embeddings, projections, temperature) is one group.
     for block in _blocks(encoders.clip):
         fully_shard(block)
     fully_shard(encoders)
@@ -170,6 +172,7 @@ def is_sharded(encoders: nn.Module) -> bool:
 def temperature(clip: CLIP) -> float:
     """The multiplier on cosine similarities; every process must ask, for it may be gathered."""
     log_scale = clip.log_scale.detach()
+    # A collective: a process that skipped it would leave the others waiting until the timeout.
     if isinstance(log_scale, DTensor):
         log_scale = log_scale.full_tensor()
     return float(log_scale.exp())

@@ -82,11 +82,13 @@ def add_gradients(
         return loss.detach()
     inputs = list(zip(pixels.chunk(chunks), tokens.chunk(chunks), strict=True))
     random_states, cached = [], []
+    # Running statistics of batch norm would count each chunk twice, here and where gradients are taken.
     with torch.no_grad(), statistics_kept(encoders):
         for part in inputs:
             random_states.append(_random_state(pixels.device))
             cached.append(encoders(*part))
     embeddings = [torch.cat(parts) for parts in list(zip(*cached, strict=True))[:2]]
+    # Leaves: the backward pass ends at the embeddings, whose gradients are what the chunks are given below.
     outputs = [tensor.requires_grad_() for tensor in (*embeddings, *cached[0][2:])]
     loss = loss_of(*outputs)
     torch.autograd.backward(scaler.scale(loss))

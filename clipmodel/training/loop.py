@@ -125,6 +125,7 @@ class _Run:
                 remedy="change batch_size, accumulate or the number of processes",
             )
         _make_folder(out)
+        # Before the model is made: its initial weights are part of what the seed decides.
         torch.manual_seed(seed)
         config = recipe.model_configuration
         init = None if recipe.init is None else starting_model(recipe.init, config)
@@ -137,6 +138,8 @@ class _Run:
             load_weights(clip, init)
         clip = clip.to(world.device)
         encoders = _encoders(clip, recipe, world)
+        # What decides the numbers: a checkpoint of another recipe, seed or vocabulary is refused and not
+        # continued by mistake.
         identity = f"{recipe.sha256} {seed} {self.data.tokenizer.fingerprint}"
         self.trainee = Trainee(
             clip=clip,

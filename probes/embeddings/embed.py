@@ -89,6 +89,8 @@ def embed_dataset(
     vectors, found = locate(shards, keys_of(keys), dim=model.embed_dim)
     readable = np.array([row for row in rows if row in seen.hashes], int)[found]
     unreadable = seen.unreadable_rows()
+    # Every image is now stored or has a reason. What is neither was removed from the store by somebody else
+    # while this ran; rates over the rest would be of an unknown selection.
     if lost := len(rows) - len(readable) - len(unreadable):
         raise UserError(
             f"the store of embeddings {store.root} lost {lost} images while they were embedded",
@@ -147,12 +149,15 @@ def read_new_images(
             key = dataset.hash_of(row, data)
             raw = keys_of([key])[0]
             at = int(np.searchsorted(known, raw))
+            # Looked up before it is decoded: a known image is read and hashed, and never preprocessed.
             if key in seen.damaged or (at < len(known) and known[at] == raw):
                 return row, key, None
             return row, key, model.preprocess(dataset.image_of(row, data, convert=convert))
         except UnreadableImageError as error:
             return row, key, str(error)
 
+    # Threads read ahead, so two copies of one image may both be decoded; the first in the order of the rows
+    # is embedded, whatever thread was faster.
     claimed: set[str] = set()
     readers = READERS if device_of(model).type == "cpu" else os.cpu_count() or READERS
     for row, key, found in _in_order(load, rows, readers=readers):
@@ -177,6 +182,7 @@ def _in_order(load: Callable[[int], Loaded], rows: Iterable[int], *, readers: in
     try:
         for row in rows:
             waiting.append(pool.submit(load, row))
+            # Bounded, or reading would run ahead of a slow model until the memory is full of pixels.
             if len(waiting) > AHEAD * readers // READERS:
                 yield waiting.popleft().result()
         while waiting:

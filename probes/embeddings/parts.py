@@ -122,6 +122,7 @@ def prepare(
             )
         write_bytes(folder / ANNOTATIONS_FILE, annotations, mode=MODE)
         write_bytes(folder / DROPPED_FILE, dropped_bytes(dataset), mode=MODE)
+        # Last: a folder with a job file is complete in its description, and any worker may begin.
         write_bytes(folder / JOB_FILE, job.to_json().encode(), mode=MODE)
     except OSError as error:
         raise unwritable(folder, error) from error
@@ -135,6 +136,7 @@ def _ours(name: str) -> bool:
 def _check_same(folder: Path, found: Job, job: Job) -> None:
     """Refuse to resume another job; the part size of the folder must be that of the job."""
     before, now = (json.loads(each.to_json()) for each in (found, job))  # lists, not tuples, in both
+    # Compared as JSON, since that is what a later worker will read.
     differs = [name for name, value in before.items() if value != now[name]]
     if differs:
         what = {"model": "another model", "dtype": "another precision", "part_images": "other part sizes"}
@@ -267,6 +269,8 @@ def lost_by_group(folder: Path, job: Job) -> pd.DataFrame:
 def discard(folder: Path, numbers: Sequence[int]) -> None:
     """Remove what there is of unfinished or damaged parts, their manifests first."""
     for number in numbers:
+        # The manifest makes a part count as finished, so it goes first: a kill in between leaves a part that
+        # is made again.
         for path in (part_path(folder, number).with_suffix(".json"), part_path(folder, number)):
             try:
                 path.unlink(missing_ok=True)

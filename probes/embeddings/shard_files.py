@@ -150,6 +150,8 @@ def add_shard(
     digest = hashlib.sha256(data).hexdigest()[:CHECKSUM_DIGITS]
     for number in count():
         path = folder / (f"{digest}-{number}.arrow" if number else f"{digest}.arrow")
+        # The name is the checksum of the content, so a file of that name has it: writing again repairs a file
+        # that was damaged since it was verified.
         if not path.exists() or _readable(path):
             write_bytes(path, data, mode=mode)
             return path
@@ -226,6 +228,8 @@ def open_shard(path: Path) -> Shard | None:
 def index_of(path: Path) -> Shard | None:
     """The index of a file whose checksum was verified; None if it is no shard of this version."""
     with pa.memory_map(str(path)) as whole:
+        # The offset of the numbers within the file, so that slices are read by plain reads: in a mapping, a
+        # file that is truncated meanwhile ends the process instead of raising an error.
         base = whole.read_buffer(1).address
         try:
             reader = pa.ipc.open_file(whole)

@@ -175,6 +175,7 @@ class EmbeddingStore:
             if not place.is_dir():
                 place.mkdir(parents=place == self.root, exist_ok=True)
                 place.chmod(folder_mode)
+        # Several runs may do this at once with the same content: either rename is right.
         if not (folder / SPACE_FILE).exists():
             write_bytes(folder / SPACE_FILE, f"{space}\n".encode(), mode=mode)
         remove_abandoned_drafts(folder)
@@ -286,6 +287,8 @@ class EmbeddingStore:
             try:
                 if kept.any():
                     vectors = shard.read(0, len(shard.keys))[kept]
+                    # The new shard is on the disk before the old one goes: a kill in between leaves both,
+                    # which holds too much and loses nothing.
                     add_shard(folder, shard.keys[kept], vectors, mode=file_mode())
                 shard.path.unlink(missing_ok=True)
             except OSError as error:
@@ -314,6 +317,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _open_all(files: Sequence[Path]) -> list[Shard]:
+    # Checksums read every byte; hashing releases the interpreter's lock, so threads overlap.
     with ThreadPoolExecutor(READERS) as pool:
         found = list(pool.map(_open, files))
     for path, (_, problem) in zip(files, found, strict=True):

@@ -117,6 +117,7 @@ def select(
         reasons = _reasons_against(probe, dataset, rows, designs or {}, truth=truth)
         excluded.append(_without_truth(dataset, rows, probe, reasons))
         rows = rows[reasons.isna().to_numpy()]
+    # After the truth: a group whose images were all left out is refused here, with its name.
     _check_groups(probe, dataset, rows)
     excluded.append(_missing_groups(dataset, rows, probe.attributes))
     labels = _labels(dataset, rows, probe.attributes)
@@ -252,6 +253,8 @@ def _uncovered(
                 "images out with 'uncovered: exclude'",
             )
         where = f" in the design {name}" if len(designs) > 1 else ""
+        # The first design that lacks a class names the reason; images are left out of every design, so that
+        # designs are compared on the same images.
         reasons = {value: f"no class for {truth} {value}{where}" for value in uncovered} | reasons
     return reasons
 
@@ -307,6 +310,8 @@ def _divide(
         labels[column] = pd.Categorical(labels[column], [*dataset.levels(name), MISSING])
     truths = dataset.levels(truth) if truth else [NO_TRUTH]
     labels[TRUTH] = pd.Categorical(labels[TRUTH], truths)
+    # observed: cells without an image are not made here, they would have no rate; zero counts of events
+    # within a cell are kept later.
     groups = labels.groupby([*columns, TRUTH], observed=True, sort=True)
     cells = groups.size().index.to_frame(index=False)
     return cells.astype("str"), groups.ngroup().to_numpy(copy=True)

@@ -75,6 +75,8 @@ def class_thresholds(
 def _bins(cosines: torch.Tensor) -> torch.Tensor:
     """The last bin whose lower edge a cosine reaches, by the edges and not by a rounded product."""
     edges = torch.from_numpy(edges_of_bins()).to(cosines.device)
+    # Division rounds: a cosine at the edge of a bin can come out one bin off, so the two neighbours are
+    # compared with the edges themselves.
     bins = ((cosines + 1) / STEP).long().clamp_(0, N_BINS - 1)
     bins -= (cosines < edges[bins]).long()
     above = torch.clamp(bins + 1, max=N_BINS - 1)
@@ -92,6 +94,7 @@ def _thresholds(histogram: np.ndarray, shares: np.ndarray) -> np.ndarray:
     edges = edges_of_bins()
     thresholds = np.full((len(shares), len(histogram)), NEVER, np.float32)
     for t, share in enumerate(shares):
+        # 1e-9: 0.05 * 100 is 5.000000000000001 or 4.999999999999999, and 5 images are meant.
         few = reaching <= np.floor(share * total + 1e-9)
         found = few.any(axis=1) & (total[:, 0] > 0)
         thresholds[t, found] = edges[few[found].argmax(axis=1)]

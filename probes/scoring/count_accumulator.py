@@ -152,6 +152,8 @@ class CountAccumulator:
                 happened[rule] = self._outcomes(events, self.n_thresholds[rule])
                 of_outcomes[rule] = events[self.outcome_events]
         if self.n_curve:
+            # The greatest probability of a set decides at every threshold, so only that one is looked up: E
+            # lookups instead of C. -1 stands for a set without classes: it reaches no threshold, 0 included.
             events = self.curve_lookup(self._events(probabilities, right, -1))
             self._add_ranks(self.curve_ranks, events, cells)
             of_outcomes[CURVE] = events[self.outcome_events]
@@ -174,6 +176,8 @@ class CountAccumulator:
         if not n_rows:
             return
         rows = torch.arange(n_rows, device=cells.device)[:, None] * self.n_cells
+        # One histogram of ranks holds the counts at all thresholds: its running sum from above is how many
+        # reach each. The cost does not grow with the number of thresholds.
         flat = (rows + cells) * n_ranks + ranks
         totals += torch.bincount(flat.ravel(), minlength=totals.numel()).view(totals.shape)
 
@@ -192,6 +196,7 @@ class CountAccumulator:
         """Add the joint counts [O, T, G, 4] of first (2) and second (1)."""
         shape = (*first.shape[:2], self.n_cells, 4)
         rows = torch.arange(shape[0] * shape[1], device=cells.device).view(*first.shape[:2], 1)
+        # Two bits, first and second: 0 neither, 1 only the second, 2 only the first, 3 both.
         flat = (rows * self.n_cells + cells) * 4 + 2 * first + second.long()
         counts = torch.bincount(flat.ravel(), minlength=int(np.prod(shape))).view(shape)
         self.joint[rule] = self.joint[rule] + counts if rule in self.joint else counts
@@ -209,6 +214,7 @@ class CountAccumulator:
         """Histograms [R, G, T + 1] -> [T, G, R]: images that reach each threshold, from the top down."""
         hits = ranks.flip(2).cumsum(2).flip(2)[:, :, 1:].permute(2, 1, 0).cpu().numpy()
         if self.right is not None and hits.shape[2]:
+            # The last event counts images with a right class; the misclassified ones are the others.
             n = ranks[-1].sum(1).cpu().numpy()
             hits[:, :, -1] = n - hits[:, :, -1]
         return np.ascontiguousarray(hits)

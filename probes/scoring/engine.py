@@ -130,7 +130,11 @@ class Head:
         if self.bias is not None:
             return shared
         total = shared.sum(0)
+        # The shift by SHIFT cancels in the ratio. It stands in for the usual shift by each image's own
+        # maximum, which would differ between designs and forbid sharing.
         probabilities = shared / total
+        # With a scale of 100 this is an image without any cosine above -0.33; a much larger scale overflows.
+        # Those are computed again, shifted by their own maximum.
         lost = ~((shared.amax(0) > FAINTEST) & torch.isfinite(total))
         if lost.any():
             probabilities[:, lost] = torch.softmax(self.scale * cosines[:, lost], 0)
@@ -256,9 +260,11 @@ class _Work:
         with _one_thread_each() as n_threads:
             starts = np.arange(0, len(self.images), self.chunk)
             most = n_threads if self.classes.device.type == "cpu" else 1
+            # A GPU computes one chunk at a time anyway; threads would only hold several chunks in its memory.
             shares = np.array_split(starts, max(1, min(most, len(starts))))
             with ThreadPoolExecutor(len(shares)) as pool:
                 parts = list(pool.map(self.count, shares))
+        # Counts are whole numbers, so the sum does not depend on which thread had which chunk.
         return [reduce(add, of_one) for of_one in zip(*parts, strict=True)]
 
     def count(self, starts: np.ndarray) -> list[Counts]:
@@ -280,6 +286,8 @@ class _Work:
 
     def _add(self, part: slice, accumulators: Sequence[CountAccumulator], lookups: Lookups) -> None:
         where = self.classes.device
+        # One product for the classes of all configurations: designs share most of their classes, so this is
+        # cheaper than a product each.
         cosines = self.classes @ torch.from_numpy(np.ascontiguousarray(self.images[part])).to(where).T
         shared = self.head.shared(cosines)
         cells = torch.from_numpy(self.cells[part]).to(where)
@@ -291,6 +299,7 @@ class _Work:
             scores = _Scored(chosen, probabilities, lookups)
             ranks = {rule.name: scores.ranks(rule, configuration) for rule in self.question.rules}
             answers = accumulator.add(ranks, probabilities, cells, baseline=baseline)
+            # The first configuration is what every other one is paired with, image by image.
             baseline = answers.happened if baseline is None else baseline
             # Threads have chunks of their own, so they write to rows of their own.
             if self.log is not None:
@@ -334,6 +343,8 @@ class _Scored:
 
 def first_greatest(values: Tensor) -> Tensor:
     """[C, N] -> [N] the position of the greatest of each column; of several, the first."""
+    # argmax of torch promises no order among equal values, and devices differ; the smallest position among
+    # the greatest is the same everywhere. int16 halves the memory of the intermediate.
     positions = torch.arange(len(values), dtype=torch.int16, device=values.device)[:, None]
     none = torch.tensor(len(values), dtype=torch.int16, device=values.device)
     return torch.where(values == values.amax(0), positions, none).amin(0).long()

@@ -75,6 +75,8 @@ class ThresholdLookup:
     def _fill_table(self) -> None:
         span = float(self.edges[-1] - self.edges[0]) or 1.0
         size = 1
+        # Doubled until no step holds two thresholds: evenly spaced ones, as of a curve, need a table of their
+        # own number.
         while size < LARGEST_TABLE:
             self.scale = size / span
             steps = self._step(self.edges, size + 1)
@@ -88,6 +90,8 @@ class ThresholdLookup:
         self.bound[steps] = self.edges
         holds = torch.zeros(self.size, dtype=torch.int32, device=self.edges.device)
         holds[steps] = 1
+        # Thresholds in steps before this one; whether the one within is reached is decided by comparing with
+        # itself, so rounding of the step cannot matter.
         self.below = (holds.cumsum(0) - holds).to(torch.int32)
 
     def _step(self, values: Tensor, size: int) -> Tensor:

@@ -121,6 +121,7 @@ class RankLog:
 def _room(shape: tuple[int, ...], dtype: type, shares: int) -> np.ndarray:
     if int(np.prod(shape)) * np.dtype(dtype).itemsize * shares <= IN_MEMORY:
         return np.zeros(shape, dtype)
+    # The file is unlinked at once and lives on in the mapping: nothing is left behind, even by a kill.
     with tempfile.TemporaryFile(prefix="clip-audit-ranks-") as file:
         return np.memmap(file, dtype=dtype, mode="w+", shape=shape)
 
@@ -149,6 +150,8 @@ class Pairs:
         code = np.full(len(group), -1, dtype=np.int64)
         inside = group >= 0
         width = int(cluster.max(initial=0)) + 1
+        # group * width + cluster is one number for the pair; sorted, pairs of one group are next to each
+        # other.
         present, code[inside] = np.unique(
             group[inside].astype(np.int64) * width + cluster[inside], return_inverse=True
         )

@@ -100,6 +100,8 @@ class Solver:
             raise ValueError("every strength must be positive")
         # A few small problems share their overhead; large ones gain more from a start near their end.
         at_once = max(1, LOGITS_BYTES // (len(self._x) * self._classes * 8))
+        # Strong penalties first: their problems are the best conditioned, and each solution is a start close
+        # to the next one's.
         order = sorted(range(len(strengths)), key=lambda place: -strengths[place])
         found: dict[int, LinearClassifier] = {}
         for first in range(0, len(order), at_once):
@@ -158,6 +160,8 @@ class _Axes:
     def of(cls, x: Tensor) -> _Axes:
         mean = x.mean(dim=0)
         centred = x - mean
+        # With fewer images than features the scatter matrix is singular; the SVD finds the same axes without
+        # squaring the condition number.
         if len(x) < x.shape[1]:
             _, values, right = torch.linalg.svd(centred, full_matrices=False)
             kept = values > values.amax().clamp_min(1e-300) * 1e-12
@@ -171,6 +175,8 @@ class _Axes:
 
     def restore(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
         """Weights [C, F] and intercepts [C] from parameters [R + 1, C]."""
+        # The penalty is a sum of squares, which rotations leave as it is: the solution in rotated coordinates
+        # is the solution, and a diagonal preconditioner is a good one there.
         weights = (self.axes @ parameters[:-1]).T.contiguous()
         return weights, parameters[-1] - weights @ self.mean
 
@@ -202,6 +208,7 @@ class _Problem:
         if renew:
             self.inverse = 1 / (torch.matmul(self.squares.T, p * (1 - p)) + self.penalty + SMALLEST)
         at = self.y[None, :, None].expand(len(p), -1, 1)
+        # p minus the one-hot truth, without a one-hot matrix as large as p.
         residual = p.scatter_add(2, at, p.new_full(at.shape, -1.0))
         return torch.matmul(self.x.T, residual) + self.penalty * parameters
 
@@ -246,6 +253,7 @@ class _Problem:
             parameters, logits = parameters + moved, logits + steps[:, None, None] * change
             new = problem.gradient(parameters, probabilities, renew=iteration % RENEWAL == 0)
             product = (moved * (new - gradient)).sum(dim=(1, 2))
+            # A pair without positive curvature, which rounding near the end can give, is kept with weight 0.
             rho = torch.where(product > 0, 1 / product.clamp_min(1e-300), 0.0)
             memory = [*memory[1 - HISTORY :], (moved, new - gradient, rho)]
             gradient = new
@@ -279,6 +287,7 @@ class _Problem:
         The objective is a convex function of the step, with `slope` [S] at zero.
         """
         at = self.y[None, :, None].expand(len(logits), -1, 1)
+        # Logits are linear in the step, so a trial step costs a softmax and no product with the features.
         own = change.gather(2, at).sum(dim=(1, 2))
         quadratic = (self.penalty * direction**2).sum(dim=(1, 2))
         linear = (self.penalty * parameters * direction).sum(dim=(1, 2)) - own
@@ -296,6 +305,8 @@ class _Problem:
             high = torch.where(slope >= 0, step, high)
             newton = step - slope / curvature.clamp_min(SMALLEST)
             inside = (newton > low) & (newton < high)
+            # Newton may leave the bracket where the curvature nearly vanishes; then it is halved, or doubled
+            # while it has no upper end.
             halved = torch.where(torch.isinf(high), 2 * step + 1, (low + high) / 2)
             step = torch.where(done, step, torch.where(inside, newton, halved))
         return step, torch.softmax(torch.addcmul(logits, step[:, None, None], change), dim=-1)
