@@ -44,6 +44,7 @@ def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
     columns = {}
     for name in table.columns:
         if not pd.api.types.is_numeric_dtype(table[name]):
+            # Distinct words only: a table of a million rows has few.
             words = {word: f"'{word}" for word in table[name].dropna().unique() if is_formula(word)}
             if words:
                 columns[name] = table[name].astype(object).replace(words)

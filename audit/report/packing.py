@@ -22,6 +22,7 @@ def pack_integers(values: Iterable[int]) -> str:
     for value in values:
         change = int(value) - before
         before = int(value)
+        # Zigzag: 0, -1, 1, -2, ... become 0, 1, 2, 3, so that small changes of either sign take few bits.
         rest = 2 * change if change >= 0 else -2 * change - 1
         while rest >= 128:
             found.append(rest % 128 + 128)

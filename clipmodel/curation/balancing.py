@@ -83,6 +83,8 @@ class Balancer:
         """Which pairs are assigned, bool [P], from their queries, int32 [P], and draws, uint64 [P]."""
         limit = self._limit[queries]
         assigned: np.ndarray = draws < limit
+        # Ties at the limit are rare, rows with equal keys and captions alone, so a loop over them costs
+        # nothing.
         for pair in np.flatnonzero(draws == limit):
             query = queries[pair]
             assigned[pair] = self._room[query] > 0

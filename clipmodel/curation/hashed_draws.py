@@ -55,6 +55,7 @@ class SmallestDraws:
 
     def add(self, queries: np.ndarray, draws: np.ndarray) -> None:
         """Pairs by query, int32 [P], and draw, uint64 [P]."""
+        # Limits only fall, so what is above one now can never be among the t smallest.
         near = draws <= self._limit[queries]
         self._waiting.append((queries[near], draws[near]))
         self._n_waiting += int(near.sum())
@@ -81,6 +82,7 @@ class SmallestDraws:
             return
         queries = np.concatenate([self._queries, *(queries for queries, _ in self._waiting)])
         values = np.concatenate([self._draws, *(values for _, values in self._waiting)])
+        # By query, then by draw: the place within a query is its rank.
         order = np.lexsort((values, queries))
         queries, values = queries[order], values[order]
         starts = np.flatnonzero(np.r_[True, queries[1:] != queries[:-1]])

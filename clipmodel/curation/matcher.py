@@ -95,8 +95,11 @@ class Matcher:
         text = plain_lines(captions)
         found = self._automaton.find_matches_as_indexes(text, overlapping=True)
         triples = np.fromiter(chain.from_iterable(found), dtype=np.int64, count=3 * len(found)).reshape(-1, 3)
+        # All captions are one text, so the automaton is entered once; the caption of a match is that of the
+        # next line end.
         ends = np.flatnonzero(np.frombuffer(text, np.uint8) == _END)
         rows = np.searchsorted(ends, triples[:, 1])
+        # A query that occurs twice in a caption is one pair.
         pairs = np.sort(rows * self.n_queries + triples[:, 0])
         rows, queries = np.divmod(pairs[_is_new(pairs)], self.n_queries)
         return np.bincount(rows, minlength=len(captions)), queries.astype(np.int32)

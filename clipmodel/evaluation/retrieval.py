@@ -156,6 +156,7 @@ def _counts(
         belongs[pairs[first:last, 0] - start, pairs[first:last, 1]] = True
         asked = belongs.any(dim=1)
         similarity, belongs = (part @ candidates.T)[asked], belongs[asked]
+        # The best of its own decides whether a query is found at k; the others of its own cannot do better.
         best = similarity.masked_fill(~belongs, -torch.inf).amax(dim=1, keepdim=True)
         equal = similarity == best
         counts = [similarity > best, equal & ~belongs, equal & belongs]

@@ -247,6 +247,8 @@ class _Asker:
     @classmethod
     def of(cls, by_template: Tensor, bare: Tensor) -> _Asker:
         total = by_template.sum(dim=0)
+        # The ensemble without one template is the sum minus that template, renormalised: its scores are a
+        # difference of two products that are there already.
         rest = torch.stack([(total - own).norm(dim=-1) for own in by_template])
         ready = torch.stack([torch.nn.functional.normalize(total, dim=-1), bare])
         alone = by_template.norm(dim=-1)

@@ -64,6 +64,7 @@ def open_image(
 def open_checked(data: bytes, *, name: str = "the image") -> Image.Image:
     """Read the header only; refuse what is no image or too large a one before any pixel is decoded."""
     try:
+        # Opening reads the header alone, so sizes are refused before memory is taken for the pixels.
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as error:
         reason = "is empty" if not data else f"is none of {', '.join(FORMATS)}"
@@ -109,6 +110,7 @@ def load_upright(image: Image.Image, *, name: str = "the image") -> Image.Image:
     """
     try:
         image.load()
+        # After loading: a decoder may still refuse the file, and the orientation is one of its tags.
         ImageOps.exif_transpose(image, in_place=True)
         refuse_undefined(image)
         return image
@@ -128,6 +130,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
     """
     if image.mode.startswith("I;16"):
         levels = np.asarray(image).astype(np.uint32)
+        # 65535 = 255 x 257, so this maps 0 to 0 and 65535 to 255 and rounds in between; Pillow's own
+        # conversion clips everything above 255 to white.
         image = Image.fromarray(((levels + 128) // 257).astype(np.uint8))
     return rgb_on_white(image)
 

@@ -160,6 +160,7 @@ class Preprocess:
             ratio = max(width, height) / wanted
             return max(1, round(width / ratio)), max(1, round(height / ratio))
         short = min(width, height)
+        # Rounded down, as torchvision does; a pixel more or less shifts the crop, and embeddings with it.
         resized = int(wanted * width / short), int(wanted * height / short)
         if resized[0] * resized[1] > MAX_PIXELS:
             raise UserError(f"{width} x {height} pixels are too narrow an image", remedy="crop it")

@@ -81,6 +81,7 @@ def save_checkpoint(out: Path, trainee: Trainee, *, step: int, data: Mapping[str
             f"{out}: the checkpoint of step {step} cannot be written ({_reason(error)})",
             remedy="make room, then run the same command: it resumes from the checkpoint before",
         ) from error
+    # After checkpoint.pt names the new shards: until then it names the old ones, which must stay.
     if trainee.world.is_first:
         _drop_shards(out, but=content.get("shards"))
     trainee.world.wait()
@@ -132,6 +133,7 @@ def load_checkpoint(out: Path, trainee: Trainee) -> tuple[int, dict[str, Any]]:
     if not path.exists():
         return 0, {}
     try:
+        # weights_only: a checkpoint is data, and must not run code when somebody else's folder is continued.
         content: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
     except (RuntimeError, EOFError, OSError, LookupError, ValueError, pickle.UnpicklingError) as error:
         raise UserError(

@@ -139,8 +139,10 @@ def row_draws(frame: pd.DataFrame, *, seed: int) -> np.ndarray:
         digest = hashlib.blake2b(str(seed).encode(), digest_size=8)
         for name, value in zip(columns, row, strict=True):
             content = value if isinstance(value, bytes) else _text(value).encode()
+            # The length stands in front of the content, so that no two rows can give one stream of bytes.
             digest.update(f"\0{name}\0{len(content)}\0".encode())
             digest.update(content)
+        # 53 bits, the precision of a float64 in [0, 1).
         draws[i] = (int.from_bytes(digest.digest(), "little") >> 11) * 2.0**-53
     return draws
 

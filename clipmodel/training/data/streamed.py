@@ -104,6 +104,8 @@ class SubstreamRows(IterableDataset[BatchPart]):
                 step += 1
         except UserError as error:
             empty = torch.empty(0)
+            # An exception in a worker arrives with the worker's traceback as its text; message and remedy
+            # arrive as they are.
             yield BatchPart(step, empty, empty, (), (), {}, error=(error.message, error.remedy))
 
     def _part(
@@ -203,6 +205,8 @@ class StreamData:
             self._parts = self._begun(step, range(self.batch_size)[part])
         parts = [self._next_part(step) for _ in range(self._workers)]
         positions = {substream: place for part in parts for substream, place in part.positions.items()}
+        # Two steps are kept: a checkpoint after this step needs the position behind it, one that was begun
+        # before its batch is used needs the position before.
         self._before = {step: self._before[step], step + 1: positions}
         self._counts = {step: self._count_before(step), step + 1: self.skipped.counts()}
         pixels = [part.pixels.to(self._world.device, non_blocking=True) for part in parts]

@@ -94,6 +94,9 @@ class ShardSource:
                 shard, low, high = segment[number]
                 shift = np.random.default_rng((substream.seed, _DEAL, epoch, shard)).random()
 
+                # A sample of a shard that two substreams share belongs to one of them by its number alone, so
+                # none has to know how long the shard is. Multiples of the golden ratio spread evenly over [0,
+                # 1) however few there are.
                 def mine(i: int, low: int = low, high: int = high, shift: float = shift) -> bool:
                     return low <= int(substream.of * ((i * GOLDEN + shift) % 1.0)) < high
 
