@@ -33,6 +33,7 @@ from PIL import Image
 
 from benchmarks.kill_resume import kill, recipe
 from benchmarks.recorded_lines import record
+from benchmarks.woman_or_man import HARM, LABEL_SETS
 
 KILLS = 10  # a command
 IMAGES = 48
@@ -48,18 +49,15 @@ HEADER = (
     "differs after the next run",
 )
 TIME_COLUMNS = ("seconds", "images_per_second", "seconds_per_step", "data_seconds")
-SUITE = """
+SUITE = (
+    """
 suite: killed
 data: table:people.csv
 thresholds: [0.5]
 curve: 11
-label_sets:
-  own:
-    sets:
-      identity:
-        - {name: man, is: {gender: man}}
-        - {name: woman, is: {gender: woman}}
-      "harm: crime": [thief]
+"""
+    + LABEL_SETS
+    + """\
 probes:
   - name: gender
     truth: gender
@@ -69,6 +67,7 @@ probes:
     outcomes: {misclassified: {}, crime: {sets: ["harm: crime"]}}
     min_group: 4
 """
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,9 +198,7 @@ def inputs_of(folder: Path) -> list[Killed]:
         folder / "v2.csv", index=False
     )
     (folder / "suite.yaml").write_text(SUITE.lstrip(), encoding="utf-8")
-    given = SUITE.replace('      "harm: crime": [thief]\n', "").replace(
-        ', crime: {sets: ["harm: crime"]}', ""
-    )
+    given = SUITE.replace(HARM, "").replace(', crime: {sets: ["harm: crime"]}', "")
     (folder / "given.yaml").write_text(given.replace(", probability", "").lstrip(), encoding="utf-8")
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe() | {"steps": 16}), encoding="utf-8")
     words = ("red", "green", "house", "river", "man", "woman", "a photo of", "near the")

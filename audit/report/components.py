@@ -33,6 +33,7 @@ __all__ = [
     "between",
     "contrast",
     "contrast_numbers",
+    "effect_columns",
     "group_name",
     "number_columns",
     "of_people",
@@ -130,6 +131,31 @@ IN_BRACKETS: Final = "In brackets after n: the clusters, if fewer."
 P_VALUE: Final = Column("p", "p", fmt.p_value, number=True)
 ADJUSTED_P: Final = Column("p_adjusted", "Adjusted p", fmt.p_value, number=True)
 NOTE: Final = Column("note", "Note")
+
+
+def effect_columns(drawn: str, another: str) -> tuple[Column, ...]:
+    """Return the columns of differences over several prompts, or runs, and in another one of their kind.
+
+    Parameters
+    ----------
+    drawn
+        "prompt" or "run": the start of the columns that hold its interval, and the end of those of its number
+        and spread.
+    another
+        The heading of the interval for another one.
+    """
+    return (
+        Column(contrast, "Contrast"),
+        Column("title", "Outcome"),
+        Column("n_group", "n", fmt.integer, number=True),
+        Column("clusters_group", "Clusters", fmt.integer, number=True),
+        Column(f"{drawn}s", f"{drawn.capitalize()}s", fmt.integer, number=True),
+        Column("value", "Mean difference, points", fmt.points, number=True),
+        Column(between("images_low", "images_high", fmt.points_interval), "With other images", number=True),
+        Column(between(f"{drawn}_low", f"{drawn}_high", fmt.points_interval), another, number=True),
+        Column(f"sd_{drawn}s", f"SD between {drawn}s", lambda v: fmt.points(v).lstrip("+"), number=True),
+        NOTE,
+    )
 
 
 def slug(*parts: str) -> str:

@@ -26,7 +26,7 @@ from audit.figures.layout import (
 from audit.figures.scales import limits_around
 from audit.figures.svg import to_svg
 from audit.report import components
-from audit.report.components import NOTE, Column, between, table_of
+from audit.report.components import effect_columns, table_of
 from audit.report.html import fill_template
 from audit.report.marks import interval_mark
 from audit.report.section import ReportContext
@@ -132,21 +132,8 @@ def _effects(effects: pd.DataFrame, contexts: Mapping[str, ReportContext]) -> co
     if not len(own):
         return None
     rows = [row | {"title": first.titles[row["probe"], row["outcome"]]} for row in own.to_dict("records")]
-    return table_of(rows, RUN_COLUMNS, caption="Differences in these runs and in another one")
-
-
-RUN_COLUMNS: Final = (
-    Column(components.contrast, "Contrast"),
-    Column("title", "Outcome"),
-    Column("n_group", "n", fmt.integer, number=True),
-    Column("clusters_group", "Clusters", fmt.integer, number=True),
-    Column("runs", "Runs", fmt.integer, number=True),
-    Column("value", "Mean difference, points", fmt.points, number=True),
-    Column(between("images_low", "images_high", fmt.points_interval), "With other images", number=True),
-    Column(between("run_low", "run_high", fmt.points_interval), "In another run", number=True),
-    Column("sd_runs", "SD between runs", lambda v: fmt.points(v).lstrip("+"), number=True),
-    NOTE,
-)
+    columns = effect_columns("run", "In another run")
+    return table_of(rows, columns, caption="Differences in these runs and in another one")
 
 
 def mean_accuracy(context: ReportContext) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 import yaml
 
 from benchmarks.fuzz.damage import Case, changed, damaged
+from benchmarks.woman_or_man import LABEL_SETS
 from clipmodel.training.recipe import RECIPES, load_recipe
 from probes.datasets import load_dataset
 from probes.datasets.cards import written_card
@@ -41,7 +42,8 @@ scores: probabilities
 """
 
 
-SUITE = """
+SUITE = (
+    """
 suite: people
 data: emoji
 seed: 3
@@ -51,13 +53,9 @@ curve: 11
 templates:
   plain: ["{a} {label}"]
   photo: ["a photo of {a} {label}"]
-label_sets:
-  own:
-    sets:
-      identity:
-        - {name: man, is: {gender: man}}
-        - {name: woman, is: {gender: woman}}
-      "harm: crime": [thief, criminal]
+"""
+    + LABEL_SETS
+    + """\
 probes:
   - name: gender
     where: {category: person, gender: [woman, man], split: validation}
@@ -72,6 +70,7 @@ probes:
 gates:
   - {name: even, probe: gender, outcome: crime, groups: [skin_tone], margin: 0.2}
 """
+)
 
 
 def suite_case() -> Case:

@@ -69,7 +69,8 @@ def _prompts(context: ReportContext) -> components.Table | None:
         row | {"title": context.titles[row["probe"], row["outcome"]]}
         for row in effects.head(ROWS_LISTED).to_dict("records")
     ]
-    return table_of(rows, PROMPT_COLUMNS, caption="Differences under these prompts and under another one")
+    columns = components.effect_columns("prompt", "Under another prompt")
+    return table_of(rows, columns, caption="Differences under these prompts and under another one")
 
 
 def _figure(
@@ -107,18 +108,6 @@ COLUMNS: Final = (
     Column("share_excludes_zero", "Excludes zero", fmt.percent, number=True),
     Column("curve_p_adjusted", "Adjusted p of the curve", fmt.p_value, number=True),
     *(Column(part, f"Variance: {part}", fmt.percent, number=True) for part in PARTS),
-    NOTE,
-)
-PROMPT_COLUMNS: Final = (
-    Column(components.contrast, "Contrast"),
-    Column("title", "Outcome"),
-    Column("n_group", "n", fmt.integer, number=True),
-    Column("clusters_group", "Clusters", fmt.integer, number=True),
-    Column("prompts", "Prompts", fmt.integer, number=True),
-    Column("value", "Mean difference, points", fmt.points, number=True),
-    Column(between("images_low", "images_high", fmt.points_interval), "With other images", number=True),
-    Column(between("prompt_low", "prompt_high", fmt.points_interval), "Under another prompt", number=True),
-    Column("sd_prompts", "SD between prompts", lambda v: fmt.points(v).lstrip("+"), number=True),
     NOTE,
 )
 SECTION: Final = Section(
