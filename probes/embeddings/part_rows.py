@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import torch
 from numpy.typing import NDArray
 
 from clipmodel.errors import UserError
@@ -114,4 +113,6 @@ class PartRows:
 
 def _single(block: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """Stored numbers in 32 bits; torch widens 16 bits by vector instructions, NumPy one by one."""
+    import torch  # not on loading: reading an audit loads this package, and needs no torch
+
     return torch.from_numpy(block).float().numpy()
