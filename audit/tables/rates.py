@@ -29,6 +29,7 @@ from audit.tables.group_rows import GroupRows, in_suite_order
 from audit.tables.pooled_rates import POOLED, pooled_columns
 from audit.tables.probe_cluster_counts import group_codes
 from probes.records import DID_NOT, WEIGHTED
+from probes.rules.rule_registry import one_class_rules
 
 Floats = NDArray[np.float64]
 Words = NDArray[np.object_]
@@ -141,7 +142,9 @@ def weighted_balanced_accuracy(
     keys = ["design", "template", "rule"]
     asked = asked_order(probe).reset_index(drop=True)
     places = right.specifications[keys].merge(
-        asked[asked["rule"] == "argmax"].reset_index(names="place")[[*keys, "place"]], on=keys, how="left"
+        asked[asked["rule"].isin(one_class_rules())].reset_index(names="place")[[*keys, "place"]],
+        on=keys,
+        how="left",
     )["place"]
     code, patterns = pd.factorize(own["pattern"].to_numpy())
     letters = np.array([list(text) for text in patterns], dtype="U1")

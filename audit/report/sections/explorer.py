@@ -21,7 +21,7 @@ POINTS: Final = 120_000
 """Points of threshold curves that a page carries at most; beyond, thresholds are thinned evenly."""
 
 SEPARATOR: Final = "\x1f"
-CURVE: Final = (
+PACKED: Final = (
     "design", "template", "outcome", "threshold", "n", "clusters", "count", "low", "high"
 )  # fmt: skip
 
@@ -76,7 +76,7 @@ def _probe(
     rates = rates[rates["probe"] == probe["name"]]
     curves = context.result.curves
     mask = (curves["probe"] == probe["name"]) & _among(curves["threshold"], kept)
-    curves = curves.loc[mask, [*CURVE, *attributes]]
+    curves = curves.loc[mask, [*PACKED, *attributes]]
     return {
         "name": probe["name"],
         "title": probe["title"],
