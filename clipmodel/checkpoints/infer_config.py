@@ -45,6 +45,8 @@ def _text(source: TensorSource) -> TextConfig:
         vocab_size=_shape(source, "token_embedding.weight")[0],
         width=width,
         layers=_count(source, r"transformer\.resblocks\.(\d+)\."),
+        # The number of heads leaves no trace in the shapes; published models have heads of 64 throughout, a
+        # few vision towers excepted.
         heads=width // HEAD_WIDTH,
         mlp_width=_mlp_width(source, "transformer", width),
         layer_scale="transformer.resblocks.0.ls_1.gamma" in source.shapes,
@@ -69,6 +71,7 @@ def _resnet(source: TensorSource) -> ResNetConfig:
     width = _shape(source, "visual.layer1.0.conv1.weight")[0]
     stages = [_count(source, rf"visual\.layer{stage}\.(\d+)\.") for stage in (1, 2, 3, 4)]
     return ResNetConfig(
+        # A ResNet halves the image five times before the pooling.
         image_size=32 * _grid(source, "visual.attnpool.positional_embedding"),
         width=width,
         layers=(stages[0], stages[1], stages[2], stages[3]),

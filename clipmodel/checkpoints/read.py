@@ -135,6 +135,7 @@ def _read_transformers(folder: Path, values: Mapping[str, Any]) -> Checkpoint:
     try:
         tokenizer = _fitting(_folder_tokenizer(folder, config), config, where=str(folder))
     except UserError as error:  # another kind of tokenizer, which transformers may have
+        # Not an error of the file: the caller tries transformers' own classes next.
         raise NotClipError(error.message, remedy=error.remedy) from error
     return Checkpoint(
         format="transformers",
@@ -249,6 +250,7 @@ def _opened(path: Path, weights: Weights | None) -> _File:
     chosen, other = choose_state_dict(content, weights, where=where)
     tensors = require_tensors(chosen, where=where)
     source = TensorSource.of(tensors, where=where)
+    # Only OpenAI's files say so: open_clip's have the same names of weights, with either activation.
     if set(SIZES) <= tensors.keys() or state_dict_note(chosen) == OPENAI_NOTE:
         return _File(source, "openai", "quick_gelu", "clip", tensors)
     said = content if chosen is not content else {}

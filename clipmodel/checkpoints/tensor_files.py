@@ -66,6 +66,7 @@ def load_tensors_only(path: Path) -> Any:
     require_sane_archive(path)
     try:
         try:
+            # Mapped, so that weights which are converted one by one are not in memory twice.
             return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         except RuntimeError:
             # torch's format before 1.6 cannot be mapped; a damaged file fails here once more.

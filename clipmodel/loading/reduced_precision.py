@@ -91,6 +91,7 @@ class ReducedModel:
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
         """C strings -> unit-norm [C, D], by the exact text tower."""
+        # Texts are few and every image is compared with them, so they stay exact.
         return self.exact.encode_text(texts)
 
 

@@ -153,6 +153,8 @@ class TrainingData:
         """The rows `part` of a step's batch; they are the same however the batch is divided."""
         rows = self.rows(step)
         rng = np.random.default_rng((self._seed, 1, step))
+        # Drawn for the whole batch in every process: a part's captions must not depend on how many processes
+        # there are.
         captions = [self._captions.sample(row, rng) for row in rows]
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         any_colour = torch.tensor([caption.any_colour for caption in captions])
@@ -162,6 +164,7 @@ class TrainingData:
         return Batch(
             pixels=self._preprocess.normalize(pixels),
             tokens=trim_padding(self._tokenizer(texts, truncate=True)),
+            # A caption may be true of other images of the batch; those pairs are no negatives.
             ignore=torch.from_numpy(self._captions.also_described(rows, captions, part)),
             keys=tuple(self._keys[row] for row in rows[part]),
         )
