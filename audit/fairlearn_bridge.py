@@ -103,7 +103,7 @@ def metric_frame(
     *,
     by: Sequence[str],
     probe: str,
-    **way: Any,
+    **specification: Any,
 ) -> MetricFrame:
     """An audit as fairlearn's MetricFrame.
 
@@ -113,12 +113,22 @@ def metric_frame(
         Name -> function of y_true and y_pred.
     by
         Attributes; images that miss one of them are left out, as in the audit's rates.
-    probe, way
+    probe, specification
         As for `metric_frame_inputs`.
+
+    Returns
+    -------
+    MetricFrame
+        Over the images of the audit, one row each; its `by_group` has no interval.
+
+    Raises
+    ------
+    UserError
+        As `metric_frame_inputs`.
     """
     from fairlearn.metrics import MetricFrame
 
-    inputs = metric_frame_inputs(result, probe=probe, **way)
+    inputs = metric_frame_inputs(result, probe=probe, **specification)
     features = inputs["sensitive_features"][list(by)]
     known = (features != MISSING).all(axis=1).to_numpy()
     return MetricFrame(
@@ -142,9 +152,10 @@ def audit_of_predictions(
     Parameters
     ----------
     y_true, y_pred
-        Labels, one an example.
+        [N] labels.
     sensitive_features
-        One column an attribute, or one named series; all columns are compared by, and crossed in pairs.
+        N rows: one column an attribute, or one named series; all columns are compared by, and crossed in pairs.
+        An example without a value of an attribute is in no group of it.
     positive
         A label that is good or bad to get: adds the outcome "selected", P(prediction = positive | group).
     name
@@ -157,12 +168,27 @@ def audit_of_predictions(
     Returns
     -------
     An audit with the outcome "misclassified": rates, gaps, findings and verdict as from a run.
+
+    Raises
+    ------
+    ValueError
+        Lengths differ.
+
+    Examples
+    --------
+    >>> truth, answer = ["a", "b"] * 20, ["a", "a"] * 20
+    >>> result = audit_of_predictions(truth, answer, sensitive_features=pd.Series(["x", "y"] * 20, name="g"))
+    >>> result.rates.loc[result.rates["g"] == "y", "rate"].tolist()
+    [1.0]
     """
     features = pd.DataFrame(sensitive_features).astype("object").where(lambda table: table.notna(), MISSING)
     features = features.astype("str").reset_index(drop=True)
     names = [str(column) for column in features.columns]
     features.columns = [attribute_column(column) for column in names]
     truth, predicted = (pd.Series(np.asarray(a)).astype("str") for a in (y_true, y_pred))
+    if not len(truth) == len(predicted) == len(features):
+        sizes = f"{len(truth)}, {len(predicted)} and {len(features)}"
+        raise ValueError(f"y_true, y_pred and sensitive_features have {sizes} rows")
     attributes, labels = list(features.columns), sorted({*truth, *predicted})
     sets = {SELECTED: [str(positive)]} if positive is not None else {}
     images = features.assign(truth=truth, prediction=predicted)
@@ -179,6 +205,15 @@ def equalized_odds(
     y_true: ArrayLike, y_pred: ArrayLike, *, sensitive_features: pd.Series, positive: object
 ) -> pd.DataFrame:
     """True and false positive rates by group, and the equalised-odds difference, with intervals.
+
+    Parameters
+    ----------
+    y_true, y_pred
+        [N] labels.
+    sensitive_features
+        [N] the group of each example.
+    positive
+        The label whose rates are compared; every other one is negative.
 
     Returns
     -------

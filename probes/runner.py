@@ -101,6 +101,12 @@ def run_suite(
     device
         Where the scores are computed.
 
+    Returns
+    -------
+    Records
+        Counts, by cluster too if images come in clusters, and what non-classification probes measured;
+        checked by `probes.records.validate`. `AuditResult.from_records` concludes from them.
+
     Raises
     ------
     UserError

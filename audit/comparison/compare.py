@@ -85,6 +85,12 @@ def compare(
         Gate on regressions: by how much the rate of an outcome may rise in any group. Every outcome counts
         what nobody wants (an error, a harmful word), so a rise is a regression.
 
+    Returns
+    -------
+    Comparison
+        `changes` of every rate and `gap_changes` of every gap, with intervals for the same images, and the
+        verdict of the gate.
+
     Raises
     ------
     UserError

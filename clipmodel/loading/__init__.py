@@ -69,11 +69,23 @@ def load_model(
         For a file that does not say which activation and preprocessing the model was trained with, or holds
         EMA weights beside the plain ones; see `read_checkpoint`.
 
+    Returns
+    -------
+    EmbeddingModel
+        In evaluation mode, on the device.
+
     Raises
     ------
     UserError
         No such model, device or precision; a file is missing, damaged or not to be trusted; weights,
         configuration and tokenizer do not fit; or a library is missing.
+
+    Examples
+    --------
+    >>> model = load_model("tiny")
+    >>> texts = model.encode_text(["a judge", "a baker"])
+    >>> texts.shape[1] == model.embed_dim, bool(abs(texts.norm(dim=1) - 1).max() < 1e-5)
+    (True, True)
     """
     name = str(spec)
     if precision not in get_args(Precision):
@@ -107,6 +119,11 @@ def load_model(
 
 def model_path(spec: str | Path) -> Path:
     """Where a model's files are: of a bundled model, a path, or "hf:NAME", which is downloaded if need be.
+
+    Parameters
+    ----------
+    spec
+        As for `load_model`.
 
     Raises
     ------

@@ -101,7 +101,20 @@ def device_of(model: EmbeddingModel) -> torch.device:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A CLIP behind the protocol of `EmbeddingModel`."""
+    """A CLIP behind the protocol of `EmbeddingModel`.
+
+    Parameters
+    ----------
+    name
+        What reports call it.
+    clip, tokenizer, preprocess
+        The network, and how texts and images become its inputs.
+
+    Notes
+    -----
+    The fingerprint is over the weights, the tokenizer and the preprocessing, and is kept once it was asked
+    for: make another object for a model whose weights have changed.
+    """
 
     name: str
     clip: CLIP

@@ -63,6 +63,16 @@ def contrastive_loss(
     ------
     ValueError
         Shapes differ, chunk is below 1, or the scale is negative, NaN or several numbers.
+
+    Examples
+    --------
+    Two pairs at right angles: of two classes with the logits 1 and 0 the right one has -log(e / (e + 1)).
+
+    >>> pairs = torch.eye(2)
+    >>> round(float(contrastive_loss(pairs, pairs, 1.0)), 4)
+    0.3133
+    >>> round(float(contrastive_loss(pairs, pairs, 1.0, chunk=1)), 4)
+    0.3133
     """
     _check(image_embeddings, text_embeddings, chunk)
     scale = _scale(logit_scale, image_embeddings)

@@ -30,6 +30,12 @@ def load_dataset(spec: str) -> DemographicDataset:
     ------
     UserError
         There is no such kind, the path is missing, or the data are damaged.
+
+    Examples
+    --------
+    >>> dataset = load_dataset("emoji")
+    >>> dataset.card.title, "skin_tone" in dataset.attributes
+    ('Emoji of people', True)
     """
     kind, _, path = spec.partition(":")
     known = DATASETS.get(kind)

@@ -239,11 +239,22 @@ class Suite(StrictModel):
 def load_suite(name_or_path: str | Path) -> Suite:
     """A shipped suite by name, or one of your own by path.
 
+    Parameters
+    ----------
+    name_or_path
+        As `clip-audit probe list` names it, or a YAML file.
+
     Raises
     ------
     UserError
         No such suite, or something in it is wrong: the message names file, line, key and the closest
         right word.
+
+    Examples
+    --------
+    >>> suite = load_suite("quickstart")
+    >>> suite.data, [probe.name for probe in suite.classification][:2]
+    ('emoji', ['occupation', 'gender'])
     """
     if str(name_or_path) in shipped("suites"):
         return read_shipped("suites", str(name_or_path), Suite)

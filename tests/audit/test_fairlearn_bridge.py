@@ -102,3 +102,8 @@ def test_the_interval_of_equalized_odds_by_hand() -> None:
 def test_a_group_without_positives_has_no_odds() -> None:
     table = equalized_odds([1, 0, 0], [1, 0, 0], sensitive_features=pd.Series(list("aab")), positive=1)
     assert table.set_index("metric").loc["equalized odds difference"][["value", "low", "high"]].isna().all()
+
+
+def test_labels_of_another_number_of_examples_are_refused() -> None:
+    with pytest.raises(ValueError, match="have 2, 2 and 3 rows"):
+        audit_of_predictions(["a", "b"], ["a", "a"], sensitive_features=pd.Series(list("xyx"), name="g"))
