@@ -154,8 +154,8 @@ def audit_of_predictions(
     y_true, y_pred
         [N] labels.
     sensitive_features
-        N rows: one column an attribute, or one named series; all columns are compared by, and crossed in pairs.
-        An example without a value of an attribute is in no group of it.
+        N rows: one column an attribute, or one named series; all columns are compared by, and crossed in
+        pairs. An example without a value of an attribute is in no group of it.
     positive
         A label that is good or bad to get: adds the outcome "selected", P(prediction = positive | group).
     name

@@ -66,16 +66,22 @@ def _lacks(error: ErrorDetails, keys: Collection[str]) -> bool:
 class StrictModel(BaseModel):
     """Immutable; an unknown key is refused with the key that was probably meant, or the place it belongs to.
 
-    `elsewhere` says of keys that are often written here where they belong.
+    `elsewhere` says of keys that are often written here where they belong; `earlier` has the names that keys
+    had in earlier versions, which are still read.
     """
 
     elsewhere: ClassVar[dict[str, str]] = {}
+    earlier: ClassVar[dict[str, str]] = {}
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @model_validator(mode="wrap")
     @classmethod
     def _refuse_unknown_keys(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         known = [field.alias or name for name, field in cls.model_fields.items()]
+        if isinstance(values, dict):
+            # Under both names at once, the earlier one stays unknown.
+            today = {old: new for old, new in cls.earlier.items() if new not in values}
+            values = {today.get(key, key): value for key, value in values.items()}
         unknown = [str(key) for key in values if key not in known] if isinstance(values, dict) else []
         if not unknown:
             return handler(values)

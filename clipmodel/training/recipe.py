@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -89,7 +89,9 @@ class CropRecipe(StrictModel):
 
 
 class LoadingRecipe(StrictModel):
-    """How streamed pairs are read; see clipmodel/training/sources/."""
+    """How streamed pairs are read; see clipmodel/training/data/sources/."""
+
+    earlier: ClassVar[dict[str, str]] = {"lanes": "substreams"}
 
     shuffle: int = Field(
         1024,
@@ -111,14 +113,6 @@ class LoadingRecipe(StrictModel):
         description="of samples that cannot be used: below 1 their share (of at least 1,000, and of at "
         "least 100 shards), else their number; more stop the run. Each process counts its own",
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _earlier_name(cls, values: Any) -> Any:
-        """Recipes, and checkpoints that hold one, may still say `lanes`."""
-        if isinstance(values, dict) and "lanes" in values and "substreams" not in values:
-            return {"substreams" if key == "lanes" else key: value for key, value in values.items()}
-        return values
 
 
 class DataRecipe(StrictModel):

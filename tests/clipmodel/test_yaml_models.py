@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
+from pydantic import ValidationError
 
 from clipmodel.errors import UserError
 from clipmodel.yaml_models import StrictModel, closest, read_yaml_model
@@ -69,3 +71,17 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
         f"{path}, line 4: parts.1.weight: Input should be a valid number, unable to parse string as a number",
     ]
     assert caught.value.remedy == "correct these 3 places and run again"
+
+
+class Renamed(StrictModel):
+    """A model with a key that had another name."""
+
+    earlier: ClassVar[dict[str, str]] = {"lanes": "substreams"}
+    substreams: int = 1
+
+
+def test_the_earlier_name_of_a_key_is_still_read() -> None:
+    assert Renamed.model_validate({"lanes": 3}).substreams == 3
+    assert Renamed.model_validate({"lanes": 3}).model_dump() == {"substreams": 3}
+    with pytest.raises(ValidationError, match="unknown key"):
+        Renamed.model_validate({"lanes": 3, "substreams": 2})
