@@ -179,4 +179,4 @@ def test_classes_of_one_embedding_are_refused(tmp_path: Path, store: EmbeddingSt
     sets = {"own": {"sets": {"identity": members}}}
     suite = Suite.model_validate({"suite": "s", "label_sets": sets, "probes": [probe]})
     with pytest.raises(UserError, match="the classes 'man' and 'woman' are one text to the model"):
-        run_suite(suite, GivenModel(dataset.texts), dataset, store=store)
+        run_suite(suite, PrecomputedModel(dataset.texts), dataset, store=store)
