@@ -57,10 +57,29 @@ class Commands(TyperGroup):
         except UserError as error:
             terminal.explain(error)
             raise typer.Exit(USER_ERROR) from error
+        except OSError as error:
+            if (told := _of_the_system(error)) is None:
+                raise
+            terminal.explain(told)
+            raise typer.Exit(USER_ERROR) from error
         except KeyboardInterrupt as error:
             kept = KEPT.get(ctx.invoked_subcommand or "")
             terminal.ERR.print(f"interrupted; {kept}" if kept else "interrupted", soft_wrap=True)
             raise typer.Exit(INTERRUPTED) from error
+
+
+def _of_the_system(error: OSError) -> UserError | None:
+    """What the system says of a path: a disk that is full or gone, a name too long, a file that vanished.
+
+    None for what is no path's fault, such as a pipe that its reader closed: that keeps its traceback.
+    """
+    from clipmodel.yaml_models import shortened
+
+    if error.filename is None or error.strerror is None:
+        return None
+    return UserError(
+        f"{shortened(error.filename)}: {error.strerror}", remedy="check the path, its disk and your rights"
+    )
 
 
 app = typer.Typer(

@@ -84,11 +84,62 @@ def _templates(folder: Path) -> tuple[str, str]:
     return own_suite("emoji", n_templates=12, thresholds=[0.3, 0.6], curve=51, groups=groups), "emoji"
 
 
+def _wide_scores(folder: Path) -> tuple[str, str]:
+    scored_people(folder / "wide.csv", 3_000, n_groups=12)
+    groups = [["race"], ["age"], ["gender"], ["race", "gender"]]
+    text = own_suite(
+        "table:wide.csv", n_templates=1, thresholds=[0.4, 0.5, 0.6, 0.7], curve=21, groups=groups
+    )
+    return text, f"predictions:{folder / 'wide.csv'}"
+
+
+def _many_rows(folder: Path) -> tuple[str, str]:
+    scored_people(folder / "rows.csv", 120_000, n_groups=4)
+    text = own_suite("table:rows.csv", n_templates=1, thresholds=[0.5], curve=11, groups=[["race"]])
+    return text, f"predictions:{folder / 'rows.csv'}"
+
+
+def _one_template(folder: Path) -> tuple[str, str]:
+    return own_suite("emoji", n_templates=1, thresholds=[], curve=2, groups=[["skin_tone"]]), "emoji"
+
+
+def _four_templates(folder: Path) -> tuple[str, str]:
+    groups = [["skin_tone"], ["gender", "skin_tone"]]
+    return own_suite("emoji", n_templates=4, thresholds=[0.5], curve=201, groups=groups), "emoji"
+
+
+def _many_templates(folder: Path) -> tuple[str, str]:
+    return own_suite("emoji", n_templates=40, thresholds=[], curve=2, groups=[["skin_tone"]]), "emoji"
+
+
+def _vectors(folder: Path) -> tuple[str, str]:
+    """Embeddings of 8,000 people, with those of three templates' prompts."""
+    rng, n, dim = np.random.default_rng(0), 8_000, 64
+    gender = rng.choice(["man", "woman"], n)
+    words = [f"photo {i} of a {name}" for i in range(3) for name in PEOPLE]
+    text = rng.normal(size=(len(words), dim)).astype(np.float32)
+    image = text[(gender == "woman").astype(int)] + rng.normal(size=(n, dim)).astype(np.float32)
+    np.savez(
+        folder / "e.npz", image=image, text=text, text_name=np.array(words), gender=gender,
+        race=rng.choice([f"race {i}" for i in range(5)], n),
+    )  # fmt: skip
+    data = f"embeddings:{folder / 'e.npz'}"
+    return own_suite("e", n_templates=3, thresholds=[0.5], curve=51, groups=[["race"], ["gender"]]), data
+
+
 SUITES: dict[str, Callable[[Path], tuple[str, str]]] = {
     "small": _small,
     "scores": _scores,
     "templates": _templates,
     "quickstart": lambda folder: ("quickstart", "emoji"),
+    # The estimates were not fitted to these.
+    "wide scores": _wide_scores,
+    "many rows": _many_rows,
+    "one template": _one_template,
+    "four templates": _four_templates,
+    "many templates": _many_templates,
+    "vectors": _vectors,
+    "languages": lambda folder: ("languages", "emoji"),
 }
 
 

@@ -7,13 +7,13 @@ from typing import Any, Final
 
 import pandas as pd
 
-from audit import formatting as fmt
 from audit.report.html import fill_template, frames_as_json
 from audit.report.section import ReportContext
 from audit.report.sections import SECTIONS
 from audit.report.sections.explorer import explorer_data
 from audit.report.verdict_strip import verdict_of
 from audit.result import AuditResult
+from clipmodel.plurals import number_of
 
 __all__ = ["render_report", "tables_as_json"]
 
@@ -71,8 +71,8 @@ def _heading(context: ReportContext) -> dict[str, Any]:
         "model": manifest["model"],
         "population": manifest.get("population"),
         "data": manifest["data"],
-        "n_images": fmt.integer(manifest["data"]["n_images"]),
-        "n_specifications": fmt.integer(context.result.n_specifications),
+        "n_images": number_of(manifest["data"]["n_images"], "image"),
+        "n_specifications": number_of(context.result.n_specifications, "specification"),
         "versions": manifest["versions"],
         "started": (context.run_info.get("started") or "").replace("T", " ").replace("+00:00", " UTC"),
         "verdict": verdict_of(context.result),

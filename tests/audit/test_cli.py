@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from audit.cli import app
+from audit.cli import _of_the_system, app
 from clipmodel import __version__
 from clipmodel.errors import UserError
 
@@ -98,3 +100,36 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     result = CliRunner().invoke(app, ["model", "show"])
     assert result.exception is bug
     assert result.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "--out", "x" * 300],
+        ["report", "x" * 300],
+        ["compare", "x" * 300, "x" * 300],
+        ["data", "check", f"table:{'x' * 300}.csv"],
+        ["probe", "check", "x" * 300],
+        ["embed", "emoji", "--out", "x" * 300],
+        ["cache", "show", "--cache", "x" * 300],
+    ],
+)
+def test_a_name_that_no_file_can_have_is_a_mistake_of_the_user(words: list[str], tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, words, env={"COLUMNS": "400"})
+    assert done.exit_code == 2, done.output
+    assert "Remedy" in done.output and len(done.output) < 1200
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.ESTALE, errno.EROFS, errno.EACCES])
+def test_what_the_disk_says_is_told_without_a_traceback(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), "/mnt/share/a.csv")
+
+    monkeypatch.setattr("probes.datasets.load_dataset", broken)
+    done = CliRunner().invoke(app, ["data", "check", "table:a.csv"], env={"COLUMNS": "400"})
+    assert done.exit_code == 2
+    assert f"/mnt/share/a.csv: {os.strerror(number)}" in done.output
+
+
+def test_a_closed_pipe_is_not_taken_for_a_path() -> None:
+    assert _of_the_system(BrokenPipeError(errno.EPIPE, "Broken pipe")) is None

@@ -156,7 +156,7 @@ def card(manifest: Mapping[str, Any], run_info: Mapping[str, Any]) -> list[tuple
                       ("SHA-256 of the suite", suite["sha256"]),
                       ("SHA-256 of the prompts", manifest["prompts_sha256"]),
                       ("Population", components.population(manifest)),
-                      ("Smallest group", f"{manifest['min_group']} images"),
+                      ("Smallest group", number_of(manifest["min_group"], "image")),
                       ("Fewest clusters a side", str(min_clusters(manifest)))]),
         ("Run", [("Command", run_info.get("command")), ("Started", run_info.get("started")),
                  ("Duration", _seconds(run_info.get("seconds"))), ("Seed", manifest["seed"]),

@@ -273,7 +273,8 @@ def _not_said(context: ReportContext) -> str:
     shown = sum(cell.state in ("confirmed", "explored") for cell in context.cells)
     unclear = len(context.cells) - shown
     missed = context.result.gaps["smallest_detectable"].median()
-    text = f"In {unclear} of {len(context.cells)} cells below no difference is shown. That is not equality"
+    cells = number_of(len(context.cells), "cell")
+    text = f"In {unclear} of {cells} below no difference is shown. That is not equality"
     if not pd.isna(missed):
         text += f": half of all comparisons could have missed {fmt.points(missed).lstrip('+')} points"
     caution = data_caution(context.result.manifest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,15 @@ WORDS = st.one_of(
 )
 
 
+Drawn = tuple[str, str, pd.DataFrame, list[str]]
+
+
 @st.composite
-def tables(draw: st.DrawFn) -> tuple[str, str, pd.DataFrame, list[str]]:
-    """Names of a group attribute and a truth, a table of predictions, and the classes."""
+def tables(draw: st.DrawFn, *, scored: bool = False) -> Drawn:
+    """Names of a group attribute and a truth, a table of predictions or scores, and the classes.
+
+    With scores, rows of twelve persons belong together, and the scores are of one of three kinds.
+    """
     attribute, truth = draw(WORDS), draw(WORDS)
     groups = draw(st.lists(WORDS, min_size=1, max_size=3, unique=True))
     classes = draw(st.lists(WORDS, min_size=2, max_size=3, unique=True))
@@ -45,17 +52,44 @@ def tables(draw: st.DrawFn) -> tuple[str, str, pd.DataFrame, list[str]]:
         "path": [f"{i}.jpg" for i in range(24)],
         attribute: rng.choice(np.array(groups, dtype=object), 24),
         truth: rng.choice(np.array(classes, dtype=object), 24),
-        "prediction": rng.choice(np.array(classes, dtype=object), 24),
     }
-    return attribute, truth, pd.DataFrame(rows), classes
+    if not scored:
+        predicted = rng.choice(np.array(classes, dtype=object), 24)
+        return attribute, truth, pd.DataFrame(rows | {"prediction": predicted}), classes
+    table = pd.DataFrame(rows | {"subject_id": [f"{i // 2:03d}" for i in range(24)]})
+    scores = SCORES[draw(st.sampled_from(list(SCORES)))](rng, len(classes))
+    if draw(st.booleans()):
+        scores[5, 0] = np.nan  # an image without a score is counted as left out
+    names = [f"score_{word}" for word in classes]
+    return attribute, truth, table.join(pd.DataFrame(scores.round(4), columns=names), rsuffix="_"), classes
 
 
-def suite_of(attribute: str, truth: str, classes: list[str]) -> dict[str, Any]:
+def _of_a_softmax(rng: np.random.Generator, n: int) -> np.ndarray:
+    powers = rng.random((24, n)) + 0.01
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+SCORES: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
+    "probabilities": _of_a_softmax,
+    "independent probabilities": lambda rng, n: rng.random((24, n)),
+    "logits": lambda rng, n: rng.normal(scale=4, size=(24, n)),
+}
+
+
+def suite_of(attribute: str, truth: str, classes: list[str], *, scored: bool = False) -> dict[str, Any]:
     members = [{"name": word, "is": {truth: word}} for word in classes]
     probe = {
         "name": "p", "truth": truth, "label_set": "own", "groups": [[attribute]],
         "outcomes": {"misclassified": {}}, "uncovered": "exclude",
     }  # fmt: skip
+    if scored:
+        probe["rules"] = ["argmax", "probability"]
+        limits = {"thresholds": [0.3, 0.6], "curve": 11}
+        return limits | {
+            "suite": "s",
+            "label_sets": {"own": {"sets": {"identity": members}}},
+            "probes": [probe],
+        }
     return {"suite": "s", "label_sets": {"own": {"sets": {"identity": members}}}, "probes": [probe]}
 
 
@@ -66,7 +100,13 @@ def in_python(suite: Path, data: Path) -> str:
         result = AuditResult.from_records(run_suite(questions, PrecomputedModel(dataset.texts), dataset))
     except UserError as error:
         return f"refused: {error.message}".replace(str(data), "FILE").replace("row ", "line ")
-    return result.rates.to_csv() + result.gaps.to_csv()
+    return tables_of(result)
+
+
+def tables_of(result: AuditResult) -> str:
+    """The numbers, with those that clusters and thresholds take part in."""
+    shown = (result.rates, result.gaps, result.curves, result.clusters, result.excluded)
+    return "\n".join(table.to_csv() for table in shown)
 
 
 def by_command(suite: Path, data: Path, out: Path) -> str:
@@ -77,45 +117,55 @@ def by_command(suite: Path, data: Path, out: Path) -> str:
         return "refused"
     assert done.exit_code == 0
     result = AuditResult.read(out)
-    return result.rates.to_csv() + result.gaps.to_csv()
+    return tables_of(result)
 
 
-@pytest.mark.slow
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
-@given(tables())
-def test_python_and_parquet_agree_with_csv(
-    tmp_path_factory: Any, drawn: tuple[str, str, pd.DataFrame, list[str]]
-) -> None:
-    folder = tmp_path_factory.mktemp("doors")
+def written(folder: Path, drawn: Drawn, *, scored: bool = False) -> tuple[Path, Path, Path]:
+    """A suite, the table as CSV, and the same rows as parquet."""
     attribute, truth, table, classes = drawn
     suite = folder / "suite.yaml"
-    suite.write_text(
-        yaml.safe_dump(suite_of(attribute, truth, classes), allow_unicode=True), encoding="utf-8"
-    )
+    text = yaml.safe_dump(suite_of(attribute, truth, classes, scored=scored), allow_unicode=True)
+    suite.write_text(text, encoding="utf-8")
     buffer = io.StringIO()
     table.to_csv(buffer, index=False, quoting=1, lineterminator="\n")
     (folder / "people.csv").write_bytes(buffer.getvalue().encode())
     table.to_parquet(folder / "people.parquet")
-    from_csv, from_parquet = (in_python(suite, folder / f"people.{kind}") for kind in ("csv", "parquet"))
-    if from_csv.startswith("refused") or from_parquet.startswith("refused"):
-        assert from_csv.split(":")[0] == from_parquet.split(":")[0] == "refused", (from_csv, from_parquet)
+    return suite, folder / "people.csv", folder / "people.parquet"
+
+
+def agree(suite: Path, one: Path, other: Path) -> None:
+    """Two files give the same numbers, or both are refused."""
+    first, second = in_python(suite, one), in_python(suite, other)
+    if first.startswith("refused") or second.startswith("refused"):
+        assert first.split(":")[0] == second.split(":")[0] == "refused", (first, second)
     else:
-        assert from_csv == from_parquet
+        assert first == second
+
+
+MANY = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.slow
-@settings(max_examples=1, deadline=None, suppress_health_check=list(HealthCheck))
+@MANY
 @given(tables())
-def test_the_command_line_agrees_with_python(
-    tmp_path_factory: Any, drawn: tuple[str, str, pd.DataFrame, list[str]]
-) -> None:
-    folder = tmp_path_factory.mktemp("doors")
-    attribute, truth, table, classes = drawn
-    suite = folder / "suite.yaml"
-    suite.write_text(
-        yaml.safe_dump(suite_of(attribute, truth, classes), allow_unicode=True), encoding="utf-8"
-    )
-    table.to_parquet(folder / "people.parquet")
-    here = in_python(suite, folder / "people.parquet")
-    there = by_command(suite, folder / "people.parquet", folder / "out")
-    assert there == ("refused" if here.startswith("refused") else here)
+def test_parquet_agrees_with_csv(tmp_path_factory: Any, drawn: Drawn) -> None:
+    agree(*written(tmp_path_factory.mktemp("doors"), drawn))
+
+
+@pytest.mark.slow
+@MANY
+@given(tables(scored=True))
+def test_parquet_agrees_with_csv_on_scores_and_persons(tmp_path_factory: Any, drawn: Drawn) -> None:
+    agree(*written(tmp_path_factory.mktemp("doors"), drawn, scored=True))
+
+
+@pytest.mark.slow
+@FEW
+@given(tables(), tables(scored=True))
+def test_the_command_line_agrees_with_python(tmp_path_factory: Any, plain: Drawn, scored: Drawn) -> None:
+    for drawn in (plain, scored):
+        folder = tmp_path_factory.mktemp("doors")
+        suite, _, parquet = written(folder, drawn, scored=drawn is scored)
+        here, there = in_python(suite, parquet), by_command(suite, parquet, folder / "out")
+        assert there == ("refused" if here.startswith("refused") else here)
