@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from probes.planning.image_selection import TRUTH, Selection
-from probes.records import ALL, MISSING, MOMENTS, WEIGHTED
+from probes.records import ALL, MISSING, MOMENTS, WEIGHTED, attribute_column
 from probes.rules.rule_registry import CURVE as CURVE_RULE
 from probes.scoring.threshold_ranks import CURVE, Pairs, RankLog
 
@@ -109,7 +109,7 @@ def cluster_tables(
     names = [] if counted else [rule.name for rule in log.rules]
     names += [CURVE] if len(log.curve) else []
     moments = []
-    for by in [(), *map(tuple, groups)] if names else []:
+    for by in [(), *(tuple(map(attribute_column, by)) for by in groups)] if names else []:
         labels, pairs = clusters.grouping(by)
         if len(labels):
             moments += [

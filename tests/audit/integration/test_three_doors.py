@@ -61,7 +61,7 @@ def tables(draw: st.DrawFn, *, scored: bool = False) -> Drawn:
     if draw(st.booleans()):
         scores[5, 0] = np.nan  # an image without a score is counted as left out
     names = [f"score_{word}" for word in classes]
-    return attribute, truth, table.join(pd.DataFrame(scores.round(4), columns=names), rsuffix="_"), classes
+    return attribute, truth, table.assign(**dict(zip(names, scores.round(4).T, strict=True))), classes
 
 
 def _of_a_softmax(rng: np.random.Generator, n: int) -> np.ndarray:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from probes.planning.image_selection import Selection
-from probes.records import ALL, MISSING, MOMENTS
+from probes.records import ALL, MISSING, MOMENTS, attribute_column
 from probes.scoring import cluster_tables as module
 from probes.scoring.cluster_tables import ProbeClusters, cluster_tables
 from probes.scoring.threshold_lookup import RuleThresholds
@@ -82,3 +82,17 @@ def test_too_many_rows_leave_only_moments_and_so_does_the_curve(monkeypatch: pyt
     # Clusters of 2 and 1 images, both with the event and without an image that lacks it: n2 = 4 + 1.
     assert women[["clusters", "with_event", "without_event", "n2"]].tolist() == [2, 2, 0, 5]
     assert set(MOMENTS) <= set(moments[0].columns)
+
+
+def test_an_attribute_with_the_name_of_a_column_is_divided_by_as_any_other() -> None:
+    """The column of an attribute "value" is called otherwise in the tables, which hold values themselves."""
+    kinds = {}
+    for name in ("gender", "value"):
+        cells = selection().cells.rename(columns={"gender": attribute_column(name)})
+        asked = Selection(rows=np.arange(6), cell=selection().cell, cells=cells, excluded=pd.DataFrame())
+        found = ProbeClusters.of(asked, CLUSTERS)
+        assert found is not None
+        keys = [("p", "default", "plain")]
+        _, moments = cluster_tables(log(curve=3), found, keys=keys, outcomes=["event"], groups=[[name]])
+        kinds[name] = pd.concat(moments).rename(columns={attribute_column(name): "gender"})
+    pd.testing.assert_frame_equal(kinds["gender"], kinds["value"])
