@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from audit.cli import app
 from audit.result import AuditResult
 from clipmodel.errors import UserError
-from probes.datasets import load_dataset
+from probes.datasets import EmbeddedDataset, load_dataset
 from probes.embeddings.precomputed import PrecomputedModel
 from probes.runner import run_suite
 from probes.suite.suite import load_suite
@@ -97,6 +97,7 @@ def in_python(suite: Path, data: Path) -> str:
     """audit.json, or the refusal without the name of the file."""
     try:
         questions, dataset = load_suite(suite), load_dataset(f"predictions:{data}")
+        assert isinstance(dataset, EmbeddedDataset)
         result = AuditResult.from_records(run_suite(questions, PrecomputedModel(dataset.texts), dataset))
     except UserError as error:
         return f"refused: {error.message}".replace(str(data), "FILE").replace("row ", "line ")
@@ -106,7 +107,7 @@ def in_python(suite: Path, data: Path) -> str:
 def tables_of(result: AuditResult) -> str:
     """The numbers, with those that clusters and thresholds take part in."""
     shown = (result.rates, result.gaps, result.curves, result.clusters, result.excluded)
-    return "\n".join(table.to_csv() for table in shown)
+    return "\n".join("" if table is None else table.to_csv() for table in shown)
 
 
 def by_command(suite: Path, data: Path, out: Path) -> str:
