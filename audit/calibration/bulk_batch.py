@@ -48,11 +48,12 @@ class Grouping:
 
     @cached_property
     def contrast(self) -> Contrast:
-        """Precision of both sides; no person is in two groups."""
+        """Precision of both sides, with their rates, weighted or not; no person is in two groups."""
         return Contrast(
             group=precision_of(self.own, self.correlation),
             reference=precision_of(self.other, self.correlation),
             correlation=np.zeros(self.own.n.shape),
+            weighted=True,
         )
 
     @cached_property

@@ -20,11 +20,10 @@ from audit.statistics.clusters.cluster_robust import (
     Precision,
     common_correlation,
     precision_of,
-    shortened,
 )
 from audit.statistics.proportion.intervals import clopper_pearson
 from audit.tables.rates import rate_interval
-from audit.tables.threshold_bands import pointwise_level
+from audit.tables.threshold_bands import curve_level
 from probes.records import ALL
 from probes.rules.rule_registry import CURVE
 
@@ -84,11 +83,16 @@ class BatchCoverage:
                 asked = (f"probe {probe}", "default", "as given", CURVE.name, "harm", name)
                 key = (*asked, ALL) if self.batch.scenario.second_attribute else asked
                 rng = np.random.default_rng([self.batch.seeds[audit], zlib.crc32(repr(key).encode())])
-                level = pointwise_level(count.astype(np.int64), int(n[0]), rng=rng)
                 effective, freedom = (
                     getattr(precision, what)[audit, probe, :, group] for what in ("effective", "freedom")
                 )
-                size = shortened(effective, freedom, confidence=1 - level)
+                persons = self.batch.explored[audit]
+                images = float(persons.images[persons.group == group].sum())
+                level, factor = curve_level(
+                    np.rint(count / n * images).astype(np.int64), int(images), rng=rng,
+                    effective=effective / n * images, freedom=freedom,
+                )  # fmt: skip
+                size = effective / n * images * factor
                 low, high = clopper_pearson(np.minimum(count / n * size, size), size, confidence=1 - level)
                 truth = rate_at(np.array(self.batch.scenario.rate(probe, group)), CURVE_POINTS[inner])
                 covered += bool(((low[inner] <= truth) & (truth <= high[inner])).all())

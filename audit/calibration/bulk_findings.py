@@ -84,6 +84,7 @@ class BatchFindings:
             group=precision_of(sides[0], rho),
             reference=precision_of(sides[1], rho),
             correlation=np.zeros(1),
+            weighted=True,
         )
         found = contrast_p(sides[0].count, sides[0].n, sides[1].count, sides[1].n, contrast)
         return float(np.nan_to_num(found, nan=1.0)[0])

@@ -65,7 +65,15 @@ def _rows(null: Scenario, numbers: range, seed: int) -> Iterator[dict[str, Any]]
 
 
 def smallest_gaps(batch: Batch) -> NDArray[np.float64]:
-    """[R, P, C] the smallest detectable gap that the audits print, under argmax."""
+    """[R, P, C] the smallest detectable gap that the audits print, under argmax.
+
+    Raises
+    ------
+    ValueError
+        The scenario has survey weights, under which it is not simulated.
+    """
+    if batch.scenario.selection:
+        raise ValueError("the detectable gap is not simulated under survey weights")
     contrast, other = batch.origin.contrast, batch.origin.other
     first = (slice(None), slice(None), 0)
     level = np.array([batch.level(audit) for audit in range(len(batch.seeds))])[:, None, None]

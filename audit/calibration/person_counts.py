@@ -31,9 +31,11 @@ class PersonCounts:
     group, tone, images
         [K].
     events
-        [P, S, K] images with the event.
+        [P, S, K] images with the event, or their weight.
     curve
         [P, T, K] the same at the points of the curve.
+    weight
+        [K] of each image of a person: 1 without weights.
     """
 
     group: Codes
@@ -41,16 +43,19 @@ class PersonCounts:
     images: Floats
     events: Floats
     curve: Floats
+    weight: Floats
 
     @classmethod
     def of(cls, drawn: Drawn) -> PersonCounts:
         start = np.cumsum(drawn.images) - drawn.images
+        weight = drawn.image_weights[start]
         return cls(
             group=drawn.group,
             tone=drawn.tone,
             images=drawn.images.astype(float),
-            events=_reached(drawn.scores, SPECIFICATIONS, start),
-            curve=_reached(drawn.scores, CURVE_POINTS, start),
+            events=_reached(drawn.scores, SPECIFICATIONS, start) * weight,
+            curve=_reached(drawn.scores, CURVE_POINTS, start) * weight,
+            weight=weight,
         )
 
     def among(self, persons: NDArray[np.bool_]) -> PersonCounts:
@@ -61,11 +66,13 @@ class PersonCounts:
             images=self.images[persons],
             events=self.events[..., persons],
             curve=self.curve[..., persons],
+            weight=self.weight[persons],
         )
 
     def moments(self, events: Floats, persons: NDArray[np.bool_]) -> ClusterMoments:
         """[..., 1] of `events` [..., K] of some persons taken as one group."""
-        return ClusterMoments.of(events[..., persons, None], self.images[persons, None])
+        images, weight = self.images[persons, None], self.weight[persons, None]
+        return ClusterMoments.of(events[..., persons, None], images * weight, images * weight**2)
 
 
 def _reached(scores: Floats, thresholds: Floats, start: Codes) -> Floats:

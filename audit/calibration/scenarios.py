@@ -32,6 +32,7 @@ THRESHOLDS: Final = (0.3, 0.5)
 GATE_MARGIN: Final = 0.1
 CURVE: Final = 21
 TONES: Final = ("light", "dark")
+SURVEY_WEIGHT: Final = "survey_weight"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,11 @@ class Scenario:
         Share of the persons that are held out to confirm findings.
     second_attribute
         Whether groups are also compared by an attribute that is associated with the first one.
+    selection
+        How far persons with higher scores are over-represented among the images, by which survey weights
+        correct; 0 for images that are the population, and no weights.
+    unequal
+        Correlation of the last group's answers instead of `correlation`; None if it is that of all.
     """
 
     name: str
@@ -71,6 +77,8 @@ class Scenario:
     reference: str = "(rest)"
     confirm: float = 0.0
     second_attribute: bool = False
+    selection: float = 0.0
+    unequal: float | None = None
 
     @property
     def groups(self) -> list[str]:
@@ -119,6 +127,12 @@ SCENARIOS: Final = (
              confirm=0.5),
     Scenario(name="margin", title="one gap as wide as the margin of the gates", persons=(1500, 900, 900),
              sizes="one", correlation=0.0, probes=1, gaps=1, gap=GAP_AT_MARGIN, reference="g0"),
+    Scenario(name="unequal", title="the smallest group answers alike (.6), the others hardly (.1)",
+             persons=_PERSONS, correlation=0.1, unequal=0.6),
+    Scenario(name="weighted", title="persons with high scores over-represented, survey weights",
+             persons=_PERSONS, selection=0.6),
+    Scenario(name="weighted gaps", title="the same, 25 points in all of 3 probes", persons=_PERSONS,
+             selection=0.6, gaps=3, reference="g0"),
     Scenario(name="one gap", title="25 points in one of 3 probes", persons=_PERSONS, gaps=1, reference="g0"),
     Scenario(name="gaps", title="25 points in all of 3 probes", persons=_PERSONS, gaps=3, reference="g0"),
     Scenario(name="gap and rest", title="25 points in all of 3 probes, against the rest", persons=_PERSONS,
@@ -143,16 +157,33 @@ class Drawn:
         [K] images of each person; theirs stand next to each other.
     scores
         [P, N] of the harmful class of each probe.
+    weights
+        [K] how many members of the population each image of a person stands for; None without weights.
     """
 
     group: NDArray[np.intp]
     tone: NDArray[np.intp]
     images: NDArray[np.int64]
     scores: Floats
+    weights: Floats | None = None
+
+    @property
+    def image_weights(self) -> Floats:
+        """[N] of the images, 1 on average."""
+        if self.weights is None:
+            return np.ones(self.scores.shape[1])
+        weights = np.repeat(self.weights, self.images)
+        return np.asarray(weights / weights.mean())
 
 
 def drawn(scenario: Scenario, *, seed: int, images: NDArray[np.int64] | None = None) -> Drawn:
-    """Draw one audit; with the given numbers of images of its persons, where they are given."""
+    """Draw one audit; with the given numbers of images of its persons, where they are given.
+
+    With a selection c, persons have a disposition z that half of their own part of every score is made of. In
+    the population z is standard normal; persons are drawn with a chance that grows like exp(c z), which makes
+    it normal around c among them, and weigh exp(-c z). So the weighted rates of the population are the rates
+    of the scenario, and plain ones lie above.
+    """
     rng = np.random.default_rng((seed, *scenario.name.encode()))
     group = np.repeat(np.arange(len(scenario.persons)), scenario.persons)
     # Associated with the group, and like it one of the person.
@@ -160,7 +191,11 @@ def drawn(scenario: Scenario, *, seed: int, images: NDArray[np.int64] | None = N
     own_images = images_of(scenario.sizes, len(group), rng)
     images = own_images if images is None else images
     person = np.repeat(np.arange(len(group)), images)
-    shared = latent_correlation(scenario.correlation, 0.2)
+    shared = np.full(len(scenario.persons), latent_correlation(scenario.correlation, 0.2))
+    if scenario.unequal is not None:
+        shared[-1] = latent_correlation(scenario.unequal, 0.2)
+    of_person, of_image = np.sqrt(shared)[group], np.sqrt(1 - shared)[group][person]
+    disposition = rng.normal(scenario.selection, size=len(group)) if scenario.selection else None
     means = special.ndtri(
         np.array(
             [[scenario.rate(p, g) for g in range(len(scenario.persons))] for p in range(scenario.probes)]
@@ -168,10 +203,13 @@ def drawn(scenario: Scenario, *, seed: int, images: NDArray[np.int64] | None = N
     )
     scores = np.empty((scenario.probes, len(person)))
     for probe in range(scenario.probes):
-        own = np.sqrt(shared) * rng.normal(size=len(group))[person]
-        noise = own + np.sqrt(1 - shared) * rng.normal(size=len(person))
+        own = rng.normal(size=len(group))
+        if disposition is not None:
+            own = np.sqrt(0.5) * (own + disposition)
+        noise = (of_person * own)[person] + of_image * rng.normal(size=len(person))
         scores[probe] = special.ndtr(means[probe, group[person]] + noise)
-    return Drawn(group=group, tone=tone, images=images, scores=scores)
+    weights = None if disposition is None else np.exp(-scenario.selection * disposition)
+    return Drawn(group=group, tone=tone, images=images, scores=scores, weights=weights)
 
 
 def predictions_of(scenario: Scenario, *, seed: int) -> pd.DataFrame:
@@ -188,6 +226,8 @@ def predictions_of(scenario: Scenario, *, seed: int) -> pd.DataFrame:
     )
     for probe, scores in enumerate(one.scores):
         table[f"score_harm {probe}"] = scores
+    if one.weights is not None:
+        table[SURVEY_WEIGHT] = one.weights[person]
     # The same for all: an image gets the harmful class by argmax just where it reaches one half.
     return table.assign(score_other=0.5)
 
@@ -248,4 +288,6 @@ def suite_of(scenario: Scenario) -> dict[str, Any]:
         "suite": "simulated", "label_sets": label_sets, "thresholds": list(THRESHOLDS), "curve": CURVE,
         "probes": probes, "gates": gates,
     }  # fmt: skip
+    if scenario.selection:
+        suite["population"] = {"weights": SURVEY_WEIGHT}
     return suite | ({"confirmation": {"share": scenario.confirm}} if scenario.confirm else {})

@@ -14,6 +14,7 @@ from clipmodel.errors import UserError
 from clipmodel.plurals import number_of
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.console import Console
 
     from audit.comparison.compare import Comparison
@@ -22,10 +23,14 @@ if TYPE_CHECKING:
 EPILOG = (
     "Examples:  clip-audit compare runs/v1 runs/v2 --out runs/v1-v2 --margin 0.02  ·  "
     "clip-audit compare runs/v1 runs/v1 --designs default:with_child  ·  "
-    "clip-audit compare runs/v1 runs/v2 runs/v3 --margin 0.02"
+    "clip-audit compare runs/v1 runs/v2 runs/v3 --margin 0.02  ·  "
+    "clip-audit compare runs/v1-seed0 runs/v1-seed1 --second runs/v2-seed0 --second runs/v2-seed1"
 )
 COLUMNS = ("what is asked, of whom", "n", "clusters", "first", "second", "change", "95 % interval", "adj. p")
 RELEASE_COLUMNS = ("release", "model", "images", "verdict", "outcome", "group", "change", "limits")
+RUN_COLUMNS = (
+    "what is asked, of whom", "change", "with other images", "over all training runs", "another run of each",
+)  # fmt: skip
 GAP_COLUMNS = ("what is asked, of whom", "first", "second", "change", "95 % interval", "adj. p")
 WHAT = {GAP_COLUMNS[0]}
 
@@ -45,18 +50,30 @@ def compare(
     margin: Annotated[
         float | None, typer.Option(min=0, max=1, help="By how much a rate may rise, such as 0.02.")
     ] = None,
+    second: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="RUN",
+            help="A training run of a second model; may be repeated. The folders before are then runs of the "
+            "first model.",
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for a page and tables.")] = None,
 ) -> None:
     """Compare two audits of the same images: paired changes by group, and of each difference between groups.
 
     More than two are releases of one model, each compared with the first; the gate then holds its error rate
     over all of them, and the last release decides. With --margin, exit code 0 for PASS, 1 for FAIL, 3 for
-    INCONCLUSIVE.
+    INCONCLUSIVE. With --second, the folders are training runs of two models that differ in nothing but their
+    seed, and each change has an interval for another training run.
     """
     from audit.comparison.compare import compare as compare_audits
     from audit.comparison.files import write_comparison
     from audit.result import AuditResult
 
+    if second:
+        _compare_runs(runs, second, other_options={"--designs": designs, "--margin": margin}, out=out)
+        return
     if len(runs) < 2:
         raise UserError("one folder cannot be compared", remedy="give the folders of two audits or more")
     if len(runs) > 2:
@@ -88,6 +105,48 @@ def _compare_releases(
         write_series(series, out, manifest=results[0].manifest)
         console.print(f"\nPage of the last release: {out / 'compare.html'}", soft_wrap=True, markup=False)
     raise typer.Exit(EXIT_CODES.get(series.verdict, 0))
+
+
+def _compare_runs(
+    first: list[Path], second: list[Path], *, other_options: Mapping[str, object], out: Path | None
+) -> None:
+    from audit.comparison.files import write_run_changes
+    from audit.comparison.run_changes import run_change_table
+    from audit.result import AuditResult
+
+    if named := [name for name, value in other_options.items() if value is not None]:
+        raise UserError(f"{named[0]} compares two audits", remedy="leave it out, or leave --second out")
+    sides = [[AuditResult.read(folder) for folder in side] for side in (first, second)]
+    changes = run_change_table(*sides)
+    console = terminal.out()
+    print_run_changes(changes, console)
+    if out is not None:
+        write_run_changes(changes, out)
+        console.print(f"\nTable: {out / 'run_changes.csv'}", soft_wrap=True, markup=False)
+
+
+def print_run_changes(changes: pd.DataFrame, console: Console) -> None:
+    """Print the changes of rates and of differences over training runs, by one attribute at most."""
+    from audit import formatting as fmt
+    from audit.json_tables import table_rows
+    from audit.report.components import contrast
+
+    shown = changes[~changes["by"].str.contains(" x ", regex=False)]
+    for rows, title in (
+        (shown[shown["reference"] == ""], "Rates"), (shown[shown["reference"] != ""], "Differences")
+    ):  # fmt: skip
+        cells = [
+            (
+                f"{fmt.words(row['probe'])}, {fmt.words(row['outcome'])}, "
+                + (contrast(row) if row["reference"] else fmt.words(row["group"])),
+                fmt.points(row["change"]), fmt.points_interval(row["images_low"], row["images_high"]),
+                fmt.points_interval(row["mean_low"], row["mean_high"]),
+                fmt.points_interval(row["run_low"], row["run_high"]),
+            )
+            for row in table_rows(rows)
+        ]  # fmt: skip
+        whole = f"{title}: change from the first model to the second, in percentage points"
+        terminal.print_table(console, whole, RUN_COLUMNS, cells, words={RUN_COLUMNS[0]})
 
 
 def print_releases(series: Series, console: Console) -> None:

@@ -21,6 +21,7 @@ FILES: Final = (
     "compare.json", "compare.html", *(f"{name}.{suffix}" for name in TABLES for suffix in ("parquet", "csv"))
 )  # fmt: skip
 
+RUN_FILES: Final = ("run_changes.csv", "run_changes.parquet")
 RELEASE_FILES: Final = ("releases.csv", "releases.parquet")
 
 
@@ -83,6 +84,22 @@ def write_series(series: Series, folder: Path, *, manifest: Mapping[str, Any]) -
         write_csv(series.releases, content / "releases.csv")
 
     replace_folder(folder, fill, owned=lambda name: name in RELEASE_FILES)
+
+
+def write_run_changes(changes: pd.DataFrame, folder: Path) -> None:
+    """Write `run_changes.csv` and `.parquet`: see `audit.comparison.run_changes`.
+
+    Raises
+    ------
+    UserError
+        The folder cannot be written.
+    """
+
+    def fill(content: Path) -> None:
+        changes.to_parquet(content / "run_changes.parquet", index=False)
+        write_csv(changes, content / "run_changes.csv")
+
+    replace_folder(folder, fill, owned=lambda name: name in RUN_FILES)
 
 
 def _tables(comparison: Comparison) -> dict[str, pd.DataFrame]:

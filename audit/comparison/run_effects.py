@@ -47,12 +47,12 @@ def run_effect_table(results: Sequence[AuditResult]) -> pd.DataFrame:
     Returns
     -------
     Columns `RUN_COLUMNS`: as `audit.tables.prompt_effects.prompt_effect_table`, with run_low and run_high the
-    interval in a further run. Images that not all runs have take no part. Empty if the runs share no images
-    or question, keep no outcomes of single images, or are weighted to a population.
+    interval in a further run. Images that not all runs have take no part. If all runs speak for one
+    population, numbers are weighted. Empty if the runs share no images or question, keep no outcomes of
+    single images, or speak for different populations.
     """
     rows: list[dict[str, Any]] = []
-    usable = all(one.outcomes is not None and not one.manifest.get("population") for one in results)
-    if len(results) >= LEAST_RUNS and usable:
+    if len(results) >= LEAST_RUNS and comparable(results):
         context = TableContext.of(empty_counts([]), results[0].manifest, [])
         for probe in results[0].manifest["probes"]:
             rows += _of_probe(context, probe, results)
@@ -65,9 +65,33 @@ def run_effect_table(results: Sequence[AuditResult]) -> pd.DataFrame:
     return table[list(RUN_COLUMNS)].astype(dtypes)
 
 
+def comparable(results: Sequence[AuditResult]) -> bool:
+    """Whether all runs kept the outcomes of single images, and speak for the same population."""
+    populations = [one.manifest.get("population") or {} for one in results]
+    named = [{name: value.get(name) for name in ("weights", "shares")} for value in populations]
+    return all(one.outcomes is not None for one in results) and all(one == named[0] for one in named)
+
+
 def _of_probe(
     context: TableContext, probe: Mapping[str, Any], results: Sequence[AuditResult]
 ) -> Iterator[dict[str, Any]]:
+    for asked, outcome, joined in joined_runs(probe, results):
+        template = primary_specification(results[0].rates, probe=probe) or {}
+        images = CodedTable(joined), np.arange(len(joined))
+        for row in prompt_effects_of(context, asked, outcome, images, results[0].gaps):
+            yield {**row, "template": template["template"]}
+
+
+def joined_runs(
+    probe: Mapping[str, Any], results: Sequence[AuditResult]
+) -> Iterator[tuple[dict[str, Any], str, pd.DataFrame]]:
+    """The outcomes of a probe in its first specification, of the images that all runs have.
+
+    Yields
+    ------
+    The probe as if its runs were templates ("run 1", ...), the name of the outcome, and rows as of
+    `Records.outcomes` whose patterns have a letter a run; nothing if a run lacks the specification.
+    """
     primary = primary_specification(results[0].rates, probe=probe)
     places = [_place(one, str(probe["name"]), primary) for one in results]
     if primary is None or any(place is None for place in places):
@@ -77,9 +101,7 @@ def _of_probe(
     for outcome in probe["outcomes"]:
         joined = _joined(results, [place or 0 for place in places], str(probe["name"]), str(outcome["name"]))
         if len(joined):
-            images = CodedTable(joined), np.arange(len(joined))
-            for row in prompt_effects_of(context, asked, str(outcome["name"]), images, results[0].gaps):
-                yield {**row, "template": primary["template"]}
+            yield asked, str(outcome["name"]), joined
 
 
 def _place(result: AuditResult, name: str, primary: Mapping[str, Any] | None) -> int | None:

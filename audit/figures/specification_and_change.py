@@ -32,7 +32,7 @@ FEW_WAYS = 60
 
 
 @replaceable
-def specification_curve(gaps: pd.DataFrame, *, name: str, title: str) -> str:
+def specification_curve(gaps: pd.DataFrame, *, name: str, title: str, muted: bool = False) -> str:
     """Draw one gap under every specification, the smallest first, above a table of the choices made.
 
     Parameters
@@ -45,6 +45,8 @@ def specification_curve(gaps: pd.DataFrame, *, name: str, title: str) -> str:
         Prefix of the ids inside the drawing, unique on its page.
     title
         The accessible title.
+    muted
+        Whether to draw in grey: a gap of which nothing is claimed.
     """
     asked = gaps[gaps["difference"].notna()]
     rules = zip(asked["rule"], asked["threshold"], strict=True)
@@ -58,7 +60,7 @@ def specification_curve(gaps: pd.DataFrame, *, name: str, title: str) -> str:
         rows=CURVE_ROWS, left=[*labels, "+100"], above=16, below=4 + (0.8 + len(choices)) * ROW_POINTS, x=x,
         y=limits_around([0.0, *ends.ravel()]),
     )  # fmt: skip
-    _draw_curve(upper, shown)
+    _draw_curve(upper, shown, muted=muted)
     height = len(choices) * ROW_POINTS
     top = upper.drawing.height - 4 - height
     lower = replace(upper, top=top, height=height, y=(len(choices) - 0.4, -0.6))
@@ -81,7 +83,7 @@ def _choices(asked: pd.DataFrame) -> list[tuple[str, str, str]]:
     return rows
 
 
-def _draw_curve(plot: Panel, shown: pd.DataFrame) -> None:
+def _draw_curve(plot: Panel, shown: pd.DataFrame, *, muted: bool = False) -> None:
     width, size = (1.6, 5.0) if len(shown) <= FEW_WAYS else (0.8, 2.5)
     axis_left(plot)
     plot.level(0, role="ink", width=0.9)
@@ -92,7 +94,8 @@ def _draw_curve(plot: Panel, shown: pd.DataFrame) -> None:
     if len(shown):
         plot.level(float(np.median(differences)), **DASHED_LINE)
     found = shown["holds"].to_numpy(dtype=bool)
-    for part, role, fill, shape in ((~found, "accent", "paper", "o"), (found, "warn", "warn", "D")):
+    plain = "muted" if muted else "accent"
+    for part, role, fill, shape in ((~found, plain, "paper", "o"), (found, "warn", "warn", "D")):
         at = np.flatnonzero(part)
         ends = (lows[at].tolist(), highs[at].tolist())
         plot.spans(at.tolist(), *ends, role=role, width=width, upright=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from audit.statistics.clusters.cluster_robust import PRIOR_CLUSTERS, Precision, shortened_at
+from audit.statistics.clusters.cluster_robust import Precision, shortened_at
 from audit.statistics.proportion.tests_of_proportions import TAIL_EXPECTED
 
 Floats = NDArray[np.float64]
@@ -101,13 +101,12 @@ def smallest_detectable_gap(
 def _doubt(side: Precision, images: ArrayLike) -> Floats:
     """Half the relative variance of a side's variance: that of the part which its design effect adds.
 
-    The own design effect weighs as many clusters as the side has, the common one `PRIOR_CLUSTERS`, as
-    `cluster_robust.precision_of` joins them; 0 where images are independent.
+    The degrees of freedom know how the own design effect and the common one are joined
+    (`cluster_robust.precision_of`); 0 where images are independent.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         due = 1 - side.effective / np.asarray(images, dtype=float)
-        own = side.clusters / (side.clusters + PRIOR_CLUSTERS)
-        found = np.where(np.isfinite(side.freedom), due * own**2 / side.freedom, 0.0)
+        found = np.where(np.isfinite(side.freedom), due / side.freedom, 0.0)
     return np.nan_to_num(found)
 
 

@@ -75,30 +75,40 @@ def prompt_effects_of(
     """The rows of one outcome, from a table of outcomes of single images, and the rows of this one there."""
     asked, least = asked_order(probe), (context.min_group(probe), context.min_clusters)
     of_outcome = gaps[(gaps["probe"] == probe["name"]) & (gaps["outcome"] == outcome)]
-    named = of_outcome[["by", "group", "reference"]].drop_duplicates().to_numpy(dtype=object)
     for by in [(), *map(tuple, probe["groups"])]:
         joint = joint_counts(images[0], asked, by=by, rows=images[1])
-        pairs = [(name, "") for name in joint.names] + [
-            (str(group), str(reference))
-            for of_by, group, reference in named
-            if of_by == JOINT.join(by) and group in joint.names and reference not in ("", THE_OVERALL) and by
-        ]
-        for group, reference in pairs:
+        for group, reference in pairs_to_tell(joint, of_outcome, by):
             for row in _effects(joint, group, reference, least=least):
                 yield {"probe": probe["name"], "outcome": outcome, "by": JOINT.join(by), **row}
+
+
+def pairs_to_tell(joint: JointCounts, gaps: pd.DataFrame, by: Sequence[str]) -> list[tuple[str, str]]:
+    """Every group alone (an empty reference), then every gap of a grouping.
+
+    Parameters
+    ----------
+    gaps
+        Of one outcome; a gap from all images, of which the group is a part, is left out.
+    """
+    named = gaps.loc[gaps["by"] == JOINT.join(by), ["group", "reference"]].drop_duplicates()
+    return [(name, "") for name in joint.names] + [
+        (str(group), str(reference))
+        for group, reference in named.itertuples(index=False)
+        if group in joint.names and reference not in ("", THE_OVERALL) and by
+    ]
 
 
 def _effects(
     joint: JointCounts, group: str, reference: str, *, least: tuple[int, int]
 ) -> Iterator[dict[str, Any]]:
     """The rows of a rate, or of a gap where there is a reference: one a design, rule and threshold."""
-    n, clusters, values, covariance = _sampled(joint, group, reference)
+    n, clusters, values, covariance = sampled(joint, group, reference)
     named = {
         "group": group, "reference": reference, "n_group": n[0], "clusters_group": clusters[0],
         "n_reference": n[1] if reference else 0, "clusters_reference": clusters[1] if reference else 0,
     }  # fmt: skip
     sizes, numbers_of_clusters = (n, clusters) if reference else (n[:1], clusters[:1])
-    few = _too_few(sizes, numbers_of_clusters, least=least, independent=joint.images is None)
+    few = too_few(sizes, numbers_of_clusters, least=least, independent=joint.images is None)
     freedom = np.inf if joint.images is None else min(numbers_of_clusters) - 1
     ways = joint.specifications.reset_index(drop=True)
     for key, rows in ways.groupby(list(OF_PROMPTS), sort=False, dropna=False):
@@ -118,7 +128,7 @@ def _effects(
                "note": note}  # fmt: skip
 
 
-def _sampled(
+def sampled(
     joint: JointCounts, group: str, reference: str
 ) -> tuple[tuple[int, int], tuple[int, int], Floats, Floats]:
     """Images and clusters of both sides, the values [S] and their sampling covariance [S, S]."""
@@ -131,7 +141,7 @@ def _sampled(
     return n, clusters, rates[0] - rates[1], joint.covariance(group, reference)
 
 
-def _too_few(n: Sequence[int], clusters: Sequence[int], *, least: tuple[int, int], independent: bool) -> str:
+def too_few(n: Sequence[int], clusters: Sequence[int], *, least: tuple[int, int], independent: bool) -> str:
     """Why nothing is said, or ""."""
     if min(n) < least[0]:
         return f"fewer than {least[0]} images"

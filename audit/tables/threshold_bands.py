@@ -6,10 +6,12 @@ the most extreme deviation over all thresholds. Extreme is measured by the exact
 the same in the thin end of a curve as in its middle, where standard errors would not. The 5 % quantile of
 that tail then replaces 0.05 as the level of Clopper and Pearson's interval.
 
-Where images come in clusters, the interval at each threshold is of effective images there, with the degrees
-of freedom of the group's clusters (Korn & Graubard 1998). The level remains that of independent images: the
-indicators of single images make the roughest of curves, and the answers of whole persons only smoother ones,
-whose extremes are less extreme.
+Where images come in clusters, the bootstrap is of as many images as those of the group are worth, and the
+interval at each threshold is of the effective images there (Korn & Graubard 1998). The error of all points of
+a curve comes from the same few clusters, so the most extreme deviation is divided by one root of chi-squared
+over its degrees of freedom, and not each deviation by its own (as in Student's maximum modulus). Indicators
+of independent images make the roughest of curves; the answers of whole persons make smoother ones, whose
+extremes are a little less extreme than that.
 """
 
 from __future__ import annotations
@@ -23,11 +25,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from audit.statistics.clusters.cluster_robust import shortened
 from audit.statistics.proportion.intervals import clopper_pearson
 from audit.tables.group_counts import SPECIFICATION, group_attributes
 
+Floats = NDArray[np.float64]
 LEVEL = 0.05
+TINY = 1e-12
+"""Tails below it are taken for it: their normal deviation is 7."""
 DRAWS = 999
 SPREAD = 2.0
 """Images spread evenly over the histogram before it is resampled.
@@ -61,43 +65,80 @@ def with_bands(curves: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     parts = curves.groupby(curve_of, sort=False).indices
     whole = {key: rows for key, rows in parts.items() if defined[rows].all()}
 
-    def level_of(key: Hashable, rows: NDArray[np.intp]) -> float:
+    effective = n / curves["design_effect"].to_numpy(dtype=float)
+    freedom = curves["df"].to_numpy(dtype=float)
+    factor = np.full(len(curves), np.nan)
+
+    def level_of(key: Hashable, rows: NDArray[np.intp]) -> tuple[float, float]:
         rng = np.random.default_rng([seed, zlib.crc32(repr(key).encode())])
-        return pointwise_level(counts[rows], int(n[rows[0]]), rng=rng)
+        return curve_level(
+            counts[rows], int(n[rows[0]]), rng=rng, effective=effective[rows], freedom=freedom[rows]
+        )
 
     # Threads help: NumPy draws, and SciPy sums the tails, without holding the interpreter's lock.
     with ThreadPoolExecutor() as pool:
         levels = pool.map(level_of, whole.keys(), whole.values())
         for rows, found in zip(whole.values(), levels, strict=True):
-            level[rows] = found
+            level[rows], factor[rows] = found
     known = ~np.isnan(level)
     low, high = np.full((2, len(curves)), np.nan)
     own = curves[known]
     confidence = 1 - level[known]
-    size = shortened(own["n"] / own["design_effect"], own["df"], confidence=confidence)
+    size = effective[known] * factor[known]
     low[known], high[known] = clopper_pearson(own["rate"] * size, size, confidence=confidence)
     front = [name for name in curves.columns if name != "note"]
     return curves.assign(band_low=low, band_high=high)[[*front, "band_low", "band_high", "note"]]
 
 
-def pointwise_level(counts: NDArray[np.int64], n: int, *, rng: np.random.Generator) -> float:
-    """The level at which exact intervals of all points of a curve hold together at 95 %.
+def curve_level(
+    counts: NDArray[np.int64], n: int, *, rng: np.random.Generator, effective: Floats, freedom: Floats
+) -> tuple[float, float]:
+    """The level at which exact intervals of all points of a curve hold together at 95 %, and of what images.
 
     Parameters
     ----------
     counts
         [T] of the n images, how many reach each threshold; in any order. n is at least 1.
+    effective, freedom
+        [T] images that the n are worth at each threshold, and degrees of freedom of that; NaN or infinite
+        where images are independent.
 
     Returns
     -------
-    At most 0.05. The interval at this level covers the curve at a threshold just where the two-sided binomial
-    tail of what was drawn there is above the level.
+    The level, and the factor by which effective images are fewer because few clusters tell how many they are:
+    1 for independent images.
+    """
+    finite = freedom[np.isfinite(freedom)]
+    if not len(finite):
+        return pointwise_level(smallest_tails(counts, n, rng=rng)), 1.0
+    size = max(round(float(np.median(effective))), 2)
+    smallest = smallest_tails(np.rint(counts / n * size).astype(np.int64), size, rng=rng)
+    level, nu = pointwise_level(smallest), float(np.median(finite))
+    # Deviations in units of a normal one: their most extreme, over the root of one chi-squared.
+    extreme = -special.ndtri(np.maximum(smallest, TINY) / 2)
+    joint = np.quantile(extreme / np.sqrt(rng.chisquare(nu, len(extreme)) / nu), 1 - LEVEL)
+    single = -special.ndtri(level / 2)
+    return level, float(min((single / joint) ** 2, 1.0))
+
+
+def pointwise_level(smallest: Floats) -> float:
+    """The level of exact intervals that hold together at 95 %, from `smallest_tails`; at most 0.05.
+
+    The interval at this level covers the curve at a threshold just where the two-sided binomial tail of what
+    was drawn there is above the level.
+    """
+    return float(min(np.quantile(smallest, LEVEL, method="lower"), LEVEL))
+
+
+def smallest_tails(counts: NDArray[np.int64], n: int, *, rng: np.random.Generator) -> Floats:
+    """[B] the smallest two-sided binomial tail over all thresholds, of curves drawn around this one.
+
+    `counts` [T] are how many of the n images reach each threshold, in any order.
     """
     between = -np.diff(np.concatenate([[n], np.sort(counts)[::-1], [0]]))
     share = (between + SPREAD / len(between)) / (n + SPREAD)
     drawn = n - np.cumsum(rng.multinomial(n, share, size=DRAWS), axis=1)[:, :-1]
-    smallest = _tails(drawn, n, 1 - np.cumsum(share)[:-1]).min(axis=1)
-    return float(min(np.quantile(smallest, LEVEL, method="lower"), LEVEL))
+    return np.asarray(_tails(drawn, n, 1 - np.cumsum(share)[:-1]).min(axis=1))
 
 
 def _tails(drawn: NDArray[np.int64], n: int, rates: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -103,7 +103,7 @@ _NUMBERS: Final = {
     "ratio_low": "lower end of the 95 % confidence interval of the ratio",
     "ratio_high": "upper end of the 95 % confidence interval of the ratio; NaN if infinite",
     "smallest_detectable": "difference that this audit's own adjusted test finds with 80 % power",
-    "df": "degrees of freedom behind the interval: effective clusters less one; NaN for independent images",
+    "df": "degrees of freedom behind the interval, of the effective clusters; NaN for independent images",
     "df_group": "degrees of freedom of the group's rate; NaN for independent images",
     "df_reference": "degrees of freedom of the reference's rate; NaN for independent images",
     "design_effect_group": "design effect of the group's rate",

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from audit import formatting as fmt
@@ -34,7 +35,8 @@ class Specifications:
 def build(context: ReportContext) -> Specifications | None:
     """Return the section, or None if nothing is asked in more than one specification.
 
-    Drawn is, of each outcome, the gap by one attribute of the people shown whose median is widest.
+    Drawn is, of each outcome, the gap by one attribute of the people shown whose median is widest among those
+    that can be tested. A wider one of a group with too few clusters follows it in grey, with the reason.
     """
     result = context.result
     shown = result.specifications[components.of_people(result.specifications, result.manifest)]
@@ -42,9 +44,9 @@ def build(context: ReportContext) -> Specifications | None:
     if not len(shown):
         return None
     alone = shown[~shown["by"].str.contains(" x ", regex=False)]
-    widest = alone.sort_values("difference_median", key=lambda gap: -gap.abs(), kind="stable")
-    first = widest.drop_duplicates(["probe", "outcome"]).sort_index()
-    found = [_figure(result.gaps, row, context.titles) for row in first.to_dict("records")]
+    found = [
+        _figure(result.gaps, row, context.titles) for row in _drawn(alone, result.gaps).to_dict("records")
+    ]
     rows = [
         row | {"title": context.titles[row["probe"], row["outcome"]]} | _shares(row)
         for row in shown.head(ROWS_LISTED).to_dict("records")
@@ -54,6 +56,34 @@ def build(context: ReportContext) -> Specifications | None:
         caption = f"{ROWS_LISTED} of {len(shown)} gaps of people over all specifications"
     table = table_of(rows, COLUMNS, caption=caption)
     return Specifications(figures=found, table=table, prompts=_prompts(context))
+
+
+def _drawn(curves: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
+    """Of each outcome the widest testable gap, then the widest one too small to test, if it is wider still.
+
+    Returns
+    -------
+    The rows with `reason`: why the gap is not tested, or "".
+    """
+    keys = list(GAP)
+    known = gaps[gaps["difference"].notna()]
+    tested = known[known["p"].notna()].set_index(keys).index
+    why = known[known["p"].isna()].drop_duplicates(keys).set_index(keys)["note"]
+    places = pd.MultiIndex.from_frame(curves[keys])
+    reason = np.where(places.isin(tested), "", why.reindex(places).fillna("not tested").to_numpy())
+    widest = curves.assign(reason=reason, wide=curves["difference_median"].abs())
+    widest = widest.sort_values("wide", ascending=False, kind="stable")
+    of_outcome = ["probe", "outcome"]
+    first = widest[widest["reason"] == ""].drop_duplicates(of_outcome)
+    small = widest[widest["reason"] != ""].drop_duplicates(of_outcome)
+    least = small[of_outcome].merge(first[[*of_outcome, "wide"]], on=of_outcome, how="left")["wide"]
+    small = small[small["wide"].to_numpy() > least.fillna(-1.0).to_numpy()]
+    order = {
+        outcome: place for place, outcome in enumerate(zip(curves["probe"], curves["outcome"], strict=True))
+    }
+    both = pd.concat([first, small], ignore_index=True)
+    rank = [order[outcome] for outcome in zip(both["probe"], both["outcome"], strict=True)]
+    return both.assign(rank=rank).sort_values("rank", kind="stable", ignore_index=True)
 
 
 def _prompts(context: ReportContext) -> components.Table | None:
@@ -79,10 +109,10 @@ def _figure(
     own = gaps[(gaps[list(GAP)] == [row[name] for name in GAP]).all(axis=1)]
     contrast = f"{titles[row['probe'], row['outcome']]}: {components.contrast(row)}"
     title = f"{contrast}, in {number_of(row['specifications'], 'specification')}"
-    svg = specification_curve(
-        own, name=components.slug("specifications", row["probe"], row["outcome"]), title=title
-    )
-    return components.Figure(svg=svg, caption=f"{title}. {_sources(row)}".strip(), table=TABLE_ID)
+    reason = f"In grey, since it is not tested: {row['reason']}. " if row["reason"] else ""
+    parts = ["specifications", row["probe"], row["outcome"], *(["untested"] if reason else [])]
+    svg = specification_curve(own, name=components.slug(*parts), title=title, muted=bool(reason))
+    return components.Figure(svg=svg, caption=f"{title}. {reason}{_sources(row)}".strip(), table=TABLE_ID)
 
 
 def _sources(row: Mapping[Any, Any]) -> str:

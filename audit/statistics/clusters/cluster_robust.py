@@ -28,6 +28,12 @@ A variance over few clusters with an event is small where the rate is estimated 
 made of it alone misses high rates. Of 2, 5 and 20, 5 kept the coverage within .935 and .98 from 10 clusters
 on.
 """
+LEAST_SHARE = 0.8
+"""Of a group's own design effect in the joined one, for its degrees of freedom.
+
+With few clusters whose images are far more alike than those of other groups, the common part is too small: a
+smaller share would let such groups be found at small levels.
+"""
 LEAST_CLUSTERS = 10
 """Clusters a side below which no test is made and no gate decides, where clusters hold several images.
 
@@ -243,10 +249,15 @@ def precision_of(
 
     The design effect is that of the group's own clusters, joined with the one that the common correlation
     implies for clusters of their sizes: the own one counts for as many clusters as have an event (or lack it,
-    if those are fewer), the common one for `PRIOR_CLUSTERS`. It is at least 1; of weighted images at least
-    that of the unequal weights alone (Kish 1965), and the variance is the linearised one of the weighted mean
-    (Binder 1983), whose leverages are shares of the weight. The degrees of freedom are the effective number
-    of clusters less one (Carter, Schnepel & Steigerwald 2017), at least 1.
+    if those are fewer), the common one for `PRIOR_CLUSTERS`. It is at least the own one, since the images of
+    a group may be more alike than those of others, and at least 1; of weighted images at least that of the
+    unequal weights alone (Kish 1965), and the variance is the linearised one of the weighted mean (Binder
+    1983), whose leverages are shares of the weight.
+
+    The degrees of freedom are Satterthwaite's of that sum. Those of the own part are the effective number of
+    its K clusters less one (Carter, Schnepel & Steigerwald 2017), at least 1; the common part, of the
+    clusters of all groups, counts as known. So they are divided by the square of the own part's share,
+    K / (K + `PRIOR_CLUSTERS`) but at least `LEAST_SHARE`; and by 1 where the own design effect alone counts.
 
     Parameters
     ----------
@@ -263,11 +274,14 @@ def precision_of(
         own = moments.squared_residuals / (n * p * (1 - p))
         told = np.minimum(moments.with_event, moments.without_event)
         told = np.where((p > 0) & (p < 1) & (moments.clusters > 1), told, 0.0)
-        joined = (told * np.where(told > 0, own, 0.0) + PRIOR_CLUSTERS * common) / (told + PRIOR_CLUSTERS)
-        effect = np.maximum(joined, moments.own / n)
+        alike = np.where(told > 0, own, 0.0)
+        joined = (told * alike + PRIOR_CLUSTERS * common) / (told + PRIOR_CLUSTERS)
+        effect = np.maximum(np.maximum(joined, alike), moments.own / n)
         spread = (1 - rho) * moments.own + rho * moments.n2
         fourth = (1 - rho) ** 2 * moments.own2 + 2 * rho * (1 - rho) * moments.n3 + rho**2 * moments.n4
-        freedom = np.maximum(spread**2 / fourth - 1, 1.0)
+        share = np.maximum(moments.clusters / (moments.clusters + PRIOR_CLUSTERS), LEAST_SHARE)
+        share = np.where(alike >= joined, 1.0, share)
+        freedom = np.maximum(spread**2 / fourth - 1, 1.0) / share**2
     alone = moments.independent
     return Precision(
         effective=np.where(alone, n, np.divide(n, effect, out=np.zeros(n.shape), where=n > 0)),

@@ -102,3 +102,98 @@ def prompt_effect(
         prompt_high=mean + float(reach),
         degrees_of_freedom=float(max(of_both, 1.0)),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeOfRuns:
+    """The change of one number from the runs of a first model to those of a second, on the same images.
+
+    Attributes
+    ----------
+    change
+        Mean over the second model's runs less that over the first's.
+    sd_runs
+        Standard deviation between runs of one model, the same for both; sampling of images removed.
+    images_low, images_high
+        Interval of the change between these runs, for other images.
+    mean_low, mean_high
+        Interval of the change between the means over all runs of either model, for other images too.
+    run_low, run_high
+        The same between one further run of each.
+    degrees_of_freedom
+        Of the interval between means, after Satterthwaite.
+    """
+
+    change: float
+    sd_runs: float
+    images_low: float
+    images_high: float
+    mean_low: float
+    mean_high: float
+    run_low: float
+    run_high: float
+    degrees_of_freedom: float
+
+
+def change_of_runs(
+    first: ArrayLike, second: ArrayLike, covariance: ArrayLike, *, confidence: float = CONFIDENCE,
+    freedom: float = np.inf,
+) -> ChangeOfRuns:  # fmt: skip
+    """Split the change between two models into images and training runs.
+
+    The variance between runs is pooled over both models (analysis of variance with two groups of runs); what
+    the sampling of images adds to it, each run's own error beyond what the runs of a model share, is removed.
+
+    Parameters
+    ----------
+    first, second
+        [A] and [B] the number in each run.
+    covariance
+        [A + B, A + B] their sampling covariance, the first model's runs first: all meet the same images.
+    freedom
+        Degrees of freedom behind the covariance, such as clusters less one.
+
+    Returns
+    -------
+    Intervals over runs are NaN with fewer than three runs in all, or one alone on either side.
+
+    Examples
+    --------
+    >>> change_of_runs([0.1, 0.2], [0.3, 0.4], np.zeros((4, 4))).sd_runs
+    0.0707...
+    """
+    sides = [np.asarray(values, dtype=float) for values in (first, second)]
+    sampling = np.asarray(covariance, dtype=float)
+    a, b = map(len, sides)
+    weights = np.concatenate([np.full(a, -1 / a), np.full(b, 1 / b)])
+    change, of_images = (
+        float(sides[1].mean() - sides[0].mean()),
+        max(float(weights @ sampling @ weights), 0.0),
+    )
+    z = float(special.stdtrit(freedom, (1 + confidence) / 2))
+    reach = {"images": z * float(np.sqrt(of_images)), "mean": np.nan, "run": np.nan}
+    sd, of_mean = np.nan, np.nan
+    if min(a, b) >= 2 and a + b >= LEAST_PROMPTS:
+        between = sum(float(((values - values.mean()) ** 2).sum()) for values in sides) / (a + b - 2)
+        blocks = [sampling[:a, :a], sampling[a:, a:]]
+        own = sum((len(s) - 1) * _own_variance(s) for s in blocks) / (a + b - 2)
+        variance = max(between - own, 0.0)
+        sd = float(np.sqrt(variance))
+        for name, runs in (("mean", 1 / a + 1 / b), ("run", 1 / a + 1 / b + 2)):
+            total = variance * runs + of_images
+            part = (between * runs) ** 2 / (a + b - 2) + of_images**2 / freedom
+            nu = max(total**2 / part, 1.0) if part > 0 else np.inf
+            reach[name] = float(special.stdtrit(nu, (1 + confidence) / 2)) * float(np.sqrt(total))
+            of_mean = nu if name == "mean" else of_mean
+    limits = {
+        f"{name}_{end}": change + sign * reach[name]
+        for name in reach
+        for end, sign in (("low", -1), ("high", 1))
+    }
+    return ChangeOfRuns(change=change, sd_runs=sd, degrees_of_freedom=of_mean, **limits)
+
+
+def _own_variance(sampling: np.ndarray) -> float:
+    """Mean sampling variance of one run beyond what it shares with the others, of one model's runs."""
+    shared = float(sampling[~np.eye(len(sampling), dtype=bool)].mean())
+    return max(float(np.diag(sampling).mean()) - shared, 0.0)

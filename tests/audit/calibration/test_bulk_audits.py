@@ -24,6 +24,7 @@ LIKE_WHOLE: dict[str, tuple[Scenario, int]] = {
         replace(BY_NAME["persons"], persons=(40, 30, 6), probes=2), 4,
     ),
     "held-out persons": (replace(SMALL, persons=(80, 60, 60), confirm=0.5), 6),
+    "survey weights": (replace(BY_NAME["weighted gaps"], persons=(60, 40, 30), probes=2, gaps=1), 8),
     "independent": (
         replace(BY_NAME["independent"], persons=(300, 200, 60), probes=1, gaps=1, reference="g0"), 7,
     ),
@@ -43,9 +44,17 @@ def test_a_bulk_audit_and_a_whole_one_give_the_same_numbers(case: str) -> None:
     for name in ("difference_low", "difference_high", "ratio_low", "ratio_high", "p"):
         np.testing.assert_allclose(estimates[name].ravel(), gaps[name], rtol=1e-9)
     argmax = gaps[gaps["rule"] == "argmax"]
-    np.testing.assert_allclose(smallest_gaps(batch).ravel(), argmax["smallest_detectable"], rtol=1e-9)
+    if not scenario.selection:
+        np.testing.assert_allclose(smallest_gaps(batch).ravel(), argmax["smallest_detectable"], rtol=1e-9)
     found = BatchFindings(batch).found[0][0].ravel()
     np.testing.assert_array_equal(found, (gaps["p_adjusted"] < 0.05).to_numpy())
+
+
+def test_the_detectable_gap_of_weighted_audits_is_not_simulated() -> None:
+    scenario = replace(BY_NAME["weighted"], persons=(20, 20), probes=1)
+    batch = Batch.of(scenario, [drawn(scenario, seed=0)], [0])
+    with pytest.raises(ValueError, match="survey weights"):
+        smallest_gaps(batch)
 
 
 def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:

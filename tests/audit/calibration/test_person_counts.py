@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from audit.calibration.person_counts import (
@@ -28,6 +30,17 @@ def test_an_image_counts_where_its_score_reaches_the_threshold() -> None:
     # Everything reaches 0; only the score of 1 reaches 1.
     assert (CURVE_POINTS[0], CURVE_POINTS[-1]) == (0, 1)
     assert COUNTS.curve[0, 0].tolist() == [2, 1, 3] and COUNTS.curve[0, -1].tolist() == [0, 0, 1]
+
+
+def test_weighted_persons_are_sums_of_weights() -> None:
+    """Weights 1, 2 and 3 of 2, 1 and 3 images are 13 over 6 images: 1 on average after division by 13/6."""
+    counts = PersonCounts.of(replace(DRAWN, weights=np.array([1.0, 2.0, 3.0])))
+    unit = 6 / 13
+    np.testing.assert_allclose(counts.weight, unit * np.array([1, 2, 3]))
+    np.testing.assert_allclose(counts.events[0, 1], unit * np.array([2, 0, 6]))
+    groups = by_group(counts, counts.events[:, 1], counts.group, 2)
+    np.testing.assert_allclose(groups.n, [[2 * unit, (2 + 9) * unit]])
+    np.testing.assert_allclose(groups.own, [[2 * unit**2, (4 + 27) * unit**2]])
 
 
 def test_groups_and_the_rest_of_each() -> None:

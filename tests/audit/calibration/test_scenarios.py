@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from audit.calibration.scenarios import BY_NAME, latent_correlation, predictions_of, suite_of
+from audit.calibration.scenarios import BY_NAME, drawn, latent_correlation, predictions_of, suite_of
 from probes.suite.suite import Suite
 
 
@@ -32,3 +32,27 @@ def test_the_latent_correlation_at_its_ends() -> None:
 def test_every_scenario_is_a_suite(name: str) -> None:
     suite = Suite.model_validate(suite_of(BY_NAME[name]))
     assert len(suite.probes) == BY_NAME[name].probes
+
+
+def test_weights_undo_the_selection_of_persons() -> None:
+    """Plain shares lie above the rates of the scenario, weighted ones are theirs; Kish: exp(-c^2)."""
+    scenario = replace(BY_NAME["weighted"], persons=(40_000,), probes=1)
+    one = drawn(scenario, seed=1)
+    reached, weights = one.scores[0] >= 0.5, one.image_weights
+    assert np.average(reached, weights=weights) == pytest.approx(scenario.rate(0, 0), abs=0.01)
+    assert reached.mean() > scenario.rate(0, 0) + 0.05
+    assert one.weights is not None
+    kish = one.weights.sum() ** 2 / (one.weights**2).sum() / len(one.weights)
+    assert kish == pytest.approx(np.exp(-(scenario.selection**2)), rel=0.05)
+    assert suite_of(scenario)["population"] == {"weights": "survey_weight"}
+    assert (predictions_of(replace(scenario, persons=(30,)), seed=1)["survey_weight"] > 0).all()
+
+
+def test_the_last_group_may_answer_more_alike_than_others() -> None:
+    scenario = replace(BY_NAME["unequal"], persons=(3000, 3000), sizes="ten", probes=1)
+    one = drawn(scenario, seed=2)
+    person = np.repeat(np.arange(6000), one.images)
+    share = np.bincount(person, one.scores[0] >= 0.5) / 10
+    variances = [share[one.group == group].var() for group in (0, 1)]
+    # p q (1 + 9 rho) / 10 at p = .2.
+    assert variances == pytest.approx([0.016 * (1 + 9 * rho) for rho in (0.1, 0.6)], rel=0.1)

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from audit.statistics.clusters.cluster_robust import shortened
 from audit.statistics.proportion.intervals import clopper_pearson, wilson
-from audit.tables.threshold_bands import pointwise_level, with_bands
+from audit.tables.threshold_bands import curve_level, pointwise_level, smallest_tails, with_bands
 
 THRESHOLDS = np.linspace(0, 1, 41)
 
@@ -46,11 +47,25 @@ def test_the_band_is_exact_and_nowhere_narrower_than_one_interval() -> None:
 
 def test_one_threshold_needs_no_more_than_one_interval() -> None:
     # One threshold: a single rate is all there is to miss.
-    one = pointwise_level(np.array([50]), 100, rng=np.random.default_rng(0))
+    one = pointwise_level(smallest_tails(np.array([50]), 100, rng=np.random.default_rng(0)))
     assert 0.03 <= one <= 0.05
     # A curve with many steps needs more.
     many = np.arange(100, 0, -1)
-    assert pointwise_level(many, 100, rng=np.random.default_rng(0)) < one / 2
+    assert pointwise_level(smallest_tails(many, 100, rng=np.random.default_rng(0))) < one / 2
+
+
+def test_few_clusters_widen_a_curve_once_and_not_at_every_threshold() -> None:
+    """40 images of 8 clusters, worth 20: less than Student's quantile at the level, more than none."""
+    counts, effective = np.arange(38, 2, -2), np.full(18, 20.0)
+    level, factor = curve_level(
+        counts, 40, rng=np.random.default_rng(0), effective=effective, freedom=np.full(18, 7.0)
+    )
+    student = float(shortened(1.0, 7.0, confidence=1 - level))
+    assert student < factor < 1
+    alone = np.full(18, np.nan)
+    same = curve_level(counts, 40, rng=np.random.default_rng(0), effective=effective, freedom=alone)
+    plain = pointwise_level(smallest_tails(counts, 40, rng=np.random.default_rng(0)))
+    assert same == (plain, 1.0)
 
 
 def test_a_curve_does_not_depend_on_the_others_and_small_groups_have_no_band() -> None:

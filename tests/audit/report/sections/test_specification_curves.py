@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from audit.report.section import ReportContext
@@ -34,3 +36,34 @@ def test_a_single_way_of_asking_has_no_curve(context: ReportContext) -> None:
     table = context.result.specifications.assign(specifications=1)
     alone = dataclasses.replace(context.result, specifications=table)
     assert section.build(ReportContext(result=alone)) is None
+
+
+def test_what_can_be_tested_is_drawn_first_and_wider_small_groups_in_grey() -> None:
+    """One outcome: a and b are tested, c and d are not, c is wider than all; of another, only small ones."""
+    keys = {"probe": "job", "by": "age", "reference": "the rest"}
+    curves = pd.DataFrame(
+        [
+            {**keys, "outcome": outcome, "group": group, "difference_median": median}
+            for outcome, group, median in (
+                ("harm", "a", 0.1), ("harm", "b", -0.2), ("harm", "c", 0.5), ("harm", "d", 0.15),
+                ("crime", "c", 0.3),
+            )
+        ]
+    )  # fmt: skip
+    small = "5 clusters: fewer than 10, too few to test"
+    gaps = curves.assign(
+        difference=curves["difference_median"], p=[0.2, 0.01, np.nan, np.nan, np.nan],
+        note=["", "", small, small, small],
+    )  # fmt: skip
+    drawn = section._drawn(curves, gaps)
+    assert drawn[["outcome", "group", "reason"]].to_numpy().tolist() == [
+        ["harm", "b", ""], ["harm", "c", small], ["crime", "c", small],
+    ]  # fmt: skip
+
+
+def test_a_small_group_says_why_it_is_grey(context: ReportContext) -> None:
+    small = "5 clusters: fewer than 10, too few to test"
+    gaps = context.result.gaps.assign(p=np.nan, note=small)
+    found = section.build(ReportContext(result=dataclasses.replace(context.result, gaps=gaps)))
+    assert found is not None
+    assert all(f"In grey, since it is not tested: {small}." in figure.caption for figure in found.figures)

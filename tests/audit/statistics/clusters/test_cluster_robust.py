@@ -108,14 +108,29 @@ def test_a_gee_with_exchangeable_images_agrees() -> None:
 
 
 def test_equal_clusters_have_one_degree_of_freedom_less_than_clusters() -> None:
+    """If the own design effect counts alone; else divided by the square of its share in the joined one.
+
+    The own one is 2.65: 18.5, the squared residuals over 1 - 1/5, over 30 p (1 - p), p = 11/30. The common
+    one is 1, 2.5 and 6. The share of five clusters is taken as .8.
+    """
     moments = ClusterMoments.of(np.array([[1], [0], [3], [2], [5]]), np.full((5, 1), 6))
-    for correlation in (0.0, 0.3, 1.0):
-        assert precision_of(moments, correlation).freedom[0] == pytest.approx(4)
+    for correlation, freedom in ((0.0, 4.0), (0.3, 4.0), (1.0, 4 / 0.64)):
+        assert precision_of(moments, correlation).freedom[0] == pytest.approx(freedom)
+
+
+def test_a_group_that_answers_alike_keeps_its_own_design_effect() -> None:
+    """Twelve clusters that answer as one each, among others whose images are independent."""
+    moments = ClusterMoments.of(np.array([[6], [0]] * 6), np.full((12, 1), 6))
+    found = precision_of(moments, 0.0)
+    # Squared residuals 12 x 9 over 1 - 1/12, over 72 / 4.
+    assert 72 / found.effective[0] == pytest.approx(108 * 12 / 11 / 18)
+    assert found.freedom[0] == pytest.approx(11)
 
 
 def test_one_large_cluster_leaves_few_degrees_of_freedom() -> None:
     moments = ClusterMoments.of(np.array([[20], *[[1]] * 20]), np.array([[40], *[[2]] * 20]))
-    assert precision_of(moments, 1.0).freedom[0] == pytest.approx(1.0, abs=0.2)
+    # 21 clusters: the share of the own design effect is 21 / 26.
+    assert precision_of(moments, 1.0).freedom[0] * (21 / 26) ** 2 == pytest.approx(1.0, abs=0.2)
 
 
 def test_images_that_are_each_a_cluster_are_taken_as_they_are() -> None:

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
+from scipy import stats
 
-from audit.statistics.variation.prompt_variance import prompt_effect
+from audit.statistics.variation.prompt_variance import change_of_runs, prompt_effect
 
 
 def layout(prompts: int, *, shared: float, own: float) -> np.ndarray:
@@ -61,3 +62,29 @@ def test_few_prompts_and_prompts_that_do_not_differ() -> None:
     same = prompt_effect([0.1] * 3, layout(3, shared=0.01, own=0.0))
     assert same.sd_prompts == pytest.approx(0, abs=1e-12)
     assert (same.prompt_low, same.prompt_high) == pytest.approx((same.images_low, same.images_high))
+
+
+def test_a_change_of_runs_by_hand() -> None:
+    """Runs .1, .2 and .3, .5: change .25; pooled variance (.005 + .02) / 2, no sampling error."""
+    found = change_of_runs([0.1, 0.2], [0.3, 0.5], np.zeros((4, 4)))
+    assert found.change == pytest.approx(0.25)
+    assert found.sd_runs == pytest.approx(np.sqrt(0.0125))
+    assert found.degrees_of_freedom == pytest.approx(2)
+    assert found.mean_high - found.change == pytest.approx(stats.t.ppf(0.975, 2) * np.sqrt(0.0125))
+    assert found.run_high - found.change == pytest.approx(stats.t.ppf(0.975, 2) * np.sqrt(0.0125 * 3))
+    assert found.images_low == found.images_high == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("sd_runs", [0.0, 0.03])
+def test_intervals_of_a_change_of_runs_cover(sd_runs: float) -> None:
+    """Three and four runs; images move all runs of both models alike (.02) and each by itself (.01)."""
+    rng, n, covered = np.random.default_rng(0), 3000, np.zeros(2)
+    covariance = 0.02**2 + 0.01**2 * np.eye(7)
+    for _ in range(n):
+        error = 0.02 * rng.normal() + 0.01 * rng.normal(size=7)
+        values = np.repeat([0.1, 0.15], [3, 4]) + sd_runs * rng.normal(size=7) + error
+        found = change_of_runs(values[:3], values[3:], covariance)
+        further = 0.05 + sd_runs * np.sqrt(2) * rng.normal()
+        covered += [found.mean_low <= 0.05 <= found.mean_high, found.run_low <= further <= found.run_high]
+    # Without a spread between runs the intervals for other runs are longer than need be.
+    assert ((covered / n > 0.93) & ((covered / n < 0.99) | (sd_runs == 0))).all(), covered / n
