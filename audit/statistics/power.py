@@ -13,6 +13,10 @@ from audit.statistics.proportion.tests_of_proportions import TAIL_EXPECTED
 
 Floats = NDArray[np.float64]
 POWER = 0.8
+OF_A_MAXIMUM = 2.5
+"""By how much the larger of two design effects is less certain than one. Of 1, 1.5, 2 and 3, found by
+simulation: with 1 the printed gap was found in .67 of audits of 300 persons with 1 to 40 images, with 3 in
+.85 of those with ten images each."""
 _HALVINGS = 40
 
 
@@ -102,11 +106,12 @@ def _doubt(side: Precision, images: ArrayLike) -> Floats:
     """Half the relative variance of a side's variance: that of the part which its design effect adds.
 
     The degrees of freedom know how the own design effect and the common one are joined
-    (`cluster_robust.precision_of`); 0 where images are independent.
+    (`cluster_robust.precision_of`); that the audit which looks for the gap may take the own one alone, with
+    fewer of them, is in `OF_A_MAXIMUM`. 0 where images are independent.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         due = 1 - side.effective / np.asarray(images, dtype=float)
-        found = np.where(np.isfinite(side.freedom), due / side.freedom, 0.0)
+        found = np.where(np.isfinite(side.freedom), OF_A_MAXIMUM * due / side.freedom, 0.0)
     return np.nan_to_num(found)
 
 
