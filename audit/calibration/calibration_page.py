@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from audit.calibration.scenarios import BY_NAME
+from audit.calibration.scenarios import BY_NAME, Scenario
 from audit.statistics.clusters.cluster_robust import LEAST_CLUSTERS
 
 Tables = Mapping[str, pd.DataFrame]
@@ -159,6 +160,17 @@ def _by_scenario(summary: pd.DataFrame) -> str:
     return "\n".join(parts) if parts else "None was made."
 
 
+def _drawn_as(scenario: Scenario) -> str:
+    """Correlation and selection of a scenario in words."""
+    words = f"correlation {scenario.correlation:g}"
+    if scenario.unequal is not None:
+        words += f", {scenario.unequal:g} in the last group"
+    if scenario.selection:
+        kish = 100 * math.exp(-(scenario.selection**2))
+        words += f"; survey weights undo the selection (Kish's number is {kish:.0f} % of the persons)"
+    return words
+
+
 def _scenario(name: str, part: pd.DataFrame) -> str:
     scenario = BY_NAME[name]
     persons = ", ".join(map(str, scenario.persons))
@@ -169,7 +181,7 @@ def _scenario(name: str, part: pd.DataFrame) -> str:
     probes = "1 probe" if scenario.probes == 1 else f"{scenario.probes} probes"
     return f"""### {scenario.title[0].upper()}{scenario.title[1:]}
 
-{probes}; groups of {persons} persons; correlation {scenario.correlation:g}; reference {scenario.reference}.
+{probes}; groups of {persons} persons; {_drawn_as(scenario)}; reference {scenario.reference}.
 
 {_table(("figure", "value", "95 % interval", "of"), rows)}
 """

@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from audit.calibration.calibration_page import write_page
+from audit.calibration.calibration_page import _drawn_as, write_page
 from audit.calibration.coverage import COVERAGE_COLUMNS
 from audit.calibration.planted_bias import judge_models, planted_summary
+from audit.calibration.scenarios import BY_NAME
 from audit.calibration.whole_audits import SUMMARY_COLUMNS
 from tests.audit.calibration.test_planted_bias import trained
 
@@ -51,3 +52,10 @@ def test_the_page_shows_each_part_with_its_figure(tmp_path) -> None:
     del tables["models"], tables["planted"]
     write_page(tables, page, command="clip-audit calibrate")
     assert "trained models" not in page.read_text(encoding="utf-8").split("## ", 1)[1]
+
+
+def test_a_scenario_says_how_it_is_drawn() -> None:
+    assert _drawn_as(BY_NAME["persons"]) == "correlation 0.4"
+    assert _drawn_as(BY_NAME["unequal"]) == "correlation 0.1, 0.6 in the last group"
+    # exp(-.36) = .698.
+    assert _drawn_as(BY_NAME["weighted"]).endswith("(Kish's number is 70 % of the persons)")
