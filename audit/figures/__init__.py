@@ -62,6 +62,8 @@ MEASURE_AXES: dict[MeasureUnit, str] = {
     "effect": "effect size",
 }
 HEAT_STEPS = 7
+MOST_DESIGNS = len(MARKERS)
+"""Class designs that have a mark of their own; of more, the first is marked and the range of all drawn."""
 CURVE_WIDTH = 1.5
 RATE_COLUMNS = ("rate", "low", "high", "n", "clusters")
 CURVE_POINTS = 50
@@ -124,6 +126,8 @@ def design_dumbbell(
 ) -> str:
     """Draw the same rate under every class design, one row a group, the designs joined by a line.
 
+    Of more than `MOST_DESIGNS`, the first has a mark and the line spans them all.
+
     Parameters
     ----------
     rates
@@ -139,7 +143,8 @@ def design_dumbbell(
     by_design = {design: part.set_index(keys)["rate"] for design, part in rates.groupby("design")}
     rate_of = {design: series.to_dict() for design, series in by_design.items()}
     limits = percent_limits(rates.loc[_split_by(rates) <= 1, "rate"])
-    below = 40 + LEGEND_ROW_POINTS * -(-len(designs) // 2)
+    marked_designs = len(designs) if len(designs) <= MOST_DESIGNS else 1
+    below = 40 + LEGEND_ROW_POINTS * (1 if marked_designs == 1 else -(-len(designs) // 2))
     plot = forest(rows, n="n", x=limits, axis=axis, below=below)
     cells = [(place, tuple(row[key] for key in keys)) for place, row in marked(rows)]
     places = [place for place, _ in cells]
@@ -148,11 +153,16 @@ def design_dumbbell(
     ]
     lows, highs = np.min(values, axis=0).tolist(), np.max(values, axis=0).tolist()
     plot.spans(places, lows, highs, role="muted", width=1.4, clipped=False)
-    for index, own in enumerate(values):
+    for index, own in enumerate(values[:marked_designs]):
         plot.marks(own, places, **series_mark(index))
-    entries = [_mark_entry(words(design), index) for index, design in enumerate(designs)]
+    entries = [_mark_entry(words(design), index) for index, design in enumerate(designs[:marked_designs])]
+    if marked_designs < len(designs):
+        entries.append(Entry(label=f"range of all {len(designs)}", role="muted", width=1.4))
     legend(plot.drawing, entries, columns=2)
-    spans = [f"{words(d)} {percent(by_design[d].min())} to {percent(by_design[d].max())}" for d in designs]
+    told = designs if len(designs) <= MOST_DESIGNS else [designs[0]]
+    spans = [f"{words(d)} {percent(by_design[d].min())} to {percent(by_design[d].max())}" for d in told]
+    if len(told) < len(designs):
+        spans.append(f"all {len(designs)} designs {percent(min(lows) / 100)} to {percent(max(highs) / 100)}")
     description = f"Range of the groups' rates by class design: {'; '.join(spans)}."
     return to_svg(plot.drawing, name=name, title=title, description=description)
 

@@ -23,6 +23,9 @@ ROWS_INSIDE: Final = 6_000
 LEFT_OUT: Final = (
     "sentence", "noise", "caution", "note", "shrunk", "pooled", "pooled_low", "pooled_high", "p",
     "ratio", "ratio_low", "ratio_high", "smallest_detectable", "rate_group", "rate_reference",
+    "count_group", "count_reference", "clusters_group", "clusters_reference", "design_effect_group",
+    "design_effect_reference", "kish_n", "kish_group", "kish_reference", "df", "df_group", "df_reference",
+    "correlation", "driven_by",
 )  # fmt: skip
 """Columns that the scripts of the report do not need: the file is to stay small enough to mail."""
 

@@ -13,6 +13,7 @@ from typing import Final
 from markupsafe import Markup
 
 HEIGHT: Final = 14
+FEW_DOTS: Final = 40
 INSET: Final = 4
 """Percent of the width that stay free at both ends, for the marks."""
 
@@ -89,10 +90,23 @@ def curve_mark(values: Sequence[float], shown: Sequence[bool]) -> Markup:
     def dot(place: int, value: float, one: bool) -> str:
         x = 6 + 228 * (place + 0.5) / len(known)
         y = 4 + 40 * (high - value) / room
-        radius = 3 if len(known) <= 40 else 1.6
-        return f'<circle class="point{" full" if one else ""}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}"/>'
+        return f'<circle class="point{" full" if one else ""}" cx="{x:.1f}" cy="{y:.1f}" r="3"/>'
 
-    dots = "".join(dot(place, value, one) for place, (value, one) in enumerate(known))
+    def dots_of(wanted: bool) -> str:
+        """All dots of one kind as one path: of hundreds, an element each would be most of the page."""
+        steps = [
+            f"M{6 + 228 * (place + 0.5) / len(known):.1f} {4 + 40 * (high - value) / room:.1f}h0"
+            for place, (value, one) in enumerate(known)
+            if one == wanted
+        ]
+        return f'<path class="dots{" full" if wanted else ""}" d="{"".join(steps)}"/>' if steps else ""
+
+    few = len(known) <= FEW_DOTS
+    dots = (
+        "".join(dot(place, value, one) for place, (value, one) in enumerate(known))
+        if few
+        else dots_of(False) + dots_of(True)
+    )
     zero = 4 + 40 * high / room
     return Markup(
         '<svg class="curve" viewBox="0 0 240 48" aria-hidden="true" focusable="false">'

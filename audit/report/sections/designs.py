@@ -63,14 +63,18 @@ def across_designs(rates: pd.DataFrame, *, probe: Mapping[str, Any]) -> pd.DataF
     primary = components.primary_specification(rates, probe=probe)
     if primary is None:
         return rates.iloc[:0]
-    designs = [design["name"] for design in probe["designs"]]
-    found = [components.of_specification(rates, primary | {"design": design}) for design in designs]
-    return pd.concat(found, ignore_index=True)
+    rank = {design["name"]: place for place, design in enumerate(probe["designs"])}
+    same = components.of_specification(rates.assign(design=primary["design"]), primary).index
+    place = rates.loc[same, "design"].map(rank).dropna().sort_values(kind="stable")
+    found: pd.DataFrame = rates.loc[place.index]
+    return found.reset_index(drop=True)
 
 
 def _design_table(rates: pd.DataFrame, *, probe: Mapping[str, Any]) -> components.Table:
     names = components.attribute_columns({"probes": [probe]})
     designs = list(dict.fromkeys(rates["design"]))
+    if len(designs) > figures.MOST_DESIGNS:
+        return _extremes_table(rates, names=names, n_designs=len(designs), title=probe["title"])
     rows = []
     for key, cell in rates.groupby(["outcome", *names], sort=False):
         group = components.group_name(dict(zip(["outcome", *names], key, strict=True)), names)
@@ -88,7 +92,39 @@ def _design_table(rates: pd.DataFrame, *, probe: Mapping[str, Any]) -> component
     return table_of(rows, columns, caption=f"{probe['title']}: rates by class design")
 
 
+def _extremes_table(
+    rates: pd.DataFrame, *, names: Sequence[str], n_designs: int, title: str
+) -> components.Table:
+    """One row per group, with the first, the lowest and the highest of many designs."""
+    rows = []
+    for key, cell in rates.groupby(["outcome", *names], sort=False):
+        group = components.group_name(dict(zip(["outcome", *names], key, strict=True)), names)
+        first = {name: cell[name].iloc[0] for name in ("n", "clusters", *_ENDS)}
+        known = cell[cell["rate"].notna()].sort_values("rate", kind="stable")
+        least, most = (known.iloc[[end]].to_dict("records") for end in (0, -1)) if len(known) else ([], [])
+        ends = {
+            f"{which}_{name}": row[0][name] if row else missing
+            for which, row in (("lowest", least), ("highest", most))
+            for name, missing in (("rate", None), ("design", fmt.MISSING))
+        }
+        rows.append({"group": group, "outcome": key[0], **first, **ends})
+    caption = f"{title}: rates under the first of {n_designs} class designs, the lowest and the highest"
+    return table_of(rows, _EXTREMES, caption=caption)
+
+
 _ENDS: Final = ("rate", "low", "high")
+_EXTREMES: Final = (
+    Column("group", "Group"),
+    Column("outcome", "Outcome", fmt.words),
+    Column("n", "n", fmt.integer, number=True),
+    Column("clusters", "Clusters", fmt.integer, number=True),
+    Column("rate", "Rate, first design", fmt.percent, number=True),
+    Column(components.between("low", "high", fmt.percent_interval), INTERVAL, number=True),
+    Column("lowest_rate", "Lowest rate", fmt.percent, number=True),
+    Column("lowest_design", "Under", fmt.words),
+    Column("highest_rate", "Highest rate", fmt.percent, number=True),
+    Column("highest_design", "Under", fmt.words),
+)
 
 
 def _of_design(design: str) -> tuple[Column, Column]:

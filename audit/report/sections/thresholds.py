@@ -51,13 +51,14 @@ def curves_of(
     found: list[components.Figure] = []
     rows: list[dict[str, Any]] = []
     for probe in manifest["probes"]:
-        first = components.primary_specification(curves, probe=probe)
+        of_probe = curves[curves["probe"] == probe["name"]]
+        first = components.primary_specification(of_probe, probe=probe)
         people = components.single_attributes(probe, manifest)
         if first is None or not people:
             continue
-        same = (curves["design"] == first["design"]) & (curves["template"] == first["template"])
+        same = (of_probe["design"] == first["design"]) & (of_probe["template"] == first["template"])
         for outcome in probe["outcomes"]:
-            own = curves[same & (curves["probe"] == probe["name"]) & (curves["outcome"] == outcome["name"])]
+            own = of_probe[same & (of_probe["outcome"] == outcome["name"])]
             if len(own):
                 label = f"{probe['title']}: {fmt.words(outcome['title'])}"
                 marks = thresholds.get(probe["name"], ())

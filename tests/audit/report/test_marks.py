@@ -50,3 +50,12 @@ def test_a_curve_has_a_dot_a_known_specification_from_the_smallest() -> None:
     # From .2 down to -.1: -.1 lies at 4 + 40 = 44, .2 at 4, zero at 4 + 40 x 2/3.
     assert heights == [44.0, 4.0] and 'd="M0 30.7H240"' in mark
     assert mark.count("full") == 1 and curve_mark([NAN], [True]) == ""
+
+
+def test_of_many_specifications_the_dots_of_one_kind_are_one_path() -> None:
+    mark = str(curve_mark([0.01 * place for place in range(50)], [place > 47 for place in range(50)]))
+    plain, full = re.findall(r'<path class="dots( full)?" d="([^"]+)"/>', mark)
+    assert (plain[0], full[0]) == ("", " full") and "<circle" not in mark
+    assert (plain[1].count("M"), full[1].count("M")) == (48, 2)
+    # The largest of 50 is at the top and half a step from the right end: 6 + 228 x 49.5 / 50.
+    assert full[1].endswith("M231.7 4.0h0")

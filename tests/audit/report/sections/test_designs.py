@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from audit.formatting import percent, words
 from audit.report.section import ReportContext
 from audit.report.sections import designs
+from audit.result import AuditResult
+from benchmarks.report_size import wide_result
 
 
 def test_only_probes_with_several_designs_have_a_part(context: ReportContext) -> None:
@@ -32,3 +35,26 @@ def test_both_rates_of_a_group_stand_in_one_row(context: ReportContext) -> None:
 def test_a_probe_without_rates_has_no_rows(context: ReportContext) -> None:
     empty = context.result.rates.iloc[:0]
     assert len(designs.across_designs(empty, probe=context.probe("denigration"))) == 0
+
+
+def test_of_many_designs_the_first_the_lowest_and_the_highest_are_shown() -> None:
+    result = wide_result(groups=2, probes=1, designs=9, thresholds=5)
+    (part,) = designs.build(ReportContext(result=result))
+    rates = result.rates.query("rule == 'argmax' and skin_tone == 'group 2'").set_index("design")["rate"]
+    row = next(row for row in part.table.rows if row[0] == "group 2")
+    assert row[4] == percent(rates["design_1"])
+    assert row[6:] == [
+        percent(rates.min()),
+        words(rates.idxmin()),
+        percent(rates.max()),
+        words(rates.idxmax()),
+    ]
+    assert "of 9 class designs" in part.table.caption
+    svg = part.figures[0].svg
+    assert "range of all 9" in svg and f"all 9 designs {percent(result_least(result))} to" in svg
+    assert svg.count('class="marks"') == 2  # those of the first design, and the one in the legend
+
+
+def result_least(result: AuditResult) -> float:
+    """The lowest rate of any group under any design."""
+    return float(result.rates.query("rule == 'argmax'")["rate"].min())
