@@ -52,7 +52,9 @@ def _designs(rates: pd.DataFrame, manifest: Mapping[str, Any], *, probe: Mapping
     return Designs(
         id=identity,
         title=probe["title"],
-        descriptions="; ".join(described),
+        descriptions="; ".join(described)
+        if len(described) <= figures.MOST_DESIGNS
+        else f"{len(described)} class designs; the manifest in audit.json says what each of them changes.",
         figures=found,
         table=_design_table(shown, probe=probe),
     )

@@ -49,7 +49,7 @@ def test_of_many_designs_the_first_the_lowest_and_the_highest_are_shown() -> Non
         percent(rates.max()),
         words(rates.idxmax()),
     ]
-    assert "of 9 class designs" in part.table.caption
+    assert "of 9 class designs" in part.table.caption and part.descriptions.startswith("9 class designs;")
     svg = part.figures[0].svg
     assert "range of all 9" in svg and f"all 9 designs {percent(result_least(result))} to" in svg
     assert svg.count('class="marks"') == 2  # those of the first design, and the one in the legend
