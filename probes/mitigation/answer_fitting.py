@@ -57,6 +57,8 @@ class AnswerData:
     events
         K outcomes that are to be equally frequent in all groups, such as a misclassification: [K, N, C]
         whether the outcome happens to an image that gets a class.
+    meaning
+        [C] classes of one number are right for the same images: synonyms.
     levels
         Names of the groups.
     seed
@@ -68,6 +70,7 @@ class AnswerData:
     images: Images
     truth: Codes
     events: Bools
+    meaning: Codes
     levels: Sequence[str]
     seed: int = 0
 

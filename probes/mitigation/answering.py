@@ -156,6 +156,7 @@ class _Half:
             images=self.images(levels, attribute),
             truth=self._truth(),
             events=self._events(),
+            meaning=self._meaning(),
             levels=levels,
             seed=seed,
         )
@@ -164,6 +165,12 @@ class _Half:
         """[N, C] whether a class is right for an image."""
         right = self.specification.right
         return None if right is None else right[self.planned.selection.cell]
+
+    def _meaning(self) -> Codes:
+        right = self.specification.right
+        if right is None:
+            return np.arange(len(self.classes), dtype=np.int64)
+        return np.asarray(np.unique(right.T, axis=0, return_inverse=True)[1].ravel(), dtype=np.int64)
 
     def _truth(self) -> Codes:
         right = self._right()

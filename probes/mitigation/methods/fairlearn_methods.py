@@ -1,6 +1,6 @@
 """Methods of fairlearn: thresholds by group, and a linear probe under a constraint (reductions).
 
-Both take probes of two classes. Thresholds by group need the group of every person at use: to treat persons
+Both take probes of two answers (of several classes each, if they are synonyms). Thresholds by group need the group of every person at use: to treat persons
 differently by a protected attribute may break the law (disparate treatment), whatever the aim.
 """
 
@@ -18,7 +18,6 @@ from probes.mitigation.answer_fitting import (
     Classifier,
     Codes,
     Images,
-    one_hot,
 )
 from probes.mitigation.fitting import UnsuitableError
 from probes.mitigation.transform import Floats
@@ -56,23 +55,23 @@ class GroupThresholds(AnswerMethod):
     def fit(self, data: AnswerData) -> Classifier:
         from fairlearn.postprocessing import ThresholdOptimizer
 
-        known = _two_classes(data)
+        known, truth = _two_meanings(data)
         optimiser = ThresholdOptimizer(
             estimator=_estimator(), constraints=self.constraint, objective="accuracy_score", prefit=True,
             predict_method="predict", grid_size=1000,
         )  # fmt: skip
         optimiser.fit(
-            lead(data.images)[known], data.truth[known], sensitive_features=data.images.groups[known]
+            lead(data.images.scores, data.meaning)[known], truth, sensitive_features=data.images.groups[known]
         )
 
         def classify(images: Images) -> Floats:
-            answers = images.scores.argmax(axis=1)
+            answers = data.meaning[images.scores.argmax(axis=1)]
             own = images.groups != UNKNOWN
             if own.any():
                 answers[own] = optimiser.predict(
-                    lead(images)[own], sensitive_features=images.groups[own], random_state=data.seed
+                    lead(images.scores, data.meaning)[own], sensitive_features=images.groups[own], random_state=data.seed
                 )
-            return one_hot(answers, 2)
+            return chosen_meaning(images.scores, data.meaning, answers)
 
         return classify
 
@@ -120,8 +119,8 @@ class ReducedProbe(AnswerMethod):
 
         from clipmodel.evaluation.linear_probe.search import fit_probe
 
-        known = _two_classes(data)
-        features, truth = data.images.features[known], data.truth[known]
+        known, truth = _two_meanings(data)
+        features = data.images.features[known]
         strength = fit_probe(features, truth, classes=2, seed=data.seed).search.strength
         reduction = reductions.ExponentiatedGradient(
             LogisticRegression(C=1 / strength, max_iter=300),
@@ -131,8 +130,8 @@ class ReducedProbe(AnswerMethod):
         reduction.fit(features, truth, sensitive_features=data.images.groups[known])
 
         def classify(images: Images) -> Floats:
-            answers = reduction.predict(images.features, random_state=data.seed)
-            return one_hot(np.asarray(answers, dtype=np.int64), 2)
+            answers = np.asarray(reduction.predict(images.features, random_state=data.seed), dtype=np.int64)
+            return chosen_meaning(images.scores, data.meaning, answers)
 
         return classify
 
@@ -153,22 +152,29 @@ class OddsProbe(ReducedProbe):
     constraint = "EqualizedOdds"
 
 
-def lead(images: Images) -> Floats:
-    """[N, 1] how far the second class leads the first."""
-    return np.asarray(images.scores[:, 1:] - images.scores[:, :1], dtype=np.float64)
+def lead(scores: Floats, meaning: Codes) -> Floats:
+    """[N, 1] how far the best class of the second meaning leads that of the first."""
+    best = [scores[:, meaning == m].max(axis=1) for m in (0, 1)]
+    return np.asarray(best[1] - best[0], dtype=np.float64)[:, None]
 
 
-def _two_classes(data: AnswerData) -> NDArray[np.bool_]:
-    """[N] which images have a known group, of a probe that fairlearn can be asked about."""
-    if len(data.words) != 2:
-        raise UnsuitableError(f"{len(data.words)} classes, it takes two", remedy="name another method")
+def chosen_meaning(scores: Floats, meaning: Codes, answers: Codes) -> Floats:
+    """[N, C] the scores of the classes of the meaning that is answered, all others far below."""
+    return np.where(meaning[None] == answers[:, None], scores, scores.min() - 1.0)
+
+
+def _two_meanings(data: AnswerData) -> tuple[NDArray[np.bool_], Codes]:
+    """[N] which images have a known group, and their meaning; of a probe that fairlearn can be asked about."""
+    meanings = len(np.unique(data.meaning))
+    if meanings != 2:
+        raise UnsuitableError(f"{meanings} different answers, it takes two", remedy="name another method")
     if not data.has_truth:
         raise UnsuitableError("the probe has no truth", remedy="name another method")
     known: NDArray[np.bool_] = data.images.groups != UNKNOWN
-    groups, truth = data.images.groups[known], data.truth[known]
+    groups, truth = data.images.groups[known], data.meaning[data.truth[known]]
     if len(np.unique(groups)) < 2 or any(len(np.unique(truth[groups == g])) < 2 for g in np.unique(groups)):
         raise UnsuitableError(
             "some group has images of one truth only, so its errors of either kind cannot be compared",
             remedy="choose a truth that is not the attribute itself",
         )
-    return known
+    return known, truth

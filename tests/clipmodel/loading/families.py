@@ -150,6 +150,22 @@ FAMILIES: dict[str, Family] = {
         },
         "CLIPImageProcessor",
     ),
+    "clipseg": Family("CLIPSegModel", "CLIPSegConfig", CLIP_LIKE, "ViTImageProcessor", SQUARE | HALF),
+    "owl-vit": Family(
+        "OwlViTModel", "OwlViTConfig", CLIP_LIKE, "OwlViTImageProcessor", SQUARE, "OwlViTProcessor"
+    ),
+    "owlv2": Family("Owlv2Model", "Owlv2Config", CLIP_LIKE, "Owlv2ImageProcessor", SQUARE, "Owlv2Processor"),
+    "tipsv2": Family(
+        "Tipsv2Model",
+        "Tipsv2Config",
+        {
+            "vision_config": {**TOWER, **PIXELS, "mlp_ratio": 2, "num_register_tokens": 1},
+            "text_config": _text(),
+        },
+        "Tipsv2ImageProcessor",
+        {"size": {"height": 32, "width": 32}, "resample": 2, "do_normalize": False},
+        "Tipsv2Processor",
+    ),
     "flava": Family(
         "FlavaModel",
         "FlavaConfig",

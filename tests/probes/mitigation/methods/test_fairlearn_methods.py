@@ -12,6 +12,8 @@ from probes.mitigation.methods.fairlearn_methods import (
     OddsProbe,
     OddsThresholds,
     ParityThresholds,
+    chosen_meaning,
+    lead,
 )
 from tests.probes.mitigation.methods.test_class_thresholds import two_groups
 
@@ -64,7 +66,7 @@ def test_reductions_lower_the_gap_that_they_constrain(method: type[ErrorParityPr
     images = Images(scores=features, features=features, groups=groups)
     data = AnswerData(
         probe="job", words=[("a", "a"), ("b", "b")], images=images, truth=truth,
-        events=np.ones((1, n, 2), bool), levels=["x", "y"],
+        events=np.ones((1, n, 2), bool), meaning=np.arange(2), levels=["x", "y"],
     )  # fmt: skip
     answers = method(slack=0.02).fit(data)(images).argmax(axis=1)
     wrong = answers != truth
@@ -78,8 +80,8 @@ def test_reductions_lower_the_gap_that_they_constrain(method: type[ErrorParityPr
 
 def test_what_they_cannot_do_is_said() -> None:
     data = two_groups(0)
-    three = AnswerData(**{**data.__dict__, "words": [("a", "a")] * 3})
-    with pytest.raises(UnsuitableError, match="3 classes, it takes two"):
+    three = AnswerData(**{**data.__dict__, "meaning": np.arange(3)})
+    with pytest.raises(UnsuitableError, match="3 different answers, it takes two"):
         ParityThresholds().fit(three)
     same = AnswerData(**{**data.__dict__, "truth": data.images.groups})
     with pytest.raises(UnsuitableError, match="images of one truth only"):
@@ -87,3 +89,11 @@ def test_what_they_cannot_do_is_said() -> None:
     with pytest.raises(UnsuitableError, match="no truth"):
         OddsThresholds().fit(AnswerData(**{**data.__dict__, "truth": np.full(200, -1)}))
     assert "unlawful" in ParityThresholds.caution and "unlawful" not in OddsProbe.caution
+
+
+def test_synonyms_are_one_answer() -> None:
+    # Classes 0 and 2 mean the same; their best score stands against that of class 1.
+    scores, meaning = np.array([[0.1, 0.5, 0.9], [0.2, 0.8, 0.3]]), np.array([0, 1, 0])
+    assert lead(scores, meaning)[:, 0].tolist() == pytest.approx([-0.4, 0.5])
+    # Whatever is answered, the best class of that meaning is the highest.
+    assert chosen_meaning(scores, meaning, np.array([1, 0])).argmax(axis=1).tolist() == [1, 2]

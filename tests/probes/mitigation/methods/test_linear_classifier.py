@@ -22,7 +22,7 @@ def data(words: list[tuple[str, str]], *, truth: bool = True) -> AnswerData:
     images = Images(scores=1.0 - np.eye(2)[y], features=features, groups=np.zeros(40, np.int64))
     return AnswerData(
         probe="pets", words=words, images=images, truth=y if truth else np.full(40, -1),
-        events=np.zeros((1, 40, 2), bool), levels=[],
+        events=np.zeros((1, 40, 2), bool), meaning=np.arange(2), levels=[],
     )  # fmt: skip
 
 
