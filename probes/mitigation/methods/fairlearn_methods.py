@@ -69,7 +69,9 @@ class GroupThresholds(AnswerMethod):
             own = images.groups != UNKNOWN
             if own.any():
                 answers[own] = optimiser.predict(
-                    lead(images.scores, data.meaning)[own], sensitive_features=images.groups[own], random_state=data.seed
+                    lead(images.scores, data.meaning)[own],
+                    sensitive_features=images.groups[own],
+                    random_state=data.seed,
                 )
             return chosen_meaning(images.scores, data.meaning, answers)
 
