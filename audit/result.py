@@ -28,6 +28,7 @@ from audit.result_files import (
     without_categories,
     write_folder,
 )
+from audit.tables.annotators import annotator_table
 from audit.tables.between_group_variation import variation_table
 from audit.tables.composition import composition_table
 from audit.tables.context import TableContext, min_clusters
@@ -77,6 +78,9 @@ class AuditResult:
         (`tables.threshold_bands`).
     counts
         The counts that everything derives from; empty where the folder that was read holds none.
+    annotators
+        Gaps with the disagreement of annotators in their intervals: see `audit.tables.annotators`; without
+        rows unless several people annotated a group attribute.
     standard
         Accuracy of the same weights on evaluation sets: see `audit.evaluation.standard_accuracy`; without
         rows unless it was asked for.
@@ -113,6 +117,7 @@ class AuditResult:
     curves: pd.DataFrame
     counts: pd.DataFrame
     measures: pd.DataFrame
+    annotators: pd.DataFrame = field(default_factory=SCHEMAS["annotators"].empty)
     standard: pd.DataFrame = field(default_factory=SCHEMAS["standard"].empty)
     images: pd.DataFrame | None = None
     pairs: pd.DataFrame | None = None
@@ -173,6 +178,7 @@ class AuditResult:
             for name in OPTIONAL_TABLES[2:-1]
             for table in [getattr(records, name)]
         }
+        whole["annotators"] = conform("annotators", annotator_table(context, records.annotations), manifest)
         kept["scalars"] = None if records.scalars is None else records.scalars.reset_index(drop=True)
         return cls(manifest=manifest, verdict=overall_verdict(gates), **whole, **kept)
 

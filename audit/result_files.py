@@ -24,8 +24,8 @@ JSON_TABLES: Final = (
     "trends", "trend_curves", "paired",
     "findings", "excluded", "gates", "measures",
 )  # fmt: skip
-ADDED_TABLES: Final = ("standard",)
-"""Tables of audit.json that are there only if they have rows: what a run was asked for besides the suite."""
+ADDED_TABLES: Final = ("annotators", "standard")
+"""Tables of audit.json that are there only if they have rows: not every run has what they need."""
 OPTIONAL_TABLES: Final = (
     "counts",
     "curves",

@@ -30,6 +30,7 @@ from probes.planning.manifest import manifest
 from probes.planning.population_weights import population_weights
 from probes.records import Records, attribute_column
 from probes.records.manifest_types import Confounding
+from probes.scoring.annotation_rows import annotation_rows
 from probes.scoring.cluster_tables import ProbeClusters, cluster_tables
 from probes.scoring.count_tables import (
     Cells,
@@ -196,6 +197,7 @@ def _records(run: _Run, results: Sequence[_ProbeResult]) -> Records:
         excluded=join_excluded([result.excluded for result in results], levels),
         images=join_images(gathered("images"), levels) if gathered("images") else None,
         outcomes=join_optional("outcomes", gathered("outcomes"), levels) if gathered("outcomes") else None,
+        annotations=annotation_rows(dataset, suite.attributes, images.rows),
         confirmation=None if run.held_out is None else join_counts(gathered("confirmation"), levels),
         **{
             name: join_optional(name, gathered(name), levels)

@@ -28,7 +28,8 @@ EPILOG = (
     "Examples:  clip-audit mitigate quickstart --attribute gender --method leace --out runs/mitigated  ·  "
     "clip-audit mitigate my-suite.yaml --data embeddings:FILE --method all --out runs/mitigated"
 )
-FILES = ("mitigation.csv", "mitigation.parquet", "cost.csv", "cost.parquet", "report.html")
+TABLES = ("mitigation", "cost", "transfer")
+FILES = (*(f"{name}.{suffix}" for name in TABLES for suffix in ("csv", "parquet")), "report.html")
 
 
 def mitigate(
@@ -41,6 +42,15 @@ def mitigate(
     model: Annotated[str | None, typer.Option(help=MODEL_HELP, show_default="tiny")] = None,
     data: Annotated[
         str | None, typer.Option(metavar="KIND:PATH", help="The data set.", show_default="the suite's")
+    ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--also",
+            metavar="KIND:PATH",
+            help="Other data that each fitted method is measured on as well.",
+            show_default=False,
+        ),
     ] = None,
     attribute: Annotated[
         str | None,
@@ -64,14 +74,20 @@ def mitigate(
 
     names, questions = chosen(method or []), load_suite(suite)
     folder = out or Path("runs") / f"{questions.suite}-mitigated"
-    check_output_folder(folder)
+    if not (folder / FILES[0]).is_file():  # one of an earlier mitigation is replaced
+        check_output_folder(folder)
     embedded = _embedded(questions, model=model, data=data or questions.data, cache=cache, device=device)
     target = attribute or embedded.suite.attributes[0]
     if target not in embedded.dataset.attributes:
         raise UserError(
             f"the data have no attribute {target!r}", remedy=f"use {', '.join(embedded.dataset.attributes)}"
         )
-    study = _Study(embedded=embedded, attribute=target, words=_words(words))
+    others = {
+        name: _embedded(questions, model=model, data=name, cache=cache, device=device) for name in also or []
+    }
+    for name, other in others.items():
+        _check_size(embedded, other, name)
+    study = _Study(embedded=embedded, attribute=target, words=_words(words), others=others)
     with terminal.progress_bars() as progress:
         for number, name in enumerate(names):
             progress(f"method {name}", number, len(names))
@@ -106,6 +122,15 @@ def _embedded(suite: Any, *, model: str | None, data: str, cache: Path | None, d
         return embed_suite(suite, loaded, dataset, store=EmbeddingStore(cache), progress=progress)
 
 
+def _check_size(embedded: Embedded, other: Embedded, name: str) -> None:
+    sizes = [one.dataset.embeddings.shape[1] for one in (embedded, other)]
+    if sizes[0] != sizes[1]:
+        raise UserError(
+            f"--also {name}: embeddings of {sizes[1]} dimensions, those that are fitted have {sizes[0]}",
+            remedy="give data of the same model",
+        )
+
+
 @dataclass
 class _Study:
     """The methods of one run, and what came of them."""
@@ -113,6 +138,7 @@ class _Study:
     embedded: Embedded
     attribute: str
     words: dict[str, tuple[str, ...]]
+    others: dict[str, Embedded]
 
     def __post_init__(self) -> None:
         from audit.mitigation.mitigation_tables import Answered
@@ -132,6 +158,13 @@ class _Study:
         self.gaps: list[pd.DataFrame] = []
         self.costs: list[dict[str, Any]] = []
         self.fitted: dict[str, Mitigation] = {}
+        self.transfers: list[pd.DataFrame] = []
+        self.before_elsewhere = {}
+        for other, embedded in self.others.items():
+            audit = AuditResult.from_records(embedded.ask(embedded.dataset))
+            self.before_elsewhere[other] = Answered(
+                manifest=audit.manifest, outcomes=audit.outcomes, gaps=audit.gaps
+            )
 
     def _leakage(self, images: np.ndarray) -> Any:
         seed = self.embedded.suite.seed
@@ -155,6 +188,7 @@ class _Study:
                 after = Answered.of(self.embedded.ask(changed))
                 leak = (self.leakage_before, self._leakage(changed.embeddings))
                 self.fitted[name] = fitted
+                self._measure_elsewhere(name, fitted)
         except UnsuitableError as error:
             self.costs.append({"method": name, "attribute": self.attribute, "note": str(error)})
             return
@@ -166,6 +200,15 @@ class _Study:
         )  # fmt: skip
         self.gaps.append(gaps)
         self.costs.append(row | {"note": note})
+
+    def _measure_elsewhere(self, name: str, fitted: Mitigation) -> None:
+        """What a fitted method does to the gaps of other data, none of which it was fitted on."""
+        from audit.mitigation.mitigation_tables import Answered, gap_rows
+
+        for other, embedded in self.others.items():
+            after = Answered.of(embedded.ask(embedded.changed(embedded.dataset, fitted)))
+            rows = gap_rows(name, self.before_elsewhere[other], after)
+            self.transfers.append(rows.assign(data=embedded.dataset.card.title))
 
     def _answered(self, method: AnswerMethod) -> tuple[Answered, str]:
         """The suite with the answers of a method, and which probes it left as they are."""
@@ -188,7 +231,7 @@ class _Study:
 
     def write(self, folder: Path) -> None:
         """Tables, page and fitted methods; whole, or not at all."""
-        from audit.mitigation.mitigation_tables import cost_frame, gap_frame
+        from audit.mitigation.mitigation_tables import cost_frame, gap_frame, transfer_frame
         from audit.report.html import fill_template, frames_as_json
         from audit.report.sections.mitigation import mitigation_page
         from clipmodel.atomic_files import replace_folder
@@ -196,6 +239,8 @@ class _Study:
 
         self.gap_table, self.cost_table = gap_frame(self.gaps), cost_frame(self.costs)
         tables = {"mitigation": self.gap_table, "cost": self.cost_table}
+        if self.others:
+            tables["transfer"] = transfer_frame(self.transfers)
         about = {
             "suite": self.embedded.suite.suite, "model": self.embedded.model.name,
             "data": self.embedded.dataset.card.title, "attribute": self.attribute,
@@ -208,7 +253,9 @@ class _Study:
             for name in self.cost_table["method"]
             if name != CLASS_DESIGN
         }  # fmt: skip
-        page = mitigation_page(self.gap_table, self.cost_table, about=about, methods=methods)
+        page = mitigation_page(
+            self.gap_table, self.cost_table, about=about, methods=methods, transfer=tables.get("transfer")
+        )
         html = fill_template("mitigation.html.j2", page, data=frames_as_json(tables))
 
         def fill(content: Path) -> None:

@@ -211,6 +211,15 @@ def gap_frame(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return table[list(MITIGATION_COLUMNS)].astype(dict.fromkeys(whole, "int64"))
 
 
+def transfer_frame(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Gaps of other data, all methods under each other: the column data, then `MITIGATION_COLUMNS`."""
+    names = [str(table["data"].iloc[0]) for table in tables if len(table)]
+    table = gap_frame(tables)
+    sizes = [len(own) for own in tables if len(own)]
+    table.insert(0, "data", np.repeat(np.array(names, dtype=object), sizes))
+    return table
+
+
 def cost_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """One row a method."""
     numbers = [name for name in COST_COLUMNS if name not in ("method", "attribute", "note", "n", "clusters")]

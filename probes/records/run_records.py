@@ -59,6 +59,9 @@ class Records:
         naming them. `pattern` has a letter for each specification of the probe, in the order of its `asked`
         in the manifest: "1" the event happened, "0" it did not, "-" the outcome is not counted there. None
         where it was not kept.
+    annotations
+        One row an image x attribute x annotator: image (digest, as in `outcomes`), attribute (column),
+        annotator, said. None where no group attribute has several annotators.
     confirmation
         The columns of `counts`, of the images that the suite keeps apart to confirm findings; they are in no
         other table. None where it keeps none.
@@ -76,6 +79,7 @@ class Records:
     pairs: pd.DataFrame | None = None
     clusters: pd.DataFrame | None = None
     outcomes: pd.DataFrame | None = None
+    annotations: pd.DataFrame | None = None
     confirmation: pd.DataFrame | None = None
     moments: pd.DataFrame | None = None
     confirmation_clusters: pd.DataFrame | None = None

@@ -88,6 +88,14 @@ RECORD_TABLES: Final[tuple[TableSchema, ...]] = (
         prefix=WEIGHTED_PREFIX,
     ),
     _table(
+        "annotations",
+        "what one annotator said of one image; of attributes that several people annotated",
+        (Column("image", "str", "digest of the image's name in the data"),
+         Column("attribute", "str", "column of the group attribute"),
+         Column("annotator", "int64", "number of the annotator among those of the image"),
+         Column("said", "str", "value that the annotator gave")),
+    ),
+    _table(
         "outcomes",
         "what happened to one image under every specification",
         ("probe", "outcome", "image", "cluster", ATTRIBUTES, "pattern"),
@@ -199,6 +207,17 @@ AUDIT_TABLES: Final[tuple[TableSchema, ...]] = (
         (*_MEASURED, ATTRIBUTES, "n",
          Column("clusters", "int64", "independent units among the n: clusters of images, or sets"),
          "value", "low", "high", "p", "p_adjusted", "note"),
+    ),
+    _table(
+        "annotators",
+        "one group of an attribute with several annotators against all other images; there only if one has",
+        ("probe", "outcome", "design", "template", "rule", "threshold", "by", "group",
+         Column("n", "int64", "images with a label of some annotator"),
+         Column("annotators", "int64", "annotators an image has at most"),
+         Column("disagreement", "float64", "share of images on which annotators disagree"),
+         Column("majority_difference", "float64", "difference of rates by the label that the audit uses"),
+         Column("difference", "float64", "mean difference over imputed labels"), "low", "high",
+         Column("share_of_variance", "float64", "part of the variance that is due to disagreement"), "note"),
     ),
     _table(
         "standard",

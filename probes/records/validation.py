@@ -22,7 +22,7 @@ from probes.records.vocabulary import (
 from probes.rules.rule_registry import RULES, one_class_rules
 
 COUNTS = ("counts", "curves", "confirmation")
-FREE = frozenset({"images", "excluded"})
+FREE = frozenset({"images", "excluded", "annotations"})
 """Tables of which only the columns are checked."""
 
 
@@ -50,6 +50,8 @@ def validate(records: Records) -> None:
         _check_patterns(records.outcomes, records.manifest)
     known = {probe["name"] for probe in records.manifest["probes"]}
     for name, table in present.items():
+        if name == "annotations":
+            continue
         if unknown := sorted(set(table["probe"].unique()) - known):
             raise ValueError(f"{name}: the probes {unknown} are not in the manifest")
 

@@ -7,6 +7,7 @@ from typing import Final
 from audit.report.section import Section
 from audit.report.sections import (
     accuracy,
+    annotators,
     changes,
     designs,
     exclusions,
@@ -40,6 +41,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
     other_group_tables.SECTION,
     specification_curves.SECTION,
     trends.SECTION,
+    annotators.SECTION,
     changes.SECTION,
     designs.SECTION,
     thresholds.SECTION,

@@ -22,6 +22,7 @@ def mitigation_page(
     *,
     about: Mapping[str, Any],
     methods: Mapping[str, Mapping[str, str]],
+    transfer: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
     """Return what the template `mitigation.html.j2` shows.
 
@@ -33,6 +34,8 @@ def mitigation_page(
         suite, model, data, attribute, fitted, measured.
     methods
         Method -> `about` and `source`.
+    transfer
+        Gaps of other data; None if no other data were named.
     """
     return {
         "title": f"What mitigations change: {about['model']}",
@@ -53,6 +56,13 @@ def mitigation_page(
             gaps.sort_values("p_adjusted", kind="stable", na_position="last").head(GAPS_SHOWN),
             _GAPS,
             caption="What each method does to every gap",
+        ),
+        "transfer": None
+        if transfer is None
+        else table_of(
+            transfer.sort_values("p_adjusted", kind="stable", na_position="last").head(GAPS_SHOWN),
+            (Column("data", "Data"), *_GAPS),
+            caption="What each method does to the gaps of other data",
         ),
         "all_shown": len(gaps) <= GAPS_SHOWN,
         "methods": [{"name": fmt.words(name), **words} for name, words in methods.items()],

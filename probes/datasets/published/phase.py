@@ -29,7 +29,8 @@ NO_FILE = "there is no such image in the folder"
 NO_REGION = "the person has no region or no annotations"
 VOTES = (
     "A label is what at least two of three annotators said, 'unsure' being one answer; without such a "
-    "majority a person has none. What each of them said is kept; intervals do not carry their disagreement."
+    "majority a person has none. What each of them said is kept, and carried into the intervals of the "
+    "table 'annotators'."
 )
 CARD = DataCard(
     name="phase",

@@ -1,7 +1,8 @@
 """Methods of fairlearn: thresholds by group, and a linear probe under a constraint (reductions).
 
-Both take probes of two answers (of several classes each, if they are synonyms). Thresholds by group need the group of every person at use: to treat persons
-differently by a protected attribute may break the law (disparate treatment), whatever the aim.
+Both take probes of two answers (of several classes each, if they are synonyms). Thresholds by group need
+the group of every person at use: to treat persons differently by a protected attribute may break the law
+(disparate treatment), whatever the aim.
 """
 
 from __future__ import annotations
@@ -166,7 +167,7 @@ def chosen_meaning(scores: Floats, meaning: Codes, answers: Codes) -> Floats:
 
 
 def _two_meanings(data: AnswerData) -> tuple[NDArray[np.bool_], Codes]:
-    """[N] which images have a known group, and their meaning; of a probe that fairlearn can be asked about."""
+    """[N] which images have a known group, and the right meaning of those."""
     meanings = len(np.unique(data.meaning))
     if meanings != 2:
         raise UnsuitableError(f"{meanings} different answers, it takes two", remedy="name another method")

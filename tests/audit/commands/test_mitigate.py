@@ -95,6 +95,40 @@ def test_tables_page_and_files(folder: Path) -> None:
     assert "debiased" not in page
 
 
+def test_methods_that_change_answers_are_measured_like_the_others(folder: Path) -> None:
+    methods = ("linear_probe", "class_thresholds", "group_thresholds_odds", "reductions_error")
+    words = ("--attribute", "gender", *(word for name in methods for word in ("--method", name)))
+    code, output = run(folder, *words)
+    assert code == 0, output
+    cost = pd.read_parquet(folder / "out" / "cost.parquet").set_index("method")
+    assert (cost["n"] == 100).all()
+    assert cost.loc["linear_probe", "widest_gap_after"] < cost.loc["linear_probe", "widest_gap_before"]
+    assert "unlawful" in str(cost.loc["group_thresholds_odds", "note"])
+    assert cost.loc[list(methods), "leakage_after"].isna().all()
+    assert "unlawful" in (folder / "out" / "report.html").read_text(encoding="utf-8")
+    # The folder of an earlier mitigation is replaced, with what it kept of methods that are not asked now.
+    assert run(folder, "--attribute", "gender", "--method", "leace")[0] == 0
+    assert list(pd.read_csv(folder / "out" / "cost.csv")["method"]) == ["none", "random", "leace"]
+
+
+def test_a_fitted_method_is_measured_on_other_data_as_well(folder: Path) -> None:
+    same = f"embeddings:{folder / 'e.npz'}"
+    code, output = run(folder, "--attribute", "gender", "--method", "leace", "--also", same)
+    assert code == 0, output
+    table = pd.read_parquet(folder / "out" / "transfer.parquet")
+    assert list(table.columns) == ["data", *MITIGATION_COLUMNS]
+    # All 200 images are asked there, of which one half is the one measured here.
+    assert (table["n_group"] + table["n_reference"] == 200).all()
+    assert (table.loc[table["method"] == "none", "change"] == 0).all()
+    leace = table[table["method"] == "leace"].iloc[0]
+    assert abs(leace["after"]) < abs(leace["before"])
+    assert "Other data" in (folder / "out" / "report.html").read_text(encoding="utf-8")
+    wide = dict(np.load(folder / "e.npz"))
+    np.savez(folder / "wide.npz", **wide | {key: np.hstack([wide[key]] * 2) for key in ("image", "text")})
+    code, output = run(folder, "--also", f"embeddings:{folder / 'wide.npz'}")
+    assert code == 2 and "16 dimensions" in output
+
+
 def test_mistakes_end_before_anything_is_computed(folder: Path) -> None:
     for words, message in (
         (("--method", "leece"), "unknown method 'leece'"),

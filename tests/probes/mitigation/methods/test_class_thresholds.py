@@ -19,7 +19,8 @@ def two_groups(seed: int, n: int = 200) -> AnswerData:
     right = truth[:, None] == np.arange(2)
     return AnswerData(
         probe="job", words=[("a", "a"), ("b", "b")],
-        images=Images(scores=scores, features=scores, groups=groups), truth=truth, events=~right[None], meaning=np.arange(2),
+        images=Images(scores=scores, features=scores, groups=groups), truth=truth,
+        events=~right[None], meaning=np.arange(2),
         levels=["x", "y"],
     )  # fmt: skip
 
