@@ -50,9 +50,8 @@ def _of_grouping(
     first = asked_order(probe).iloc[0]
     said = annotations.pivot(index="image", columns="annotator", values="said")
     for outcome in probe["outcomes"]:
-        own = context.outcomes[
-            (context.outcomes["probe"] == probe["name"]) & (context.outcomes["outcome"] == outcome["name"])
-        ]
+        table = context.outcomes
+        own = table.frame[table.having("probe", probe["name"]) & table.having("outcome", outcome["name"])]
         letter = own["pattern"].str[0]
         own, letter = own[letter != NOT_ASKED], letter[letter != NOT_ASKED]
         event = (letter == HAPPENED).to_numpy()
