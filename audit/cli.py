@@ -30,9 +30,9 @@ from audit.commands import (
     report,
     run,
     show,
-    terminal,
     view,
 )
+from audit.commands.console import terminal
 from audit.csv_cells import raw_csv
 from clipmodel import __version__
 from clipmodel.errors import UserError

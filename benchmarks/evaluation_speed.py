@@ -23,7 +23,7 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
-from audit.commands.evaluation_runs import TEMPLATE_BUDGET
+from audit.commands.composed.evaluation_runs import TEMPLATE_BUDGET
 from clipmodel.evaluation.linear_probe.search import STEPS, fit_probe, strength_of
 from clipmodel.evaluation.zero_shot_outcomes import ensembled, predict, template_outcomes
 

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from audit.commands.precision import Reduced, measure
+from audit.commands.composed.precision import Reduced, measure
 from benchmarks.interleaved_timing import HEADER, OURS, Race, race, report, rows
 from benchmarks.reference_models import open_clip_reference, ours, transformers_reference
 from clipmodel.inputs.preprocess import Preprocess

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from audit.commands import terminal
+from audit.commands.console import terminal
 from clipmodel.plurals import number_of
 
 UNITS = ("bytes", "kB", "MB", "GB", "TB")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from audit.commands import terminal
+from audit.commands.console import terminal
 from audit.csv_cells import write_csv
 from clipmodel.errors import UserError
 
@@ -71,7 +71,7 @@ def calibrate(
         )  # fmt: skip
         if models:
             from audit.calibration.planted_bias import judge_models, planted_summary
-            from audit.commands.planted_models import measure_all
+            from audit.commands.composed.planted_models import measure_all
 
             values = measure_all(
                 out / "models", controls=models, planted=models, strengths=strengths,
@@ -112,7 +112,7 @@ def _simulated(
     from audit.calibration.measure_coverage import measure_table
     from audit.calibration.scenarios import BY_NAME
     from audit.calibration.whole_audits import agreement_of, summary_of
-    from audit.commands.simulated_audits import simulated_rows
+    from audit.commands.composed.simulated_audits import simulated_rows
 
     if unknown := [name for name in scenarios or () if name not in BY_NAME]:
         raise UserError(f"no scenario {unknown[0]!r}", remedy=f"the scenarios are: {', '.join(BY_NAME)}")

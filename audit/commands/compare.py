@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from audit.commands import terminal
+from audit.commands.console import terminal
 from audit.commands.gate import EXIT_CODES
 from clipmodel.errors import UserError
 from clipmodel.plurals import number_of
@@ -154,7 +154,7 @@ def print_releases(series: Series, console: Console) -> None:
     from rich.markup import escape
 
     from audit import formatting as fmt
-    from audit.commands.run_summary import VERDICT_STYLES
+    from audit.commands.console.run_summary import VERDICT_STYLES
     from audit.json_tables import table_rows
 
     rows = [
@@ -203,7 +203,7 @@ def _print_verdict(comparison: Comparison, console: Console) -> None:
     """The verdict, which change decided it, and what to do next."""
     from rich.markup import escape
 
-    from audit.commands.run_summary import VERDICT_STYLES
+    from audit.commands.console.run_summary import VERDICT_STYLES
     from audit.report.verdict_strip import verdict
 
     style = VERDICT_STYLES.get(comparison.verdict, "bold")

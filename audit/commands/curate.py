@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audit.commands import terminal
+from audit.commands.console import terminal
 from clipmodel.plurals import number_of
 
 if TYPE_CHECKING:

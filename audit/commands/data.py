@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from audit.commands import terminal
+from audit.commands.console import terminal
 from clipmodel.plurals import number_of
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audit.commands import terminal
-from audit.commands.precision import Precision
+from audit.commands.composed.precision import Precision
+from audit.commands.console import terminal
 from clipmodel.errors import UserError
 from clipmodel.plurals import number_of
 
@@ -79,7 +79,7 @@ def embed(
     Run the same command again after a kill, a full disk or a lost worker: finished parts are kept. The bytes
     are the same for every engine on one kind of CPU.
     """
-    from audit.commands.precision import Reduced, deviation_notes, open_source
+    from audit.commands.composed.precision import Reduced, deviation_notes, open_source
 
     reduced = Reduced(model=model, precision=precision.value, device=device, compiled=compile)
     opener = partial(open_source, data, reduced)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from audit.commands import terminal
-from audit.commands.model_options import CacheOption, DeviceOption
+from audit.commands.console import terminal
+from audit.commands.console.model_options import CacheOption, DeviceOption
 from audit.csv_cells import write_csv
 from clipmodel.errors import UserError
 
 if TYPE_CHECKING:
-    from audit.commands.adaptation_study import Adaptation
+    from audit.commands.composed.adaptation_study import Adaptation
     from audit.evaluation.evaluation_result import EvaluationResult
 
 EPILOG = (
@@ -111,7 +111,7 @@ def run(
     cache: CacheOption = None,
 ) -> None:
     """Evaluate models on sets: one JSON per model, set and task, a table, and a page."""
-    from audit.commands.evaluation_runs import Options, evaluate
+    from audit.commands.composed.evaluation_runs import Options, evaluate
     from audit.evaluation.evaluation_result import write_result
     from probes.embeddings.embed import cache_folder
 
@@ -144,7 +144,7 @@ def run(
 
 
 def _load(spec: str, *, device: str, cache: Path | None, progress: Any) -> Any:
-    from audit.commands.evaluation_runs import ModelRun
+    from audit.commands.composed.evaluation_runs import ModelRun
     from clipmodel.loading import load_model
     from clipmodel.loading.device import usable_device
     from probes.embeddings.embed import EmbeddingStore
@@ -296,8 +296,8 @@ def overlap(
     cache: CacheOption = None,
 ) -> None:
     """Find evaluation images that are in a training set, and what they do to the accuracy, by group."""
-    from audit.commands.evaluation_runs import Options
-    from audit.commands.evaluation_studies import overlap as study
+    from audit.commands.composed.evaluation_runs import Options
+    from audit.commands.composed.evaluation_studies import overlap as study
     from audit.formatting import p_value, percent, points
     from probes.embeddings.embed import cache_folder
 
@@ -352,8 +352,8 @@ def adapt(
     Probes whose classes are among those of the fitted set are answered by that classifier; others with a
     truth get one of their own, fitted on half of the suite's images and measured on the other half.
     """
-    from audit.commands.adaptation_study import adapt as study
-    from audit.commands.evaluation_runs import Options
+    from audit.commands.composed.adaptation_study import adapt as study
+    from audit.commands.composed.evaluation_runs import Options
     from probes.embeddings.embed import cache_folder
 
     _check_out(out)

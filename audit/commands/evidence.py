@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from audit.commands import terminal
-from audit.commands.small_table_settings import makes_small_tables
+from audit.commands.console import terminal
+from audit.commands.console.small_table_settings import makes_small_tables
 from clipmodel.errors import UserError
 from clipmodel.plurals import number_of
 

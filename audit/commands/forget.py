@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audit.commands import terminal
 from audit.commands.cache import Folder
+from audit.commands.console import terminal
 from clipmodel.errors import UserError
 from clipmodel.plurals import number_of
 

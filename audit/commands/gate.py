@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from audit.commands import terminal
+from audit.commands.console import terminal
 from clipmodel.errors import UserError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def print_gates(gates: pd.DataFrame, verdict: str, console: Console) -> None:
     """Print a table of gates, the sentence of each that does not pass, and the verdict."""
     from rich.markup import escape
 
-    from audit.commands.run_summary import VERDICT_STYLES
+    from audit.commands.console.run_summary import VERDICT_STYLES
     from audit.conclusions.gates import METRICS
     from audit.conclusions.verdict import PASS
     from audit.json_tables import table_rows

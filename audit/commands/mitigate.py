@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from audit.commands import terminal
-from audit.commands.model_options import MODEL_HELP, CacheOption, DeviceOption
-from audit.commands.output_folder import check_output_folder
+from audit.commands.console import terminal
+from audit.commands.console.model_options import MODEL_HELP, CacheOption, DeviceOption
+from audit.commands.console.output_folder import check_output_folder
 from audit.csv_cells import write_csv
 from clipmodel.errors import UserError
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from audit.commands import terminal
-from audit.commands.model_options import MODEL_HELP, ActivationOption, PreprocessOption, WeightsOption
+from audit.commands.console import terminal
+from audit.commands.console.model_options import MODEL_HELP, ActivationOption, PreprocessOption, WeightsOption
 from clipmodel.checkpoints import Format
 
 app = typer.Typer(no_args_is_help=True, help="What a model is; its weights in another format.")

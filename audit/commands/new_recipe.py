@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from audit.commands import terminal
+from audit.commands.console import terminal
 from clipmodel.errors import UserError
 
 TEMPLATE = "small"

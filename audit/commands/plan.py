@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from audit.commands import terminal
 from audit.commands.cache import size_text
+from audit.commands.console import terminal
 
 EPILOG = "Examples:  clip-audit plan  ·  clip-audit plan --model clip.pt --workers 64 --price 0.05"
 SIZES = (10**6, 10**8, 10**10)

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from audit.commands import terminal
+from audit.commands.console import terminal
 from audit.commands.new_suite import interview
 from clipmodel.plurals import number_of
 

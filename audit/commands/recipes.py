@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from audit.commands import terminal
+from audit.commands.console import terminal
 from audit.commands.new_recipe import EPILOG as NEW_EPILOG
 from audit.commands.new_recipe import new
 from audit.commands.train import EPILOG, train
@@ -68,7 +68,7 @@ def list_() -> None:
 @app.command(epilog="Examples:  clip-audit train show small  ·  clip-audit train show my.yaml")
 def show(recipe: RecipeArgument) -> None:
     """Check a recipe, and print what it trains, on what, and the file itself."""
-    from audit.commands.audit_evaluator import AuditedRecipe
+    from audit.commands.composed.audit_evaluator import AuditedRecipe
     from clipmodel.training.recipe import load_recipe, shipped_recipes
     from clipmodel.yaml_documents import read_utf8
 
@@ -100,6 +100,6 @@ def _every(every: Any) -> str:
 @app.command(epilog="Example:  clip-audit train schema > recipe.schema.json")
 def schema() -> None:
     """Print the JSON Schema of recipes, for editors."""
-    from audit.commands.audit_evaluator import AuditedRecipe
+    from audit.commands.composed.audit_evaluator import AuditedRecipe
 
     typer.echo(json.dumps(AuditedRecipe.model_json_schema(by_alias=True), indent=2))

@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 import typer
 
-from audit.commands import terminal
-from audit.commands.small_table_settings import makes_small_tables
+from audit.commands.console import terminal
+from audit.commands.console.small_table_settings import makes_small_tables
 
 EPILOG = (
     "Examples:  clip-audit report runs/quickstart  ·  clip-audit report runs/train-tiny  ·  "
@@ -104,7 +104,7 @@ def _report_several(folders: Sequence[Path], out: Path) -> None:
 
 
 def _report_audit(folder: Path) -> None:
-    from audit.commands.run_summary import print_summary
+    from audit.commands.console.run_summary import print_summary
     from audit.figures.replacement import failures_replaced
     from audit.json_tables import read_json
     from audit.report import render_report
@@ -120,7 +120,7 @@ def _report_audit(folder: Path) -> None:
 
 
 def _report_training(folder: Path) -> None:
-    from audit.commands.training_summary import print_training_summary
+    from audit.commands.console.training_summary import print_training_summary
     from audit.result_files import REPORT_FILE
     from audit.training.history import TrainingHistory
     from audit.training.training_report import render_training_report, write_curves

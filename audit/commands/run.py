@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from audit.commands import terminal
-from audit.commands.model_options import (
+from audit.commands.console import terminal
+from audit.commands.console.model_options import (
     ActivationOption,
     CacheOption,
     DeviceOption,
@@ -25,8 +25,8 @@ from audit.commands.model_options import (
     WeightsOption,
     spelled,
 )
-from audit.commands.output_folder import check_output_folder, kept_tables, public
-from audit.commands.small_table_settings import makes_small_tables
+from audit.commands.console.output_folder import check_output_folder, kept_tables, public
+from audit.commands.console.small_table_settings import makes_small_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,7 +126,7 @@ def run(
 def _write(
     result: AuditResult, folder: Path, info: Mapping[str, Any], *, safe_csv: bool, as_json: bool
 ) -> None:
-    from audit.commands.run_summary import print_summary, summary_json
+    from audit.commands.console.run_summary import print_summary, summary_json
     from audit.figures.replacement import failures_replaced
     from audit.report import render_report
     from audit.result_files import REPORT_FILE
@@ -172,7 +172,7 @@ def _ask(
     with terminal.progress_bars() as progress:
         table = None
         if standard:
-            from audit.commands.standard_sets import standard_table
+            from audit.commands.composed.standard_sets import standard_table
             from probes.embeddings.embed import cache_folder
 
             table = standard_table(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audit.commands import terminal
+from audit.commands.console import terminal
 from clipmodel.errors import UserError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print all columns and rows as JSON.")] = False,
 ) -> None:
     """Print a table of an audit, or list its tables."""
-    from audit.commands.run_summary import summary_json
+    from audit.commands.console.run_summary import summary_json
     from audit.result import AuditResult
     from audit.result_files import TABLES
 

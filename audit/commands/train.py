@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audit.commands import terminal
+from audit.commands.console import terminal
 
 if TYPE_CHECKING:
     from clipmodel.training.callbacks import StepReport
@@ -37,7 +37,7 @@ def train(
 
     A recipe with a `validation` is measured, one with an `audit` is audited on the way.
     """
-    from audit.commands.audit_evaluator import AuditedRecipe, AuditEvaluator
+    from audit.commands.composed.audit_evaluator import AuditedRecipe, AuditEvaluator
     from clipmodel.training.recipe import load_recipe
 
     plan = load_recipe(recipe, AuditedRecipe)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audit.commands import terminal
+from audit.commands.console import terminal
 from audit.commands.new_suite.classification_text import Answers, suite_text
 from audit.commands.new_suite.measure_text import KindAnswers, kind_suite_text
 from clipmodel.atomic_files import replace_file

@@ -12,7 +12,7 @@ from audit.calibration.bulk_findings import BatchFindings
 from audit.calibration.detectable_gaps import detectable_rows, detectable_summary, smallest_gaps
 from audit.calibration.scenarios import BY_NAME, Scenario, drawn
 from audit.calibration.whole_audits import ROW_COLUMNS, row_of, summary_of
-from audit.commands.simulated_audits import audit_of
+from audit.commands.composed.simulated_audits import audit_of
 
 SMALL = replace(BY_NAME["gaps"], persons=(60, 40, 30), probes=2, gaps=1, gap=0.4)
 LIKE_WHOLE: dict[str, tuple[Scenario, int]] = {

@@ -8,7 +8,7 @@ import pytest
 
 from audit.calibration.scenarios import BY_NAME
 from audit.calibration.whole_audits import ROW_COLUMNS, agreement_of, row_of, summary_of
-from audit.commands.simulated_audits import audit_of
+from audit.commands.composed.simulated_audits import audit_of
 
 SMALL = replace(BY_NAME["gaps"], persons=(60, 50, 50), probes=2, gaps=1, gap=0.6)
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from audit.calibration.detectable_gaps import DETECTABLE_COLUMNS
 from audit.calibration.whole_audits import ROW_COLUMNS
 from audit.cli import app
-from audit.commands import simulated_audits
+from audit.commands.composed import simulated_audits
 
 
 def test_the_page_of_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from audit.cli import app
-from audit.commands.audit_evaluator import AuditedRecipe
+from audit.commands.composed.audit_evaluator import AuditedRecipe
 from audit.commands.recipes import _every, _facts
 from clipmodel.training.recipe import load_recipe
 

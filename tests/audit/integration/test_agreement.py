@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from audit import formatting as fmt
 from audit.cli import app
-from audit.commands.run_summary import print_summary
+from audit.commands.console.run_summary import print_summary
 from audit.report import render_report
 from audit.result import AuditResult
 from audit.result_files import JSON_TABLES

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from typer.testing import Result
 
-from audit.commands import precision
-from audit.commands.precision import Deviation, Reduced, compare_results
+from audit.commands.composed import precision
+from audit.commands.composed.precision import Deviation, Reduced, compare_results
 from audit.result import AuditResult
 from probes.embeddings.folder import read_job
 

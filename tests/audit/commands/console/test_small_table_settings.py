@@ -7,7 +7,7 @@ import inspect
 import pandas as pd
 import pytest
 
-from audit.commands.small_table_settings import makes_small_tables
+from audit.commands.console.small_table_settings import makes_small_tables
 
 STORAGE = "mode.string_storage"
 

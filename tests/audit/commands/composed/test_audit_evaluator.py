@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from audit.commands import audit_evaluator
-from audit.commands.audit_evaluator import AuditedRecipe, AuditPlan
+from audit.commands.composed import audit_evaluator
+from audit.commands.composed.audit_evaluator import AuditedRecipe, AuditPlan
 from audit.training.history import primary_gaps
 from clipmodel.training.callbacks import Every
 from clipmodel.training.recipe import load_recipe

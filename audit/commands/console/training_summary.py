@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from audit import formatting as fmt
-from audit.commands.terminal import print_table
+from audit.commands.console.terminal import print_table
 from audit.training.history import TrainingHistory, skipped_words
 
 GAPS_SHOWN = 8

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from audit.commands.evaluation_runs import ModelRun, Options, open_evaluation_set
-from audit.commands.evaluation_studies import group_columns, zero_shot_right
+from audit.commands.composed.evaluation_runs import ModelRun, Options, open_evaluation_set
+from audit.commands.composed.evaluation_studies import group_columns, zero_shot_right
 from audit.csv_cells import write_csv
 from audit.evaluation.studies.adaptation import accuracy_row, gap_changes
 from audit.evaluation.studies.adaptation_page import adaptation_page

@@ -8,7 +8,7 @@ import warnings
 import pytest
 from rich.console import Console
 
-from audit.commands import terminal
+from audit.commands.console import terminal
 from clipmodel.errors import UserError
 
 

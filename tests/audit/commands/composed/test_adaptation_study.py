@@ -10,15 +10,15 @@ import pytest
 from typer.testing import CliRunner
 
 from audit.cli import app
-from audit.commands import adaptation_study
-from audit.commands.adaptation_study import SUITE_COLUMNS, adapt
-from audit.commands.evaluation_runs import ModelRun, Options
+from audit.commands.composed import adaptation_study
+from audit.commands.composed.adaptation_study import SUITE_COLUMNS, adapt
+from audit.commands.composed.evaluation_runs import ModelRun, Options
 from clipmodel.errors import UserError
 from clipmodel.evaluation.readers.evaluation_set import EvaluationSet, FunctionImages
 from probes.datasets import load_dataset
 from probes.embeddings.models import model_for
 from probes.embeddings.store import EmbeddingStore
-from tests.audit.commands.test_evaluation_runs import made, run
+from tests.audit.commands.composed.test_evaluation_runs import made, run
 from tests.audit.commands.test_mitigate import folder as folder_of_embeddings
 
 folder = folder_of_embeddings

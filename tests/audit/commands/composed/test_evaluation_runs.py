@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.commands import evaluation_runs
-from audit.commands.evaluation_runs import (
+from audit.commands.composed import evaluation_runs
+from audit.commands.composed.evaluation_runs import (
     ModelRun,
     Options,
     _groups,

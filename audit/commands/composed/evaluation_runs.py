@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.commands.evaluation_details import details_of, result_of
+from audit.commands.composed.evaluation_details import details_of, result_of
 from audit.evaluation.candidate_choices import JACCARD, Choice, choice_table, selection_metrics
 from audit.evaluation.classification import (
     Answers,

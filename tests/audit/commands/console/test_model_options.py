@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import get_type_hints
 
-from audit.commands.model_options import Told, spelled
+from audit.commands.console.model_options import Told, spelled
 from clipmodel.loading import load_model
 
 

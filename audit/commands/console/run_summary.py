@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from audit import formatting as fmt
-from audit.commands.terminal import print_table
+from audit.commands.console.terminal import print_table
 from audit.conclusions.overview import STATES, Cell, at_chance, strongest
 from audit.report import components
 from audit.report.section import ReportContext

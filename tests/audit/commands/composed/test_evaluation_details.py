@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from audit.commands.evaluation_details import details_of, result_of
+from audit.commands.composed.evaluation_details import details_of, result_of
 from probes.embeddings.embedded_images import EmbeddedImages
-from tests.audit.commands.test_evaluation_runs import made
+from tests.audit.commands.composed.test_evaluation_runs import made
 
 IMAGES = EmbeddedImages(
     rows=np.array([0, 1, 3]), vectors=np.eye(3, dtype=np.float32), unreadable={2: "broken"}, n_new=0,

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from audit import AuditResult
-from audit.commands.run_summary import print_summary, summary_json
+from audit.commands.console.run_summary import print_summary, summary_json
 from tests.audit.support.invented_audit import invented_result
 
 GATE = {"name": "harm at most 1 %", "probe": "denigration", "outcome": "harm", "groups": [],

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from audit.commands import evaluation_studies
-from audit.commands.evaluation_runs import Options
-from audit.commands.evaluation_studies import group_columns, overlap, zero_shot_right
+from audit.commands.composed import evaluation_studies
+from audit.commands.composed.evaluation_runs import Options
+from audit.commands.composed.evaluation_studies import group_columns, overlap, zero_shot_right
 from clipmodel.errors import UserError
 from clipmodel.evaluation.readers.evaluation_set import EvaluationSet, FunctionImages
-from tests.audit.commands.test_evaluation_runs import made, run
+from tests.audit.commands.composed.test_evaluation_runs import made, run
 
 
 def image(seed: int) -> bytes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from audit.commands.evaluation_runs import ModelRun, Options, open_evaluation_set
+from audit.commands.composed.evaluation_runs import ModelRun, Options, open_evaluation_set
 from audit.evaluation.studies.overlap import overlap_table
 from clipmodel.errors import UserError
 

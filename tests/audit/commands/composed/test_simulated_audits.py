@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from audit.calibration.whole_audits import ROW_COLUMNS
-from audit.commands import simulated_audits
-from audit.commands.simulated_audits import simulated_rows
+from audit.commands.composed import simulated_audits
+from audit.commands.composed.simulated_audits import simulated_rows
 
 
 def test_chunks_that_are_there_are_not_made_again(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

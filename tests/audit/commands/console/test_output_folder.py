@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from audit.result import AuditResult
-
-from .conftest import Invoke
+from tests.audit.commands.conftest import Invoke
 
 
 def test_tables_are_there_if_the_report_fails(

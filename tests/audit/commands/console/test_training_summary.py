@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from audit.commands.training_summary import GAPS_SHOWN, print_training_summary
+from audit.commands.console.training_summary import GAPS_SHOWN, print_training_summary
 from audit.training.history import TrainingHistory
 from tests.audit.support.invented_audit import invented_result
 from tests.audit.support.invented_training_run import write_run

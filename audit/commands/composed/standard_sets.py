@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from audit.commands.evaluation_runs import ModelRun, Options, Progress, evaluate
+from audit.commands.composed.evaluation_runs import ModelRun, Options, Progress, evaluate
 from audit.evaluation.evaluation_result import EvaluationResult
 from audit.evaluation.standard_accuracy import results_of, standard_accuracy
 

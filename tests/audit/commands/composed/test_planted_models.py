@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.commands import planted_models
-from audit.commands.planted_models import Trained, measure_all, plans
+from audit.commands.composed import planted_models
+from audit.commands.composed.planted_models import Trained, measure_all, plans
 from clipmodel.training.recipe import load_recipe
 
 

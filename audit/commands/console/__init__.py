@@ -1,0 +1,3 @@
+"""What commands share: the terminal, options of the model, the output folder, summaries."""
+
+__all__: list[str] = []
