@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from audit.calibration.person_counts import SPECIFICATIONS, PersonCounts, by_group, of_the_rest, stacked
 from audit.calibration.scenarios import TONES, Drawn, Scenario, rate_at
@@ -24,10 +23,8 @@ from audit.statistics.clusters.cluster_robust import (
 )
 from audit.tables.cluster_counts import Contrast
 from audit.tables.gaps import contrast_estimates, difference_interval
+from clipmodel.array_types import Bools, Floats
 from probes.suite.held_out_images import drawn_share
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.calibration.bulk_batch import Batch, Bools, Floats
+from audit.calibration.bulk_batch import Batch
 from audit.calibration.person_counts import PersonCounts
 from audit.conclusions.confirmation import LEVEL as CONFIRMATION_LEVEL
 from audit.conclusions.error_control import LEVEL
@@ -20,6 +20,7 @@ from audit.statistics.clusters.cluster_robust import LEAST_CLUSTERS, precision_o
 from audit.statistics.multiplicity import holm, weighted_holm
 from audit.tables.cluster_counts import Contrast
 from audit.tables.gaps import contrast_p
+from clipmodel.array_types import Bools, Floats
 
 
 @dataclass(frozen=True)

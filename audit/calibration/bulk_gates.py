@@ -10,12 +10,13 @@ from functools import cached_property
 
 import numpy as np
 
-from audit.calibration.bulk_batch import Batch, Floats
+from audit.calibration.bulk_batch import Batch
 from audit.calibration.scenarios import GATE_MARGIN
 from audit.calibration.whole_audits import gate_truths
 from audit.conclusions.gates import CONFIDENCE, TO_PASS
 from audit.conclusions.verdict import FAIL, PASS, verdict_of
 from audit.statistics.proportion.exact_intervals import exact_difference
+from clipmodel.array_types import Floats
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,8 @@ from audit.statistics.proportion.mantel_haenszel import mantel_haenszel_differen
 from audit.statistics.proportion.paired import newcombe_paired
 from audit.statistics.proportion.proportions import Interval
 from audit.tables.gaps import difference_interval, ratio_interval
+from clipmodel.array_types import Floats
 from clipmodel.progress import Progress
-
-Floats = NDArray[np.float64]
 
 SIZES = (20, 30, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 RATES = (0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)

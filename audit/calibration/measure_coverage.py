@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from audit.calibration.person_counts import PersonCounts, by_group
 from audit.calibration.scenarios import BY_NAME, TONES, Drawn, Scenario, audit_seed, drawn
@@ -28,8 +27,8 @@ from audit.statistics.proportion.mantel_haenszel import (
     stratified_effect,
 )
 from audit.statistics.standardised_differences import standardised_interval
+from clipmodel.array_types import Floats
 
-Floats = NDArray[np.float64]
 Found = tuple[str, bool]
 
 MEASURED: Final = ("independent", "weak", "tens", "persons", "strong")

@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 
 from audit.calibration.scenarios import CURVE, THRESHOLDS, Drawn
 from audit.statistics.clusters.cluster_robust import ClusterMoments
-
-Floats = NDArray[np.float64]
-Codes = NDArray[np.intp]
+from clipmodel.array_types import Codes, Floats
 
 SPECIFICATIONS: Final = np.array([0.5, *THRESHOLDS])
 """[S] thresholds in the order of the suite: argmax decides at one half."""

@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special
 
 from audit.statistics.multiplicity import holm
 from audit.statistics.proportion.intervals import clopper_pearson
-
-Floats = NDArray[np.float64]
+from clipmodel.array_types import Floats
 
 LEVEL = 0.05
 MODEL_COLUMNS = ("model", "group", "strength", "planted", "change", "t", "p_adjusted", "named")

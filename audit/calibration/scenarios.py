@@ -18,10 +18,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import optimize, special
 
+from clipmodel.array_types import Floats
 from probes.rules.rule_registry import CURVE as CURVE_RULE
 from probes.rules.rule_registry import PREDICTION
 
-Floats = NDArray[np.float64]
 Sizes = Literal["one", "ten", "skewed"]
 
 MOST_IMAGES: Final = 40

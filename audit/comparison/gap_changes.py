@@ -28,9 +28,7 @@ from audit.statistics.proportion.paired import newcombe_paired
 from audit.tables.context import min_group
 from audit.tables.group_counts import JOINT, SPECIFICATION
 from audit.tables.reference_groups import THE_OVERALL
-
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
+from clipmodel.array_types import Floats, Integers
 
 DRAWS = 999
 FEW, LEAST = 10, 5
@@ -108,7 +106,7 @@ class _Sums:
     square: Floats
     squares: tuple[Floats, Floats, Floats] | None = None
 
-    def reference(self, group: Codes, reference: Codes, way: Codes) -> tuple[Floats, ...]:
+    def reference(self, group: Integers, reference: Integers, way: Integers) -> tuple[Floats, ...]:
         """Each [..., R]: of the reference of a gap; of all other groups where that is -1."""
         named = reference >= 0
         return tuple(
@@ -118,7 +116,7 @@ class _Sums:
             for values in (self.n, self.change, self.square, *(self.squares or ()))
         )
 
-    def t(self, group: Codes, reference: Codes, way: Codes) -> Floats:
+    def t(self, group: Integers, reference: Integers, way: Integers) -> Floats:
         """[..., R] studentised changes; 0 where no image changes.
 
         A side has its own variance, and at least that over all: a small group in which nothing changes would
@@ -198,8 +196,8 @@ def _of_split(
 
 
 def _cluster_numbers(
-    matched: Matched, code: Codes, group: Codes, reference: Codes, *, groups: int
-) -> tuple[Codes, Codes]:
+    matched: Matched, code: Integers, group: Integers, reference: Integers, *, groups: int
+) -> tuple[Integers, Integers]:
     """[R] clusters of each group, and of its reference: of all other groups where it is no single one."""
     cluster, names = pd.factorize(matched.labels["cluster"])
     inside = code >= 0
@@ -211,7 +209,8 @@ def _cluster_numbers(
 
 
 def _few_clusters(
-    matched: Matched, code: Codes, group: Codes, reference: Codes, way: Codes, estimates: dict[str, Floats],
+    matched: Matched, code: Integers, group: Integers, reference: Integers, way: Integers,
+    estimates: dict[str, Floats],
     p: Floats, adjusted: Floats,
 ) -> NDArray[np.bool_]:  # fmt: skip
     """Replace, in place, what rests on few clusters; returns [R] whether there are too few to say anything.
@@ -249,7 +248,7 @@ def _few_clusters(
 
 
 def _sums(
-    code: Codes, change: Floats, counted: NDArray[np.bool_], groups: int, weight: Floats | None = None
+    code: Integers, change: Floats, counted: NDArray[np.bool_], groups: int, weight: Floats | None = None
 ) -> _Sums:
     inside = (code == np.arange(groups)[:, None]).astype(float)
     if weight is None:
@@ -261,7 +260,7 @@ def _sums(
 
 
 def _estimates(
-    matched: Matched, code: Codes, group: Codes, reference: Codes, way: Codes
+    matched: Matched, code: Integers, group: Integers, reference: Integers, way: Integers
 ) -> dict[str, Floats]:
     """Gaps, their change and its interval, gap by gap of one split."""
     found = np.full((len(group), 6), np.nan)
@@ -284,7 +283,7 @@ def _estimates(
 
 
 def _gap_change(
-    first: NDArray[np.bool_], second: NDArray[np.bool_], counted: NDArray[np.bool_], side: Codes,
+    first: NDArray[np.bool_], second: NDArray[np.bool_], counted: NDArray[np.bool_], side: Integers,
     effect: Floats, *, weight: Floats,
 ) -> list[Floats]:  # fmt: skip
     """Gap in the first and in the second, change, low and high, each [W]; NaN where a side is empty."""
@@ -310,7 +309,12 @@ def _gap_change(
 
 
 def _permuted_t(
-    matched: Matched, known: Codes, code: Codes, gaps: tuple[Codes, Codes, Codes], *, rng: np.random.Generator
+    matched: Matched,
+    known: Integers,
+    code: Integers,
+    gaps: tuple[Integers, Integers, Integers],
+    *,
+    rng: np.random.Generator,
 ) -> Floats:
     """[B, R] studentised changes, the labels of images permuted together for all gaps and ways."""
     clusters = pd.factorize(matched.labels["cluster"].to_numpy()[known])[0]
@@ -338,8 +342,8 @@ def _permuted_t(
 
 
 def _permuted_weighted(
-    change: Floats, counted: NDArray[np.bool_], code: Codes, clusters: Codes,
-    gaps: tuple[Codes, Codes, Codes], *, weight: Floats, groups: int, rng: np.random.Generator,
+    change: Floats, counted: NDArray[np.bool_], code: Integers, clusters: Integers,
+    gaps: tuple[Integers, Integers, Integers], *, weight: Floats, groups: int, rng: np.random.Generator,
 ) -> Floats:  # fmt: skip
     """The same of weighted images: labels are permuted, and every image keeps its weight."""
     parts = [counted, change, change**2]

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from audit.conclusions.gates import EVERYBODY
 from audit.statistics.variation.specification_curve_test import asked_order
 from audit.tables.group_counts import JOINT, SPECIFICATION
+from clipmodel.array_types import Integers
 from clipmodel.errors import UserError
 from probes.records import HAPPENED, KEYS, MISSING, NOT_ASKED, WEIGHTED
 
-Codes = NDArray[np.int64]
 Letters = NDArray[np.str_]
 
 TOLERANCE = 0.1
@@ -61,7 +61,7 @@ class Matched:
         """[N, W] 1 where the event happens in the second audit only, -1 where in the first only, else 0."""
         return self.second.astype(float) - self.first
 
-    def groups(self, by: Sequence[str]) -> tuple[Codes, list[str]]:
+    def groups(self, by: Sequence[str]) -> tuple[Integers, list[str]]:
         """[N] codes of the groups, -1 for images that miss an attribute, and the names of the groups."""
         if not by:
             return np.zeros(len(self.labels), dtype=np.int64), [EVERYBODY]

@@ -30,14 +30,12 @@ from audit.tables.gaps import contrast_p
 from audit.tables.group_counts import JOINT, SPECIFICATION, GroupCounts, number_rows
 from audit.tables.probe_cluster_counts import matched
 from audit.tables.reference_groups import reference_kind
+from clipmodel.array_types import Codes, Floats
 from probes.records import BEST, OVERALL, REST
 
 LEVEL = 0.05
 GROUPING: Final = ("probe", "outcome", "by")
 CONTROL_COLUMNS: Final = ("p_adjusted", "smallest_detectable", "driven_by")
-
-Floats = NDArray[np.float64]
-Codes = NDArray[np.intp]
 
 
 def with_error_control(context: TableContext, gaps: pd.DataFrame) -> pd.DataFrame:

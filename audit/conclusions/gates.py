@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from audit import formatting as fmt
 from audit.conclusions.error_control import distinct_contrasts
@@ -20,6 +19,7 @@ from audit.statistics.proportion.exact_intervals import exact_difference, exact_
 from audit.statistics.proportion.intervals import clopper_pearson
 from audit.tables.gap_rows import GapRows
 from audit.tables.group_counts import JOINT, group_attributes
+from clipmodel.array_types import Floats
 from clipmodel.errors import UserError
 from probes.records import ALL
 
@@ -35,7 +35,6 @@ GATE_COLUMNS = (
     *DECISIVE, "sentence",
 )  # fmt: skip
 EVERYBODY = "all images"
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)

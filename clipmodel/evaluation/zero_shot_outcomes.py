@@ -12,15 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from clipmodel.array_types import Bools, Integers, Singles
 from clipmodel.evaluation.registry.entry import SLOT
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
-Blocks = Callable[[], Iterable[tuple[int, Floats]]]  # first row of each block, and its embeddings
+Blocks = Callable[[], Iterable[tuple[int, Singles]]]  # first row of each block, and its embeddings
 TOP = 5
 CHUNK = 512  # images whose scores stay in the processor's cache
 ENSEMBLE, BARE = "ensemble of all templates", "class name alone"
@@ -40,9 +37,9 @@ class Predictions:
         [N, C] cosine similarities, if they were asked for.
     """
 
-    predicted: Ints
+    predicted: Integers
     in_top5: Bools
-    scores: Floats | None = None
+    scores: Singles | None = None
 
 
 def prompts_of(
@@ -57,7 +54,7 @@ def prompts_of(
 
 
 def template_embeddings(
-    embed: Callable[[Sequence[str]], Floats], classes: Sequence[Sequence[str]], templates: Sequence[str]
+    embed: Callable[[Sequence[str]], Singles], classes: Sequence[Sequence[str]], templates: Sequence[str]
 ) -> Tensor:
     """[T, C, D] for each template the mean over a class's names of their unit-norm embeddings, unnormalised.
 
@@ -94,7 +91,7 @@ def ensembled(by_template: Tensor, weights: Tensor | None = None) -> Tensor:
 def predict(
     blocks: Blocks,
     classes: Tensor,
-    truth: Ints | None,
+    truth: Integers | None,
     *,
     keep_scores: bool = False,
     groups: Sequence[Sequence[int]] | None = None,
@@ -140,7 +137,7 @@ def _chunks(blocks: Blocks) -> Iterator[tuple[int, Tensor]]:
             yield first + start, torch.from_numpy(block[start : start + CHUNK])
 
 
-def rank_of(scores: Floats, own: Ints) -> Ints:
+def rank_of(scores: Singles, own: Integers) -> Integers:
     """[N] how many classes come before an image's own: those of a higher score, and equal ones before it.
 
     Counting takes half the time of a partial sort of all classes.
@@ -159,7 +156,7 @@ def rank_of(scores: Floats, own: Ints) -> Ints:
     return higher
 
 
-def _count(true: Bools) -> Ints:
+def _count(true: Bools) -> Integers:
     """[N] how many of a row are true; a sum of bytes is faster than one of truths."""
     return np.asarray(true.view(np.int8).sum(axis=1, dtype=np.int32), dtype=np.int64)
 
@@ -183,14 +180,14 @@ class TemplateOutcomes:
     names: Sequence[str]
     right: Bools
     left_out: Bools
-    rows: Ints
+    rows: Integers
 
 
 def template_outcomes(
     blocks: Blocks,
     by_template: Tensor,
     bare: Tensor,
-    truth: Ints,
+    truth: Integers,
     *,
     names: Sequence[str],
     most: int,
@@ -273,7 +270,7 @@ def _best(scores: Tensor) -> Tensor:
     return torch.from_numpy(scores.numpy().argmax(axis=1))
 
 
-def _chosen(blocks: Blocks, rows: Ints, truth: Ints) -> Iterator[tuple[Tensor, Tensor]]:
+def _chosen(blocks: Blocks, rows: Integers, truth: Integers) -> Iterator[tuple[Tensor, Tensor]]:
     """Embeddings and truths of the chosen rows, block by block."""
     for start, block in blocks():
         first, last = np.searchsorted(rows, [start, start + len(block)])

@@ -35,7 +35,6 @@ from probes.datasets.published import (
     utkface,
     visogender,
 )
-from probes.embeddings.folder import FolderDataset
 
 MODULES = (
     emoji, fairface, utkface, celeba, lfwa, facet, miap, ppb, congress, casual_conversations_v1,
@@ -45,6 +44,9 @@ MODULES = (
 
 
 def _embeddings(path: Path) -> DemographicDataset:
+    # Not on loading: a folder of embeddings is a data set itself, so its module loads this package.
+    from probes.embeddings.folder import FolderDataset
+
     return FolderDataset(path) if path.is_dir() else load_embeddings(path)
 
 

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipmodel.array_types import Singles
 from clipmodel.errors import UserError
 from probes.embeddings.shard_files import (
     UNFINISHED,
@@ -32,7 +33,7 @@ from probes.embeddings.shard_files import (
     remove_abandoned_drafts,
     write_bytes,
 )
-from probes.embeddings.stored_rows import Floats, StoredRows, locate
+from probes.embeddings.stored_rows import StoredRows, locate
 
 CACHE_VARIABLE, MODE_VARIABLE = "CLIP_AUDIT_CACHE", "CLIP_AUDIT_CACHE_MODE"
 SPACE_FILE = "space.txt"
@@ -111,7 +112,7 @@ class EmbeddingStore:
     def __init__(self, root: Path | None = None) -> None:
         self.root = root or cache_folder()
 
-    def fetch(self, space: str, hashes: Sequence[str], *, dim: int) -> tuple[Floats, NDArray[np.bool_]]:
+    def fetch(self, space: str, hashes: Sequence[str], *, dim: int) -> tuple[Singles, NDArray[np.bool_]]:
         """Look embeddings up and read them.
 
         Parameters

@@ -8,16 +8,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clipmodel.array_types import AnyIntegers, Singles
 from clipmodel.errors import UserError
 from probes.embeddings.shard_files import Shard
-
-Floats = NDArray[np.float32]
-Ints = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -36,13 +33,13 @@ class StoredRows:
 
     shards: Sequence[Shard]
     dim: int
-    shard: Ints
-    place: Ints
+    shard: AnyIntegers
+    place: AnyIntegers
 
     def __len__(self) -> int:
         return len(self.shard)
 
-    def __getitem__(self, part: slice) -> Floats:
+    def __getitem__(self, part: slice) -> Singles:
         """[n, D] float32, the embeddings of a slice.
 
         Raises
@@ -60,12 +57,12 @@ class StoredRows:
             _read_runs(self.shards[number], own, place, vectors)
         return vectors
 
-    def take(self, rows: Ints) -> StoredRows:
+    def take(self, rows: AnyIntegers) -> StoredRows:
         """Some of the embeddings, in the order of their positions [n]."""
         return replace(self, shard=self.shard[rows], place=self.place[rows])
 
 
-def _read_runs(shard: Shard, runs: Iterable[Ints], place: Ints, vectors: Floats) -> None:
+def _read_runs(shard: Shard, runs: Iterable[AnyIntegers], place: AnyIntegers, vectors: Singles) -> None:
     try:
         for run in runs:
             vectors[run] = shard.read(int(place[run[0]]), len(run))

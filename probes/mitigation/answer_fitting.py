@@ -12,12 +12,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from probes.mitigation.transform import Floats
+from clipmodel.array_types import Bools, Floats, Integers
 
-Codes = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 UNKNOWN = -1
 
 
@@ -37,7 +34,7 @@ class Images:
 
     scores: Floats
     features: Floats
-    groups: Codes
+    groups: Integers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +65,7 @@ class AnswerData:
     probe: str
     words: Sequence[tuple[str, ...]]
     images: Images
-    truth: Codes
+    truth: Integers
     events: Bools
     meaning: Codes
     levels: Sequence[str]
@@ -103,6 +100,6 @@ class AnswerMethod(ABC):
         """
 
 
-def one_hot(answers: Codes, classes: int) -> Floats:
+def one_hot(answers: Integers, classes: int) -> Floats:
     """[M] classes -> [M, C] scores that choose them."""
     return np.asarray(answers[:, None] == np.arange(classes), dtype=np.float64)

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clipmodel.array_types import Bools, Floats, Integers
 from probes.datasets.formats.embeddings import EmbeddedDataset, Texts
 from probes.embeddings.precomputed import PrecomputedModel
-from probes.mitigation.answer_fitting import UNKNOWN, AnswerData, AnswerMethod, Bools, Codes, Images
+from probes.mitigation.answer_fitting import UNKNOWN, AnswerData, AnswerMethod, Images
 from probes.mitigation.apply import Embedded, known_values
 from probes.mitigation.fitting import UnsuitableError
-from probes.mitigation.transform import Floats
 from probes.planning.audit_plan import ProbePlan, plan
 from probes.records import Records
 from probes.rules.rule_registry import PREDICTION
@@ -166,13 +166,13 @@ class _Half:
         right = self.specification.right
         return None if right is None else right[self.planned.selection.cell]
 
-    def _meaning(self) -> Codes:
+    def _meaning(self) -> Integers:
         right = self.specification.right
         if right is None:
             return np.arange(len(self.classes), dtype=np.int64)
         return np.asarray(np.unique(right.T, axis=0, return_inverse=True)[1].ravel(), dtype=np.int64)
 
-    def _truth(self) -> Codes:
+    def _truth(self) -> Integers:
         right = self._right()
         if right is None:
             return np.full(len(self.planned.selection.rows), UNKNOWN, dtype=np.int64)

@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from clipmodel.array_types import Singles
 from clipmodel.errors import UserError
 from clipmodel.evaluation.features import FeatureModel
 from clipmodel.loading import EmbeddingModel
@@ -29,7 +30,7 @@ from probes.embeddings.precomputed import PrecomputedModel
 from probes.measures.registry import KINDS
 from probes.mitigation.fitting import FitData
 from probes.mitigation.leakage import halves
-from probes.mitigation.transform import EncodeTexts, Mitigation, Vectors
+from probes.mitigation.transform import EncodeTexts, Mitigation
 from probes.planning.audit_plan import plan
 from probes.records import MISSING, Records
 from probes.runner import run_suite
@@ -69,7 +70,7 @@ class Embedded:
     left_out: tuple[str, ...]
     features: np.ndarray | None = None
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
+    def encode(self, texts: Sequence[str]) -> Singles:
         """C texts -> [C, D]; UserError for a file of embeddings that does not have them."""
         return np.asarray(embed_texts(self.model, list(texts), store=self.store), np.float32)
 
@@ -258,7 +259,7 @@ class MitigatedModel:
     def encode_text(self, texts: Sequence[str]) -> Tensor:
         """C texts -> unit-norm [C, R]."""
 
-        def encode(more: Sequence[str]) -> Vectors:
+        def encode(more: Sequence[str]) -> Singles:
             return np.asarray(self._model.encode_text(list(more)).cpu().numpy(), np.float32)
 
         return torch.from_numpy(self.mitigation.texts(list(texts), encode(texts), encode))
@@ -284,7 +285,7 @@ def with_mitigation(
     if not isinstance(dataset, EmbeddedDataset):
         return MitigatedModel(model, mitigation), dataset
 
-    def encode(texts: Sequence[str]) -> Vectors:
+    def encode(texts: Sequence[str]) -> Singles:
         return np.asarray(model.encode_text(list(texts)).numpy(), np.float32)
 
     changed = mitigated(dataset, mitigation, encode)

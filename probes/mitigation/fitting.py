@@ -13,9 +13,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from clipmodel.array_types import Floats
 from clipmodel.errors import UserError
 from clipmodel.inputs.articles import article
-from probes.mitigation.transform import EncodeTexts, Floats, Mitigation, insert_word
+from probes.mitigation.transform import EncodeTexts, Mitigation, insert_word
 
 
 class UnsuitableError(UserError):

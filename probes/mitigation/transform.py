@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from clipmodel.array_types import Floats, Singles
 from clipmodel.errors import UserError
 from clipmodel.inputs.articles import article
 
-Floats = NDArray[np.float64]
-Vectors = NDArray[np.float32]
-EncodeTexts = Callable[[Sequence[str]], Vectors]
+EncodeTexts = Callable[[Sequence[str]], Singles]
 """C texts -> [C, D] unit-norm embeddings of the model that the mitigation is for."""
 
 KIND = "clip-audit mitigation"
@@ -57,7 +56,7 @@ class Map:
             x = x @ self.matrix.T
         return x if self.offset is None else x + self.offset
 
-    def __call__(self, vectors: NDArray[np.floating]) -> Vectors:
+    def __call__(self, vectors: NDArray[np.floating]) -> Singles:
         """[N, D] -> [N, R] unit-norm; a vector that the map makes zero stays zero."""
         return unit(self.raw(vectors)).astype(np.float32)
 
@@ -108,11 +107,11 @@ class Mitigation:
         arrays = [own.frequencies if own.frequencies is not None else own.matrix for own in maps]
         return next((int(array.shape[1]) for array in arrays if array is not None), None)
 
-    def images(self, vectors: NDArray[np.floating]) -> Vectors:
+    def images(self, vectors: NDArray[np.floating]) -> Singles:
         """[N, D] image embeddings -> [N, R] unit-norm."""
         return np.asarray(vectors, np.float32) if self.image.is_identity else self.image(vectors)
 
-    def texts(self, texts: Sequence[str], vectors: NDArray[np.floating], encode: EncodeTexts) -> Vectors:
+    def texts(self, texts: Sequence[str], vectors: NDArray[np.floating], encode: EncodeTexts) -> Singles:
         """C texts and their embeddings [C, D] -> [C, R] unit-norm.
 
         Parameters
@@ -227,7 +226,7 @@ class LocalTexts:
     words: Mapping[str, Sequence[str]]
     nearest: int = 100
 
-    def __call__(self, texts: Sequence[str], vectors: NDArray[np.floating], encode: EncodeTexts) -> Vectors:
+    def __call__(self, texts: Sequence[str], vectors: NDArray[np.floating], encode: EncodeTexts) -> Singles:
         reworded = [insert_word(text, word) for text in texts for own in self.words.values() for word in own]
         per_text = len(reworded) // max(len(texts), 1)
         local = np.asarray(encode(reworded), np.float64).reshape(len(texts), per_text, -1)
@@ -277,6 +276,6 @@ def insert_word(text: str, word: str) -> str:
 
 
 def unit(vectors: NDArray[np.floating]) -> Floats:
-    """Vectors [..., D] at unit length; zero stays zero."""
+    """Singles [..., D] at unit length; zero stays zero."""
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.asarray(vectors / np.where(lengths > 0, lengths, 1.0), dtype=np.float64)

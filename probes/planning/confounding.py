@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from clipmodel.array_types import Integers
 from probes.records.manifest_types import Confounding, WorstCell
 
 PROTECTED = ("race", "ethnicity", "gender", "sex", "age", "skin_tone", "skin_type")
@@ -18,8 +19,6 @@ NOTABLE = 0.3
 NEARLY_ALL = 0.95
 LEAST_CONTRAST = 0.4
 LEAST_IMAGES = 20
-
-Table = NDArray[np.int64]
 
 
 def confounding(
@@ -66,7 +65,7 @@ def confounding(
     return found
 
 
-def cramers_v(counts: Table) -> float:
+def cramers_v(counts: Integers) -> float:
     """Cramer's V of a two-way table, corrected for bias; 0 if either attribute has one value.
 
     The plain V of independent attributes is above 0, the more so the fewer images and the more values.
@@ -88,7 +87,7 @@ def cramers_v(counts: Table) -> float:
     return float(min(1.0, np.sqrt(corrected / (smaller - 1)))) if smaller > 1 else 0.0
 
 
-def _cross(first: NDArray[np.intp], second: NDArray[np.intp], n: NDArray[np.int64] | None) -> Table:
+def _cross(first: NDArray[np.intp], second: NDArray[np.intp], n: NDArray[np.int64] | None) -> Integers:
     """Two-way table of the images that have both attributes."""
     known = (first >= 0) & (second >= 0)
     shape = (int(first.max(initial=-1)) + 1, int(second.max(initial=-1)) + 1)
@@ -97,7 +96,7 @@ def _cross(first: NDArray[np.intp], second: NDArray[np.intp], n: NDArray[np.int6
     return np.bincount(flat, images, minlength=shape[0] * shape[1]).reshape(shape).astype(np.int64)
 
 
-def _record(counts: Table, rows: tuple[str, pd.Index], columns: tuple[str, pd.Index]) -> Confounding:
+def _record(counts: Integers, rows: tuple[str, pd.Index], columns: tuple[str, pd.Index]) -> Confounding:
     cells = [*_cells(counts, rows, columns), *_cells(counts.T, columns, rows)]
     strong = [cell for cell in cells if _is_strong(cell)]
     return {
@@ -109,7 +108,7 @@ def _record(counts: Table, rows: tuple[str, pd.Index], columns: tuple[str, pd.In
     }
 
 
-def _cells(counts: Table, rows: tuple[str, pd.Index], columns: tuple[str, pd.Index]) -> list[WorstCell]:
+def _cells(counts: Integers, rows: tuple[str, pd.Index], columns: tuple[str, pd.Index]) -> list[WorstCell]:
     """Of each value of the first attribute, the most frequent value of the second."""
     (attribute, names), (other, others) = rows, columns
     cells: list[WorstCell] = []

@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from clipmodel.array_types import Floats
 from clipmodel.errors import UserError
 from clipmodel.yaml_models import closest
 from probes.datasets.demographic_dataset import ID, DemographicDataset
 from probes.suite.population import Population
-
-Floats = NDArray[np.float64]
 
 ROUNDS = 500
 TOLERANCE = 1e-9

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from clipmodel.array_types import AnyFloats, Integers
 from clipmodel.evaluation.linear_probe.solver import TOLERANCE, LinearClassifier, Solver, fit
 
 STEPS_PER_DECADE = 8
@@ -21,9 +22,6 @@ DECADES = 6  # on both sides of 1
 STEPS = 2 * DECADES * STEPS_PER_DECADE
 FIRST_STRIDE = 2 * STEPS_PER_DECADE
 HELD_OUT = 0.2
-
-Floats = NDArray[np.floating]
-Ints = NDArray[np.int64]
 
 
 def strength_of(step: int) -> float:
@@ -97,11 +95,11 @@ class Probe:
 
 
 def fit_probe(
-    features: Floats,
-    truth: Ints,
+    features: AnyFloats,
+    truth: Integers,
     *,
     classes: int,
-    validation: tuple[Floats, Ints] | None = None,
+    validation: tuple[AnyFloats, Integers] | None = None,
     seed: int = 0,
     exhaustive: bool = False,
     tolerance: float = TOLERANCE,
@@ -141,7 +139,7 @@ def fit_probe(
     return Probe(classifier=last, search=found)
 
 
-def held_out(truth: Ints, *, seed: int, share: float = HELD_OUT) -> NDArray[np.bool_]:
+def held_out(truth: Integers, *, seed: int, share: float = HELD_OUT) -> NDArray[np.bool_]:
     """[N] which images to hold out: a share of each class, never all of a class."""
     rng = np.random.default_rng(seed)
     chosen = np.zeros(len(truth), dtype=bool)

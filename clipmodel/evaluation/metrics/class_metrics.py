@@ -6,14 +6,11 @@ Shapes: N images, C classes, G groups.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+from clipmodel.array_types import Bools, Floats, Integers
 
 
-def confusion(truth: Ints, predicted: Ints, *, classes: int) -> Ints:
+def confusion(truth: Integers, predicted: Integers, *, classes: int) -> Integers:
     """[C, C] numbers of images, truth by prediction.
 
     Raises
@@ -28,13 +25,13 @@ def confusion(truth: Ints, predicted: Ints, *, classes: int) -> Ints:
     return flat.reshape(classes, classes).astype(np.int64)
 
 
-def per_class_recall(counts: Ints) -> Floats:
+def per_class_recall(counts: Integers) -> Floats:
     """[C] share of each class's images that are predicted right; NaN for a class without images."""
     total = counts.sum(axis=1)
     return np.where(total > 0, np.diag(counts) / np.maximum(total, 1), np.nan)
 
 
-def mean_per_class_recall(counts: Ints) -> float:
+def mean_per_class_recall(counts: Integers) -> float:
     """Mean of `per_class_recall` over the classes that have images: scikit-learn's balanced accuracy.
 
     NaN without images.
@@ -43,7 +40,7 @@ def mean_per_class_recall(counts: Ints) -> float:
     return float(np.nanmean(recalls)) if np.isfinite(recalls).any() else float("nan")
 
 
-def macro_f1(counts: Ints) -> float:
+def macro_f1(counts: Integers) -> float:
     """Mean F1 over the classes that occur in the truth or the predictions; scikit-learn's macro average.
 
     DataComp's F1-macro_all of iWildCam. A class of one kind only has an F1 of 0; NaN without images.
@@ -55,14 +52,14 @@ def macro_f1(counts: Ints) -> float:
     return float(np.mean(2 * np.diag(counts)[present] / both[present]))
 
 
-def group_means(values: Floats | Bools, groups: Ints, *, n_groups: int) -> tuple[Floats, Ints]:
+def group_means(values: Floats | Bools, groups: Integers, *, n_groups: int) -> tuple[Floats, Integers]:
     """Mean of the images of each group and its size, [G] and [G]; the mean of an empty group is NaN."""
     n = np.bincount(groups, minlength=n_groups)
     total = np.bincount(groups, weights=np.asarray(values, dtype=float), minlength=n_groups)
     return np.where(n > 0, total / np.maximum(n, 1), np.nan), n.astype(np.int64)
 
 
-def worst_group(values: Floats | Bools, groups: Ints, *, n_groups: int) -> float:
+def worst_group(values: Floats | Bools, groups: Integers, *, n_groups: int) -> float:
     """The smallest of the groups' means; groups without images count for nothing (NaN if all are empty).
 
     The main metric of FMoW, GeoDE and Dollar Street in DataComp. The minimum of estimates is biased low, the

@@ -10,15 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-Floats = NDArray[np.floating]
-Bools = NDArray[np.bool_]
+from clipmodel.array_types import AnyFloats, Bools
+
 RECALL_POINTS = np.linspace(0, 1, 11)
 
 
-def average_precision(scores: Floats, truth: Bools) -> float:
+def average_precision(scores: AnyFloats, truth: Bools) -> float:
     """Sum of precision times the gain in recall, over distinct thresholds; NaN without a positive image.
 
     scikit-learn's `average_precision_score`. Without ties it is the mean of the precision at each positive,
@@ -30,7 +29,7 @@ def average_precision(scores: Floats, truth: Bools) -> float:
     return float(np.sum(np.diff(recall, prepend=0.0) * precision))
 
 
-def eleven_point_average_precision(scores: Floats, truth: Bools) -> float:
+def eleven_point_average_precision(scores: AnyFloats, truth: Bools) -> float:
     """Mean over recalls 0, 0.1 ... 1 of the highest precision at that recall or more (Pascal VOC 2007).
 
     Everingham et al. 2010, section 4.2. NaN without a positive image.
@@ -44,13 +43,13 @@ def eleven_point_average_precision(scores: Floats, truth: Bools) -> float:
     return float(np.mean(np.where(at < len(best), best[np.minimum(at, len(best) - 1)], 0.0)))
 
 
-def mean_over_classes(metric: Callable[[Floats, Bools], float], scores: Floats, truth: Bools) -> float:
+def mean_over_classes(metric: Callable[[AnyFloats, Bools], float], scores: AnyFloats, truth: Bools) -> float:
     """Mean over the classes [C] of a metric of one column; classes where it is NaN are left out."""
     values = [metric(scores[:, c], truth[:, c]) for c in range(scores.shape[1])]
     return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
 
 
-def roc_auc(scores: Floats, truth: Bools) -> float:
+def roc_auc(scores: AnyFloats, truth: Bools) -> float:
     """Chance that a positive image scores above a negative one, ties by half; NaN if either is absent."""
     positives = int(truth.sum())
     negatives = len(truth) - positives
@@ -60,7 +59,7 @@ def roc_auc(scores: Floats, truth: Bools) -> float:
     return float(above / (positives * negatives))
 
 
-def jaccard(picked: Bools, wanted: Bools) -> Floats:
+def jaccard(picked: Bools, wanted: Bools) -> AnyFloats:
     """[N] overlap of two sets of candidates, size of the intersection over that of the union.
 
     WinoGAViL (Bitton et al. 2022) picks as many candidates as are wanted. NaN if both are empty.
@@ -69,14 +68,14 @@ def jaccard(picked: Bools, wanted: Bools) -> Floats:
     return np.where(union > 0, (picked & wanted).sum(axis=-1) / np.maximum(union, 1), np.nan)
 
 
-def picks(scores: Floats, count: int) -> Bools:
+def picks(scores: AnyFloats, count: int) -> Bools:
     """The `count` highest of some scores; of tied ones the first."""
     chosen = np.zeros(len(scores), dtype=bool)
     chosen[np.argsort(-np.asarray(scores, dtype=float), kind="stable")[:count]] = True
     return chosen
 
 
-def _curve(scores: Floats, truth: Bools) -> tuple[Floats, Floats]:
+def _curve(scores: AnyFloats, truth: Bools) -> tuple[AnyFloats, AnyFloats]:
     """Precision and recall at each distinct threshold, highest first; empty without a positive image."""
     order = np.argsort(-np.asarray(scores, dtype=float), kind="stable")
     ranked, hits = np.asarray(scores)[order], np.asarray(truth, dtype=bool)[order]

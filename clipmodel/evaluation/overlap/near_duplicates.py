@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from clipmodel.array_types import Singles
+
 SIMILARITY = 0.97
 MOST_BITS = 6
 CANDIDATES = 3  # nearest by embedding whose hashes are compared
@@ -34,14 +35,14 @@ class NearDuplicates:
     """
 
     nearest: NDArray[np.int64]
-    similarity: Floats
+    similarity: Singles
     bits: NDArray[np.int64]
     duplicate: NDArray[np.bool_]
 
 
 def near_duplicates(
-    images: Floats,
-    training: Callable[[], Iterable[tuple[int, Floats]]],
+    images: Singles,
+    training: Callable[[], Iterable[tuple[int, Singles]]],
     hashes: NDArray[np.uint8],
     training_hash: Callable[[int], NDArray[np.uint8]],
     *,

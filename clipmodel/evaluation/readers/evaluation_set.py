@@ -13,13 +13,11 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from clipmodel.array_types import Bools, Integers
 from clipmodel.errors import UserError
 from clipmodel.evaluation.registry.entry import SLOT, SetEntry
 
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".jp2", ".avif")
 
 
@@ -76,7 +74,7 @@ class CandidateSet:
     """
 
     caption: int
-    images: Ints
+    images: Integers
     right: Bools
 
 
@@ -117,12 +115,12 @@ class EvaluationSet:
     entry: SetEntry
     images: ImageSource
     where: str
-    truth: Ints | None = None
+    truth: Integers | None = None
     multilabel: Bools | None = None
     classes: tuple[tuple[str, ...], ...] = ()
     templates: tuple[str, ...] = ()
     captions: tuple[str, ...] = ()
-    pairs: Ints | None = None
+    pairs: Integers | None = None
     candidate_sets: tuple[CandidateSet, ...] = ()
     metadata: pd.DataFrame | None = None
     clusters: Sequence[str] | None = None

@@ -15,13 +15,13 @@ from functools import cache
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import expit, logit
 
+from clipmodel.array_types import Floats
 from clipmodel.evaluation.registry.catalogue import DATA
 from clipmodel.yaml_models import StrictModel, read_yaml_model
 
-Floats = NDArray[np.float64]
 RETRAINED: Final = ("resnet50_aws_baseline", "resnet50_imagenet_100percent_batch64_original_images")
 BEND_AT: Final = "resnet50"
 # The set under shift -> the set whose accuracy predicts it: the same classes where they are fewer.

@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from probes.mitigation.answer_fitting import UNKNOWN, AnswerData, AnswerMethod, Bools, Classifier, Codes
+from clipmodel.array_types import Bools, Floats, Integers
+from probes.mitigation.answer_fitting import UNKNOWN, AnswerData, AnswerMethod, Classifier
 from probes.mitigation.fitting import UnsuitableError
-from probes.mitigation.transform import Floats
 
 MIN_GROUP = 10
 
@@ -55,10 +55,10 @@ class ClassThresholds(AnswerMethod):
 
 def least_gap_thresholds(
     scores: Floats,
-    truth: Codes,
+    truth: Integers,
     *,
     events: Bools,
-    groups: Codes,
+    groups: Integers,
     budget: float,
     candidates: int = 41,
     rounds: int = 2,
@@ -103,7 +103,7 @@ def _candidates(scores: Floats, c: int, count: int) -> NDArray[np.float64]:
     return np.unique(np.quantile(scores[:, c] - others, np.linspace(0.01, 0.99, count)))
 
 
-def widest_gap(answers: Codes, events: Bools, groups: Codes) -> float:
+def widest_gap(answers: Integers, events: Bools, groups: Integers) -> float:
     """The widest difference between the rates of two groups of at least 10 images, over all outcomes.
 
     Parameters

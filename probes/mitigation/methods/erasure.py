@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from clipmodel.array_types import Floats
 from probes.mitigation.fitting import FitData, Method, subspace, without
-from probes.mitigation.transform import Floats, Map, Mitigation
+from probes.mitigation.transform import Map, Mitigation
 
 
 class LEACE(Method):

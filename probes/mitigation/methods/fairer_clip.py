@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import scipy.linalg
 
+from clipmodel.array_types import Floats
 from probes.mitigation.fitting import FitData, Method, UnsuitableError
-from probes.mitigation.transform import Floats, Map, Mitigation
+from probes.mitigation.transform import Map, Mitigation
 
 
 class FairerCLIP(Method):

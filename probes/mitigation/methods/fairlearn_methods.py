@@ -12,16 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from probes.mitigation.answer_fitting import (
-    UNKNOWN,
-    AnswerData,
-    AnswerMethod,
-    Classifier,
-    Codes,
-    Images,
-)
+from clipmodel.array_types import Floats, Integers
+from probes.mitigation.answer_fitting import UNKNOWN, AnswerData, AnswerMethod, Classifier, Images
 from probes.mitigation.fitting import UnsuitableError
-from probes.mitigation.transform import Floats
 
 GROUP_AT_USE = (
     "It needs the group of every person at use; to treat persons differently by a protected attribute may be "
@@ -34,7 +27,7 @@ def _estimator() -> Any:
     from sklearn.base import BaseEstimator, ClassifierMixin
 
     class Lead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-        def fit(self, lead: Floats, truth: Codes) -> Lead:
+        def fit(self, lead: Floats, truth: Integers) -> Lead:
             return self
 
         def __sklearn_is_fitted__(self) -> bool:
@@ -155,18 +148,18 @@ class OddsProbe(ReducedProbe):
     constraint = "EqualizedOdds"
 
 
-def lead(scores: Floats, meaning: Codes) -> Floats:
+def lead(scores: Floats, meaning: Integers) -> Floats:
     """[N, 1] how far the best class of the second meaning leads that of the first."""
     best = [scores[:, meaning == m].max(axis=1) for m in (0, 1)]
     return np.asarray(best[1] - best[0], dtype=np.float64)[:, None]
 
 
-def chosen_meaning(scores: Floats, meaning: Codes, answers: Codes) -> Floats:
+def chosen_meaning(scores: Floats, meaning: Integers, answers: Integers) -> Floats:
     """[N, C] the scores of the classes of the meaning that is answered, all others far below."""
     return np.where(meaning[None] == answers[:, None], scores, scores.min() - 1.0)
 
 
-def _two_meanings(data: AnswerData) -> tuple[NDArray[np.bool_], Codes]:
+def _two_meanings(data: AnswerData) -> tuple[NDArray[np.bool_], Integers]:
     """[N] which images have a known group, and the right meaning of those."""
     meanings = len(np.unique(data.meaning))
     if meanings != 2:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from clipmodel.array_types import Floats
 from clipmodel.evaluation.linear_probe.search import fit_probe
 from clipmodel.evaluation.linear_probe.solver import LinearClassifier
 from probes.mitigation.answer_fitting import UNKNOWN, AnswerData, AnswerMethod, Classifier
 from probes.mitigation.fitting import UnsuitableError
-from probes.mitigation.transform import Floats
 from probes.suite.label_sets import as_tokenized
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from clipmodel.array_types import Floats
 from probes.mitigation.fitting import FitData, Method, subspace, without
-from probes.mitigation.transform import Floats, Map, Mitigation
+from probes.mitigation.transform import Map, Mitigation
 
 
 class OrthogonalProjection(Method):

@@ -6,9 +6,9 @@ import numpy as np
 import scipy.linalg
 from sklearn.linear_model import LogisticRegression
 
+from clipmodel.array_types import Floats
 from probes.mitigation.fitting import FitData, without
 from probes.mitigation.methods.erasure import LEACE, DeAR, SubspaceProjection, classifier_subspace, leace
-from probes.mitigation.transform import Floats
 
 
 def naive_leace(x: Floats, z: Floats) -> tuple[Floats, Floats]:
