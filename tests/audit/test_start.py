@@ -36,7 +36,7 @@ def test_an_interruption_while_the_program_loads_is_no_traceback() -> None:
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_signs_that_the_output_has_not_are_replaced(encoding: str) -> None:
     done = start(
-        "from audit.commands import terminal",
+        "from audit.commands.console import terminal",
         "terminal.accept_any_sign()",
         "terminal.out().print('95 \u2212 \u4e2d')",
         "terminal.ERR.print('\u2212')",
