@@ -67,7 +67,7 @@ class AnswerData:
     images: Images
     truth: Integers
     events: Bools
-    meaning: Codes
+    meaning: Integers
     levels: Sequence[str]
     seed: int = 0
 
