@@ -36,3 +36,20 @@ def test_the_command_explains_designs(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["compare", folder, folder, "--designs", "default"])
     assert done.exit_code == 2
     assert "FIRST:SECOND" in done.output
+
+
+def test_training_runs_of_two_models_are_a_table_of_changes(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("a", "b", "c", "d")]
+    results = [*drawn(60, seed=1), *drawn(60, seed=1, worse=0.3)]
+    for result, folder in zip(results, folders, strict=True):
+        result.write(folder)
+    first, other, *second = map(str, folders)
+    runs = ["compare", first, other, "--second", second[0], "--second", second[1]]
+    done = CliRunner().invoke(app, [*runs, "--out", str(tmp_path / "out")], env={"COLUMNS": "200"})
+    assert done.exit_code == 0, done.output
+    assert "change from the first model to the second" in done.output
+    header = (tmp_path / "out" / "run_changes.csv").read_text().splitlines()[0]
+    assert header.startswith("probe,outcome,by,group,reference,")
+    refused = CliRunner().invoke(app, [*runs, "--margin", "0.02"])
+    assert refused.exit_code == 2
+    assert "--margin compares two audits" in refused.output
