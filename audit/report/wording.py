@@ -35,9 +35,8 @@ def population(manifest: Mapping[str, Any]) -> str:
     if not named:
         return "Numbers speak for the images as they are: the suite names no population."
     return (
-        f"Rates, differences, tests and gates speak for {named['words']}. Not weighted: paired changes and "
-        "the measures of other probes, which speak for the images as they are. Left out: balanced accuracy, "
-        "the variances and test of specification curves, and intervals for other prompts."
+        f"Rates, differences, changes, measures, tests and gates speak for {named['words']}. Rankings are "
+        "not weighted: they show their own candidates."
     )
 
 
