@@ -19,8 +19,10 @@ def part(item: str, gender: list[str], **more: object) -> pd.DataFrame:
 
 
 def results(*parts: pd.DataFrame) -> SimpleNamespace:
-    probe = SimpleNamespace(name="p", kind="ranking")
-    return SimpleNamespace(probe=probe, columns=["gender"], scalars=list(parts), estimands=[{"metric": "m"}])
+    probe, context = SimpleNamespace(name="p", kind="ranking"), SimpleNamespace(weights=None)
+    return SimpleNamespace(
+        probe=probe, columns=["gender"], scalars=list(parts), estimands=[{"metric": "m"}], context=context
+    )
 
 
 def test_parts_are_stacked_in_the_columns_of_the_contract() -> None:
