@@ -19,7 +19,6 @@ from audit.statistics.proportion.paired import mcnemar_p, newcombe_paired
 from audit.statistics.variation.specification_curve_test import asked_order
 from audit.tables.coded_table import JOINT, CodedTable
 from audit.tables.context import OUTCOMES_NEEDED, TableContext
-from audit.tables.group_counts import number_rows
 from probes.records import HAPPENED, NOT_ASKED, WEIGHTED
 
 Floats = NDArray[np.float64]
@@ -121,7 +120,7 @@ def joint_by_group(
     table = counts if isinstance(counts, CodedTable) else CodedTable(counts)
     group, names = table.groups(np.arange(len(table.frame)), by)
     known = np.flatnonzero(group >= 0)
-    key = number_rows(table.frame[list(keys)])[known] * max(len(names), 1) + group[known]
+    key = table.number(keys)[known] * max(len(names), 1) + group[known]
     code, _ = pd.factorize(key)
     first = np.unique(code, return_index=True)[1]
     sums = {
@@ -170,7 +169,8 @@ def change_table(counts: pd.DataFrame, *, keys: Sequence[str], least: int) -> pd
         table = table.assign(n=n, rate_first=(cells[0] + cells[1]) / n, rate_second=(cells[0] + cells[2]) / n)
     table = table.assign(change=table["rate_second"] - table["rate_first"], low=-high, high=-low)
     table["p"] = mcnemar_p(*_whole(cells[1], cells[2], effect))
-    table.loc[(n < least) | unknown_shares, _ESTIMATES] = np.nan
+    hidden = (n < least) | unknown_shares
+    table = table.assign(**{name: np.where(hidden, np.nan, table[name]) for name in _ESTIMATES})
     families = table.groupby([*keys, "by"], dropna=False, sort=False)["p"]
     table["p_adjusted"] = families.transform(lambda p: holm(p.to_numpy()))
     reason = np.select(

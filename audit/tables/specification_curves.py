@@ -126,6 +126,7 @@ class _Families:
         self.seed = context.seed
         self.outcomes = context.outcomes
         self.permutations: dict[str, SharedPermutations] = {}
+        self.bases: dict[tuple[Way, ...], Mapping[str, NDArray[np.float64]]] = {}
 
     def of(self, probe: str, outcome: str, by: str) -> _Family | None:
         """None if the outcomes of single images were not kept."""
@@ -138,9 +139,10 @@ class _Families:
             self.permutations = {probe: SharedPermutations(seed=self.seed, draws=DRAWS)}
         asked = asked_order(self.probes[probe])
         joint = joint_counts(self.outcomes, asked, by=by.split(JOINT), rows=rows)
-        return _Family(
-            joint=joint, bases=factor_bases(joint.specifications), permutations=self.permutations[probe]
-        )
+        ways = tuple(row_keys(joint.specifications, KEYS))
+        if ways not in self.bases:
+            self.bases[ways] = factor_bases(joint.specifications)
+        return _Family(joint=joint, bases=self.bases[ways], permutations=self.permutations[probe])
 
 
 def _curves(

@@ -63,10 +63,9 @@ def _of_grouping(
     scale = scale_words(values, scores, kind=entry["scale"]["kind"])
     rows, curves = [], []
     drawn: set[str] = set()
+    columns = {name: groups.specifications[name].tolist() for name in SPECIFICATION}
     for row, counts in _level_counts(context, groups, scores, usable):
-        specification: dict[str, Any] = {
-            name: groups.specifications[name].iloc[row] for name in SPECIFICATION
-        }
+        specification: dict[str, Any] = {name: columns[name][row] for name in SPECIFICATION}
         cells, curve = _row(groups, row, counts, usable)
         rows.append({**specification, "by": groups.by[0], "scale": scale, **cells})
         if curve is not None and specification["outcome"] not in drawn:

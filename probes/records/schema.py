@@ -96,7 +96,11 @@ class TableSchema:
                 "probes.records.schemas does not know"
             )
         types = self.dtypes(attributes) | known
-        return table[expected].astype({name: types.get(name, "float64") for name in expected})
+        conformed = table[expected]
+        wanted = {name: types.get(name, "float64") for name in expected}
+        return conformed.astype(
+            {name: dtype for name, dtype in wanted.items() if conformed[name].dtype != dtype}
+        )
 
 
 def schema(
