@@ -29,6 +29,7 @@ from audit.tables.context import min_group
 from audit.tables.group_counts import JOINT, SPECIFICATION
 from audit.tables.reference_groups import THE_OVERALL
 from clipmodel.array_types import Floats, Integers
+from clipmodel.plurals import number_of
 
 DRAWS = 999
 FEW, LEAST = 10, 5
@@ -177,9 +178,10 @@ def _of_split(
         own, other = sums.n[group, way], sums.reference(group, reference, way)[0]
         scale = np.where(overall, other / (own + other), 1.0)
     estimates |= {name: scale * estimates[name] for name in _SCALED}
+    images = number_of(least, "image")
     note = np.select(
         [n_group < least, n_reference < least, few],
-        [f"fewer than {least} images", f"fewer than {least} images in the reference", TOO_FEW_CLUSTERS],
+        [f"fewer than {images}", f"fewer than {images} in the reference", TOO_FEW_CLUSTERS],
         default="",
     )  # fmt: skip
     columns = {**estimates, "p": p, "p_adjusted": adjusted}

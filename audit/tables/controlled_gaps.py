@@ -27,6 +27,7 @@ from audit.tables.context import TableContext
 from audit.tables.group_counts import JOINT, GroupCounts, outcome_counts
 from audit.tables.group_rows import GroupRows, in_suite_order
 from audit.tables.reference_groups import THE_REST, reference_sides
+from clipmodel.plurals import number_of
 
 CONTROLLED_COLUMNS = {
     "group": "str", "by": "str", "reference": "str", "control": "str", "strata": "int64", "n_group": "int64",
@@ -108,7 +109,7 @@ def _controlled(
     effect, freedom = effects[0]
     p = np.where(tested, mantel_haenszel_p(*cells, design_effect=effect, freedom=freedom), np.nan)
     reasons = [
-        f"fewer than {least} images on a side",
+        f"fewer than {number_of(least, 'image')} on a side",
         "no stratum has images on both sides",
         f"fewer than {context.min_clusters} clusters on a side: too few to test",
     ]

@@ -19,6 +19,7 @@ from audit.statistics.variation.specification_curve_test import JointCounts, ask
 from audit.tables.coded_table import JOINT, CodedTable, Codes
 from audit.tables.context import TableContext
 from audit.tables.reference_groups import THE_OVERALL
+from clipmodel.plurals import number_of
 
 Floats = NDArray[np.float64]
 
@@ -144,7 +145,7 @@ def sampled(
 def too_few(n: Sequence[int], clusters: Sequence[int], *, least: tuple[int, int], independent: bool) -> str:
     """Why nothing is said, or ""."""
     if min(n) < least[0]:
-        return f"fewer than {least[0]} images"
+        return f"fewer than {number_of(least[0], 'image')}"
     if not independent and min(clusters) < least[1]:
         return f"{min(clusters)} clusters: fewer than {least[1]}, too few to say"
     return ""

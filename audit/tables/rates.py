@@ -28,6 +28,7 @@ from audit.tables.group_counts import GroupCounts, correct_counts, joined_truths
 from audit.tables.group_rows import GroupRows, in_suite_order
 from audit.tables.pooled_rates import POOLED, pooled_columns
 from audit.tables.probe_cluster_counts import group_codes
+from clipmodel.plurals import number_of
 from probes.records import DID_NOT, WEIGHTED
 from probes.rules.rule_registry import one_class_rules
 
@@ -211,7 +212,7 @@ def _rates(
     told_events = events if weighted is None else np.nan_to_num(rate) * size
     low, high = rate_interval(told_events, size, effective, precision.freedom)
     shrunk = shrunken_rates(np.nan_to_num(rate) * effective, effective)
-    reasons = ["no images", f"fewer than {min_group} images"]
+    reasons = ["no images", f"fewer than {number_of(min_group, 'image')}"]
     hierarchical = pooled_columns(groups, np.nan_to_num(rate), precision, enough) if pooled else {}
     return {
         "n": n, "count": count,

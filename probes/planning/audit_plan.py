@@ -148,13 +148,13 @@ class Plan:
 
 
 def _counted(planned: ProbePlan | MeasurePlan) -> dict[str, object]:
-    sizes = {"designs": 0, "templates": 0, "classes": 0, "ways": 0}
+    sizes = {"designs": 0, "templates": 0, "classes": 0, "specifications": 0}
     if isinstance(planned, ProbePlan):
         sizes = {
             "designs": len(planned.designs),
             "templates": len({template for _, template in planned.prompts}),
             "classes": max(len(design.names) for design in planned.designs.values()),
-            "ways": planned.n_specifications,
+            "specifications": planned.n_specifications,
         }
     return {
         "probe": planned.probe.name,

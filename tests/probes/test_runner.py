@@ -248,11 +248,11 @@ def test_a_plan_counts_what_would_run(suite: Suite, data: TableDataset) -> None:
     planned = plan(suite, data)
     table = planned.table().set_index("probe")
     assert table.loc["colour"].to_dict() == {
-        "images": 6, "designs": 1, "templates": 2, "classes": 3, "ways": 2, "prompts": 6, "cells": 3,
-        "without_truth": 0,
+        "images": 6, "designs": 1, "templates": 2, "classes": 3, "specifications": 2, "prompts": 6,
+        "cells": 3, "without_truth": 0,
     }  # fmt: skip
     # 'harm': three designs under argmax and two thresholds.
-    assert table.loc["harm", "ways"] == 9
+    assert table.loc["harm", "specifications"] == 9
     assert planned.texts == sorted(set(planned.texts))
     assert planned.rows.tolist() == list(range(6))
 

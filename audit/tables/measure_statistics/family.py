@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from clipmodel.plurals import number_of
 from probes.records import ALL, MISSING, WEIGHTED
 
 Floats = NDArray[np.float64]
@@ -21,7 +22,7 @@ Codes = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 FIRST, SECOND = "first", "second"
-TOO_FEW: Final = "fewer than {} images"
+TOO_FEW: Final = "fewer than {}"
 WHOLE_CLUSTERS: Final = "p permutes whole clusters"
 ESTIMATES: Final = ("n", "clusters", "value", "low", "high", "p", "p_adjusted", "note")
 
@@ -210,7 +211,7 @@ def estimate(
 
 def too_few(*, n: int, clusters: int, least: int) -> dict[str, Any]:
     """The estimate of a group that is too small for one."""
-    return estimate(n=n, clusters=clusters, value=np.nan, note=TOO_FEW.format(least))
+    return estimate(n=n, clusters=clusters, value=np.nan, note=TOO_FEW.format(number_of(least, "image")))
 
 
 def joined(*notes: str) -> str:

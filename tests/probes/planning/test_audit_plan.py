@@ -81,7 +81,7 @@ def test_probes_of_both_kinds_in_the_order_of_the_suite(data: TableDataset) -> N
     np.testing.assert_array_equal(planned.rows, np.arange(12))
     assert planned.texts == sorted({"a person", *planned.probes[0].texts})
     table = planned.table().set_index("probe")
-    columns = ["images", "designs", "templates", "classes", "ways", "prompts", "without_truth"]
+    columns = ["images", "designs", "templates", "classes", "specifications", "prompts", "without_truth"]
     assert table.loc["bare", columns].tolist() == [6, 0, 0, 0, 0, 2, 0]
     assert table.loc["colours", columns].tolist() == [12, 2, 2, 6, 12, 12, 0]
 
