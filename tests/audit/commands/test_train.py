@@ -83,7 +83,7 @@ def test_audits_of_steps_done_again_are_replaced(invoke: Invoke, recipe: Path, w
     assert invoke("train", recipe, "--out", out, "--steps", "3").exit_code == 0
     stale = out / "audits" / "step-000005"
     (out / "audits" / "step-000003").rename(stale)  # as a run leaves it that is killed after its checkpoint
-    (stale / "look.json").write_text(json.dumps({"step": 5, "epoch": 1.0}))
+    (stale / "step.json").write_text(json.dumps({"step": 5, "epoch": 1.0}))
     assert invoke("train", recipe, "--out", out).exit_code == 0
     assert [path.name for path in audits_in(out)] == ["step-000002", "step-000004", "step-000006"]
     steps = pd.read_csv(out / "measures.csv").query("measure == 'audit accuracy, colour'")["step"]

@@ -1,6 +1,6 @@
-"""Take the pictures of a report's first screen that README shows: on a desktop and on a phone.
+"""Take the screenshots of a report's first screen that README shows: on a desktop and on a phone.
 
-`python -m scripts.readme_pictures runs/quickstart/report.html` writes docs/images/report-desktop.png and
+`python -m scripts.readme_screenshots runs/quickstart/report.html` writes docs/images/report-desktop.png and
 report-phone.png. It needs playwright and Chromium.
 """
 
@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parents[1] / "docs" / "images"
 
 
 def take(report: Path, folder: Path) -> list[Path]:
-    """Write a picture of the first screen at each size of `SIZES`; return the files."""
+    """Write an image of the first screen at each size of `SIZES`; return the files."""
     from playwright.sync_api import sync_playwright
 
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
