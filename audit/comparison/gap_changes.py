@@ -178,10 +178,10 @@ def _of_split(
         own, other = sums.n[group, way], sums.reference(group, reference, way)[0]
         scale = np.where(overall, other / (own + other), 1.0)
     estimates |= {name: scale * estimates[name] for name in _SCALED}
-    images = number_of(least, "image")
+    least_images = number_of(least, "image")
     note = np.select(
         [n_group < least, n_reference < least, few],
-        [f"fewer than {images}", f"fewer than {images} in the reference", TOO_FEW_CLUSTERS],
+        [f"fewer than {least_images}", f"fewer than {least_images} in the reference", TOO_FEW_CLUSTERS],
         default="",
     )  # fmt: skip
     columns = {**estimates, "p": p, "p_adjusted": adjusted}
