@@ -131,6 +131,16 @@ IN_BRACKETS: Final = "In brackets after n: the clusters, if fewer."
 P_VALUE: Final = Column("p", "p", fmt.p_value, number=True)
 ADJUSTED_P: Final = Column("p_adjusted", "Adjusted p", fmt.p_value, number=True)
 NOTE: Final = Column("note", "Note")
+CONTRAST: Final = (
+    Column("group", "Group", fmt.words),
+    Column("reference", "Reference", fmt.words),
+    Column("n_group", "Images", fmt.integer, number=True),
+)
+CHANGE: Final = (
+    Column("change", "Change", fmt.points, number=True),
+    Column(between("low", "high", fmt.points_interval), INTERVAL, number=True),
+    ADJUSTED_P,
+)
 
 
 def effect_columns(drawn: str, another: str) -> tuple[Column, ...]:

@@ -10,15 +10,21 @@ import pandas as pd
 from audit import formatting as fmt
 from audit.figures.layout import forest_around_zero
 from audit.mitigation.mitigation_tables import NARROWER, WIDER
-from audit.report.components import ADJUSTED_P, INTERVAL, NOTE, Column, Figure, Table, between, table_of
+from audit.report.components import (
+    ADJUSTED_P,
+    CHANGE,
+    CONTRAST,
+    INTERVAL,
+    NOTE,
+    Column,
+    Figure,
+    Table,
+    between,
+    table_of,
+)
 
 MOST_DRAWN: Final = 20
 MOST_SHOWN: Final = 400
-_CHANGE: Final = (
-    Column("change", "Change", fmt.points, number=True),
-    Column(between("low", "high", fmt.points_interval), INTERVAL, number=True),
-    ADJUSTED_P,
-)
 _ACCURACY: Final = (
     Column("dataset", "Set"),
     Column("n", "Images", fmt.integer, number=True),
@@ -31,22 +37,18 @@ _ACCURACY: Final = (
 _OF_SETS: Final = (
     Column("dataset", "Set"),
     Column("by", "By", fmt.words),
-    Column("group", "Group", fmt.words),
-    Column("reference", "Reference", fmt.words),
-    Column("n_group", "Images", fmt.integer, number=True),
+    *CONTRAST,
     Column("gap_zero_shot", "Gap zero-shot, points", fmt.points, number=True),
     Column("gap_adapted", "Adapted", fmt.points, number=True),
-    *_CHANGE,
+    *CHANGE,
 )
 _OF_SUITE: Final = (
     Column("probe", "Probe", fmt.words),
     Column("outcome", "Outcome", fmt.words),
-    Column("group", "Group", fmt.words),
-    Column("reference", "Reference", fmt.words),
-    Column("n_group", "Images", fmt.integer, number=True),
+    *CONTRAST,
     Column("before", "Gap zero-shot, points", fmt.points, number=True),
     Column("after", "Adapted", fmt.points, number=True),
-    *_CHANGE,
+    *CHANGE,
     Column("effect", "Effect"),
     Column("fitted_on", "Fitted on"),
     NOTE,

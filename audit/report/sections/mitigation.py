@@ -10,7 +10,16 @@ import pandas as pd
 from audit import formatting as fmt
 from audit.figures.mitigation import pareto
 from audit.mitigation.mitigation_tables import NARROWER, WIDER
-from audit.report.components import ADJUSTED_P, INTERVAL, NOTE, Column, Figure, between, table_of
+from audit.report.components import (
+    CHANGE,
+    CONTRAST,
+    INTERVAL,
+    NOTE,
+    Column,
+    Figure,
+    between,
+    table_of,
+)
 
 GAPS_SHOWN = 400
 """Rows of gaps on the page; all of them are in mitigation.csv."""
@@ -102,13 +111,9 @@ _GAPS = (
     Column("method", "Method", fmt.words),
     Column("probe", "Probe", fmt.words),
     Column("outcome", "Outcome", fmt.words),
-    Column("group", "Group", fmt.words),
-    Column("reference", "Reference", fmt.words),
-    Column("n_group", "Images", fmt.integer, number=True),
+    *CONTRAST,
     Column("before", "Gap before, points", fmt.points, number=True),
     Column("after", "After", fmt.points, number=True),
-    Column("change", "Change", fmt.points, number=True),
-    Column(between("low", "high", fmt.points_interval), INTERVAL, number=True),
-    ADJUSTED_P,
+    *CHANGE,
     Column("effect", "Effect"),
 )
