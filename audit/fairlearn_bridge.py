@@ -317,7 +317,7 @@ def _manifest(
         "outcomes": outcomes,
         "references": {attribute_column(one): to for one, to in (references or {}).items()},
         "where_text": "all examples", "min_group": 3,
-        "asked": [("default", "plain", PREDICTION.name, None)],
+        "specifications": [("default", "plain", PREDICTION.name, None)],
     }  # fmt: skip
     return {
         "schema_version": SCHEMA_VERSION,

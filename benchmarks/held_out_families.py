@@ -30,7 +30,7 @@ from probes.datasets.emoji import ABSENT, FOLDER
 STEPS, BATCH, SEEDS = 500, 64, 2
 PEAK_LEARNING_RATE, WEIGHT_DECAY, WARMUP = 1e-3, 0.05, 40
 AUGMENT = AugmentRecipe(
-    scale=(0.65, 1.2), shift=0.1, rotate_degrees=15, flip=True, tint=0.1, recolour=0.15, coarse=0.4
+    scale=(0.65, 1.2), shift=0.1, rotate_degrees=15, flip=True, tint=0.1, recolour=0.15, downscale=0.4
 )
 
 

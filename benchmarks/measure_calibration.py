@@ -61,9 +61,9 @@ def drawings(rng: Rng) -> Events:
 
 def p_of_curve(made: Events, seed: int) -> float:
     events, group, cluster = made
-    bits, pattern = np.unique(events, axis=0, return_inverse=True)
-    counts = [np.bincount(pattern.ravel()[group == side], minlength=len(bits)) for side in (1, 0)]
-    images = Images(group=group, pattern=pattern.ravel(), cluster=cluster)
+    bits, bit_string = np.unique(events, axis=0, return_inverse=True)
+    counts = [np.bincount(bit_string.ravel()[group == side], minlength=len(bits)) for side in (1, 0)]
+    images = Images(group=group, bit_string=bit_string.ravel(), cluster=cluster)
     return curve_p(bits, *counts, rng=np.random.default_rng(seed), images=images, group_code=1)
 
 

@@ -44,7 +44,7 @@ from probes.scoring.count_tables import (
     pairs_table,
 )
 from probes.scoring.engine import Head, Question, score, score_images
-from probes.scoring.outcome_patterns import OutcomeLog
+from probes.scoring.outcome_bits import OutcomeBits
 from probes.scoring.prompt_configurations import ask, calibrate, configure
 from probes.scoring.threshold_ranks import RankLog
 from probes.suite.classification_probe import MISCLASSIFIED
@@ -189,7 +189,9 @@ def _records(run: _Run, results: Sequence[_ProbeResult]) -> Records:
             measured={probe.probe.name: probe.texts for probe in run.plan.measures},
             images=images,
             confounding=_confounding(run.plan),
-            asked={probe.probe.name: _log(probe, suite, 0).asked for probe in run.plan.probes},
+            specifications={
+                probe.probe.name: _log(probe, suite, 0).specifications for probe in run.plan.probes
+            },
             n_confirmation=None if run.held_out is None else int(run.held_out[images.rows].sum()),
         ),
         counts=join_counts(gathered("counts"), levels),
@@ -282,9 +284,9 @@ def _weights(run: _Run, rows: np.ndarray, probe: str) -> np.ndarray | None:
     return None if population is None else population_weights(population, run.plan.dataset, rows, probe=probe)
 
 
-def _log(planned: ProbePlan, suite: Suite, n_images: int) -> OutcomeLog:
+def _log(planned: ProbePlan, suite: Suite, n_images: int) -> OutcomeBits:
     question = ask(planned, suite)
-    return OutcomeLog(
+    return OutcomeBits(
         n_images,
         keys=list(planned.prompts),
         thresholds={rule.name: rule.thresholds.tolist() for rule in question.rules},

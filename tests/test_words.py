@@ -43,8 +43,11 @@ PRIVATE = {
     r"are nearer to|is nearer to": "more similar to",
     r"coarsedataset|coarser (images?|pictures?)": "downscaled images",
     r"\w+_twin": "reference implementation",
+    r"all_ways_p": "specification(s), omnibus_p",
+    r"asked_order|not_asked": "specification list, not evaluated",
+    r"outcome_?patterns?|patterns of outcomes": "outcome bits",
 }
-LEFT = {"tests/test_words.py", "CHANGELOG.md"}
+LEFT = {"tests/test_words.py", "CHANGELOG.md", "probes/records/vocabulary.py"}
 """The list itself, and what was true of earlier versions."""
 NAMES = ("clipmodel/evaluation/registry/data/", "probes/data/emoji/", "clipmodel/data/")
 """Class names and prompts of others."""

@@ -96,7 +96,7 @@ def _dataset(result: AuditResult, data: str | None) -> DemographicDataset:
 def _rows(dataset: DemographicDataset) -> dict[str, int]:
     from probes.datasets import EmbeddedDataset
     from probes.datasets.demographic_dataset import ID
-    from probes.scoring.outcome_patterns import digests
+    from probes.scoring.outcome_bits import digests
 
     if isinstance(dataset, EmbeddedDataset):
         raise UserError(

@@ -164,14 +164,14 @@ def _changes(matched: Matched, probe: Mapping[str, Any], *, least: int) -> pd.Da
     clusters = pd.factorize(matched.labels["cluster"])[0]
     first, second, counted = matched.first, matched.second, matched.counted
     cells = (first & second, first & ~second, second & ~first, counted & ~first & ~second)
-    ways = np.arange(len(matched.columns))
+    columns = np.arange(len(matched.columns))
     tables = []
     for by in [[], *probe["groups"]]:
         code, names = matched.groups(by)
         for number, name in enumerate(names):
             own = code == number
             joint = dict(zip(TABLE, (cell[own].sum(axis=0) for cell in cells), strict=True))
-            effect = np.ones(len(ways))
+            effect = np.ones(len(columns))
             if not alone or matched.weight is not None:
                 effect = change_design_effect(matched.change, counted, own, clusters, weights=matched.weight)
             if matched.weight is not None:
@@ -180,8 +180,8 @@ def _changes(matched: Matched, probe: Mapping[str, Any], *, least: int) -> pd.Da
                 by=JOINT.join(by), group=name, **joint, design_effect=effect,
                 clusters=float(len(np.unique(clusters[own & counted.any(axis=1)]))),
             )  # fmt: skip
-            tables.append(table.assign(way=ways))
-    counts = pd.concat(tables, ignore_index=True).sort_values("way", kind="stable", ignore_index=True)
+            tables.append(table.assign(column=columns))
+    counts = pd.concat(tables, ignore_index=True).sort_values("column", kind="stable", ignore_index=True)
     asked = counts[counts[list(TABLE)].sum(axis=1) > 0].astype({"threshold": "float64"})
     more = () if matched.weight is None else SHARES
     return change_table(asked, keys=SPECIFICATION, least=least)[[*CHANGE_COLUMNS, *more]]

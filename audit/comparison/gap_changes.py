@@ -88,11 +88,11 @@ def gap_change_table(
 
 
 def _wanted(columns: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
-    """The gaps in the specifications that both audits have, with the position of the way in `columns`."""
+    """The gaps in the specifications that both audits have, with their position in `columns`."""
     keys = list(SPECIFICATION)
     pairs = gaps[[*keys, "group", "reference"]].drop_duplicates()
-    placed = columns.assign(way=np.arange(len(columns)))
-    return placed.merge(pairs, on=keys).sort_values("way", kind="stable", ignore_index=True)
+    placed = columns.assign(column=np.arange(len(columns)))
+    return placed.merge(pairs, on=keys).sort_values("column", kind="stable", ignore_index=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,28 +107,30 @@ class _Sums:
     square: Floats
     squares: tuple[Floats, Floats, Floats] | None = None
 
-    def reference(self, group: Integers, reference: Integers, way: Integers) -> tuple[Floats, ...]:
+    def reference(self, group: Integers, reference: Integers, column: Integers) -> tuple[Floats, ...]:
         """Each [..., R]: of the reference of a gap; of all other groups where that is -1."""
         named = reference >= 0
         return tuple(
             np.where(
-                named, values[..., reference, way], values.sum(axis=-2)[..., way] - values[..., group, way]
+                named,
+                values[..., reference, column],
+                values.sum(axis=-2)[..., column] - values[..., group, column],
             )
             for values in (self.n, self.change, self.square, *(self.squares or ()))
         )
 
-    def t(self, group: Integers, reference: Integers, way: Integers) -> Floats:
+    def t(self, group: Integers, reference: Integers, column: Integers) -> Floats:
         """[..., R] studentised changes; 0 where no image changes.
 
         A side has its own variance, and at least that over all: a small group in which nothing changes would
         otherwise seem to be measured without error.
         """
         sums = (self.n, self.change, self.square, *(self.squares or ()))
-        own = tuple(values[..., group, way] for values in sums)
+        own = tuple(values[..., group, column] for values in sums)
         total = tuple(values.sum(axis=-2) for values in (self.n, self.change, self.square))
         with np.errstate(invalid="ignore", divide="ignore"):
-            pooled = (total[2] / total[0] - (total[1] / total[0]) ** 2)[..., way]
-            sides = [own, self.reference(group, reference, way)]
+            pooled = (total[2] / total[0] - (total[1] / total[0]) ** 2)[..., column]
+            sides = [own, self.reference(group, reference, column)]
             means = [side[1] / side[0] for side in sides]
             errors = [_error(side, pooled) for side in sides]
             t = (means[0] - means[1]) / np.sqrt(errors[0] + errors[1])
@@ -152,30 +154,30 @@ def _of_split(
     known = np.flatnonzero(code >= 0)
     places = pd.Index(names, dtype="str")
     group, reference = (places.get_indexer(pd.Index(wanted[side])) for side in ("group", "reference"))
-    way = wanted["way"].to_numpy()
+    column = wanted["column"].to_numpy()
     # A group that no image of both audits has is a further, empty one.
     group = np.where(group < 0, len(names), group)
     counted = matched.counted[known]
     weight = None if matched.weight is None else matched.weight[known]
     sums = _sums(code[known], matched.change[known], counted, groups=len(names) + 1, weight=weight)
     images = sums if weight is None else _sums(code[known], matched.change[known], counted, len(names) + 1)
-    n_group, n_reference = images.n[group, way], images.reference(group, reference, way)[0]
+    n_group, n_reference = images.n[group, column], images.reference(group, reference, column)[0]
     enough = (n_group >= least) & (n_reference >= least)
-    estimates = _estimates(matched, code, group, reference, way)
+    estimates = _estimates(matched, code, group, reference, column)
     p, adjusted = np.full(len(wanted), np.nan), np.full(len(wanted), np.nan)
     if enough.any():
         rng = np.random.default_rng([seed, zlib.crc32("\0".join([*by, wanted["probe"].iloc[0]]).encode())])
-        observed = np.where(enough, sums.t(group, reference, way), np.nan)
-        permuted = _permuted_t(matched, known, code[known], (group, reference, way), rng=rng)
+        observed = np.where(enough, sums.t(group, reference, column), np.nan)
+        permuted = _permuted_t(matched, known, code[known], (group, reference, column), rng=rng)
         p = _p(observed, permuted)
         for outcome in wanted["outcome"].unique():
             family = (wanted["outcome"] == outcome).to_numpy()
             adjusted[family] = max_t(observed[family], permuted[:, family])
-    few = _few_clusters(matched, code, group, reference, way, estimates, p, adjusted)
+    few = _few_clusters(matched, code, group, reference, column, estimates, p, adjusted)
     overall = (wanted["reference"] == THE_OVERALL).to_numpy()
     with np.errstate(invalid="ignore"):
         # The group is a part of all images: its distance from them is that from the rest times their share.
-        own, other = sums.n[group, way], sums.reference(group, reference, way)[0]
+        own, other = sums.n[group, column], sums.reference(group, reference, column)[0]
         scale = np.where(overall, other / (own + other), 1.0)
     estimates |= {name: scale * estimates[name] for name in _SCALED}
     least_images = number_of(least, "image")
@@ -186,7 +188,7 @@ def _of_split(
     )  # fmt: skip
     columns = {**estimates, "p": p, "p_adjusted": adjusted}
     clusters = _cluster_numbers(matched, code, group, reference, groups=len(names) + 1)
-    return wanted.drop(columns="way").assign(
+    return wanted.drop(columns="column").assign(
         by=JOINT.join(by),
         n_group=n_group.astype(np.int64),
         n_reference=np.where(overall, n_group + n_reference, n_reference).astype(np.int64),
@@ -211,7 +213,7 @@ def _cluster_numbers(
 
 
 def _few_clusters(
-    matched: Matched, code: Integers, group: Integers, reference: Integers, way: Integers,
+    matched: Matched, code: Integers, group: Integers, reference: Integers, column: Integers,
     estimates: dict[str, Floats],
     p: Floats, adjusted: Floats,
 ) -> NDArray[np.bool_]:  # fmt: skip
@@ -226,7 +228,7 @@ def _few_clusters(
     if matched.labels["cluster"].is_unique:
         return too_few
     for row in range(len(group)):
-        counted = matched.counted[:, way[row]] & (code >= 0)
+        counted = matched.counted[:, column[row]] & (code >= 0)
         own = counted & (code == group[row])
         other = counted & ((code == reference[row]) if reference[row] >= 0 else ~own)
         sides = [len(np.unique(clusters[side])) for side in (own, other)]
@@ -235,7 +237,7 @@ def _few_clusters(
         too_few[row] = min(sides) < LEAST
         used = own | other
         weights = None if matched.weight is None else matched.weight[used]
-        change = matched.change[used, way[row]][:, None]
+        change = matched.change[used, column[row]][:, None]
         found = mean_difference(change, own[used], clusters[used], weights=weights)
         low, high = found.interval()
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -262,7 +264,7 @@ def _sums(
 
 
 def _estimates(
-    matched: Matched, code: Integers, group: Integers, reference: Integers, way: Integers
+    matched: Matched, code: Integers, group: Integers, reference: Integers, column: Integers
 ) -> dict[str, Floats]:
     """Gaps, their change and its interval, gap by gap of one split."""
     found = np.full((len(group), 6), np.nan)
@@ -271,7 +273,7 @@ def _estimates(
     pairs = np.column_stack([group, reference])
     for pair in np.unique(pairs, axis=0):
         rows = np.flatnonzero((pairs == pair).all(axis=1))
-        columns = way[rows]
+        columns = column[rows]
         side = np.where(code == pair[0], 1, 0)
         side -= ((code == pair[1]) if pair[1] >= 0 else (code >= 0) & (side == 0)).astype(side.dtype)
         first, second, counted = (a[:, columns] for a in (matched.first, matched.second, matched.counted))
@@ -318,7 +320,7 @@ def _permuted_t(
     *,
     rng: np.random.Generator,
 ) -> Floats:
-    """[B, R] studentised changes, the labels of images permuted together for all gaps and ways."""
+    """[B, R] studentised changes, the labels of images permuted together for all gaps and specifications."""
     clusters = pd.factorize(matched.labels["cluster"].to_numpy()[known])[0]
     change, counted = matched.change[known], matched.counted[known]
     groups = int(max(gaps[0].max(), code.max())) + 1

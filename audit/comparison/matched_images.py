@@ -14,13 +14,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.conclusions.gates import EVERYBODY
-from audit.statistics.variation.specification_curve_test import asked_order
+from audit.statistics.variation.specification_curve_test import specification_list
 from audit.tables.group_counts import JOINT, SPECIFICATION
 from clipmodel.array_types import Integers
 from clipmodel.errors import UserError
-from probes.records import HAPPENED, KEYS, MISSING, NOT_ASKED, WEIGHTED
+from probes.records import HAPPENED, KEYS, MISSING, NOT_EVALUATED, WEIGHTED
 
-Letters = NDArray[np.str_]
+Bits = NDArray[np.str_]
 
 TOLERANCE = 0.1
 """By how much the weights of one image may differ: shares of groups are of slightly other images."""
@@ -35,8 +35,8 @@ class Matched:
     labels
         N rows: image, cluster and the group attributes, as the first audit has them.
     columns
-        W rows, columns `SPECIFICATION`: the specifications that both have, of every outcome. A way has the
-        design of the first audit.
+        W rows, columns `SPECIFICATION`: the specifications that both have, of every outcome. The
+        design is that of the first audit.
     first, second, counted
         [N, W] whether the event happened in either audit, and whether it was counted in both.
     weight
@@ -108,23 +108,26 @@ def match_probe(
         Both audits have weights, and those of the same images are not in proportion: see `matched_weights`.
     """
     sides = [table[table["probe"] == probe["name"]] for table in (first, second)]
-    ways = _common_specifications(asked_order(probe), asked_order(other_probe), designs)
+    common = _common_specifications(specification_list(probe), specification_list(other_probe), designs)
     attributes = list(dict.fromkeys(name for spec in probe["groups"] for name in spec))
     labels = sides[0].drop_duplicates("image").merge(sides[1][["image"]].drop_duplicates(), on="image")
     labels = labels.sort_values("image", ignore_index=True)[["image", "cluster", *attributes]]
     both = [set(side["outcome"]) for side in sides]
     outcomes = [o["name"] for o in probe["outcomes"] if o["name"] in both[0] & both[1]]
-    if not (len(labels) and len(ways) and outcomes):
+    if not (len(labels) and len(common) and outcomes):
         return None
-    letters = [
-        np.hstack([_letters(side, outcome, labels["image"])[:, ways[place]] for outcome in outcomes])
+    characters = [
+        np.hstack([_bits(side, outcome, labels["image"])[:, common[place]] for outcome in outcomes])
         for side, place in zip(sides, ("place", "place_second"), strict=True)
     ]
-    columns = pd.concat([ways[list(KEYS)].assign(outcome=outcome) for outcome in outcomes], ignore_index=True)
-    counted = (letters[0] != NOT_ASKED) & (letters[1] != NOT_ASKED)
+    columns = pd.concat(
+        [common[list(KEYS)].assign(outcome=outcome) for outcome in outcomes], ignore_index=True
+    )
+    counted = (characters[0] != NOT_EVALUATED) & (characters[1] != NOT_EVALUATED)
     return Matched(
         labels=labels, columns=columns[list(SPECIFICATION)],
-        first=counted & (letters[0] == HAPPENED), second=counted & (letters[1] == HAPPENED), counted=counted,
+        first=counted & (characters[0] == HAPPENED),
+        second=counted & (characters[1] == HAPPENED), counted=counted,
         weight=matched_weights(sides, labels["image"], probe=str(probe["name"])),
     )  # fmt: skip
 
@@ -161,7 +164,7 @@ def matched_weights(
 def _common_specifications(
     first: pd.DataFrame, second: pd.DataFrame, designs: tuple[str, str] | None
 ) -> pd.DataFrame:
-    """Specifications that both have, with their places in the patterns; a way has the first's design."""
+    """Specifications that both have, with their places in the bit strings; one has the first's design."""
     first, second = (table.assign(place=range(len(table))) for table in (first, second))
     if designs is not None:
         first = first[first["design"] == designs[0]]
@@ -169,9 +172,9 @@ def _common_specifications(
     return first.merge(second, on=list(KEYS), suffixes=("", "_second"))
 
 
-def _letters(outcomes: pd.DataFrame, outcome: str, images: pd.Series) -> Letters:
-    """[N, S] letters of one outcome; an image without a pattern was not asked."""
-    own = outcomes[outcomes["outcome"] == outcome].drop_duplicates("image").set_index("image")["pattern"]
+def _bits(outcomes: pd.DataFrame, outcome: str, images: pd.Series) -> Bits:
+    """[N, S] characters of one outcome; an image without a bit string was not asked."""
+    own = outcomes[outcomes["outcome"] == outcome].drop_duplicates("image").set_index("image")["outcome_bits"]
     width = len(own.iloc[0])
-    patterns = own.reindex(images).fillna(NOT_ASKED * width).to_numpy(dtype=f"U{width}")
-    return patterns.view("U1").reshape(len(images), width)
+    bit_strings = own.reindex(images).fillna(NOT_EVALUATED * width).to_numpy(dtype=f"U{width}")
+    return bit_strings.view("U1").reshape(len(images), width)

@@ -16,7 +16,7 @@ import pandas as pd
 from audit.comparison.run_effects import comparable, joined_runs
 from audit.result import AuditResult
 from audit.statistics.variation.prompt_variance import change_of_runs
-from audit.statistics.variation.specification_curve_test import asked_order, joint_counts
+from audit.statistics.variation.specification_curve_test import joint_counts, specification_list
 from audit.tables.coded_table import CodedTable
 from audit.tables.context import min_clusters, min_group
 from audit.tables.group_counts import JOINT
@@ -80,11 +80,11 @@ def _of_probe(
 ) -> Iterator[dict[str, Any]]:
     manifest, gaps = results[0].manifest, results[0].gaps
     least = min_group(probe, manifest), min_clusters(manifest)
-    for asked, outcome, joined in joined_runs(probe, results):
+    for entry, outcome, joined in joined_runs(probe, results):
         coded = CodedTable(joined)
         own = gaps[(gaps["probe"] == probe["name"]) & (gaps["outcome"] == outcome)]
         for by in [(), *map(tuple, probe["groups"])]:
-            joint = joint_counts(coded, asked_order(asked), by=by)
+            joint = joint_counts(coded, specification_list(entry), by=by)
             for group, reference in pairs_to_tell(joint, own, by):
                 n, clusters, values, covariance = sampled(joint, group, reference)
                 sides = 2 if reference else 1

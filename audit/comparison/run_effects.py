@@ -18,7 +18,7 @@ from audit.tables.coded_table import CodedTable
 from audit.tables.context import TableContext
 from audit.tables.primary import primary_specification
 from audit.tables.prompt_effects import SIZES, prompt_effects_of
-from probes.records import NOT_ASKED, empty_counts
+from probes.records import NOT_EVALUATED, empty_counts
 from probes.rules.rule_registry import one_class_rules
 
 LEAST_RUNS: Final = 2
@@ -75,10 +75,10 @@ def comparable(results: Sequence[AuditResult]) -> bool:
 def _of_probe(
     context: TableContext, probe: Mapping[str, Any], results: Sequence[AuditResult]
 ) -> Iterator[dict[str, Any]]:
-    for asked, outcome, joined in joined_runs(probe, results):
+    for entry, outcome, joined in joined_runs(probe, results):
         template = primary_specification(results[0].rates, probe=probe) or {}
         images = CodedTable(joined), np.arange(len(joined))
-        for row in prompt_effects_of(context, asked, outcome, images, results[0].gaps):
+        for row in prompt_effects_of(context, entry, outcome, images, results[0].gaps):
             yield {**row, "template": template["template"]}
 
 
@@ -90,41 +90,43 @@ def joined_runs(
     Yields
     ------
     The probe as if its runs were templates ("run 1", ...), the name of the outcome, and rows as of
-    `Records.outcomes` whose patterns have a letter a run; nothing if a run lacks the specification.
+    `Records.outcomes` whose bit strings have a character a run; nothing if a run lacks the specification.
     """
     primary = primary_specification(results[0].rates, probe=probe)
     places = [_place(one, str(probe["name"]), primary) for one in results]
     if primary is None or any(place is None for place in places):
         return
     runs = [f"run {number}" for number in range(1, len(results) + 1)]
-    asked = {**probe, "asked": [(primary["design"], run, primary["rule"], None) for run in runs]}
+    entry = {**probe, "specifications": [(primary["design"], run, primary["rule"], None) for run in runs]}
     for outcome in probe["outcomes"]:
         joined = _joined(results, [place or 0 for place in places], str(probe["name"]), str(outcome["name"]))
         if len(joined):
-            yield asked, str(outcome["name"]), joined
+            yield entry, str(outcome["name"]), joined
 
 
 def _place(result: AuditResult, name: str, primary: Mapping[str, Any] | None) -> int | None:
-    """Where the specification stands in the patterns of a run."""
+    """Where the specification stands in the bit strings of a run."""
     probe = next((one for one in result.manifest["probes"] if one["name"] == name), None)
     if probe is None or primary is None:
         return None
     wanted = (primary["design"], primary["template"], primary["rule"])
-    keys = [(asked[0], asked[1], asked[2]) for asked in probe.get("asked") or ()]
+    keys = [(key[0], key[1], key[2]) for key in probe.get("specifications") or ()]
     return keys.index(wanted) if primary["rule"] in one_class_rules() and wanted in keys else None
 
 
 def _joined(results: Sequence[AuditResult], places: Sequence[int], probe: str, outcome: str) -> pd.DataFrame:
-    """The images that all runs have, with a pattern of one letter a run."""
+    """The images that all runs have, with a bit string of one character a run."""
     joined = pd.DataFrame()
     for number, (result, place) in enumerate(zip(results, places, strict=True)):
         table = result.outcomes if result.outcomes is not None else pd.DataFrame()
         own = table[(table["probe"] == probe) & (table["outcome"] == outcome)]
-        letter = own["pattern"].str[place]
-        one = own.assign(pattern=letter)[letter != NOT_ASKED]
+        character = own["outcome_bits"].str[place]
+        one = own.assign(outcome_bits=character)[character != NOT_EVALUATED]
         if number == 0:
             joined = one.reset_index(drop=True)
             continue
-        both = joined.merge(one[["image", "pattern"]], on="image", suffixes=("", "_next"))
-        joined = both.assign(pattern=both["pattern"] + both["pattern_next"]).drop(columns="pattern_next")
+        both = joined.merge(one[["image", "outcome_bits"]], on="image", suffixes=("", "_next"))
+        joined = both.assign(outcome_bits=both["outcome_bits"] + both["outcome_bits_next"]).drop(
+            columns="outcome_bits_next"
+        )
     return joined

@@ -44,7 +44,7 @@ def sentence(row: Mapping[str, Any], titles: Titles) -> str:
         f"{percent(row['rate_group'])} of {_images(row, 'group')} against "
         f"{percent(row['rate_reference'])} of {_images(row, 'reference')}: {points(row['difference'])} "
         f"percentage points (95\N{NO-BREAK SPACE}% interval {points_interval(row['low'], row['high'])}; "
-        f"adjusted p {p_words(row['p_adjusted'])}). {_ways(row)}"
+        f"adjusted p {p_words(row['p_adjusted'])}). {_specifications(row)}"
     )
 
 
@@ -55,7 +55,7 @@ def _images(row: Mapping[str, Any], side: str) -> str:
     return f"{number_of(n, 'image')}{fewer}"
 
 
-def _ways(row: Mapping[str, Any]) -> str:
+def _specifications(row: Mapping[str, Any]) -> str:
     if row["specifications"] == 1:
         return "Asked in one specification."
     spread = f"{points(row['difference_min'])} to {points(row['difference_max'])}"

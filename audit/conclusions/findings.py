@@ -97,8 +97,8 @@ def _selected_interval(
 def _over_specifications(tested: pd.DataFrame, found: pd.DataFrame) -> dict[str, Any]:
     """How many specifications there are for each finding, in how many it holds, and how the gap ranges."""
     keys = list(GAP)
-    ways = tested[tested["difference"].notna()].groupby(keys, sort=False)["difference"]
-    over = ways.agg(specifications="count", difference_min="min", difference_max="max")
+    differences = tested[tested["difference"].notna()].groupby(keys, sort=False)["difference"]
+    over = differences.agg(specifications="count", difference_min="min", difference_max="max")
     over["holds_in"] = found.groupby(keys, sort=False).size()
     of_rows = over.reindex(pd.MultiIndex.from_frame(found[keys]))
     return {name: of_rows[name].to_numpy() for name in over.columns}

@@ -27,7 +27,7 @@ from audit.formatting import points, words
 from probes.rules.rule_registry import rule_words
 
 CURVE_ROWS = 9.0
-FEW_WAYS = 60
+FEW_SPECIFICATIONS = 60
 """Beyond as many specifications the marks are thinner."""
 
 
@@ -50,7 +50,9 @@ def specification_curve(gaps: pd.DataFrame, *, name: str, title: str, muted: boo
     """
     asked = gaps[gaps["difference"].notna()]
     rules = zip(asked["rule"], asked["threshold"], strict=True)
-    asked = asked.assign(way=[rule_words(rule, threshold) for rule, threshold in rules], holds=holds(asked))
+    asked = asked.assign(
+        rule_text=[rule_words(rule, threshold) for rule, threshold in rules], holds=holds(asked)
+    )
     choices = _choices(asked)
     shown = asked.sort_values("difference", kind="stable", ignore_index=True)
     labels = [label for _, _, label in choices]
@@ -75,7 +77,7 @@ def _choices(asked: pd.DataFrame) -> list[tuple[str, str, str]]:
     for column, rows_in_order, prefix in (
         ("design", asked, "design"),
         ("template", asked, "template"),
-        ("way", by_threshold, ""),
+        ("rule_text", by_threshold, ""),
     ):
         levels = list(dict.fromkeys(rows_in_order[column]))
         if len(levels) > 1:
@@ -84,7 +86,7 @@ def _choices(asked: pd.DataFrame) -> list[tuple[str, str, str]]:
 
 
 def _draw_curve(plot: Panel, shown: pd.DataFrame, *, muted: bool = False) -> None:
-    width, size = (1.6, 5.0) if len(shown) <= FEW_WAYS else (0.8, 2.5)
+    width, size = (1.6, 5.0) if len(shown) <= FEW_SPECIFICATIONS else (0.8, 2.5)
     axis_left(plot)
     plot.level(0, role="ink", width=0.9)
     differences, lows, highs = (
@@ -106,7 +108,7 @@ def _draw_curve(plot: Panel, shown: pd.DataFrame, *, muted: bool = False) -> Non
 
 
 def _draw_choices(plot: Panel, shown: pd.DataFrame, choices: Sequence[tuple[str, str, str]]) -> None:
-    size = 4.5 if len(shown) <= FEW_WAYS else 2.0
+    size = 4.5 if len(shown) <= FEW_SPECIFICATIONS else 2.0
     for place, (column, level, label) in enumerate(choices):
         taken = (shown[column] == level).to_numpy(dtype=bool)
         for part, role in ((~taken, "grid"), (taken, "ink")):
@@ -116,11 +118,11 @@ def _draw_choices(plot: Panel, shown: pd.DataFrame, choices: Sequence[tuple[str,
 
 
 def _described(shown: pd.DataFrame) -> str:
-    ways = [
-        f"{words(row['design'])}, {words(row['template'])}, {row['way']} {points(row['difference'])}"
+    parts = [
+        f"{words(row['design'])}, {words(row['template'])}, {row['rule_text']} {points(row['difference'])}"
         for row in shown.to_dict("records")
     ]
-    return f"Difference from the reference in percentage points, from the smallest: {'; '.join(ways)}."
+    return f"Difference from the reference in percentage points, from the smallest: {'; '.join(parts)}."
 
 
 @replaceable

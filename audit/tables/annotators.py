@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from audit.statistics.variation.annotator_disagreement import NONE, imputed_difference
-from audit.statistics.variation.specification_curve_test import asked_order
+from audit.statistics.variation.specification_curve_test import specification_list
 from audit.tables.context import TableContext
-from probes.records import HAPPENED, MISSING, NOT_ASKED
+from probes.records import HAPPENED, MISSING, NOT_EVALUATED
 from probes.records.schemas import SCHEMAS
 
 
@@ -47,14 +47,14 @@ def _of_grouping(
     context: TableContext, probe: Mapping[str, Any], by: str, annotations: pd.DataFrame
 ) -> Iterator[dict[str, Any]]:
     assert context.outcomes is not None
-    first = asked_order(probe).iloc[0]
+    first = specification_list(probe).iloc[0]
     said = annotations.pivot(index="image", columns="annotator", values="said")
     for outcome in probe["outcomes"]:
         table = context.outcomes
         own = table.frame[table.having("probe", probe["name"]) & table.having("outcome", outcome["name"])]
-        letter = own["pattern"].str[0]
-        own, letter = own[letter != NOT_ASKED], letter[letter != NOT_ASKED]
-        event = (letter == HAPPENED).to_numpy()
+        character = own["outcome_bits"].str[0]
+        own, character = own[character != NOT_EVALUATED], character[character != NOT_EVALUATED]
+        event = (character == HAPPENED).to_numpy()
         labels = own[by].astype("str").to_numpy(dtype=object)
         words = said.reindex(own["image"]).to_numpy(dtype=object)
         levels = [name for name in dict.fromkeys(labels) if name != MISSING]

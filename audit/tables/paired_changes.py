@@ -1,6 +1,6 @@
 """Paired changes by group, from the joint counts of two specifications on the same images.
 
-N images, K patterns of outcomes, S specifications, W other specifications besides the first.
+N images, K bit strings of outcomes, S specifications, W other specifications besides the first.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from audit.statistics.clusters.design_effects import change_design_effect
 from audit.statistics.multiplicity import holm
 from audit.statistics.proportion.marginal_homogeneity import equal_rates_p
 from audit.statistics.proportion.paired import mcnemar_p, newcombe_paired
-from audit.statistics.variation.specification_curve_test import asked_order
+from audit.statistics.variation.specification_curve_test import specification_list
 from audit.tables.coded_table import JOINT, CodedTable
 from audit.tables.context import OUTCOMES_NEEDED, TableContext
-from probes.records import HAPPENED, NOT_ASKED, WEIGHTED
+from probes.records import HAPPENED, NOT_EVALUATED, WEIGHTED
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -36,10 +36,10 @@ PAIR_KEYS: Final = (
 CHANGE_KEYS: Final = (
     "rule", "threshold", "outcome", "design", "template", "other_design", "other_template", "by", "group",
 )  # fmt: skip
-CHANGE_TESTS: Final = ("all_ways_p", "design_effect", "clusters")
+CHANGE_TESTS: Final = ("omnibus_p", "design_effect", "clusters")
 SHARES: Final = tuple(f"share_{name}" for name in TABLE)
 """Weighted shares of the images in the four cells of `TABLE`, if images stand for a population."""
-PAIRED_COLUMNS: Final = (*PAIR_KEYS, *OF_CHANGE[:-1], "all_ways_p", "note")
+PAIRED_COLUMNS: Final = (*PAIR_KEYS, *OF_CHANGE[:-1], "omnibus_p", "note")
 _ESTIMATES = ["rate_first", "rate_second", "change", "low", "high", "p", "design_effect"]
 
 
@@ -57,7 +57,7 @@ def paired_table(context: TableContext) -> pd.DataFrame:
     -------
     Columns `PAIRED_COLUMNS`: `design` and `template` are the first's, `other_design` and `other_template` the
     second's; the rest as `change_table` makes it. If images stand for a population, rates, changes and their
-    intervals are those of the weighted images, and the four counts remain images. `all_ways_p` says whether
+    intervals are those of the weighted images, and the four counts remain images. `omnibus_p` says whether
     the rate of the group is the same under all designs and templates of the rule and threshold
     (`statistics.marginal_homogeneity`); with two specifications it is p of the pair, without outcomes NaN.
     """
@@ -75,12 +75,14 @@ def paired_table(context: TableContext) -> pd.DataFrame:
                 weighted=context.weighted,
             )  # fmt: skip
             table = change_table(counts, keys=PAIR_KEYS, least=context.min_group(probe))
-            ways = table.groupby([*PAIR_KEYS[:-2], "by", "group"], dropna=False)["n"].transform("size")
-            only = (ways == 1) & (outcomes is not None)
-            table["all_ways_p"] = table["all_ways_p"].where(~only, table["p"]).where(table["p"].notna())
+            specifications = table.groupby([*PAIR_KEYS[:-2], "by", "group"], dropna=False)["n"].transform(
+                "size"
+            )
+            only = (specifications == 1) & (outcomes is not None)
+            table["omnibus_p"] = table["omnibus_p"].where(~only, table["p"]).where(table["p"].notna())
             tables.append(table)
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(PAIRED_COLUMNS))
-    whole, numbers = {"n", *TABLE}, {"threshold", "clusters", "p_adjusted", "all_ways_p", *_ESTIMATES}
+    whole, numbers = {"n", *TABLE}, {"threshold", "clusters", "p_adjusted", "omnibus_p", *_ESTIMATES}
     dtypes = {
         name: "int64" if name in whole else "float64" if name in numbers else "str" for name in PAIRED_COLUMNS
     }
@@ -205,16 +207,16 @@ def change_test_table(
     Returns
     -------
     Columns `CHANGE_KEYS` and `CHANGE_TESTS`, and `SHARES` of weighted outcomes: a row an outcome, rule and
-    threshold, other specification and group. `all_ways_p` asks whether the rate is the same in all class
+    threshold, other specification and group. `omnibus_p` tests whether the rate is the same in all class
     designs and templates of a rule and threshold (`statistics.marginal_homogeneity`).
     """
-    families = _families(asked_order(probe))
+    families = _families(specification_list(probe))
     images = outcomes if isinstance(outcomes, CodedTable) else CodedTable(outcomes)
     of_probe, weighted = images.having("probe", probe["name"]), WEIGHTED[0] in images.frame
     groups, tests = [], []
     for outcome in images.codes("outcome")[1] if len(families) else ():
         rows = np.flatnonzero(of_probe & images.having("outcome", outcome))
-        letters, pattern, cluster = _patterns(images, rows)
+        characters, bit_string, cluster = _bit_strings(images, rows)
         weight = images.frame[WEIGHTED[0]].to_numpy(dtype=float)[rows] if weighted else None
         for by in ([], *probe["groups"]) if len(rows) else ():
             group, names_of_groups = images.groups(rows, by)
@@ -223,7 +225,9 @@ def change_test_table(
                 groups.append((outcome, JOINT.join(by), name))
                 own = None if weight is None else weight[inside]
                 tests.append(
-                    _of_group(families, letters, pattern[inside], cluster[inside], weight=own, seed=seed)
+                    _of_group(
+                        families, characters, bit_string[inside], cluster[inside], weight=own, seed=seed
+                    )
                 )
     names = [*CHANGE_TESTS, *(SHARES if weighted else ())]
     if not groups:
@@ -250,20 +254,20 @@ def _families(asked: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _patterns(table: CodedTable, rows: NDArray[np.intp]) -> tuple[NDArray[np.str_], Codes, Codes]:
-    """[K, S] letters of the distinct patterns, and [N] codes of patterns and clusters."""
-    code, texts = table.codes("pattern")
-    pattern, distinct = pd.factorize(code[rows])
-    letters = np.array([list(texts[one]) for one in distinct], dtype="U1")
-    return letters, pattern, pd.factorize(table.codes("cluster")[0][rows])[0]
+def _bit_strings(table: CodedTable, rows: NDArray[np.intp]) -> tuple[NDArray[np.str_], Codes, Codes]:
+    """[K, S] characters of the distinct bit strings, and [N] codes of bit strings and clusters."""
+    code, texts = table.codes("outcome_bits")
+    bit_string, distinct = pd.factorize(code[rows])
+    characters = np.array([list(texts[one]) for one in distinct], dtype="U1")
+    return characters, bit_string, pd.factorize(table.codes("cluster")[0][rows])[0]
 
 
 def _of_group(
-    families: pd.DataFrame, letters: NDArray[np.str_], pattern: Codes, cluster: Codes, *,
+    families: pd.DataFrame, characters: NDArray[np.str_], bit_string: Codes, cluster: Codes, *,
     weight: Floats | None, seed: int,
 ) -> Floats:  # fmt: skip
     """[W, 3] p of all specifications, design effect and clusters; [W, 7] with `SHARES` of weights."""
-    happened, counted = letters == HAPPENED, letters != NOT_ASKED
+    happened, counted = characters == HAPPENED, characters != NOT_EVALUATED
     first, other, family = (families[name].to_numpy() for name in ("place", "other_place", "family"))
     effect = np.ones(len(families))
     clusters = len(np.unique(cluster))
@@ -271,37 +275,37 @@ def _of_group(
     if clusters < len(cluster) or weight is not None:
         change = happened[:, other].astype(float) - happened[:, first]
         effect = change_design_effect(
-            change[pattern], both[pattern], np.ones(len(pattern)), cluster, weights=weight
+            change[bit_string], both[bit_string], np.ones(len(bit_string)), cluster, weights=weight
         )
     p = np.full(len(families), np.nan)
     for code in np.unique(family):
         own = family == code
         if np.count_nonzero(own) > 1:
             places = [first[own][0], *other[own]]
-            inside = counted[:, places].all(axis=1)[pattern]
+            inside = counted[:, places].all(axis=1)[bit_string]
             p[own] = equal_rates_p(
-                happened[:, places][pattern[inside]], cluster[inside], seed=seed,
+                happened[:, places][bit_string[inside]], cluster[inside], seed=seed,
                 weights=None if weight is None else weight[inside],
             )  # fmt: skip
     columns = [p, effect, np.full(len(families), clusters)]
     if weight is not None:
-        columns += cell_shares(happened[:, first], happened[:, other], both, pattern, weight)
+        columns += cell_shares(happened[:, first], happened[:, other], both, bit_string, weight)
     return np.column_stack(columns)
 
 
 def cell_shares(
-    first: NDArray[np.bool_], second: NDArray[np.bool_], counted: NDArray[np.bool_], pattern: Codes,
+    first: NDArray[np.bool_], second: NDArray[np.bool_], counted: NDArray[np.bool_], bit_string: Codes,
     weight: Floats,
 ) -> list[Floats]:  # fmt: skip
-    """`SHARES`, each [W], of images with some patterns [N] and weights [N]; NaN without an image.
+    """`SHARES`, each [W], of images with some bit strings [N] and weights [N]; NaN without an image.
 
     Parameters
     ----------
     first, second, counted
-        [K, W] of the patterns: whether the event happened in either, and whether it was counted in both.
+        [K, W] of the bit strings: whether the event happened in either, and whether it was counted in both.
     """
-    of_pattern = np.bincount(pattern, weights=weight, minlength=len(counted))
+    of_bit_string = np.bincount(bit_string, weights=weight, minlength=len(counted))
     cells = (first & second, first & ~second, second & ~first, ~first & ~second)
-    sums = [of_pattern @ (cell & counted) for cell in cells]
+    sums = [of_bit_string @ (cell & counted) for cell in cells]
     with np.errstate(invalid="ignore"):
         return [np.asarray(part / sum(sums)) for part in sums]

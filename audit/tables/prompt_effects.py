@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.statistics.variation.prompt_variance import LEAST_PROMPTS, prompt_effect
-from audit.statistics.variation.specification_curve_test import JointCounts, asked_order, joint_counts
+from audit.statistics.variation.specification_curve_test import JointCounts, joint_counts, specification_list
 from audit.tables.coded_table import JOINT, CodedTable, Codes
 from audit.tables.context import TableContext
 from audit.tables.reference_groups import THE_OVERALL
@@ -54,7 +54,7 @@ def prompt_effect_table(context: TableContext, gaps: pd.DataFrame) -> pd.DataFra
     rows: list[dict[str, Any]] = []
     outcomes = context.outcomes
     for probe in context.probes if outcomes is not None else ():
-        if len({asked[1] for asked in probe.get("asked") or ()}) < 2 or outcomes is None:
+        if len({key[1] for key in probe.get("specifications") or ()}) < 2 or outcomes is None:
             continue
         for outcome in probe["outcomes"]:
             own = np.flatnonzero(
@@ -74,10 +74,10 @@ def prompt_effects_of(
     gaps: pd.DataFrame,
 ) -> Iterator[dict[str, Any]]:  # fmt: skip
     """The rows of one outcome, from a table of outcomes of single images, and the rows of this one there."""
-    asked, least = asked_order(probe), (context.min_group(probe), context.min_clusters)
+    specifications, least = specification_list(probe), (context.min_group(probe), context.min_clusters)
     of_outcome = gaps[(gaps["probe"] == probe["name"]) & (gaps["outcome"] == outcome)]
     for by in [(), *map(tuple, probe["groups"])]:
-        joint = joint_counts(images[0], asked, by=by, rows=images[1])
+        joint = joint_counts(images[0], specifications, by=by, rows=images[1])
         for group, reference in pairs_to_tell(joint, of_outcome, by):
             for row in _effects(joint, group, reference, least=least):
                 yield {"probe": probe["name"], "outcome": outcome, "by": JOINT.join(by), **row}
@@ -111,8 +111,8 @@ def _effects(
     sizes, numbers_of_clusters = (n, clusters) if reference else (n[:1], clusters[:1])
     few = too_few(sizes, numbers_of_clusters, least=least, independent=joint.images is None)
     freedom = np.inf if joint.images is None else min(numbers_of_clusters) - 1
-    ways = joint.specifications.reset_index(drop=True)
-    for key, rows in ways.groupby(list(OF_PROMPTS), sort=False, dropna=False):
+    rows_of = joint.specifications.reset_index(drop=True)
+    for key, rows in rows_of.groupby(list(OF_PROMPTS), sort=False, dropna=False):
         place = rows.index.to_numpy()
         if len(place) < 2:
             continue

@@ -58,13 +58,13 @@ def _row(
         "column": column["name"],
         "reference": np.nan if printed is None else printed / 100,
     }
-    if printed is None or row["asked"] is None:
+    if printed is None or row["counterpart"] is None:
         return known
-    asked = _together(table["asked"], column["asked"], row["asked"])
-    probe = next((entry for entry in manifest["probes"] if entry["name"] == asked["probe"]), None)
+    counterpart = _together(table["counterpart"], column["counterpart"], row["counterpart"])
+    probe = next((entry for entry in manifest["probes"] if entry["name"] == counterpart["probe"]), None)
     if probe is None:
         return known
-    found = _counterpart(asked, probe, rates if asked["outcome"] else accuracy)
+    found = _counterpart(counterpart, probe, rates if counterpart["outcome"] else accuracy)
     return known | next(found, {})
 
 
@@ -78,18 +78,18 @@ def _together(*parts_of: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _counterpart(
-    asked: Mapping[str, Any], probe: Mapping[str, Any], frame: pd.DataFrame
+    counterpart: Mapping[str, Any], probe: Mapping[str, Any], frame: pd.DataFrame
 ) -> Iterator[dict[str, Any]]:
     primary = primaries.primary_specification(frame, probe=probe)
     if primary is None:
         return
-    if asked["design"]:
-        primary = {**primary, "design": asked["design"]}
+    if counterpart["design"]:
+        primary = {**primary, "design": counterpart["design"]}
     rows = primaries.of_specification(frame, primary)
-    if asked["outcome"]:
-        rows = rows[rows["outcome"] == asked["outcome"]]
+    if counterpart["outcome"]:
+        rows = rows[rows["outcome"] == counterpart["outcome"]]
     for name in primaries.attribute_columns({"probes": [probe]}):
-        rows = rows[rows[name] == asked["group"].get(name, primaries.ALL)]
-    if set(asked["group"]) <= set(rows.columns):
+        rows = rows[rows[name] == counterpart["group"].get(name, primaries.ALL)]
+    if set(counterpart["group"]) <= set(rows.columns):
         for one in rows.to_dict("records"):
             yield {"n": one["n"], "value": one["rate"], "low": one["low"], "high": one["high"]}

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from audit.statistics.clusters.cluster_robust import Precision, shortened
 from audit.statistics.proportion.intervals import adjusted_wilson
 from audit.statistics.variation.shrinkage import shrunken_rates
-from audit.statistics.variation.specification_curve_test import asked_order
+from audit.statistics.variation.specification_curve_test import specification_list
 from audit.tables.context import OUTCOMES_NEEDED, TableContext
 from audit.tables.gaps import CONTRAST_COLUMNS, WEIGHTED_SHARE, contrasts
 from audit.tables.group_counts import GroupCounts, correct_counts, joined_truths
@@ -141,21 +141,21 @@ def weighted_balanced_accuracy(
         return None
     own = table.frame.iloc[rows]
     keys = ["design", "template", "rule"]
-    asked = asked_order(probe).reset_index(drop=True)
+    listed = specification_list(probe).reset_index(drop=True)
     places = right.specifications[keys].merge(
-        asked[asked["rule"].isin(one_class_rules())].reset_index(names="place")[[*keys, "place"]],
+        listed[listed["rule"].isin(one_class_rules())].reset_index(names="place")[[*keys, "place"]],
         on=keys,
         how="left",
     )["place"]
-    code, patterns = pd.factorize(own["pattern"].to_numpy())
-    letters = np.array([list(text) for text in patterns], dtype="U1")
+    code, bit_strings = pd.factorize(own["outcome_bits"].to_numpy())
+    characters = np.array([list(text) for text in bit_strings], dtype="U1")
     weight, group = own[WEIGHTED[0]].to_numpy(dtype=float), group_codes(table, right, rows)
     sums = np.zeros((2, *right.n.shape))
     for row, (place, design) in enumerate(zip(places, right.specifications["design"], strict=True)):
         truths = own["truth"].astype("str").replace(joined_truths(probe, str(design)))
         truth = pd.Index(right.truths).get_indexer(pd.Index(truths))
         kept = (truth >= 0) & (group >= 0)
-        hit = letters[:, int(place)][code] == DID_NOT
+        hit = characters[:, int(place)][code] == DID_NOT
         flat = group[kept] * len(right.truths) + truth[kept]
         for part, told in zip(sums[:, row], (weight * hit, weight), strict=True):
             part[:] = np.bincount(flat, told[kept], minlength=part.size).reshape(part.shape)

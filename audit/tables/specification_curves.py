@@ -1,8 +1,8 @@
 """Specification analysis: how each gap moves over class designs, prompts and thresholds.
 
-One gap is one group against its reference, for one outcome of one probe; a suite asks for it in many ways. A
-single way is a choice, so the table says of each gap where it lies in all of them, in how many its interval
-excludes zero, what its spread is made of, and whether the whole curve could be chance.
+One gap is one group against its reference, for one outcome of one probe; a suite has it in many
+specifications. Each of them is a choice, so the table says of each gap where it lies in all of them, in how
+many its interval excludes zero, what its spread is made of, and whether the whole curve could be chance.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from audit.statistics.multiplicity import holm
 from audit.statistics.variation.specification_curve_test import (
     DRAWS,
     JointCounts,
-    asked_order,
     joint_counts,
+    specification_list,
 )
 from audit.statistics.variation.specification_variance import PARTS, factor_bases, variance_parts
 from audit.tables.coded_table import JOINT, row_keys
@@ -46,10 +46,10 @@ SPECIFICATION_COLUMNS: Final = (
 INTEGERS: Final = ("n_group", "n_reference", "specifications")
 NO_OUTCOMES: Final = "the outcomes of single images were not kept: no variances, no test of the curve"
 TOO_SMALL: Final = "too few images"
-ONE_WAY: Final = "asked in one specification only"
+ONE_SPECIFICATION: Final = "one specification only"
 NUMBERS: Final = ("difference", "difference_low", "difference_high", "n_group", "n_reference", "p")
 
-Way = tuple[Any, ...]
+Key = tuple[Any, ...]
 """One specification: the values of `KEYS`."""
 Curve = Mapping[str, NDArray[Any]]
 """`NUMBERS` of one gap, an entry a specification, and its place among those counted jointly: -1 for none."""
@@ -75,7 +75,7 @@ def specification_table(context: TableContext, gaps: pd.DataFrame) -> pd.DataFra
     difference_median, difference_min, difference_max
         Of the gap over them.
     share_excludes_zero, share_above
-        Share of the ways whose 95 % interval excludes zero, and whose gap is above zero.
+        Share of the specifications whose 95 % interval excludes zero, and whose gap is above zero.
     variance_sampling, variance_design, variance_template, variance_threshold, variance_interaction
         See `audit.statistics.variation.specification_variance`; NaN for one specification, and without
         `outcomes`.
@@ -112,10 +112,10 @@ class _Family:
     bases: Mapping[str, NDArray[np.float64]]
     permutations: SharedPermutations
 
-    def places(self, ways: Sequence[Way]) -> NDArray[np.intp]:
+    def places(self, keys: Sequence[Key]) -> NDArray[np.intp]:
         """The place of each specification among those counted jointly, -1 for none."""
-        place = {way: number for number, way in enumerate(row_keys(self.joint.specifications, KEYS))}
-        return np.array([place.get(way, -1) for way in ways], dtype=np.intp)
+        place = {key: number for number, key in enumerate(row_keys(self.joint.specifications, KEYS))}
+        return np.array([place.get(key, -1) for key in keys], dtype=np.intp)
 
 
 class _Families:
@@ -126,7 +126,7 @@ class _Families:
         self.seed = context.seed
         self.outcomes = context.outcomes
         self.permutations: dict[str, SharedPermutations] = {}
-        self.bases: dict[tuple[Way, ...], Mapping[str, NDArray[np.float64]]] = {}
+        self.bases: dict[tuple[Key, ...], Mapping[str, NDArray[np.float64]]] = {}
 
     def of(self, probe: str, outcome: str, by: str) -> _Family | None:
         """None if the outcomes of single images were not kept."""
@@ -137,12 +137,12 @@ class _Families:
             return None
         if probe not in self.permutations:
             self.permutations = {probe: SharedPermutations(seed=self.seed, draws=DRAWS)}
-        asked = asked_order(self.probes[probe])
-        joint = joint_counts(self.outcomes, asked, by=by.split(JOINT), rows=rows)
-        ways = tuple(row_keys(joint.specifications, KEYS))
-        if ways not in self.bases:
-            self.bases[ways] = factor_bases(joint.specifications)
-        return _Family(joint=joint, bases=self.bases[ways], permutations=self.permutations[probe])
+        listed = specification_list(self.probes[probe])
+        joint = joint_counts(self.outcomes, listed, by=by.split(JOINT), rows=rows)
+        keys = tuple(row_keys(joint.specifications, KEYS))
+        if keys not in self.bases:
+            self.bases[keys] = factor_bases(joint.specifications)
+        return _Family(joint=joint, bases=self.bases[keys], permutations=self.permutations[probe])
 
 
 def _curves(
@@ -152,21 +152,21 @@ def _curves(
     families = _Families(context)
     names = {name: gaps[name].astype("str").to_numpy(dtype=object) for name in GAP}
     numbers = {name: gaps[name].to_numpy() for name in NUMBERS}
-    way, ways = _ways(gaps)
+    key, keys = _specifications(gaps)
     gap, of_family = number_rows(gaps[list(GAP)]), number_rows(gaps[list(GAP[:3])])
     rows_of = np.split(np.argsort(gap, kind="stable"), np.cumsum(np.bincount(gap))[:-1])
     for number in range(of_family.max(initial=-1) + 1):
         rows = np.flatnonzero(of_family == number)
         probe, outcome, by = (str(names[name][rows[0]]) for name in GAP[:3])
-        several = bool(np.ptp(way[rows]))
+        several = bool(np.ptp(key[rows]))
         family = families.of(probe, outcome, by) if several else None
-        place = np.full(len(ways), -1) if family is None else family.places(ways)
+        place = np.full(len(keys), -1) if family is None else family.places(keys)
         for own in (rows_of[one] for one in np.unique(gap[rows])):
-            curve = {name: values[own] for name, values in numbers.items()} | {"place": place[way[own]]}
+            curve = {name: values[own] for name, values in numbers.items()} | {"place": place[key[own]]}
             yield (probe, outcome, by, *(str(names[name][own[0]]) for name in GAP[3:])), curve, family
 
 
-def _ways(gaps: pd.DataFrame) -> tuple[NDArray[np.intp], list[Way]]:
+def _specifications(gaps: pd.DataFrame) -> tuple[NDArray[np.intp], list[Key]]:
     """The specification of each row as a code, and the specifications."""
     code = number_rows(gaps[list(KEYS)])
     first = np.unique(code, return_index=True)[1]
@@ -190,13 +190,13 @@ def _joint(curve: Curve, key: tuple[str, ...], family: _Family | None, *, seed: 
     if not defined.any():
         return nothing | {"note": TOO_SMALL}
     if len(defined) == 1:
-        return nothing | {"curve_p": float(curve["p"][0]), "note": ONE_WAY}
+        return nothing | {"curve_p": float(curve["p"][0]), "note": ONE_SPECIFICATION}
     if family is None:
         return nothing | {"note": NO_OUTCOMES}
     joint = family.joint
     differences = np.full(len(joint.specifications), np.nan)
-    asked = defined & (curve["place"] >= 0)
-    differences[curve["place"][asked]] = curve["difference"][asked]
+    placed = defined & (curve["place"] >= 0)
+    differences[curve["place"][placed]] = curve["difference"][placed]
     parts = variance_parts(differences, joint.covariance(key[3], key[4]), family.bases)
     rng = _generator(seed, key)
     p = joint.curve_p(key[3], key[4], rng=rng, permutations=family.permutations)

@@ -10,9 +10,9 @@ import pandas as pd
 
 from audit.formatting import words
 from audit.result import AuditResult
-from audit.statistics.variation.specification_curve_test import asked_order
+from audit.statistics.variation.specification_curve_test import specification_list
 from clipmodel.errors import UserError
-from probes.records import DID_NOT, HAPPENED, NOT_ASKED
+from probes.records import DID_NOT, HAPPENED, NOT_EVALUATED
 from probes.rules.rule_registry import rule_words
 
 SHOWN: Final = ("happened", "did not happen", "disagree")
@@ -27,7 +27,7 @@ class Choice:
     probe, outcome
         Names in the manifest.
     specification
-        Place in the probe's `asked`.
+        Place in the probe's `specifications`.
     other
         For "disagree": place of the other specification, or of the same one in another audit.
     show
@@ -45,11 +45,11 @@ class Choice:
 
 
 def specifications_of(probe: Mapping[str, Any]) -> list[str]:
-    """Return the specifications of a probe in words, in the order of `asked`."""
+    """Return the specifications of a probe in words, in the order of `specifications`."""
     return [
         f"{words(row['design'])}, {words(row['template'])}, "
         f"{rule_words(row['rule'], _number(row['threshold']))}"
-        for row in asked_order(probe).to_dict("records")
+        for row in specification_list(probe).to_dict("records")
     ]
 
 
@@ -71,17 +71,17 @@ def chosen_images(result: AuditResult, choice: Choice, *, against: AuditResult |
         if attribute not in rows:
             raise UserError(f"the probe has no attribute {attribute!r}", remedy="choose one of the page")
         rows = rows[rows[attribute].astype(str) == value]
-    letters = _letters(rows, choice.specification)
+    characters = _bits(rows, choice.specification)
     if choice.show != "disagree":
-        return rows[letters == (HAPPENED if choice.show == "happened" else DID_NOT)]
+        return rows[characters == (HAPPENED if choice.show == "happened" else DID_NOT)]
     if against is None:
-        others = _letters(rows, choice.other)
+        others = _bits(rows, choice.other)
     else:
         known = _outcomes(against, choice).drop_duplicates("image").set_index("image")
-        known = known.assign(letter=_letters(known, choice.specification))
-        others = rows["image"].map(known["letter"]).fillna(NOT_ASKED)
-    both = (letters != NOT_ASKED) & (others != NOT_ASKED)
-    return rows[both & (letters != others)]
+        known = known.assign(character=_bits(known, choice.specification))
+        others = rows["image"].map(known["character"]).fillna(NOT_EVALUATED)
+    both = (characters != NOT_EVALUATED) & (others != NOT_EVALUATED)
+    return rows[both & (characters != others)]
 
 
 def _outcomes(result: AuditResult, choice: Choice) -> pd.DataFrame:
@@ -100,10 +100,10 @@ def _outcomes(result: AuditResult, choice: Choice) -> pd.DataFrame:
     return rows
 
 
-def _letters(rows: pd.DataFrame, place: int) -> pd.Series:
-    if len(rows) and not 0 <= place < len(str(rows["pattern"].iloc[0])):
+def _bits(rows: pd.DataFrame, place: int) -> pd.Series:
+    if len(rows) and not 0 <= place < len(str(rows["outcome_bits"].iloc[0])):
         raise UserError(f"the probe has no specification {place}", remedy="choose one of the page")
-    return rows["pattern"].astype(str).str[place]
+    return rows["outcome_bits"].astype(str).str[place]
 
 
 def _number(value: float) -> float | None:

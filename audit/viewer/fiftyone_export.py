@@ -14,7 +14,7 @@ from typing import Any, Final
 from audit.result import AuditResult
 from clipmodel.atomic_files import replace_file
 from clipmodel.errors import UserError
-from probes.records import MISSING, NOT_ASKED
+from probes.records import MISSING, NOT_EVALUATED
 
 METADATA_FILE, SAMPLES_FILE = "metadata.json", "samples.json"
 LABEL: Final = "Classification"
@@ -45,7 +45,7 @@ def write_fiftyone(result: AuditResult, folder: Path, *, files: Mapping[str, Pat
         raise UserError("the audit holds no outcomes of single images", remedy="run it again")
     samples: dict[str, dict[str, Any]] = {}
     attributes = [name for name in result.outcomes.columns
-                  if name not in ("probe", "outcome", "image", "cluster", "pattern")]  # fmt: skip
+                  if name not in ("probe", "outcome", "image", "cluster", "outcome_bits")]  # fmt: skip
     for row in result.outcomes.to_dict("records"):
         if row["image"] not in files:
             continue
@@ -54,8 +54,8 @@ def write_fiftyone(result: AuditResult, folder: Path, *, files: Mapping[str, Pat
             name: str(row[name]) for name in attributes if str(row[name]) not in (MISSING, "nan", "(all)")
         }
         sample.update({name: {"_cls": LABEL, "label": value} for name, value in groups.items()})
-        if (letter := str(row["pattern"])[0]) != NOT_ASKED:
-            sample[f"{row['probe']}_{row['outcome']}"] = {"_cls": LABEL, "label": WORDS[letter]}
+        if (character := str(row["outcome_bits"])[0]) != NOT_EVALUATED:
+            sample[f"{row['probe']}_{row['outcome']}"] = {"_cls": LABEL, "label": WORDS[character]}
     info = {
         "model": result.manifest["model"]["name"], "data": result.manifest["data"]["name"],
         "suite": result.manifest["suite"]["name"],

@@ -39,7 +39,7 @@ def choice_of(result: AuditResult, query: Mapping[str, str]) -> Choice:
     UserError
         No probe of the audit has outcomes.
     """
-    probes = [probe for probe in result.manifest["probes"] if probe["outcomes"] and probe["asked"]]
+    probes = [probe for probe in result.manifest["probes"] if probe["outcomes"] and probe["specifications"]]
     if not probes:
         raise UserError(
             "no probe of the audit has outcomes of single images", remedy="view an audit that classifies"
@@ -62,7 +62,7 @@ def choice_of(result: AuditResult, query: Mapping[str, str]) -> Choice:
 
 def _place(text: str | None, probe: Mapping[str, Any]) -> int:
     place = int(text) if text and text.isascii() and text.isdigit() else 0
-    return place if place < len(probe["asked"]) else 0
+    return place if place < len(probe["specifications"]) else 0
 
 
 def _attributes(probe: Mapping[str, Any]) -> list[str]:
@@ -114,18 +114,18 @@ def _item(row: Mapping[Any, Any], attributes: Sequence[str], token: str) -> str:
 def _form(
     result: AuditResult, probe: Mapping[str, Any], choice: Choice, *, token: str, two_audits: bool
 ) -> str:
-    asked = dict(enumerate(specifications_of(probe)))
+    specifications = dict(enumerate(specifications_of(probe)))
     probes = {one["name"]: one["title"] for one in result.manifest["probes"] if one["outcomes"]}
     parts = [
         _select("probe", "Question", probes, choice.probe),
         _select(
             "outcome", "Outcome", {o["name"]: words(o["name"]) for o in probe["outcomes"]}, choice.outcome
         ),
-        _select("specification", "Asked", asked, choice.specification),
+        _select("specification", "Asked", specifications, choice.specification),
         _select("show", "Images in which it", {name: name for name in SHOWN}, choice.show),
     ]
     if not two_audits:
-        parts.append(_select("other", "Disagree with", asked, choice.other))
+        parts.append(_select("other", "Disagree with", specifications, choice.other))
     rows = result.outcomes[result.outcomes["probe"] == choice.probe] if result.outcomes is not None else None
     for name in _attributes(probe) if rows is not None else ():
         values = sorted(map(str, rows[name].unique())) if rows is not None else []

@@ -62,6 +62,8 @@ class CaptionRecipe(StrictModel):
 class AugmentRecipe(StrictModel):
     """Random geometry and light an image, uniform in the ranges; the border's colour fills what comes in."""
 
+    earlier: ClassVar[dict[str, str]] = {"coarse": "downscale"}
+
     scale: tuple[float, float] = (1.0, 1.0)
     shift: float = Field(0.0, ge=0, le=0.5, description="of the side, in each direction")
     rotate_degrees: float = Field(0.0, ge=0, le=180)
@@ -74,7 +76,7 @@ class AugmentRecipe(StrictModel):
         ge=0,
         description="standard deviation of the random colour matrix, for captions with any_colour",
     )
-    coarse: float = Field(0.0, ge=0, le=1, description="share of images shrunk to half and enlarged again")
+    downscale: float = Field(0.0, ge=0, le=1, description="share of images shrunk to half and enlarged again")
 
 
 class CropRecipe(StrictModel):

@@ -15,7 +15,7 @@ from probes.measures.measure import Measure
 from probes.measures.measure_context import MeasureContext, Results, attribute_values
 from probes.metrics.counterfactual import Pairs, counterfactual_pairs, flips, set_codes, set_means, turns
 from probes.planning.prompts import class_prompts, texts_of, vectors
-from probes.scoring.outcome_patterns import digests
+from probes.scoring.outcome_bits import digests
 from probes.suite.measure_probes import Classified
 from probes.suite.suite_view import SuiteView
 

@@ -18,7 +18,7 @@ from clipmodel.yaml_models import closest
 from probes.datasets.demographic_dataset import ID, DemographicDataset
 from probes.planning.prompts import Embedded
 from probes.records import ALL, MISSING, WEIGHTED, attribute_column
-from probes.scoring.outcome_patterns import digests
+from probes.scoring.outcome_bits import digests
 from probes.suite.probe_base import ProbeBase
 from probes.suite.suite_view import SuiteView
 

@@ -45,7 +45,7 @@ def manifest(
     measured: Mapping[str, Collection[str]],
     images: EmbeddedImages,
     confounding: Sequence[Confounding] = (),
-    asked: Mapping[str, Sequence[Sequence[Any]]] | None = None,
+    specifications: Mapping[str, Sequence[Sequence[Any]]] | None = None,
     n_confirmation: int | None = None,
 ) -> Manifest:
     """What `Records.manifest` holds.
@@ -62,9 +62,9 @@ def manifest(
         The images that some probe selected.
     confounding
         Attributes that are associated in the data.
-    asked
+    specifications
         Probe that classifies -> design, template, rule and threshold of its specifications, in the order of
-        the patterns of `Records.outcomes`.
+        the bit strings of `Records.outcomes`.
     n_confirmation
         Held-out images to confirm findings, where the suite asks for it.
     """
@@ -75,7 +75,9 @@ def manifest(
         "data": _data_entry(dataset, images, confounding),
         "attributes": [_attribute_entry(dataset, name) for name in suite.attributes],
         "probes": [
-            _asked(_probe_entry(suite, probe, prompts[probe.name]), (asked or {}).get(probe.name, ()))
+            _with_specifications(
+                _probe_entry(suite, probe, prompts[probe.name]), (specifications or {}).get(probe.name, ())
+            )
             if isinstance(probe, Probe)
             else _measure_entry(suite, probe, measured[probe.name])
             for probe in suite.probes
@@ -161,9 +163,9 @@ def _prompts_sha256(prompts: Mapping[str, Prompts], measured: Mapping[str, Colle
     return hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest()
 
 
-def _asked(entry: ProbeEntry, specifications: Sequence[Sequence[Any]]) -> ProbeEntry:
+def _with_specifications(entry: ProbeEntry, specifications: Sequence[Sequence[Any]]) -> ProbeEntry:
     """The entry with its specifications: lists as in JSON, where the type names their four places."""
-    return cast(ProbeEntry, {**entry, "asked": [list(key) for key in specifications]})
+    return cast(ProbeEntry, {**entry, "specifications": [list(key) for key in specifications]})
 
 
 def _probe_entry(suite: Suite, probe: Probe, prompts: Prompts) -> ProbeEntry:

@@ -165,7 +165,7 @@ class ProbeEntry(TypedDict):
     control: NotRequired[list[str]]
     where_text: NotRequired[str]
     min_group: NotRequired[int]
-    asked: NotRequired[
+    specifications: NotRequired[
         list[tuple[str, str, str, float | None]]
     ]  # specifications, in the order of outcome bits
     prompts: NotRequired[list[str]]

@@ -54,11 +54,11 @@ class Records:
         threshold, outcome, one column a group attribute, `MOMENTS`. At every threshold of the curve; and
         under the rules where `clusters` would be too long.
     outcomes
-        One row an image x probe x outcome: probe, outcome, image, cluster, the group attributes, pattern.
+        One row an image x probe x outcome: probe, outcome, image, cluster, group attributes, outcome_bits.
         `image` and `cluster` are digests of what the data call them, to match the images of two runs without
-        naming them. `pattern` has a letter for each specification of the probe, in the order of its `asked`
-        in the manifest: "1" the event happened, "0" it did not, "-" the outcome is not counted there. None
-        where it was not kept.
+        naming them. `outcome_bits` has a character for each specification of the probe, in the order of its
+        `specifications` in the manifest: "1" the event happened, "0" it did not, "-" the outcome is not
+        counted there. None where it was not kept.
     annotations
         One row an image x attribute x annotator: image (digest, as in `outcomes`), attribute (column),
         annotator, said. None where no group attribute has several annotators.

@@ -98,7 +98,7 @@ RECORD_TABLES: Final[tuple[TableSchema, ...]] = (
     _table(
         "outcomes",
         "what happened to one image under every specification",
-        ("probe", "outcome", "image", "cluster", ATTRIBUTES, "pattern"),
+        ("probe", "outcome", "image", "cluster", ATTRIBUTES, "outcome_bits"),
         prefix=WEIGHTED_PREFIX,
         optional=("truth",),
     ),
@@ -176,7 +176,7 @@ AUDIT_TABLES: Final[tuple[TableSchema, ...]] = (
         (*_PAIR, "by", "group", "n",
          Column("clusters", "float64", "clusters of the group; NaN if outcomes of images were not kept"),
          *_JOINT, "rate_first", "rate_second", "change", "low", "high", "p",
-         "p_adjusted", "design_effect", "all_ways_p", "note"),
+         "p_adjusted", "design_effect", "omnibus_p", "note"),
     ),
     _table(
         "trends",

@@ -15,7 +15,7 @@ from probes.records.vocabulary import (
     HAPPENED,
     KEYS,
     MISSING,
-    NOT_ASKED,
+    NOT_EVALUATED,
     STATISTICS,
     WEIGHTED,
 )
@@ -47,7 +47,7 @@ def validate(records: Records) -> None:
         elif name not in FREE:
             _check_rows(name, table)
     if records.outcomes is not None:
-        _check_patterns(records.outcomes, records.manifest)
+        _check_bits(records.outcomes, records.manifest)
     known = {probe["name"] for probe in records.manifest["probes"]}
     for name, table in present.items():
         if name == "annotations":
@@ -94,11 +94,13 @@ def _check_rows(name: str, table: pd.DataFrame) -> None:
         _refuse(name, table, outside, f"{WEIGHTED[1]} must lie in 0 ... {WEIGHTED[0]}")
 
 
-def _check_patterns(outcomes: pd.DataFrame, manifest: Manifest) -> None:
-    letters = {probe["name"]: len(probe.get("asked", [])) for probe in manifest["probes"]}
-    wrong = outcomes["pattern"].str.len() != outcomes["probe"].astype("str").map(letters)
-    wrong |= ~outcomes["pattern"].str.fullmatch(f"[{DID_NOT}{HAPPENED}{NOT_ASKED}]*")
-    _refuse("outcomes", outcomes, wrong.to_numpy(), "a pattern has one letter a specification of its probe")
+def _check_bits(outcomes: pd.DataFrame, manifest: Manifest) -> None:
+    widths = {probe["name"]: len(probe.get("specifications", [])) for probe in manifest["probes"]}
+    wrong = outcomes["outcome_bits"].str.len() != outcomes["probe"].astype("str").map(widths)
+    wrong |= ~outcomes["outcome_bits"].str.fullmatch(f"[{DID_NOT}{HAPPENED}{NOT_EVALUATED}]*")
+    _refuse(
+        "outcomes", outcomes, wrong.to_numpy(), "a bit string has one character a specification of its probe"
+    )
 
 
 def _check_values(name: str, table: pd.DataFrame) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 """Of the manifest and the tables; a folder of another version is refused."""
 CHANGES: Final = {
     1: "the first",
@@ -12,6 +12,8 @@ CHANGES: Final = {
     3: "the group attributes, their order and what they describe are in the manifest; association of "
     "attributes is a record; gaps hold the counts of both sides",
     4: "pooled rates, effects of prompts, populations that images are weighted to, Kish's effective number",
+    5: "other names of columns and keys: outcome_bits (was pattern), specifications (was asked), omnibus_p "
+    "(was all_ways_p)",
 }
 """What each version brought, for the message to who gives an older or newer folder."""
 
@@ -29,8 +31,8 @@ the group in which the event is rarest."""
 
 HAPPENED: Final = "1"
 DID_NOT: Final = "0"
-NOT_ASKED: Final = "-"
-"""Letters of the patterns in `Records.outcomes`."""
+NOT_EVALUATED: Final = "-"
+"""Bits of the bit strings in `Records.outcomes`."""
 
 KEYS: Final = ("probe", "design", "template", "rule", "threshold")
 """Columns that name one specification of one probe."""

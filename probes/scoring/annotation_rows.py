@@ -9,7 +9,7 @@ import pandas as pd
 
 from probes.datasets.demographic_dataset import ID, DemographicDataset
 from probes.records import attribute_column
-from probes.scoring.outcome_patterns import digests
+from probes.scoring.outcome_bits import digests
 
 
 def annotation_rows(

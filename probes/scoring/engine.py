@@ -22,7 +22,7 @@ from torch import Tensor
 from probes.rules.assignment_rule import Scores
 from probes.rules.rule_registry import PREDICTION
 from probes.scoring.count_accumulator import CountAccumulator, Counts
-from probes.scoring.outcome_patterns import OutcomeLog
+from probes.scoring.outcome_bits import OutcomeBits
 from probes.scoring.threshold_lookup import Lookups, RuleThresholds
 from probes.scoring.threshold_ranks import RankLog
 
@@ -169,7 +169,7 @@ def score(
     n_cells: int,
     head: Head,
     question: Question,
-    log: OutcomeLog | None = None,
+    log: OutcomeBits | None = None,
     ranks: RankLog | None = None,
     chunk: int = CHUNK_IMAGES,
     device: str | torch.device = "cpu",
@@ -243,7 +243,7 @@ class _Work:
     n_cells: int
     head: Head
     question: Question
-    log: OutcomeLog | None
+    log: OutcomeBits | None
     ranks: RankLog | None
     chunk: int
 

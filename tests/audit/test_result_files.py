@@ -109,7 +109,7 @@ def test_a_folder_without_an_audit_is_a_user_error(tmp_path: Path) -> None:
     [
         (
             lambda d: d.update(schema_version=1),
-            "schema version 1, this program reads 4. Since then: ",
+            "schema version 1, this program reads 5. Since then: ",
         ),
         (lambda d: d.pop("schema_version"), "schema version None"),
         (lambda d: d.pop("gaps"), "damaged, KeyError"),

@@ -34,7 +34,7 @@ COLUMNS: Final = (
     Column("change", "Change, points", fmt.points, number=True),
     Column(between("low", "high", fmt.points_interval), INTERVAL, number=True),
     ADJUSTED_P,
-    Column("all_ways_p", "p, all specifications equal", fmt.p_value, number=True),
+    Column("omnibus_p", "p, all specifications equal", fmt.p_value, number=True),
     NOTE,
 )
 GAP_COLUMNS: Final = (
@@ -134,7 +134,7 @@ def _part(rows: pd.DataFrame, manifest: Mapping[str, Any], *, probe: Mapping[str
     found = _first_specifications(
         rows, probe=probe, people=people, identity=identity, title=title, draw=change_forest
     )
-    columns = [column for column in COLUMNS if column.source != "all_ways_p" or "all_ways_p" in rows]
+    columns = [column for column in COLUMNS if column.source != "omnibus_p" or "omnibus_p" in rows]
     table = table_of(rows.head(ROWS_LISTED), columns, caption=f"{probe['title']}: paired changes by group")
     return Changes(id=identity, title=probe["title"], figures=found, table=table)
 

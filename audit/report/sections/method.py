@@ -87,7 +87,7 @@ def question(probe: Mapping[str, Any]) -> dict[str, Any]:
 
 def rules_of(probe: Mapping[str, Any]) -> list[str]:
     """Return the assignment rules of a probe, as the suite orders them; none if it does not classify."""
-    return list(dict.fromkeys(str(asked[2]) for asked in probe.get("asked") or ()))
+    return list(dict.fromkeys(str(key[2]) for key in probe.get("specifications") or ()))
 
 
 def exclusions(excluded: pd.DataFrame, *, manifest: Mapping[str, Any]) -> dict[str, Any]:

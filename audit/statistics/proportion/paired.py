@@ -1,8 +1,8 @@
 """The same images asked twice: tests and intervals of a paired difference, from the joint table of both
 answers.
 
-`both`, `only_first`, `only_second` and `neither` count the images to which the event happened under both ways
-of asking, one of them, or none: the columns of `Records.pairs`. Arrays broadcast against each other.
+`both`, `only_first`, `only_second` and `neither` count the images to which the event happened under both
+specifications, one of them, or none: the columns of `Records.pairs`. Arrays broadcast against each other.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """The same images under many specifications: joint counts, and what they allow that single rates do not.
 
-S specifications of one probe, K patterns (which of the specifications the event happened in), G groups, N
+S specifications of one probe, K bit strings (which of the specifications the event happened in), G groups, N
 images.
 Rates of one specification say nothing of how its errors go with those of another, though both are of the
-same images. The patterns do: they give the covariance of the gaps, and a permutation of whole images' labels.
+same images. The bit strings do: they give the covariance of the gaps, and a permutation of whole images'
+labels.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from audit.statistics.clusters.permuted_contrast import PermutedContrast
 from audit.statistics.clusters.shared_permutations import ClusterLabels, SharedPermutations, chunks
 from audit.statistics.permutation_p import ROUNDING, sequential_p
 from audit.tables.coded_table import CodedTable, Codes
-from probes.records import HAPPENED, KEYS, NOT_ASKED, WEIGHTED
+from probes.records import HAPPENED, KEYS, NOT_EVALUATED, WEIGHTED
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -36,14 +37,14 @@ class Images:
 
     Attributes
     ----------
-    group, pattern, cluster
-        [N] codes; those of groups and patterns are positions in the joint counts.
+    group, bit_string, cluster
+        [N] codes; those of groups and bit strings are positions in the joint counts.
     weight
         [N] what each image counts for in the population; None if all count the same.
     """
 
     group: Integers
-    pattern: Integers
+    bit_string: Integers
     cluster: Integers
     weight: Floats | None = None
 
@@ -55,7 +56,10 @@ class Images:
         """Some of the images."""
         weight = None if self.weight is None else self.weight[kept]
         return Images(
-            group=self.group[kept], pattern=self.pattern[kept], cluster=self.cluster[kept], weight=weight
+            group=self.group[kept],
+            bit_string=self.bit_string[kept],
+            cluster=self.cluster[kept],
+            weight=weight,
         )
 
     def told(self) -> Floats:
@@ -65,7 +69,7 @@ class Images:
 
 @dataclass(frozen=True, kw_only=True)
 class JointCounts:
-    """How often each pattern of events happened in each group.
+    """How often each bit string of events happened in each group.
 
     Attributes
     ----------
@@ -74,7 +78,7 @@ class JointCounts:
     bits
         [K, S] 1 where the event happened.
     counts
-        [G, K] images of the group with the pattern.
+        [G, K] images of the group with the bit string.
     names
         G group names, the values joined.
     images
@@ -104,7 +108,7 @@ class JointCounts:
             inside = self.images.group == self.names.index(group)
             rest = self.images.group == self.names.index(reference) if reference in self.names else ~inside
             own, other = (
-                np.bincount(self.images.pattern[side], self.images.weight[side], minlength=len(self.bits))
+                np.bincount(self.images.bit_string[side], self.images.weight[side], minlength=len(self.bits))
                 for side in (inside, rest)
             )
         first, second = (
@@ -139,7 +143,7 @@ class JointCounts:
         present, cluster = np.unique(own.cluster, return_inverse=True)
         if len(present) < 2:
             return np.full((self.bits.shape[1],) * 2, np.nan)
-        sums = sums_by_cluster(_influence(self.bits[own.pattern], own.weight), cluster)
+        sums = sums_by_cluster(_influence(self.bits[own.bit_string], own.weight), cluster)
         return np.asarray(sums.T @ sums * len(present) / (len(present) - 1))
 
     def clusters(self, group: str, reference: str) -> tuple[int, int]:
@@ -157,23 +161,27 @@ class JointCounts:
         return self.images.among(np.array([self.names.index(group), self.names.index(reference)]))
 
 
-def asked_order(probe: Mapping[str, Any]) -> pd.DataFrame:
-    """The specifications of a probe, columns `KEYS`, in the order of the patterns of `Records.outcomes`."""
-    rows = [(probe["name"], *asked) for asked in probe["asked"]]
+def specification_list(probe: Mapping[str, Any]) -> pd.DataFrame:
+    """The specifications of a probe, columns `KEYS`, in the order of `outcome_bits` of `Records.outcomes`."""
+    rows = [(probe["name"], *key) for key in probe["specifications"]]
     return pd.DataFrame(rows, columns=list(KEYS)).astype({"threshold": "float64"})
 
 
 def joint_counts(
-    outcomes: pd.DataFrame | CodedTable, asked: pd.DataFrame, *, by: Sequence[str], rows: Codes | None = None
+    outcomes: pd.DataFrame | CodedTable,
+    specifications: pd.DataFrame,
+    *,
+    by: Sequence[str],
+    rows: Codes | None = None,
 ) -> JointCounts:
-    """Count the patterns of one outcome by group.
+    """Count the bit strings of one outcome by group.
 
     Parameters
     ----------
     outcomes
         Rows of `Records.outcomes` of one probe and outcome; or the table, of which `rows` are those.
-    asked
-        As `asked_order` gives it.
+    specifications
+        As `specification_list` gives it.
     by
         Attributes that are crossed; images that miss one of them are in no group. Without any, all images
         are one group.
@@ -182,23 +190,23 @@ def joint_counts(
     own = np.arange(len(table.frame)) if rows is None else rows
     group, names = table.groups(own, by)
     known, group = own[group >= 0], group[group >= 0]
-    code, texts = table.codes("pattern")
+    code, texts = table.codes("outcome_bits")
     present = np.unique(code[known])
-    patterns, place = np.unique(texts[present], return_inverse=True)
-    pattern = place[np.searchsorted(present, code[known])]
-    shape = (len(names), len(patterns))
-    counts = np.bincount(group * shape[1] + pattern, minlength=shape[0] * shape[1]).reshape(shape)
-    letters = np.array([list(text) for text in patterns], dtype="U1").reshape(-1, len(asked))
-    counted = ~(letters == NOT_ASKED).all(axis=0)
+    bit_strings, place = np.unique(texts[present], return_inverse=True)
+    bit_string = place[np.searchsorted(present, code[known])]
+    shape = (len(names), len(bit_strings))
+    counts = np.bincount(group * shape[1] + bit_string, minlength=shape[0] * shape[1]).reshape(shape)
+    characters = np.array([list(text) for text in bit_strings], dtype="U1").reshape(-1, len(specifications))
+    counted = ~(characters == NOT_EVALUATED).all(axis=0)
     cluster, clusters = pd.factorize(table.codes("cluster")[0][known])
     several = len(clusters) < len(known)
     weight = None
     if WEIGHTED[0] in table.frame:
         weight = table.frame[WEIGHTED[0]].to_numpy(dtype=float)[known]
-    images = Images(group=group, pattern=pattern, cluster=cluster, weight=weight)
+    images = Images(group=group, bit_string=bit_string, cluster=cluster, weight=weight)
     return JointCounts(
-        specifications=asked.loc[counted, list(KEYS)].reset_index(drop=True),
-        bits=(letters[:, counted] == HAPPENED).astype(np.int64),
+        specifications=specifications.loc[counted, list(KEYS)].reset_index(drop=True),
+        bits=(characters[:, counted] == HAPPENED).astype(np.int64),
         counts=counts.astype(np.int64),
         names=names,
         images=images if several or weight is not None else None,
@@ -206,7 +214,7 @@ def joint_counts(
 
 
 def difference_covariance(bits: Integers, group: Integers, reference: Integers) -> Floats:
-    """Covariance [S, S] of the differences of rates over the sampling of images, from both sides' patterns.
+    """Covariance [S, S] of the differences of rates over the sampling of images.
 
     Unbiased (divided by n - 1); NaN where a side has fewer than two images.
     """
@@ -218,7 +226,7 @@ def cluster_covariance(bits: Integers, images: Images, *, group_code: int) -> Fl
 
     NaN where a side has fewer than two images, or all are of one cluster.
     """
-    happened = bits[images.pattern].astype(float)
+    happened = bits[images.bit_string].astype(float)
     influence = np.zeros_like(happened)
     for own, sign in ((images.group == group_code, 1), (images.group != group_code, -1)):
         if np.count_nonzero(own) < 2:
@@ -292,7 +300,7 @@ def curve_p(
     pooled: Integers | Floats = group + reference
     total = n_group + n_reference
     if images is not None and images.weight is not None:
-        pooled = np.bincount(images.pattern, weights=images.weight, minlength=len(bits))
+        pooled = np.bincount(images.bit_string, weights=images.weight, minlength=len(bits))
     rate = pooled @ bits / pooled.sum()
     error = np.sqrt(rate * (1 - rate) * (1 / n_group + 1 / n_reference))
     varying = error > 0
@@ -300,12 +308,14 @@ def curve_p(
         return 1.0
     weights = bits[:, varying] @ (1 / error[varying])
     if images is None:
-        pattern = np.concatenate([np.repeat(np.arange(len(side)), side) for side in (group, reference)])
+        bit_string = np.concatenate([np.repeat(np.arange(len(side)), side) for side in (group, reference)])
         inside = np.arange(total) < n_group
         images = Images(
-            group=np.where(inside, group_code, group_code + 1), pattern=pattern, cluster=np.arange(total)
+            group=np.where(inside, group_code, group_code + 1),
+            bit_string=bit_string,
+            cluster=np.arange(total),
         )
-    values = weights[images.pattern]
+    values = weights[images.bit_string]
     most = float((1 / error[varying]).sum())
     inside = images.group == group_code
     places = Exchangeable.of(inside, images.cluster)

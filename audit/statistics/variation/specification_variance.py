@@ -5,7 +5,7 @@ population would show, e_s the error of having sampled these. The deltas of thes
 are, no random sample, and split as in an analysis of variance: a mean, main effects of class design,
 template and threshold (the rule and its threshold are one factor), and the rest, their interactions. With the
 projection A of a part, d'Ad overstates its sum of squares by trace(A Sigma), Sigma being the covariance of
-the errors: the same images answer in every way, so they are not independent. That is subtracted.
+the errors: the same images answer in every specification, so they are not independent. That is subtracted.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ def variance_parts(differences: Floats, covariance: Floats, bases: Mapping[str, 
     covariance
         [S, S] of their sampling errors.
     bases
-        As `factor_bases` makes them of the S ways.
+        As `factor_bases` makes them of the S specifications.
 
     Returns
     -------
-    A variance for each of `PARTS`: `sampling` is the mean over the ways of the variance of a single gap, the
-    others are mean squares of effects, free of sampling noise on average and 0 where the noise explains all
-    of them. NaN where the covariance is.
+    A variance for each of `PARTS`: `sampling` is the mean over the specifications of the variance of a single
+    gap, the others are mean squares of effects, free of sampling noise on average and 0 where the noise
+    explains all of them. NaN where the covariance is.
     """
     if np.isnan(covariance).any() or np.isnan(differences).any():
         return dict.fromkeys(PARTS, float("nan"))

@@ -29,10 +29,10 @@ def augment(
     """
     n = len(pixels)
     theta = _geometry(n, recipe, generator)
-    coarse = torch.rand(n, generator=generator) < recipe.coarse
+    downscaled = torch.rand(n, generator=generator) < recipe.downscale
     light = 1 - recipe.tint * torch.rand(n, 3, 1, 1, generator=generator)
     moved = _moved(pixels[part].float(), theta[part])
-    shrunk = coarse[part]
+    shrunk = downscaled[part]
     moved[shrunk] = F.interpolate(F.avg_pool2d(moved[shrunk], 2), scale_factor=2, mode="bilinear")
     tinted = moved * light[part]
     if any_colour is None or not recipe.recolour:

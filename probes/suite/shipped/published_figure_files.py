@@ -13,7 +13,7 @@ from probes.suite.validation_errors import misplaced
 FOLDER = Path(__file__).parents[2] / "data" / "published_figures"
 
 
-class Asked(StrictModel):
+class Counterpart(StrictModel):
     """Where in a result the counterpart of a figure stands; table, column and row add up to one place."""
 
     probe: str = ""
@@ -26,15 +26,15 @@ class ReferenceColumn(StrictModel):
     """A column of a published table."""
 
     name: str
-    asked: Asked = Asked()
+    counterpart: Counterpart = Counterpart()
 
 
 class ReferenceRow(StrictModel):
-    """A row of a published table; one with `asked` has a counterpart in the results."""
+    """A row of a published table; one with `counterpart` has a counterpart in the results."""
 
     name: str
     values: list[float | None] = Field(description="In per cent of images, as printed.")
-    asked: Asked | None = None
+    counterpart: Counterpart | None = None
 
 
 class ReferenceTable(StrictModel):
@@ -49,7 +49,7 @@ class ReferenceTable(StrictModel):
     table: str
     title: str
     note: str = ""
-    asked: Asked = Asked()
+    counterpart: Counterpart = Counterpart()
     columns: list[ReferenceColumn]
     rows: list[ReferenceRow]
 

@@ -22,7 +22,7 @@ from audit.viewer.cell_images import Choice, chosen_images
 from audit.viewer.server import Server
 from clipmodel.errors import UserError
 from probes.datasets import load_dataset
-from probes.scoring.outcome_patterns import digests
+from probes.scoring.outcome_bits import digests
 from tests.audit.commands.conftest import Invoke
 
 

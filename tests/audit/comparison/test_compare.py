@@ -17,20 +17,25 @@ from probes.records import Records, empty_counts
 from tests.audit.support.naive_counts import context_of, manifest_of
 from tests.audit.support.outcome_rows import counts_of, outcome_rows, probe_of
 
-ASKED = [["default", "plain", "argmax", None], ["with_child", "plain", "argmax", None]]
+SPECIFICATIONS = [["default", "plain", "argmax", None], ["with_child", "plain", "argmax", None]]
 SIDES = {"model": {"name": "v1", "fingerprint": "a" * 16}, "suite": {"name": "invented", "title": "Invented"}}
 
 
-def audit_of(patterns: list[str], tones: list[str], *, asked: list[list[object]] = ASKED) -> AuditResult:
+def audit_of(
+    bit_strings: list[str], tones: list[str], *, specifications: list[list[object]] = SPECIFICATIONS
+) -> AuditResult:
     """An audit with one outcome, from what happened to each image."""
-    outcomes = outcome_rows(patterns, tone=tones)
+    outcomes = outcome_rows(bit_strings, tone=tones)
     probe = probe_of(
-        asked, by=["tone"], designs=[{"name": key[0], "classes": []} for key in asked], templates=["plain"]
+        specifications,
+        by=["tone"],
+        designs=[{"name": key[0], "classes": []} for key in specifications],
+        templates=["plain"],
     )
     excluded = pd.DataFrame(columns=["probe", "reason", "tone", "n"]).astype({"n": "int64"})
     return AuditResult.from_records(
         Records(
-            manifest=manifest_of(probe, **SIDES), counts=counts_of(outcomes, asked, by=["tone"]),
+            manifest=manifest_of(probe, **SIDES), counts=counts_of(outcomes, specifications, by=["tone"]),
             curves=empty_counts(["tone"]), excluded=excluded, outcomes=outcomes,
         )
     )  # fmt: skip
@@ -48,8 +53,16 @@ def drawn(n: int, *, seed: int, worse: float = 0.0) -> tuple[AuditResult, AuditR
 
 
 def test_by_hand() -> None:
-    first = audit_of(["1-", "1-", "0-", "0-", "0-"], ["dark", "dark", "dark", "dark", "light"], asked=ASKED)
-    second = audit_of(["1-", "0-", "1-", "1-", "0-"], ["dark", "dark", "dark", "dark", "light"], asked=ASKED)
+    first = audit_of(
+        ["1-", "1-", "0-", "0-", "0-"],
+        ["dark", "dark", "dark", "dark", "light"],
+        specifications=SPECIFICATIONS,
+    )
+    second = audit_of(
+        ["1-", "0-", "1-", "1-", "0-"],
+        ["dark", "dark", "dark", "dark", "light"],
+        specifications=SPECIFICATIONS,
+    )
     changes = compare(first, second).changes.set_index(["by", "group"])
     dark = changes.loc["tone", "dark"]
     assert dark[["n", "both", "only_first", "only_second", "neither"]].tolist() == [4, 1, 1, 2, 0]
@@ -113,10 +126,10 @@ def test_one_audit_with_two_designs() -> None:
     first, _ = drawn(300, seed=4)
     comparison = compare(first, first, designs=("default", "with_child"))
     assert set(comparison.changes["design"]) == {"default"}
-    patterns = first.outcomes["pattern"]  # type: ignore[index]
+    bit_strings = first.outcomes["outcome_bits"]  # type: ignore[index]
     overall = comparison.changes.iloc[0]
-    assert overall["only_first"] == (patterns == "10").sum()
-    assert overall["only_second"] == (patterns == "01").sum()
+    assert overall["only_first"] == (bit_strings == "10").sum()
+    assert overall["only_second"] == (bit_strings == "01").sum()
 
 
 def test_what_cannot_be_compared_is_a_user_error() -> None:
@@ -139,7 +152,7 @@ def test_pairs_of_designs_are_added_up_by_group() -> None:
     cells = [("dark", "woman", 3, 2, 1, 4), ("dark", "man", 1, 0, 5, 4), ("(missing)", "man", 1, 1, 1, 1)]
     names = ["tone", "gender", "both", "only_first", "only_second", "neither"]
     pairs = pd.DataFrame([keys | dict(zip(names, cell, strict=True)) for cell in cells])
-    manifest = manifest_of(probe_of(ASKED, by=["tone", "gender"]))
+    manifest = manifest_of(probe_of(SPECIFICATIONS, by=["tone", "gender"]))
     table = paired_table(context_of(manifest, pairs=pairs)).set_index(["by", "group"])
     assert table.loc["tone", "dark"][["both", "only_first", "only_second", "neither"]].tolist() == [
         4,

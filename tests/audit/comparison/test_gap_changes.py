@@ -154,7 +154,7 @@ def test_where_nothing_changes_p_is_one_and_the_interval_has_a_width() -> None:
     assert row["low"] < -0.01 < 0.01 < row["high"]
 
 
-def test_groups_are_adjusted_together_over_all_ways_of_asking() -> None:
+def test_groups_are_adjusted_together_over_all_specifications() -> None:
     images, _ = drawn(300, seed=8, churn={"dark": (0.05, 0.3), "light": (0.1, 0.1)}, ways=2)
     table = changes_of(images, ("dark", "light"), ("light", "dark"))
     assert table["p"].max() < 0.01

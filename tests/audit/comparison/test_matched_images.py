@@ -11,22 +11,27 @@ from probes.records import Records, empty_counts
 from tests.audit.support.naive_counts import manifest_of
 from tests.audit.support.outcome_rows import counts_of, outcome_rows, probe_of
 
-ASKED = [["default", "plain", "argmax", None], ["with_child", "plain", "argmax", None]]
+SPECIFICATIONS = [["default", "plain", "argmax", None], ["with_child", "plain", "argmax", None]]
 
 
 SIDES = {"model": {"name": "v1", "fingerprint": "a" * 16}, "suite": {"name": "invented", "title": "Invented"}}
 
 
-def audit_of(patterns: list[str], tones: list[str], *, asked: list[list[object]] = ASKED) -> AuditResult:
+def audit_of(
+    bit_strings: list[str], tones: list[str], *, specifications: list[list[object]] = SPECIFICATIONS
+) -> AuditResult:
     """An audit with one outcome, from what happened to each image."""
-    outcomes = outcome_rows(patterns, tone=tones)
+    outcomes = outcome_rows(bit_strings, tone=tones)
     probe = probe_of(
-        asked, by=["tone"], designs=[{"name": key[0], "classes": []} for key in asked], templates=["plain"]
+        specifications,
+        by=["tone"],
+        designs=[{"name": key[0], "classes": []} for key in specifications],
+        templates=["plain"],
     )
     excluded = pd.DataFrame(columns=["probe", "reason", "tone", "n"]).astype({"n": "int64"})
     return AuditResult.from_records(
         Records(
-            manifest=manifest_of(probe, **SIDES), counts=counts_of(outcomes, asked, by=["tone"]),
+            manifest=manifest_of(probe, **SIDES), counts=counts_of(outcomes, specifications, by=["tone"]),
             curves=empty_counts(["tone"]), excluded=excluded, outcomes=outcomes,
         )
     )  # fmt: skip

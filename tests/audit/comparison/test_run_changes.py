@@ -17,8 +17,8 @@ def runs(shifts: list[float]) -> tuple[list[AuditResult], np.ndarray]:
     """Runs of which each adds its own amount to the rate of the dark; [R, N] events."""
     hard = np.random.default_rng(1).random(300)
     bits = np.array([hard < 0.3 + shift * (TONES == "dark") for shift in shifts])
-    patterns = [[f"{int(bit)}{int(bit)}" for bit in run] for run in bits]
-    return [audit_of(run, TONES.tolist()) for run in patterns], bits
+    bit_strings = [[f"{int(bit)}{int(bit)}" for bit in run] for run in bits]
+    return [audit_of(run, TONES.tolist()) for run in bit_strings], bits
 
 
 def test_changes_over_runs_by_the_bare_function() -> None:

@@ -17,8 +17,8 @@ def runs(number: int) -> tuple[list[AuditResult], np.ndarray]:
     rng = np.random.default_rng(1)
     hard, shifts = rng.random(300), np.linspace(0.0, 0.2, number)
     bits = np.array([hard < 0.3 + shift * (TONES == "dark") for shift in shifts])
-    patterns = [[f"{int(bit)}{int(bit)}" for bit in run] for run in bits]
-    return [audit_of(run, TONES.tolist()) for run in patterns], bits
+    bit_strings = [[f"{int(bit)}{int(bit)}" for bit in run] for run in bits]
+    return [audit_of(run, TONES.tolist()) for run in bit_strings], bits
 
 
 def test_a_gap_over_runs_by_the_bare_function() -> None:

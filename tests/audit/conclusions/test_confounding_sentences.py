@@ -45,7 +45,7 @@ def test_the_caution_of_the_data_names_what_is_confounded_the_strongest_first() 
     pairs = [pair("a", "b", cramers_v=0.5), pair("c", "d"), pair("e", "f", confounded=False)]
     data: Any = {"name": "x", "caution": "Cartoons.", "confounding": pairs}
     manifest: Manifest = {
-        "schema_version": 4, "suite": {"name": "s"}, "model": {"name": "m"}, "data": data, "attributes": [],
+        "schema_version": 5, "suite": {"name": "s"}, "model": {"name": "m"}, "data": data, "attributes": [],
         "probes": [], "seed": 0,
     }  # fmt: skip
     text = data_caution(manifest)

@@ -10,7 +10,7 @@ import pandas as pd
 from audit.result import AuditResult
 from tests.audit.support.invented_audit import invented_result
 
-ASKED = [["default", "plain", "argmax", None], ["with_child", "plain", "probability", 0.2]]
+SPECIFICATIONS = [["default", "plain", "argmax", None], ["with_child", "plain", "probability", 0.2]]
 IMAGES = pd.DataFrame(
     {"image": ["a", "b", "c", "d"], "cluster": ["a", "b", "c", "c"],
      "sex": ["man", "woman", "woman", "(missing)"], "skin_tone": ["dark", "dark", "light", "light"]}
@@ -22,16 +22,16 @@ def probe_entry(**changes: Any) -> dict[str, Any]:
     """The probe of the invented outcomes, as a manifest has it: only what the viewer reads."""
     return {
         "name": "job", "title": "Which job?", "outcomes": [{"name": "wrong"}, {"name": "harm"}],
-        "groups": [["sex"], ["sex", "skin_tone"]], "asked": ASKED,
+        "groups": [["sex"], ["sex", "skin_tone"]], "specifications": SPECIFICATIONS,
     } | changes  # fmt: skip
 
 
-def outcome_rows(patterns: dict[tuple[str, str], list[str]]) -> pd.DataFrame:
+def outcome_rows(bit_strings: dict[tuple[str, str], list[str]]) -> pd.DataFrame:
     """Rows as of `AuditResult.outcomes`: four images an outcome."""
     return pd.concat(
         [
-            IMAGES.assign(probe=probe, outcome=name, pattern=found)
-            for (probe, name), found in patterns.items()
+            IMAGES.assign(probe=probe, outcome=name, outcome_bits=found)
+            for (probe, name), found in bit_strings.items()
         ],
         ignore_index=True,
     )

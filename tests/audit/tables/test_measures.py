@@ -5,11 +5,11 @@ import pandas as pd
 
 from audit.tables.measure_statistics.family import ESTIMATES
 from audit.tables.measures import FLOATS, INTEGERS, KEYS, STATISTICS, _families, measures_table
-from probes.records.vocabulary import STATISTICS as ASKED
+from probes.records.vocabulary import STATISTICS as SPECIFICATIONS
 
 
 def test_whatever_may_be_asked_for_is_computed() -> None:
-    assert set(STATISTICS) == set(ASKED)
+    assert set(STATISTICS) == set(SPECIFICATIONS)
 
 
 def test_without_such_probes_the_table_is_empty_and_typed() -> None:

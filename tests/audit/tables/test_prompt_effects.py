@@ -14,7 +14,7 @@ from audit.tables.rates import gap_table
 from tests.audit.support.naive_counts import manifest_of
 from tests.audit.support.outcome_rows import counts_of, outcome_rows, probe_of
 
-ASKED = [["default", template, "argmax", None] for template in "abcd"]
+SPECIFICATIONS = [["default", template, "argmax", None] for template in "abcd"]
 SHIFTS = np.array([0.0, 0.1, 0.2, 0.3])
 
 
@@ -32,8 +32,10 @@ def drawn(persons: int, images: int, *, seed: int) -> pd.DataFrame:
 
 
 def effects(outcomes: pd.DataFrame, **changes: object) -> pd.DataFrame:
-    manifest = manifest_of(probe_of(ASKED, by=["tone"])) | changes
-    context = TableContext.of(counts_of(outcomes, ASKED, by=["tone"]), manifest, ["tone"], outcomes=outcomes)
+    manifest = manifest_of(probe_of(SPECIFICATIONS, by=["tone"])) | changes
+    context = TableContext.of(
+        counts_of(outcomes, SPECIFICATIONS, by=["tone"]), manifest, ["tone"], outcomes=outcomes
+    )
     return prompt_effect_table(context, gap_table(replace(context, outcomes=None)))
 
 
@@ -46,7 +48,7 @@ def test_rates_and_gaps_by_the_bare_function() -> None:
         ("", "all images", ""), ("tone", "dark", ""), ("tone", "dark", "light"), ("tone", "light", ""),
         ("tone", "light", "dark"),
     ]  # fmt: skip
-    bits = np.array([[int(letter) for letter in pattern] for pattern in outcomes["pattern"]])
+    bits = np.array([[int(character) for character in bit_string] for bit_string in outcomes["outcome_bits"]])
     sides = [bits[(outcomes["tone"] == tone).to_numpy()] for tone in ("dark", "light")]
     means, spread = [s.mean(axis=0) for s in sides], [np.cov(s.T) / len(s) for s in sides]
     rows = table.set_index(["group", "reference"])
@@ -78,8 +80,8 @@ def test_clusters_make_intervals_wider_and_few_of_them_say_nothing() -> None:
 
 def test_one_template_or_no_outcomes_leave_the_table_empty() -> None:
     outcomes = drawn(60, 1, seed=2)
-    manifest = manifest_of(probe_of(ASKED, by=["tone"]))
-    context = TableContext.of(counts_of(outcomes, ASKED, by=["tone"]), manifest, ["tone"])
+    manifest = manifest_of(probe_of(SPECIFICATIONS, by=["tone"]))
+    context = TableContext.of(counts_of(outcomes, SPECIFICATIONS, by=["tone"]), manifest, ["tone"])
     assert not len(prompt_effect_table(context, gap_table(context)))
     assert effects(outcomes)["threshold"].isna().all()
 
@@ -95,11 +97,11 @@ def test_another_prompt_is_covered() -> None:
         level = np.where(rng.random(360) < 0.5, np.repeat(rng.random(60), 6), rng.random(360))
         chance = np.clip(0.4 + np.outer(tone, shift), 0, 1)
         bits = (level[:, None] < chance)[:, :5].astype(np.int64)
-        kinds, pattern = np.unique(bits, axis=0, return_inverse=True)
+        kinds, bit_string = np.unique(bits, axis=0, return_inverse=True)
         joint = JointCounts(
             specifications=pd.DataFrame(), bits=kinds, names=["0", "1"],
-            counts=np.stack([np.bincount(pattern[tone == g], minlength=len(kinds)) for g in (0, 1)]),
-            images=Images(group=tone, pattern=pattern.ravel(), cluster=person),
+            counts=np.stack([np.bincount(bit_string[tone == g], minlength=len(kinds)) for g in (0, 1)]),
+            images=Images(group=tone, bit_string=bit_string.ravel(), cluster=person),
         )  # fmt: skip
         own, other = joint.sides("1", "0")
         gaps = own @ kinds / own.sum() - other @ kinds / other.sum()

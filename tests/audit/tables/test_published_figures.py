@@ -16,7 +16,7 @@ from tests.audit.support.invented_audit import invented_result
 NOTHING: dict[str, Any] = {"probe": "", "outcome": "", "design": "", "group": {}}
 
 
-def asked(**values: Any) -> dict[str, Any]:
+def counterpart(**values: Any) -> dict[str, Any]:
     return {**NOTHING, **values}
 
 
@@ -25,7 +25,7 @@ def table(**values: Any) -> dict[str, Any]:
         "table": "1",
         "title": "A table",
         "note": "",
-        "asked": NOTHING,
+        "counterpart": NOTHING,
         "columns": [],
         "rows": [],
         **values,
@@ -47,21 +47,21 @@ def published(*tables: dict[str, Any]) -> dict[str, Any]:
 
 
 ACCURACY = table(
-    asked=asked(probe="occupation"),
+    counterpart=counterpart(probe="occupation"),
     columns=[
-        {"name": "all", "asked": NOTHING},
-        {"name": "dark", "asked": asked(group={"skin_tone": "dark"})},
+        {"name": "all", "counterpart": NOTHING},
+        {"name": "dark", "counterpart": counterpart(group={"skin_tone": "dark"})},
     ],
     rows=[
-        {"name": "zero-shot", "values": [90.0, 80.0], "asked": NOTHING},
-        {"name": "another", "values": [70.0, None], "asked": None},
+        {"name": "zero-shot", "values": [90.0, 80.0], "counterpart": NOTHING},
+        {"name": "another", "values": [70.0, None], "counterpart": None},
     ],
 )
 HARM = table(
     table="2",
-    asked=asked(probe="denigration", design="with_child"),
-    columns=[{"name": "women", "asked": asked(group={"gender": "woman"})}],
-    rows=[{"name": "crime", "values": [10.0], "asked": asked(outcome="crime")}],
+    counterpart=counterpart(probe="denigration", design="with_child"),
+    columns=[{"name": "women", "counterpart": counterpart(group={"gender": "woman"})}],
+    rows=[{"name": "crime", "values": [10.0], "counterpart": counterpart(outcome="crime")}],
 )
 
 
@@ -92,12 +92,12 @@ def test_an_outcome_is_taken_under_the_design_that_is_asked_for(result: AuditRes
 
 @pytest.mark.parametrize("probe", ["unknown", ""])
 def test_a_probe_that_is_not_there_gives_no_value(result: AuditResult, probe: str) -> None:
-    assert figures(result, {**ACCURACY, "asked": asked(probe=probe)})["value"].isna().all()
+    assert figures(result, {**ACCURACY, "counterpart": counterpart(probe=probe)})["value"].isna().all()
 
 
 def test_a_group_that_was_not_split_by_gives_no_value(result: AuditResult) -> None:
-    columns = [{"name": "x", "asked": asked(group={"race": "x"})}]
-    row = {"name": "zero-shot", "values": [90.0], "asked": NOTHING}
+    columns = [{"name": "x", "counterpart": counterpart(group={"race": "x"})}]
+    row = {"name": "zero-shot", "values": [90.0], "counterpart": NOTHING}
     assert figures(result, {**ACCURACY, "columns": columns, "rows": [row]})["value"].isna().all()
 
 

@@ -11,14 +11,14 @@ from audit.tables.rates import gap_table
 from audit.tables.specification_curves import (
     GAP,
     NO_OUTCOMES,
-    ONE_WAY,
+    ONE_SPECIFICATION,
     SPECIFICATION_COLUMNS,
     specification_table,
 )
 from tests.audit.support.naive_counts import context_of, manifest_of
 from tests.audit.support.outcome_rows import counts_of, outcome_rows, probe_of
 
-ASKED = [
+SPECIFICATIONS = [
     ["default", "plain", "argmax", None],
     ["with_child", "plain", "argmax", None],
     ["default", "photo", "argmax", None],
@@ -33,16 +33,16 @@ def drawn_outcomes(n: int, *, seed: int, excess: float = 0.0) -> pd.DataFrame:
     chance = 0.2 + excess * (tone == "dark")
     # Half of the images answer alike in every specification.
     alike, shared = rng.random(n) < 0.5, rng.random(n)
-    happened = [np.where(alike, shared, rng.random(n)) < chance for _ in ASKED]
-    patterns = ["".join("01"[int(bit)] for bit in image) for image in zip(*happened, strict=True)]
-    return outcome_rows(patterns, tone=tone.tolist())
+    happened = [np.where(alike, shared, rng.random(n)) < chance for _ in SPECIFICATIONS]
+    bit_strings = ["".join("01"[int(bit)] for bit in image) for image in zip(*happened, strict=True)]
+    return outcome_rows(bit_strings, tone=tone.tolist())
 
 
 def table_of(
     outcomes: pd.DataFrame, *, keep: bool = True, **probe: object
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    manifest = manifest_of(probe_of(ASKED, by=["tone"], **probe))
-    gaps = gap_table(TableContext.of(counts_of(outcomes, ASKED, by=["tone"]), manifest, ["tone"]))
+    manifest = manifest_of(probe_of(SPECIFICATIONS, by=["tone"], **probe))
+    gaps = gap_table(TableContext.of(counts_of(outcomes, SPECIFICATIONS, by=["tone"]), manifest, ["tone"]))
     return specification_table(context_of(manifest, outcomes=outcomes if keep else None), gaps), gaps
 
 
@@ -91,11 +91,13 @@ def test_without_the_outcomes_the_spread_remains() -> None:
 
 def test_one_way_of_asking_has_the_p_of_its_gap() -> None:
     outcomes = drawn_outcomes(300, seed=4)
-    outcomes = outcomes.assign(pattern=outcomes["pattern"].str[:1])
-    manifest = manifest_of(probe_of(ASKED[:1], by=["tone"]))
-    gaps = gap_table(TableContext.of(counts_of(outcomes, ASKED[:1], by=["tone"]), manifest, ["tone"]))
+    outcomes = outcomes.assign(outcome_bits=outcomes["outcome_bits"].str[:1])
+    manifest = manifest_of(probe_of(SPECIFICATIONS[:1], by=["tone"]))
+    gaps = gap_table(
+        TableContext.of(counts_of(outcomes, SPECIFICATIONS[:1], by=["tone"]), manifest, ["tone"])
+    )
     table = specification_table(context_of(manifest, outcomes=outcomes), gaps)
-    assert (table["note"] == ONE_WAY).all()
+    assert (table["note"] == ONE_SPECIFICATION).all()
     assert table["curve_p"].tolist() == gaps["p"].tolist()
     assert table["curve_p_adjusted"].tolist() == pytest.approx(holm(gaps["p"]).tolist())
 
@@ -122,14 +124,14 @@ def test_the_same_seed_gives_the_same_table_and_no_gap_depends_on_the_others() -
     table, gaps = table_of(outcomes)
     again, _ = table_of(outcomes)
     pd.testing.assert_frame_equal(table, again)
-    manifest = manifest_of(probe_of(ASKED, by=["tone"]))
+    manifest = manifest_of(probe_of(SPECIFICATIONS, by=["tone"]))
     alone = specification_table(context_of(manifest, outcomes=outcomes), gaps[gaps["group"] == "dark"])
     assert alone["curve_p"].item() == table.set_index("group").loc["dark", "curve_p"]
 
 
 def test_no_gaps_give_an_empty_table() -> None:
     _, gaps = table_of(drawn_outcomes(50, seed=1))
-    table = specification_table(context_of(manifest_of(probe_of(ASKED, by=["tone"]))), gaps.iloc[:0])
+    table = specification_table(context_of(manifest_of(probe_of(SPECIFICATIONS, by=["tone"]))), gaps.iloc[:0])
     assert tuple(table.columns) == SPECIFICATION_COLUMNS
     assert not len(table)
     assert set(GAP) <= set(table.columns)

@@ -1,4 +1,4 @@
-"""Which of four images are in a cell, read off their patterns by eye."""
+"""Which of four images are in a cell, read off their bit strings by eye."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ CELLS: dict[str, tuple[dict[str, Any], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("asked", "images"), CELLS.values(), ids=CELLS)
-def test_the_images_of_a_cell(asked: dict[str, Any], images: str) -> None:
-    choice = Choice(**{"probe": "job", "outcome": "wrong"} | asked)
+@pytest.mark.parametrize(("choices", "images"), CELLS.values(), ids=CELLS)
+def test_the_images_of_a_cell(choices: dict[str, Any], images: str) -> None:
+    choice = Choice(**{"probe": "job", "outcome": "wrong"} | choices)
     found = chosen_images(result_with(outcome_rows(PATTERNS)), choice)
     assert "".join(found["image"]) == images
     assert set(found["outcome"]) <= {choice.outcome}
@@ -60,7 +60,7 @@ def test_images_are_matched_by_name_and_what_one_audit_lacks_is_no_disagreement(
     one = result_with(outcome_rows(PATTERNS))
     turned = outcome_rows({("job", "wrong"): ["01", "01", "01", "11"]}).iloc[::-1]
     choice = Choice(probe="job", outcome="wrong", show="disagree")
-    # First letters 1, 1, 0, 0 against 0, 0, 0, 1; without b, its disagreement is unknown.
+    # First characters 1, 1, 0, 0 against 0, 0, 0, 1; without b, its disagreement is unknown.
     assert "".join(chosen_images(one, choice, against=result_with(turned))["image"]) == "abd"
     fewer = result_with(turned[turned["image"] != "b"])
     assert "".join(chosen_images(one, choice, against=fewer)["image"]) == "ad"
@@ -76,9 +76,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("asked", "words"), REFUSED.values(), ids=REFUSED)
-def test_what_the_audit_has_not_is_refused(asked: dict[str, Any], words: str) -> None:
-    choice = Choice(**{"probe": "job", "outcome": "wrong"} | asked)
+@pytest.mark.parametrize(("choices", "words"), REFUSED.values(), ids=REFUSED)
+def test_what_the_audit_has_not_is_refused(choices: dict[str, Any], words: str) -> None:
+    choice = Choice(**{"probe": "job", "outcome": "wrong"} | choices)
     with pytest.raises(UserError, match=words):
         chosen_images(result_with(outcome_rows(PATTERNS)), choice)
 
@@ -97,4 +97,4 @@ def test_an_audit_without_outcomes_of_images_says_which_file_is_missing(
 def test_specifications_in_words_in_the_order_asked() -> None:
     asked = ["default, plain, highest-scoring class", "with child, plain, probability ≥ 0.2"]
     assert specifications_of(probe_entry()) == asked
-    assert specifications_of(probe_entry(asked=probe_entry()["asked"][::-1])) == asked[::-1]
+    assert specifications_of(probe_entry(specifications=probe_entry()["specifications"][::-1])) == asked[::-1]

@@ -54,7 +54,7 @@ ADDRESSES: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
     "misspelt names": ({"probe": "jobs", "outcome": "harms", "show": "all"}, {}),
     "a specification past the last": ({"specification": "2", "other": "-1"}, {}),
     "a digit of another script": ({"specification": "\N{SUPERSCRIPT TWO}", "other": "\u0661"}, {}),
-    "an attribute that the probe does not split by": ({"group.cluster": "c", "group.pattern": "10"}, {}),
+    "an attribute that the probe does not split by": ({"group.cluster": "c", "group.outcome_bits": "10"}, {}),
 }  # fmt: skip
 
 
@@ -64,7 +64,7 @@ def test_an_address_as_a_choice(query: dict[str, str], found: dict[str, Any]) ->
 
 
 def test_probes_without_outcomes_of_images_are_passed_over() -> None:
-    measure, unasked = probe_entry(name="mean", outcomes=[]), probe_entry(name="none", asked=[])
+    measure, unasked = probe_entry(name="mean", outcomes=[]), probe_entry(name="none", specifications=[])
     rows = outcome_rows(PATTERNS)
     audit = result_with(rows, probes=[measure, unasked, probe_entry()])
     assert choice_of(audit, {"probe": "mean"}).probe == "job"

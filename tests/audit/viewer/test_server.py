@@ -107,7 +107,7 @@ def test_images_are_blurred_until_one_is_asked_for(served: Server, audited_peopl
 
 def test_the_cells_add_up_to_the_counts_of_the_audit(audited_people: Path) -> None:
     result = AuditResult.read(audited_people / "run")
-    asked = result.manifest["probes"][0]["asked"]
+    asked = result.manifest["probes"][0]["specifications"]
     for number, (design, template, rule, threshold) in enumerate(asked):
         found = chosen_images(
             result, Choice(probe="colour", outcome="harm", specification=number, groups={"tone": "dark"})

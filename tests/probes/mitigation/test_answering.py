@@ -54,7 +54,7 @@ def test_unchanged_scores_give_the_records_of_the_model(folder: Path) -> None:
     (records,) = found.records
     plain = whole.ask(whole.half(fit=False))
     assert records.outcomes is not None and plain.outcomes is not None
-    keys = ["image", "outcome", "pattern"]
+    keys = ["image", "outcome", "outcome_bits"]
     first, second = (
         table[keys].sort_values(keys[:2]).to_numpy() for table in (records.outcomes, plain.outcomes)
     )

@@ -46,7 +46,12 @@ def test_the_entry_of_a_probe_that_classifies(made: Made) -> None:
     harm = {one["name"]: one for one in entry["outcomes"]}["harm"]
     assert (harm["kind"], harm["harmful"], harm["sets"]) == ("set", True, ["harm: crime", "harm: non-human"])
     # 2 designs x 2 templates x 3 rules and thresholds.
-    assert len(entry["asked"]) == 12 and entry["asked"][0] == ["default", "plain", "argmax", None]
+    assert len(entry["specifications"]) == 12 and entry["specifications"][0] == [
+        "default",
+        "plain",
+        "argmax",
+        None,
+    ]
 
 
 def test_the_entry_of_another_kind_has_its_settings_and_words(made: Made) -> None:

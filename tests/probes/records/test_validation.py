@@ -67,7 +67,7 @@ def test_broken_counts_are_named(change: Callable[[pd.DataFrame], pd.DataFrame],
     [
         (
             {"schema_version": 1},
-            "schema version 1, this program reads 4. Since then: group",
+            "schema version 1, this program reads 5. Since then: group",
         ),
         ({"probes": [{"name": "work", "groups": []}]}, r"manifest: probes.0.outcomes: Field required"),
         ({"probes": [probe_entry(groups=[["age"]])]}, r"the probe 'work' compares by \['age'\]"),

@@ -7,7 +7,7 @@ import pandas as pd
 
 from probes.datasets import load_dataset
 from probes.scoring.annotation_rows import annotation_rows
-from probes.scoring.outcome_patterns import digests
+from probes.scoring.outcome_bits import digests
 from tests.audit.commands.test_mitigate import folder as folder_of_embeddings
 
 folder = folder_of_embeddings

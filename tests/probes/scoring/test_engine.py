@@ -26,7 +26,7 @@ RULES = [
 QUESTION = Question(
     rules=RULES, curve=np.array(CURVE), outcomes={"harmful": "harm", MISCLASSIFIED: MISCLASSIFIED}
 )
-ASKED = Question(rules=RULES[:1] + RULES[2:3], curve=np.array(CURVE))
+SPECIFICATIONS = Question(rules=RULES[:1] + RULES[2:3], curve=np.array(CURVE))
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -268,14 +268,14 @@ def test_a_probability_equal_to_the_threshold_reaches_it() -> None:
 
 
 def test_a_set_without_classes_reaches_no_threshold_not_even_zero(random_case: dict) -> None:
-    result = count(random_case, Head(scale=7.0), ASKED)[1]
+    result = count(random_case, Head(scale=7.0), SPECIFICATIONS)[1]
     assert result.curve[:, :, 1].sum() == 0
     assert result.curve[0, :, 0].sum() == len(random_case["images"])
 
 
 def test_per_image_scores_add_up_to_the_counts(random_case: dict) -> None:
     configuration, head, cells = random_case["configurations"][0], Head(scale=7.0), random_case["cells"]
-    counts = count(random_case, head, ASKED)[0]
+    counts = count(random_case, head, SPECIFICATIONS)[0]
     images, classes = random_case["images"], random_case["classes"]
     parts = list(score_images(images, classes, configuration, head=head, chunk=50))
     prediction = np.concatenate([part.prediction for part in parts])

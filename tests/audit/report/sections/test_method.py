@@ -41,9 +41,9 @@ def test_a_question_has_its_words_and_whether_they_harm(context: ReportContext) 
 
 
 def test_a_question_names_its_rules_and_what_they_assign(context: ReportContext) -> None:
-    probe = {**context.probes[0], "asked": [["d", "t", "argmax", None], ["e", "t", "argmax", None]]}
+    probe = {**context.probes[0], "specifications": [["d", "t", "argmax", None], ["e", "t", "argmax", None]]}
     assert method.rules_of(probe) == ["argmax"]
     assert method.question(probe)["rules"] == [("argmax", "The class of the greatest similarity.")]
     # A rule of another version has no words here; the tables name it.
-    assert method.question({**probe, "asked": [["d", "t", "other", None]]})["rules"] == []
-    assert method.rules_of({**probe, "asked": None}) == []
+    assert method.question({**probe, "specifications": [["d", "t", "other", None]]})["rules"] == []
+    assert method.rules_of({**probe, "specifications": None}) == []

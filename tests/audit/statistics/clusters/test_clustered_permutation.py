@@ -30,9 +30,9 @@ def drawings(n: int, *, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def p_of(events: np.ndarray, label: np.ndarray, cluster: np.ndarray | None, *, seed: int = 0) -> float:
     """p of the curve; images are independent where no cluster is given."""
-    bits, pattern = np.unique(events, axis=0, return_inverse=True)
-    counts = [np.bincount(pattern[label == side], minlength=len(bits)) for side in (1, 0)]
-    images = None if cluster is None else Images(group=label, pattern=pattern, cluster=cluster)
+    bits, bit_string = np.unique(events, axis=0, return_inverse=True)
+    counts = [np.bincount(bit_string[label == side], minlength=len(bits)) for side in (1, 0)]
+    images = None if cluster is None else Images(group=label, bit_string=bit_string, cluster=cluster)
     rng = np.random.default_rng(seed)
     return curve_p(bits, *counts, rng=rng, draws=399, images=images, group_code=1)
 

@@ -11,20 +11,20 @@ from audit.statistics.variation.specification_curve_test import (
     Images,
     JointCounts,
     _Kinds,
-    asked_order,
     cluster_covariance,
     curve_p,
     difference_covariance,
     joint_counts,
+    specification_list,
 )
-from tests.audit.support.outcome_rows import ASKED, outcome_rows
+from tests.audit.support.outcome_rows import SPECIFICATIONS, outcome_rows
 
 BITS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
 
 
 def test_patterns_are_counted_by_group_and_what_is_not_asked_is_left_out() -> None:
     rows = outcome_rows(["1-1", "1-0", "0-0", "1-1"], tone=["dark", "dark", "light", "(missing)"])
-    asked = asked_order({"name": "work", "asked": ASKED})
+    asked = specification_list({"name": "work", "specifications": SPECIFICATIONS})
     joint = joint_counts(rows, asked, by=["tone"])
     assert joint.names == ["dark", "light"]
     assert joint.specifications["design"].tolist() == ["default", "with_child"]
@@ -91,23 +91,23 @@ def test_empty_sides_and_constant_events() -> None:
     assert curve_p(BITS, always, always, rng=rng) == 1.0
 
 
-def test_asked_order_has_the_keys_of_the_counts() -> None:
-    asked = asked_order({"name": "work", "asked": ASKED})
+def test_the_specification_list_has_the_keys_of_the_counts() -> None:
+    asked = specification_list({"name": "work", "specifications": SPECIFICATIONS})
     assert asked["probe"].tolist() == ["work"] * 3
     assert asked["threshold"].isna().tolist() == [True, False, True]
     assert isinstance(asked, pd.DataFrame)
 
 
 def _images(events: np.ndarray, label: np.ndarray, cluster: np.ndarray) -> tuple[np.ndarray, Images]:
-    bits, pattern = np.unique(events, axis=0, return_inverse=True)
-    return bits, Images(group=label, pattern=pattern, cluster=cluster)
+    bits, bit_string = np.unique(events, axis=0, return_inverse=True)
+    return bits, Images(group=label, bit_string=bit_string, cluster=cluster)
 
 
 def test_single_images_as_clusters_have_the_covariance_of_images() -> None:
     rng = np.random.default_rng(7)
     events, label = rng.integers(0, 2, (400, 3)), rng.integers(0, 2, 400)
     bits, images = _images(events, label, np.arange(400))
-    counts = [np.bincount(images.pattern[label == side], minlength=len(bits)) for side in (1, 0)]
+    counts = [np.bincount(images.bit_string[label == side], minlength=len(bits)) for side in (1, 0)]
     # They differ in what a sample loses by its own mean: 200 / 199 on either side against 400 / 399.
     expected = difference_covariance(bits, *counts)
     np.testing.assert_allclose(cluster_covariance(bits, images, group_code=1), expected, rtol=0.01, atol=1e-7)
@@ -144,9 +144,9 @@ def persons(rng: np.random.Generator, n: int, photos: int, *, same: bool = False
 
 
 def p_of(events: np.ndarray, group: np.ndarray, cluster: np.ndarray, *, seed: int) -> float:
-    bits, pattern = np.unique(events, axis=0, return_inverse=True)
-    counts = [np.bincount(pattern.ravel()[group == side], minlength=len(bits)) for side in (1, 0)]
-    images = Images(group=group, pattern=pattern.ravel(), cluster=cluster)
+    bits, bit_string = np.unique(events, axis=0, return_inverse=True)
+    counts = [np.bincount(bit_string.ravel()[group == side], minlength=len(bits)) for side in (1, 0)]
+    images = Images(group=group, bit_string=bit_string.ravel(), cluster=cluster)
     rng = np.random.default_rng(seed)
     return curve_p(bits, *counts, rng=rng, draws=399, images=images, group_code=1)
 
@@ -204,19 +204,19 @@ def weighted_images(seed: int, *, tied: bool = True) -> tuple[Images, np.ndarray
     group = (cluster >= 15).astype(np.int64) if tied else rng.integers(0, 2, 150)
     weight = rng.integers(1, 4, 150)
     images = Images(
-        group=group, pattern=rng.integers(0, 4, 150), cluster=cluster, weight=weight.astype(float)
+        group=group, bit_string=rng.integers(0, 4, 150), cluster=cluster, weight=weight.astype(float)
     )
     return images, weight
 
 
 def test_weighted_covariance_and_rates_are_those_of_copies() -> None:
     images, weight = weighted_images(0)
-    copies = [np.repeat(each, weight) for each in (images.group, images.pattern, images.cluster)]
-    plain = Images(group=copies[0], pattern=copies[1], cluster=copies[2])
+    copies = [np.repeat(each, weight) for each in (images.group, images.bit_string, images.cluster)]
+    plain = Images(group=copies[0], bit_string=copies[1], cluster=copies[2])
     np.testing.assert_allclose(
         cluster_covariance(BITS, images, group_code=0), cluster_covariance(BITS, plain, group_code=0)
     )
-    counts = np.stack([np.bincount(images.pattern[images.group == g], minlength=4) for g in (0, 1)])
+    counts = np.stack([np.bincount(images.bit_string[images.group == g], minlength=4) for g in (0, 1)])
     joint = JointCounts(
         specifications=pd.DataFrame(), bits=BITS, counts=counts, names=["a", "b"], images=images
     )
@@ -224,7 +224,7 @@ def test_weighted_covariance_and_rates_are_those_of_copies() -> None:
         specifications=pd.DataFrame(), bits=BITS, counts=counts, names=["a", "b"], images=plain
     )
     np.testing.assert_allclose(joint.rate_covariance("a"), same.rate_covariance("a"))
-    own = BITS[plain.pattern[plain.group == 0]].mean(axis=0)
+    own = BITS[plain.bit_string[plain.group == 0]].mean(axis=0)
     np.testing.assert_allclose(joint.rates("a", "b")[0], own)
 
 
@@ -241,9 +241,9 @@ def test_the_weighted_curve_test_keeps_its_size(tied: bool) -> None:
         event = rng.random(180) < np.where(group == 0, 1 / 3, 1 / 2)
         weight = np.where((group == 0) & event, 2.0, 1.0)
         cluster = np.arange(180) if tied else np.arange(180) // 2
-        pattern = np.where(event, 3, 0)
-        images = Images(group=group, pattern=pattern, cluster=cluster, weight=weight)
-        counts = [np.bincount(pattern[group == g], minlength=4) for g in (0, 1)]
+        bit_string = np.where(event, 3, 0)
+        images = Images(group=group, bit_string=bit_string, cluster=cluster, weight=weight)
+        counts = [np.bincount(bit_string[group == g], minlength=4) for g in (0, 1)]
         found.append(curve_p(BITS, *counts, rng=rng, draws=199, images=images, group_code=0))
     # .05 of 120 with three standard errors; without weights, two in three are rejected.
     assert np.mean(np.array(found) < 0.05) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 120)

@@ -90,6 +90,6 @@ def test_recolouring_is_one_matrix_an_image() -> None:
 
 def test_coarse_images_keep_their_means_and_lose_detail() -> None:
     pixels = _images(4).float().mean(dim=1, keepdim=True).expand(4, 3, 16, 16).to(torch.uint8)
-    found = _augment(pixels, coarse=1.0)
+    found = _augment(pixels, downscale=1.0)
     assert (found.mean(dim=(2, 3)) - pixels.float().mean(dim=(2, 3))).abs().max() < 3
     assert (found.std(dim=(2, 3)) < 0.7 * pixels.float().std(dim=(2, 3))).all()

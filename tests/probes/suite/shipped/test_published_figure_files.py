@@ -23,9 +23,9 @@ def test_shipped_figures_are_percentages_with_a_source(name: str) -> None:
     # A figure with a counterpart names the probe by its table, column or row.
     for table in figures.tables:
         for row in table.rows:
-            for column in table.columns if row.asked is not None else []:
-                assert row.asked is not None
-                assert table.asked.probe or column.asked.probe or row.asked.probe
+            for column in table.columns if row.counterpart is not None else []:
+                assert row.counterpart is not None
+                assert table.counterpart.probe or column.counterpart.probe or row.counterpart.probe
 
 
 def test_a_row_has_a_value_a_column() -> None:

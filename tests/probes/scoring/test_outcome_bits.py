@@ -13,7 +13,7 @@ from probes.datasets.formats.table import TableDataset
 from probes.embeddings.embed import EmbeddingStore
 from probes.records import Records, validate
 from probes.runner import run_suite
-from probes.scoring.outcome_patterns import OutcomeLog, digests
+from probes.scoring.outcome_bits import OutcomeBits, digests
 from probes.suite.held_out_images import Confirmation
 from probes.suite.suite import Suite
 from tests.probes.conftest import FakeModel
@@ -33,26 +33,26 @@ def records(model: FakeModel, data: TableDataset, store: EmbeddingStore) -> Reco
 def test_patterns_add_up_to_the_counts(records: Records) -> None:
     assert records.outcomes is not None
     probes = {probe["name"]: probe for probe in records.manifest["probes"]}
-    assert probes["harm"]["asked"][:3] == [
+    assert probes["harm"]["specifications"][:3] == [
         ["default", "plain", "argmax", None],
         ["default", "plain", "probability", 0.3],
         ["default", "plain", "probability", 0.9],
     ]
     own = pick(records.outcomes, probe="harm", outcome="crime")
     assert len(own) == 6
-    for place, (design, template, rule, threshold) in enumerate(probes["harm"]["asked"]):
+    for place, (design, template, rule, threshold) in enumerate(probes["harm"]["specifications"]):
         rows = pick(
             records.counts, probe="harm", design=design, template=template, rule=rule, event="harm: crime"
         )
         if threshold is not None:
             rows = pick(rows, threshold=threshold)
-        assert (own["pattern"].str[place] == "1").sum() == rows["count"].sum()
+        assert (own["outcome_bits"].str[place] == "1").sum() == rows["count"].sum()
 
 
 def test_misclassified_is_a_pattern_of_two_templates(records: Records) -> None:
     assert records.outcomes is not None
     own = pick(records.outcomes, probe="colour", outcome="misclassified")
-    assert own["pattern"].tolist() == ["00", "00", "11", "00", "00", "11"]
+    assert own["outcome_bits"].tolist() == ["00", "00", "11", "00", "00", "11"]
 
 
 def test_images_are_named_by_digests_alone(records: Records) -> None:
@@ -70,24 +70,26 @@ def test_a_log_in_chunks_is_the_log_of_all() -> None:
     labels = pd.DataFrame({"image_id": range(9), "cluster": range(9), "tone": "dark"})
     tables = []
     for size in (9, 2):
-        log = OutcomeLog(9, keys=[("a", "plain"), ("b", "plain")], thresholds=thresholds, outcomes=["x", "y"])
+        log = OutcomeBits(
+            9, keys=[("a", "plain"), ("b", "plain")], thresholds=thresholds, outcomes=["x", "y"]
+        )
         for start in range(0, 9, size):
             log.add(1, start, {rule: events[..., start : start + size] for rule, events in happened.items()})
         tables.append(log.tables(labels, probe="p"))
     for whole, chunked in zip(*tables, strict=True):
         pd.testing.assert_frame_equal(whole, chunked)
-    first = tables[0][0]["pattern"]
+    first = tables[0][0]["outcome_bits"]
     assert first.str[:4].eq("0000").all()
-    assert [letters == "1" for letters in first.str[4]] == happened["argmax"][0, 0].tolist()
-    assert [letters == "1" for letters in first.str[6]] == happened["probability"][0, 1].tolist()
+    assert [characters == "1" for characters in first.str[4]] == happened["argmax"][0, 0].tolist()
+    assert [characters == "1" for characters in first.str[6]] == happened["probability"][0, 1].tolist()
 
 
-@pytest.mark.parametrize(("limit", "most"), [("MOST_LETTERS", 17), ("MOST_IMAGES", 8)])
+@pytest.mark.parametrize(("limit", "most"), [("MOST_BITS", 17), ("MOST_IMAGES", 8)])
 def test_too_many_letters_or_images_are_not_kept(
     limit: str, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"probes.scoring.outcome_patterns.{limit}", most)
-    log = OutcomeLog(9, keys=[("a", "plain")], thresholds={"top_k": [1.0, 2.0]}, outcomes=["x"])
+    monkeypatch.setattr(f"probes.scoring.outcome_bits.{limit}", most)
+    log = OutcomeBits(9, keys=[("a", "plain")], thresholds={"top_k": [1.0, 2.0]}, outcomes=["x"])
     log.add(0, 0, {"top_k": np.ones((1, 2, 9), bool)})
     assert log.tables(pd.DataFrame({"image_id": range(9), "cluster": range(9)}), probe="p") == []
 
@@ -96,13 +98,13 @@ def test_too_many_letters_or_images_are_not_kept(
 def test_patterns_are_the_letters_of_each_image(width: int) -> None:
     rng = np.random.default_rng(width)
     happened = rng.random((1, width, 40)) < 0.5
-    happened[..., 30:] = happened[..., :10]  # equal patterns
+    happened[..., 30:] = happened[..., :10]  # equal bit strings
     thresholds = list(np.linspace(0, 1, width))
-    log = OutcomeLog(40, keys=[("a", "plain")], thresholds={"cosine": thresholds}, outcomes=["x"])
+    log = OutcomeBits(40, keys=[("a", "plain")], thresholds={"cosine": thresholds}, outcomes=["x"])
     log.add(0, 0, {"cosine": happened})
     labels = pd.DataFrame({"image_id": range(40), "cluster": range(40)})
     expected = ["".join("1" if hit else "0" for hit in image) for image in happened[0].T]
-    assert log.tables(labels, probe="p")[0]["pattern"].tolist() == expected
+    assert log.tables(labels, probe="p")[0]["outcome_bits"].tolist() == expected
 
 
 def split_run(

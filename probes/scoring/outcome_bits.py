@@ -1,7 +1,7 @@
-"""What happened to each image under every specification of a probe, in one letter each.
+"""What happened to each image under every specification of a probe, in one character each.
 
-Counts forget which image it was. These patterns remember, without prediction or score: they are what a joint
-test of all specifications, and a paired comparison of two runs, need.
+Counts forget which image it was. These bit strings remember, without prediction or score: they are what a
+joint test of all specifications, and a paired comparison of two runs, need.
 
 Shapes: N images, S specifications (class design and template), O outcomes, T thresholds of a rule.
 """
@@ -17,16 +17,16 @@ import pandas as pd
 
 from probes.records import DID_NOT, HAPPENED, WEIGHTED
 
-MOST_LETTERS = 200_000_000
+MOST_BITS = 200_000_000
 MOST_IMAGES = 2_000_000
-"""Images x outcomes x specifications, and images, beyond which no pattern is kept: memory would be full."""
+"""Images x outcomes x specifications, and images, beyond which no bits are kept: memory would be full."""
 
 
 WORD_BYTES = 8
 
 
-class OutcomeLog:
-    """The patterns of one probe while its images are scored.
+class OutcomeBits:
+    """The bit strings of one probe while its images are scored.
 
     Parameters
     ----------
@@ -49,17 +49,17 @@ class OutcomeLog:
         outcomes: Sequence[str],
     ) -> None:
         self.outcomes, self.thresholds = tuple(outcomes), {r: tuple(t) for r, t in thresholds.items()}
-        self.asked = [
+        self.specifications = [
             [*key, rule, None if np.isnan(threshold) else float(threshold)]
             for key in keys
             for rule, own in self.thresholds.items()
             for threshold in own
         ]
         self.width = sum(map(len, self.thresholds.values()))
-        n_letters = n_images * len(self.outcomes) * len(self.asked)
-        self.kept = n_images <= MOST_IMAGES and n_letters <= MOST_LETTERS
-        shape = (len(self.outcomes), n_images, len(self.asked)) if self.kept else (0, 0, 0)
-        self.letters = np.full(shape, ord(DID_NOT), dtype=np.uint8)
+        n_bits = n_images * len(self.outcomes) * len(self.specifications)
+        self.kept = n_images <= MOST_IMAGES and n_bits <= MOST_BITS
+        shape = (len(self.outcomes), n_images, len(self.specifications)) if self.kept else (0, 0, 0)
+        self.characters = np.full(shape, ord(DID_NOT), dtype=np.uint8)
 
     def add(self, position: int, start: int, happened: Mapping[str, Any]) -> None:
         """Note a chunk of images under one specification.
@@ -78,7 +78,7 @@ class OutcomeLog:
         column = position * self.width
         for rule, thresholds in self.thresholds.items():
             events = np.asarray(happened[rule]).transpose(0, 2, 1)
-            part = self.letters[:, start : start + events.shape[1], column : column + len(thresholds)]
+            part = self.characters[:, start : start + events.shape[1], column : column + len(thresholds)]
             part[events] = ord(HAPPENED)
             column += len(thresholds)
 
@@ -95,7 +95,7 @@ class OutcomeLog:
             [N] what each image counts for in the population. If they are given, the tables hold them, and
             the truth of each image: recalls of classes cannot be weighted otherwise.
         """
-        if not (self.kept and self.asked):
+        if not (self.kept and self.specifications):
             return []
         image = digests(labels["image_id"])
         alone = labels["cluster"].equals(labels["image_id"])  # without clusters, hash the names once
@@ -105,8 +105,8 @@ class OutcomeLog:
         if weights is not None:
             front = front.assign(truth=labels["truth"], **{WEIGHTED[0]: weights})
         return [
-            front.assign(probe=probe, outcome=outcome, pattern=_strings(letters))
-            for outcome, letters in zip(self.outcomes, self.letters, strict=True)
+            front.assign(probe=probe, outcome=outcome, outcome_bits=_strings(characters))
+            for outcome, characters in zip(self.outcomes, self.characters, strict=True)
         ]
 
 
@@ -120,18 +120,18 @@ def digests(names: Iterable[object]) -> list[str]:
     return [hashlib.blake2b(str(name).encode(), digest_size=8).hexdigest() for name in plain]
 
 
-def _strings(letters: np.ndarray) -> pd.Series:
-    """[N, A] letters -> N strings."""
-    n, width = letters.shape
-    bits = np.packbits(letters == ord(HAPPENED), axis=1)
+def _strings(characters: np.ndarray) -> pd.Series:
+    """[N, A] characters -> N strings."""
+    n, width = characters.shape
+    bits = np.packbits(characters == ord(HAPPENED), axis=1)
     padded = np.zeros((n, -(-bits.shape[1] // WORD_BYTES) * WORD_BYTES), np.uint8)
     padded[:, : bits.shape[1]] = bits
     place = np.zeros(n, np.int64)
     for word in padded.view(np.uint64).T:  # numbers are told apart faster than strings
         codes, distinct = pd.factorize(word)
         place = pd.factorize(place * len(distinct) + codes)[0]
-    # Few patterns are distinct, and only those are decoded.
+    # Few bit strings are distinct, and only those are decoded.
     first = np.zeros(place.max(initial=-1) + 1, np.int64)
     first[place[::-1]] = np.arange(n)[::-1]
-    decoded = np.ascontiguousarray(letters[first]).view(f"S{width}").ravel().astype(str)
+    decoded = np.ascontiguousarray(characters[first]).view(f"S{width}").ravel().astype(str)
     return pd.Series(decoded[place], dtype="str")
