@@ -22,6 +22,7 @@ from audit.evaluation.estimates import (
 from audit.evaluation.paired_answers import compare_answers
 from audit.statistics.multiplicity import holm
 from audit.statistics.proportion.intervals import wilson
+from clipmodel.array_types import AnyFloats
 from clipmodel.evaluation.metrics import score_metrics
 from clipmodel.evaluation.metrics.class_metrics import (
     confusion,
@@ -31,7 +32,6 @@ from clipmodel.evaluation.metrics.class_metrics import (
     per_class_recall,
 )
 
-Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 TOP_CLASSES = 5
@@ -60,7 +60,7 @@ class Answers:
     predicted: Ints
     in_top5: Bools
     classes: Sequence[str]
-    scores: Floats | None = None
+    scores: AnyFloats | None = None
     clusters: Sequence[str] | None = None
     groups: Sequence[str | None] | None = None
 
@@ -134,7 +134,7 @@ def _main_metric(answers: Answers, main: str, *, right: Bools, seed: int) -> Est
     return bootstrapped(metric, n, clusters=answers.clusters, seed=seed)
 
 
-def _scores(answers: Answers) -> Floats:
+def _scores(answers: Answers) -> AnyFloats:
     if answers.scores is None:
         raise ValueError("this metric needs scores")
     return answers.scores
@@ -173,7 +173,7 @@ def group_table(right: Bools, groups: Sequence[str | None] | None) -> pd.DataFra
 
 
 def multilabel_metrics(
-    scores: Floats, truth: Bools, *, main: str, seed: int, clusters: Sequence[str] | None = None
+    scores: AnyFloats, truth: Bools, *, main: str, seed: int, clusters: Sequence[str] | None = None
 ) -> dict[str, Estimate]:
     """mean_average_precision as CLIP_benchmark names it, and the 11-point mean if the set asks for it."""
     found = {}

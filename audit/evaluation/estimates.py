@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from audit.statistics.bootstrap import percentile_interval
 from audit.statistics.clusters.design_effects import rate_design_effect
 from audit.statistics.proportion.intervals import wilson
+from clipmodel.array_types import Floats
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 CONFIDENCE: Final = 0.95

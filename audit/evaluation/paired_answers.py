@@ -12,8 +12,8 @@ from scipy import special
 
 from audit.statistics.clusters.design_effects import change_design_effect
 from audit.statistics.proportion.paired import mcnemar_p, newcombe_paired
+from clipmodel.array_types import Floats
 
-Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from audit.evaluation.estimates import Estimate, bootstrapped, share
 from audit.evaluation.paired_answers import compare_answers
 from audit.statistics.multiplicity import holm
+from clipmodel.array_types import Floats
 
-Floats = NDArray[np.float64]
 # CLIP_benchmark's names: image retrieval asks with a text, text retrieval with an image.
 METRIC_NAMES: Final = {"text to image": "image_retrieval_recall", "image to text": "text_retrieval_recall"}
 MEAN: Final = "mean_recall@1"

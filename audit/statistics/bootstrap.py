@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from audit.statistics.proportion.proportions import Interval, nan_where
+from clipmodel.array_types import Floats
 
-Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 

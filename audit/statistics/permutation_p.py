@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
-Floats = NDArray[np.float64]
+from clipmodel.array_types import Floats
 
 ENOUGH = 20
 """Draws that reach the statistic after which no more are made."""

@@ -10,8 +10,8 @@ from scipy import special
 
 from audit.statistics.clusters.cluster_robust import Precision, shortened_at
 from audit.statistics.proportion.tests_of_proportions import TAIL_EXPECTED
+from clipmodel.array_types import Floats
 
-Floats = NDArray[np.float64]
 POWER = 0.8
 OF_A_MAXIMUM = 2.5
 """By how much the larger of two design effects is less certain than one. Of 1, 1.5, 2 and 3, found by

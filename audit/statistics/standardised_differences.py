@@ -20,10 +20,9 @@ from numpy.typing import ArrayLike, NDArray
 from audit.statistics.clusters.clustered_means import Studentiser, mean_difference, sums_by_code
 from audit.statistics.clusters.clustered_permutation import Exchangeable
 from audit.statistics.multiplicity import benjamini_hochberg
+from clipmodel.array_types import AnyIntegers, Floats
 
-Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-Codes = NDArray[np.integer]
 Correction = Literal["max_t", "bh"]
 
 MOST_EXACT_LABELINGS = 10_000
@@ -33,7 +32,7 @@ _CELLS = 20_000_000  # labels, or statistics, held at a time
 
 
 def standardised_interval(
-    values: ArrayLike, inside: Bools, clusters: Codes, *, confidence: float = 0.95,
+    values: ArrayLike, inside: Bools, clusters: AnyIntegers, *, confidence: float = 0.95,
     weights: Floats | None = None,
 ) -> tuple[Floats, Floats]:  # fmt: skip
     """[V] interval of (mean inside - mean outside) / standard deviation of all values.
@@ -88,7 +87,7 @@ def mean_influence(numbers: Floats, inside: Bools, weights: Floats) -> Floats:
 
 
 def mean_difference_variance(
-    numbers: Floats, inside: Bools, code: Codes, *, weights: Floats | None = None
+    numbers: Floats, inside: Bools, code: AnyIntegers, *, weights: Floats | None = None
 ) -> Floats:
     """[V] sum of squared cluster influences on the difference of means, uncorrected."""
     told = np.ones(len(numbers)) if weights is None else weights
@@ -118,9 +117,9 @@ class LabelingTest:
 
 def labeling_test(
     values: ArrayLike,
-    labels: Codes,
+    labels: AnyIntegers,
     groups: ArrayLike,
-    clusters: Codes,
+    clusters: AnyIntegers,
     *,
     permutations: int,
     seed: int,
@@ -178,12 +177,12 @@ def _sized(t: Floats, one_sided: bool) -> Floats:
 
 def _labelings(
     places: Exchangeable, exact: bool, permutations: int, seed: int, *, cells: int
-) -> Iterator[Codes]:
+) -> Iterator[AnyIntegers]:
     """Chunks [b, N] of labels."""
     step = max(1, _CELLS // max(cells, len(places.labels)))
     if exact:
         several = len(np.unique(places.labels)) > 1
-        every: Codes = places.every_labeling() if several else places.labels[None]
+        every: AnyIntegers = places.every_labeling() if several else places.labels[None]
         yield from (every[start : start + step] for start in range(0, len(every), step))
         return
     rng = np.random.default_rng(seed)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from audit.statistics.proportion.tests_of_proportions import (
     SMALL_EXPECTED,
@@ -20,8 +19,7 @@ from audit.tables.cluster_counts import ClusterCounts
 from audit.tables.context import TableContext
 from audit.tables.group_counts import JOINT, GroupCounts
 from audit.tables.group_rows import GroupRows, in_suite_order
-
-Floats = NDArray[np.float64]
+from clipmodel.array_types import Floats
 
 DRAWS = 999
 VARIATION_COLUMNS = {

@@ -23,7 +23,8 @@ from audit.statistics.clusters.cluster_robust import (
     side_correlation,
 )
 from audit.tables.group_counts import SPECIFICATION, GroupCounts
-from audit.tables.probe_cluster_counts import ClusterView, Codes, Floats, ProbeClusterCounts
+from audit.tables.probe_cluster_counts import ClusterView, ProbeClusterCounts
+from clipmodel.array_types import Codes, Floats
 from probes.records import WEIGHTED
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from clipmodel.array_types import Codes
 from probes.records import MISSING
 
-Codes = NDArray[np.intp]
 Words = NDArray[np.object_]
 Bools = NDArray[np.bool_]
 

@@ -10,9 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from audit.statistics.clusters.cluster_robust import LEAST_CLUSTERS, Precision, independent_precision
 from audit.tables.cluster_counts import (
@@ -27,9 +25,9 @@ from audit.tables.coded_table import CodedTable
 from audit.tables.group_counts import CountTable, GroupCounts, SharedCounts, outcome_counts
 from audit.tables.natural_order import in_natural_order
 from audit.tables.reference_groups import Sides
+from clipmodel.array_types import Floats
 from probes.records import Records
 
-Floats = NDArray[np.float64]
 MIN_GROUP = 3
 """Images below which a group gets no rate, unless the suite says otherwise."""
 OUTCOMES_NEEDED = "the outcomes of single images were not kept: not weighted to the population"

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from audit.statistics.clusters.cluster_robust import LEAST_CLUSTERS, Precision
 from audit.tables.gaps import WEIGHTED_SHARE, against_the_whole, difference_interval
 from audit.tables.reference_groups import THE_OVERALL
+from clipmodel.array_types import Floats
 
-Floats = NDArray[np.float64]
 Limits = tuple[Floats, Floats]
 SideLimits = Callable[..., Limits]
 

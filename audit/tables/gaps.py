@@ -22,10 +22,10 @@ from audit.tables.cluster_counts import Contrast
 from audit.tables.group_counts import JOINT, GroupCounts
 from audit.tables.group_rows import GroupRows
 from audit.tables.reference_groups import BEST_NOTE, Sides, reference_sides
+from clipmodel.array_types import Floats
 from probes.records import BEST, OVERALL
 
 Counts = NDArray[np.int64]
-Floats = NDArray[np.float64]
 Numbers = Counts | Floats
 
 CONFIDENCE = 0.95

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.tables.coded_table import JOINT, CodedTable, Codes
+from audit.tables.coded_table import JOINT, CodedTable
+from clipmodel.array_types import Codes
 from probes.records import KEYS, MISSING, NO_TRUTH
 from probes.records.schemas import attributes_among
 from probes.rules.rule_registry import one_class_rules

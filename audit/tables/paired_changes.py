@@ -19,11 +19,8 @@ from audit.statistics.proportion.paired import mcnemar_p, newcombe_paired
 from audit.statistics.variation.specification_curve_test import specification_list
 from audit.tables.coded_table import JOINT, CodedTable
 from audit.tables.context import OUTCOMES_NEEDED, TableContext
+from clipmodel.array_types import Floats, Integers
 from probes.records import HAPPENED, NOT_EVALUATED, WEIGHTED
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-Codes = NDArray[np.int64]
 
 TABLE: Final = ("both", "only_first", "only_second", "neither")
 OF_CHANGE: Final = (
@@ -254,7 +251,7 @@ def _families(asked: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _bit_strings(table: CodedTable, rows: NDArray[np.intp]) -> tuple[NDArray[np.str_], Codes, Codes]:
+def _bit_strings(table: CodedTable, rows: NDArray[np.intp]) -> tuple[NDArray[np.str_], Integers, Integers]:
     """[K, S] characters of the distinct bit strings, and [N] codes of bit strings and clusters."""
     code, texts = table.codes("outcome_bits")
     bit_string, distinct = pd.factorize(code[rows])
@@ -263,7 +260,7 @@ def _bit_strings(table: CodedTable, rows: NDArray[np.intp]) -> tuple[NDArray[np.
 
 
 def _of_group(
-    families: pd.DataFrame, characters: NDArray[np.str_], bit_string: Codes, cluster: Codes, *,
+    families: pd.DataFrame, characters: NDArray[np.str_], bit_string: Integers, cluster: Integers, *,
     weight: Floats | None, seed: int,
 ) -> Floats:  # fmt: skip
     """[W, 3] p of all specifications, design effect and clusters; [W, 7] with `SHARES` of weights."""
@@ -294,7 +291,7 @@ def _of_group(
 
 
 def cell_shares(
-    first: NDArray[np.bool_], second: NDArray[np.bool_], counted: NDArray[np.bool_], bit_string: Codes,
+    first: NDArray[np.bool_], second: NDArray[np.bool_], counted: NDArray[np.bool_], bit_string: Integers,
     weight: Floats,
 ) -> list[Floats]:  # fmt: skip
     """`SHARES`, each [W], of images with some bit strings [N] and weights [N]; NaN without an image.

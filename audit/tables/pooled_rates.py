@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from audit.statistics.clusters.cluster_robust import Precision, shortened
 from audit.statistics.variation.partial_pooling import pooled_rates
 from audit.tables.group_counts import GroupCounts
+from clipmodel.array_types import Floats
 
-Floats = NDArray[np.float64]
 POOLED = ("pooled", "pooled_low", "pooled_high")
 """Columns of the hierarchical estimate: the rate, and its 95 % interval."""
 

@@ -15,15 +15,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from audit.statistics.clusters.cluster_robust import ClusterMoments
 from audit.tables.coded_table import CodedTable, row_keys
 from audit.tables.group_counts import SPECIFICATION, GroupCounts
+from clipmodel.array_types import Codes, Floats
 from probes.records import ALL, MOMENTS, WEIGHTED
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.intp]
 Key = tuple[Any, ...]
 """One specification: the values of `SPECIFICATION`."""
 RowOfKey = Mapping[Key, int]

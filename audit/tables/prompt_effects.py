@@ -12,16 +12,14 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from audit.statistics.variation.prompt_variance import LEAST_PROMPTS, prompt_effect
 from audit.statistics.variation.specification_curve_test import JointCounts, joint_counts, specification_list
-from audit.tables.coded_table import JOINT, CodedTable, Codes
+from audit.tables.coded_table import JOINT, CodedTable
 from audit.tables.context import TableContext
 from audit.tables.reference_groups import THE_OVERALL
+from clipmodel.array_types import Codes, Floats
 from clipmodel.plurals import number_of
-
-Floats = NDArray[np.float64]
 
 OF_PROMPTS: Final = ("design", "rule", "threshold")
 """What is the same for prompts that are compared."""

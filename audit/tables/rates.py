@@ -28,11 +28,11 @@ from audit.tables.group_counts import GroupCounts, correct_counts, joined_truths
 from audit.tables.group_rows import GroupRows, in_suite_order
 from audit.tables.pooled_rates import POOLED, pooled_columns
 from audit.tables.probe_cluster_counts import group_codes
+from clipmodel.array_types import Floats
 from clipmodel.plurals import number_of
 from probes.records import DID_NOT, WEIGHTED
 from probes.rules.rule_registry import one_class_rules
 
-Floats = NDArray[np.float64]
 Words = NDArray[np.object_]
 
 RATE_COLUMNS = {

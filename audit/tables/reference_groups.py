@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.tables.group_counts import JOINT, GroupCounts
+from clipmodel.array_types import Floats
 from probes.records import BEST, OVERALL, REST
 
-Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 THE_REST, THE_OVERALL = "the rest", "all images"

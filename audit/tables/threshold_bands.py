@@ -27,8 +27,8 @@ from scipy import special
 
 from audit.statistics.proportion.intervals import clopper_pearson
 from audit.tables.group_counts import SPECIFICATION, group_attributes
+from clipmodel.array_types import Floats
 
-Floats = NDArray[np.float64]
 LEVEL = 0.05
 TINY = 1e-12
 """Tails below it are taken for it: their normal deviation is 7."""

@@ -19,9 +19,8 @@ from audit.statistics.multiplicity import weighted_holm
 from audit.statistics.trend import LevelCounts, linear_trend, smooth_rate
 from audit.tables.context import TableContext
 from audit.tables.group_counts import SPECIFICATION, GroupCounts
+from clipmodel.array_types import Floats
 from probes.records.schemas import SCHEMAS
-
-Floats = NDArray[np.float64]
 
 FEW_LEVELS = "images at fewer than three values"
 NOT_KEPT = "counts by cluster were not kept"

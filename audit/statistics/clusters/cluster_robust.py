@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-Floats = NDArray[np.float64]
+from clipmodel.array_types import Floats
 
 PRIOR_CLUSTERS = 5.0
 """Clusters that the design effect common to all groups counts for beside a group's own.

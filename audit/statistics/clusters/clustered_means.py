@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.integer]
+from clipmodel.array_types import AnyIntegers, Floats
+
 Bools = NDArray[np.bool_]
 
 
@@ -147,8 +147,8 @@ class _Side:
         return _freedom_of_shares(self.share**2)
 
 
-def _side(values: Floats, cluster: Codes, n_clusters: int, weights: Floats | None = None) -> _Side:
-    n: Floats | Codes = np.bincount(cluster, minlength=n_clusters)
+def _side(values: Floats, cluster: AnyIntegers, n_clusters: int, weights: Floats | None = None) -> _Side:
+    n: Floats | AnyIntegers = np.bincount(cluster, minlength=n_clusters)
     if weights is not None:
         n = np.bincount(cluster, weights=weights, minlength=n_clusters)
         values = values * weights[:, None]
@@ -168,7 +168,7 @@ def _freedom_of_shares(weights: Floats) -> float:
     return max(float(weights.sum()) ** 2 / total - 1, 1.0) if total else 1.0
 
 
-def sums_by_code(values: Floats, code: Codes, n: int) -> Floats:
+def sums_by_code(values: Floats, code: AnyIntegers, n: int) -> Floats:
     """[N, V] to [n, V] sums of the rows of each code."""
     if not len(code):
         return np.zeros((n, values.shape[1]))
@@ -203,7 +203,7 @@ class Studentiser:
         cluster = np.unique(np.asarray(clusters), return_inverse=True)[1]
         self.order = np.argsort(cluster, kind="stable")
         self.starts = np.flatnonzero(np.diff(cluster[self.order], prepend=-1))
-        self.size: Floats | Codes = np.diff(np.append(self.starts, len(cluster)))
+        self.size: Floats | AnyIntegers = np.diff(np.append(self.starts, len(cluster)))
         # Centred: no t changes, and sums of squares lose no digits.
         if weights is None:
             self.weights = None
@@ -229,7 +229,7 @@ class Studentiser:
         self._whole = np.hstack([*parts, extra])
         self._single = self._whole.astype(np.float32) if self._whole.size > 4_000_000 else self._whole
 
-    def t(self, labels: Codes, groups: ArrayLike, *, whole: bool) -> Floats:
+    def t(self, labels: AnyIntegers, groups: ArrayLike, *, whole: bool) -> Floats:
         """[b, G, V] t of every group against all other images.
 
         Parameters
@@ -251,7 +251,7 @@ class Studentiser:
             return self._of_wholes(ordered[:, self.starts], codes)
         return np.stack([self._of_any(ordered == code) for code in codes], axis=1)
 
-    def _of_wholes(self, unit: Codes, codes: Codes) -> Floats:
+    def _of_wholes(self, unit: AnyIntegers, codes: AnyIntegers) -> Floats:
         v, last = self.values.shape[1], 3 if self.weights is None else 4
         member = (unit[:, None, :] == codes[:, None]).astype(self._single.dtype)
         own = (member @ self._single).astype(float)

@@ -29,8 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.integer]
+from clipmodel.array_types import AnyIntegers
 
 # Numbers drawn at a time: a quarter of a gigabyte.
 _CHUNK = 30_000_000
@@ -52,13 +51,15 @@ class Exchangeable:
         that size.
     """
 
-    labels: Codes
-    whole: Codes
-    unit: Codes
-    blocks: tuple[Codes, ...]
+    labels: AnyIntegers
+    whole: AnyIntegers
+    unit: AnyIntegers
+    blocks: tuple[AnyIntegers, ...]
 
     @classmethod
-    def of(cls, labels: Codes, clusters: Codes, *, sizes: Codes | None = None) -> Exchangeable:
+    def of(
+        cls, labels: AnyIntegers, clusters: AnyIntegers, *, sizes: AnyIntegers | None = None
+    ) -> Exchangeable:
         """From the [N] codes of labels and clusters.
 
         `sizes` are those of which the labels of all clusters are exchanged, image by image; if left out,
@@ -80,7 +81,7 @@ class Exchangeable:
         return cls(labels=np.asarray(labels, dtype=np.int16), whole=whole, unit=unit, blocks=blocks)
 
     @property
-    def sizes(self) -> Codes:
+    def sizes(self) -> AnyIntegers:
         """Of which the labels of all clusters are exchanged, image by image."""
         return np.array([block.shape[1] for block in self.blocks], dtype=np.int64)
 
@@ -137,7 +138,7 @@ class Exchangeable:
 
 
 def permuted_labels(
-    labels: Codes, clusters: Codes, *, rng: np.random.Generator, draws: int
+    labels: AnyIntegers, clusters: AnyIntegers, *, rng: np.random.Generator, draws: int
 ) -> Iterator[NDArray[np.int16]]:
     """Labels of all images with those that may be exchanged permuted: chunks [b, N] of B in all.
 
@@ -151,7 +152,7 @@ def permuted_labels(
     yield from Exchangeable.of(labels, clusters).permuted(rng=rng, draws=draws)
 
 
-def _log_arrangements(rows: Codes) -> float:
+def _log_arrangements(rows: AnyIntegers) -> float:
     """Logarithm of the number of distinct orders of some rows: a multinomial coefficient."""
     if len(rows) < 2:
         return 0.0
@@ -159,7 +160,7 @@ def _log_arrangements(rows: Codes) -> float:
     return float(special.gammaln(len(rows) + 1) - special.gammaln(number + 1).sum())
 
 
-def _log_orders(rows: Codes) -> float:
+def _log_orders(rows: AnyIntegers) -> float:
     """Logarithm of the number of distinct orders within each row, all rows together."""
     number = np.stack([(rows == label).sum(axis=1) for label in np.unique(rows)])
     return float(len(rows) * special.gammaln(rows.shape[1] + 1) - special.gammaln(number + 1).sum())

@@ -8,7 +8,8 @@ from scipy import special
 
 from audit.statistics.clusters.cluster_robust import Precision, shortened_at
 from audit.statistics.proportion.intervals import joined_difference
-from audit.statistics.proportion.proportions import Floats, Interval
+from audit.statistics.proportion.proportions import Interval
+from clipmodel.array_types import Floats
 
 _LEAST_LOG_P = -60.0
 _HALVINGS = 36

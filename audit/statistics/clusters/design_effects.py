@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-Floats = NDArray[np.float64]
+from clipmodel.array_types import Floats
 
 
 def rate_design_effect(count: ArrayLike, n: ArrayLike) -> Floats:

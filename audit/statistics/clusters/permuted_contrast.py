@@ -24,8 +24,7 @@ from numpy.typing import NDArray
 
 from audit.statistics.clusters.clustered_permutation import Exchangeable
 from audit.statistics.clusters.shared_permutations import ClusterLabels
-
-Floats = NDArray[np.float64]
+from clipmodel.array_types import Floats
 
 _SLICE = 100_000
 """Numbers that are worked on at a time: what one step writes, the next finds in the processor's cache."""

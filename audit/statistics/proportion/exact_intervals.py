@@ -15,7 +15,8 @@ from scipy import special
 
 from audit.statistics.clusters.cluster_robust import shortened_at
 from audit.statistics.proportion.intervals import clopper_pearson, normal_quantile
-from audit.statistics.proportion.proportions import Floats, Interval, as_counts
+from audit.statistics.proportion.proportions import Interval, as_counts
+from clipmodel.array_types import Floats
 
 # How the error may be shared between the two samples; the sizes decide, the events have no say.
 _SHARES = np.linspace(0.02, 0.98, 49)

@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from audit.statistics.proportion.proportions import (
-    Floats,
     Interval,
     adjusted_wilson,
     as_counts,
@@ -20,6 +19,7 @@ from audit.statistics.proportion.proportions import (
     normal_quantile,
     wilson,
 )
+from clipmodel.array_types import Floats
 
 __all__ = [
     "adjusted_wilson", "clopper_pearson", "joined_difference", "katz", "koopman", "newcombe",

@@ -8,9 +8,9 @@ images of one group, and just on those with the outcome. `wrong_labels` counts h
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
+from clipmodel.array_types import Floats
 
 
 def wrong_labels(count_1: ArrayLike, n_1: ArrayLike, count_2: ArrayLike, n_2: ArrayLike) -> Floats:

@@ -10,13 +10,13 @@ effect of `stratified_effect`, and the square of Student's quantile over the nor
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special
 
 from audit.statistics.clusters.cluster_robust import PRIOR_CLUSTERS
 from audit.statistics.proportion.intervals import normal_quantile
+from clipmodel.array_types import Floats
 
-Floats = NDArray[np.float64]
 Estimate = tuple[Floats, Floats, Floats]
 _FEW_EVENTS = 10
 

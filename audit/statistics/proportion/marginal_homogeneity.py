@@ -12,11 +12,10 @@ N images, K clusters, S specifications, B draws.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from audit.statistics.clusters.clustered_means import sums_by_code
-
-Floats = NDArray[np.float64]
+from clipmodel.array_types import Floats
 
 DRAWS = 1_999
 MOST_EXACT_CLUSTERS = 10

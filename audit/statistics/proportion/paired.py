@@ -10,12 +10,11 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special
 
 from audit.statistics.proportion.proportions import Interval, wilson
-
-Floats = NDArray[np.float64]
+from clipmodel.array_types import Floats
 
 
 def mcnemar_p(

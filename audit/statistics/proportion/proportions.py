@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-Floats = NDArray[np.float64]
+from clipmodel.array_types import Floats
+
 Interval = tuple[Floats, Floats]
 
 # Beyond ten events the Poisson limit is no lower than Wilson's.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special
 
-Floats = NDArray[np.float64]
+from clipmodel.array_types import Floats
 
 # Below an expected count of 5 the chi-squared distribution of a 2 x 2 table is poor (Cochran 1954).
 SMALL_EXPECTED = 5.0

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
+from clipmodel.array_types import Floats, Integers
+
 NONE = -1
 IMPUTATIONS = 100
 
@@ -49,10 +49,10 @@ class ImputedDifference:
 
 def imputed_difference(
     event: NDArray[np.bool_],
-    votes: Codes,
+    votes: Integers,
     *,
     group: int,
-    clusters: Codes,
+    clusters: Integers,
     imputations: int = IMPUTATIONS,
     seed: int = 0,
 ) -> ImputedDifference:
@@ -98,14 +98,14 @@ def imputed_difference(
     )  # fmt: skip
 
 
-def drawn_labels(votes: Codes, rng: np.random.Generator) -> Codes:
+def drawn_labels(votes: Integers, rng: np.random.Generator) -> Integers:
     """[N] what one of the annotators of each image said, each as likely as the other; all rows have one."""
     order = np.where(votes == NONE, -1.0, rng.random(votes.shape))
     return np.asarray(votes[np.arange(len(votes)), order.argmax(axis=1)], dtype=np.int64)
 
 
 def _difference(
-    outcome: Floats, own: NDArray[np.bool_], cluster: Codes, n_clusters: int
+    outcome: Floats, own: NDArray[np.bool_], cluster: Integers, n_clusters: int
 ) -> tuple[float, float]:
     """Rate of a group less that of all others, and its variance between clusters."""
     n_own, n_rest = int(own.sum()), int((~own).sum())

@@ -6,12 +6,11 @@ S specifications, G groups, B replicates. Groups without images take no part.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from audit.statistics.bootstrap import percentile_interval
 from audit.statistics.proportion.proportions import Interval
-
-Floats = NDArray[np.float64]
+from clipmodel.array_types import Floats
 
 
 def between_group_variance(count: ArrayLike, n: ArrayLike, *, resampled: bool = False) -> Floats:

@@ -21,11 +21,10 @@ from itertools import product
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.intp]
+from clipmodel.array_types import Codes, Floats
 
 SD_INTERACTION: Final = (0.02, 0.1, 0.2, 0.35, 0.55, 0.8, 1.2, 1.8, 2.6)
 SD_MAIN: Final = (0.05, 0.25, 0.5, 1.0, 2.0)

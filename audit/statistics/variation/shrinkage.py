@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special
 
-Floats = NDArray[np.float64]
+from clipmodel.array_types import Floats
 
 # Prior images looked at: from one, where groups differ as much as they can, to so many that they do not.
 _PRIOR_SIZES = np.geomspace(1, 1e6, 61)

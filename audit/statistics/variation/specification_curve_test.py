@@ -23,11 +23,10 @@ from audit.statistics.clusters.design_effects import sums_by_cluster
 from audit.statistics.clusters.permuted_contrast import PermutedContrast
 from audit.statistics.clusters.shared_permutations import ClusterLabels, SharedPermutations, chunks
 from audit.statistics.permutation_p import ROUNDING, sequential_p
-from audit.tables.coded_table import CodedTable, Codes
+from audit.tables.coded_table import CodedTable
+from clipmodel.array_types import Codes, Floats, Integers
 from probes.records import HAPPENED, KEYS, NOT_EVALUATED, WEIGHTED
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 DRAWS = 1_999
 
 

@@ -15,11 +15,9 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from audit.tables.group_counts import number_rows
-
-Floats = NDArray[np.float64]
+from clipmodel.array_types import Floats
 
 FACTORS: Final[Mapping[str, tuple[str, ...]]] = {
     "design": ("design",),

@@ -18,14 +18,13 @@ from audit.tables.measure_statistics.family import (
     FIRST,
     SECOND,
     WHOLE_CLUSTERS,
-    Codes,
     Family,
-    Floats,
     estimate,
     joined,
     too_few,
 )
 from audit.tables.measure_statistics.rates_and_means import Rows, difference_interval, side_means
+from clipmodel.array_types import Floats, Integers
 from probes.metrics.c_asc import contrastive_scores
 
 CORRECTIONS: Final = {"max_t": "max-T", "bh": "Benjamini-Hochberg"}
@@ -154,7 +153,7 @@ def differences_of_sides(family: Family) -> Rows:
 
 def _classes(
     family: Family, *, every_item: bool = False
-) -> tuple[Floats, list[str], Codes, Codes, Floats | None]:
+) -> tuple[Floats, list[str], Integers, Integers, Floats | None]:
     """Values of the classes, the classes, codes of the sides and of the clusters, and the weights if there
     are any, of both sides' images."""
     values, items, first = family.matrix(every_item=every_item)
@@ -163,7 +162,9 @@ def _classes(
     return values[used], items, codes, first.cluster[used], first.survey_of(used)
 
 
-def _bias_test(family: Family, values: Floats, codes: Codes, cluster: Codes, weights: Floats | None) -> float:
+def _bias_test(
+    family: Family, values: Floats, codes: Integers, cluster: Integers, weights: Floats | None
+) -> float:
     places = Exchangeable.of(codes, cluster)
     shares = bool(np.isin(values, (0.0, 1.0)).all())
     studentiser = Studentiser(values, cluster, floor=shares, weights=weights)
@@ -183,7 +184,7 @@ def _bias_test(family: Family, values: Floats, codes: Codes, cluster: Codes, wei
 
 
 def _test(
-    family: Family, values: Floats, codes: Codes, groups: Codes, cluster: Codes, **more: Any
+    family: Family, values: Floats, codes: Integers, groups: Integers, cluster: Integers, **more: Any
 ) -> LabelingTest:
     settings = family.settings
     return labeling_test(

@@ -14,11 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from clipmodel.array_types import Floats, Integers
 from clipmodel.plurals import number_of
 from probes.records import ALL, MISSING, WEIGHTED
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 FIRST, SECOND = "first", "second"
@@ -48,10 +47,10 @@ class Item:
     """
 
     values: Floats
-    weights: Codes
+    weights: Integers
     side: NDArray[np.str_]
-    image: Codes
-    cluster: Codes
+    image: Integers
+    cluster: Integers
     labels: pd.DataFrame
     survey: Floats | None = None
 
@@ -119,11 +118,11 @@ class ProbeScalars:
         return {(t, i, None if k == -1.0 else k): np.asarray(rows) for (t, i, k), rows in groups.items()}
 
     @cached_property
-    def _image(self) -> Codes:
+    def _image(self) -> Integers:
         return pd.factorize(self.frame["image"])[0].astype(np.int64)
 
     @cached_property
-    def _cluster(self) -> Codes:
+    def _cluster(self) -> Integers:
         return pd.factorize(self.frame["cluster"])[0].astype(np.int64)
 
     def _of_rows(self, rows: NDArray[np.intp]) -> Item:

@@ -19,15 +19,9 @@ from audit.statistics.clusters.clustered_permutation import permuted_labels
 from audit.statistics.clusters.design_effects import rate_design_effect
 from audit.statistics.multiplicity import benjamini_hochberg
 from audit.statistics.proportion.proportions import adjusted_wilson
-from audit.tables.measure_statistics.family import (
-    WHOLE_CLUSTERS,
-    Codes,
-    Family,
-    Floats,
-    estimate,
-    joined,
-)
+from audit.tables.measure_statistics.family import WHOLE_CLUSTERS, Family, estimate, joined
 from audit.tables.measure_statistics.rates_and_means import Rows
+from clipmodel.array_types import Floats, Integers
 from probes.metrics.ranking import (
     REFERENCES,
     TIE_RULES,
@@ -73,8 +67,8 @@ class Candidates:
 
     by: tuple[str, ...]
     names: tuple[Mapping[str, str], ...]
-    codes: Codes
-    cluster: Codes
+    codes: Integers
+    cluster: Integers
     known: NDArray[np.bool_]
     reference: Floats
     clustered: bool
@@ -84,7 +78,7 @@ class Candidates:
         return len(self.codes)
 
     @property
-    def sizes(self) -> Codes:
+    def sizes(self) -> Integers:
         """[G] images of each group."""
         return np.bincount(self.codes, minlength=len(self.names))
 
@@ -139,7 +133,7 @@ def _grouping_of(family: Family) -> tuple[str, ...]:
     return tuple(attribute_column(name) for name in names)
 
 
-def _reference(family: Family, names: list[dict[str, str]], sizes: Codes) -> Floats:
+def _reference(family: Family, names: list[dict[str, str]], sizes: Integers) -> Floats:
     kind = family.settings["reference"]
     if kind == "uniform":
         return np.full(len(names), 1 / len(names))

@@ -17,18 +17,9 @@ from audit.statistics.clusters.cluster_robust import (
 from audit.statistics.clusters.clustered_means import mean_difference
 from audit.statistics.clusters.design_effects import change_design_effect, difference_design_effect
 from audit.statistics.proportion.proportions import newcombe
-from audit.tables.measure_statistics.family import (
-    FIRST,
-    SECOND,
-    Bools,
-    Codes,
-    Family,
-    Floats,
-    Item,
-    estimate,
-    too_few,
-)
+from audit.tables.measure_statistics.family import FIRST, SECOND, Bools, Family, Item, estimate, too_few
 from audit.tables.rates import rate_interval as interval_of_rate
+from clipmodel.array_types import Floats, Integers
 
 Rows = Iterator[dict[str, Any]]
 Estimate = tuple[float, float, float]
@@ -77,7 +68,7 @@ def _correlation(item: Item, family: Family) -> float | None:
 
 
 def rate_interval(
-    values: Floats, cluster: Codes, *, clustered: bool, correlation: float | None = None,
+    values: Floats, cluster: Integers, *, clustered: bool, correlation: float | None = None,
     weights: Floats | None = None,
 ) -> tuple[float, float]:  # fmt: skip
     """Low and high of a share, of effective images; as `tables.rates` has them.
@@ -111,7 +102,9 @@ def rate_interval(
     return float(low[0]), float(high[0])
 
 
-def counts_by_cluster(values: Floats, cluster: Codes, weights: Floats | None = None) -> tuple[Floats, Floats]:
+def counts_by_cluster(
+    values: Floats, cluster: Integers, weights: Floats | None = None
+) -> tuple[Floats, Floats]:
     """[K] sums and images of each cluster, or weighted sums and weights."""
     code = np.unique(cluster, return_inverse=True)[1]
     told = np.ones(len(values)) if weights is None else weights
@@ -120,7 +113,7 @@ def counts_by_cluster(values: Floats, cluster: Codes, weights: Floats | None = N
 
 
 def _rate(
-    values: Floats, cluster: Codes, family: Family, *, correlation: float | None = None,
+    values: Floats, cluster: Integers, family: Family, *, correlation: float | None = None,
     weights: Floats | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     n, clusters = len(values), len(np.unique(cluster))
@@ -190,7 +183,7 @@ def side_means(values: Floats, sides: tuple[Bools, Bools], weights: Floats | Non
 
 
 def difference_interval(
-    values: Floats, sides: tuple[Bools, Bools], cluster: Codes, *, clustered: bool,
+    values: Floats, sides: tuple[Bools, Bools], cluster: Integers, *, clustered: bool,
     weights: Floats | None = None,
 ) -> tuple[float, float]:  # fmt: skip
     """95 % interval of the difference of two sides' means, within -1 and 1.
