@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from audit.result import AuditResult
 from audit.statistics.proportion.exact_intervals import exact_difference
 from audit.statistics.proportion.intervals import wilson
-from audit.tables.group_counts import joined_truths, truths_of_class
+from audit.tables.groups.group_counts import joined_truths, truths_of_class
 from clipmodel import __version__
 from clipmodel.errors import UserError
 from probes.records import (

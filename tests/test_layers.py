@@ -34,6 +34,17 @@ def test_no_import_points_upward() -> None:
     assert upward_edges(import_graph(ROOT, nested=True)) == []
 
 
+def test_the_statistics_core_knows_no_other_room_of_the_audit() -> None:
+    upward = [
+        f"{name} imports {used}"
+        for name, imports in import_graph(ROOT, nested=True).items()
+        if name.startswith("audit.statistics")
+        for used in imports
+        if used.startswith("audit.") and not used.startswith("audit.statistics")
+    ]
+    assert upward == []
+
+
 def test_no_import_circle_between_modules() -> None:
     assert circles(import_graph(ROOT, nested=True)) == []
 

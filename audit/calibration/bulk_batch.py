@@ -21,8 +21,8 @@ from audit.statistics.clusters.cluster_robust import (
     common_correlation,
     precision_of,
 )
-from audit.tables.cluster_counts import Contrast
 from audit.tables.gaps import contrast_estimates, difference_interval
+from audit.tables.groups.cluster_counts import Contrast
 from clipmodel.array_types import Bools, Floats
 from probes.suite.held_out_images import drawn_share
 

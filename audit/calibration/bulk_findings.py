@@ -18,8 +18,8 @@ from audit.conclusions.confirmation import LEVEL as CONFIRMATION_LEVEL
 from audit.conclusions.error_control import LEVEL
 from audit.statistics.clusters.cluster_robust import LEAST_CLUSTERS, precision_of
 from audit.statistics.multiplicity import holm, weighted_holm
-from audit.tables.cluster_counts import Contrast
 from audit.tables.gaps import contrast_p
+from audit.tables.groups.cluster_counts import Contrast
 from clipmodel.array_types import Bools, Floats
 
 

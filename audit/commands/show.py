@@ -96,7 +96,7 @@ def _kept(frame: pd.DataFrame, where: list[str]) -> pd.DataFrame:
 
 
 def _print(frame: pd.DataFrame, table: str, *, limit: int) -> None:
-    from audit.tables.group_counts import group_attributes
+    from audit.tables.groups.group_counts import group_attributes
     from audit.tables.primary import ALL
 
     shown = frame.head(limit)

@@ -26,8 +26,8 @@ from audit.result import AuditResult
 from audit.statistics.clusters.design_effects import change_design_effect
 from audit.statistics.proportion.intervals import clopper_pearson
 from audit.tables.context import min_group
-from audit.tables.group_counts import JOINT, SPECIFICATION
-from audit.tables.natural_order import in_natural_order
+from audit.tables.groups.group_counts import JOINT, SPECIFICATION
+from audit.tables.groups.natural_order import in_natural_order
 from audit.tables.paired_changes import OF_CHANGE, SHARES, TABLE, change_table
 from clipmodel.errors import UserError
 from probes.records import WEIGHTED

@@ -26,8 +26,8 @@ from audit.statistics.clusters.design_effects import change_design_effect
 from audit.statistics.multiplicity import max_t
 from audit.statistics.proportion.paired import newcombe_paired
 from audit.tables.context import min_group
-from audit.tables.group_counts import JOINT, SPECIFICATION
-from audit.tables.reference_groups import THE_OVERALL
+from audit.tables.groups.group_counts import JOINT, SPECIFICATION
+from audit.tables.groups.reference_groups import THE_OVERALL
 from clipmodel.array_types import Floats, Integers
 from clipmodel.plurals import number_of
 

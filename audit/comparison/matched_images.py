@@ -14,8 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.conclusions.gates import EVERYBODY
-from audit.statistics.variation.specification_curve_test import specification_list
-from audit.tables.group_counts import JOINT, SPECIFICATION
+from audit.tables.groups.group_counts import JOINT, SPECIFICATION
+from audit.tables.groups.joint_outcomes import specification_list
 from clipmodel.array_types import Integers
 from clipmodel.errors import UserError
 from probes.records import HAPPENED, KEYS, MISSING, NOT_EVALUATED, WEIGHTED
@@ -94,7 +94,7 @@ def match_probe(
         Its entry in either manifest.
     first, second
         `AuditResult.outcomes`, their groups in the order of the first's manifest
-        (`audit.tables.natural_order`).
+        (`audit.tables.groups.natural_order`).
     designs
         Class design of the first and of the second; each with itself by default.
 

@@ -16,10 +16,10 @@ import pandas as pd
 from audit.comparison.run_effects import comparable, joined_runs
 from audit.result import AuditResult
 from audit.statistics.variation.prompt_variance import change_of_runs
-from audit.statistics.variation.specification_curve_test import joint_counts, specification_list
-from audit.tables.coded_table import CodedTable
 from audit.tables.context import min_clusters, min_group
-from audit.tables.group_counts import JOINT
+from audit.tables.groups.coded_table import CodedTable
+from audit.tables.groups.group_counts import JOINT
+from audit.tables.groups.joint_outcomes import joint_counts, specification_list
 from audit.tables.prompt_effects import pairs_to_tell, sampled, too_few
 from clipmodel.errors import UserError
 

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from audit.result import AuditResult
-from audit.tables.coded_table import CodedTable
 from audit.tables.context import TableContext
+from audit.tables.groups.coded_table import CodedTable
 from audit.tables.primary import primary_specification
 from audit.tables.prompt_effects import SIZES, prompt_effects_of
 from probes.records import NOT_EVALUATED, empty_counts

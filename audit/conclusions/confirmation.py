@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from audit.statistics.multiplicity import holm
-from audit.tables.cluster_counts import Clusters
 from audit.tables.context import TableContext
-from audit.tables.group_counts import SPECIFICATION
+from audit.tables.groups.cluster_counts import Clusters
+from audit.tables.groups.group_counts import SPECIFICATION
 from audit.tables.rates import gap_table
 
 EXPLORED, CONFIRMED, NOT_CONFIRMED, NOT_TESTED = "explored", "confirmed", "not confirmed", "not tested"

@@ -23,13 +23,14 @@ from numpy.typing import NDArray
 
 from audit.statistics.multiplicity import weighted_holm
 from audit.statistics.power import cautious_rate, smallest_detectable_gap
-from audit.tables.cluster_counts import OneAgainstSome
+from audit.statistics.row_numbers import number_rows
 from audit.tables.context import TableContext
-from audit.tables.gap_rows import GapRows
 from audit.tables.gaps import contrast_p
-from audit.tables.group_counts import JOINT, SPECIFICATION, GroupCounts, number_rows
-from audit.tables.probe_cluster_counts import matched
-from audit.tables.reference_groups import reference_kind
+from audit.tables.groups.cluster_counts import OneAgainstSome
+from audit.tables.groups.gap_rows import GapRows
+from audit.tables.groups.group_counts import JOINT, SPECIFICATION, GroupCounts
+from audit.tables.groups.probe_cluster_counts import matched
+from audit.tables.groups.reference_groups import reference_kind
 from clipmodel.array_types import Codes, Floats
 from probes.records import BEST, OVERALL, REST
 

@@ -9,7 +9,7 @@ from typing import Any
 from audit.conclusions.confounding_sentences import confounding_about, confounding_sentence
 from audit.formatting import integer, p_value, percent, points, points_interval, words
 from audit.statistics.proportion.label_noise import gap_behind_noise
-from audit.tables.group_counts import JOINT
+from audit.tables.groups.group_counts import JOINT
 from clipmodel.plurals import number_of
 from probes.rules.rule_registry import PREDICTION, rule_words
 

@@ -22,8 +22,8 @@ from audit.conclusions.finding_sentences import caution, noise_words, sentence, 
 from audit.json_tables import table_rows
 from audit.statistics.proportion.label_noise import wrong_labels, wrong_truths
 from audit.tables.context import TableContext
-from audit.tables.gap_rows import GapRows
-from audit.tables.group_counts import SPECIFICATION
+from audit.tables.groups.gap_rows import GapRows
+from audit.tables.groups.group_counts import SPECIFICATION
 from audit.tables.specification_curves import GAP
 
 FINDING_COLUMNS = (

@@ -17,8 +17,8 @@ from audit.json_tables import table_rows
 from audit.statistics.clusters.cluster_robust import LEAST_CLUSTERS, shortened
 from audit.statistics.proportion.exact_intervals import exact_difference, exact_ratio
 from audit.statistics.proportion.intervals import clopper_pearson
-from audit.tables.gap_rows import GapRows
-from audit.tables.group_counts import JOINT, group_attributes
+from audit.tables.groups.gap_rows import GapRows
+from audit.tables.groups.group_counts import JOINT, group_attributes
 from clipmodel.array_types import Floats
 from clipmodel.errors import UserError
 from probes.records import ALL

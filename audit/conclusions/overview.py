@@ -15,7 +15,7 @@ import pandas as pd
 
 from audit.conclusions.confirmation import CONFIRMED, NOT_CONFIRMED
 from audit.result import AuditResult
-from audit.tables.group_counts import SPECIFICATION, group_attributes
+from audit.tables.groups.group_counts import SPECIFICATION, group_attributes
 from probes.records import ALL
 
 State = Literal["confirmed", "not confirmed", "explored", "not shown", "too few"]

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from audit.result import AuditResult
-from audit.tables.group_counts import group_attributes
+from audit.tables.groups.group_counts import group_attributes
 from audit.tables.primary import of_specification, primary_specification
 from probes.records import ALL
 

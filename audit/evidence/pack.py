@@ -23,7 +23,7 @@ from audit.report.section import ReportContext
 from audit.report.sections.overview import sentences
 from audit.result import AuditResult
 from audit.result_files import RUN_FILE
-from audit.tables.group_counts import group_attributes
+from audit.tables.groups.group_counts import group_attributes
 from clipmodel.plurals import number_of
 from probes.records import ALL
 

@@ -42,7 +42,7 @@ from audit.figures.layout import (
 from audit.figures.replacement import replaceable
 from audit.figures.svg import to_svg
 from audit.formatting import counted, in_order, percent, points, words
-from audit.tables.group_counts import group_attributes
+from audit.tables.groups.group_counts import group_attributes
 from probes.records import ALL
 
 __all__ = [

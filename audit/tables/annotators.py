@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from audit.statistics.variation.annotator_disagreement import NONE, imputed_difference
-from audit.statistics.variation.specification_curve_test import specification_list
 from audit.tables.context import TableContext
+from audit.tables.groups.joint_outcomes import specification_list
 from probes.records import HAPPENED, MISSING, NOT_EVALUATED
 from probes.records.schemas import SCHEMAS
 

@@ -15,10 +15,10 @@ from audit.statistics.proportion.tests_of_proportions import (
     permutation_homogeneity_p,
 )
 from audit.statistics.variation.between_group_variance import between_group_interval, between_group_variance
-from audit.tables.cluster_counts import ClusterCounts
 from audit.tables.context import TableContext
-from audit.tables.group_counts import JOINT, GroupCounts
-from audit.tables.group_rows import GroupRows, in_suite_order
+from audit.tables.groups.cluster_counts import ClusterCounts
+from audit.tables.groups.group_counts import JOINT, GroupCounts
+from audit.tables.groups.group_rows import GroupRows, in_suite_order
 from clipmodel.array_types import Floats
 
 DRAWS = 999

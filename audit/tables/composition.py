@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from audit.statistics.clusters.cluster_robust import independent_precision
-from audit.tables.cluster_counts import ClusterCounts
 from audit.tables.context import TableContext
-from audit.tables.group_counts import JOINT, GroupCounts
-from audit.tables.group_rows import GroupRows, in_suite_order
+from audit.tables.groups.cluster_counts import ClusterCounts
+from audit.tables.groups.group_counts import JOINT, GroupCounts
+from audit.tables.groups.group_rows import GroupRows, in_suite_order
 from audit.tables.rates import rate_interval
 
 COMPOSITION_COLUMNS = {

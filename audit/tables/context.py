@@ -13,7 +13,7 @@ from typing import Any, Self
 import pandas as pd
 
 from audit.statistics.clusters.cluster_robust import LEAST_CLUSTERS, Precision, independent_precision
-from audit.tables.cluster_counts import (
+from audit.tables.groups.cluster_counts import (
     ClusterCounts,
     Clusters,
     Contrast,
@@ -21,10 +21,10 @@ from audit.tables.cluster_counts import (
     some_without_clusters,
     without_clusters,
 )
-from audit.tables.coded_table import CodedTable
-from audit.tables.group_counts import CountTable, GroupCounts, SharedCounts, outcome_counts
-from audit.tables.natural_order import in_natural_order
-from audit.tables.reference_groups import Sides
+from audit.tables.groups.coded_table import CodedTable
+from audit.tables.groups.group_counts import CountTable, GroupCounts, SharedCounts, outcome_counts
+from audit.tables.groups.natural_order import in_natural_order
+from audit.tables.groups.reference_groups import Sides
 from clipmodel.array_types import Floats
 from probes.records import Records
 

@@ -24,9 +24,9 @@ from audit.statistics.proportion.mantel_haenszel import (
     stratified_effect,
 )
 from audit.tables.context import TableContext
-from audit.tables.group_counts import JOINT, GroupCounts, outcome_counts
-from audit.tables.group_rows import GroupRows, in_suite_order
-from audit.tables.reference_groups import THE_REST, reference_sides
+from audit.tables.groups.group_counts import JOINT, GroupCounts, outcome_counts
+from audit.tables.groups.group_rows import GroupRows, in_suite_order
+from audit.tables.groups.reference_groups import THE_REST, reference_sides
 from clipmodel.plurals import number_of
 
 CONTROLLED_COLUMNS = {

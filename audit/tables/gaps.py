@@ -18,10 +18,10 @@ from audit.statistics.clusters.cluster_robust import (
 from audit.statistics.clusters.clustered_tests import difference_p
 from audit.statistics.proportion.intervals import joined_difference, katz, koopman, wilson
 from audit.statistics.proportion.tests_of_proportions import two_sided_p
-from audit.tables.cluster_counts import Contrast
-from audit.tables.group_counts import JOINT, GroupCounts
-from audit.tables.group_rows import GroupRows
-from audit.tables.reference_groups import BEST_NOTE, Sides, reference_sides
+from audit.tables.groups.cluster_counts import Contrast
+from audit.tables.groups.group_counts import JOINT, GroupCounts
+from audit.tables.groups.group_rows import GroupRows
+from audit.tables.groups.reference_groups import BEST_NOTE, Sides, reference_sides
 from clipmodel.array_types import Floats
 from probes.records import BEST, OVERALL
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import pandas as pd
 
-from audit.tables.group_counts import group_attributes
+from audit.tables.groups.group_counts import group_attributes
 from audit.tables.primary import ALL
 
 WHOLE: Final = "all images"

@@ -16,9 +16,9 @@ from audit.statistics.clusters.design_effects import change_design_effect
 from audit.statistics.multiplicity import holm
 from audit.statistics.proportion.marginal_homogeneity import equal_rates_p
 from audit.statistics.proportion.paired import mcnemar_p, newcombe_paired
-from audit.statistics.variation.specification_curve_test import specification_list
-from audit.tables.coded_table import JOINT, CodedTable
 from audit.tables.context import OUTCOMES_NEEDED, TableContext
+from audit.tables.groups.coded_table import JOINT, CodedTable
+from audit.tables.groups.joint_outcomes import specification_list
 from clipmodel.array_types import Floats, Integers
 from probes.records import HAPPENED, NOT_EVALUATED, WEIGHTED
 

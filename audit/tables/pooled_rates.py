@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from audit.statistics.clusters.cluster_robust import Precision, shortened
 from audit.statistics.variation.partial_pooling import pooled_rates
-from audit.tables.group_counts import GroupCounts
+from audit.tables.groups.group_counts import GroupCounts
 from clipmodel.array_types import Floats
 
 POOLED = ("pooled", "pooled_low", "pooled_high")

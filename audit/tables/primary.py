@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.tables.group_counts import JOINT
+from audit.tables.groups.group_counts import JOINT
 from probes.rules.rule_registry import one_class_rules
 
 KEYS: Final = ["probe", "design", "template", "rule", "threshold"]

@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 
 from audit.statistics.variation.prompt_variance import LEAST_PROMPTS, prompt_effect
-from audit.statistics.variation.specification_curve_test import JointCounts, joint_counts, specification_list
-from audit.tables.coded_table import JOINT, CodedTable
+from audit.statistics.variation.specification_curve_test import JointCounts
 from audit.tables.context import TableContext
-from audit.tables.reference_groups import THE_OVERALL
+from audit.tables.groups.coded_table import JOINT, CodedTable
+from audit.tables.groups.joint_outcomes import joint_counts, specification_list
+from audit.tables.groups.reference_groups import THE_OVERALL
 from clipmodel.array_types import Codes, Floats
 from clipmodel.plurals import number_of
 

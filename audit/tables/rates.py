@@ -21,13 +21,13 @@ from numpy.typing import ArrayLike, NDArray
 from audit.statistics.clusters.cluster_robust import Precision, shortened
 from audit.statistics.proportion.intervals import adjusted_wilson
 from audit.statistics.variation.shrinkage import shrunken_rates
-from audit.statistics.variation.specification_curve_test import specification_list
 from audit.tables.context import OUTCOMES_NEEDED, TableContext
 from audit.tables.gaps import CONTRAST_COLUMNS, WEIGHTED_SHARE, contrasts
-from audit.tables.group_counts import GroupCounts, correct_counts, joined_truths
-from audit.tables.group_rows import GroupRows, in_suite_order
+from audit.tables.groups.group_counts import GroupCounts, correct_counts, joined_truths
+from audit.tables.groups.group_rows import GroupRows, in_suite_order
+from audit.tables.groups.joint_outcomes import specification_list
+from audit.tables.groups.probe_cluster_counts import group_codes
 from audit.tables.pooled_rates import POOLED, pooled_columns
-from audit.tables.probe_cluster_counts import group_codes
 from clipmodel.array_types import Floats
 from clipmodel.plurals import number_of
 from probes.records import DID_NOT, WEIGHTED

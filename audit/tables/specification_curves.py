@@ -18,16 +18,12 @@ from numpy.typing import NDArray
 
 from audit.statistics.clusters.shared_permutations import SharedPermutations
 from audit.statistics.multiplicity import holm
-from audit.statistics.variation.specification_curve_test import (
-    DRAWS,
-    JointCounts,
-    joint_counts,
-    specification_list,
-)
+from audit.statistics.row_numbers import number_rows
+from audit.statistics.variation.specification_curve_test import DRAWS, JointCounts
 from audit.statistics.variation.specification_variance import PARTS, factor_bases, variance_parts
-from audit.tables.coded_table import JOINT, row_keys
 from audit.tables.context import TableContext
-from audit.tables.group_counts import number_rows
+from audit.tables.groups.coded_table import JOINT, row_keys
+from audit.tables.groups.joint_outcomes import joint_counts, specification_list
 from probes.records import KEYS
 
 GAP: Final = ("probe", "outcome", "by", "group", "reference")

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from audit.statistics.proportion.intervals import clopper_pearson
-from audit.tables.group_counts import SPECIFICATION, group_attributes
+from audit.tables.groups.group_counts import SPECIFICATION, group_attributes
 from clipmodel.array_types import Floats
 
 LEVEL = 0.05

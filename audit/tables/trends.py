@@ -18,7 +18,7 @@ from audit.statistics.clusters.cluster_robust import LEAST_CLUSTERS
 from audit.statistics.multiplicity import weighted_holm
 from audit.statistics.trend import LevelCounts, linear_trend, smooth_rate
 from audit.tables.context import TableContext
-from audit.tables.group_counts import SPECIFICATION, GroupCounts
+from audit.tables.groups.group_counts import SPECIFICATION, GroupCounts
 from clipmodel.array_types import Floats
 from probes.records.schemas import SCHEMAS
 

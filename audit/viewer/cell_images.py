@@ -10,7 +10,7 @@ import pandas as pd
 
 from audit.formatting import words
 from audit.result import AuditResult
-from audit.statistics.variation.specification_curve_test import specification_list
+from audit.tables.groups.joint_outcomes import specification_list
 from clipmodel.errors import UserError
 from probes.records import DID_NOT, HAPPENED, NOT_EVALUATED
 from probes.rules.rule_registry import rule_words

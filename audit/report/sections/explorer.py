@@ -14,7 +14,7 @@ from audit.conclusions.overview import strongest
 from audit.report import components
 from audit.report.packing import pack_integers
 from audit.report.section import ReportContext, Section
-from audit.tables.group_counts import JOINT, group_attributes
+from audit.tables.groups.group_counts import JOINT, group_attributes
 from probes.rules.rule_registry import CURVE, PREDICTION, RULES
 
 POINTS: Final = 120_000

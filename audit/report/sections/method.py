@@ -13,7 +13,7 @@ from audit.report import components
 from audit.report.components import Column, table_of
 from audit.report.section import ReportContext, Section
 from audit.tables.context import min_clusters
-from audit.tables.group_counts import OR, truths_of_class
+from audit.tables.groups.group_counts import OR, truths_of_class
 from clipmodel.plurals import number_of
 from probes.rules.rule_registry import RULES
 

@@ -13,7 +13,7 @@ from audit import formatting as fmt
 from audit.report import components
 from audit.report.components import Column, table_of
 from audit.report.section import ReportContext, Section
-from audit.tables.group_counts import group_attributes
+from audit.tables.groups.group_counts import group_attributes
 from probes.rules.rule_registry import CURVE
 
 TABLE_THRESHOLDS: Final = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)

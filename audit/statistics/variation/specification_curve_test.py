@@ -9,7 +9,7 @@ labels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +23,7 @@ from audit.statistics.clusters.design_effects import sums_by_cluster
 from audit.statistics.clusters.permuted_contrast import PermutedContrast
 from audit.statistics.clusters.shared_permutations import ClusterLabels, SharedPermutations, chunks
 from audit.statistics.permutation_p import ROUNDING, sequential_p
-from audit.tables.coded_table import CodedTable
-from clipmodel.array_types import Codes, Floats, Integers
-from probes.records import HAPPENED, KEYS, NOT_EVALUATED, WEIGHTED
+from clipmodel.array_types import Floats, Integers
 
 DRAWS = 1_999
 
@@ -158,58 +156,6 @@ class JointCounts:
         if self.images is None or reference not in self.names:
             return self.images
         return self.images.among(np.array([self.names.index(group), self.names.index(reference)]))
-
-
-def specification_list(probe: Mapping[str, Any]) -> pd.DataFrame:
-    """The specifications of a probe, columns `KEYS`, in the order of `outcome_bits` of `Records.outcomes`."""
-    rows = [(probe["name"], *key) for key in probe["specifications"]]
-    return pd.DataFrame(rows, columns=list(KEYS)).astype({"threshold": "float64"})
-
-
-def joint_counts(
-    outcomes: pd.DataFrame | CodedTable,
-    specifications: pd.DataFrame,
-    *,
-    by: Sequence[str],
-    rows: Codes | None = None,
-) -> JointCounts:
-    """Count the bit strings of one outcome by group.
-
-    Parameters
-    ----------
-    outcomes
-        Rows of `Records.outcomes` of one probe and outcome; or the table, of which `rows` are those.
-    specifications
-        As `specification_list` gives it.
-    by
-        Attributes that are crossed; images that miss one of them are in no group. Without any, all images
-        are one group.
-    """
-    table = outcomes if isinstance(outcomes, CodedTable) else CodedTable(outcomes)
-    own = np.arange(len(table.frame)) if rows is None else rows
-    group, names = table.groups(own, by)
-    known, group = own[group >= 0], group[group >= 0]
-    code, texts = table.codes("outcome_bits")
-    present = np.unique(code[known])
-    bit_strings, place = np.unique(texts[present], return_inverse=True)
-    bit_string = place[np.searchsorted(present, code[known])]
-    shape = (len(names), len(bit_strings))
-    counts = np.bincount(group * shape[1] + bit_string, minlength=shape[0] * shape[1]).reshape(shape)
-    characters = np.array([list(text) for text in bit_strings], dtype="U1").reshape(-1, len(specifications))
-    counted = ~(characters == NOT_EVALUATED).all(axis=0)
-    cluster, clusters = pd.factorize(table.codes("cluster")[0][known])
-    several = len(clusters) < len(known)
-    weight = None
-    if WEIGHTED[0] in table.frame:
-        weight = table.frame[WEIGHTED[0]].to_numpy(dtype=float)[known]
-    images = Images(group=group, bit_string=bit_string, cluster=cluster, weight=weight)
-    return JointCounts(
-        specifications=specifications.loc[counted, list(KEYS)].reset_index(drop=True),
-        bits=(characters[:, counted] == HAPPENED).astype(np.int64),
-        counts=counts.astype(np.int64),
-        names=names,
-        images=images if several or weight is not None else None,
-    )
 
 
 def difference_covariance(bits: Integers, group: Integers, reference: Integers) -> Floats:

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from audit.tables.group_counts import number_rows
+from audit.statistics.row_numbers import number_rows
 from clipmodel.array_types import Floats
 
 FACTORS: Final[Mapping[str, tuple[str, ...]]] = {

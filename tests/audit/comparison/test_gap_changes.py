@@ -11,8 +11,8 @@ from audit.comparison import gap_changes
 from audit.comparison.gap_changes import GAP_CHANGE_COLUMNS, gap_change_table
 from audit.comparison.matched_images import Matched
 from audit.statistics.proportion.paired import newcombe_paired
-from audit.tables.group_counts import JOINT, SPECIFICATION
-from audit.tables.reference_groups import THE_OVERALL, THE_REST
+from audit.tables.groups.group_counts import JOINT, SPECIFICATION
+from audit.tables.groups.reference_groups import THE_OVERALL, THE_REST
 from tests.audit.support.naive_counts import manifest_of
 from tests.audit.support.outcome_rows import probe_of
 

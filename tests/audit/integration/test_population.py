@@ -15,7 +15,7 @@ from audit.comparison.compare import compare
 from audit.fairlearn_bridge import metric_frame_inputs
 from audit.report import render_report
 from audit.result import AuditResult
-from audit.tables.gap_rows import GapRows
+from audit.tables.groups.gap_rows import GapRows
 from clipmodel.errors import UserError
 from probes.datasets import load_dataset
 from probes.embeddings.precomputed import PrecomputedModel

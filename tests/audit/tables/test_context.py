@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from audit.tables.context import MIN_GROUP, TableContext, min_group
-from audit.tables.group_counts import SharedCounts, outcome_counts
+from audit.tables.groups.group_counts import SharedCounts, outcome_counts
 from audit.tables.rates import rate_table
 from tests.audit.support.naive_counts import (
     ATTRIBUTES,

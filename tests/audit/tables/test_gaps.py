@@ -9,7 +9,6 @@ import pytest
 from audit.statistics.clusters.cluster_robust import Precision
 from audit.statistics.proportion.intervals import katz, koopman, newcombe
 from audit.statistics.proportion.tests_of_proportions import two_sided_p
-from audit.tables.cluster_counts import Contrast, without_clusters
 from audit.tables.gaps import (
     CONTRAST_COLUMNS,
     against_the_whole,
@@ -17,8 +16,9 @@ from audit.tables.gaps import (
     contrasts,
     difference_interval,
 )
-from audit.tables.group_counts import outcome_counts
-from audit.tables.group_rows import in_suite_order
+from audit.tables.groups.cluster_counts import Contrast, without_clusters
+from audit.tables.groups.group_counts import outcome_counts
+from audit.tables.groups.group_rows import in_suite_order
 from tests.audit.support.naive_counts import ATTRIBUTES, OUTCOMES, naive_counts, probe_entry
 
 

@@ -14,7 +14,7 @@ from audit.statistics.clusters.cluster_robust import (
     precision_of,
 )
 from audit.statistics.variation.partial_pooling import pooled_rates
-from audit.tables.group_counts import GroupCounts
+from audit.tables.groups.group_counts import GroupCounts
 from audit.tables.pooled_rates import POOLED, pooled_columns
 
 LEVELS = list(itertools.product([f"a{i}" for i in range(7)], ["man", "woman"]))

@@ -10,8 +10,8 @@ from audit.statistics.proportion.intervals import adjusted_wilson, katz, koopman
 from audit.statistics.proportion.tests_of_proportions import two_sided_p
 from audit.statistics.variation.shrinkage import shrunken_rates
 from audit.tables.context import TableContext
+from audit.tables.groups.reference_groups import THE_REST
 from audit.tables.rates import accuracy_table, gap_table, rate_table
-from audit.tables.reference_groups import THE_REST
 from probes.records import MISSING, empty_counts
 from tests.audit.support.naive_counts import (
     ATTRIBUTES,

@@ -14,24 +14,9 @@ from audit.statistics.variation.specification_curve_test import (
     cluster_covariance,
     curve_p,
     difference_covariance,
-    joint_counts,
-    specification_list,
 )
-from tests.audit.support.outcome_rows import SPECIFICATIONS, outcome_rows
 
 BITS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-
-
-def test_patterns_are_counted_by_group_and_what_is_not_asked_is_left_out() -> None:
-    rows = outcome_rows(["1-1", "1-0", "0-0", "1-1"], tone=["dark", "dark", "light", "(missing)"])
-    asked = specification_list({"name": "work", "specifications": SPECIFICATIONS})
-    joint = joint_counts(rows, asked, by=["tone"])
-    assert joint.names == ["dark", "light"]
-    assert joint.specifications["design"].tolist() == ["default", "with_child"]
-    assert joint.bits.tolist() == [[0, 0], [1, 0], [1, 1]]
-    assert joint.counts.tolist() == [[0, 1, 1], [1, 0, 0]]
-    own, rest = joint.sides("dark", "the rest")
-    assert (own.tolist(), rest.tolist()) == ([0, 1, 1], [1, 0, 0])
 
 
 def test_the_covariance_is_that_of_the_images() -> None:
@@ -89,13 +74,6 @@ def test_empty_sides_and_constant_events() -> None:
     assert np.isnan(curve_p(BITS, some, none, rng=rng))
     always = np.array([0, 0, 0, 7])
     assert curve_p(BITS, always, always, rng=rng) == 1.0
-
-
-def test_the_specification_list_has_the_keys_of_the_counts() -> None:
-    asked = specification_list({"name": "work", "specifications": SPECIFICATIONS})
-    assert asked["probe"].tolist() == ["work"] * 3
-    assert asked["threshold"].isna().tolist() == [True, False, True]
-    assert isinstance(asked, pd.DataFrame)
 
 
 def _images(events: np.ndarray, label: np.ndarray, cluster: np.ndarray) -> tuple[np.ndarray, Images]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from audit.statistics.clusters.cluster_robust import LEAST_CLUSTERS, Precision
 from audit.tables.gaps import WEIGHTED_SHARE, against_the_whole, difference_interval
-from audit.tables.reference_groups import THE_OVERALL
+from audit.tables.groups.reference_groups import THE_OVERALL
 from clipmodel.array_types import Floats
 
 Limits = tuple[Floats, Floats]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from audit.tables.group_counts import SPECIFICATION, GroupCounts
-from audit.tables.probe_cluster_counts import ProbeClusterCounts, matched
+from audit.tables.groups.group_counts import SPECIFICATION, GroupCounts
+from audit.tables.groups.probe_cluster_counts import ProbeClusterCounts, matched
 from probes.records import WEIGHTED
 
 KEY = {"probe": "p", "design": "d", "template": "t", "rule": "argmax", "threshold": np.nan}

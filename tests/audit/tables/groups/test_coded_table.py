@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.tables.coded_table import EVERYBODY, CodedTable, row_keys
+from audit.tables.groups.coded_table import EVERYBODY, CodedTable, row_keys
 from probes.records import MISSING
 
 TABLE = CodedTable(

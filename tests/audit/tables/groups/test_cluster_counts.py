@@ -13,8 +13,8 @@ from audit.statistics.clusters.cluster_robust import (
     side_correlation,
 )
 from audit.statistics.proportion.intervals import adjusted_wilson
-from audit.tables.cluster_counts import OneAgainstSome
 from audit.tables.context import TableContext
+from audit.tables.groups.cluster_counts import OneAgainstSome
 from audit.tables.rates import accuracy_table, gap_table, rate_table
 from probes.records import MISSING
 from tests.audit.support.naive_counts import (

@@ -4,16 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.tables.group_counts import (
+from audit.tables.groups.group_counts import (
     GroupCounts,
     SharedCounts,
     correct_counts,
     joined_truths,
-    number_rows,
     outcome_counts,
     truths_of_class,
 )
-from audit.tables.group_rows import GroupRows, in_suite_order
+from audit.tables.groups.group_rows import GroupRows, in_suite_order
 from probes.records import MISSING
 from tests.audit.support.naive_counts import ATTRIBUTES, draw_images, naive_counts, probe_entry, with_holes
 
@@ -132,18 +131,6 @@ def test_values_that_one_class_stands_for_are_one_truth_under_its_design() -> No
     known = IMAGES[IMAGES["truth"] != MISSING]
     assert right.truths == ("cook or judge",)
     assert (right.n.sum(), right.count.sum()) == (len(known), (known["prediction"] == "judge").sum())
-
-
-def test_rows_are_numbered_as_they_appear_and_nan_is_a_value() -> None:
-    keys = pd.DataFrame(
-        {
-            "rule": ["argmax", "cosine", "argmax", "cosine", "cosine"],
-            "threshold": [np.nan, 0.2, np.nan, 0.1, 0.2],
-            "tone": pd.Categorical(["light", "dark", "light", "dark", "light"]),
-        }
-    )
-    # Rows 0 and 2 are the same; 1, 3 and 4 differ in the threshold or the tone.
-    assert number_rows(keys).tolist() == [0, 1, 0, 2, 3]
 
 
 def test_shared_counts_are_split_once_for_each_set_of_groups() -> None:

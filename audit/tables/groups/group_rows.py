@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.tables.group_counts import SPECIFICATION, GroupCounts
+from audit.tables.groups.group_counts import SPECIFICATION, GroupCounts
 from probes.records import ALL
 
 Array = NDArray[Any]

@@ -9,8 +9,8 @@ from audit.statistics.proportion.intervals import newcombe
 from audit.statistics.proportion.tests_of_proportions import two_sided_p
 from audit.tables.context import TableContext
 from audit.tables.gaps import contrast_estimates
+from audit.tables.groups.reference_groups import BEST_NOTE, THE_OVERALL, THE_REST
 from audit.tables.rates import gap_table
-from audit.tables.reference_groups import BEST_NOTE, THE_OVERALL, THE_REST
 from tests.audit.support.naive_counts import (
     ATTRIBUTES,
     OUTCOMES,

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from audit.tables.group_counts import GroupCounts
-from audit.tables.group_rows import GroupRows, in_suite_order
+from audit.tables.groups.group_counts import GroupCounts
+from audit.tables.groups.group_rows import GroupRows, in_suite_order
 from tests.audit.support.naive_counts import ATTRIBUTES
 
 SPECIFICATIONS = pd.DataFrame(

@@ -22,13 +22,13 @@ from audit.statistics.clusters.cluster_robust import (
     precision_of,
     side_correlation,
 )
-from audit.tables.group_counts import SPECIFICATION, GroupCounts
-from audit.tables.probe_cluster_counts import ClusterView, ProbeClusterCounts
+from audit.tables.groups.group_counts import SPECIFICATION, GroupCounts
+from audit.tables.groups.probe_cluster_counts import ClusterView, ProbeClusterCounts
 from clipmodel.array_types import Codes, Floats
 from probes.records import WEIGHTED
 
 if TYPE_CHECKING:
-    from audit.tables.reference_groups import Sides
+    from audit.tables.groups.reference_groups import Sides
 
 Clusters: TypeAlias = "pd.DataFrame | ClusterCounts | None"
 Sums: TypeAlias = tuple[Floats, ...]

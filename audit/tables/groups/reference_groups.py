@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.tables.group_counts import JOINT, GroupCounts
+from audit.tables.groups.group_counts import JOINT, GroupCounts
 from clipmodel.array_types import Floats
 from probes.records import BEST, OVERALL, REST
 

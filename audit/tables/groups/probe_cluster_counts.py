@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from audit.statistics.clusters.cluster_robust import ClusterMoments
-from audit.tables.coded_table import CodedTable, row_keys
-from audit.tables.group_counts import SPECIFICATION, GroupCounts
+from audit.tables.groups.coded_table import CodedTable, row_keys
+from audit.tables.groups.group_counts import SPECIFICATION, GroupCounts
 from clipmodel.array_types import Codes, Floats
 from probes.records import ALL, MOMENTS, WEIGHTED
 

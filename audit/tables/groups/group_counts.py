@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.tables.coded_table import JOINT, CodedTable
+from audit.tables.groups.coded_table import JOINT, CodedTable
 from clipmodel.array_types import Codes
 from probes.records import KEYS, MISSING, NO_TRUTH
 from probes.records.schemas import attributes_among
@@ -23,7 +23,7 @@ from probes.rules.rule_registry import one_class_rules
 
 __all__ = [
     "JOINT", "OR", "SPECIFICATION", "CountTable", "GroupCounts", "Probe", "SharedCounts", "correct_counts",
-    "group_attributes", "joined_truths", "number_rows", "outcome_counts", "truths_of_class",
+    "group_attributes", "joined_truths", "outcome_counts", "truths_of_class",
 ]  # fmt: skip
 
 SPECIFICATION = (*KEYS, "outcome")
@@ -289,15 +289,6 @@ def _specification_codes(counts: SharedCounts, rows: Codes, outcome: Codes) -> t
         number = pd.factorize(number * len(words) + code[rows])[0]
     first = np.flatnonzero(~pd.Series(number).duplicated().to_numpy())
     return np.asarray(number, dtype=np.intp), first
-
-
-def number_rows(keys: pd.DataFrame) -> NDArray[np.intp]:
-    """A number from 0 for each distinct row, in order of appearance; NaN equals NaN."""
-    number = np.zeros(len(keys), dtype=np.intp)
-    for name in keys.columns:
-        code, values = pd.factorize(keys[name])
-        number, _ = pd.factorize(number * (len(values) + 1) + code + 1)
-    return number
 
 
 def _cross(counts: SharedCounts, rows: Codes, by: tuple[str, ...]) -> tuple[Codes, pd.DataFrame]:

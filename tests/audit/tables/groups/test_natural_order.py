@@ -5,7 +5,7 @@ import dataclasses
 import pandas as pd
 
 from audit.result import AuditResult
-from audit.tables.natural_order import in_natural_order
+from audit.tables.groups.natural_order import in_natural_order
 from probes.records import attribute_entry
 from tests.audit.support.naive_counts import draw_images, records_of
 
