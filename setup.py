@@ -37,6 +37,7 @@ REQUIRES = [
     "pillow>=10.4",
     "ahocorasick-rs>=1.0",
     "scikit-learn>=1.5",
+    "threadpoolctl>=3.1",
     "fairlearn>=0.12",
     "huggingface_hub>=0.26",
     "typing_extensions>=4.12",

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import torch
 
 from clipmodel.errors import UserError
-from clipmodel.loading import EmbeddingModel
 from clipmodel.progress import Progress
 from probes.datasets.demographic_dataset import ID, DemographicDataset
 from probes.datasets.downscaled import DownscaledDataset
@@ -49,6 +48,11 @@ from probes.scoring.prompt_configurations import ask, calibrate, configure
 from probes.scoring.threshold_ranks import RankLog
 from probes.suite.classification_probe import MISCLASSIFIED
 from probes.suite.suite import Suite
+
+if TYPE_CHECKING:
+    import torch
+
+    from clipmodel.loading import EmbeddingModel
 
 
 def _confounding(planned: Plan) -> list[Confounding]:
@@ -132,7 +136,7 @@ def run_suite(
         embedded=embedded,
         shrunk=lambda rows, size: embed(DownscaledDataset(dataset, size), rows),
         held_out=None if apart is None else apart.held_out(dataset, seed=suite.seed),
-        device=device,
+        device=str(device),
     )
     results = []
     for number, probe in enumerate(planned.everything, start=1):
@@ -165,7 +169,7 @@ class _Run:
     embedded: Mapping[str, np.ndarray]
     shrunk: Callable[[np.ndarray, int], EmbeddedImages]
     held_out: np.ndarray | None
-    device: str | torch.device
+    device: str
 
     @property
     def head(self) -> Head:

@@ -163,12 +163,14 @@ def _ask(
     from probes.embeddings.models import model_for
     from probes.runner import run_suite
 
-    loaded = model_for(dataset, model, device=usable_device(device), told=told)
+    store = EmbeddingStore(cache)
+    # A mitigation and the standard sets need the model itself; an audit of stored embeddings does not.
+    lazily = store if mitigation is None and not standard else None
+    loaded = model_for(dataset, model, device=usable_device(device), told=told, store=lazily)
     if mitigation is not None:
         from probes.mitigation.apply import with_mitigation
 
         loaded, dataset = with_mitigation(loaded, dataset, mitigation)
-    store = EmbeddingStore(cache)
     with terminal.progress_bars() as progress:
         table = None
         if standard:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import torch
-
 from clipmodel.errors import UserError
 
 
@@ -15,6 +13,10 @@ def usable_device(name: str) -> str:
     UserError
         Torch does not know the device, was built without it, or finds no hardware for it.
     """
+    if name == "cpu":
+        return name  # every machine has it, and what asks for it may need no torch
+    import torch
+
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:

@@ -12,21 +12,25 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from clipmodel.errors import UserError
-from clipmodel.loading import EmbeddingModel
-from clipmodel.loading.embedding_model import device_of, takes_any_mode
 from clipmodel.progress import Progress
 from probes.datasets.demographic_dataset import DemographicDataset, UnreadableImageError
 from probes.datasets.formats.embeddings import EmbeddedDataset
 from probes.embeddings.embedded_images import EmbeddedImages
 from probes.embeddings.folder import FolderDataset
+from probes.embeddings.precomputed import PrecomputedModel
 from probes.embeddings.shard_files import keys_of
 from probes.embeddings.store import CACHE_VARIABLE, EmbeddingStore, cache_folder
 from probes.embeddings.stored_rows import locate
+
+if TYPE_CHECKING:
+    import torch
+
+    from clipmodel.loading import EmbeddingModel
 
 __all__ = [
     "CACHE_VARIABLE",
@@ -74,7 +78,8 @@ def embed_dataset(
     rows = [int(row) for row in rows]
     if isinstance(dataset, EmbeddedDataset):
         given = dataset.embeddings[rows]
-        return EmbeddedImages(np.array(rows, int), given, {}, 0, hashlib.sha256(given.tobytes()).hexdigest())
+        content = hashlib.sha256(given.astype(np.float32).tobytes()).hexdigest()
+        return EmbeddedImages(np.array(rows, int), given, {}, 0, content)
     space, n_new = image_space(model), 0
     shards = store.shards(space, dim=model.embed_dim)
     known = np.unique(np.concatenate([keys_of([]), *(shard.keys for shard in shards)]))
@@ -127,7 +132,7 @@ class SeenImages:
         return self.missing | damaged
 
 
-NewImage = tuple[str, torch.Tensor]  # content hash and preprocessed pixels [3, H, W]
+NewImage = tuple[str, "torch.Tensor"]  # content hash and preprocessed pixels [3, H, W]
 
 
 def read_new_images(
@@ -140,7 +145,7 @@ def read_new_images(
 ) -> Iterator[NewImage]:
     """Read rows in their order, and yield each image once whose hash is not `known` (sorted raw hashes)."""
 
-    convert = not takes_any_mode(model)
+    convert = not getattr(model, "any_mode", False)  # see `EmbeddingModel.preprocess`
 
     def load(row: int) -> tuple[int, str | None, torch.Tensor | str | None]:
         key: str | None = None
@@ -159,7 +164,7 @@ def read_new_images(
     # Threads read ahead, so two copies of one image may both be decoded; the first in the order of the rows
     # is embedded, whatever thread was faster.
     claimed: set[str] = set()
-    readers = READERS if device_of(model).type == "cpu" else os.cpu_count() or READERS
+    readers = READERS if _on_cpu(model) else os.cpu_count() or READERS
     for row, key, found in _in_order(load, rows, readers=readers):
         if key is None:
             seen.missing[row] = str(found)
@@ -230,6 +235,14 @@ def embedded_batches(
     On an accelerator one batch is computed while the next is gathered, in memory from which it is copied
     without a detour.
     """
+    first = next(images, None)
+    if first is None:
+        return  # without torch, if all images are stored
+    import torch
+
+    from clipmodel.loading.embedding_model import device_of
+
+    images = itertools.chain([first], images)
     device = device_of(model)
     if device.type == "cpu":
         for keys, pixels in _batches(images, BATCH_IMAGES):
@@ -253,14 +266,22 @@ def _batches(images: Iterator[NewImage], size: int) -> Iterator[tuple[list[str],
 
 def _gathered(pixels: Sequence[torch.Tensor], device: torch.device) -> torch.Tensor:
     """A batch in one piece; for CUDA page-locked, so that it is copied while the device computes."""
+    import torch
+
     if device.type != "cuda":
         return torch.stack(list(pixels))
     whole = torch.empty((len(pixels), *pixels[0].shape), dtype=pixels[0].dtype, pin_memory=True)
     return torch.stack(list(pixels), out=whole)
 
 
+def _on_cpu(model: EmbeddingModel) -> bool:
+    return str(getattr(model, "device", "cpu")).partition(":")[0] == "cpu"
+
+
 def embed_texts(model: EmbeddingModel, texts: Sequence[str], *, store: EmbeddingStore) -> np.ndarray:
     """[N, D] float32, unit-norm embeddings of N texts; those in the store are not made again."""
+    if isinstance(model, PrecomputedModel):
+        return model.vectors_of(texts).astype(np.float32, copy=False)
     space = text_space(model)
     hashes = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
     embeddings, found = store.fetch(space, hashes, dim=model.embed_dim)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from clipmodel.loading import EmbeddingModel, load_model
-from clipmodel.loading.reduced_precision import ReducedModel
+import clipmodel
 from probes.datasets.demographic_dataset import DemographicDataset
 from probes.embeddings.folder import FolderDataset
 from probes.embeddings.precomputed import precomputed_model
+from probes.embeddings.remembered_models import load_or_remember
+from probes.embeddings.store import EmbeddingStore
+
+if TYPE_CHECKING:
+    from clipmodel.loading import EmbeddingModel
 
 DEFAULT = "tiny"
 
@@ -20,6 +26,7 @@ def model_for(
     *,
     device: str = "cpu",
     told: Mapping[str, Any] | None = None,
+    store: EmbeddingStore | None = None,
 ) -> EmbeddingModel:
     """The model of a run.
 
@@ -34,6 +41,9 @@ def model_for(
         Where it computes.
     told
         Further arguments of `load_model`, for a file that does not say what they do.
+    store
+        Where embeddings are kept. If it is given, a bundled model, or one of a path on the CPU, is loaded
+        when it first embeds something (`probes.embeddings.remembered_models`); None: at once.
 
     Raises
     ------
@@ -42,9 +52,33 @@ def model_for(
     """
     if found := precomputed_model(dataset):
         return found
+    own = dataset.job.model if isinstance(dataset, FolderDataset) else {"name": DEFAULT, "reduction": None}
+    name = str(spec or own["name"])
+    load = partial(_load, name, device=device, **(told or {}))
+    path = None if store is None or device != "cpu" else _local_path(name)
+    if path is None or store is None:
+        loaded: EmbeddingModel = load()
+    else:
+        loaded = load_or_remember(store, name, path, load, told=told or {})
     if not isinstance(dataset, FolderDataset):
-        return load_model(spec or DEFAULT, device=device, **(told or {}))
-    own = dataset.job.model
-    loaded = load_model(spec or own["name"], device=device, **(told or {}))
+        return loaded
     dataset.check_model(loaded.fingerprint, loaded.preprocess_id, loaded.name)
-    return loaded if own["reduction"] is None else ReducedModel(loaded, loaded, own["reduction"])
+    if own["reduction"] is None:
+        return loaded
+    from clipmodel.loading.reduced_precision import ReducedModel
+
+    return ReducedModel(loaded, loaded, own["reduction"])
+
+
+def _load(spec: str, **told: Any) -> EmbeddingModel:
+    from clipmodel.loading import load_model
+
+    return load_model(spec, **told)
+
+
+def _local_path(spec: str) -> Path | None:
+    """Where a model's files are, if it is the bundled one or a path; None for all that libraries find."""
+    if spec == DEFAULT:
+        return Path(clipmodel.__file__).parent / "data" / DEFAULT
+    path = Path(spec)
+    return path if path.exists() else None

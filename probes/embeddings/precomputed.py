@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-import torch
-from PIL import Image
-from torch import Tensor
+import numpy as np
 
 from clipmodel.errors import UserError
 from clipmodel.yaml_models import shortened
@@ -18,6 +17,10 @@ from probes.planning.prompts import AS_GIVEN
 from probes.rules.rule_registry import PREDICTION
 from probes.suite.classification_probe import Probe
 from probes.suite.label_sets import LabelClass, LabelSet
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import Tensor
 
 Prompts = Mapping[tuple[str, str], Mapping[str, tuple[str, ...]]]
 
@@ -42,7 +45,13 @@ class PrecomputedModel:
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
         """C texts -> [C, D] as the file has them; a text that is not in the file raises UserError."""
-        return torch.from_numpy(self._texts.vectors[[self._row(text) for text in texts]])
+        import torch
+
+        return torch.from_numpy(self.vectors_of(texts))
+
+    def vectors_of(self, texts: Sequence[str]) -> np.ndarray:
+        """C texts -> [C, D] as the file has them; a text that is not in the file raises UserError."""
+        return self._texts.vectors[[self._row(text) for text in texts]]
 
     def _row(self, text: str) -> int:
         row = self._texts.rows.get(text, self._texts.unknown)

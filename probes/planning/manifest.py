@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, cast
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
-import torch
 
 import clipmodel
-from clipmodel.loading import EmbeddingModel
 from probes.datasets.demographic_dataset import DemographicDataset
 from probes.embeddings.embed import EmbeddedImages
 from probes.measures.registry import KINDS
@@ -32,6 +31,9 @@ from probes.suite.label_sets import LabelSet
 from probes.suite.probe_base import ProbeBase
 from probes.suite.shipped.published_figure_files import load_figures
 from probes.suite.suite import Suite
+
+if TYPE_CHECKING:
+    from clipmodel.loading import EmbeddingModel
 
 Prompts = Mapping[tuple[str, str], Mapping[str, Sequence[str]]]  # (design, template) -> class -> prompts
 
@@ -102,7 +104,7 @@ def _versions() -> dict[str, str]:
     return {
         "clip_audit": clipmodel.__version__,
         "python": platform.python_version(),
-        "torch": str(torch.__version__),
+        "torch": version("torch"),  # not loaded if all embeddings are stored
         "numpy": np.__version__,
         "pandas": pd.__version__,
     }

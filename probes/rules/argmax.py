@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
 from probes.rules.assignment_rule import AssignmentRule, Scores
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from probes.scoring.array_library import Array, as_int32
 
 
-def ranks(scores: Scores, thresholds: NDArray[np.float64]) -> Tensor:
+def ranks(scores: Scores, thresholds: NDArray[np.float64]) -> Array:
     """[C, N] 1 for the predicted class, else 0."""
     # Of the similarities, not the probabilities: those of a confident model round to 1 and tie.
-    return (scores.positions == scores.predicted).int()
+    return as_int32(scores.positions == scores.predicted)
 
 
 RULE = AssignmentRule(

@@ -5,8 +5,8 @@ next, images only lose the class, or only gain it. So one number tells all, the 
 class: how many of the rule's thresholds the class reaches, counted from the one that most images reach. The
 rank of a set is the greatest of its classes.
 
-Tensors are handed to the rules and never made by them, so that reports and tables read a rule's words on a
-machine without torch.
+Arrays are handed to the rules, NumPy's on a CPU and torch's on an accelerator, so that reports and tables
+read a rule's words on a machine without torch.
 
 Shapes: N images, C classes, T thresholds.
 """
@@ -15,13 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from torch import Tensor
+from probes.scoring.array_library import Array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,15 +42,15 @@ class Scores:
         along T; infinite for a class that no image may be assigned. None for every other rule.
     count_reached
         (values of any shape, ascending thresholds [T]) -> int32 of the same shape: how many thresholds each
-        value is not below, exactly, compared in double precision.
+        value is not below, both rounded to float32: a score of 0.7 reaches the threshold 0.7.
     """
 
-    cosines: Tensor
-    probabilities: Tensor
-    predicted: Tensor
-    positions: Tensor
-    class_thresholds: Tensor | None
-    count_reached: Callable[[Tensor, NDArray[np.float64]], Tensor]
+    cosines: Array
+    probabilities: Array
+    predicted: Array
+    positions: Array
+    class_thresholds: Array | None
+    count_reached: Callable[[Array, NDArray[np.float64]], Array]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +139,7 @@ class AssignmentRule:
     name: str
     meaning: str
     words: str
-    ranks: Callable[[Scores, NDArray[np.float64]], Tensor]
+    ranks: Callable[[Scores, NDArray[np.float64]], Array]
     thresholds: Thresholds | None = None
     one_class: bool = False
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import add
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from probes.rules.assignment_rule import AssignmentRule, Scores, Thresholds
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from probes.scoring.array_library import Array, as_int32
 
 
-def ranks(scores: Scores, thresholds: NDArray[np.float64]) -> Tensor:
+def ranks(scores: Scores, thresholds: NDArray[np.float64]) -> Array:
     """[C, N] how many of its own T thresholds each class reaches.
 
     Raises
@@ -25,7 +22,7 @@ def ranks(scores: Scores, thresholds: NDArray[np.float64]) -> Tensor:
     """
     if scores.class_thresholds is None:
         raise ValueError("the rule 'calibrated' needs the thresholds of each class")
-    reached: list[Tensor] = [(scores.cosines >= row[:, None]).int() for row in scores.class_thresholds]
+    reached: list[Array] = [as_int32(scores.cosines >= row[:, None]) for row in scores.class_thresholds]
     return reduce(add, reached)
 
 

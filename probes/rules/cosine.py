@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
 from probes.rules.assignment_rule import AssignmentRule, Scores, Thresholds
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from probes.scoring.array_library import Array
 
 
-def ranks(scores: Scores, thresholds: NDArray[np.float64]) -> Tensor:
+def ranks(scores: Scores, thresholds: NDArray[np.float64]) -> Array:
     """[C, N] how many of [T] ascending c each class reaches."""
     return scores.count_reached(scores.cosines, thresholds)
 

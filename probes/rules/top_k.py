@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import add
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from probes.rules.assignment_rule import AssignmentRule, Scores, Thresholds
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from probes.scoring.array_library import Array, as_int32, library_of, stable_descending
 
 
-def places(cosines: Tensor, positions: Tensor) -> Tensor:
+def places(cosines: Array, positions: Array) -> Array:
     """[C, N] cosines and [C, 1] positions -> [C, N] the place of each class, from 0; ties in their order."""
     # The order of a stable sort, inverted: class order[r] has place r.
-    order = cosines.argsort(dim=0, descending=True, stable=True)
-    return order.new_empty(order.shape).scatter_(0, order, positions.expand_as(order).to(order.dtype))
+    order, xp = stable_descending(cosines), library_of(cosines)
+    place = xp.empty_like(order)
+    place[order, xp.arange(order.shape[1], device=order.device)] = positions
+    return place
 
 
-def ranks(scores: Scores, thresholds: NDArray[np.float64]) -> Tensor:
+def ranks(scores: Scores, thresholds: NDArray[np.float64]) -> Array:
     """[C, N] in how many of the shortlists of k classes, for [T] descending k, each class is."""
     place = places(scores.cosines, scores.positions)
-    return reduce(add, [(place < int(k)).int() for k in thresholds])
+    return reduce(add, [as_int32(place < int(k)) for k in thresholds])
 
 
 THRESHOLDS = Thresholds(

@@ -14,8 +14,8 @@ Shapes: N images, D embedding, U class embeddings, Q classes to calibrate, T sha
 from __future__ import annotations
 
 import numpy as np
-import torch
 
+from probes.scoring.array_library import Array, as_int64, as_numpy, library_of, on_device
 from probes.scoring.engine import CHUNK_IMAGES, Rows
 
 STEP = 1e-4
@@ -32,7 +32,7 @@ def class_thresholds(
     cells: np.ndarray,
     shares: np.ndarray,
     chunk: int = CHUNK_IMAGES,
-    device: str | torch.device = "cpu",
+    device: str = "cpu",
 ) -> np.ndarray:
     """The threshold of each class at each share.
 
@@ -57,30 +57,29 @@ def class_thresholds(
     -------
     [T, Q] cosines, ascending along T; infinite where a class has no reference image.
     """
-    where = torch.device(device)
-    own = np.ascontiguousarray(class_embeddings[columns], np.float32)
-    classes = torch.from_numpy(own).to(where)
-    counted = torch.from_numpy(reference).to(where)
-    histogram = torch.zeros((len(columns), N_BINS), dtype=torch.int64, device=where)
+    classes = on_device(np.ascontiguousarray(class_embeddings[columns], np.float32), device)
+    counted = on_device(reference, device)
+    edges = on_device(edges_of_bins(), device)
+    histogram = np.zeros((len(columns), N_BINS), dtype=np.int64)
     for start in range(0, len(images), chunk):
         part = slice(start, start + chunk)
-        cosines = classes @ torch.from_numpy(np.ascontiguousarray(images[part])).to(where).T
-        bins = _bins(cosines)
-        inside = counted.index_select(1, torch.from_numpy(cells[part]).to(where))
+        cosines = classes @ on_device(np.ascontiguousarray(images[part]), device).T
+        bins = _bins(cosines, edges)
+        inside = counted[:, on_device(cells[part], device)]
         for row, own_bins, own_inside in zip(histogram, bins, inside, strict=True):
-            row += torch.bincount(own_bins[own_inside], minlength=N_BINS)
-    return _thresholds(histogram.cpu().numpy(), shares)
+            row += as_numpy(library_of(own_bins).bincount(own_bins[own_inside], minlength=N_BINS))
+    return _thresholds(histogram, shares)
 
 
-def _bins(cosines: torch.Tensor) -> torch.Tensor:
+def _bins(cosines: Array, edges: Array) -> Array:
     """The last bin whose lower edge a cosine reaches, by the edges and not by a rounded product."""
-    edges = torch.from_numpy(edges_of_bins()).to(cosines.device)
     # Division rounds: a cosine at the edge of a bin can come out one bin off, so the two neighbours are
     # compared with the edges themselves.
-    bins = ((cosines + 1) / STEP).long().clamp_(0, N_BINS - 1)
-    bins -= (cosines < edges[bins]).long()
-    above = torch.clamp(bins + 1, max=N_BINS - 1)
-    return torch.where(cosines >= edges[above], above, bins).clamp_(min=0)
+    xp = library_of(cosines)
+    bins = xp.clip(as_int64((cosines + 1) / STEP), 0, N_BINS - 1)
+    bins = bins - as_int64(cosines < edges[bins])
+    above = xp.clip(bins + 1, 0, N_BINS - 1)
+    return xp.clip(xp.where(cosines >= edges[above], above, bins), 0, N_BINS - 1)
 
 
 def edges_of_bins() -> np.ndarray:

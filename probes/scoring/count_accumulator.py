@@ -10,14 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
+from probes.scoring.array_library import Array, as_int64, as_numpy, library_of, on_device, take
 from probes.scoring.threshold_lookup import RuleThresholds, ThresholdLookup
 from probes.scoring.threshold_ranks import CURVE
 from probes.suite.classification_probe import MISCLASSIFIED
 
-Happened = dict[str, Tensor]  # rule -> [O, T, N] bool: whether the outcome happened to the image
+Happened = dict[str, Array]  # rule -> [O, T, N] bool: whether the outcome happened to the image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +32,7 @@ class Answers:
     """
 
     happened: Happened
-    ranks: dict[str, Tensor]
+    ranks: dict[str, Array]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,11 +97,11 @@ class CountAccumulator:
         curve: np.ndarray,
         outcomes: Mapping[str, str],
         n_cells: int,
-        device: torch.device,
+        device: str,
     ) -> None:
         self.n_classes, self.n_cells = len(classes), n_cells
-        self.members = [torch.tensor(list(places), device=device) for places in sets.values()]
-        self.right = None if right is None else torch.from_numpy(right).to(device)
+        self.members = [on_device(np.array(list(places), dtype=np.int64), device) for places in sets.values()]
+        self.right = None if right is None else on_device(right, device)
         self.events = (*sets, *([] if right is None else [MISCLASSIFIED]))
         self.outcome_events = [self.events.index(event) for event in outcomes.values()]
         self.n_thresholds = {rule.name: len(rule.thresholds) for rule in rules}
@@ -110,18 +109,18 @@ class CountAccumulator:
         self.n_curve = len(curve)
         rows, n_events = self.n_classes + len(self.events), len(self.events)
         self.ranks = {
-            rule: torch.zeros((rows, n_cells, n + 1), dtype=torch.int64, device=device)
+            rule: on_device(np.zeros((rows, n_cells, n + 1), dtype=np.int64), device)
             for rule, n in self.n_thresholds.items()
         }
         shape = (n_events, n_cells, self.n_curve + 1)
-        self.curve_ranks = torch.zeros(shape, dtype=torch.int64, device=device)
-        self.joint: dict[str, Tensor] = {}
+        self.curve_ranks = on_device(np.zeros(shape, dtype=np.int64), device)
+        self.joint: dict[str, Array] = {}
 
     def add(
         self,
-        ranks: Mapping[str, Tensor],
-        probabilities: Tensor,
-        cells: Tensor,
+        ranks: Mapping[str, Array],
+        probabilities: Array,
+        cells: Array,
         *,
         baseline: Happened | None = None,
     ) -> Answers:
@@ -142,12 +141,12 @@ class CountAccumulator:
         -------
         What this one says of the outcomes.
         """
-        right = None if self.right is None else self.right.index_select(0, cells).T
+        right = None if self.right is None else self.right[cells].T
         happened: Happened = {}
-        of_outcomes: dict[str, Tensor] = {}
+        of_outcomes: dict[str, Array] = {}
         for rule, own in ranks.items():
             events = self._events(own, right)
-            self._add_ranks(self.ranks[rule], torch.cat([own, events]), cells)
+            self._add_ranks(self.ranks[rule], library_of(own).concat([own, events]), cells)
             if self.outcome_events:
                 happened[rule] = self._outcomes(events, self.n_thresholds[rule])
                 of_outcomes[rule] = events[self.outcome_events]
@@ -162,43 +161,48 @@ class CountAccumulator:
                 self._add_pairs(rule, baseline[rule], second, cells)
         return Answers(happened=happened, ranks=of_outcomes)
 
-    def _events(self, values: Tensor, right: Tensor | None, nothing: int = 0) -> Tensor:
+    def _events(self, values: Array, right: Array | None, nothing: int = 0) -> Array:
         """[C, N] -> [E, N]: the greatest value of each set; last, the greatest of the right classes."""
-        none = torch.full_like(values[0], nothing)
-        rows = [values.index_select(0, own).amax(0) if len(own) else none for own in self.members]
+        xp = library_of(values)
+        none = xp.full_like(values[0], nothing)
+        rows = [xp.amax(take(values, own), 0) if len(own) else none for own in self.members]
         if right is not None:
-            rows.append(torch.where(right, values, none).amax(0))
-        return torch.stack(rows) if rows else values[:0]
+            rows.append(xp.amax(xp.where(right, values, none), 0))
+        return xp.stack(rows) if rows else values[:0]
 
-    def _add_ranks(self, totals: Tensor, ranks: Tensor, cells: Tensor) -> None:
+    def _add_ranks(self, totals: Array, ranks: Array, cells: Array) -> None:
         """Add a histogram [R, G, T + 1] of ranks [R, N]: one pass over them for all thresholds."""
         n_rows, _, n_ranks = totals.shape
         if not n_rows:
             return
-        rows = torch.arange(n_rows, device=cells.device)[:, None] * self.n_cells
+        xp = library_of(ranks)
+        rows = xp.arange(n_rows, device=cells.device)[:, None] * self.n_cells
         # One histogram of ranks holds the counts at all thresholds: its running sum from above is how many
         # reach each. The cost does not grow with the number of thresholds.
         flat = (rows + cells) * n_ranks + ranks
-        totals += torch.bincount(flat.ravel(), minlength=totals.numel()).view(totals.shape)
+        size = n_rows * self.n_cells * n_ranks
+        totals += xp.bincount(flat.ravel(), minlength=size).reshape(totals.shape)
 
-    def _outcomes(self, events: Tensor, n_thresholds: int) -> Tensor:
+    def _outcomes(self, events: Array, n_thresholds: int) -> Array:
         """[O, T, N] bool; an image is misclassified where no right class reaches the threshold."""
-        order = torch.arange(1, n_thresholds + 1, device=events.device)[:, None]
+        xp = library_of(events)
+        order = xp.arange(1, n_thresholds + 1, device=events.device)[:, None]
         reached = [events[place] >= order for place in self.outcome_events]
-        return torch.stack(
+        return xp.stack(
             [
                 ~row if self.events[place] == MISCLASSIFIED else row
                 for row, place in zip(reached, self.outcome_events, strict=True)
             ]
         )
 
-    def _add_pairs(self, rule: str, first: Tensor, second: Tensor, cells: Tensor) -> None:
+    def _add_pairs(self, rule: str, first: Array, second: Array, cells: Array) -> None:
         """Add the joint counts [O, T, G, 4] of first (2) and second (1)."""
         shape = (*first.shape[:2], self.n_cells, 4)
-        rows = torch.arange(shape[0] * shape[1], device=cells.device).view(*first.shape[:2], 1)
+        xp = library_of(first)
+        rows = xp.arange(shape[0] * shape[1], device=cells.device).reshape(*first.shape[:2], 1)
         # Two bits, first and second: 0 neither, 1 only the second, 2 only the first, 3 both.
-        flat = (rows * self.n_cells + cells) * 4 + 2 * first + second.long()
-        counts = torch.bincount(flat.ravel(), minlength=int(np.prod(shape))).view(shape)
+        flat = (rows * self.n_cells + cells) * 4 + as_int64(first) * 2 + second
+        counts = xp.bincount(flat.ravel(), minlength=int(np.prod(shape))).reshape(shape)
         self.joint[rule] = self.joint[rule] + counts if rule in self.joint else counts
 
     def counts(self) -> Counts:
@@ -207,14 +211,14 @@ class CountAccumulator:
             events=self.events,
             hits={rule: self._reached(ranks, self.n_classes) for rule, ranks in self.ranks.items()},
             curve=self._reached(self.curve_ranks, 0),
-            pairs={rule: joint.cpu().numpy() for rule, joint in self.joint.items()},
+            pairs={rule: as_numpy(joint) for rule, joint in self.joint.items()},
         )
 
-    def _reached(self, ranks: Tensor, n_classes: int) -> np.ndarray:
+    def _reached(self, ranks: Array, n_classes: int) -> np.ndarray:
         """Histograms [R, G, T + 1] -> [T, G, R]: images that reach each threshold, from the top down."""
-        hits = ranks.flip(2).cumsum(2).flip(2)[:, :, 1:].permute(2, 1, 0).cpu().numpy()
+        hits = as_numpy(ranks)[:, :, ::-1].cumsum(axis=2)[:, :, ::-1][:, :, 1:].transpose(2, 1, 0)
         if self.right is not None and hits.shape[2]:
             # The last event counts images with a right class; the misclassified ones are the others.
-            n = ranks[-1].sum(1).cpu().numpy()
+            n = as_numpy(ranks)[-1].sum(axis=1)
             hits[:, :, -1] = n - hits[:, :, -1]
         return np.ascontiguousarray(hits)

@@ -9,18 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from operator import add
 from typing import Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from probes.rules.assignment_rule import Scores
 from probes.rules.rule_registry import PREDICTION
+from probes.scoring.array_library import (
+    Array,
+    as_float32,
+    as_int64,
+    as_numpy,
+    cpu_threads,
+    library_of,
+    on_device,
+    one_blas_thread,
+    take,
+)
 from probes.scoring.count_accumulator import CountAccumulator, Counts
 from probes.scoring.outcome_bits import OutcomeBits
 from probes.scoring.threshold_lookup import Lookups, RuleThresholds
@@ -114,30 +122,36 @@ class Head:
     scale: float
     bias: float | None = None
 
-    def shared(self, cosines: Tensor) -> Tensor:
+    def shared(self, cosines: Array) -> Array:
         """[U, N] cosines -> [U, N] what designs share: probabilities of a sigmoid, exponents of a softmax."""
-        if self.bias is not None:
-            return torch.sigmoid(self.scale * cosines + self.bias)
-        return torch.exp(self.scale * (cosines - SHIFT))
+        xp = library_of(cosines)
+        with np.errstate(over="ignore"):  # to infinity, of which the reciprocal is 0
+            if self.bias is not None:
+                return 1 / (1 + xp.exp(-(self.scale * cosines + self.bias)))
+            return xp.exp(self.scale * (cosines - SHIFT))
 
     def probabilities(self, cosines: np.ndarray) -> np.ndarray:
-        """[C, N] cosine similarities -> [C, N] float32 probabilities."""
-        whole = torch.from_numpy(np.ascontiguousarray(cosines, np.float32))
-        return self.of_design(whole, self.shared(whole)).numpy()
+        """[C, N] cosine similarities, of 64 bits or other ones -> [C, N] float32 probabilities."""
+        whole = cosines if cosines.dtype == np.float64 else np.ascontiguousarray(cosines, np.float32)
+        return np.asarray(as_float32(self.of_design(whole, self.shared(whole))))
 
-    def of_design(self, cosines: Tensor, shared: Tensor) -> Tensor:
+    def of_design(self, cosines: Array, shared: Array) -> Array:
         """[C, N] cosines of one design and its rows of `shared` -> [C, N] probabilities."""
         if self.bias is not None:
             return shared
-        total = shared.sum(0)
-        # The shift by SHIFT cancels in the ratio. It stands in for the usual shift by each image's own
-        # maximum, which would differ between designs and forbid sharing.
-        probabilities = shared / total
+        xp = library_of(cosines)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            total = shared.sum(0)
+            # The shift by SHIFT cancels in the ratio. It stands in for the usual shift by each image's own
+            # maximum, which would differ between designs and forbid sharing.
+            probabilities = shared / total
         # With a scale of 100 this is an image without any cosine above -0.33; a much larger scale overflows.
         # Those are computed again, shifted by their own maximum.
-        lost = ~((shared.amax(0) > FAINTEST) & torch.isfinite(total))
+        lost = ~((xp.amax(shared, 0) > FAINTEST) & xp.isfinite(total))
         if lost.any():
-            probabilities[:, lost] = torch.softmax(self.scale * cosines[:, lost], 0)
+            logits = self.scale * cosines[:, lost]
+            exponents = xp.exp(logits - xp.amax(logits, 0))
+            probabilities[:, lost] = exponents / exponents.sum(0)
         return probabilities
 
 
@@ -172,14 +186,14 @@ def score(
     log: OutcomeBits | None = None,
     ranks: RankLog | None = None,
     chunk: int = CHUNK_IMAGES,
-    device: str | torch.device = "cpu",
+    device: str = "cpu",
 ) -> list[Counts]:
     """Count, by cell and for every specification, predictions and who reaches which threshold.
 
     Parameters
     ----------
     images
-        [N, D] unit-norm embeddings; read a chunk at a time.
+        [N, D] unit-norm embeddings; read a chunk at a time. Of 64 bits if they are scores of a file.
     class_embeddings
         [U, D] unit-norm embeddings; configurations share them.
     configurations
@@ -205,7 +219,8 @@ def score(
     """
     work = _Work(
         images=images,
-        classes=torch.from_numpy(np.ascontiguousarray(class_embeddings, np.float32)).to(device),
+        classes=np.ascontiguousarray(class_embeddings, np.float32),
+        device=device,
         configurations=configurations,
         cells=cells,
         n_cells=n_cells,
@@ -218,26 +233,13 @@ def score(
     return work.in_threads()
 
 
-@contextmanager
-def _one_thread_each() -> Iterator[int]:
-    """How many threads torch may use, while every one works alone on chunks of its own.
-
-    Split between threads, operations this small wait for each other; on a busy machine for minutes.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield before
-    finally:
-        torch.set_num_threads(before)
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Work:
     """What threads need to count a share of the chunks each."""
 
     images: Rows
-    classes: Tensor
+    classes: np.ndarray
+    device: str
     configurations: Sequence[PromptConfiguration]
     cells: np.ndarray
     n_cells: int
@@ -247,56 +249,56 @@ class _Work:
     ranks: RankLog | None
     chunk: int
 
-    @cached_property
-    def columns(self) -> list[Tensor]:
-        """The rows of `classes` of each specification."""
-        return [
-            torch.from_numpy(configuration.columns).to(self.classes.device)
-            for configuration in self.configurations
-        ]
-
     def in_threads(self) -> list[Counts]:
-        """The counts of all chunks, one a specification; on a CPU, by as many threads as torch may use."""
-        with _one_thread_each() as n_threads:
-            starts = np.arange(0, len(self.images), self.chunk)
-            most = n_threads if self.classes.device.type == "cpu" else 1
-            # A GPU computes one chunk at a time anyway; threads would only hold several chunks in its memory.
-            shares = np.array_split(starts, max(1, min(most, len(starts))))
-            with ThreadPoolExecutor(len(shares)) as pool:
-                parts = list(pool.map(self.count, shares))
+        """The counts of all chunks, one a specification; on a CPU, by as many threads as may compute."""
+        starts = np.arange(0, len(self.images), self.chunk)
+        # A GPU computes one chunk at a time anyway; threads would only hold several chunks in its memory.
+        most = cpu_threads() if self.device == "cpu" else 1
+        shares = np.array_split(starts, max(1, min(most, len(starts))))
+        with one_blas_thread(), ThreadPoolExecutor(len(shares)) as pool:
+            parts = list(pool.map(self.count, shares))
         # Counts are whole numbers, so the sum does not depend on which thread had which chunk.
         return [reduce(add, of_one) for of_one in zip(*parts, strict=True)]
 
     def count(self, starts: np.ndarray) -> list[Counts]:
         """The counts of the chunks that begin at `starts`, one a specification."""
-        where = self.classes.device
         accumulators = [
             CountAccumulator(
                 classes=configuration.classes,
                 sets={name: configuration.members(name) for name in configuration.sets},
                 right=configuration.right, rules=self.question.rules, curve=self.question.curve,
-                outcomes=self.question.outcomes, n_cells=self.n_cells, device=where,
+                outcomes=self.question.outcomes, n_cells=self.n_cells, device=self.device,
             )
             for configuration in self.configurations
         ]  # fmt: skip
-        lookups = Lookups(where)
+        lookups = Lookups(self.device)
+        classes = on_device(self.classes, self.device)
+        columns = [on_device(configuration.columns, self.device) for configuration in self.configurations]
         for start in starts.tolist():
-            self._add(slice(start, start + self.chunk), accumulators, lookups)
+            self._add(slice(start, start + self.chunk), classes, columns, accumulators, lookups)
         return [accumulator.counts() for accumulator in accumulators]
 
-    def _add(self, part: slice, accumulators: Sequence[CountAccumulator], lookups: Lookups) -> None:
-        where = self.classes.device
+    def _add(
+        self,
+        part: slice,
+        classes: Array,
+        columns: Sequence[Array],
+        accumulators: Sequence[CountAccumulator],
+        lookups: Lookups,
+    ) -> None:
         # One product for the classes of all configurations: designs share most of their classes, so this is
         # cheaper than a product each.
-        cosines = self.classes @ torch.from_numpy(np.ascontiguousarray(self.images[part])).to(where).T
+        cosines = classes @ on_device(np.ascontiguousarray(self.images[part]), self.device).T
         shared = self.head.shared(cosines)
-        cells = torch.from_numpy(self.cells[part]).to(where)
+        cells = on_device(self.cells[part], self.device)
         baseline = None
-        asked = zip(self.configurations, self.columns, accumulators, strict=True)
-        for place, (configuration, columns, accumulator) in enumerate(asked):
-            chosen = cosines.index_select(0, columns)
-            probabilities = self.head.of_design(chosen, shared.index_select(0, columns))
-            scores = _Scored(chosen, probabilities, lookups)
+        asked = zip(self.configurations, columns, accumulators, strict=True)
+        for place, (configuration, own, accumulator) in enumerate(asked):
+            chosen = take(cosines, own)
+            # Scores of a file have 64 bits up to here, so that both sides of a comparison with a threshold are
+            # the same decimal number, rounded once.
+            probabilities = as_float32(self.head.of_design(chosen, take(shared, own)))
+            scores = _Scored(as_float32(chosen), probabilities, lookups, self.device)
             ranks = {rule.name: scores.ranks(rule, configuration) for rule in self.question.rules}
             answers = accumulator.add(ranks, probabilities, cells, baseline=baseline)
             # The first configuration is what every other one is paired with, image by image.
@@ -308,17 +310,18 @@ class _Work:
                 self.ranks.add(place, part.start, _arrays(answers.ranks))
 
 
-def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
-    return {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+def _arrays(values: Mapping[str, Array]) -> dict[str, np.ndarray]:
+    return {name: as_numpy(each) for name, each in values.items()}
 
 
 @dataclass(frozen=True)
 class _Scored:
     """The [C, N] scores of a chunk under one prompt configuration, as rules take them."""
 
-    cosines: Tensor
-    probabilities: Tensor
+    cosines: Array
+    probabilities: Array
     lookups: Lookups
+    device: str
 
     @cached_property
     def shared(self) -> Scores:
@@ -327,27 +330,30 @@ class _Scored:
             cosines=self.cosines,
             probabilities=self.probabilities,
             predicted=first_greatest(self.cosines),
-            positions=torch.arange(len(self.cosines), device=self.cosines.device)[:, None],
+            positions=library_of(self.cosines).arange(len(self.cosines), device=self.cosines.device)[:, None],
             class_thresholds=None,
             count_reached=self.lookups,
         )
 
-    def ranks(self, rule: RuleThresholds, asked: PromptConfiguration) -> Tensor:
+    def ranks(self, rule: RuleThresholds, asked: PromptConfiguration) -> Array:
         """[C, N] how many thresholds of a rule each class reaches."""
         scores = self.shared
         if rule.per_class:
-            own = torch.from_numpy(asked.class_thresholds[rule.name].astype(np.float32))
-            scores = replace(scores, class_thresholds=own.to(self.cosines.device))
+            own = asked.class_thresholds[rule.name].astype(np.float32)
+            scores = replace(scores, class_thresholds=on_device(own, self.device))
         return rule.record.ranks(scores, rule.thresholds)
 
 
-def first_greatest(values: Tensor) -> Tensor:
+def first_greatest(values: Array) -> Array:
     """[C, N] -> [N] the position of the greatest of each column; of several, the first."""
+    if isinstance(values, np.ndarray):
+        return values.argmax(axis=0)
     # argmax of torch promises no order among equal values, and devices differ; the smallest position among
     # the greatest is the same everywhere. int16 halves the memory of the intermediate.
-    positions = torch.arange(len(values), dtype=torch.int16, device=values.device)[:, None]
-    none = torch.tensor(len(values), dtype=torch.int16, device=values.device)
-    return torch.where(values == values.amax(0), positions, none).amin(0).long()
+    xp = library_of(values)
+    positions = xp.arange(len(values), dtype=xp.int16, device=values.device)[:, None]
+    none = xp.full((1, 1), len(values), dtype=xp.int16, device=values.device)
+    return as_int64(xp.amin(xp.where(values == xp.amax(values, 0), positions, none), 0))
 
 
 def score_images(
@@ -359,18 +365,18 @@ def score_images(
     chunk: int = CHUNK_IMAGES,
 ) -> Iterator[ImageScores]:
     """Per-image results of one prompt configuration, a chunk at a time; arguments as for `score`."""
-    classes = torch.from_numpy(np.ascontiguousarray(class_embeddings[configuration.columns], np.float32))
+    classes = np.ascontiguousarray(class_embeddings[configuration.columns], np.float32)
     for start in range(0, len(images), chunk):
-        cosines = classes @ torch.from_numpy(np.ascontiguousarray(images[start : start + chunk])).T
-        probabilities = head.of_design(cosines, head.shared(cosines))
+        cosines = classes @ np.ascontiguousarray(images[start : start + chunk]).T
+        probabilities = as_float32(head.of_design(cosines, head.shared(cosines)))
         prediction = first_greatest(cosines)
-        none = torch.full((cosines.shape[1],), -1.0)
+        none = np.full(cosines.shape[1], -1.0, np.float32)
         best = [
-            probabilities[configuration.members(name)].amax(0) if configuration.sets[name] else none
+            probabilities[configuration.members(name)].max(axis=0) if configuration.sets[name] else none
             for name in configuration.sets
         ]
         yield ImageScores(
-            prediction=prediction.numpy(),
-            probability=probabilities.gather(0, prediction[None])[0].numpy(),
-            sets=torch.stack(best).numpy() if best else np.zeros((0, len(prediction)), np.float32),
+            prediction=prediction,
+            probability=np.take_along_axis(probabilities, prediction[None], axis=0)[0],
+            sets=np.stack(best) if best else np.zeros((0, len(prediction)), np.float32),
         )

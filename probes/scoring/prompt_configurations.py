@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-import torch
 
 from probes.planning.audit_plan import ProbePlan
 from probes.planning.image_selection import TRUTH
@@ -71,7 +70,7 @@ def calibrate(
     *,
     rule: RuleThresholds,
     cells: np.ndarray,
-    device: str | torch.device,
+    device: str,
 ) -> list[PromptConfiguration]:
     """The configurations with a rule's thresholds for each class; a class and truth is calibrated once."""
     wanted: dict[tuple[int, bytes], np.ndarray] = {}

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from probes.rules.assignment_rule import AssignmentRule
 from probes.rules.rule_registry import RULES
+from probes.scoring.array_library import Array, as_int32, library_of, on_device, take
 
 LARGEST_TABLE = 1 << 16
 
@@ -50,7 +49,7 @@ class RuleThresholds:
 
 
 class ThresholdLookup:
-    """How many of some ascending thresholds each value reaches (value >= threshold), exactly.
+    """How many of some ascending thresholds each value reaches (value >= threshold), both in 32 bits.
 
     A table over equal steps replaces the search: each step holds one threshold at most, so one lookup and one
     comparison are enough. Thresholds that lie too close for a table are searched after all.
@@ -63,49 +62,50 @@ class ThresholdLookup:
         Where the values are.
     """
 
-    def __init__(self, thresholds: NDArray[np.float64], device: torch.device) -> None:
+    def __init__(self, thresholds: NDArray[np.float64], device: str) -> None:
+        # To the nearest, as the values were rounded: the decimal number 0.3 reaches the threshold 0.3.
         single = thresholds.astype(np.float32)
-        # Upwards: a float32 value reaches a threshold exactly if it reaches the next float32 above it.
-        single = np.where(single < thresholds, np.nextafter(single, np.float32(np.inf)), single)
-        self.edges = torch.from_numpy(single).to(device)
+        self.single, self.device = single, device
+        self.edges = on_device(single, device)
         self.size = 0
         if len(single):
             self._fill_table()
 
     def _fill_table(self) -> None:
-        span = float(self.edges[-1] - self.edges[0]) or 1.0
+        span = float(self.single[-1] - self.single[0]) or 1.0
         size = 1
         # Doubled until no step holds two thresholds: evenly spaced ones, as of a curve, need a table of their
         # own number.
         while size < LARGEST_TABLE:
             self.scale = size / span
-            steps = self._step(self.edges, size + 1)
-            if len(torch.unique(steps)) == len(steps):
+            steps = self._step(self.single, size + 1)
+            if len(np.unique(steps)) == len(steps):
                 break
             size *= 2
         else:
             return
         self.size = size + 1
-        self.bound = torch.full((self.size,), torch.nan, device=self.edges.device)
-        self.bound[steps] = self.edges
-        holds = torch.zeros(self.size, dtype=torch.int32, device=self.edges.device)
+        bound = np.full(self.size, np.nan, np.float32)
+        bound[steps] = self.single
+        holds = np.zeros(self.size, np.int32)
         holds[steps] = 1
+        self.bound = on_device(bound, self.device)
         # Thresholds in steps before this one; whether the one within is reached is decided by comparing with
         # itself, so rounding of the step cannot matter.
-        self.below = (holds.cumsum(0) - holds).to(torch.int32)
+        self.below = on_device((holds.cumsum() - holds).astype(np.int32), self.device)
 
-    def _step(self, values: Tensor, size: int) -> Tensor:
-        return ((values - self.edges[0]) * self.scale).clamp_(0, size - 1).to(torch.int32)
+    def _step(self, values: Array, size: int) -> Array:
+        edge = float(self.single[0])
+        return as_int32(library_of(values).clip((values - edge) * self.scale, 0, size - 1))
 
-    def __call__(self, values: Tensor) -> Tensor:
+    def __call__(self, values: Array) -> Array:
         """Values of any shape -> int32 of the same shape, 0 ... T."""
         if not len(self.edges):
-            return torch.zeros(values.shape, dtype=torch.int32, device=values.device)
+            return as_int32(library_of(values).zeros_like(values))
         if not self.size:
-            return torch.bucketize(values, self.edges, right=True, out_int32=True)
-        step = self._step(values, self.size).ravel()
-        reached = values.ravel() >= self.bound.index_select(0, step)
-        return (self.below.index_select(0, step) + reached).view(values.shape)
+            return as_int32(library_of(values).searchsorted(self.edges, values, side="right"))
+        step = self._step(values, self.size)
+        return take(self.below, step) + (values >= take(self.bound, step))
 
 
 class Lookups:
@@ -117,11 +117,11 @@ class Lookups:
         Where the values are.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: str) -> None:
         self.device = device
         self.built: dict[bytes, ThresholdLookup] = {}
 
-    def __call__(self, values: Tensor, thresholds: NDArray[np.float64]) -> Tensor:
+    def __call__(self, values: Array, thresholds: NDArray[np.float64]) -> Array:
         """Values of any shape and ascending thresholds [T] -> int32 of the same shape, 0 ... T."""
         key = thresholds.tobytes()
         if key not in self.built:

@@ -88,7 +88,7 @@ class EmbeddedDataset(DemographicDataset):
     frame, attributes, card, orders, dropped
         As for `DemographicDataset`.
     embeddings
-        [N, D] float32.
+        [N, D] float32; float64 for scores.
     texts
         The embeddings of texts that classes are looked up in.
     """
@@ -114,7 +114,9 @@ class EmbeddedDataset(DemographicDataset):
     @cached_property
     def sha256(self) -> str:
         """Over the annotations and the embeddings."""
-        return hashlib.sha256(super().sha256.encode() + self.embeddings.tobytes()).hexdigest()
+        return hashlib.sha256(
+            super().sha256.encode() + self.embeddings.astype(np.float32).tobytes()
+        ).hexdigest()
 
 
 def load_embeddings(file: Path) -> EmbeddedDataset:

@@ -70,7 +70,8 @@ def load_predictions(file: Path) -> EmbeddedDataset:
         attributes=known.attributes,
         card=known.card,
         orders=known.orders,
-        embeddings=vectors[usable].astype(np.float32),
+        # 64 bits: a score that equals a threshold reaches it, whatever the softmax rounds.
+        embeddings=vectors[usable],
         texts=texts,
         dropped=known.frame[~usable].assign(**{REASON: NO_SCORE if scores else NO_PREDICTION}),
     )

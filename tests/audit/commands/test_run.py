@@ -73,6 +73,22 @@ def test_what_differs_between_runs_is_in_run_json_only(
     assert set(run) == {"command", "started", "seconds", "machine", "out"}
 
 
+def test_an_audit_of_stored_embeddings_loads_no_torch(workplace: Path, small_model: Path) -> None:
+    code = "import sys; from audit.cli import app; app(sys.argv[1:], standalone_mode=False); "
+    code += "print('torch' in sys.modules)"
+    root = str(Path(__file__).parents[3])
+    loaded = [
+        subprocess.run(
+            [sys.executable, "-c", code, "run", "small.yaml", "--model", small_model, "--out", out],
+            cwd=workplace, env=os.environ | {"CLIP_AUDIT_CACHE": "cache", "PYTHONPATH": root},
+            capture_output=True, text=True, check=True,
+        ).stdout.splitlines()[-1]
+        for out in ("first", "second")
+    ]  # fmt: skip
+    assert loaded == ["True", "False"]
+    assert (workplace / "first/audit.json").read_bytes() == (workplace / "second/audit.json").read_bytes()
+
+
 def test_an_earlier_audit_in_the_default_folder_is_replaced(
     invoke: Invoke, workplace: Path, small_model: Path
 ) -> None:

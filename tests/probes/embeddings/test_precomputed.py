@@ -105,6 +105,19 @@ def test_scores_answer_thresholds(tmp_path: Path, store: EmbeddingStore) -> None
     assert sorted(argmax["event"]) == ["blue", "red", "villain"]
 
 
+def test_a_score_that_equals_a_threshold_reaches_it(tmp_path: Path, store: EmbeddingStore) -> None:
+    """Scores of two decimals: the softmax of their logarithms may round each, and none may be lost by it."""
+    reds = range(1, 100)
+    rows = "".join(f"w,red,{red / 100:.2f},{(100 - red) / 100:.2f},0\n" for red in reds)
+    probes = [SUITE["probes"][0] | {"rules": ["probability"]}]
+    suite = Suite.model_validate(SUITE | {"probes": probes, "thresholds": [red / 100 for red in reds]})
+    data = scores(tmp_path, "gender,label,score_red,score_blue,score_villain\n" + rows)
+    counts = run(data, suite, store).counts
+    red = counts[counts["event"] == "red"].groupby("threshold")["count"].sum()
+    # At the threshold k / 100, the images of k / 100 and more have "red": 100 - k of 99.
+    assert red.tolist() == [100 - k for k in reds]
+
+
 @pytest.mark.parametrize(
     ("text", "changed", "message"),
     [

@@ -2,11 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 from probes.scoring.threshold_lookup import RuleThresholds, ThresholdLookup
-
-CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(
@@ -22,15 +19,21 @@ CPU = torch.device("cpu")
     ],
 )
 def test_the_lookup_equals_a_search_at_the_thresholds_and_next_to_them(thresholds: np.ndarray) -> None:
-    """Values at each threshold, a float32 above and below it, and anywhere; compared in double precision."""
+    """Values at each threshold, a float32 above and below it, and anywhere; both of 32 bits."""
     rng = np.random.default_rng(0)
     single = thresholds.astype(np.float32)
     beside = [np.nextafter(single, np.float32(9)), np.nextafter(single, np.float32(-9))]
     anywhere = rng.uniform(-1.5, 1.5, 5000).astype(np.float32)
     values = np.concatenate([single, *beside, anywhere, np.float32([-1, 0, 1, -np.inf, np.inf])])
-    expected = np.searchsorted(thresholds, values.astype(np.float64), side="right")
-    reached = ThresholdLookup(thresholds, CPU)(torch.from_numpy(values))
-    assert reached.tolist() == expected.tolist()
+    expected = np.searchsorted(single, values, side="right")
+    assert ThresholdLookup(thresholds, "cpu")(values).tolist() == expected.tolist()
+
+
+def test_every_decimal_number_reaches_itself() -> None:
+    # float32(0.7) is below 0.7, and float32(0.3) above 0.3: rounded alike, both reach.
+    values = np.arange(1, 1000) / 1000
+    lookup = ThresholdLookup(values, "cpu")
+    assert lookup(values.astype(np.float32)).tolist() == list(range(1, 1000))
 
 
 def test_thresholds_go_from_the_one_that_most_images_reach() -> None:
