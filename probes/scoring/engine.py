@@ -295,8 +295,8 @@ class _Work:
         asked = zip(self.configurations, columns, accumulators, strict=True)
         for place, (configuration, own, accumulator) in enumerate(asked):
             chosen = take(cosines, own)
-            # Scores of a file have 64 bits up to here, so that both sides of a comparison with a threshold are
-            # the same decimal number, rounded once.
+            # Scores of a file have 64 bits up to here, so that both sides of a comparison with a threshold
+            # are the same decimal number, rounded once.
             probabilities = as_float32(self.head.of_design(chosen, take(shared, own)))
             scores = _Scored(as_float32(chosen), probabilities, lookups, self.device)
             ranks = {rule.name: scores.ranks(rule, configuration) for rule in self.question.rules}

@@ -20,6 +20,7 @@ from probes.scoring.array_library import (
     stable_descending,
     take,
 )
+from probes.scoring.count_accumulator import Counts
 from probes.scoring.engine import Head, PromptConfiguration, Question, first_greatest, score
 from probes.scoring.threshold_lookup import RuleThresholds
 
@@ -63,7 +64,7 @@ def test_matrix_products_take_one_thread() -> None:
         assert {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"} <= {1}
 
 
-def _counts(classes: np.ndarray, images: np.ndarray, bias: float | None, device: str) -> list:
+def _counts(classes: np.ndarray, images: np.ndarray, bias: float | None, device: str) -> list[Counts]:
     names = tuple("abcde")
     first = PromptConfiguration(
         key=("p", "d", "t"), classes=names, columns=np.arange(5), sets={"harm": ["b", "e"], "none": []},
