@@ -43,6 +43,7 @@ def replace_file(path: Path, fill: Callable[[BinaryIO], object]) -> None:
             file.flush()
             # Before the rename: otherwise a power cut can leave the new name with none of its bytes.
             os.fsync(file.fileno())
+        # The draft lies in the same folder: a rename is atomic within one file system only.
         draft.replace(path)
     except BaseException:
         draft.unlink(missing_ok=True)
@@ -97,6 +98,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
     UserError
         The folder exists, or cannot be written.
     """
+    # Checked before the draft is made, so that no work is lost to a name that was taken.
     if folder.exists():
         raise UserError(f"{folder}: exists already", remedy="choose a new folder with --out, or delete it")
     with _draft(folder) as content:
@@ -114,6 +116,7 @@ def _draft(folder: Path) -> Iterator[Path]:
         if folder.exists() and not os.access(folder, os.W_OK):
             raise PermissionError(13, "Permission denied")
         _remove_drafts(folder)
+        # A hidden sibling, not the system's temporary folder, which may be another file system.
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         lock = _locked(temporary / LOCK)
     except OSError as error:

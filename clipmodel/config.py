@@ -167,6 +167,7 @@ class CLIPConfig:
         text, vision = self.text, self.vision
         total = text.layers * _block(text.width, text.mlp_width) + text.vocab_size * text.width
         if isinstance(vision, ViTConfig):
+            # The position embeddings of the patches, and the patch convolution's weights on three channels.
             tokens = (vision.image_size // vision.patch_size) ** 2 + 3 * vision.patch_stride**2
             return total + vision.layers * _block(vision.width, vision.mlp_width) + tokens * vision.width
         # A bottleneck of stage s has 17 (w 2^s)^2 weights: 1x1 from 4w, 3x3, 1x1 to 4w.
@@ -226,6 +227,7 @@ def _text(width: int = 512, *, layers: int = 12) -> TextConfig:
 def _resnet(
     embed_dim: int, image_size: int, layers: tuple[int, int, int, int], *, width: int, text_width: int
 ) -> CLIPConfig:
+    # Heads of 64 channels, as in all of the paper's poolings.
     tower = ResNetConfig(image_size=image_size, width=width, layers=layers, heads=width * 32 // 64)
     return CLIPConfig(embed_dim=embed_dim, vision=tower, text=_text(text_width), activation="quick_gelu")
 

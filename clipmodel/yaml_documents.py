@@ -49,6 +49,7 @@ class Document:
         node, line = self.root, None
         for part in location:
             if isinstance(node, yaml.MappingNode):
+                # Keys of the file are compared as text, since YAML reads some of them as numbers.
                 match = next(((k, v) for k, v in node.value if k.value == str(part)), None)
                 if match is None:
                     continue  # the name of one form of several, which is no key of the file
@@ -74,6 +75,7 @@ def read_document(path: Path) -> Document:
     try:
         loader = _Loader(text, path)
         root = loader.get_single_node()
+        # Counted before values are made: a few nested aliases stand for billions of nodes ("billion laughs").
         if root is not None:
             _expanded(root, path, known={}, open_nodes=set())
         values = None if root is None else loader.construct_document(root)
@@ -103,6 +105,7 @@ def read_utf8(path: Path) -> str:
     if size > MAX_BYTES:
         raise UserError(f"{path}: {size:,} bytes, {MAX_BYTES:,} are read", remedy="is this the right file?")
     try:
+        # A byte order mark is what some editors on Windows write.
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
@@ -162,6 +165,7 @@ class _Loader(yaml.SafeLoader):
                 problem=f"{node.value!r} would be the number {value}; put it in quotes if it is a word",
                 problem_mark=node.start_mark,
             )
+        # JSON escapes in YAML can write one; UTF-8 cannot, so a later write would fail.
         if isinstance(value, str) and any("\ud800" <= sign <= "\udfff" for sign in value):
             raise yaml.MarkedYAMLError(
                 problem="half of a surrogate pair, which is no character", problem_mark=node.start_mark

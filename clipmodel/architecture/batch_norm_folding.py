@@ -54,6 +54,7 @@ class FoldingConv2d(nn.Conv2d):
         if norm.training or self.weight.dtype != norm.weight.dtype:
             normalised: Tensor = norm(self(x))
             return normalised
+        # PyTorch allows batch norms without running statistics; the towers here have none of those.
         assert norm.running_mean is not None and norm.running_var is not None
         scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
         shift = norm.bias - norm.running_mean * scale
@@ -104,6 +105,7 @@ class FoldingConv2d(nn.Conv2d):
 
 def _fold(weight: Tensor, scale: Tensor) -> _Fold:
     # A generator of its own: inference must not move the caller's random numbers.
+    # A random direction: a change of the weights is orthogonal to it only by coincidence.
     direction = torch.randn(weight[0].numel(), generator=torch.Generator().manual_seed(0), dtype=weight.dtype)
     scaled = weight * scale[:, None, None, None]
     return _Fold(

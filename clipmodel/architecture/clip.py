@@ -73,10 +73,12 @@ class CLIP(nn.Module):
     @property
     def logit_scale(self) -> Tensor:
         """The multiplier on cosine similarities, exp of the learned parameter."""
+        # The optimiser sees the logarithm: the multiplier stays above 0, and a step changes it by a factor.
         return self.log_scale.exp()
 
     def encode_image(self, pixels: Tensor) -> Tensor:
         """[N, 3, H, W] preprocessed pixels -> unit-norm [N, D]."""
+        # In fp32: a sum of squares over D values loses digits in half precision.
         return F.normalize(self.visual(pixels).float(), dim=-1)
 
     def encode_text(self, tokens: Tensor) -> Tensor:
@@ -90,11 +92,13 @@ class CLIP(nn.Module):
         batch norms and the temperature stay fp32, and so do the embeddings handed out.
         """
         dtype = DTYPES[precision]
+        # First back to fp32: what is not converted below must be fp32 whatever an earlier call left.
         self.float()
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 module.to(dtype)
             elif isinstance(module, Attention):
+                # `.data` keeps the parameter object, which an optimiser or a tied module may hold.
                 module.in_proj_weight.data = module.in_proj_weight.data.to(dtype)
                 module.in_proj_bias.data = module.in_proj_bias.data.to(dtype)
         self.text.text_projection.data = self.text.text_projection.data.to(dtype)
@@ -112,4 +116,6 @@ class CLIP(nn.Module):
     @torch.no_grad()
     def clamp_logit_scale(self, maximum: float = MAX_LOGIT_SCALE) -> None:
         """Keep the multiplier in [1, maximum]; called after each optimiser step (paper, section 2.5)."""
+        # The lower bound, a multiplier of 1, follows published training code; the paper states only the upper
+        # one.
         self.log_scale.clamp_(0, math.log(maximum))

@@ -32,12 +32,15 @@ class Bottleneck(nn.Module):
         super().__init__()
         self.conv1, self.bn1 = _conv(channels_in, channels, 1), nn.BatchNorm2d(channels)
         self.conv2, self.bn2 = _conv(channels, channels, 3), nn.BatchNorm2d(channels)
+        # A stride of the 3x3 convolution would skip positions; pooling before the last convolution is the
+        # anti-aliased form (Zhang 2019, arXiv 1904.11486), as the paper has it.
         self.avgpool = nn.AvgPool2d(stride) if stride > 1 else nn.Identity()
         channels_out = channels * EXPANSION
         self.conv3, self.bn3 = _conv(channels, channels_out, 1), nn.BatchNorm2d(channels_out)
         nn.init.zeros_(self.bn3.weight)  # a new block is the identity
         self.downsample: nn.Sequential | None = None
         if stride > 1 or channels_in != channels_out:
+            # The names of OpenAI's files: a pool has no weights, so the convolution is `downsample.0`.
             parts = [
                 ("-1", nn.AvgPool2d(stride)),
                 ("0", _conv(channels_in, channels_out, 1)),
@@ -81,6 +84,7 @@ class AttentionPool(nn.Module):
         x = x.flatten(2).transpose(1, 2)
         x = torch.cat([x.mean(dim=1, keepdim=True), x], dim=1)  # [N, L, C]
         x = x + self.positional_embedding.to(x.dtype)
+        # The published poolings have heads of 64 channels.
         width = self.q_proj.out_features // self.heads  # E
         heads = (self.heads, width)
         q = torch.unflatten(self.q_proj(x[:, 0]), -1, heads) * width**-0.5
@@ -112,6 +116,7 @@ class ModifiedResNet(nn.Module):
         self.layer2 = _stage(4 * width, 2 * width, config.layers[1], stride=2)
         self.layer3 = _stage(8 * width, 4 * width, config.layers[2], stride=2)
         self.layer4 = _stage(16 * width, 8 * width, config.layers[3], stride=2)
+        # The stem halves the sides twice and the stages three times: 32 in all.
         self.attnpool = AttentionPool(config.image_size // 32, 32 * width, config.heads, embed_dim)
 
     def features(self, pixels: Tensor) -> Tensor:
@@ -129,6 +134,7 @@ class ModifiedResNet(nn.Module):
 
     def _feature_map(self, pixels: Tensor) -> Tensor:
         """[N, 3, H, W] -> [N, 32 width, H / 32, W / 32]."""
+        # Channels last: oneDNN and cuDNN convolve in this layout without reordering.
         x = pixels.to(self.conv1.weight.dtype, memory_format=torch.channels_last)
         for conv, norm in ((self.conv1, self.bn1), (self.conv2, self.bn2), (self.conv3, self.bn3)):
             x = F.relu(conv.normalized(norm, x), inplace=True)
@@ -146,6 +152,8 @@ class ModifiedResNet(nn.Module):
         def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
             return nullcontext(), statistics_kept(block)
 
+        # `context_fn` exists only in the non-reentrant form. The second pass runs inside `statistics_kept`,
+        # since the first one has recorded the batch already.
         recomputed: Tensor = checkpoint(block, x, use_reentrant=False, context_fn=contexts)
         return recomputed
 

@@ -30,9 +30,12 @@ class TextTransformer(nn.Module):
         self._init_weights(width, config.layers)
 
     def _init_weights(self, width: int, layers: int) -> None:
+        # Standard deviations of the original code; the paper does not state them.
         nn.init.normal_(self.token_embedding.weight, std=0.02)
         nn.init.normal_(self.positional_embedding, std=0.01)
         nn.init.normal_(self.text_projection, std=width**-0.5)
+        # Each block adds two terms to the residual stream, so their variance is divided by 2 x layers (GPT-2:
+        # Radford et al. 2019, section 2.3).
         residual_std = width**-0.5 * (2 * layers) ** -0.5
         for block in self.transformer.resblocks:
             assert isinstance(block, ResidualAttentionBlock)
@@ -44,8 +47,11 @@ class TextTransformer(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """[N, L] token ids, L at most the context length -> [N, D], not normalised."""
         x = self.token_embedding(tokens) + self.positional_embedding[: tokens.shape[1]]
+        # The embeddings stay fp32 in half precision (`CLIP.set_precision`); the blocks begin in their own
+        # type.
         x = self.transformer(x.to(self.text_projection.dtype))
         end = tokens.argmax(dim=-1)  # the end-of-text token has the highest id
+        # A layer norm works row by row, so norming the one row that is read gives the same values.
         x = self.ln_final(x[torch.arange(len(x), device=x.device), end])
         projected: Tensor = x @ self.text_projection
         return projected
@@ -57,4 +63,5 @@ def trim_padding(tokens: Tensor) -> Tensor:
     Under a causal mask they change nothing at the end-of-text token, so the embeddings stay exact while
     short captions cost a fraction of the full context.
     """
+    # argmax finds the end of text, whose id is the highest; padding is 0.
     return tokens[:, : int(tokens.argmax(dim=-1).max()) + 1] if len(tokens) else tokens

@@ -22,6 +22,7 @@ class LayerNorm(nn.LayerNorm):
     def forward(self, x: Tensor) -> Tensor:
         if x.dtype == self.weight.dtype:
             return super().forward(x)
+        # Variances in fp16 overflow from deviations of 256 on.
         return F.layer_norm(x.float(), self.normalized_shape, self.weight, self.bias, self.eps).to(x.dtype)
 
 
@@ -89,7 +90,9 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, *, causal: bool = False) -> Tensor:
         n, length, width = x.shape
         qkv = F.linear(x, self.in_proj_weight, self.in_proj_bias)
+        # q, k and v are stacked along the first dimension of the weight, as in torch's multi-head attention.
         q, k, v = qkv.view(n, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        # The fused kernels keep no [L, L] matrix for the backward pass.
         mixed = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
         projected: Tensor = self.out_proj(mixed.transpose(1, 2).reshape(n, length, width))
         return projected
@@ -118,6 +121,7 @@ class ResidualAttentionBlock(nn.Module):
         self.ls_2 = LayerScale(width) if details.layer_scale else nn.Identity()
 
     def forward(self, x: Tensor, *, causal: bool = False) -> Tensor:
+        # Norm before each half of a block and none after it: the residual stream itself is never normed.
         x = x + self.ls_1(self.attn(self.ln_1(x), causal=causal))
         out: Tensor = x + self.ls_2(self.mlp(self.ln_2(x)))
         return out
@@ -150,6 +154,7 @@ class Transformer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         for block in self.resblocks:
             if self.gradient_checkpointing and torch.is_grad_enabled():
+                # The reentrant form takes no keyword arguments.
                 x = checkpoint(block, x, causal=self.causal, use_reentrant=False)
             else:
                 x = block(x, causal=self.causal)

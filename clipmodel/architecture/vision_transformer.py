@@ -19,7 +19,12 @@ class VisionTransformer(nn.Module):
         self.stem = _stem(config.stem_channels)
         stride = config.patch_stride
         self.conv1 = nn.Conv2d(
-            (3, *config.stem_channels)[-1], width, kernel_size=stride, stride=stride, bias=False
+            # Without a stem the patches are cut from the three colour channels.
+            (3, *config.stem_channels)[-1],
+            width,
+            kernel_size=stride,
+            stride=stride,
+            bias=False,
         )
         self.class_embedding = nn.Parameter(torch.empty(width))
         self.positional_embedding = nn.Parameter(torch.empty(grid * grid + 1, width))
@@ -47,6 +52,7 @@ class VisionTransformer(nn.Module):
         cls = self.class_embedding.to(x.dtype).expand(len(x), 1, -1)
         x = torch.cat([cls, x], dim=1) + self.positional_embedding.to(x.dtype)
         x = self.transformer(self.ln_pre(x))
+        # Only the class token is read, so only its row is normed.
         pooled: Tensor = self.ln_post(x[:, 0])
         return pooled
 

@@ -43,6 +43,7 @@ def require_sane_archive(path: Path) -> None:
             f"{path}: {actual:,} bytes that unpack to {declared:,}, refused as an attack on the memory",
             remedy=_REMEDY,
         )
+    # An index of names and shapes has no reason to be larger, and unpickling costs many times its size.
     for entry in entries:
         if entry.filename.endswith("data.pkl") and entry.file_size > MAX_PICKLE_BYTES:
             raise UserError(f"{path}: a pickle of {entry.file_size:,} bytes", remedy=_REMEDY)

@@ -30,6 +30,7 @@ def infer_config(source: TensorSource, *, activation: Activation) -> CLIPConfig:
             activation=activation,
             logit_bias="logit_bias" in source.shapes,
         )
+    # UserError is no ValueError of the sizes: its message names the weight already.
     except UserError:
         raise
     except (ValueError, IndexError) as error:
@@ -108,6 +109,7 @@ def _count(source: TensorSource, pattern: str) -> int:
 
 def _grid(source: TensorSource, name: str) -> int:
     """Side of the square of positions beside the class token."""
+    # The first position is the class token's, or the mean's in a ResNet's pooling.
     positions = _shape(source, name)[0] - 1
     side = math.isqrt(max(positions, 0))
     if side * side != positions:

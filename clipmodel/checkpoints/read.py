@@ -30,6 +30,7 @@ from clipmodel.errors import UserError
 from clipmodel.inputs.preprocess import Pipeline, Preprocess
 from clipmodel.inputs.tokenizer import BPETokenizer, clip_tokenizer
 
+# 256 bytes, 256 bytes that end a word, 48,894 merges, the start and the end of text.
 CLIP_VOCABULARY = 49408
 
 

@@ -63,12 +63,14 @@ def choose_state_dict(content: Any, weights: Weights | None, *, where: str) -> t
 def _holds_tensors(value: Any) -> bool:
     if not isinstance(value, Mapping) or not value:
         return False
+    # A training checkpoint also has "model" keys that hold a name or a configuration.
     return all(isinstance(item, Tensor) for item in value.values())
 
 
 def noted_state_dict(weights: Mapping[str, Tensor], note: str) -> OrderedDict[str, Tensor]:
     """A state dict with a note where torch keeps the versions of modules: other readers pass over it."""
     noted = OrderedDict(weights)
+    # load_state_dict reads only "version" from it, and torch.save keeps it.
     noted._metadata = {"": {"version": 1, _KEY: note}}  # type: ignore[attr-defined]
     return noted
 

@@ -34,6 +34,7 @@ def open_safetensors(path: Path) -> tuple[TensorSource, dict[str, str]]:
         The file is damaged, or its header larger than that of any model.
     """
     try:
+        # The format's first 8 bytes are the header's length, little endian; safetensors itself allows 100 MB.
         with path.open("rb") as head:
             length = int.from_bytes(head.read(8), "little")
         if length > MAX_HEADER_BYTES:
@@ -47,6 +48,7 @@ def open_safetensors(path: Path) -> tuple[TensorSource, dict[str, str]]:
     def read(name: str) -> Tensor:
         try:
             with safe_open(path, framework="pt") as file:
+                # Cloned: a tensor that stays mapped would read other bytes if the file is replaced.
                 tensor: Tensor = file.get_tensor(name).clone()
         except (SafetensorError, OSError, RuntimeError, ValueError) as error:
             raise UserError(f"{path}: {name}: {_first_line(error)}", remedy=WHOLE_FILE) from error
@@ -98,6 +100,7 @@ def open_folder(folder: Path, *, prefix: str = "") -> TensorSource:
 
     open_clip puts a prefix before the names of the files.
     """
+    # safetensors first: a .bin is a pickle.
     for single in (f"{prefix}model.safetensors", f"{prefix}pytorch_model.bin"):
         if (folder / single).is_file():
             return _open(folder / single)
@@ -166,6 +169,7 @@ def _open_shards(index: Path) -> TensorSource:
     places = read_json(index).get("weight_map")
     if not isinstance(places, dict) or not all(isinstance(name, str) for name in places.values()):
         raise UserError(f"{index}: no weight_map", remedy=WHOLE_FILE)
+    # The name alone: an index must not reach files outside its folder.
     shards = {name: index.parent / Path(name).name for name in set(places.values())}
     for path in shards.values():
         if not path.is_file():

@@ -93,6 +93,7 @@ def _rebuilt(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Tens
     """A tensor on a storage that holds all of it, once."""
     if not isinstance(storage, torch.storage.TypedStorage):
         raise pickle.UnpicklingError("a tensor without a storage")
+    # bool is a kind of int in Python, and a negative stride or offset would read before the storage.
     numbers = (offset, *size, *stride)
     if len(size) != len(stride) or not all(type(number) is int and number >= 0 for number in numbers):
         raise ValueError("a tensor with impossible sizes")
@@ -113,6 +114,7 @@ def is_torchscript(path: Path) -> bool:
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:
+        # A state dict of torch.save is a zip file too, without code.
         return any("/code/" in name for name in archive.namelist())
 
 
@@ -161,6 +163,7 @@ class _Reader(pickle._Unpickler):
         raise pickle.UnpicklingError(f"{module}.{name} is no part of a model's weights")
 
     def persistent_load(self, pid: Any) -> Any:
+        # The tuple is ("storage", type, key, device, elements); the device is of no matter on the CPU.
         _, storage, key, _, _ = pid
         if not isinstance(storage, _Storage) or not isinstance(key, str):
             raise pickle.UnpicklingError("a storage of an unknown kind")
@@ -190,6 +193,7 @@ def _tensors(
 
 def _declared(archive: zipfile.ZipFile, root: str, script_class: tuple[str, str]) -> set[str]:
     """The attributes that a TorchScript class declares as parameters or buffers."""
+    # Read as text, never compiled.
     module, name = script_class
     source = read_entry(archive, f"{root}/code/{module.replace('.', '/')}.py").decode()
     lists = r"\(Module\):\n\s+__parameters__ = \[(.*)\]\n(?:\s+__buffers__ = \[(.*)\]\n)?"

@@ -122,6 +122,7 @@ _ACTIVATIONS: dict[str, Activation] = {
     "silu": "silu",
     "swish": "silu",
 }
+# Reversed, so that of several names of theirs the first in the table is written.
 _THEIR_ACTIVATIONS = {ours: theirs for theirs, ours in reversed(_ACTIVATIONS.items())}
 
 
@@ -180,6 +181,7 @@ def read_preprocess(folder: Path, *, image_size: int) -> Preprocess:
     for step in _STEPS:
         if values.get(step) is False:
             raise NotClipError(f"{path}: {step} is false", remedy="only CLIP's steps are known, all of them")
+    # Missing means True in CLIPImageProcessor.
     crops = values.get("do_center_crop") is not False
     size, crop = values.get("size", image_size), values.get("crop_size", image_size)
     final = _side(crop if crops else size)
@@ -202,6 +204,7 @@ def read_preprocess(folder: Path, *, image_size: int) -> Preprocess:
             resize_mode="squash" if squash else "shortest",
             resize_size=None if _side(size) == image_size else _side(size),
             interpolation=_filter(values.get("resample")),
+            # 1/255 is what `Preprocess` does anyway; None keeps its identity, and the cache keys, unchanged.
             scale=None if factor in (None, 1 / 255) else factor,
             pipeline="transformers",
         )

@@ -119,6 +119,7 @@ class TensorSource:
             Two names become one.
         """
         source = self.renamed(lambda name: _INNER_WRAPPERS.sub(r"\1", name))
+        # Wrappers nest, such as DDP around torch.compile: each turn takes one prefix off all names.
         while found := next((p for p in WRAPPERS if all(n.startswith(p) for n in source.shapes)), None):
             if not source.shapes:
                 break
@@ -161,6 +162,8 @@ def names_in(layout: Layout, ours: str) -> tuple[tuple[str, ...], bool]:
 @cache
 def _row(ours: str) -> tuple[Name, tuple[str, ...]]:
     for row in TABLE:
+        # The row is a pattern: `{}` matches anything, so the last row catches what is left of the image
+        # tower.
         match = re.fullmatch(re.escape(row.ours).replace(r"\{\}", "(.+)"), ours)
         if match:
             return row, match.groups()

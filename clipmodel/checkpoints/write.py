@@ -137,6 +137,7 @@ def _openai_weights(checkpoint: Checkpoint, what: str) -> dict[str, Tensor]:
     """Weights in OpenAI's layout, if a reader that knows nothing but their shapes gets the same model."""
     config = checkpoint.config
     weights = from_ours(checkpoint.weights, "openai")
+    # What the reader infers is compared with what the model has: any difference would be lost silently.
     inferred = infer_config(TensorSource.of(weights, where=what), activation=config.activation)
     lost = None
     if isinstance(config.vision, ViTConfig) and config.vision.stem_channels:
@@ -175,7 +176,9 @@ def _require_suffix(path: Path, suffixes: tuple[str, ...]) -> None:
 
 
 def _save_tensors(tensors: dict[str, Tensor], path: Path, **metadata: str) -> None:
+    # safetensors refuses views that share memory and tensors that are not contiguous.
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # transformers refuses a file whose metadata do not name the framework.
     save_file(weights, path, metadata={"format": "pt", **metadata})
 
 

@@ -57,7 +57,9 @@ def probabilistic_limits(counts: np.ndarray, t: int) -> Limits:
     """
     check_cap(t)
     rare = counts <= t
+    # A rare query keeps all of its pairs: below the highest draw always, at it by its room of t.
     draw = np.full(len(counts), HIGHEST)
+    # Draws are uniform over 64 bits, so a probability is the share of the range below a limit.
     draw[~rare] = (t / counts[~rare] * 2.0**64).astype(np.uint64)
     return Limits(draw, np.where(rare, t, 0))
 
@@ -77,6 +79,7 @@ class Balancer:
 
     def __init__(self, limits: Limits) -> None:
         self._limit = limits.draw
+        # Copied: `assign` counts it down.
         self._room = limits.room.copy()
 
     def assign(self, queries: np.ndarray, draws: np.ndarray) -> np.ndarray:

@@ -183,6 +183,7 @@ def _explained(path: Path) -> Iterator[None]:
 def _is_text(type_: pa.DataType, *, key: bool) -> bool:
     value = type_.value_type if pa.types.is_dictionary(type_) else type_
     text = pa.types.is_string(value) or pa.types.is_large_string(value) or pa.types.is_string_view(value)
+    # Integer keys are common in parquet; integer captions are a wrong column.
     return text or (key and pa.types.is_integer(value))
 
 
@@ -223,9 +224,11 @@ def _delimited_reader(
         content,
         read_options=pacsv.ReadOptions(use_threads=False, block_size=_BUFFER_BYTES),
         parse_options=pacsv.ParseOptions(
+            # Captions of the web hold line breaks within quotes.
             delimiter="\t" if shard.format == "tsv" else ",", newlines_in_values=True
         ),
         convert_options=pacsv.ConvertOptions(
+            # Read as text: Arrow would guess numbers, and dates, from the first block.
             include_columns=list(columns), column_types=dict.fromkeys(columns, pa.string())
         ),
     )

@@ -135,6 +135,7 @@ class _Run:
     def limits(self, contained: np.ndarray, *, t: int, rule: Rule) -> Limits:
         if rule == "probabilistic":
             return probabilistic_limits(contained, t)
+        # The exact rule needs one more pass, over the matches alone.
         smallest = SmallestDraws(len(contained), t)
         for done, file in enumerate(self._files, start=1):
             smallest.merge(smallest_draws(file, contained=contained, salts=self._salts, t=t))
@@ -199,6 +200,7 @@ def _advances(
     sizes = [shard.size_bytes for shard in shards]
     done = 0
     for number, size in enumerate(sizes):
+        # By bytes: how many rows a shard holds is not known before it was read.
         before = sum(sizes[:number])
 
         def advance(new: int, share: float, *, before: int = before, size: int = size) -> None:

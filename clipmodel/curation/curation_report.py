@@ -48,6 +48,7 @@ class CurationReport:
     def distribution(self) -> pd.DataFrame:
         """Sum, mean and quantiles of each count over the queries; row names as in `queries`."""
         counts = self.queries[list(COUNTS)]
+        # "lower": counts are whole numbers, and their quantiles should be ones that occur.
         table = counts.quantile(list(QUANTILES), interpolation="lower").T
         table.columns = pd.Index([f"{quantile:.0%}" for quantile in QUANTILES])
         table.insert(0, "mean", counts.mean())
@@ -93,6 +94,7 @@ class CurationReport:
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(7.5, 4.5), layout="constrained")
+        # Not through pyplot, which would choose a window system and keep the figure in memory.
         FigureCanvasAgg(figure)
         axes = figure.subplots()
         palette = dict(zip(COUNTS.values(), sns.color_palette("colorblind", len(COUNTS)), strict=True))
@@ -106,6 +108,7 @@ class CurationReport:
         axes.set(xscale="log", yscale="log", xlabel="captions", ylabel="queries with at least as many")
         axes.legend(title=None, frameon=False)
         sns.despine(ax=axes)
+        # Without the name of the software the same counts give the same bytes in every version.
         figure.savefig(path, dpi=150, metadata={"Software": None})
 
     def reached(self) -> pd.DataFrame:

@@ -18,6 +18,7 @@ _COMPACT_FROM = 1 << 20  # pairs waiting to be ranked, at least
 
 def identities(captions: Sequence[str], keys: Sequence[str] | None) -> np.ndarray:
     """What a caption's draws depend on: its key and text, or its text alone, uint64 [N]."""
+    # A zero byte keeps ("ab", "c") and ("a", "bc") apart; CSV and parquet text rarely holds one.
     texts = captions if keys is None else map("\0".join, zip(keys, captions, strict=True))
     return _hashes(texts)
 
@@ -33,6 +34,7 @@ def draws(identity: np.ndarray, salt: np.ndarray) -> np.ndarray:
     It is one to one, so a query's draws tie only where identities do.
     """
     x = identity ^ salt
+    # uint64 products wrap around, which is what the finaliser wants.
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     mixed: np.ndarray = x ^ (x >> np.uint64(31))
@@ -59,6 +61,7 @@ class SmallestDraws:
         near = draws <= self._limit[queries]
         self._waiting.append((queries[near], draws[near]))
         self._n_waiting += int(near.sum())
+        # At least as many new pairs as kept ones: sorting costs a bounded share for each pair.
         if self._n_waiting > max(_COMPACT_FROM, len(self._queries)):
             self._compact()
 
@@ -96,4 +99,5 @@ class SmallestDraws:
 
 def _hashes(texts: Iterable[str]) -> np.ndarray:
     """The first eight bytes, the lowest first, of BLAKE2b of each: uint64."""
+    # Little endian on every machine, so that draws agree between them.
     return np.frombuffer(b"".join([blake2b(text.encode(), digest_size=8).digest() for text in texts]), "<u8")

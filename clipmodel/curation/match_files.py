@@ -93,6 +93,7 @@ def read_matches(path: Path) -> Iterator[MatchedBatch]:
     with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as stream:
         for batch in stream:
             rows, identity, queries = (batch.column(name) for name in _SCHEMA.names)
+            # Arrow's list offsets have 32 bits; those of `Matches` 64.
             matches = Matches(queries.offsets.to_numpy().astype(np.int64), queries.values.to_numpy())
             yield MatchedBatch(rows.to_numpy(), identity.to_numpy(), matches)
 
@@ -130,6 +131,7 @@ def _match_batch(batch: Batch, matcher: Matcher) -> MatchedBatch:
 
 class _MatchWriter:
     def __init__(self, path: Path) -> None:
+        # lz4, not zstd: the file is read once or twice and then deleted.
         options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
         self._file = pa.OSFile(str(path), "wb")
         self._stream = pa.ipc.new_stream(self._file, _SCHEMA, options=options)

@@ -77,7 +77,9 @@ class Matcher:
         self.n_queries = len(queries)
         self._automaton = ahocorasick_rs.BytesAhoCorasick(
             patterns,
+            # "Standard" is the only kind that finds overlapping matches.
             matchkind=ahocorasick_rs.MatchKind.Standard,
+            # A DFA is faster still, but takes many times the memory for long query lists.
             implementation=ahocorasick_rs.Implementation.ContiguousNFA,
         )
 
@@ -100,6 +102,7 @@ class Matcher:
         ends = np.flatnonzero(np.frombuffer(text, np.uint8) == _END)
         rows = np.searchsorted(ends, triples[:, 1])
         # A query that occurs twice in a caption is one pair.
+        # One integer for each pair of caption and query, which sorts faster than two columns.
         pairs = np.sort(rows * self.n_queries + triples[:, 0])
         rows, queries = np.divmod(pairs[_is_new(pairs)], self.n_queries)
         return np.bincount(rows, minlength=len(captions)), queries.astype(np.int32)

@@ -67,6 +67,7 @@ def count_bigrams(texts: Iterable[str], vocabulary: Mapping[str, int]) -> Bigram
         )
         left, right = positions[:-1], positions[1:]
         known = (left >= 0) & (right >= 0)
+        # A bigram as one integer: left x V + right.
         counts.add(left[known] * size + right[known])
     keys, totals = counts.result()
     return BigramCounts(keys // max(size, 1), keys % max(size, 1), totals)
@@ -77,6 +78,7 @@ def mutual_information(words: WordCounts, vocabulary: list[str], bigrams: Bigram
 
     Words are counted among all words, pairs among all neighbouring pairs.
     """
+    # max(..., 1): without words there are no bigrams, and the division must not warn.
     share = np.array([words.counts[word] for word in vocabulary], dtype=float) / max(words.n_words, 1)
     together = bigrams.counts / max(words.n_bigrams, 1)
     information: np.ndarray = np.log2(together / (share[bigrams.left] * share[bigrams.right]))

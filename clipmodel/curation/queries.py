@@ -136,6 +136,7 @@ def build_queries(
     if min(min_count, at_least) < 1:
         raise UserError("the count that makes a query must be at least 1", remedy="raise the minimum count")
     words = count_words(texts)
+    # Sorted, so that the list does not depend on the order of the texts.
     vocabulary = sorted(word for word, count in words.counts.items() if count >= min_count)
     counts = [words.counts[word] for word in vocabulary]
     return QueryList(
@@ -171,6 +172,7 @@ def _table(columns: dict[str, object]) -> pd.DataFrame:
     frame["query"] = [plain_words(text) if isinstance(text, str) else "" for text in frame["query"]]
     named = frame["source"].astype("str")
     frame["source"] = named.where(named.notna() & (named != ""), GIVEN)
+    # pandas' nullable integer: a query of another source has no count.
     frame["count"] = pd.to_numeric(frame["count"], errors="coerce").round().astype("Int64")
     frame["pmi"] = pd.to_numeric(frame["pmi"], errors="coerce").astype("float64")
     return frame

@@ -64,6 +64,7 @@ def select_shard(
     advance
         Told what is done.
     """
+    # Read again in the same batches, so that rows and matches line up.
     for batch, found in zip(shard.batches(), read_matches(matches), strict=True):
         queries = found.matches.queries
         assigned = balancer.assign(queries, found.draws(salts))

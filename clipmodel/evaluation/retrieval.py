@@ -133,6 +133,7 @@ def found_at(k: int, above: np.ndarray, tied: np.ndarray, own: np.ndarray) -> np
     # None of its own among `left` draws without replacement: C(tied, left) / C(tied + own, left).
     possible = (left > 0) & (left <= tied)
     draws = np.where(possible, left, 0)
+    # By logarithms: the binomial coefficients of thousands of candidates overflow a float.
     missed = np.exp(_log_choose(tied, draws) - _log_choose(tied + own, draws))
     return np.where(left == 0, 0.0, np.where(possible, 1 - missed, 1.0))
 
@@ -146,6 +147,7 @@ def _counts(
     queries: Tensor, candidates: Tensor, pairs: Tensor, *, chunk: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """above, tied and own of `found_at`, for the queries to which something belongs."""
+    # Sorted once, so that the pairs of a chunk of queries are one slice.
     pairs = pairs[torch.argsort(pairs[:, 0], stable=True)]
     found = []
     for start in range(0, len(queries), chunk):

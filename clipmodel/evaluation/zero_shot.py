@@ -41,6 +41,7 @@ def fill_templates(names: Sequence[str], templates: Sequence[str]) -> list[list[
     """
     if wrong := [template for template in templates if template.count("{}") != 1]:
         raise ValueError(f"the template {wrong[0]!r} needs {{}} once, where the class name goes")
+    # replace, not format: a class name may hold braces.
     return [[template.replace("{}", name) for template in templates] for name in names]
 
 
@@ -59,6 +60,7 @@ class TextCache:
 
     def __call__(self, texts: Sequence[str]) -> Tensor:
         """Unit-norm embeddings [C, D] of C texts."""
+        # dict.fromkeys: each text once, in order.
         if new := [text for text in dict.fromkeys(texts) if text not in self._rows]:
             self._rows.update(zip(new, self._model.encode_text(new), strict=True))
         return torch.stack([self._rows[text] for text in texts])
@@ -90,6 +92,7 @@ def class_embeddings(
     embed = cache or model.encode_text
     embeddings = embed([text for texts in prompts for text in texts])
     groups = torch.split(embeddings, [len(texts) for texts in prompts])
+    # Mean, then renormalise: an average of directions, not of lengths.
     return F.normalize(torch.stack([group.mean(dim=0) for group in groups]), dim=-1)
 
 

@@ -214,6 +214,7 @@ def template_outcomes(
     n_images = len(truth)
     rows = np.arange(n_images)
     if n_images > most:
+        # Sorted, since the images come block by block in order.
         rows = np.sort(np.random.default_rng(seed).choice(n_images, most, replace=False))
     asker = _Asker.of(by_template, bare)
     right: list[Bools] = []
@@ -249,6 +250,7 @@ class _Asker:
         rest = torch.stack([(total - own).norm(dim=-1) for own in by_template])
         ready = torch.stack([torch.nn.functional.normalize(total, dim=-1), bare])
         alone = by_template.norm(dim=-1)
+        # A template equal to the whole ensemble leaves a sum of zero; the floor keeps its scores finite.
         return cls(by_template, total, ready, 1 / alone.clamp_min(1e-12), 1 / rest.clamp_min(1e-12))
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -258,6 +260,8 @@ class _Asker:
         score, other = torch.empty_like(sums), torch.empty_like(sums)
         without = []
         for t, own in enumerate(self.by_template):
+            # Into the same two buffers for every template: T allocations of [n, C] would cost more than the
+            # product.
             torch.mm(images, own.T, out=score)
             torch.sub(sums, score, out=other).mul_(self.rest[t])
             answers.append(_best(score.mul_(self.alone[t])))

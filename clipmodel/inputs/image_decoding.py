@@ -19,6 +19,7 @@ from clipmodel.errors import UserError
 
 MAX_PIXELS = 89_478_485  # a quarter of a gigabyte in RGB; Pillow warns from here on
 MAX_RATIO = 200  # of the sides: to scale the shorter one to 224 pixels would make millions of the longer one
+# Registers all plug-ins, which Pillow does only when a file needs them; FORMATS reads that list.
 Image.init()
 # Not all that Pillow opens: EPS, for one, would start another program. Some need a library it may lack.
 _KNOWN = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG2000", "AVIF", "PPM")
@@ -73,6 +74,7 @@ def open_checked(data: bytes, *, name: str = "the image") -> Image.Image:
         raise _too_large(name) from error
     except Exception as error:  # of a damaged header each format's reader raises another kind
         raise _damaged(name, error) from error
+    # Pillow itself only warns up to twice this many pixels.
     if image.width * image.height > MAX_PIXELS:
         image.close()
         raise _too_large(name)
@@ -129,6 +131,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
         The pixels are 32-bit integers or floats, whose range no format states.
     """
     if image.mode.startswith("I;16"):
+        # Also I;16B and I;16L, of which NumPy's type carries the byte order. 65535 + 128 overflows 16 bits.
         levels = np.asarray(image).astype(np.uint32)
         # 65535 = 255 x 257, so this maps 0 to 0 and 65535 to 255 and rounds in between; Pillow's own
         # conversion clips everything above 255 to white.
@@ -144,6 +147,7 @@ def rgb_on_white(image: Image.Image) -> Image.Image:
     UserError
         As for `to_rgb`.
     """
+    # Also palettes and greys with one transparent colour (PNG's tRNS), which have no alpha channel.
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")

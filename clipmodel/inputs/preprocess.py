@@ -36,9 +36,11 @@ try:
 except ImportError:  # optional: Pillow gives the same pixels more slowly
     simplejpeg = None
 
+# By channel, from the original code; the paper does not state them.
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 _JPEG, _APP1, _SCAN = b"\xff\xd8\xff", b"\xe1", b"\xda"  # the start of a file, markers of segments
+# CMYK and YCCK are left to Pillow, whose conversion is the reference.
 _PLAIN_COLOURS = ("YCbCr", "RGB", "Gray")
 
 # What is done with an image that is not RGB, and when. On RGB and grey images the four give one result, but
@@ -89,6 +91,7 @@ class Preprocess:
             if getattr(self, name) not in get_args(kinds):
                 raise ValueError(f"{name} is {getattr(self, name)!r}, known are {', '.join(get_args(kinds))}")
         for name in ("image_size", "resize_size"):
+            # bool is a kind of int in Python: True would pass as one pixel.
             value = getattr(self, name)
             if value is not None and (
                 isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 2**14
@@ -148,6 +151,7 @@ class Preprocess:
         std = torch.tensor(self.std, device=pixels.device).view(3, 1, 1)
         # Bytes are cheaper to reorder than floats, and what is written over needs no new memory.
         values = pixels.contiguous().to(torch.float32, copy=True)
+        # Divided, as torchvision's ToTensor does it: times 1/255 differs in the last bit.
         values = values.div_(255) if self.scale is None else values.mul_(self.scale)
         return values.sub_(mean).div_(std)
 
@@ -190,6 +194,7 @@ class Preprocess:
         """Left and top of the centre crop."""
         if self.pipeline == "transformers":
             return (width - self.image_size) // 2, (height - self.image_size) // 2
+        # torchvision rounds the half pixel of an odd difference to the even neighbour, as Python does.
         return round((width - self.image_size) / 2), round((height - self.image_size) / 2)
 
 
@@ -270,6 +275,7 @@ def _is_upright(data: bytes) -> bool:
 
 def _has_metadata(data: bytes) -> bool:
     """Whether a JPEG has the segment of EXIF and XMP, which tell the orientation; True if in doubt."""
+    # After the marker of the start. A segment's length counts its own two bytes, the higher one first.
     at = 2
     while data[at : at + 1] == b"\xff":
         marker = data[at + 1 : at + 2]

@@ -14,5 +14,6 @@ def clean(text: str) -> str:
     if not _PLAIN.fullmatch(text):
         import ftfy  # here, since few texts need it
 
+        # Twice, since captions of the web are often escaped twice (&amp;lt;); as in the original.
         text = html.unescape(html.unescape(ftfy.fix_text(text)))
     return " ".join(text.split()).lower()

@@ -29,6 +29,7 @@ from clipmodel.inputs.text_cleaning import clean
 START, END = "<|startoftext|>", "<|endoftext|>"
 # Special tokens, English contractions, letters, single digits, runs of everything else (OpenAI's rule).
 _WORDS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"
+# Where a rule that looks past white space would give other tokens than the words alone.
 _PROBE = "two  dogs' 3rd"
 WORDS_REMEMBERED = 1 << 17  # some 30 MB
 CLIP_MERGES = Path(__file__).parents[1] / "data" / "clip_bpe" / "merges.txt"
@@ -55,6 +56,7 @@ class BPETokenizer:
 
     def __init__(self, bpe: Tokenizer, *, context_length: int) -> None:
         start, end = bpe.token_to_id(START), bpe.token_to_id(END)
+        # The text tower reads the position of the highest id (`TextTransformer.forward`).
         if start is None or end is None or end != bpe.get_vocab_size() - 1:
             raise ValueError(f"the vocabulary must end with {START} and {END}, the end with the highest id")
         self.context_length = context_length
@@ -128,6 +130,8 @@ class BPETokenizer:
             ]
         )
         bpe.decoder = decoders.ByteLevel()
+        # Two ids are left for the start and the end, which are added last and so get the highest ids. The
+        # alphabet comes in the order of a hash table; sorted, it gets the same ids in every process.
         trainer = trainers.BpeTrainer(
             vocab_size=vocab_size - 2,
             initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
@@ -152,12 +156,15 @@ class BPETokenizer:
             256 bytes that end a word, the merges, the start and the end of text.
         """
         vocab = vocab or _numbered(merges)
+        # The end of text stands for what is unknown in transformers' CLIPTokenizer too; with all 256 bytes in
+        # the vocabulary no text needs it.
         model = models.BPE(vocab=vocab, merges=list(merges), end_of_word_suffix="</w>", unk_token=END)
         bpe = Tokenizer(model)
         bpe.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
         bpe.pre_tokenizer = pre_tokenizers.Sequence(
             [
                 pre_tokenizers.Split(Regex(_WORDS), behavior="removed", invert=True),
+                # Without its own rule, which is GPT-2's: the words are split by CLIP's already.
                 pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
             ]
         )
@@ -217,6 +224,7 @@ def clip_tokenizer(context_length: int = 77) -> BPETokenizer:
 
 @cache
 def _clip_bpe() -> Tokenizer:
+    # The length is no part of the vocabulary; 2 is the least.
     return BPETokenizer.from_merges(_read_merges(CLIP_MERGES), context_length=2)._bpe
 
 

@@ -47,6 +47,7 @@ def require_sane_config(values: Mapping[str, Any], *, where: str) -> None:
         if depth > MAX_DEPTH:
             raise UserError(f"{where}: sections nested too deep", remedy="restore the file")
         last = key.rsplit(".", 1)[-1]
+        # Ids, such as eos_token_id, are no sizes, and some of them are -1.
         if last.endswith("_id"):
             continue
         limit = next((limit for word, limit in _LIMITS.items() if word in last), None)
@@ -64,6 +65,7 @@ def require_tensors_of_size(source: TensorSource, expected: int) -> None:
     """
     held = 0
     for shape in source.shapes.values():
+        # Python's integers do not overflow, as a product of declared sides in 64 bits could.
         size = 1
         for side in shape:
             size *= side

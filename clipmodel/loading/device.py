@@ -18,6 +18,7 @@ def usable_device(name: str) -> str:
     import torch
 
     try:
+        # An empty tensor initialises the device's runtime, which is where a missing driver shows.
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:
         # A build without CUDA answers with an AssertionError. The first line is the reason.

@@ -141,6 +141,8 @@ class LoadedModel:
     @torch.inference_mode()
     def encode_text(self, texts: Sequence[str]) -> Tensor:
         """C strings -> unit-norm [C, D], float32 on the CPU. Texts that do not fit are truncated."""
+        # Truncated, not refused: a suite of long prompts should run on every model, as in the original with
+        # truncate=True.
         tokens = trim_padding(self.tokenizer(texts, truncate=True))
         return self.clip.encode_text(tokens.to(self.device)).float().cpu()
 
@@ -190,6 +192,7 @@ def weights_hash(weights: Mapping[str, Tensor], before: str, after: str) -> str:
     digest = hashlib.sha256(before.encode())
     for name, tensor in sorted(weights.items()):
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        # Viewed as bytes: NumPy has no bfloat16.
         digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().data)
     digest.update(after.encode())
     return digest.hexdigest()

@@ -43,6 +43,7 @@ def hub_folder(name: str) -> Path:
                 return cached
         except LocalEntryNotFoundError:
             pass
+        # One kind of weights at a time: a hub folder often holds the same weights in several formats.
         for weights in _WEIGHTS:
             folder = Path(snapshot_download(name, allow_patterns=[*_SETTINGS, weights]))
             if _has_weights(folder):

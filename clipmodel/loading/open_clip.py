@@ -56,6 +56,7 @@ class OpenClipName:
         architecture, _, rest = text.partition("/")
         if not rest:
             raise UserError(f"{PREFIX}{text}: expected {USAGE}", remedy="name the weights after a slash")
+        # A file of that name wins over a tag: paths may hold an "@" too.
         if Path(rest).is_file():
             return cls(architecture=architecture, tag=None, path=Path(rest))
         tag, at, path = rest.partition("@")
@@ -124,6 +125,7 @@ def _adapted(
     open_clip: Any, architecture: str, *, name: str, device: str, precision: Precision, **settings: Any
 ) -> AdaptedModel:
     with _told(name, "check the network or the file"):
+        # weights_only: a pickle of weights could run code.
         module, _, transform = open_clip.create_model_and_transforms(
             architecture, precision=precision, device=device, weights_only=True, **settings
         )
@@ -159,6 +161,7 @@ def _adapted(
         precision=precision,
         preprocess_id=f"open_clip {json.dumps(module.visual.preprocess_cfg, sort_keys=True)}",
         tokenizer_id=_tokenizer_id(tokenizer),
+        # open_clip keeps the logarithm.
         logit_scale=multiplier(float(torch.tensor(scale).exp()), where=name),
         logit_bias=None if bias is None else scalar(bias, where=name, what="logit_bias"),
         transform=preprocess,

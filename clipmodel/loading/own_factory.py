@@ -71,6 +71,7 @@ def _made(factory: Any, device: str) -> Any:
 def _imported(name: str, spec: str) -> Any:
     here = str(Path.cwd())
     if here not in sys.path:
+        # An installed command has the folder of its script first on the path, not the user's.
         sys.path.insert(0, here)
     try:
         return importlib.import_module(name)

@@ -147,6 +147,7 @@ def _with_tower(model: EmbeddingModel, change: object) -> EmbeddingModel:
             remedy="use --precision bf16, or convert the model with clip-audit model convert",
         )
     assert callable(change)
+    # Shallow: the text tower and the weights that are not changed stay shared with the exact model.
     clip = copy.copy(model.clip)
     clip._modules = dict(model.clip._modules)
     clip._modules["visual"] = change(model.clip.visual)

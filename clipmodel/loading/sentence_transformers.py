@@ -43,6 +43,7 @@ def clip_folder(folder: Path) -> Path:
 
 
 def _below(folder: Path, name: str) -> Path:
+    # modules.json comes from the hub: a path with ".." must not lead outside the folder.
     inside = (folder / name).resolve()
     if not inside.is_relative_to(folder.resolve()):
         raise UserError(f"{folder / MODULES_FILE}: {name} is outside the folder", remedy="restore the file")

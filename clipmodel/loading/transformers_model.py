@@ -126,6 +126,7 @@ def _module(transformers: Any, folder: Path, config: Mapping[str, Any], precisio
     try:
         settings = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
         model_class = _class(transformers, config)
+        # On the meta device the sizes are known before memory is taken for them.
         with torch.device("meta"):
             make = getattr(model_class, "_from_config", None) or model_class.from_config
             empty = make(settings)
@@ -246,6 +247,7 @@ def _calls(
     """Both towers, as functions of pixels and of texts."""
     images, texts = _towers(module)
     dtype, accepted = dtype_of(precision), _accepted(texts)
+    # model_max_length is about 1e30 for a tokenizer that states none.
     length = min(_positions(module), tokenizer.model_max_length, _MAX_LENGTH.get(kind, 2**20))
     packs = "spatial_shapes" in _accepted(images)
     full = kind in _FULL_LENGTH or kind in _MAX_LENGTH
@@ -253,6 +255,8 @@ def _calls(
     def image_features(pixels: Tensor) -> Tensor:
         if not packs:
             return _pooled(images(pixel_values=pixels.to(device, dtype)))
+        # Packed by `_transform`, since `EmbeddingModel` hands over one tensor; rounded, as they were floats
+        # on the way.
         values, mask, shape = pixels[..., :-3], pixels[..., -3], pixels[:, 0, -2:]
         return _pooled(
             images(
@@ -282,6 +286,7 @@ def _towers(module: Any) -> tuple[Any, Any]:
         return module.get_image_features, module.get_text_features
 
     def images(pixel_values: Tensor) -> Tensor:
+        # The class token comes first.
         projected: Tensor = module.vision_proj(module.vision_model(pixel_values=pixel_values)[0][:, 0])
         return projected
 

@@ -87,6 +87,7 @@ def contrastive_loss(
         return chunked_softmax(image_embeddings, text_embeddings, scale, 0, chunk, ignore, False)
     logits = scale * (image_embeddings @ text_embeddings.T)
     if ignore is not None:
+        # exp(-inf) = 0: a pair that is ignored has no part in the denominators of its row and column.
         logits = logits.masked_fill(ignore, -torch.inf)
     labels = torch.arange(len(logits), device=logits.device)
     return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
@@ -140,6 +141,7 @@ def _check(images: Tensor, texts: Tensor, chunk: int | None) -> None:
 
 
 def _scalar(value: Tensor | float, like: Tensor, name: str) -> Tensor:
+    # The type of the embeddings: a Python number would make a half-precision product fp32 or fp64.
     tensor = torch.as_tensor(value, dtype=like.dtype, device=like.device)
     if tensor.numel() != 1:
         raise ValueError(f"{name} must be one number, got the shape {tuple(tensor.shape)}")
@@ -155,6 +157,7 @@ def _scale(value: Tensor | float, like: Tensor) -> Tensor:
 
 
 def _first_column(rows: int) -> int:
+    # Every process holds equally many pairs (`collectives.gather`).
     return dist.get_rank() * rows
 
 

@@ -37,6 +37,7 @@ class ChunkedSoftmax(torch.autograd.Function):
         ignore: Tensor | None,
         across: bool,
     ) -> Tensor:
+        # The backward pass needs only these sums, N + M numbers, to make p and q again.
         row_lse = images.new_empty(len(images))
         column_lse = images.new_full((len(texts),), -torch.inf)
         for rows in _chunks(len(images), chunk):
@@ -54,6 +55,7 @@ class ChunkedSoftmax(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        # The logits are computed a second time: one more matrix product instead of M x N values in memory.
         images, texts, scale, row_lse, column_lse = ctx.saved_tensors
         sums = _GradientSums(images, texts)
         for rows in _chunks(len(images), ctx.chunk):
@@ -91,6 +93,7 @@ class ChunkedSigmoid(torch.autograd.Function):
             # Row i of the chunk belongs to column first + rows.start + i, which is a diagonal of the chunk.
             # Its logit changes its sign, and the loss of all pairs is one softplus.
             logits.diagonal(first + rows.start).neg_()
+            # softplus does not overflow for large logits, where log(1 + exp(x)) would.
             total += F.softplus(logits).sum()  # -log sigmoid(-x) = softplus(x)
         ctx.save_for_backward(images, texts, scale, bias)
         ctx.first, ctx.chunk, ctx.ignore = first, chunk, ignore
@@ -127,6 +130,7 @@ class _GradientSums:
         self.scale = images.new_zeros(())
 
     def add(self, rows: slice, weights: Tensor) -> None:
+        # This product serves two gradients: of the images, and of the scale by the sum over rows.
         pulled = weights @ self._text_rows
         self.images[rows] = pulled
         self.texts.addmm_(weights.T, self._image_rows[rows])

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from clipmodel.yaml_models import StrictModel
 
+# For types alone: loading imports libraries that a hook's author need not have.
 if TYPE_CHECKING:
     from clipmodel.loading.embedding_model import LoadedModel
 
@@ -67,6 +68,7 @@ class Every(StrictModel):
         """Whether the last step done, which moved the run from one epoch to the other, completed a round."""
         if self.unit == "step":
             return step % self.count == 0
+        # Compared by whole rounds: a step may pass the end of an epoch without landing on it.
         return epoch // self.count > epoch_before // self.count
 
 

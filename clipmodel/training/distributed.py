@@ -110,6 +110,7 @@ def joined_world() -> Iterator[World]:
 def _own_device() -> torch.device:
     if not torch.cuda.is_available():
         return torch.device("cpu")
+    # torchrun numbers the processes of each machine in LOCAL_RANK.
     number, gpus = int(os.environ.get("LOCAL_RANK", 0)), torch.cuda.device_count()
     if number >= gpus:
         raise UserError(
@@ -161,6 +162,7 @@ def averaging(encoders: nn.Module, *, enabled: bool) -> Iterator[None]:
             yield
         return
     if isinstance(encoders, FSDPModule):
+        # FSDP2's counterpart of DDP's no_sync.
         encoders.set_requires_gradient_sync(enabled)
     yield
 

@@ -78,6 +78,7 @@ def add_gradients(
     if chunks == 1:
         with averaging(True):
             loss = loss_of(*encoders(pixels, tokens))
+            # A function instead of `loss.backward()`, which has no types.
             torch.autograd.backward(scaler.scale(loss))
         return loss.detach()
     inputs = list(zip(pixels.chunk(chunks), tokens.chunk(chunks), strict=True))
@@ -96,6 +97,7 @@ def add_gradients(
     for i, (part, state) in enumerate(zip(inputs, random_states, strict=True)):
         last = i == chunks - 1
         _restore(state, pixels.device)  # dropout must draw what it drew for the cached embeddings
+        # Only after the last chunk: averaging each time would send the gradients `chunks` times.
         with averaging(last):
             torch.autograd.backward(encoders(*part), _gradients_of_part(gradients, i, chunks=chunks))
     return loss.detach()

@@ -16,6 +16,7 @@ def uninterrupted() -> Iterator[None]:
     Nothing changes outside the main thread, or where a program handles the signal in its own way.
     """
     in_main = threading.current_thread() is threading.main_thread()
+    # Python allows signal handlers in the main thread only.
     if not in_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return

@@ -55,6 +55,7 @@ from clipmodel.training.warm_start import load_weights, starting_model
 LOG = logging.getLogger(__name__)
 MODEL_FOLDER = "model"
 BATCH_FILE = "not-finite.txt"
+# The disk, or the user's quota of it.
 FULL = {errno.ENOSPC, errno.EDQUOT}
 KEYS_SHOWN = 5
 Resolve = Callable[[str], Sequence[Path]]
@@ -262,12 +263,15 @@ class _Run:
         waited = time.perf_counter() - started
         loss = self._gradients(self.batch)
         if recipe.optim.clip_gradient_norm is not None:
+            # The norm is of the true gradients, not of those that fp16 scaling multiplied.
             trainee.scaler.unscale_(trainee.optimizer)
             nn.utils.clip_grad_norm_(trainee.clip.parameters(), recipe.optim.clip_gradient_norm)
         for group in trainee.optimizer.param_groups:
             group["lr"] = rate
+        # Skips the step itself if scaled gradients overflowed, and `update` lowers the scale.
         trainee.scaler.step(trainee.optimizer)
         trainee.scaler.update()
+        # After the step, as the paper says: clipped values, not clipped gradients.
         trainee.clip.clamp_logit_scale(recipe.optim.max_logit_scale)
         self.step += 1
         self.epoch = self._passes()
@@ -286,6 +290,7 @@ class _Run:
 
     def _gradients(self, batch: Batch) -> float:
         trainee = self.trainee
+        # None frees the memory and spares AdamW the parameters without a gradient.
         trainee.optimizer.zero_grad(set_to_none=True)
         # Dropout, if a model has any, is a function of the seed, the step and the process too.
         torch.manual_seed(_mixed(self.seed, self.step, self.world.rank))
@@ -354,6 +359,7 @@ def _loss_of(recipe: Recipe, world: World) -> Callable[..., Tensor]:
 
 def _mixed(*numbers: int) -> int:
     """One seed of several whole numbers."""
+    # Hashed, not added: seed 1 at step 2 and seed 2 at step 1 must differ.
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
 
 

@@ -25,7 +25,12 @@ def build_optimizer(model: nn.Module, recipe: OptimRecipe) -> AdamW:
         {"params": spared, "weight_decay": 0.0},
     ]
     return AdamW(
-        groups, lr=recipe.peak_learning_rate, betas=recipe.betas, eps=recipe.eps, fused=recipe.fused or None
+        # None, not False: torch then chooses between its loops itself.
+        groups,
+        lr=recipe.peak_learning_rate,
+        betas=recipe.betas,
+        eps=recipe.eps,
+        fused=recipe.fused or None,
     )
 
 
@@ -35,6 +40,8 @@ def learning_rate(step: int, *, steps: int, recipe: OptimRecipe) -> float:
     `step` counts from 0.
     """
     if step < recipe.warmup_steps:
+        # From 1, since a rate of 0 would waste the first step.
         return recipe.peak_learning_rate * (step + 1) / recipe.warmup_steps
+    # At most one step is warm-up in a run of one step, hence the guard against 0.
     progress = (step - recipe.warmup_steps) / max(1, steps - recipe.warmup_steps)
     return recipe.peak_learning_rate * 0.5 * (1 + math.cos(math.pi * progress))

@@ -31,6 +31,7 @@ STREAMING = ("format", "image", "caption", "separator", "image_root", "crop", "l
 class TokenizerRecipe(StrictModel):
     """A byte-pair vocabulary learned from the training captions."""
 
+    # 256 bytes, the two special tokens, and some merges.
     vocab_size: int = Field(ge=300, description="tokens, the start and end of text included")
     passes: int = Field(5, ge=1, description="captions drawn from each row to learn from")
 
@@ -177,6 +178,7 @@ class OptimRecipe(StrictModel):
 
     peak_learning_rate: float = Field(gt=0)
     warmup_steps: int = Field(ge=0)
+    # The paper's table 18; betas and epsilon are those of its vision transformers.
     weight_decay: float = Field(0.2, ge=0)
     betas: tuple[float, float] = (0.9, 0.98)
     eps: float = Field(1e-6, gt=0)
@@ -328,6 +330,7 @@ def _steps_of_epochs(values: dict[str, Any]) -> int:
     numbers = (samples, batch_size, epochs)
     if not all(isinstance(value, int | float) and 0 < value < math.inf for value in numbers):
         raise ValueError("epochs, batch_size and data.samples must be numbers above zero")
+    # Whole steps: what is left of the last epoch is too little for a batch.
     return max(1, int(epochs * samples / batch_size))
 
 

@@ -135,6 +135,7 @@ def load_checkpoint(out: Path, trainee: Trainee) -> tuple[int, dict[str, Any]]:
     try:
         # weights_only: a checkpoint is data, and must not run code when somebody else's folder is continued.
         content: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+    # torch.load raises any of these on a damaged file.
     except (RuntimeError, EOFError, OSError, LookupError, ValueError, pickle.UnpicklingError) as error:
         raise UserError(
             f"{path}: unreadable checkpoint ({error})", remedy="delete it, or use another --out"
@@ -163,6 +164,7 @@ def _load_shards(folder: Path, trainee: Trainee) -> None:
     states: Any = get_state_dict(trainee.encoders, trainee.optimizer)
     model, optimizer = states
     moments = {
+        # The step counter is a scalar in both forms.
         name: {key: value if key == "step" else _as_sharded(name, value) for key, value in state.items()}
         for name, state in optimizer["state"].items()
     }
@@ -218,6 +220,7 @@ def whole_clip(trainee: Trainee) -> CLIP:
     )
     weights = {name.removeprefix("clip."): tensor for name, tensor in gathered.items()}
     weights |= {name: weights[name].reshape(()) for name in SCALARS if name in weights}
+    # A copy: the sharded module in training must stay as it is.
     clip = CLIP(trainee.clip.config).to(trainee.world.device)
     clip.load_state_dict(weights)
     return clip
@@ -227,4 +230,5 @@ def weights_are_finite(trainee: Trainee) -> bool:
     """Whether no process has a weight that is infinite or NaN; every process must ask."""
     local = [w.to_local() if isinstance(w, DTensor) else w for w in trainee.clip.parameters()]
     finite = torch.stack([torch.isfinite(weight).all() for weight in local]).all()
+    # A mean of 1 means that every process found its part finite; it is one number to exchange.
     return bool(trainee.world.mean(finite.float()) == 1)

@@ -34,6 +34,7 @@ def starting_model(spec: str, config: CLIPConfig) -> Checkpoint:
         There is no such model, it cannot be read, or the recipe's model is another one in more than
         model.vision.image_size.
     """
+    # The recipe names the activation, and training always uses CLIP's preprocessing.
     checkpoint = read_checkpoint(model_path(spec), activation=config.activation, preprocess="clip")
     vision = replace(checkpoint.config.vision, image_size=config.vision.image_size)
     if replace(checkpoint.config, vision=vision) != config:
@@ -67,6 +68,7 @@ def resized_positions(positions: Tensor, *, len_to: int) -> Tensor:
     if len(positions) == len_to:
         return positions
     before, after = (math.isqrt(n - 1) for n in (len(positions), len_to))
+    # The class token has no place in the image and is left out of the grid.
     grid = positions[1:].float().T.reshape(1, -1, before, before)
     grid = F.interpolate(grid, (after, after), mode="bicubic", antialias=True)
     moved = grid.reshape(-1, after * after).T.to(positions.dtype)

@@ -60,6 +60,7 @@ def few_shot_curve(
     One entry per number of shots and seed; numbers of shots that no class has images for are left out.
     """
     features, truth = train
+    # `or 1.0`: features that are all zero have no norm to divide by.
     scale = float(np.linalg.norm(features, axis=1).mean()) or 1.0
     others = torch.as_tensor(np.asarray(test[0], dtype=np.float64) / scale)
     largest = int(np.bincount(truth, minlength=classes).max(initial=0))

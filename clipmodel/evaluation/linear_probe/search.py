@@ -20,6 +20,7 @@ from clipmodel.evaluation.linear_probe.solver import TOLERANCE, LinearClassifier
 STEPS_PER_DECADE = 8
 DECADES = 6  # on both sides of 1
 STEPS = 2 * DECADES * STEPS_PER_DECADE
+# Two decades: 1e-6, 1e-4 ... 1e6, the seven points of the paper.
 FIRST_STRIDE = 2 * STEPS_PER_DECADE
 HELD_OUT = 0.2
 
@@ -75,6 +76,7 @@ def search(accuracy: Callable[[Sequence[float]], Sequence[float]], *, exhaustive
 
 
 def _best(tried: dict[int, float]) -> int:
+    # Of equal accuracies the higher step, since the stronger penalty depends less on single images.
     return max(tried, key=lambda step: (tried[step], step))
 
 
@@ -124,6 +126,7 @@ def fit_probe(
         own, own_truth, (other, other_truth) = features, truth, validation
     others = torch.as_tensor(np.asarray(other, dtype=np.float64))
 
+    # One solver for all strengths: it keeps the rotated features and each solution as a start.
     solver = Solver(own, own_truth, classes=classes, tolerance=tolerance)
 
     def accuracy(strengths: Sequence[float]) -> list[float]:
@@ -135,6 +138,7 @@ def fit_probe(
         own, own_truth = np.concatenate([features, other]), np.concatenate([truth, other_truth])
     else:
         own, own_truth = features, truth
+    # A new solver: the training and validation images together have other principal axes.
     last = fit(own, own_truth, [found.strength], classes=classes, tolerance=tolerance)[0]
     return Probe(classifier=last, search=found)
 

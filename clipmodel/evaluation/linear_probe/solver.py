@@ -87,6 +87,7 @@ class Solver:
         max_iterations: int = MAX_ITERATIONS,
         tolerance: float = TOLERANCE,
     ) -> None:
+        # float64: L-BFGS stalls in float32 before the tolerance where the penalty is weak.
         x, self._y = torch.as_tensor(features).to(torch.float64), torch.as_tensor(truth).long()
         _check(x, self._y, classes=classes)
         self._axes = _Axes.of(x)
@@ -121,6 +122,7 @@ class Solver:
     def _start(self, strength: float) -> Tensor:
         if not self._solved:
             return self._x.new_zeros(self._x.shape[1] + 1, self._classes)
+        # The nearest on a logarithmic scale, on which the strengths are spaced.
         return self._solved[min(self._solved, key=lambda other: abs(np.log(other / strength)))]
 
 
@@ -164,6 +166,7 @@ class _Axes:
         # squaring the condition number.
         if len(x) < x.shape[1]:
             _, values, right = torch.linalg.svd(centred, full_matrices=False)
+            # Singular values are square roots of the eigenvalues below, hence the larger factor.
             kept = values > values.amax().clamp_min(1e-300) * 1e-12
             return cls(mean, right[kept].T.contiguous())
         values, axes = torch.linalg.eigh(centred.T @ centred)
@@ -178,6 +181,7 @@ class _Axes:
         # The penalty is a sum of squares, which rotations leave as it is: the solution in rotated coordinates
         # is the solution, and a diagonal preconditioner is a good one there.
         weights = (self.axes @ parameters[:-1]).T.contiguous()
+        # The rotation centred the features: the intercept of the original ones takes the mean back.
         return weights, parameters[-1] - weights @ self.mean
 
 
@@ -206,6 +210,7 @@ class _Problem:
     def gradient(self, parameters: Tensor, p: Tensor, *, renew: bool = True) -> Tensor:
         """[S, R + 1, C] of the objective at probabilities p [S, N, C]; also renews the preconditioner."""
         if renew:
+            # p (1 - p) is the diagonal of the softmax's Hessian; the off-diagonal is left to L-BFGS.
             self.inverse = 1 / (torch.matmul(self.squares.T, p * (1 - p)) + self.penalty + SMALLEST)
         at = self.y[None, :, None].expand(len(p), -1, 1)
         # p minus the one-hot truth, without a one-hot matrix as large as p.
@@ -214,6 +219,7 @@ class _Problem:
 
     def of(self, places: Tensor) -> _Problem:
         """Some of the problems."""
+        # Shallow: the features are shared, only penalties and preconditioners are cut to the problems left.
         other = copy.copy(self)
         other.penalty, other.inverse = self.penalty[places], self.inverse[places]
         return other
@@ -255,6 +261,7 @@ class _Problem:
             product = (moved * (new - gradient)).sum(dim=(1, 2))
             # A pair without positive curvature, which rounding near the end can give, is kept with weight 0.
             rho = torch.where(product > 0, 1 / product.clamp_min(1e-300), 0.0)
+            # The oldest pair goes: HISTORY pairs of [S, R + 1, C] are the memory's cost.
             memory = [*memory[1 - HISTORY :], (moved, new - gradient, rho)]
             gradient = new
         return solved
@@ -267,6 +274,7 @@ class _Problem:
             alpha = rho * (moved * q).sum(dim=(1, 2))
             q = q - alpha[:, None, None] * difference
             alphas.append(alpha)
+        # The newest pair scales the preconditioner to the curvature just met (Nocedal & Wright, eq. 7.20).
         scale = self.x.new_ones(len(q))
         if memory:
             moved, difference, _ = memory[-1]
@@ -300,6 +308,7 @@ class _Problem:
             done = slope.abs() <= goal
             if bool(done.all()):
                 return step, p
+            # The second derivative along the direction: the variance of the change under p, over all images.
             curvature = torch.einsum("snc,snc,snc->s", p, change, change) - (first**2).sum(dim=1) + quadratic
             low = torch.where(slope < 0, step, low)
             high = torch.where(slope >= 0, step, high)

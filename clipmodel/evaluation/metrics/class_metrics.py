@@ -27,6 +27,7 @@ def confusion(truth: Integers, predicted: Integers, *, classes: int) -> Integers
 
 def per_class_recall(counts: Integers) -> Floats:
     """[C] share of each class's images that are predicted right; NaN for a class without images."""
+    # max(..., 1) keeps the division from warning; `where` puts the NaN.
     total = counts.sum(axis=1)
     return np.where(total > 0, np.diag(counts) / np.maximum(total, 1), np.nan)
 
@@ -49,6 +50,7 @@ def macro_f1(counts: Integers) -> float:
     present = both > 0
     if not present.any():
         return float("nan")
+    # F1 = 2 TP / (2 TP + FP + FN), and a class's row and column sums add up to that denominator.
     return float(np.mean(2 * np.diag(counts)[present] / both[present]))
 
 

@@ -37,6 +37,7 @@ def eleven_point_average_precision(scores: AnyFloats, truth: Bools) -> float:
     precision, recall = _curve(scores, truth)
     if not len(recall):
         return float("nan")
+    # From the right: precision at a recall is the best that is reached at it or beyond.
     best = np.maximum.accumulate(precision[::-1])[::-1]
     # Recalls are fractions of the positives; a tolerance keeps 3/10 from missing the point 0.3.
     at = np.searchsorted(recall, RECALL_POINTS - 1e-12, side="left")
@@ -55,6 +56,7 @@ def roc_auc(scores: AnyFloats, truth: Bools) -> float:
     negatives = len(truth) - positives
     if not positives or not negatives:
         return float("nan")
+    # The rank sum of Mann and Whitney (1947): mean ranks give ties one half.
     above = rankdata(scores)[truth].sum() - positives * (positives + 1) / 2
     return float(above / (positives * negatives))
 
@@ -81,6 +83,7 @@ def _curve(scores: AnyFloats, truth: Bools) -> tuple[AnyFloats, AnyFloats]:
     ranked, hits = np.asarray(scores)[order], np.asarray(truth, dtype=bool)[order]
     if not hits.any():
         return np.zeros(0), np.zeros(0)
+    # The last place of each run of equal scores: a threshold takes all of a run or none.
     last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
     found = np.cumsum(hits)[last]
     return found / (last + 1), found / found[-1]

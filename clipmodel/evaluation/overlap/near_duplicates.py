@@ -75,6 +75,7 @@ def near_duplicates(
     rows = np.zeros((len(images), CANDIDATES), dtype=np.int64)
     seen = 0
     for start, block in training():
+        # Block by block: N x M similarities would not fit into memory.
         cosine = images @ block.T
         seen += len(block)
         values = np.concatenate([best, cosine], axis=1)
@@ -83,9 +84,11 @@ def near_duplicates(
         best, rows = np.take_along_axis(values, order, axis=1), np.take_along_axis(places, order, axis=1)
     if not seen:
         raise ValueError("there is no training image to compare with")
+    # The largest distance there is, for images without a candidate.
     bits = np.full(len(images), 8 * hashes.shape[1], dtype=np.int64)
     for row in np.flatnonzero(best[:, 0] >= similarity):
         own = [int(place) for value, place in zip(best[row], rows[row], strict=True) if value >= similarity]
+        # Hashes are computed only for candidates, since each one decodes a training image.
         others = np.stack([training_hash(place) for place in own])
         bits[row] = np.bitwise_count(hashes[row][None] ^ others).sum(axis=1).min()
     return NearDuplicates(

@@ -20,7 +20,9 @@ def perceptual_hash(image: Image.Image) -> NDArray[np.uint8]:
     """
     grey = np.asarray(image.convert("L").resize((SIDE, SIDE), Image.Resampling.LANCZOS), dtype=float)
     low = dctn(grey, norm="ortho")[:KEPT, :KEPT].ravel()
+    # Rounding leaves tiny frequencies in an image of one colour; their signs would be random bits.
     low[np.abs(low) < 1e-9] = 0.0
+    # The median, not zero: half of the bits are 1, so unrelated images differ in about 32 of 64.
     bits = low > np.median(low[1:])
     bits[0] = False
     return np.packbits(bits)

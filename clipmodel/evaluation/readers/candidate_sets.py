@@ -94,6 +94,7 @@ def cue_prompt(cue: str) -> str:
     ('An owl', 'A pogonophile')
     """
     text = cue.strip()
+    # By the letter on purpose, not by `articles.article`: DataComp's figures are of these prompts.
     return f"{'An' if text[:1].lower() in VOWELS and text else 'A'} {text}"
 
 
@@ -111,9 +112,11 @@ def _frame(path: Path) -> pd.DataFrame:
 def _names(value: Any, path: Path, number: int) -> list[str]:
     if isinstance(value, str):
         try:
+            # JSON first, then a Python literal: pandas writes lists in CSV with single quotes.
             value = json.loads(value)
         except ValueError:
             try:
+                # literal_eval runs no code.
                 value = ast.literal_eval(value)
             except (ValueError, SyntaxError):
                 value = None

@@ -14,6 +14,7 @@ from clipmodel.errors import UserError
 from clipmodel.evaluation.readers.evaluation_set import IMAGE_SUFFIXES, EvaluationSet, FileImages, checked
 from clipmodel.evaluation.registry.entry import SetEntry
 
+# "Flicker8k_Dataset" is spelled so in the archive itself.
 IMAGE_FOLDERS = ("images", "Images", "Flicker8k_Dataset", "flickr30k-images", "val2014", "val2017")
 Captions = Mapping[str, Sequence[str]]  # image -> its captions
 
@@ -36,10 +37,12 @@ def read_flickr(root: Path, entry: SetEntry) -> EvaluationSet:
     found: dict[str, list[str]] = {}
     with path.open(encoding="utf-8", newline="") as file:
         for number, row in enumerate(csv.reader(file, skipinitialspace=False), start=1):
+            # Flickr8k's copies of Kaggle have a header, others begin with the first row.
             if number == 1 and row and row[0].strip().lower() in ("image", "image_name"):
                 continue
             if len(row) < 2 or not row[-1].strip():
                 raise UserError(f"{path}, line {number}: no caption", remedy="each line is image,caption")
+            # The last column: results.csv has a comment number between image and caption.
             found.setdefault(row[0].strip(), []).append(row[-1].strip())
     return with_captions(found, image_folder(root), entry, where=str(path))
 

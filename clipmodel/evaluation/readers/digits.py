@@ -65,5 +65,6 @@ def _load() -> Any:
 
 def _png(ink: np.ndarray) -> bytes:
     buffer = io.BytesIO()
+    # The levels are amounts of ink, 0 to 16.
     Image.fromarray((255 - ink * 255 / LEVELS).round().astype(np.uint8)).save(buffer, format="PNG")
     return buffer.getvalue()

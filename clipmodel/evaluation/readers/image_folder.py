@@ -45,6 +45,7 @@ def read_image_folder(root: Path, entry: SetEntry) -> EvaluationSet:
     """
     if not root.is_dir():
         raise UserError(f"{root}: no such folder", remedy="check the path")
+    # Hidden folders are left by operating systems and editors.
     folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     paths = {folder.name: _images(folder, deep=True) for folder in folders}
     if not any(paths.values()):
@@ -84,8 +85,10 @@ def match_folders(folders: Sequence[str], classes: Sequence[Sequence[str]], *, w
     if set(by_name) == set(wanted) and len(set(wanted)) == len(wanted) == len(folders):
         return [by_name[name] for name in wanted]
     if len(folders) == len(classes):
+        # Sorted ids are ImageNet's order of classes, in which the registry has the names.
         if all(WORDNET_ID.fullmatch(folder) for folder in folders):
             return sorted(folders)
+        # As text, 10 would come before 2: ImageNet-V2's folders are class numbers.
         if all(folder.isdigit() for folder in folders) and {int(f) for f in folders} == set(
             range(len(classes))
         ):

@@ -33,6 +33,7 @@ def read_table(path: Path, entry: SetEntry) -> EvaluationSet:
         if path.suffix.lower() == ".parquet":
             frame = pd.read_parquet(path)
         else:
+            # As text: labels such as 007 must not become 7.
             frame = pd.read_csv(path, sep="\t" if path.suffix.lower() == ".tsv" else ",", dtype=str)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({error})", remedy="give a CSV or parquet file") from error
@@ -59,6 +60,7 @@ def read_hugging_face(name: str, entry: SetEntry, *, split: str = "test") -> Eva
     """
     table = _load(name, split)
     image = _column(table.column_names, IMAGE_COLUMNS, where=name)
+    # Undecoded: the bytes go through our own decoder, as for every other source.
     plain = table.cast_column(image, _undecoded()) if _is_image(table.features[image]) else table
     columns = {c: plain[c] for c in plain.column_names if c != image}
     features = {c: getattr(table.features[c], "names", None) for c in columns}
@@ -162,6 +164,7 @@ def _labels(
     classes = named_classes(entry)
     if not classes and names:
         classes = tuple((name.replace("_", " "),) for name in names)
+    # Digits are class numbers only if names say what they count.
     if all(isinstance(value, int | np.integer) or str(value).isdigit() for value in values) and classes:
         return classes, np.array([int(value) for value in values], dtype=np.int64)
     if not classes:

@@ -80,6 +80,7 @@ def open_set(
 
 def _published(entry: SetEntry, *, split: str, language: str, cache: Path) -> EvaluationSet:
     reasons = []
+    # CLIP_benchmark's home first, then DataComp's: either may be unreachable.
     for url in entry.wds:
         try:
             return read_web_dataset(RemoteFolder(url, cache), entry, split=split, language=language)

@@ -48,6 +48,7 @@ class RemoteFolder:
 
     @property
     def folder(self) -> Path:
+        # The address as a hash: it holds characters that a file name cannot.
         return self.cache / "evaluation_sets" / hashlib.sha256(self.url.encode()).hexdigest()[:24]
 
     def file(self, name: str) -> Path:
@@ -69,12 +70,14 @@ class RemoteFolder:
         if path.is_file():
             return path
         address = file_url(self.url, name)
+        # urlopen would also read file: and ftp: addresses, so a recipe could reach local files.
         if urllib.parse.urlsplit(address).scheme not in ("http", "https"):
             raise UserError(f"{address}: not a http or https address", remedy="give a folder or a URL")
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS) as answer:
                 replace_file(path, lambda file: shutil.copyfileobj(answer, file))
+                # A server that closes early gives a short file without an error.
                 self._check_length(path, answer.headers.get("Content-Length"), address)
         except urllib.error.HTTPError as error:
             if error.code == NOT_FOUND:

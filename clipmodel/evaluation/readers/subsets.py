@@ -41,6 +41,7 @@ def restricted(opened: EvaluationSet, entry: SetEntry) -> EvaluationSet:
             f"{opened.where}: {len(opened.classes)} classes, but {entry.name} is a part of ImageNet's 1,000",
             remedy="give ImageNet's validation set with --root",
         )
+    # -1 for the classes that the subset does not have.
     at = np.full(IMAGENET_CLASSES, -1, dtype=np.int64)
     for place, group in enumerate(subset_groups(entry)):
         at[group] = place

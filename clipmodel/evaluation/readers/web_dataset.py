@@ -108,6 +108,7 @@ def read_web_dataset(
         at = np.array([(row, place) for place, (row, _) in enumerate(pairs)], dtype=np.int64).reshape(-1, 2)
         return checked(EvaluationSet(**common, captions=flat, pairs=at))  # type: ignore[arg-type]
     names = _text(root, CLASSNAMES)
+    # Blank lines stay: `splitlines` gives a class for each, and dropping one would shift the rest.
     classes = named_classes(entry) if names is None else tuple((line.strip(),) for line in names.splitlines())
     lines = _text(root, TEMPLATES)
     templates = (
@@ -166,6 +167,7 @@ def index_tar(path: Path) -> dict[str, Sample]:
     try:
         with tarfile.open(path, "r:") as archive:
             for member in archive:
+                # Content is padded to whole blocks of 512 bytes; -(-a // b) rounds up.
                 end = member.offset_data + -(-member.size // BLOCK) * BLOCK
                 if not member.isfile():
                     continue
@@ -214,6 +216,7 @@ def _label(sample: Sample, key: str) -> int:
 
 def _vector(sample: Sample, key: str) -> np.ndarray:
     try:
+        # A .npy file may hold a pickle, which could run code.
         vector: np.ndarray = np.load(io.BytesIO(_member(sample, "npy", key=key)), allow_pickle=False)
         return vector
     except ValueError as error:

@@ -80,6 +80,7 @@ def _with_subset(entry: SetEntry) -> SetEntry:
     if entry.subset is None or entry.classes is not None:
         return entry
     if entry.subset == "objectnet":
+        # Lower case, as CLIP_benchmark and DataComp ask them.
         return entry.model_copy(update={"classes": [name.lower() for name in imagenet_maps().objectnet]})
     names = _read("imagenet1k").classes
     assert names is not None, "ImageNet is shipped with its class names"

@@ -81,6 +81,8 @@ class Line:
         predicted = np.full(value.shape, np.nan)
         for number, piece in enumerate(self.pieces):
             inside = np.ones(value.shape, dtype=bool) if number == 0 else value > self.pieces[number - 1].high
+            # Fitted on logits and mapped back, as Taori et al. 2020 do: accuracies near 0 and 1 are
+            # stretched.
             line = expit(piece.intercept + piece.slope * logit(value))
             predicted = np.where(inside, line, predicted)
         return predicted
@@ -116,10 +118,12 @@ def baseline(shift: str, id_set: str | None = None) -> Line:
         below = accuracies[:, 0] <= breaks[0]
         parts = [accuracies[below], accuracies[~below]]
     pieces = tuple(_fit(part) for part in parts)
+    # Residuals need the pieces' predictions, so the line is made twice.
     line = Line(shift=shift, id_set=chosen, pieces=pieces, r2=1.0, residual_sd=0.0, models=accuracies)
     observed = logit(accuracies[:, 1])
     residual = observed - logit(line.predict(accuracies[:, 0]))
     r2 = 1 - (residual**2).sum() / ((observed - observed.mean()) ** 2).sum()
+    # Two degrees of freedom: a slope and an intercept.
     return Line(**{**line.__dict__, "r2": float(r2), "residual_sd": float(residual.std(ddof=2))})
 
 

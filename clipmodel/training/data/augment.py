@@ -29,10 +29,13 @@ def augment(
     """
     n = len(pixels)
     theta = _geometry(n, recipe, generator)
+    # Every number is drawn for the whole batch, whatever `part` is, so that a row gets the same change
+    # however many processes share the batch.
     downscaled = torch.rand(n, generator=generator) < recipe.downscale
     light = 1 - recipe.tint * torch.rand(n, 3, 1, 1, generator=generator)
     moved = _moved(pixels[part].float(), theta[part])
     shrunk = downscaled[part]
+    # Halved and enlarged again: the model sees small images as well, at its own input size.
     moved[shrunk] = F.interpolate(F.avg_pool2d(moved[shrunk], 2), scale_factor=2, mode="bilinear")
     tinted = moved * light[part]
     if any_colour is None or not recipe.recolour:
@@ -58,4 +61,5 @@ def _geometry(n: int, recipe: AugmentRecipe, generator: torch.Generator) -> Tens
 
 def _moved(pixels: Tensor, theta: Tensor) -> Tensor:
     grid = F.affine_grid(theta, list(pixels.shape), align_corners=False)
+    # The border's colour continues outward: black corners would tell that an image was rotated.
     return F.grid_sample(pixels, grid, padding_mode="border", align_corners=False)

@@ -48,6 +48,7 @@ def add_articles(text: str) -> str:
     words = text.split()
     for i, word in enumerate(words[:-1]):
         if word == "{a}":
+            # After filling: the article depends on the word that the slot received.
             words[i] = article(words[i + 1])
     return " ".join(words)
 
@@ -130,11 +131,13 @@ class CaptionTable:
         images = np.arange(len(rows))[part]
         has = self._has[rows[images]]
         described = np.stack([has[:, caption.facts].all(axis=1) for caption in captions], axis=1)
+        # A caption always describes its own image, and that pair is the positive.
         described[np.arange(len(images)), images] = False
         return described
 
 
 def _as_list(value: object) -> list[str]:
+    # pandas reads an empty cell as NaN, which is a float.
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return []
     items = [str(item) for item in value] if isinstance(value, (list, tuple, np.ndarray)) else [str(value)]

@@ -17,6 +17,8 @@ from clipmodel.inputs.image_decoding import MAX_PIXELS
 from clipmodel.inputs.preprocess import decode_rgb
 from clipmodel.training.recipe import CropRecipe
 
+# As in torchvision's RandomResizedCrop: ten tries, shapes from 3:4 to 4:3 drawn log-uniformly, so that a
+# shape and its inverse are equally likely.
 _TRIES = 10  # at a rectangle that fits into the image
 _SHAPE = 4 / 3  # the widest of them; the narrowest is its inverse
 
@@ -35,6 +37,7 @@ def decode_and_crop(data: bytes, size: int, recipe: CropRecipe, rng: np.random.G
         return _resized(_rectangle(planes, recipe.area, rng), (size, size))[0]
     height, width = planes.shape[2:]
     short = min(height, width)
+    # Rounded down, as `Preprocess` does it.
     shape = (int(size * height / short), int(size * width / short))
     if shape[0] * shape[1] > MAX_PIXELS:
         raise UserError(f"{width} x {height} pixels are too narrow an image")

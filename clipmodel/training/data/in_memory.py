@@ -59,6 +59,7 @@ def stated_columns(frame: pd.DataFrame, recipe: CaptionRecipe) -> pd.DataFrame:
     for column, flag in recipe.only_where.items():
         frame[column] = frame[column].where(frame[flag].astype(bool), "none")
     for column, rules in recipe.derive.items():
+        # "none" states nothing (`caption_templates.ABSENT`).
         derived = pd.Series("none", index=frame.index)
         for rule in reversed(rules):  # the first rule that fits wins, so it is written last
             fits = np.logical_and.reduce([frame[name] == value for name, value in rule.when.items()])
@@ -144,6 +145,7 @@ class TrainingData:
         first = step * self.batch_size
         epochs = range(first // len(self), (first + self.batch_size - 1) // len(self) + 1)
         order = np.concatenate(
+            # The second number keeps the streams of row order, captions and vocabulary apart.
             [np.random.default_rng((self._seed, 0, epoch)).permutation(len(self)) for epoch in epochs]
         )
         start = first - epochs[0] * len(self)
@@ -156,6 +158,7 @@ class TrainingData:
         # Drawn for the whole batch in every process: a part's captions must not depend on how many processes
         # there are.
         captions = [self._captions.sample(row, rng) for row in rows]
+        # torch's generator is seeded from NumPy's, so that one seed decides both.
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         any_colour = torch.tensor([caption.any_colour for caption in captions])
         pixels = self._pixels[torch.from_numpy(rows)]
@@ -163,6 +166,7 @@ class TrainingData:
         texts = [caption.text for caption in captions[part]]
         return Batch(
             pixels=self._preprocess.normalize(pixels),
+            # Truncated, since a template may make a long caption of a long value.
             tokens=trim_padding(self._tokenizer(texts, truncate=True)),
             # A caption may be true of other images of the batch; those pairs are no negatives.
             ignore=torch.from_numpy(self._captions.also_described(rows, captions, part)),

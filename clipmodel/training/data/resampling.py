@@ -85,6 +85,7 @@ def thinned(
     for rule in rules:
         matching = np.flatnonzero(_matches(frame, rule.where, what=f"{source}: data.thin"))
         draws = row_draws(frame.iloc[matching], seed=rule.seed)
+        # Stable: rows with the same content have the same draw, and their order in the file decides.
         chosen = matching[np.argsort(draws, kind="stable")[: round(rule.strength * len(matching))]]
         gone[chosen] = True
         summary.append({**rule.model_dump(), "matched": len(matching), "left_out": len(chosen)})
@@ -127,6 +128,7 @@ def repeated(
         matching = _matches(frame, rule.where, what=f"{source}: data.repeat")
         times[matching] = np.maximum(times[matching], rule.times)
         summary.append({**rule.model_dump(), "matched": int(matching.sum())})
+    # The k-th block holds the rows seen more than k times, so the first N rows are the table itself.
     copies = [np.flatnonzero(times > number) for number in range(times.max(initial=1))]
     return frame.iloc[np.concatenate(copies)], summary
 
@@ -136,6 +138,7 @@ def row_draws(frame: pd.DataFrame, *, seed: int) -> np.ndarray:
     columns = sorted(frame.columns)
     draws = np.empty(len(frame))
     for i, row in enumerate(frame[columns].itertuples(index=False, name=None)):
+        # A hash, not a generator: the draw of a row does not depend on which other rows there are.
         digest = hashlib.blake2b(str(seed).encode(), digest_size=8)
         for name, value in zip(columns, row, strict=True):
             content = value if isinstance(value, bytes) else _text(value).encode()

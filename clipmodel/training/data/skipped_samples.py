@@ -12,6 +12,7 @@ from clipmodel.errors import UserError
 from clipmodel.training.data.sources.source import Skipped, Source
 
 LOG = logging.getLogger(__name__)
+# A few bad samples among the first would otherwise be a large share and stop a good run.
 FLOOR_SAMPLES, FLOOR_SHARDS = 1000, 100  # a share is never taken of fewer
 _TOLD_ONE_BY_ONE = 5  # of a reason; then at each doubling of their number
 
@@ -89,6 +90,7 @@ class SkipCount:
         self.read += used
         for item in skipped:
             counter = self.shards if item.is_shard else self.samples
+            # A broken shard is met again in every pass and is still one shard.
             if item.is_shard and item.key in self._broken:
                 continue
             if item.is_shard:
@@ -123,6 +125,7 @@ class SkipCount:
             return
         if number <= _TOLD_ONE_BY_ONE:
             LOG.warning("skipped: %s", _told(item))
+        # A power of two has one bit: the log grows with the logarithm of what is skipped.
         elif number & (number - 1) == 0:
             LOG.warning("skipped so far: %s", self.summary())
 

@@ -88,6 +88,7 @@ class SubstreamRows(IterableDataset[BatchPart]):
     def __iter__(self) -> Iterator[BatchPart]:
         info = get_worker_info()
         worker, workers = (0, 1) if info is None else (info.id, info.num_workers)
+        # Split evenly by number: worker k reads the same substreams each time with as many workers.
         mine = [int(substream) for substream in np.array_split(sorted(self._positions), workers)[worker]]
         count = SkipCount(self._max_skipped, self._source, quiet=True)
         streams = {
@@ -114,7 +115,9 @@ class SubstreamRows(IterableDataset[BatchPart]):
         images, captions, keys, skipped, positions = [], [], [], [], {}
         for substream, stream in streams.items():
             for row in range(substream * self._rows, (substream + 1) * self._rows):
+                # By step and row, so that a draw depends neither on the worker nor on skipped samples before.
                 rng = np.random.default_rng((self._transform.seed, _DRAW, step, row))
+                # A sample that cannot be used is replaced by the substream's next: a batch is always full.
                 while True:
                     item, positions[substream] = next(stream)
                     decoded = self._image(item, rng)
@@ -145,6 +148,7 @@ class SubstreamRows(IterableDataset[BatchPart]):
             return Skipped(item.key, UNDECODABLE, error.message)
         if not self._augments:
             return pixels
+        # One image at a time, so that a row's change does not depend on the batch it is in.
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         return augment(pixels[None], self._transform.augment, generator)[0]
 
@@ -186,6 +190,7 @@ class StreamData:
         self._counts: dict[int, SkippedCounts] = {}  # for the same steps, of this process since it began
         self._carried = SkippedCounts()  # of all processes, from the checkpoint
         self.skipped = SkipCount(self._loading.max_skipped, source)
+        # What was unusable when the source was opened counts against the limit once, at the start.
         SkipCount(self._loading.max_skipped, source).add(source.size or 0, source.unusable)
 
     def batch(self, step: int, part: slice = slice(None)) -> Batch:
@@ -247,8 +252,10 @@ class StreamData:
         return iter(
             DataLoader(
                 dataset,
+                # The data set yields whole parts of batches already.
                 batch_size=None,
                 num_workers=workers,
+                # DataLoader refuses a prefetch factor without workers.
                 prefetch_factor=self._loading.prefetch if workers else None,
                 pin_memory=self._world.device.type == "cuda",
             )
@@ -258,6 +265,7 @@ class StreamData:
         """The substreams that a process reads; how many there are is settled with the first batch."""
         processes = self.batch_size // len(rows)
         if self._substreams is None:
+            # One for each worker if the rows divide; otherwise the largest number below that does.
             self._substreams = processes * _divisor_up_to(len(rows), self._loading.workers)
         if self.batch_size % self._substreams or self._substreams % processes:
             raise UserError(

@@ -95,6 +95,7 @@ def read_validation_set(
     if recipe.data.captions is None:
         return _streamed_set(recipe, plan)
     data = recipe.data.model_copy(
+        # Not thinned: bias is planted in what is learned, and measured on data as they are.
         update={"source": plan.source or recipe.data.source, "where": plan.where, "thin": []}
     )
     assert isinstance(data.source, str) and data.captions is not None, "a table with templates"
@@ -115,6 +116,7 @@ def _streamed_set(recipe: Recipe, plan: ValidationRecipe) -> ValidationSet:
     source = open_source(recipe.data.model_copy(update={"source": plan.source, "format": None}))
     found: dict[str, Sample] = {}
     skipped = 0
+    # One substream is the whole source in one order, the same in each run.
     for item, _ in source.stream(Substream(number=0, of=1, seed=0), source.start):
         if item.key in found or len(found) == plan.samples:
             break  # a second pass began
@@ -171,6 +173,7 @@ def _questions(frame: pd.DataFrame, zero_shot: Mapping[str, Sequence[str]]) -> l
                 f"validation.zero_shot.{column}: {len(classes)} values among the validation rows",
                 remedy="loosen validation.where, or leave the column out",
             )
+        # Articles after filling, as in the captions of training.
         prompts = [[add_articles(text.replace("{}", value)) for text in templates] for value in classes]
         truth = torch.tensor([classes.index(value) for value in values])
         questions.append(Question(column=column, rows=np.flatnonzero(shown), truth=truth, prompts=prompts))
@@ -181,6 +184,7 @@ def _texts(table: CaptionTable, n_rows: int, *, per_image: int) -> tuple[list[st
     """Distinct captions, and the images that have all the facts each one states."""
     rng = np.random.default_rng(0)
     drawn = [table.sample(row, rng) for row in range(n_rows) for _ in range(per_image)]
+    # A text once: equal captions of several images would compete with each other at rank 1.
     distinct = list({caption.text: caption for caption in drawn}.values())
     pairs = torch.from_numpy(table.described(distinct)).nonzero()
     return [caption.text for caption in distinct], pairs

@@ -42,6 +42,7 @@ class Tables:
     def record_step(self, report: StepReport) -> None:
         values = {name: getattr(report, name) for name in ("step", *SHOWN)}
         for name in ("images_per_second", "data_seconds"):
+            # Times vary from run to run: four digits are more than they mean.
             values[name] = f"{values[name]:.4g}"
         self._log.add(values)
 
@@ -74,6 +75,7 @@ class TensorBoard:
 
     def __init__(self, out: Path, *, step: int) -> None:
         _require("tensorboard")
+        # Imported late: the library is optional and takes seconds.
         from torch.utils.tensorboard import SummaryWriter
 
         folder = str(out / TENSORBOARD_FOLDER)

@@ -32,6 +32,7 @@ class ResumableCsv:
             raise ValueError(f"the first column must be {STEP!r}, got {columns[0]!r}")
         text = _table(columns, [row for row in _whole_lines(path) if int(row[STEP]) <= step])
         replace_file(path, lambda file: file.write(text.encode()))
+        # newline="": the csv module writes its own line ends, and text mode would double them on Windows.
         self._file = path.open("a", newline="", encoding="utf-8")
         self._writer = csv.DictWriter(self._file, columns, restval="")
 

@@ -33,6 +33,7 @@ from clipmodel.training.data.sources.separators import find_separator, header_of
 from clipmodel.training.data.sources.source import Item, Skipped
 
 MALFORMED = "row with another number of fields"
+# Enough for the header and some lines, from which the separator is found.
 _HEAD_BYTES = 1 << 16
 _ABSOLUTE = r"^(/|[A-Za-z]:\\|[A-Za-z][A-Za-z0-9+.-]*://)"
 
@@ -68,6 +69,7 @@ class TableRows:
         self._paths, numbers = _distinct(pa.chunked_array(paths))
         if not len(self._paths):
             raise UserError(f"{self.name}: no rows", remedy="check data.source in the recipe")
+        # Stable: the captions of an image keep the order of their rows.
         order = np.argsort(numbers, kind="stable")
         self._captions = pa.chunked_array(captions).combine_chunks().take(pa.array(order))
         self._ends = np.cumsum(np.bincount(numbers))
@@ -98,6 +100,8 @@ class TableRows:
         content.seek(0)
         if not head.strip():
             raise UserError(f"{file}: empty", remedy="give a table with a header")
+        # utf-8-sig: spreadsheets write a byte order mark, which would become part of the first column's name.
+        # The cut may fall within a character, hence "replace".
         text = head.decode("utf-8-sig", errors="replace")
         wanted = [
             [columns.image.lower()] if columns.image else IMAGE_COLUMNS,
@@ -110,11 +114,14 @@ class TableRows:
             read_options=pacsv.ReadOptions(use_threads=False),  # else rows have no numbers
             parse_options=pacsv.ParseOptions(
                 delimiter=separator,
+                # Captions of the web hold line breaks within quotes.
                 newlines_in_values=True,
                 invalid_row_handler=partial(self._note_invalid, file),
             ),
             convert_options=pacsv.ConvertOptions(
-                include_columns=list(names), column_types=dict.fromkeys(names, pa.large_string())
+                # large_string: the offsets of a plain string array end at 2 GB of text.
+                include_columns=list(names),
+                column_types=dict.fromkeys(names, pa.large_string()),
             ),
         )
         image, caption = (table.column(name).combine_chunks() for name in names)
@@ -159,5 +166,6 @@ def _rooted(paths: pa.Array, root: str) -> pa.Array:
 
 def _distinct(paths: pa.ChunkedArray) -> tuple[pa.Array, np.ndarray]:
     """Each path once, in the order in which they come first, and its number for each row."""
+    # Arrow numbers the values in the order in which they come first.
     encoded = paths.combine_chunks().dictionary_encode()
     return encoded.dictionary, encoded.indices.to_numpy()

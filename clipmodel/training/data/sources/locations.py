@@ -28,6 +28,7 @@ PIPE = "pipe:"
 READ_ERRORS = (OSError, EOFError, HTTPException)
 PAUSES_SECONDS = (0.5, 2.0, 8.0)  # before further attempts to open something remote
 TIMEOUT_SECONDS = 60
+# A list holds no "$": a `pipe:` command may contain the shell's own ${...}.
 _BRACES = re.compile(r"\{(?:(\d+)\.\.(\d+)|([^{}\s$]*,[^{}\s$]*))\}")
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 ResultT = TypeVar("ResultT")
@@ -43,6 +44,7 @@ def expand_braces(name: str) -> list[str]:
     if not match:
         return [name]
     first, last, words = match.groups()
+    # As many digits as the first number has: {0000..0041}.
     values = words.split(",") if words else [f"{n:0{len(first)}d}" for n in range(int(first), int(last) + 1)]
     rest = expand_braces(name[match.end() :])
     return [name[: match.start()] + value + end for value in values for end in rest]
@@ -70,6 +72,7 @@ def expand(names: Sequence[str]) -> list[str]:
 
 
 def _globbed(name: str) -> list[str]:
+    # Neither a command nor a web server can list files; their signs are their own.
     if name.startswith((PIPE, "http://", "https://")):
         return [name]
     if _is_there(name) or not any(sign in name for sign in "*?["):
@@ -104,12 +107,14 @@ def list_files(folder: str) -> list[str]:
 
 def _local_files(folder: str) -> Iterator[str]:
     seen = set()
+    # os.walk skips folders it cannot read unless it is given a function that raises.
     for place, folders, names in os.walk(folder, followlinks=True, onerror=_raise):
         real = os.path.realpath(place)
         if real in seen:  # a link that leads back, or a second one to the same folder
             folders.clear()
             continue
         seen.add(real)
+        # os.walk visits folders in this order; file systems list them in any.
         folders.sort()
         yield from (str(Path(place, name)) for name in names if Path(place, name).is_file())
 
@@ -180,6 +185,7 @@ def _persistent(attempt: Callable[[], ResultT]) -> ResultT:
         except (FileNotFoundError, PermissionError):
             raise
         except READ_ERRORS as error:
+            # The server understood and refused (4xx): asking again gives the same answer.
             if isinstance(error, urllib.error.HTTPError) and error.code < 500:
                 raise
             time.sleep(pause)
@@ -188,10 +194,13 @@ def _persistent(attempt: Callable[[], ResultT]) -> ResultT:
 
 @contextmanager
 def _output_of(command: str) -> Iterator[IO[bytes]]:
+    # The shell runs it: users write pipelines here. The module's docstring warns of it.
     with subprocess.Popen(command, shell=True, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         try:
             yield process.stdout
+            # None|One more byte: the reader may stop before the end of a good stream, and then the command is
+            # not asked for its code.
             code: int | None = 0 if process.stdout.read(1) else process.wait()
         except Exception as error:
             # That the command failed explains more than the damage its broken output did.
@@ -199,6 +208,7 @@ def _output_of(command: str) -> Iterator[IO[bytes]]:
                 raise OSError(f"the command ended with code {code}: {command}") from error
             raise
         finally:
+            # A command whose output is no longer read would block on a full pipe for ever.
             process.kill()
         if code:
             raise OSError(f"the command ended with code {code}: {command}")

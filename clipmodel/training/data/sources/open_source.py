@@ -70,6 +70,7 @@ def _source(kind: Kind, files: list[str], recipe: DataRecipe) -> Source:
 def _kind(files: Sequence[str]) -> Kind:
     first = files[0]
     if not is_remote(first) and Path(first).is_dir():
+        # One match of each kind is enough: a folder may hold 100,000 shards.
         held = {kind for kind in ("tar", "parquet") for _ in islice(Path(first).glob(f"*.{kind}"), 1)}
         if len(held) > 1:
             raise UserError(f"{first}: holds .tar and .parquet files", remedy="say which with data.format")
@@ -83,6 +84,7 @@ def _kind(files: Sequence[str]) -> Kind:
 
 
 def _by_ending(file: str) -> Kind | None:
+    # A signed URL carries its signature after "?".
     name = file.partition("?")[0].rstrip().lower()
     if file.startswith("pipe:"):
         return next((ENDINGS[end] for end in ENDINGS if f"{end} " in f"{name} "), None)

@@ -71,6 +71,7 @@ class ParquetReader:
         try:
             with opened_seekable(shard) as file:
                 table = pq.ParquetFile(file)
+                # Chosen in each shard anew: files of one set may order their columns differently.
                 names = self._chosen(shard, table.schema_arrow)
                 if not table.metadata.num_rows:
                     yield 0, Skipped(shard, EMPTY, is_shard=True)
@@ -92,6 +93,7 @@ def _rows(table: pq.ParquetFile, names: tuple[str, str], *, first: int) -> Itera
         end = start + table.metadata.row_group(group).num_rows
         if end > first:
             number = start
+            # Threads of Arrow would compete with the loader's own workers.
             for batch in table.iter_batches(ROWS, row_groups=[group], columns=list(names), use_threads=False):
                 columns = [batch.column(name) for name in names]
                 for i in range(max(0, first - number), batch.num_rows):
@@ -101,6 +103,7 @@ def _rows(table: pq.ParquetFile, names: tuple[str, str], *, first: int) -> Itera
 
 
 def _sample(key: str, image: Any, caption: Any) -> Item:
+    # The struct is how Hugging Face's datasets store images.
     encoded = image.get("bytes") if isinstance(image, dict) else image
     if not encoded:
         return Skipped(key, NO_IMAGE)

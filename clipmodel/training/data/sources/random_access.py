@@ -10,6 +10,7 @@ import numpy as np
 from clipmodel.training.data.sources.locations import READ_ERRORS, read_bytes
 from clipmodel.training.data.sources.source import Item, Position, Sample, Skipped, Substream
 
+# The streams of random numbers of this package are kept apart by such numbers.
 _ORDER = 21  # what is drawn, beside the seed
 MISSING = "image file missing"
 UNREADABLE = "image file unreadable"
@@ -38,6 +39,7 @@ class RowSource:
     def stream(self, substream: Substream, position: Position) -> Iterator[tuple[Item, Position]]:
         (given,) = position
         while True:
+            # Substreams take turns: together they read each permutation exactly once.
             epoch, i = divmod(given * substream.of + substream.number, len(self._rows))
             given += 1
             yield self._rows.read(int(self._permutation(substream.seed, epoch)[i])), (given,)

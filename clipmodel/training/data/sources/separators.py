@@ -35,6 +35,7 @@ def find_separator(text: str, wanted: Sequence[Sequence[str]], *, source: str) -
             remedy="the first line must name at least two columns, of images and of captions",
         )
     named = {separator: lines for separator, lines in split.items() if _has(lines[0], wanted)} or split
+    # A separator that occurs within captions gives lines of different lengths.
     even = {s: lines for s, lines in named.items() if all(len(line) == len(lines[0]) for line in lines)}
     found = list(even or named)
     if len(found) > 1:
@@ -47,6 +48,7 @@ def find_separator(text: str, wanted: Sequence[Sequence[str]], *, source: str) -
 
 def header_of(text: str, separator: str) -> list[str]:
     """Names of columns in the first line."""
+    # csv, not str.split: a quoted header may contain the separator.
     return next(csv.reader(text.splitlines(), delimiter=separator))
 
 

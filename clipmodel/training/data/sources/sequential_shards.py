@@ -71,6 +71,7 @@ class ShardSource:
                     samples.append(item)
                 else:
                     yield item, (*begin, number, given)
+            # Seeded by substream and block: a resumed run shuffles the block again as it was.
             order = np.random.default_rng((substream.seed, _BLOCK, substream.number, number)).permutation(
                 len(samples)
             )
@@ -129,6 +130,7 @@ class ShardSource:
         return epoch + part / max(1.0, len(self._names) / substreams)
 
     def first_items(self) -> Iterator[Item]:
+        # Eight shards: if those give nothing usable, the source is wrong rather than damaged.
         for shard in islice(self._names, 8):
             for _, item in self._reader.samples(shard, first=0, keep=lambda i: True):
                 yield item

@@ -38,6 +38,7 @@ class _StrictHeader(tarfile.TarInfo):
         try:
             return super().frombuf(buf, encoding, errors)
         except tarfile.HeaderError as error:
+            # A block of zeros is the mark of the end; a header that is missing or unreadable is damage.
             if buf and not any(buf):  # the mark of the end
                 raise
             raise tarfile.ReadError(NOTHING if not buf else f"damaged header: {error}") from error
@@ -104,6 +105,7 @@ def _groups(shard: str, wanted: Callable[[int], bool]) -> Iterator[tuple[int, st
             tar.members.clear()  # type: ignore[attr-defined]  # it would remember all of them
             if not member.isfile():
                 continue
+            # WebDataset's rule: the key ends at the first point of the file name, so a.b.jpg has the key "a".
             key, kind = _split(member.name)
             if key != current:
                 if current is not None:
@@ -122,6 +124,7 @@ def _tar(shard: str, file: IO[bytes]) -> tarfile.TarFile:
     # Seeking over members that are not wanted saves reading them; over a network it would be a request each.
     if not is_remote(shard) and Path(shard).suffix == ".tar":
         return tarfile.open(fileobj=file, mode="r:", tarinfo=_StrictHeader)
+    # "|": read once from the front, since a pipe or a web response cannot seek.
     return tarfile.open(fileobj=file, mode="r|*", tarinfo=_StrictHeader)
 
 
