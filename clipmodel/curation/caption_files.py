@@ -225,11 +225,13 @@ def _delimited_reader(
         read_options=pacsv.ReadOptions(use_threads=False, block_size=_BUFFER_BYTES),
         parse_options=pacsv.ParseOptions(
             # Captions of the web hold line breaks within quotes.
-            delimiter="\t" if shard.format == "tsv" else ",", newlines_in_values=True
+            delimiter="\t" if shard.format == "tsv" else ",",
+            newlines_in_values=True,
         ),
         convert_options=pacsv.ConvertOptions(
             # Read as text: Arrow would guess numbers, and dates, from the first block.
-            include_columns=list(columns), column_types=dict.fromkeys(columns, pa.string())
+            include_columns=list(columns),
+            column_types=dict.fromkeys(columns, pa.string()),
         ),
     )
 
