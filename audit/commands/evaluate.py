@@ -163,26 +163,26 @@ def _finish(out: Path, done: list[EvaluationResult], failed: list[str]) -> None:
     """Tables and page over all results in the folder, earlier ones included; then what was done, in short."""
     from audit.evaluation.evaluation_folder import write_report
     from audit.formatting import percent, percent_interval
+    from audit.metric_words import metric_words, task_words
 
     console = terminal.out()
     if done:
         write_report(out)
         rows = [
-            [
-                one.model_name,
-                one.dataset,
-                one.task,
-                name,
-                percent(e.value),
-                percent_interval(e.low, e.high),
-                f"{e.n:,}",
-            ]
+            [one.model_name, task_words(one.task), one.dataset, metric_words(name),
+             percent(e.value), percent_interval(e.low, e.high), f"{e.n:,}"]
             for one in done
             for name, e in one.metrics.items()
             if "rank" not in name
-        ]
-        columns = ["Model", "Set", "Task", "Metric", "%", "95 % interval", "n"]
-        terminal.print_table(console, "Results", columns, rows, words=columns[:4])
+        ]  # fmt: skip
+        columns = ["Model", "Task", "Set", "Metric", "Value", "95 % interval", "n"]
+        # What is the same in all rows stands in the title: a narrow terminal has no room for it in each.
+        same = [rows[0][place] for place in (0, 1) if len({row[place] for row in rows}) == 1]
+        kept = [place for place in range(len(columns)) if rows[0][place] not in same or place > 1]
+        terminal.print_table(
+            console, ", ".join(["Results", *same]), [columns[place] for place in kept],
+            [[row[place] for place in kept] for row in rows], words=columns[:4],
+        )  # fmt: skip
         console.print(f"\nReport: {out / 'report.html'}", soft_wrap=True, markup=False)
     if failed:
         raise UserError(f"not evaluated: {'; '.join(failed)}", remedy="see the messages above")

@@ -12,6 +12,7 @@ from audit.evaluation.evaluation_result import EvaluationResult
 from audit.evaluation.interchange import list_average, metric_values
 from audit.figures import evaluation as figures
 from audit.figures.layout import forest_around_zero
+from audit.metric_words import TASKS, metric_words, task_words
 from audit.report.components import Figure, Table, number_columns, slug, text_columns
 from clipmodel.evaluation.registry.catalogue import set_lists
 from clipmodel.evaluation.robustness.baseline import SHIFTS, baseline, source
@@ -20,12 +21,6 @@ from clipmodel.plurals import number_of
 INTERVAL: Final = "95\N{NO-BREAK SPACE}% interval"
 MOST_TEMPLATES: Final = 20
 MOST_CLASSES: Final = 25
-TASKS: Final = {
-    "zeroshot_classification": "zero-shot",
-    "zeroshot_retrieval": "retrieval",
-    "linear_probe": "linear probe",
-    "image_selection": "image selection",
-}
 
 
 def evaluation_page(results: Sequence[EvaluationResult], robustness: pd.DataFrame) -> dict[str, Any]:
@@ -54,7 +49,7 @@ def evaluation_page(results: Sequence[EvaluationResult], robustness: pd.DataFram
 
 
 def _label(result: EvaluationResult) -> str:
-    return f"{result.dataset}, {TASKS.get(result.task, result.task)}"
+    return f"{result.dataset}, {task_words(result.task)}"
 
 
 def _id(result: EvaluationResult, what: str) -> str:
@@ -91,9 +86,10 @@ def _metrics_table(results: Sequence[EvaluationResult]) -> Table:
             rank = "rank" in name
             value = f"{one.value:.1f}" if rank else fmt.percent(one.value)
             interval = f"{one.low:.1f} to {one.high:.1f}" if rank else fmt.percent_interval(one.low, one.high)
-            main = f"{name} (main)" if name == result.main_metric else name
+            words = metric_words(name)
+            main = f"{words} (main)" if name == result.main_metric else words
             rows.append(
-                [result.model_name, result.dataset, TASKS.get(result.task, result.task), main, value,
+                [result.model_name, result.dataset, task_words(result.task), main, value,
                 interval,
                  fmt.integer(one.n), one.method]
             )  # fmt: skip
@@ -146,7 +142,7 @@ def _shift_table(robustness: pd.DataFrame) -> Table:
     ]  # fmt: skip
     rows = [
         [
-            str(row["model"]), TASKS.get(str(row["task"]), ""), str(row["shift"]), str(row["id_set"]),
+            str(row["model"]), task_words(str(row["task"])), str(row["shift"]), str(row["id_set"]),
             fmt.percent(row["id_accuracy"]), fmt.percent(row["shift_accuracy"]),
             fmt.points(row["difference"]),
             fmt.points_interval(row["difference_low"], row["difference_high"]),

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from audit import formatting as fmt
 from audit.conclusions.confounding_sentences import data_caution
 from audit.conclusions.overview import STATES, UNNAMED, Cell, at_chance, strongest
+from audit.metric_words import metric_words
 from audit.report import components
 from audit.report.marks import interval_mark
 from audit.report.section import ReportContext, Section
@@ -112,7 +113,9 @@ def standard_words(standard: pd.DataFrame) -> str:
         guess = "" if pd.isna(row["chance_level"]) else f", guessing {fmt.percent(row['chance_level'])}"
         interval = fmt.percent_interval(row["low"], row["high"])
         name = row["evaluation_title"]
-        parts.append(f"{name} {fmt.percent(row['value'])} ({row['metric']}, {interval}{guess})")
+        parts.append(
+            f"{name} {fmt.percent(row['value'])} ({metric_words(str(row['metric']))}, {interval}{guess})"
+        )
     return f"Standard accuracy of the same weights: {'; '.join(parts)}." if parts else ""
 
 

@@ -50,7 +50,7 @@ def test_standard_accuracy_is_a_sentence_with_its_interval_and_what_guessing_rea
     table = pd.DataFrame([row, row | {"evaluation_title": "Own", "chance_level": float("nan")}])
     words = overview.standard_words(table).replace("\N{NO-BREAK SPACE}", " ")
     assert words == (
-        "Standard accuracy of the same weights: STL-10 90.0 % (acc1, 88.0 to 92.0 %, guessing 10.0 %); "
-        "Own 90.0 % (acc1, 88.0 to 92.0 %)."
+        "Standard accuracy of the same weights: STL-10 90.0 % (top-1 accuracy, 88.0 to 92.0 %, guessing "
+        "10.0 %); Own 90.0 % (top-1 accuracy, 88.0 to 92.0 %)."
     )
     assert overview.standard_words(table.iloc[:0]) == ""
