@@ -337,6 +337,8 @@ class _Run:
             "rows": self.data.batches.size,
             "thinned": self.data.thinned,
             "repeated": self.data.repeated,
+            # Only if a rule did something: runs without one keep their bytes.
+            **({"balanced": self.data.balanced} if self.data.balanced else {}),
             "skipped": self.data.batches.summary(self.step),
         }
         text = json.dumps(summary, indent=2) + "\n"

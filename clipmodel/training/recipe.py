@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from clipmodel.config import MAX_LOGIT_SCALE, NAMED_CONFIGS, CLIPConfig
 from clipmodel.training.callbacks import Every
 from clipmodel.training.data.resampling import RepeatRecipe, ThinRecipe
+from clipmodel.training.data.row_balance import CapRecipe, ReweighRecipe
 from clipmodel.yaml_models import Problem, StrictModel, problems_found, read_yaml_model
 
 Tracker = Literal["tensorboard", "wandb"]
@@ -129,6 +130,8 @@ class DataRecipe(StrictModel):
     where: dict[str, list[str]] = Field({}, description="column: values kept")
     thin: list[ThinRecipe] = Field([], description="bias on purpose: see data/resampling.py")
     repeat: list[RepeatRecipe] = Field([], description="rows that are seen several times a pass")
+    cap: list[CapRecipe] = Field([], description="most rows of each combination: see data/row_balance.py")
+    reweigh: ReweighRecipe | None = Field(None, description="columns made independent of each other")
     captions: CaptionRecipe | None = None
     augment: AugmentRecipe = AugmentRecipe()
     format: Literal["tar", "parquet", "table", "folder"] | None = Field(
@@ -145,8 +148,11 @@ class DataRecipe(StrictModel):
 
     @model_validator(mode="after")
     def _one_way(self) -> DataRecipe:
-        if self.captions is None and (self.where or self.thin or self.repeat):
-            raise ValueError("`where`, `thin` and `repeat` need `captions`: they are for tables in memory")
+        of_tables = ("where", "thin", "cap", "reweigh", "repeat")
+        if self.captions is None and any(getattr(self, name) for name in of_tables):
+            raise ValueError(
+                "`where`, `thin`, `cap`, `reweigh` and `repeat` need `captions`: they are for tables in memory"
+            )
         given = [name for name in STREAMING if getattr(self, name) != type(self).model_fields[name].default]
         if self.captions is not None and given:
             raise ValueError(f"`{given[0]}` is for streamed data, without `captions`")

@@ -5,7 +5,7 @@ Shapes: B rows of a batch, M of them in this process, H = W image side in pixels
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
@@ -64,3 +64,4 @@ class PreparedData:
     preprocess: Preprocess
     thinned: list[dict[str, Any]]  # what data.thin did, a rule each
     repeated: list[dict[str, Any]]  # what data.repeat did, a rule each
+    balanced: list[dict[str, Any]] = field(default_factory=list)  # what data.cap and data.reweigh did

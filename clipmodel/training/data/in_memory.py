@@ -25,6 +25,7 @@ from clipmodel.training.data.augment import augment
 from clipmodel.training.data.batches import Batch, PreparedData
 from clipmodel.training.data.caption_templates import CaptionTable, CaptionTemplate
 from clipmodel.training.data.resampling import repeated, thinned
+from clipmodel.training.data.row_balance import capped, reweighed
 from clipmodel.training.recipe import AugmentRecipe, CaptionRecipe, DataRecipe, Recipe
 
 
@@ -177,7 +178,7 @@ class TrainingData:
 def prepare_data(
     recipe: Recipe, paths: Sequence[Path], *, seed: int, init: Checkpoint | None = None
 ) -> PreparedData:
-    """Read, thin, repeat, decode and caption the training rows.
+    """Read, thin, balance, repeat, decode and caption the training rows.
 
     The vocabulary is that of the model the run starts from; without one it is learned from the captions of
     the rows that are left, and from them alone, or is CLIP's.
@@ -185,6 +186,8 @@ def prepare_data(
     assert recipe.data.captions is not None and isinstance(recipe.data.source, str), "a table in memory"
     frame = read_table(paths, recipe.data)
     frame, thinnings = thinned(frame, recipe.data.thin, source=recipe.data.source)
+    frame, caps = capped(frame, recipe.data.cap, source=recipe.data.source)
+    frame, weights = reweighed(frame, recipe.data.reweigh, source=recipe.data.source)
     frame, repeats = repeated(frame, recipe.data.repeat, source=recipe.data.source)
     captions = caption_table(frame, recipe.data.captions)
     if init is None:
@@ -203,8 +206,9 @@ def prepare_data(
         seed=seed,
     )
     return PreparedData(
-        batches=data, tokenizer=tokenizer, preprocess=preprocess, thinned=thinnings, repeated=repeats
-    )
+        batches=data, tokenizer=tokenizer, preprocess=preprocess, thinned=thinnings, repeated=repeats,
+        balanced=[*caps, *weights],
+    )  # fmt: skip
 
 
 def _learned_tokenizer(recipe: Recipe, captions: CaptionTable, n_rows: int, *, seed: int) -> BPETokenizer:
