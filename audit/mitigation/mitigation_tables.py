@@ -1,23 +1,25 @@
-"""The two tables of `clip-audit mitigate`: what each method does to every gap, and what it costs."""
+"""The two tables of `clip-audit mitigate`: what each method does to every gap, and what it costs.
+
+Two audits are matched image by image once, and both tables read the match.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from functools import cached_property
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.comparison.compare import Comparison, compare
-from audit.comparison.matched_images import match_probe
+from audit.comparison.gap_changes import gap_change_table
+from audit.comparison.matched_images import Matched, match_probe
 from audit.statistics.clusters.clustered_means import clustered_mean
 from audit.statistics.multiplicity import holm
+from audit.tables.natural_order import in_natural_order
 from probes.records import Records
-
-if TYPE_CHECKING:
-    from audit.result import AuditResult
 
 SPECIFICATION: Final = ("design", "template", "rule", "threshold")
 MITIGATION_COLUMNS: Final = (
@@ -25,20 +27,24 @@ MITIGATION_COLUMNS: Final = (
     "before", "after", "change", "low", "high", "p", "p_adjusted", "effect", "specifications", "narrower_in",
     "note",
 )  # fmt: skip
+PAIRED: Final = ("leakage", "nonlinear", "utility", "image_to_text", "text_to_image")
+"""What is measured before and after: two classifiers of the attribute, accuracy, recall at 1 of captions."""
+SIDES: Final = ("before", "after", "change", "low", "high")
 COST_COLUMNS: Final = (
-    "method", "attribute", "widest_gap_before", "widest_gap_after", "leakage_before", "leakage_after",
-    "leakage_change", "leakage_low", "leakage_high", "nonlinear_before", "nonlinear_after",
-    "nonlinear_change", "nonlinear_low", "nonlinear_high", "chance", "utility_before",
-    "utility_after", "utility_change", "utility_low", "utility_high", "n", "clusters", "note",
+    "method", "attribute", "widest_gap_before", "widest_gap_after",
+    *(f"{name}_{side}" for name in PAIRED[:2] for side in SIDES), "chance",
+    *(f"{name}_{side}" for name in PAIRED[2:] for side in SIDES), "n", "clusters", "note",
 )  # fmt: skip
 NARROWER, WIDER, NOT_SHOWN = "narrower", "wider", "not shown"
 LEVEL = 0.05
 Correct = Mapping[str, NDArray[np.bool_]]
+Paired = tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]
+"""Of each image or query: what it was before, after, and its cluster."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
-    """What a comparison reads of an audit: `AuditResult.manifest`, `outcomes` and `gaps`.
+    """What a comparison reads of an audit: `AuditResult.manifest`, `outcomes` and `gaps`, and its scalars.
 
     The gaps of the audit after a mitigation are not needed, so most of its tables need not be computed.
     """
@@ -46,11 +52,21 @@ class Answered:
     manifest: Any
     outcomes: pd.DataFrame | None
     gaps: pd.DataFrame
+    scalars: pd.DataFrame | None = None
+
+    @cached_property
+    def ordered(self) -> pd.DataFrame | None:
+        """The outcomes, groups in their natural order."""
+        if self.outcomes is None or not len(self.outcomes):
+            return None
+        return in_natural_order(self.outcomes, self.manifest)
 
     @classmethod
     def of(cls, records: Records) -> Answered:
         """Of a run, without its gaps."""
-        return cls(manifest=records.manifest, outcomes=records.outcomes, gaps=pd.DataFrame())
+        return cls(
+            manifest=records.manifest, outcomes=records.outcomes, gaps=pd.DataFrame(), scalars=records.scalars
+        )
 
     @classmethod
     def of_several(cls, parts: Sequence[Records]) -> Answered:
@@ -63,17 +79,52 @@ class Answered:
         )  # fmt: skip
 
 
-def gap_rows(
-    method: str, before: Answered, after: Answered, *, designs: Mapping[str, str] | None = None
-) -> pd.DataFrame:
-    """What a method does to every gap, on the same images.
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """An audit before and after a mitigation, matched image by image.
 
-    Parameters
+    Attributes
     ----------
-    before, after
-        Audits of the images that fitted nothing.
+    before
+        Of the images that fitted nothing.
+    matched
+        Each probe that both sides asked of the same images: its entry in the manifest, and the images.
     designs
-        Probe -> class design after; the same audit then stands on both sides.
+        Probe -> class design after, for a mitigation that chooses designs; the same audit then stands on both
+        sides, and probes without a choice keep their gaps.
+    """
+
+    before: Answered
+    matched: tuple[tuple[Mapping[str, Any], Matched], ...]
+    designs: Mapping[str, str] | None = None
+
+    @classmethod
+    def of(cls, before: Answered, after: Answered, *, designs: Mapping[str, str] | None = None) -> Pair:
+        others = {probe["name"]: probe for probe in after.manifest["probes"]}
+        found: list[tuple[Mapping[str, Any], Matched]] = []
+        for probe in before.manifest["probes"]:
+            if not probe["outcomes"] or probe["name"] not in others:
+                continue
+            if before.ordered is None or after.ordered is None:
+                continue
+            first = probe["designs"][0]["name"]
+            chosen = None if designs is None else (first, designs.get(probe["name"], first))
+            images = match_probe(probe, others[probe["name"]], before.ordered, after.ordered, designs=chosen)
+            if images is not None:
+                found.append((probe, images))
+        return cls(before=before, matched=tuple(found), designs=designs)
+
+    @property
+    def gap_changes(self) -> pd.DataFrame:
+        """As `audit.comparison.gap_changes` makes them, of all probes or of those whose design was chosen."""
+        chosen = [
+            images for probe, images in self.matched if self.designs is None or probe["name"] in self.designs
+        ]
+        return gap_change_table(chosen, self.before.gaps, self.before.manifest)
+
+
+def gap_rows(method: str, pair: Pair) -> pd.DataFrame:
+    """What a method does to every gap, on the same images.
 
     Returns
     -------
@@ -83,13 +134,13 @@ def gap_rows(
     method. `effect` is "narrower" or "wider" if the gap changes size, by a p_adjusted below 0.05, and "not
     shown" otherwise. `narrower_in` of the `specifications` have a smaller gap after.
     """
-    changes = _gap_changes(before, after, designs)
+    changes = pair.gap_changes
     if changes.empty:
         return pd.DataFrame(columns=list(MITIGATION_COLUMNS))
     size = changes["gap_second"].abs() - changes["gap_first"].abs()
     keys = ["probe", "outcome", "by", "group", "reference"]
-    changes = changes.assign(narrower=size < 0, asked=size.notna())
-    over = changes.groupby(keys, sort=False)[["asked", "narrower"]].sum()
+    changes = changes.assign(narrower=size < 0, known=size.notna())
+    over = changes.groupby(keys, sort=False)[["known", "narrower"]].sum()
     first = changes.drop_duplicates(keys).assign(method=method)
     counts = over.reindex(pd.MultiIndex.from_frame(first[keys]))
     adjusted = holm(first["p"].to_numpy(dtype=float))
@@ -98,29 +149,10 @@ def gap_rows(
     first = first.rename(columns={"gap_first": "before", "gap_second": "after"}).assign(
         p_adjusted=adjusted,
         effect=np.select([shown & (size < 0), shown & (size > 0)], [NARROWER, WIDER], NOT_SHOWN),
-        specifications=counts["asked"].to_numpy(),
+        specifications=counts["known"].to_numpy(),
         narrower_in=counts["narrower"].to_numpy(),
     )
     return first[list(MITIGATION_COLUMNS)].reset_index(drop=True)
-
-
-def _gap_changes(before: Answered, after: Answered, designs: Mapping[str, str] | None) -> pd.DataFrame:
-    if designs is None:
-        return _compared(before, after).gap_changes
-    tables = []
-    for probe in before.manifest["probes"]:
-        if (chosen := designs.get(probe["name"])) is None:
-            continue
-        first = probe["designs"][0]["name"]
-        changes = _compared(before, after, designs=(first, chosen)).gap_changes
-        tables.append(changes[changes["probe"] == probe["name"]])
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
-
-
-def _compared(before: Answered, after: Answered, **told: Any) -> Comparison:
-    """`compare` reads nothing of an audit that `Answered` lacks."""
-    one, other = (cast("AuditResult", side) for side in (before, after))
-    return compare(one, other, **told)
 
 
 def cost_row(
@@ -131,7 +163,8 @@ def cost_row(
     leakage: tuple[Correct, Correct] | None,
     chance: float,
     clusters: NDArray[np.int64],
-    utility: tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.int64]] | None,
+    utility: Paired | None,
+    retrieval: Mapping[str, Paired] | None = None,
 ) -> dict[str, Any]:
     """What a method costs: columns `COST_COLUMNS`.
 
@@ -146,6 +179,8 @@ def cost_row(
         The share of the largest group: what a classifier without any information reaches.
     utility
         Whether each image is classified rightly before and after, and its cluster; None without a truth.
+    retrieval
+        image_to_text, text_to_image -> whether each query finds what belongs to it first, before and after.
     """
     own = gaps[gaps["by"] == attribute] if len(gaps) else gaps
     row: dict[str, Any] = {"method": method, "attribute": attribute, "chance": chance, "note": ""}
@@ -154,6 +189,8 @@ def cost_row(
     if leakage is not None:
         for name, kind in (("leakage", "linear"), ("nonlinear", "nonlinear")):
             row |= _paired(name, leakage[0][kind], leakage[1][kind], clusters)
+    for name, pair in (retrieval or {}).items():
+        row |= _paired(name, *pair)
     if utility is not None:
         row |= _paired("utility", *utility)
         row |= {"n": len(utility[0]), "clusters": len(np.unique(utility[2]))}
@@ -163,33 +200,25 @@ def cost_row(
 
 
 def _paired(
-    name: str, first: NDArray[np.bool_], second: NDArray[np.bool_], clusters: NDArray[np.int64]
+    name: str, first: NDArray[Any], second: NDArray[Any], clusters: NDArray[np.int64]
 ) -> dict[str, float]:
-    change, low, high = clustered_mean(second.astype(float) - first, clusters)
+    change, low, high = clustered_mean(second.astype(float) - first.astype(float), clusters)
     return {
         f"{name}_before": float(first.mean()), f"{name}_after": float(second.mean()),
         f"{name}_change": change, f"{name}_low": low, f"{name}_high": high,
     }  # fmt: skip
 
 
-def correctness(
-    before: Answered, after: Answered, *, designs: Mapping[str, str] | None = None
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.int64]] | None:
+def correctness(pair: Pair) -> Paired | None:
     """Whether each image is classified rightly before and after, over all probes with a truth.
 
     The first specification of each probe counts. The clusters are numbered over all probes, so that an image
     that several probes ask about is in one. None if no probe has a truth.
     """
     firsts, seconds, clusters = [], [], []
-    others = {probe["name"]: probe for probe in after.manifest["probes"]}
-    for probe in before.manifest["probes"]:
+    for probe, matched in pair.matched:
         wrong = [o["name"] for o in probe["outcomes"] if o["kind"] == "misclassified"]
-        chosen = None if designs is None else designs.get(probe["name"], probe["designs"][0]["name"])
-        pair = None if chosen is None else (probe["designs"][0]["name"], chosen)
-        if not wrong or probe["name"] not in others or before.outcomes is None or after.outcomes is None:
-            continue
-        matched = match_probe(probe, others[probe["name"]], before.outcomes, after.outcomes, designs=pair)
-        if matched is None or wrong[0] not in set(matched.columns["outcome"]):
+        if not wrong or wrong[0] not in set(matched.columns["outcome"]):
             continue
         place = int(np.argmax((matched.columns["outcome"] == wrong[0]).to_numpy()))
         counted = matched.counted[:, place]
@@ -206,7 +235,8 @@ def correctness(
 
 def gap_frame(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """All methods under each other, with stable dtypes."""
-    table = pd.concat([t for t in tables if len(t)], ignore_index=True)
+    kept = [t for t in tables if len(t)]
+    table = pd.concat(kept, ignore_index=True) if kept else pd.DataFrame(columns=list(MITIGATION_COLUMNS))
     whole = ("n_group", "n_reference", "specifications", "narrower_in")
     return table[list(MITIGATION_COLUMNS)].astype(dict.fromkeys(whole, "int64"))
 

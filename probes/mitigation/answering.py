@@ -80,7 +80,7 @@ def _alone(suite: Suite, probe: Probe) -> Suite:
 
 
 def _answered(embedded: Embedded, suite: Suite, method: AnswerMethod, attribute: str | None) -> Records:
-    fitted_on, measured = (_Half.of(embedded, suite, fit=fit) for fit in (True, False))
+    fitted_on, measured = (_half(embedded, suite, fit=fit) for fit in (True, False))
     levels = [] if attribute is None else fitted_on.dataset.levels(attribute)
     classify = method.fit(fitted_on.answer_data(levels, attribute, seed=suite.seed))
     scores = np.zeros((len(measured.dataset), len(measured.classes)))
@@ -94,6 +94,15 @@ def _answered(embedded: Embedded, suite: Suite, method: AnswerMethod, attribute:
     )  # fmt: skip
     answered = _with_scores(measured.dataset, scores.astype(np.float32), texts)
     return run_suite(known_values(suite, answered), PrecomputedModel(texts), answered, store=embedded.store)
+
+
+def _half(embedded: Embedded, suite: Suite, *, fit: bool) -> _Half:
+    """The one probe of a suite on one half; planned once for all methods."""
+    key = suite.classification[0].name, fit
+    if key not in embedded.halves_asked:
+        embedded.halves_asked[key] = _Half.of(embedded, suite, fit=fit)
+    found: _Half = embedded.halves_asked[key]
+    return found
 
 
 def _with_scores(dataset: EmbeddedDataset, scores: np.ndarray, texts: Texts) -> EmbeddedDataset:

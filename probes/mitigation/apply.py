@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -27,7 +27,9 @@ from probes.datasets.demographic_dataset import ID, VISIBLE_PREFIX, DemographicD
 from probes.datasets.formats.embeddings import EmbeddedDataset, Texts
 from probes.embeddings.embed import EmbeddingStore, embed_dataset, embed_texts
 from probes.embeddings.precomputed import PrecomputedModel
+from probes.measures.ranking import RankingProbe
 from probes.measures.registry import KINDS
+from probes.mitigation.caption_retrieval import Captions, captions_of
 from probes.mitigation.fitting import FitData
 from probes.mitigation.leakage import halves
 from probes.mitigation.transform import EncodeTexts, Mitigation
@@ -61,6 +63,8 @@ class Embedded:
         Names of the probes that need the images themselves.
     features
         [N, F] what linear classifiers are fitted on, if it is not the embeddings.
+    captions
+        Of the images, if a column with them was named.
     """
 
     suite: Suite
@@ -69,6 +73,7 @@ class Embedded:
     store: EmbeddingStore
     left_out: tuple[str, ...]
     features: np.ndarray | None = None
+    captions: Captions | None = None
 
     def encode(self, texts: Sequence[str]) -> Singles:
         """C texts -> [C, D]; UserError for a file of embeddings that does not have them."""
@@ -78,6 +83,11 @@ class Embedded:
     def fitted_on(self) -> np.ndarray:
         """[N] bool: the images to fit on, half of the clusters; the others are measured."""
         return halves(self.dataset.clusters.factorize()[0], seed=self.suite.seed)
+
+    @cached_property
+    def halves_asked(self) -> dict[tuple[str, bool], Any]:
+        """Probe and half -> what `answering` planned of it, kept for the next method."""
+        return {}
 
     def half(self, *, fit: bool) -> EmbeddedDataset:
         """The images to fit on, or those to measure."""
@@ -134,6 +144,7 @@ def embed_suite(
     store: EmbeddingStore,
     progress: Progress | None = None,
     before_projection: bool = False,
+    captions: str | None = None,
 ) -> Embedded:
     """Embed everything a suite asks.
 
@@ -141,6 +152,8 @@ def embed_suite(
     ----------
     before_projection
         Also compute the features before the projection, which linear classifiers are fitted on.
+    captions
+        A column of captions, which are embedded as well.
 
     Raises
     ------
@@ -149,9 +162,10 @@ def embed_suite(
     """
     by_image = [probe.name for probe in suite.probes if not _from_embeddings(probe)]
     kept = [probe for probe in suite.probes if _from_embeddings(probe)]
-    if not any(isinstance(probe, Probe) for probe in kept):
+    if not any(isinstance(probe, Probe | RankingProbe) for probe in kept):
         raise UserError(
-            f"the suite {suite.suite!r} has no probe that classifies", remedy="a mitigation is judged by gaps"
+            f"the suite {suite.suite!r} has no probe that classifies or ranks",
+            remedy="a mitigation is judged by gaps and by the skew of rankings",
         )
     suite = suite.model_copy(update={"confirmation": None, "probes": kept})
     planned = plan(suite, dataset)
@@ -175,9 +189,16 @@ def embed_suite(
     if before_projection and not isinstance(dataset, EmbeddedDataset):
         tower = cast("EmbeddingModel", FeatureModel(model))
         features = embed_dataset(tower, dataset, images.rows, store=store, progress=progress).embeddings
+    found = None
+    if captions is not None:
+        shown, of_image = captions_of(dataset, captions)
+        vectors = np.asarray(embed_texts(model, list(shown), store=store), np.float32)
+        of_image = of_image[images.rows]
+        found = Captions(texts=shown, vectors=vectors, of_image=of_image).of(np.ones(len(whole), bool))
     return Embedded(
-        suite=suite, dataset=whole, model=model, store=store, left_out=tuple(by_image), features=features
-    )
+        suite=suite, dataset=whole, model=model, store=store, left_out=tuple(by_image), features=features,
+        captions=found,
+    )  # fmt: skip
 
 
 def _from_embeddings(probe: object) -> bool:

@@ -1,6 +1,6 @@
 """Every method by name. A method is added by its class, in a file of its own, and one entry here.
 
-`METHODS` change embeddings, `ANSWER_METHODS` change the answers of a probe.
+`METHODS` change embeddings, `ANSWER_METHODS` the answers of a probe, `RERANKERS` the order of a ranking.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from probes.mitigation.methods.fairlearn_methods import (
     ParityThresholds,
 )
 from probes.mitigation.methods.linear_classifier import LinearProbe
+from probes.mitigation.methods.reranking import RERANKERS
 from probes.mitigation.methods.text_projection import CalibratedProjection, OrthogonalProjection, RoboShot
 
 METHODS: dict[str, type[Method]] = {
@@ -52,7 +53,7 @@ def chosen(names: Sequence[str]) -> list[str]:
     UserError
         A name is unknown.
     """
-    every = [*METHODS, *ANSWER_METHODS, CLASS_DESIGN]
+    every = [*METHODS, *ANSWER_METHODS, *RERANKERS, CLASS_DESIGN]
     for name in names:
         if name != "all" and name not in every:
             raise UserError(f"unknown method {name!r}", remedy=closest(name, [*every, "all"]))

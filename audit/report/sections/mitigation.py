@@ -20,6 +20,7 @@ from audit.report.components import (
     between,
     table_of,
 )
+from audit.report.sections.mitigated_rankings import ranked_page
 
 GAPS_SHOWN = 400
 """Rows of gaps on the page; all of them are in mitigation.csv."""
@@ -32,6 +33,7 @@ def mitigation_page(
     about: Mapping[str, Any],
     methods: Mapping[str, Mapping[str, str]],
     transfer: pd.DataFrame | None = None,
+    ranking: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
     """Return what the template `mitigation.html.j2` shows.
 
@@ -45,7 +47,10 @@ def mitigation_page(
         Method -> `about` and `source`.
     transfer
         Gaps of other data; None if no other data were named.
+    ranking
+        As `audit.mitigation.ranking_changes` makes it; None if the suite ranks nothing.
     """
+    judged = cost[cost["method"].isin(gaps["method"]) | (cost["n"] == 0)]
     return {
         "title": f"What mitigations change: {about['model']}",
         "about": {
@@ -53,14 +58,17 @@ def mitigation_page(
             "attribute": fmt.words(about["attribute"]),
             **{name: fmt.integer(about[name]) for name in ("fitted", "measured")},
         },
-        "sentences": [_sentence(row, gaps) for row in cost.to_dict("records")],
-        "figure": Figure(
-            svg=pareto(cost, name="pareto", title="Widest gap that remains against change of accuracy"),
+        "sentences": [_sentence(row, gaps) for row in judged.to_dict("records")],
+        "ranked": None if ranking is None else ranked_page(ranking),
+        "figure": None
+        if gaps.empty
+        else Figure(
+            svg=pareto(judged, name="pareto", title="Widest gap that remains against change of accuracy"),
             caption="Each mark is a method; down is a smaller widest gap, left a loss of accuracy. Lines are "
             "95 % intervals of the change of accuracy. Grey: controls. No score joins the two.",
             table="costs",
         ),
-        "cost": table_of(cost, _COST, caption="What each method costs"),
+        "cost": table_of(judged, _costs(judged), caption="What each method costs"),
         "gaps": table_of(
             gaps.sort_values("p_adjusted", kind="stable", na_position="last").head(GAPS_SHOWN),
             _GAPS,
@@ -92,6 +100,12 @@ def _sentence(row: Mapping[Any, Any], gaps: pd.DataFrame) -> str:
     )
 
 
+def _costs(cost: pd.DataFrame) -> tuple[Column, ...]:
+    """The columns of cost, those of captions where a method was measured by them."""
+    captions = cost["image_to_text_before"].notna().any()
+    return (*_COST, *(_CAPTIONS if captions else ()), NOTE)
+
+
 _COST = (
     Column("method", "Method", fmt.words),
     Column("widest_gap_before", "Widest gap before, points", fmt.points, number=True),
@@ -105,7 +119,15 @@ _COST = (
     Column("utility_after", "After", fmt.percent, number=True),
     Column("utility_change", "Change, points", fmt.points, number=True),
     Column(between("utility_low", "utility_high", fmt.points_interval), INTERVAL, number=True),
-    NOTE,
+)
+_CAPTIONS = tuple(
+    column
+    for way, words in (("image_to_text", "Caption found first"), ("text_to_image", "Image found first"))
+    for column in (
+        Column(f"{way}_before", f"{words}, before", fmt.percent, number=True),
+        Column(f"{way}_change", "Change, points", fmt.points, number=True),
+        Column(between(f"{way}_low", f"{way}_high", fmt.points_interval), INTERVAL, number=True),
+    )
 )
 _GAPS = (
     Column("method", "Method", fmt.words),

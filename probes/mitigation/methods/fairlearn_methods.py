@@ -7,6 +7,7 @@ the group of every person at use: to treat persons differently by a protected at
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, ClassVar
 
 import numpy as np
@@ -113,11 +114,9 @@ class ReducedProbe(AnswerMethod):
         from fairlearn import reductions
         from sklearn.linear_model import LogisticRegression
 
-        from clipmodel.evaluation.linear_probe.search import fit_probe
-
         known, truth = _two_meanings(data)
         features = data.images.features[known]
-        strength = fit_probe(features, truth, classes=2, seed=data.seed).search.strength
+        strength = _strength(features, truth, seed=data.seed)
         reduction = reductions.ExponentiatedGradient(
             LogisticRegression(C=1 / strength, max_iter=300),
             constraints=getattr(reductions, self.constraint)(difference_bound=self.slack),
@@ -130,6 +129,20 @@ class ReducedProbe(AnswerMethod):
             return chosen_meaning(images.scores, data.meaning, answers)
 
         return classify
+
+
+def _strength(features: Floats, truth: Integers, *, seed: int) -> float:
+    """The penalty that the CLIP paper's search finds; the two constraints ask for it on the same images."""
+    from clipmodel.evaluation.linear_probe.search import fit_probe
+
+    digest = hashlib.sha256(features.tobytes() + truth.tobytes()).hexdigest()
+    if (digest, seed) not in _STRENGTHS:
+        _STRENGTHS.clear()  # of the last images alone
+        _STRENGTHS[digest, seed] = fit_probe(features, truth, classes=2, seed=seed).search.strength
+    return _STRENGTHS[digest, seed]
+
+
+_STRENGTHS: dict[tuple[str, int], float] = {}
 
 
 class ErrorParityProbe(ReducedProbe):

@@ -11,6 +11,7 @@ from audit.mitigation.mitigation_tables import (
     NARROWER,
     NOT_SHOWN,
     Answered,
+    Pair,
     correctness,
     cost_frame,
     cost_row,
@@ -36,7 +37,7 @@ def sides() -> tuple[Answered, Answered]:
 
 
 def test_a_gap_that_narrows_beyond_noise_is_said_to(sides: tuple[Answered, Answered]) -> None:
-    rows = gap_rows("leace", *sides)
+    rows = gap_rows("leace", Pair.of(*sides))
     assert tuple(rows.columns) == MITIGATION_COLUMNS and set(rows["effect"]) == {NARROWER}
     row = rows.iloc[0]
     assert abs(row["before"]) == pytest.approx(140 / 200 - 40 / 200)
@@ -45,12 +46,12 @@ def test_a_gap_that_narrows_beyond_noise_is_said_to(sides: tuple[Answered, Answe
 
 
 def test_no_change_is_not_shown(sides: tuple[Answered, Answered]) -> None:
-    rows = gap_rows("none", sides[0], sides[0])
+    rows = gap_rows("none", Pair.of(sides[0], sides[0]))
     assert set(rows["effect"]) == {NOT_SHOWN} and (rows["change"] == 0).all()
 
 
 def test_the_cost_has_paired_changes_with_their_clusters(sides: tuple[Answered, Answered]) -> None:
-    gaps = gap_rows("leace", *sides)
+    gaps = gap_rows("leace", Pair.of(*sides))
     before, after = np.array([True] * 8 + [False] * 2), np.array([True] * 5 + [False] * 5)
     clusters = np.arange(10) // 2
     row = cost_row(
@@ -65,7 +66,7 @@ def test_the_cost_has_paired_changes_with_their_clusters(sides: tuple[Answered, 
 
 
 def test_tables_have_stable_columns(sides: tuple[Answered, Answered]) -> None:
-    gaps = gap_frame([gap_rows("leace", *sides), gap_rows("none", sides[0], sides[0])])
+    gaps = gap_frame([gap_rows("leace", Pair.of(*sides)), gap_rows("none", Pair.of(sides[0], sides[0]))])
     assert gaps["n_group"].dtype == "int64" and set(gaps["method"]) == {"leace", "none"}
     costs = cost_frame([{"method": "dear", "attribute": "tone", "note": "no texts"}])
     assert (
@@ -74,4 +75,4 @@ def test_tables_have_stable_columns(sides: tuple[Answered, Answered]) -> None:
 
 
 def test_without_a_truth_there_is_no_accuracy_to_lose(sides: tuple[Answered, Answered]) -> None:
-    assert correctness(*sides) is None
+    assert correctness(Pair.of(*sides)) is None

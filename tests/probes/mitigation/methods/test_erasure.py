@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.linalg
+import torch
+import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
 
 from clipmodel.array_types import Floats
 from probes.mitigation.fitting import FitData, without
-from probes.mitigation.methods.erasure import LEACE, DeAR, SubspaceProjection, classifier_subspace, leace
+from probes.mitigation.methods.erasure import (
+    LEACE,
+    DeAR,
+    SubspaceProjection,
+    classifier_subspace,
+    leace,
+    residual,
+)
 
 
 def naive_leace(x: Floats, z: Floats) -> tuple[Floats, Floats]:
@@ -61,6 +70,33 @@ def test_subspace_projection_puts_back_one_mean_for_all(data: FitData) -> None:
     inside = fitted.raw(data.images) @ kept
     np.testing.assert_allclose(inside, np.broadcast_to(inside[0], inside.shape), atol=1e-10)
     np.testing.assert_allclose(inside[0], kept @ data.group_means.mean(axis=0), atol=1e-10)
+
+
+def naive_residual(
+    x: Floats, coef: Floats, bias: Floats, *, steps: int, keep: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The same loss by autograd and torch's Adam."""
+    images, weight, intercept = (torch.from_numpy(array).float() for array in (x, coef, bias))
+    matrix = torch.zeros((x.shape[1], x.shape[1]), requires_grad=True)
+    offset = torch.zeros(x.shape[1], requires_grad=True)
+    optimiser = torch.optim.Adam([matrix, offset], lr=5e-3)
+    even = torch.full((len(x), len(coef)), 1 / len(coef))
+    for _ in range(steps):
+        optimiser.zero_grad()
+        changed = F.normalize(images - images @ matrix.T - offset, dim=1)
+        confusion = F.cross_entropy(changed @ weight.T + intercept, even)
+        torch.autograd.backward(confusion + keep * (changed - images).square().sum(1).mean())
+        optimiser.step()
+    return matrix.detach(), offset.detach()
+
+
+def test_the_written_gradient_is_that_of_autograd(data: FitData) -> None:
+    rng = np.random.default_rng(0)
+    coef, bias = rng.standard_normal((3, data.images.shape[1])), rng.standard_normal(3)
+    found = residual(data.images, coef, bias, steps=40, keep=0.7)
+    wanted = naive_residual(data.images, coef, bias, steps=40, keep=0.7)
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(one, other.numpy(), atol=2e-5)
 
 
 def test_the_residual_confuses_a_classifier_and_stays_near(data: FitData) -> None:

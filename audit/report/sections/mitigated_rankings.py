@@ -1,0 +1,82 @@
+"""Rankings on the page of mitigations: what each method does to skew, and what a searcher loses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from audit import formatting as fmt
+from audit.mitigation.mitigation_tables import NARROWER, WIDER
+from audit.mitigation.ranking_changes import EVERY_QUERY, SHARE, SIMILARITY, TESTED
+from audit.report.components import ADJUSTED_P, INTERVAL, Column, table_of
+
+__all__ = ["ROWS_SHOWN", "ranked_page"]
+
+ROWS_SHOWN: Final = 400
+"""Rows on the page; all of them are in ranking.csv."""
+
+
+def ranked_page(ranking: pd.DataFrame) -> dict[str, Any]:
+    """Return a sentence a method, the table of means over queries, and whether all of them are shown.
+
+    Parameters
+    ----------
+    ranking
+        `audit.mitigation.ranking_changes.ranking_frame`.
+    """
+    means = ranking[ranking["query"] == EVERY_QUERY]
+    tested = means[means["p"].notna()]
+    place = {name: number for number, name in enumerate((*TESTED, SIMILARITY, SHARE))}
+    order = means.assign(_place=means["measure"].map(place)).sort_values(["_place", "by", "k"], kind="stable")
+    return {
+        "sentences": [_sentence(str(name), own) for name, own in tested.groupby("method", sort=False)],
+        "table": table_of(
+            order.head(ROWS_SHOWN), _COLUMNS, caption="What each method does to rankings: means over queries"
+        ),
+        "all_shown": len(order) <= ROWS_SHOWN,
+        "queries": int(ranking["query"].nunique() - 1),
+    }
+
+
+def _sentence(method: str, own: pd.DataFrame) -> str:
+    narrower, wider = (int((own["effect"] == effect).sum()) for effect in (NARROWER, WIDER))
+    return (
+        f"{fmt.words(method)}: lowers {narrower} and raises {wider} of {len(own)} measures of skew on these "
+        "data beyond noise."
+    )
+
+
+def _measure(row: Mapping[Any, Any]) -> str:
+    at = "" if np.isnan(row["k"]) else f" at {int(row['k'])}"
+    by = f" by {fmt.words(row['by'])}" if row["by"] else ""
+    of = f", {fmt.words(row['group'])}" if row["group"] else ""
+    return f"{row['measure']}{at}{by}{of}"
+
+
+def _number(value: float) -> str:
+    """A number with three decimals and a true minus sign; an en dash for NaN."""
+    if np.isnan(value):
+        return fmt.MISSING
+    return f"{round(value, 3) + 0.0:.3f}".replace("-", fmt.MINUS)
+
+
+def _interval(row: Mapping[Any, Any]) -> str:
+    low, high = row["low"], row["high"]
+    return fmt.MISSING if np.isnan(low + high) else f"{_number(low)} to {_number(high)}"
+
+
+_COLUMNS: Final = (
+    Column("method", "Method", fmt.words),
+    Column("probe", "Probe", fmt.words),
+    Column(_measure, "Measure"),
+    Column("before", "Before", _number, number=True),
+    Column("after", "After", _number, number=True),
+    Column("change", "Change", _number, number=True),
+    Column(_interval, INTERVAL, number=True),
+    ADJUSTED_P,
+    Column("effect", "Effect"),
+    Column("note", "Note", lambda note: "" if note != note else str(note)),
+)
