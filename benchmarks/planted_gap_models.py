@@ -147,4 +147,4 @@ def _keep(model: LoadedModel, scratch: Path, folder: Path) -> None:
         "person": chosen["drawing_id"].to_numpy(dtype=str),
     }  # fmt: skip
     model.save(folder / "model")
-    replace_file(folder / "embeddings.npz", lambda file: np.savez(file, **arrays))
+    replace_file(folder / "embeddings.npz", lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]

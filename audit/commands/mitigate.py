@@ -23,6 +23,21 @@ EPILOG = (
     "clip-audit mitigate my-suite.yaml --data embeddings:FILE --method all --out runs/mitigated"
 )
 
+AlsoOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--also", metavar="KIND:PATH", help="Other data that each fitted method is measured on as well.",
+        show_default=False,
+    ),
+]  # fmt: skip
+CaptionsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN", help="A column of captions, whose recall at 1 is measured as well.",
+        show_default=False,
+    ),
+]  # fmt: skip
+
 
 def mitigate(
     suite: Annotated[str, typer.Argument(help="A shipped suite by name, or a YAML file.")],
@@ -35,15 +50,7 @@ def mitigate(
     data: Annotated[
         str | None, typer.Option(metavar="KIND:PATH", help="The data set.", show_default="the suite's")
     ] = None,
-    also: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--also",
-            metavar="KIND:PATH",
-            help="Other data that each fitted method is measured on as well.",
-            show_default=False,
-        ),
-    ] = None,
+    also: AlsoOption = None,
     attribute: Annotated[
         str | None,
         typer.Option(help="The attribute whose gaps are to be lowered.", show_default="the suite's first"),
@@ -52,14 +59,7 @@ def mitigate(
         str | None,
         typer.Option(metavar="GROUP=WORD|WORD,...", help="Words for the groups, for methods that use texts."),
     ] = None,
-    captions: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COLUMN",
-            help="A column of captions: recall at 1 is measured as well.",
-            show_default=False,
-        ),
-    ] = None,
+    captions: CaptionsOption = None,
     out: Annotated[Path | None, typer.Option(help="Folder.", show_default="runs/SUITE-mitigated")] = None,
     cache: CacheOption = None,
     device: DeviceOption = "cpu",

@@ -277,7 +277,9 @@ class _Study:
         attribute: str,
     ) -> _Study:  # fmt: skip
         settings = before.probe.get("settings", {})
-        codes, groups, shares = {}, {}, {}
+        codes: dict[str, NDArray[np.int64]] = {}
+        groups: dict[str, Sequence[str]] = {}
+        shares: dict[str, NDArray[np.float64] | None] = {}
         wanted = [*before.groupings, *([(attribute_column(attribute),)] if reranker is not None else [])]
         for spec in dict.fromkeys(wanted):
             by = JOINT.join(spec)

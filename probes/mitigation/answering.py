@@ -57,6 +57,8 @@ def answer(embedded: Embedded, method: AnswerMethod, attribute: str | None = Non
     UnsuitableError
         It suits no probe of the suite.
     """
+    if not embedded.suite.classification:
+        raise UnsuitableError("the suite has no probe that classifies", remedy="name another method")
     records, not_applied = [], {}
     for probe in embedded.suite.classification:
         suite = _alone(embedded.suite, probe)

@@ -69,8 +69,8 @@ class Reranker(ABC):
             most = np.ceil(k * target - ROUNDING)
             behind = left & (heads.taken < np.floor(k * target + ROUNDING))
             may = left & (heads.taken < most)
-            allowed = np.where(behind.any(axis=1)[:, None], behind, self._allowed(may, most, target))
-            allowed = np.where(allowed.any(axis=1)[:, None], allowed, left)
+            allowed = np.where(_some(behind), behind, self._allowed(may, most, target))
+            allowed = np.where(_some(allowed), allowed, left)
             group = np.where(allowed, head, n).argmin(axis=1)
             found[:, k - 1] = heads.take(group)
         return found
@@ -126,7 +126,13 @@ def _due(most: Floats, target: Floats) -> Floats:
 def _least(value: Floats, among: Bools) -> Bools:
     """[R, G] which of some groups have the least value."""
     shown = np.where(among, value, np.inf)
-    return among & (shown <= shown.min(axis=1, keepdims=True) + ROUNDING)
+    least = shown <= shown.min(axis=1, keepdims=True) + ROUNDING
+    return np.asarray(among & least, dtype=bool)
+
+
+def _some(which: Bools) -> Bools:
+    """[R, 1] whether any group of a ranking is."""
+    return np.asarray(which.any(axis=1, keepdims=True), dtype=bool)
 
 
 class _Heads:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from audit.cli import app
 from audit.mitigation.mitigation_tables import COST_COLUMNS, MITIGATION_COLUMNS
+from audit.mitigation.ranking_changes import RANKING_COLUMNS
 from audit.result import AuditResult
 from probes.mitigation.transform import Mitigation
 
@@ -127,6 +128,54 @@ def test_a_fitted_method_is_measured_on_other_data_as_well(folder: Path) -> None
     np.savez(folder / "wide.npz", **wide | {key: np.hstack([wide[key]] * 2) for key in ("image", "text")})
     code, output = run(folder, "--also", f"embeddings:{folder / 'wide.npz'}")
     assert code == 2 and "16 dimensions" in output
+
+
+RANKING = """
+suite: ranked
+templates: people
+probes:
+  - name: search
+    kind: ranking
+    words: {job: [doctor, nurse]}
+    templates: [single_word]
+    groups: [[gender]]
+    k: [20]
+"""
+
+
+def test_a_suite_that_ranks_is_re_ranked_and_embeddings_are_ranked_anew(folder: Path) -> None:
+    (folder / "suite.yaml").write_text(RANKING, encoding="utf-8")
+    methods = ("leace", "det_greedy", "linear_probe")
+    code, output = run(folder, "--attribute", "gender", *(w for name in methods for w in ("--method", name)))
+    assert code == 0, output
+    table = pd.read_parquet(folder / "out" / "ranking.parquet")
+    assert tuple(table.columns) == RANKING_COLUMNS
+    tested = table[table["p"].notna()].set_index(["method", "measure"])
+    assert (tested.loc["none", "change"] == 0).all()
+    greedy = tested.loc["det_greedy"]
+    # Nurses are found among women: by the scores MaxSkew at 20 is far from 0; then 10 of 20, or nearly.
+    assert greedy.loc["MaxSkew", "before"] > 0.2 and greedy.loc["MaxSkew", "after"] < 0.06
+    assert greedy.loc["MaxSkew", "effect"] == "narrower"
+    cost = pd.read_parquet(folder / "out" / "cost.parquet").set_index("method")
+    assert "unlawful" in cost.loc["det_greedy", "note"] and cost.loc["leace", "leakage_after"] < 0.65
+    assert cost.loc["linear_probe", "n"] == 0  # nothing to classify
+    page = (folder / "out" / "report.html").read_text(encoding="utf-8")
+    assert "What each method does to rankings" in page and 'id="every"' not in page
+
+
+def test_captions_are_found_before_and_after(folder: Path) -> None:
+    code, output = run(folder, "--attribute", "gender", "--method", "leace", "--captions", "job")
+    assert code == 0, output
+    cost = pd.read_parquet(folder / "out" / "cost.parquet").set_index("method")
+    arrays = np.load(folder / "e.npz")
+    # As many captions as jobs: an image finds its caption first if that is the more similar one.
+    sides = ["image_to_text_before", "image_to_text_after", "image_to_text_change"]
+    assert cost.loc["none", sides].tolist() == pytest.approx([cost.loc["none", "utility_before"]] * 2 + [0])
+    assert cost.loc["leace", "image_to_text_after"] == pytest.approx(cost.loc["leace", "utility_after"])
+    assert cost.loc["none", "text_to_image_low"] == 0 and len(arrays["image"]) == 200
+    assert "Caption found first" in (folder / "out" / "report.html").read_text(encoding="utf-8")
+    code, output = run(folder, "--captions", "caption")
+    assert code == 2 and "no column 'caption'" in output
 
 
 def test_mistakes_end_before_anything_is_computed(folder: Path) -> None:
