@@ -151,7 +151,7 @@ class DataRecipe(StrictModel):
         of_tables = ("where", "thin", "cap", "reweigh", "repeat")
         if self.captions is None and any(getattr(self, name) for name in of_tables):
             raise ValueError(
-                "`where`, `thin`, `cap`, `reweigh` and `repeat` need `captions`: they are for tables in memory"
+                "`where`, `thin`, `cap`, `reweigh` and `repeat` need `captions`, for tables in memory"
             )
         given = [name for name in STREAMING if getattr(self, name) != type(self).model_fields[name].default]
         if self.captions is not None and given:
