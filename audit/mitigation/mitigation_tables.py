@@ -18,7 +18,7 @@ from audit.comparison.gap_changes import gap_change_table
 from audit.comparison.matched_images import Matched, match_probe
 from audit.statistics.clusters.clustered_means import clustered_mean
 from audit.statistics.multiplicity import holm
-from audit.tables.natural_order import in_natural_order
+from audit.tables.groups.natural_order import in_natural_order
 from probes.records import Records
 
 SPECIFICATION: Final = ("design", "template", "rule", "threshold")

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from audit.statistics.multiplicity import holm
-from audit.tables.group_counts import JOINT
+from audit.tables.groups.group_counts import JOINT
 from audit.tables.measure_statistics.family import ProbeScalars
 from probes.metrics.ranking import ndkl, skew
 from probes.mitigation.methods.reranking import NOBODY, Reranker
