@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -374,25 +375,31 @@ def _print_adaptation(found: Adaptation, fit: str | None, out: Path) -> None:
          points_interval(row["low"], row["high"]), p_value(row["p_adjusted"]), f"{row['n']:,}"]
         for row in found.accuracy.to_dict("records")
     ]  # fmt: skip
-    columns = ["Set", "Zero-shot", "Adapted", "Difference", "95 % interval", "Adjusted p", "n"]
+    columns = ["Set", "Zero-shot", "Adapted", "Change", "95 % interval", "Adjusted p", "n"]
     if rows:
         terminal.print_table(
             console, f"A linear classifier fitted on {fit}", columns, rows, words=columns[:1]
         )
     for table, title, (zero_shot, adapted) in (
         (found.gaps, "Differences in accuracy between groups of the sets", ("gap_zero_shot", "gap_adapted")),
-        (found.suite.sort_values("p", kind="stable").head(12), "Differences of the suite that changed most",
+        (found.suite.sort_values("p", kind="stable").head(8), "Differences of the suite that changed most",
          ("before", "after")),
     ):  # fmt: skip
         rows = [
-            [" ".join(str(row[name]) for name in ("dataset", "probe", "outcome") if name in row),
-             row["group"], row["reference"], points(row[zero_shot]), points(row[adapted]),
-             points(row["change"]), points_interval(row["low"], row["high"]), p_value(row["p_adjusted"])]
+            [_difference_words(row), points(row[zero_shot]), points(row[adapted]), points(row["change"]),
+             points_interval(row["low"], row["high"]), p_value(row["p_adjusted"])]
             for row in table.to_dict("records")
         ]  # fmt: skip
-        columns = ["Of", "Group", "Against", "Zero-shot", "Adapted", "Change", "95 % interval", "Adjusted p"]
+        columns = ["Difference", "Zero-shot", "Adapted", "Change", "95 % interval", "Adjusted p"]
         if rows:
-            terminal.print_table(console, title, columns, rows, words=columns[:3])
+            terminal.print_table(console, title, columns, rows, words=columns[:1])
     for note in found.notes:
         console.print(note, soft_wrap=True, markup=False)
     console.print(f"\nReport: {out / 'report.html'}", soft_wrap=True, markup=False)
+
+
+def _difference_words(row: Mapping[Hashable, Any]) -> str:
+    from audit.formatting import words
+
+    of = ", ".join(words(str(row[name])) for name in ("dataset", "probe", "outcome") if name in row)
+    return f"{of}: {words(str(row['group']))} against {words(str(row['reference']))}"

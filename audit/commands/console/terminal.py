@@ -18,6 +18,7 @@ from rich.table import Table
 from clipmodel.errors import UserError
 
 PIPE_WIDTH = 80  # columns where the output is no terminal and nobody has said
+GAP, LEAST_WORDS = 2, 12  # between columns; what a column of words gets before numbers may be folded
 
 ERR = Console(stderr=True, highlight=False)
 Report = Callable[[str, int, int], None]  # what is being done, how many are done, how many in all
@@ -104,12 +105,31 @@ def print_table(
     words: Collection[str] = (),
 ) -> None:
     """Print a title and a table, or nothing if it has no rows; all columns but `words` are flush right."""
+    listed = [list(row) for row in rows]
     made = Table(header_style="", box=None, pad_edge=False)
+    whole = _numbers_fit(columns, listed, words, width=console.width)
     for name in columns:
-        made.add_column(escape(name), justify="left" if name in words else "right", overflow="fold")
-    for row in rows:
+        number = name not in words
+        made.add_column(
+            escape(name), justify="right" if number else "left", overflow="fold", no_wrap=number and whole
+        )
+    for row in listed:
         made.add_row(*map(escape, row))
     if made.row_count:
         # Not the table's own title, which would be folded to the width of the table.
         console.print(f"\n[bold]{escape(title)}[/]", soft_wrap=True)
         console.print(made)
+
+
+def _numbers_fit(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], words: Collection[str], *, width: int
+) -> bool:
+    """Whether the columns of numbers need no second line, and leave each column of words some room."""
+    needed = 0
+    for place, name in enumerate(columns):
+        longest = max([len(name), *(len(row[place]) for row in rows)])
+        if name in words:
+            tokens = (token for row in rows for token in row[place].split())
+            longest = min(longest, max(LEAST_WORDS, *(len(token) for token in tokens), 0))
+        needed += GAP + longest
+    return needed - GAP <= width

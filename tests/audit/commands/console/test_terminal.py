@@ -77,3 +77,21 @@ def test_bars_are_silent_where_there_is_no_terminal(shown: io.StringIO) -> None:
         show("images", 1, 2)
         show("images", 2, 2)
     assert shown.getvalue().strip() == ""
+
+
+def test_numbers_stay_on_one_line_where_words_can_give_way() -> None:
+    interval = "+23.5 to +35.1"
+    rows = [["a long name of a set that takes several lines", "55.5 %", interval]]
+    console = Console(width=40, file=io.StringIO(), highlight=False)
+    terminal.print_table(console, "Sets", ["Set", "Value", "95 % interval"], rows, words={"Set"})
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert interval in text and max(map(len, text.splitlines())) <= 40
+
+
+def test_numbers_are_folded_where_even_words_of_a_dozen_letters_leave_no_room() -> None:
+    rows = [["one name of a set", "1234567890 to 9876543210", "1234567890 to 9876543210"]]
+    console = Console(width=40, file=io.StringIO(), highlight=False)
+    terminal.print_table(console, "Sets", ["Set", "First", "Second"], rows, words={"Set"})
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert max(map(len, text.splitlines())) <= 40
+    assert text.count("9876543210") == 2  # folded at the space, no digit lost
