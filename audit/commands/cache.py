@@ -89,6 +89,7 @@ def _named(space: str) -> tuple[str, str]:
 def size_text(n_bytes: float) -> str:
     """Bytes with a unit, such as "1.5 GB"."""
     unit = 0
+    # Decimal units, as disks are sold and as `df -H` prints them.
     while n_bytes >= 1000 and unit < len(UNITS) - 1:
         n_bytes, unit = n_bytes / 1000, unit + 1
     return f"{n_bytes:,.0f} {UNITS[unit]}" if unit == 0 else f"{n_bytes:,.1f} {UNITS[unit]}"

@@ -128,6 +128,7 @@ def _simulated(
         "coverage": lambda: coverage_table(seed=seed, progress=progress),
     }
     planted = [name for name in DETECTABLE if name in (scenarios or DETECTABLE)]
+    # Made before the other tables: the whole audits below are compared with them.
     many = rows("bulk", bulk, scenarios)
     tables = {
         "bulk": summary_of(many),
@@ -135,6 +136,7 @@ def _simulated(
     }
     for name, make in made.items():
         path = out / f"{name}.csv"
+        # The tables are kept: an interrupted study resumes with what is missing.
         if not path.is_file() and not finished:
             make().to_csv(path, index=False, lineterminator="\n")
         if path.is_file():

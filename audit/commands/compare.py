@@ -77,6 +77,7 @@ def compare(
     if len(runs) < 2:
         raise UserError("one folder cannot be compared", remedy="give the folders of two audits or more")
     if len(runs) > 2:
+        # Raises `typer.Exit` with the verdict's code.
         _compare_releases(runs, designs=designs, margin=margin, out=out)
     one, other = AuditResult.read(runs[0]), AuditResult.read(runs[1])
     comparison = compare_audits(one, other, designs=_pair(designs), margin=margin)
@@ -85,6 +86,7 @@ def compare(
     if out is not None:
         write_comparison(comparison, out, manifest=one.manifest)
         console.print(f"\nPage: {out / 'compare.html'}", soft_wrap=True, markup=False)
+    # Without a margin there is no verdict, and the code is 0.
     raise typer.Exit(EXIT_CODES.get(comparison.verdict, 0))
 
 

@@ -138,6 +138,7 @@ def _print_odd_values(data: str, dataset: DemographicDataset, console: Console) 
     from probes.datasets.dataset_registry import DATASETS
 
     kind, _, path = data.partition(":")
+    # Published sets have documented values; only an owner can say what their own were meant to be.
     if kind not in DATASETS or DATASETS[kind].card is not None or not (odd := odd_values_of(dataset)):
         return
     shown = ", ".join(f"{name} {one.value}" for name, values in odd.items() for one in values)
@@ -175,6 +176,7 @@ def _print_crossing(dataset: DemographicDataset, attributes: list[str], console:
     terminal.print_table(console, f"{' by '.join(attributes)}, images", columns, rows, words=first)
     if len(table) > ROWS_SHOWN:
         console.print(f"and {len(table) - ROWS_SHOWN:,} more rows")
+    # A combination with a missing label is no group that an audit could compare.
     known = counts[[MISSING not in values for values in counts.index]]
     least = int(known.to_numpy().argmin())
     pairs = zip(attributes, known.index[least], strict=True)

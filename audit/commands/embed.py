@@ -86,12 +86,15 @@ def embed(
     dataset, loaded = opener()
     notes = deviation_notes(dataset, reduced, suite=suite, tolerance=tolerance)
     if store == StoredNumbers.float16:
+        # Half precision rounds each component by at most 2^-11 = 0.00049 of itself, and so, by Cauchy and
+        # Schwarz, the cosine of two unit vectors.
         notes = [*notes, "Embeddings are stored with 16 bits: cosines are off by up to 0.0005."]
     from probes.embeddings.engines import Workplace
     from probes.embeddings.parts import prepare
 
     job = prepare(out, dataset, loaded, part_images=part_images, dtype=store.value, notes=notes)
     place = Workplace(folder=out, job=job, open=opener, allow_missing=allow_missing)
+    # torchrun starts this very command once for each process, with RANK set.
     if engine == Engine.torchrun and "RANK" in os.environ:
         _make_share(place)
         return
@@ -129,6 +132,7 @@ def _make_all(
     from probes.embeddings.parts import discard, remove_drafts, unfinished_parts
 
     numbers = unfinished_parts(place.folder, place.job)
+    # What is left of unfinished parts goes first, so that no process finds a torn file.
     discard(place.folder, numbers)
     with terminal.progress_bars() as progress:
         if engine == Engine.ray:

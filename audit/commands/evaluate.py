@@ -68,6 +68,7 @@ def spread(args: list[str], option: str) -> list[str]:
         if arg == option:
             inside = True
         elif arg.startswith("-"):
+            # Any other option ends the list of values.
             inside = False
             found.append(arg)
         else:
@@ -133,6 +134,7 @@ def run(
                 try:
                     result = evaluate(loaded, name, one, options, cache=cache or cache_folder())
                 except UserError as error:
+                    # Alone, the mistake ends the command; of several sets the others are still evaluated.
                     if len(models) * len(wanted) == 1:
                         raise
                     terminal.explain(error)
@@ -174,6 +176,7 @@ def _finish(out: Path, done: list[EvaluationResult], failed: list[str]) -> None:
              percent(e.value), percent_interval(e.low, e.high), f"{e.n:,}"]
             for one in done
             for name, e in one.metrics.items()
+            # Ranks are no percentages; the page has them.
             if "rank" not in name
         ]  # fmt: skip
         columns = ["Model", "Task", "Set", "Metric", "Value", "95 % interval", "n"]

@@ -28,6 +28,7 @@ def evidence(
     from audit.result import AuditResult
 
     target = out or folder / "evidence"
+    # Old files in the folder would get into SHA256SUMS and look like parts of this pack.
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target}: is not an empty folder", remedy="choose another folder with --out")
     result = AuditResult.read(folder)

@@ -13,6 +13,7 @@ from clipmodel.errors import UserError
 from clipmodel.plurals import number_of
 
 EPILOG = "Example:  clip-audit figures runs/quickstart --format pdf,svg,png --width 3.3in"
+# A point here is TeX's, of which 72.27 make an inch: LaTeX prints \textwidth in it.
 INCHES = {"in": 1.0, "cm": 1 / 2.54, "mm": 1 / 25.4, "pt": 1 / 72.27}
 
 

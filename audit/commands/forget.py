@@ -57,6 +57,7 @@ def forget(
     if data is None and (all_but or image or ids or withdrawn):
         raise UserError("ids belong to a data set", remedy="name it before the options, as KIND:PATH")
     names = [*(image or []), *(_lines(ids) if ids else [])]
+    # The first word of a line: sha256sum writes the file's name after it.
     hashes = {line.split()[0].lower() for line in _sums(sha256)} if sha256 else set()
     console = terminal.out()
     if data and data.startswith("embeddings:") and Path(data.partition(":")[2]).is_dir():
@@ -75,6 +76,7 @@ def forget(
             hashes |= set(_hashes(dataset, None if all_but else names))
     from probes.datasets.downscaled import downscaled_hash
 
+    # A downscaled copy is stored under a hash of the original's hash and its size, so all sizes are tried.
     every_size = {downscaled_hash(one, size) for one in hashes for size in range(1, LONGEST_SIDE_PX + 1)}
     n = EmbeddingStore(cache).forget(hashes | every_size, rest=all_but)
     console.print(f"{number_of(n, 'embedding')} forgotten", soft_wrap=True)

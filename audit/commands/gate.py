@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
+# 2 is left to mistakes of the user, so that a pipeline can tell a failed gate from a broken command.
 EXIT_CODES = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3}
 EPILOG = (
     "Examples:  clip-audit gate runs/mine --junit gates.xml  ·  clip-audit gate runs/mine --suite gates.yaml"

@@ -124,6 +124,7 @@ def _in_epochs(text: str, epochs: int) -> str:
 
 def _with_value(text: str, key: str, value: object) -> str:
     """The recipe with one value changed, its comments kept; a key that it lacks is refused."""
+    # On the text, not through a YAML writer, which would drop the comments of the recipe.
     pattern = rf"((?:^|[ {{,]){key}: )([^,}}#\n]*[^,}}#\n ])"
     changed, n = re.subn(pattern, lambda match: match[1] + str(value), text, count=1, flags=re.MULTILINE)
     if not n:

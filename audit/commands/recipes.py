@@ -53,6 +53,7 @@ def list_() -> None:
     rows = []
     for name in shipped_recipes():
         recipe: Recipe = load_recipe(name)
+        # The first sentence; "et al." ends none.
         first = re.split(r"(?<!\bal)\. ", " ".join(recipe.description.split()))[0].removesuffix(".")
         rows.append((name, first, f"{recipe.steps:,}", f"{recipe.batch_size:,}"))
     console = terminal.out()

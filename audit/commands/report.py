@@ -82,6 +82,7 @@ def _report_index(root: Path, folders: Sequence[Path], out: Path) -> None:
 
 
 def _link(path: Path, page: Path) -> str:
+    # Relative and quoted: the page and the audits are moved together.
     return quote(os.path.relpath(path, page.absolute().parent).replace(os.sep, "/"))
 
 

@@ -81,6 +81,7 @@ def run(
 ) -> None:
     """Audit a model: ask it every question of a suite, and write tables and a report."""
     started, clock = datetime.now(UTC), time.perf_counter()
+    # Imported inside: `clip-audit --help` must not load what an audit needs.
     from probes.suite.suite import load_suite
 
     questions = load_suite(suite)
@@ -107,6 +108,7 @@ def run(
     if table is not None:
         result = replace(result, standard=table)
     info = {
+        # Without folders above the files: run.json is passed on with the audit.
         "command": shlex.join(
             ["clip-audit", "run", public(suite), *(["--model", public(model)] if model else [])]
             + ["--data", public(source), "--out", folder.name]

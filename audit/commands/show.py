@@ -78,6 +78,7 @@ def show(
         )
     frame = _kept(getattr(result, table), where or [])
     if as_json:
+        # pandas writes NaN as null; JSON itself has no NaN.
         typer.echo(json.dumps(json.loads(frame.to_json(orient="records")), ensure_ascii=False, indent=1))
         return
     _print(frame, table, limit=limit)

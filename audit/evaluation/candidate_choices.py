@@ -54,9 +54,11 @@ def selection_metrics(choices: Sequence[Choice], cues: Sequence[str], *, seed: i
     size = np.array([len(one.scores) for one in choices], dtype=np.int64)
     found = {}
     for name, (least, most) in {**SIZES, ALL: (0, np.iinfo(np.int64).max)}.items():
+        # DataComp averages the questions of 10 to 12 candidates alone, so the sizes are kept apart.
         rows = np.flatnonzero((size >= least) & (size <= most))
         own = overlap[rows]
         found[name] = bootstrapped(
+            # Whole cues are drawn: several questions of one cue are no independent answers.
             lambda drawn, own=own: float(own[drawn].mean()),  # type: ignore[misc]
             len(own), clusters=[cues[int(row)] for row in rows], seed=seed,
         )  # fmt: skip

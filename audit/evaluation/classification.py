@@ -92,11 +92,13 @@ def classification_metrics(
         "mean_per_class_recall": _mean_recall(answers, counts, seed=seed),
     }
     if main not in found:
+        # Only the main metric is computed beyond the three common ones: each bootstrap takes 500 passes.
         found[main] = _main_metric(answers, main, right=right, seed=seed)
     return {f"{prefix}{name}": estimate for name, estimate in found.items()}
 
 
 def _mean_recall(answers: Answers, counts: Ints, *, seed: int) -> Estimate:
+    # The combination of the classes' intervals takes images for independent.
     if answers.clusters is None:
         return mean_recall(counts)
     truth, predicted, classes = answers.truth, answers.predicted, len(answers.classes)
@@ -126,6 +128,7 @@ def _main_metric(answers: Answers, main: str, *, right: Bools, seed: int) -> Est
             raise ValueError(f"the area under the ROC curve is of two classes, not {c}")
 
         def metric(rows: Ints) -> float:
+            # The difference of both logits orders images as the softmax's probability does.
             return score_metrics.roc_auc(scores[rows, 1] - scores[rows, 0], answers.truth[rows] == 1)
     elif main in ("worst_group_acc1", "worst_group_acc5"):
         return worst_group_estimate(right if main.endswith("1") else answers.in_top5, answers.groups)
@@ -189,6 +192,7 @@ def multilabel_metrics(
                 len(scores),
                 clusters=clusters,
                 seed=seed,
+                # Average precision sorts all images once for each class and replicate, hence fewer of them.
                 replicates=200,
             )
     return found
@@ -199,6 +203,7 @@ def per_class_table(answers: Answers) -> pd.DataFrame:
     counts = confusion(answers.truth, answers.predicted, classes=len(answers.classes))
     n, right, predicted = counts.sum(axis=1), np.diag(counts), counts.sum(axis=0)
     low, high = wilson(right, n, confidence=CONFIDENCE)
+    # The diagonal is taken out, so that the largest cell left is a mistake.
     mistakes = counts - np.diag(right)
     worst = mistakes.argmax(axis=1)
     names = np.asarray(answers.classes, dtype=object)
@@ -282,6 +287,7 @@ def template_table(
                 "difference_high": against.high,
                 "p": against.p,
             }
+        # The first two rows are the ensemble and the bare name, which belong to no template.
         if k >= 2 and len(left_out) > 1:
             adds = compare_answers(right[0], left_out[k - 2], clusters)
             row |= {"adds": adds.difference, "adds_low": adds.low, "adds_high": adds.high, "adds_p": adds.p}

@@ -51,6 +51,7 @@ def compare_models(first: Sequence[EvaluationResult], second: Sequence[Evaluatio
             remedy="evaluate both with the same --on and --task",
         )
     table = pd.DataFrame(rows)
+    # Over all sets but within a metric: acc1 and acc5 of one set are two views of one comparison.
     table["p_adjusted"] = table.groupby("metric")["p"].transform(lambda p: holm(p.to_numpy()))
     return table[list(COLUMNS)]
 
@@ -60,6 +61,7 @@ def _key(result: EvaluationResult) -> tuple[str, str, str]:
 
 
 def _rows(first: EvaluationResult, second: EvaluationResult) -> list[dict[str, object]]:
+    # By id, one to one: the same image may stand in another row where the other model could not read some.
     both = first.tables[IMAGES].merge(second.tables[IMAGES], on="id", suffixes=("_1", "_2"), validate="1:1")
     lost = len(first.tables[IMAGES]) + len(second.tables[IMAGES]) - 2 * len(both)
     note = f"{lost} answers of only one model left out" if lost else ""

@@ -21,6 +21,7 @@ from clipmodel.array_types import Floats
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 CONFIDENCE: Final = 0.95
+# The ends of a 95 % interval are then the 12th smallest and largest of the replicates.
 REPLICATES: Final = 500
 WILSON: Final = "Wilson"
 WILSON_CLUSTERED: Final = "Wilson, effective counts of clusters"
@@ -66,6 +67,8 @@ def share(right: Floats | Bools, clusters: Sequence[str] | None = None) -> Estim
         return Estimate(value=np.nan, low=np.nan, high=np.nan, n=0, method=WILSON)
     effect = design_effect(values, clusters)
     total = float(values.sum())
+    # Events and images are both divided by the design effect: the interval is that of as many independent
+    # images as the clusters are worth (Korn and Graubard 1998). Rounding may lift the events above n.
     low, high = wilson(min(total / effect, n / effect), n / effect, confidence=CONFIDENCE)
     method = WILSON if effect == 1 else WILSON_CLUSTERED
     return Estimate(value=total / n, low=float(low), high=float(high), n=n, method=method)
@@ -130,9 +133,11 @@ def bootstrapped(
     rng = np.random.default_rng(seed)
     value = metric(np.arange(n))
     if clusters is None:
+        # Images, not classes, are drawn: class sizes vary between replicates as between samples.
         drawn = [metric(rng.integers(0, n, n)) for _ in range(replicates)]
     else:
         code, names = pd.factorize(np.asarray(clusters, dtype=object))
+        # Sorted by cluster, so that the images of a cluster are one slice.
         members = np.split(np.argsort(code, kind="stable"), np.cumsum(np.bincount(code))[:-1])
         drawn = [
             metric(np.concatenate([members[c] for c in rng.integers(0, len(names), len(names))]))

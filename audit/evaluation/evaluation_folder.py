@@ -50,9 +50,11 @@ def write_open_clip_table(results: list[EvaluationResult], folder: Path) -> None
 
     by_model: dict[str, list[EvaluationResult]] = {}
     for result in results:
+        # open_clip's table is of zero-shot results.
         if result.task != "linear_probe":
             by_model.setdefault(result.model_name, []).append(result)
     rows = [open_clip_row(own) for own in by_model.values()]
+    # The first five columns name the model; a row without a single value says nothing.
     known = [row for row in rows if any(value == value for key, value in list(row.items())[5:])]
     if known:
         write_csv(pd.DataFrame(known), folder / TABLES / "openclip_results.csv", float_format="%.4f")

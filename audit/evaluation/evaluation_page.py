@@ -159,6 +159,7 @@ def _shift_table(robustness: pd.DataFrame) -> Table:
 
 def _templates(result: EvaluationResult) -> dict[str, Any]:
     table = result.tables["templates"]
+    # The first row is the ensemble, with which the others are compared.
     shown = table.iloc[1:].sort_values("difference", ascending=False, kind="stable")
     some = shown.head(MOST_TEMPLATES)
     blocks = [("", some.assign(label=some["prompts"].str.slice(0, 34)))]
@@ -238,6 +239,7 @@ def _few_shot(results: Sequence[EvaluationResult]) -> list[dict[str, Any]]:
 
 def _classes(result: EvaluationResult) -> dict[str, Any]:
     table = result.tables["per_class"]
+    # Lowest recall first: the classes that a reader looks for.
     shown = table.sort_values("recall", kind="stable").head(MOST_CLASSES)
     columns = [
         *text_columns("Class"),

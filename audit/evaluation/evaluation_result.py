@@ -79,6 +79,8 @@ class EvaluationResult:
             "model": self.model,
             "pretrained": self.pretrained,
             "task": self.task,
+            # CLIP_benchmark's reader lifts these into columns, so they stay plain numbers; null for NaN,
+            # which JSON lacks.
             "metrics": {name: _null(one.value) for name, one in self.metrics.items()},
             "language": self.language,
             "intervals": {
@@ -97,6 +99,7 @@ def write_result(result: EvaluationResult, folder: Path) -> Path:
     (folder / TABLES).mkdir(parents=True, exist_ok=True)
     for name, table in result.tables.items():
         table.to_parquet(folder / TABLES / f"{result.stem}.{name}.parquet", index=False)
+        # One row for each image: as CSV it would be the largest file of the folder.
         if name != "images":
             write_csv(table, folder / TABLES / f"{result.stem}.{name}.csv")
     path = folder / f"{result.stem}.json"
@@ -129,6 +132,7 @@ def read_result(path: Path, *, tables: Sequence[str] = ()) -> EvaluationResult:
         raise UserError(f"{path}: no evaluation: {', '.join(lacking)} missing", remedy="give a result file")
     known = {*NEEDED, "language", "intervals", "n", "main_metric", "format"}
     result = EvaluationResult(
+        # CLIP_benchmark writes "wds/cifar10"; the registry and its published table have no prefix.
         dataset=str(document["dataset"]).removeprefix("wds/"),
         model=str(document["model"]),
         pretrained=str(document["pretrained"]),

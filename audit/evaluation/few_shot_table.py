@@ -36,6 +36,7 @@ def few_shot_table(points: Sequence[Point], *, clusters: Sequence[str] | None = 
     rows = []
     for shots in sorted({point.shots for point in points}):
         own = [point for point in points if point.shots == shots]
+        # Each image counts with its share of right draws: draws of one image are no independent images.
         mean = share(np.mean([point.right for point in own], axis=0), clusters)
         by_draw = [float(point.right.mean()) for point in own]
         rows.append(

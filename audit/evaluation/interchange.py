@@ -83,6 +83,7 @@ def list_average(values: Mapping[str, Mapping[str, float]], name: str) -> ListAv
         if member.set in values and np.isfinite(values[member.set].get(member.metric, np.nan))
     }
     missing = [member.set for member in found.members if member.set not in present]
+    # NaN unless all sets are there: an average over fewer sets is no longer the published one.
     value = float(np.mean(list(present.values()))) if not missing else float("nan")
     return ListAverage(
         name=name, title=found.title, source=found.source, value=value, present=present, missing=missing
@@ -136,6 +137,7 @@ def open_clip_row(
     return {
         "name": model,
         "pretrained": pretrained,
+        # Two digits, as their table has them.
         "params (M)": float("nan") if parameters is None else round(parameters / 1e6, 2),
         "FLOPs (B)": float("nan") if flops is None else round(flops / 1e9, 2),
         AVERAGE_COLUMN: average.value,

@@ -76,6 +76,7 @@ def compare_answers(
             first=nan, second=nan, difference=nan, low=nan, high=nan, p=nan, n=0, only_first=0, only_second=0
         )
     code = np.arange(n) if clusters is None else pd.factorize(np.asarray(clusters, dtype=object))[0]
+    # Retrieval with ties gives probabilities, for which McNemar's cells do not exist.
     plain = bool(np.isin(one, (0, 1)).all() and np.isin(two, (0, 1)).all())
     low, high, p = _of_counts(one, two, code) if plain else _of_means(one - two, code)
     return PairedDifference(
@@ -93,6 +94,7 @@ def compare_answers(
 
 def _of_counts(one: Floats, two: Floats, code: NDArray[np.intp]) -> tuple[float, float, float]:
     effect = 1.0
+    # Fewer clusters than images: otherwise the design effect is 1 by definition.
     if code.max(initial=-1) + 1 < len(code):
         change = (one - two)[:, None]
         counted = np.ones(change.shape, dtype=bool)
@@ -101,6 +103,7 @@ def _of_counts(one: Floats, two: Floats, code: NDArray[np.intp]) -> tuple[float,
     low, high = newcombe_paired(*(cell / effect for cell in cells))
     # The exact test counts whole images: as many as the changes stand for, divided in their proportion.
     changed = cells[1] + cells[2]
+    # Rounded down: the exact test then has no more evidence than the effective number of changes.
     kept = np.floor(changed / effect)
     only_first = np.rint(kept * cells[1] / changed) if changed else 0.0
     p = mcnemar_p(only_first, kept - only_first)
@@ -114,9 +117,12 @@ def _of_means(difference: Floats, code: NDArray[np.intp]) -> tuple[float, float,
     clusters = len(sums)
     if clusters < 2:
         return float("nan"), float("nan"), float("nan")
+    # K / (K - 1) corrects the downward bias of the sandwich with few clusters.
     error = float(np.sqrt((sums**2).sum() * clusters / (clusters - 1))) / n
+    # No variation at all: nothing can be said of the error, except where both answers agree throughout.
     if error == 0:
         return float("nan"), float("nan"), float("nan") if mean else 1.0
+    # Student's quantile with K - 1 degrees of freedom: the variance rests on K clusters.
     half = float(special.stdtrit(clusters - 1, 0.975)) * error
     p = 2 * float(special.stdtr(clusters - 1, -abs(mean) / error))
     return mean - half, mean + half, p

@@ -57,7 +57,9 @@ def retrieval_metrics(
     for direction, answers in directions.items():
         name = METRIC_NAMES[direction]
         for k, right in zip(ks, answers.found, strict=True):
+            # The captions of an image are found or missed together, so they are a cluster.
             found[f"{name}@{k}"] = share(right, answers.clusters)
+        # Ranks have no bound that a proportion's interval could use, hence the bootstrap.
         for statistic, function in (("median", np.median), ("mean", np.mean)):
             found[f"{name.removesuffix('recall')}{statistic}_rank"] = bootstrapped(
                 lambda rows, function=function, rank=answers.rank: float(function(rank[rows])),  # type: ignore[misc]
@@ -73,6 +75,7 @@ def retrieval_metrics(
 def _mean_recall(directions: Mapping[str, Queries], place: int, *, seed: int) -> Estimate:
     """(text R@1 + image R@1) / 2; both directions of an image are drawn together."""
     values = np.concatenate([answers.found[place] for answers in directions.values()])
+    # Both directions in one array: drawing an image's cluster takes its queries of both.
     side = np.repeat(np.arange(len(directions)), [len(answers.ids) for answers in directions.values()])
     clusters = [cluster for answers in directions.values() for cluster in answers.clusters]
 

@@ -33,6 +33,7 @@ def effective_robustness(accuracy: Estimate, shifted: Estimate, line: Line) -> t
     """
     predicted = float(line.predict(accuracy.value))
     value = shifted.value - predicted
+    # The lower end pairs the lowest accuracy under shift with the prediction for the highest one without.
     below = np.hypot(shifted.value - shifted.low, float(line.predict(accuracy.high)) - predicted)
     above = np.hypot(shifted.high - shifted.value, predicted - float(line.predict(accuracy.low)))
     return value, value - float(below), value + float(above)
@@ -53,6 +54,7 @@ def robustness_table(results: Sequence[EvaluationResult]) -> pd.DataFrame:
             by_key.setdefault((result.model_name, result.task), {})[result.dataset] = result
     for (model, task), own in by_key.items():
         for shift, wanted in {**SHIFTS, **EMBEDDED}.items():
+            # Published results often have all of ImageNet only; the note says so then.
             id_set = wanted if wanted in own else "imagenet1k"
             if shift in own and id_set in own:
                 rows.append(_row(model, task, shift, id_set, wanted, own))
@@ -63,6 +65,8 @@ def _row(
     model: str, task: str, shift: str, id_set: str, wanted: str, own: Mapping[str, EvaluationResult]
 ) -> dict[str, object]:
     accuracy, shifted = own[id_set].metrics[METRIC[task]], own[shift].metrics[METRIC[task]]
+    # Limits added in squares, as for a difference of independent proportions (Newcombe 1998): the two sets
+    # share no image.
     below = np.hypot(shifted.value - shifted.low, accuracy.high - accuracy.value)
     above = np.hypot(shifted.high - shifted.value, accuracy.value - accuracy.low)
     difference = shifted.value - accuracy.value

@@ -104,6 +104,7 @@ def _of_outcome(part: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     share = part["n"] / part["n"].sum()
     small = share < SMALL_CATEGORY
     judged = part["rate"].where(~small)
+    # Small categories are no reference: one image of four would set the highest rate.
     highest = judged.max()
     ratio = judged / highest if highest > 0 else judged * np.nan
     return pd.DataFrame(

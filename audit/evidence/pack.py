@@ -64,6 +64,7 @@ def write_pack(result: AuditResult, folder: Path, *, run_info: Mapping[str, Any]
     write_csv(crosswalk_table(), folder / "crosswalk.csv")
     write_csv(impact_ratios(result), folder / "impact_ratios.csv")
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != "SHA256SUMS")
+    # Two spaces between hash and name: the format that `sha256sum -c` reads.
     sums = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}" for name in names]
     (folder / "SHA256SUMS").write_text("\n".join(sums) + "\n", encoding="utf-8")
     return [*names, "SHA256SUMS"]
@@ -74,7 +75,9 @@ def print_pdf(page: Path, target: Path) -> bool:
     found = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
     if found is None:
         return False
+    # A profile of its own: a running Chromium would otherwise take over the job and return at once.
     with tempfile.TemporaryDirectory() as profile:
+        # --no-sandbox: containers run as root, where the sandbox does not start; the page is our own.
         command = [found, "--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer",
                    f"--user-data-dir={profile}", f"--print-to-pdf={target.absolute()}",
                    page.absolute().as_uri()]  # fmt: skip
@@ -103,6 +106,7 @@ def model_card(result: AuditResult) -> str:
             asked, fmt.words(cell.worse), fmt.percent(cell.worse_rate), fmt.words(cell.better),
             fmt.points(cell.difference), fmt.points_interval(cell.low, cell.high), cell.state,
         )  # fmt: skip
+        # A bar would end the cell of the Markdown table.
         lines.append("| " + " | ".join(text.replace("|", "\\|") for text in cells) + " |")
     return "\n".join(
         [*lines, "", "Groups are labels given by annotators. No figure here is a legal test.", ""]

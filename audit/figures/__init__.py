@@ -61,6 +61,7 @@ MEASURE_AXES: dict[MeasureUnit, str] = {
     "points": "percentage points",
     "effect": "effect size",
 }
+# One for each heat role of the palette, of which every step has an ink of its own for contrast.
 HEAT_STEPS = 7
 MOST_DESIGNS = len(MARKERS)
 """Class designs that have a mark of their own; of more, the first is marked and the range of all drawn."""
@@ -185,8 +186,10 @@ def threshold_curves(
     shown = rates[(_split_by(rates) == 1) & (rates[attribute] != ALL)]
     shown = shown.assign(percent=100 * shown["rate"])
     groups = in_order(shown[attribute])
+    # A curve of 1,000 thresholds has no more visible detail than one of 50.
     points_kept = sorted(set(shown["threshold"]))[:: max(1, shown["threshold"].nunique() // CURVE_POINTS)]
     drawn = shown[shown["threshold"].isin(points_kept)]
+    # About ten marks on a curve: enough to follow it without colour.
     every = max(1, len(points_kept) // 10)
     below = 40 + LEGEND_ROW_POINTS * -(-len(groups) // 3)
     # Every curve starts at 100 % at a threshold of 0, which would press the rest to the ground.
@@ -237,6 +240,7 @@ def intersection_map(
     """
     cells = rates[(_split_by(rates) == 2) & (rates[rows] != ALL) & (rates[columns] != ALL)]
     down, across = in_order(cells[rows]), in_order(cells[columns])
+    # The scale of the map ends at its own highest rate; `initial` covers a map without any.
     top = float(np.nanmax(cells["rate"], initial=1e-9))
     plot = panel(
         rows=1.9 * len(down), left=list(map(words, down)), above=20, below=3, x=(0, len(across)),
@@ -329,6 +333,7 @@ def _mark_thresholds(
             row[attribute]: row for row in shown[np.isclose(shown["threshold"], threshold)].to_dict("records")
         }
         for index, group in enumerate(groups):
+            # Side by side around the line, so that intervals of groups do not cover each other.
             place = threshold + 0.012 * (index - (len(groups) - 1) / 2)
             if group in at:
                 low, high = (100 * at[group][end] for end in ("low", "high"))

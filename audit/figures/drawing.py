@@ -108,6 +108,7 @@ class Drawing:
     def in_order(self) -> list[Item]:
         """The items from the lowest to the highest."""
         shapes = [item for item in self.items if not isinstance(item, Label)]
+        # A label under a line could not be read.
         return [*shapes, *(item for item in self.items if isinstance(item, Label))]
 
 

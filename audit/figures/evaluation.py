@@ -68,6 +68,7 @@ def shift_plot(rows: pd.DataFrame, line: Line | None, *, name: str, title: str) 
     line
         Standard models and their line; None if there are none for this shift.
     """
+    # The logits of 0 and 1 are infinite.
     points = rows[(rows["id_accuracy"].between(0.001, 0.999)) & rows["shift_accuracy"].between(0.001, 0.999)]
     labels = [f"{row['model']}, {row['task']}" for row in points.to_dict("records")]
     below = 40 + LEGEND_ROW_POINTS * (len(labels) + (2 if line else 1))
@@ -113,6 +114,7 @@ def few_shot_curves(series: Sequence[tuple[str, pd.DataFrame]], *, name: str, ti
     below = 40 + LEGEND_ROW_POINTS * len(series)
     shots = sorted({int(shot) for _, table in series for shot in table["shots"]})
     ends = [100 * end for _, table in series for one in ("accuracy", "high") for end in table[one].tolist()]
+    # Powers of two are at equal distances on this axis.
     x_limits, y_limits = limits_around(np.log2(shots).tolist()), (0.0, limits_around([0.0, *ends])[1])
     plot = panel(rows=PLOT_ROWS - 3, left=[ROOM], right=["0"], below=below, x=x_limits, y=y_limits)
     names = [str(shot) for shot in shots]
@@ -147,4 +149,5 @@ def _shift_point(plot: Panel, row: Mapping[Any, Any], *, label: str, index: int)
 
 
 def _logits(low: float, high: float) -> list[float]:
+    # An end of 0 or 1 is drawn to just beyond the axis.
     return [float(logit(np.clip(value, 0.0005, 0.9995))) for value in (low, high)]

@@ -91,6 +91,7 @@ def as_matplotlib(drawing: Drawing, *, width_inches: float | None = None) -> Fig
     """
     factor = 1.0 if width_inches is None else 72 * width_inches / drawing.width
     figure = Figure(figsize=(factor * drawing.width / 72, factor * drawing.height / 72))
+    # The y axis points down, as in SVG.
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0), xlim=(0, drawing.width), ylim=(drawing.height, 0))
     axes.set_axis_off()
     clip = None
@@ -109,6 +110,8 @@ def as_matplotlib(drawing: Drawing, *, width_inches: float | None = None) -> Fig
 
 def save(drawing: Drawing, path: Path, *, width_inches: float | None = None) -> None:
     """Write a drawing, at a width as in `as_matplotlib`; the format is that of the file's name."""
+    # Type 42 embeds TrueType outlines, which publishers ask for; "none" keeps SVG text as text; the salt
+    # makes the ids of an SVG the same in every run.
     settings: dict[Any, Any] = {"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": path.stem,
                                 "font.family": list(FONTS)}  # fmt: skip
     # No date: the same audit gives the same bytes.
@@ -197,6 +200,7 @@ def _artists(axes: Axes, item: Item, factor: float) -> list[Artist]:
 
 def _text(axes: Axes, label: Label, factor: float) -> Artist:
     text = axes.text(
+        # A dollar sign in a group's name must not start a formula.
         *label.place, label.text, fontsize=factor * label.size, color=LIGHT[label.role], va="baseline",
         ha={"start": "left", "middle": "center", "end": "right"}[label.anchor], parse_math=False,
         weight="bold" if label.bold else "normal", rotation=90 if label.turned else 0,
@@ -219,6 +223,7 @@ def _dashes(line: Line) -> Any:
 def _marker(shape: str) -> Any:
     if not (corners := SHAPES[shape]):
         return "o"
+    # The corners are written for SVG, whose y axis points down.
     upwards = Affine2D().scale(1, -1)
     return Outline([*corners, corners[0]], closed=True).transformed(upwards)
 

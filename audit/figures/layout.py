@@ -17,6 +17,7 @@ from audit.formatting import in_order, integer, points, words
 
 WIDTH_POINTS: Final = 324
 ROW_POINTS: Final = 14.8
+# A mean width of letters at 9.5 points: no font is at hand to measure texts with.
 LETTER_POINTS: Final = 5.4
 LABEL_PAD_POINTS: Final = 7
 LEGEND_ROW_POINTS: Final = 15
@@ -67,6 +68,7 @@ def axis_below(
 ) -> None:  # fmt: skip
     """Draw vertical grid lines, the numbers or names below them, and what they are."""
     if ticks is None:
+        # At most one tick for three letters' width, so that numbers do not touch.
         ticks = nice_ticks(*plot.x, most=max(1, min(9, int(plot.width // (3 * FONT_POINTS)))))
     bottom, deepest = plot.top + plot.height, 1
     for tick, name in zip(ticks, tick_words(ticks) if names is None else names, strict=True):

@@ -32,6 +32,7 @@ def replaceable(draw: Callable[Params, str]) -> Callable[Params, str]:
     def drawn(*args: Params.args, **kwargs: Params.kwargs) -> str:
         try:
             return draw(*args, **kwargs)
+        # Whatever a figure raises: a report of a long audit must not be lost to one drawing.
         except Exception as error:
             if not _replacing.get():
                 raise
@@ -47,6 +48,7 @@ def replaceable(draw: Callable[Params, str]) -> Callable[Params, str]:
 
 
 def _text_figure(name: str, title: str) -> str:
+    # Control characters are no XML.
     said = escape("".join(sign for sign in title if sign.isprintable()))
     mark = escape(name, quote=True)
     return (

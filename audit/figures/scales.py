@@ -24,8 +24,10 @@ def nice_ticks(low: float, high: float, *, most: int) -> list[float]:
     if not least > 0 or not math.isfinite(least):
         return [low]
     power = 10.0 ** math.floor(math.log10(least))
+    # The tolerance keeps 0.2 / 0.1 from missing the step by a last bit.
     step = next(power * one for one in STEPS if power * one >= least * (1 - 1e-9))
     first, last = math.ceil(low / step - 1e-6), math.floor(high / step + 1e-6)
+    # Rounded: 3 x 0.1 would be written 0.30000000000000004.
     return [round(step * place, 12) for place in range(first, last + 1)]
 
 
@@ -39,6 +41,7 @@ def tick_words(ticks: Iterable[float]) -> list[str]:
     """
     ticks = list(ticks)
     decimals = max((len(f"{tick:.6f}".rstrip("0").partition(".")[2]) for tick in ticks), default=0)
+    # + 0.0 turns -0.0 into 0.0.
     return [f"{tick + 0.0:.{decimals}f}".replace("-", "\N{MINUS SIGN}") for tick in ticks]
 
 
@@ -54,5 +57,6 @@ def limits_around(values: Iterable[float], *, margin: float = MARGIN) -> tuple[f
     if not known:
         return (0.0, 1.0)
     low, high = min(known), max(known)
+    # One value alone, or equal ones, have no range: a share of their size stands in for it.
     room = margin * (high - low) or 0.05 * abs(low) or 0.05
     return (low - room, high + room)

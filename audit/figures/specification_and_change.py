@@ -65,6 +65,7 @@ def specification_curve(gaps: pd.DataFrame, *, name: str, title: str, muted: boo
     _draw_curve(upper, shown, muted=muted)
     height = len(choices) * ROW_POINTS
     top = upper.drawing.height - 4 - height
+    # The choices share the horizontal axis of the curve, so that a column is one specification.
     lower = replace(upper, top=top, height=height, y=(len(choices) - 0.4, -0.6))
     _draw_choices(lower, shown, choices)
     return to_svg(upper.drawing, name=name, title=title, description=_described(shown))

@@ -55,6 +55,7 @@ def to_svg(drawing: Drawing, *, name: str, title: str, description: str) -> str:
         else:
             shown += (_shape(item, mark) for item in items)
     return (
+        # The size is left to the page, which scales the drawing by its viewBox.
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_n(drawing.width)} {_n(drawing.height)}" '
         f'class="figure" style="font-size: {FONT_POINTS}px; fill: {_colour("ink")}" role="img" '
         f'aria-labelledby="{mark}-title {mark}-desc"><title id="{mark}-title">{_escaped(title)}</title>'
@@ -190,6 +191,7 @@ def _path(points: Sequence[Point]) -> str:
 
 def _n(number: float) -> str:
     """A number to 1/100 point."""
+    # Two decimals: 1/100 point is below what any screen shows, and digits are most of the bytes.
     text = f"{number:.2f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 

@@ -43,10 +43,12 @@ def loss_curve(log: pd.DataFrame, *, name: str, title: str) -> str:
     title
         The accessible title.
     """
+    # At most 150 bins: steps of a long run are more than there are pixels.
     bins = np.arange(len(log)) * min(BINS, len(log)) // max(1, len(log))
     shown = log.groupby(bins).agg(
         epoch=("epoch", "mean"),
         loss=("loss", "mean"),
+        # 5 % and 95 %: the band shows the spread between batches, not an interval.
         low=("loss", lambda part: part.quantile(0.05)),
         high=("loss", lambda part: part.quantile(0.95)),
     )

@@ -36,12 +36,15 @@ def fill_template(name: str, page: Mapping[str, Any], *, data: str, script: str 
     """
     environment = Environment(
         loader=PackageLoader("audit.report"),
+        # Names of groups and data sets come from files of others.
         autoescape=True,
+        # A misspelt name in a template fails in the tests instead of leaving a hole in the page.
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.globals["zip"] = zip
+    # Drawings are made by `figures.svg`, which escapes every text itself.
     environment.filters["drawn"] = lambda svg: Markup(for_page(svg))
     script = page_script() if script is None else script
     return environment.get_template(name).render(
@@ -61,7 +64,9 @@ def frames_as_json(frames: Mapping[str, pd.DataFrame], *, more: Mapping[str, Any
     Numbers have six significant digits. `<`, `>` and `&` are written as escapes. `more` is added as it is.
     """
     tables = {name: _columns(frame) for name, frame in frames.items()} | dict(more or {})
+    # allow_nan=False: JSON has no NaN, and a browser would refuse the whole page.
     text = json.dumps(tables, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    # "</script>" inside a value would otherwise end the script element that holds the data.
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
@@ -78,6 +83,7 @@ def _columns(frame: pd.DataFrame) -> dict[str, Any]:
 
 def _digits(value: float) -> float | None:
     if isinstance(value, int):
+        # bool is an int here and stays true or false.
         return value
     return None if math.isnan(value) else float(f"{value:.6g}")
 
@@ -98,8 +104,10 @@ def _resource(folder: str, name: str) -> str:
 
 
 def _policy(script: str) -> str:
+    # Only this very script may run: markup that got in with the data could not start another.
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
+        # Inline styles are allowed, since each drawing carries some; they can load nothing.
         f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )

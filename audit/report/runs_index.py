@@ -51,6 +51,7 @@ def render_index(runs: Sequence[IndexedRun]) -> str:
     Trend lines join runs of one suite on one data set: mean accuracy, and the widest gap in
     misclassification. They are no test: `clip-audit compare` makes the paired one.
     """
+    # The name breaks ties, so that runs without a start keep one order.
     ordered = sorted(runs, key=lambda run: (run.started, run.name))
     contexts = {run.name: ReportContext(result=run.result) for run in ordered}
     series: dict[tuple[str, str], list[IndexedRun]] = {}

@@ -80,6 +80,7 @@ def chosen_images(result: AuditResult, choice: Choice, *, against: AuditResult |
         known = _outcomes(against, choice).drop_duplicates("image").set_index("image")
         known = known.assign(character=_bits(known, choice.specification))
         others = rows["image"].map(known["character"]).fillna(NOT_EVALUATED)
+    # An image that one of the two did not evaluate cannot disagree.
     both = (characters != NOT_EVALUATED) & (others != NOT_EVALUATED)
     return rows[both & (characters != others)]
 
@@ -103,6 +104,7 @@ def _outcomes(result: AuditResult, choice: Choice) -> pd.DataFrame:
 def _bits(rows: pd.DataFrame, place: int) -> pd.Series:
     if len(rows) and not 0 <= place < len(str(rows["outcome_bits"].iloc[0])):
         raise UserError(f"the probe has no specification {place}", remedy="choose one of the page")
+    # One character for each specification.
     return rows["outcome_bits"].astype(str).str[place]
 
 

@@ -78,6 +78,7 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, view: View, *, port: int = 0) -> None:
+        # 24 random bytes: a page of another site cannot guess it.
         self.view, self.token = view, secrets.token_urlsafe(24)
         super().__init__((HOST, port), _Handler)
 
@@ -110,12 +111,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _refusal(self, query: Mapping[str, str]) -> str | None:
         """Why a request is refused: another host (DNS rebinding), another site, or no token."""
+        # DNS rebinding: a name of another site may be made to point at 127.0.0.1, but its Host header says
+        # so.
         if self.headers.get("Host") != f"{HOST}:{self.server.server_port}":
             return "another host"
         if self.headers.get("Origin") not in (None, self.server.origin):
             return "another origin"
+        # Sent by browsers alone; other clients leave it out and need the token anyway.
         if self.headers.get("Sec-Fetch-Site") not in (None, "none", "same-origin"):
             return "another site"
+        # In constant time, so that the answer's delay says nothing of the token.
         if not secrets.compare_digest(query.get("token", "").encode(), self.server.token.encode()):
             return "no token: open the address that clip-audit view printed"
         return None
@@ -144,6 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
         except (OSError, ValueError) as error:
             self._send(HTTPStatus.NOT_FOUND, "text/plain", f"unreadable: {error}".encode())
             return
+        # Clear images are small too: the page is for looking, not for copying data.
         image.thumbnail((SIDE_PX, SIDE_PX))
         if not clear:
             image = image.filter(ImageFilter.GaussianBlur(BLUR_PX))

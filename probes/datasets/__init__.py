@@ -73,6 +73,7 @@ def _kind_of_file(path: Path) -> str:
             header = file.readline().lower()
     except (OSError, UnicodeDecodeError):
         return "table"
+    # Any separator: the header is looked at before the table is read.
     named = {name.strip().strip('"') for name in re.split(f"[{re.escape(SEPARATORS)}]", header)}
     predicted = any(name in PREDICTION_COLUMNS or name.startswith(SCORE_PREFIX) for name in named)
     return "predictions" if predicted else "table"

@@ -22,6 +22,7 @@ from clipmodel.yaml_models import is_file, shortened
 from probes.datasets.formats.parquet_frame import parquet_frame
 from probes.label_text import clean_label, text_column
 
+# In the order of preference where the header holds two equally often.
 SEPARATORS = ",;\t|"
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
 QUOTE = '"'
@@ -140,6 +141,7 @@ def _decoded(file: Path) -> str:
     """The text of a file with line ends "\\n"; a byte order mark, which spreadsheets write, is left out."""
     content = file.read_bytes()
     try:
+        # utf-8-sig drops the byte order mark, which would become part of the first column's name.
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
@@ -155,6 +157,7 @@ def _read_text(file: Path) -> pd.DataFrame:
         stated, text = match[1], "\n" + text[match.end() :]  # an empty line keeps the numbers of lines
     lines = text.split("\n")
     first = next((line for line in lines if line), "")
+    # The header decides: names of columns hold no separators, values may.
     separator = stated or max(SEPARATORS, key=first.count)
     regular = QUOTE not in text and len({line.count(separator) for line in lines if line}) == 1
     table = (_regular if regular else _irregular)(file, text, separator)
@@ -172,6 +175,7 @@ def _regular(file: Path, text: str, separator: str) -> pd.DataFrame:
     header = lines[numbers[0] - 1].split(separator)
     if len(numbers) == 1:
         return pd.DataFrame(columns=header)
+    # QUOTE_NONE and no default NaN: pandas would take "NA" for missing and join lines within quotes.
     table = pd.read_csv(
         io.StringIO(text), sep=separator, header=None, skiprows=numbers[0], names=range(len(header)),
         dtype=str, keep_default_na=False, quoting=csv.QUOTE_NONE,
@@ -183,6 +187,7 @@ def _regular(file: Path, text: str, separator: str) -> pd.DataFrame:
 
 def _irregular(file: Path, text: str, separator: str) -> pd.DataFrame:
     """Any other text, a record at a time; surplus separators after the last field do not count."""
+    # strict: an unclosed quotation mark would otherwise swallow the rest of the file as one field.
     reader = csv.reader(io.StringIO(text), delimiter=separator, strict=True)
     records, numbers, start = [], [], 1
     try:
@@ -190,6 +195,7 @@ def _irregular(file: Path, text: str, separator: str) -> pd.DataFrame:
             if fields:
                 records.append(fields)
                 numbers.append(start)
+            # line_num counts lines, not records: a quoted field may hold line breaks.
             start = reader.line_num + 1
     except csv.Error as error:
         remedy = 'close every quotation mark, and write "" for one inside a field'
@@ -239,6 +245,7 @@ def _named_columns(file: Path, table: pd.DataFrame) -> pd.DataFrame:
             kept.append(position)
             continue
         column = table.iloc[:, position]
+        # A column of running numbers is what pandas writes as the index of a table.
         steps = pd.to_numeric(column, errors="coerce").diff().iloc[1:]
         if column.notna().any() and not (steps == 1).all():
             raise UserError(f"{file}: column {position + 1} has no name", remedy="name it in the first line")

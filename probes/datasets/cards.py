@@ -141,6 +141,7 @@ def describe(frame: pd.DataFrame, path: Path, *, attributes: list[str], card: Da
     """
     written, file = written_card(path), card_file(path)
     cluster = written.cluster or card.cluster
+    # The column of persons is no attribute: every person would be a group.
     chosen = written.attributes or [name for name in attributes if name != cluster]
     named = [*chosen, *(written.image_attributes or ()), *written.several_values]
     named += [*written.ordinal, *written.orders, *written.values]
@@ -168,6 +169,7 @@ def describe(frame: pd.DataFrame, path: Path, *, attributes: list[str], card: Da
     if written.image_attributes is not None:
         of_images = tuple(written.image_attributes)
     given = {key: value for key in REPLACED if (value := getattr(written, key)) is not None}
+    # Once the owner says how the labels came about, the warning that nobody knows is wrong.
     if written.label_provenance and card.label_provenance == "not stated":
         given = {"caution": ""} | given  # which said that nobody knows how the labels came about
     return Described(

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from probes.datasets.demographic_dataset import ID, REASON, DemographicDataset
 
+# 16 million counts of 8 bytes: 128 MB at most.
 DENSE = 1 << 24  # products of numbers of values up to which combinations are counted in an array
 MISSING_CODE = 0  # of a row without a value; values count from 1
 
@@ -84,12 +85,15 @@ def combine_columns(batches: Callable[[], Iterable[pa.RecordBatch]], names: Sequ
     combined = np.zeros(total, np.int64)
     at = 0
     for batch in batches():
+        # A view: the codes of each column are added in place, in mixed radix.
         part = combined[at : at + batch.num_rows]
         for column, known, size in zip(batch.columns, values, sizes, strict=True):
             part *= size
             part += _codes(column, known)
         at += batch.num_rows
+    # As floats: the product of many numbers of values could overflow 64 bits.
     distinct, code, n = _distinct(combined, int(np.prod([float(size) for size in sizes])))
+    # Decoded from the last column to the first, the reverse of the encoding.
     frame, rest = {}, distinct
     for name, known, size in reversed(list(zip(names, values, sizes, strict=True))):
         frame[name] = np.array([np.nan, *known], object)[rest % size]

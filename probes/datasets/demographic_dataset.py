@@ -149,6 +149,7 @@ class DemographicDataset(ABC):
         """[N] the cluster of each image; its own id if the data know of none. Copies share one."""
         own = self.frame[ID].astype(str)
         if self.card.cluster is not None:
+            # An image without a person's name is a person of its own.
             own = self.frame[self.card.cluster].fillna(self.frame[ID]).astype(str)
         return own if self._copies is None else joined(own, self._copies)
 
@@ -208,6 +209,7 @@ class DemographicDataset(ABC):
         """Over the annotations, column by column; a run's manifest adds the hashes of its images."""
         digest = hashlib.sha256()
         for name in self.frame:
+            # Little endian and 64 bits everywhere, so that machines agree on the hash.
             codes, values = pd.factorize(self.frame[name])  # a missing value has the code -1
             digest.update("\x1f".join([str(name), *map(str, values)]).encode() + b"\x1e")
             digest.update(codes.astype("<i8").tobytes())

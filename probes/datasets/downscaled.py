@@ -37,6 +37,7 @@ class DownscaledDataset(DemographicDataset):
         if scale >= 1:
             return image
         width, height = (max(1, round(scale * length)) for length in image.size)
+        # BOX averages the pixels that fall into one, as a sensor far away would; bicubic would sharpen.
         return image.resize((width, height), Image.Resampling.BOX)
 
     def hash_of(self, row: int, data: bytes) -> str:

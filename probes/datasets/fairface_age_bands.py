@@ -40,5 +40,7 @@ def undated(band: str) -> str:
     month = (match["month"] or match["month_first"]).lower()
     if month not in MONTHS:
         return band
+    # 3-9 is 9 March or 3 September, depending on the spreadsheet's language; the smaller number came first in
+    # every band.
     first, last = sorted((int(match["before"] or match["after"]), MONTHS.index(month) + 1))
     return f"{first}-{last}"

@@ -122,6 +122,7 @@ class FileDataset(DemographicDataset):
 
 def _hash(data: bytes, box: Box | None) -> str:
     whole = hashlib.sha256(data).hexdigest()
+    # The box is part of the content: two persons cut from one file are two images.
     return whole if box is None else hashlib.sha256(f"{whole} {box}".encode()).hexdigest()
 
 
@@ -131,9 +132,11 @@ def _only(values: Sequence[T], rows: NDArray[np.bool_]) -> list[T]:
 
 def _cut(image: Image.Image, box: Box) -> Image.Image:
     left, top, right, bottom = box
+    # No box in pixels is one pixel wide or less, so shares can be told from pixels.
     if max(box) <= 1:
         left, right = left * image.width, right * image.width
         top, bottom = top * image.height, bottom * image.height
+    # Boxes of annotators reach over the edge now and then; only an empty rest is an error.
     left, top = max(0, round(left)), max(0, round(top))
     right, bottom = min(image.width, round(right)), min(image.height, round(bottom))
     if left >= right or top >= bottom:

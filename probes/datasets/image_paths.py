@@ -52,6 +52,7 @@ def first_outside(root: Path, names: Sequence[str], *, folders: Sequence[Path] =
     folders
         Other folders that images may lie in.
     """
+    # Resolved once: a link in the folder's own path is no way out of it.
     allowed = [folder.resolve() for folder in (root, *folders)]
     inside: dict[str, bool] = {}
     links: dict[str, set[str]] = {}
@@ -64,6 +65,7 @@ def first_outside(root: Path, names: Sequence[str], *, folders: Sequence[Path] =
             inside[folder] = _is_below(root / folder, allowed)
             links[folder] = _links(root / folder)
         stays = inside[folder]
+        # Only links can lead elsewhere, so files that are none need no look at the disk.
         if last == ".." or last in links[folder]:
             stays = _is_below(root / name, allowed)
         if not stays:

@@ -74,6 +74,7 @@ def has_value(column: pd.Series, value: str) -> pd.Series:
     [True, True, False, None]
     """
     codes, texts = pd.factorize(column)
+    # Decided once for each distinct text; the None at the end is what the code -1 of a missing value finds.
     known = np.array([*(value in str(text).split(SEVERAL) for text in texts), None], dtype=object)
     return pd.Series(known[codes], index=column.index, dtype=object)
 
@@ -93,6 +94,7 @@ def membership_order(column: pd.Series, value: str, order: Sequence[str]) -> lis
     single = members(column, order)
     place = {one: number for number, one in enumerate(single)}
     texts = [str(text) for text in column.dropna().unique()]
+    # By the number of values first, so that people of one ancestry come before those of two.
     return sorted(texts, key=lambda text: (text.count(SEVERAL), [place[one] for one in text.split(SEVERAL)]))
 
 

@@ -43,6 +43,7 @@ class AssociationProbe(Worded):
     correction: Correction = Field(
         default="max_t", description="Of p over words x groups: max_t (any false alarm) or bh (their share)."
     )
+    # The p of a permutation test is at least 1 / (permutations + 1): .001 with 999.
     permutations: int = Field(default=999, ge=99, le=99_999)
 
     @model_validator(mode="after")
@@ -76,6 +77,7 @@ def run(probe: AssociationProbe, context: MeasureContext) -> Results:
     results = Results(probe, context)
     for template, shown in word_prompts(probe, context.suite, context.dataset).items():
         similarities = context.images.similarities(vectors(shown, context.embedded))
+        # A class's row in the matrix of similarities.
         places = {item: i for i, item in enumerate(shown)}
         if probe.test == "weat":
             _weat(probe, results, template, similarities, places)
@@ -122,6 +124,7 @@ def _weat(
     ]
     item = f"{' / '.join(pair)}: {' / '.join(probe.between)}"
     note = f"{attribute} {pair[0]} with {probe.between[0]}"
+    # A group of words may be empty in a file of embeddings that lacks them.
     if all(map(len, sets)):
         values = similarities[:, sets[0]].mean(axis=1) - similarities[:, sets[1]].mean(axis=1)
         side = sides_of(results.context.values(attribute), pair)
@@ -130,6 +133,7 @@ def _weat(
             "WEAT d", "one-sided standardised difference of sides", item=item, template=template, note=note
         )
         return
+    # A row without a number: the report then says why there is none.
     results.add_shares(item, [{}], np.zeros(1), np.full(1, np.nan))
     results.estimate("WEAT d", "reported", item=item, note="a group of words is not in the file")
 

@@ -55,6 +55,7 @@ def run(probe: AssociationBiasProbe, context: MeasureContext) -> Results:
     results = Results(probe, context)
     for template, shown in class_prompts(probe, context.suite, context.dataset).items():
         cosines = context.images.similarities(vectors(shown, context.embedded)).T
+        # Classes are offered together, so that the share of one depends on the others.
         assigned = _assigned(probe, context, cosines)
         for place, name in enumerate(shown):
             results.add_scalars(assigned[:, place], item=name, template=template, side=side)
@@ -69,6 +70,7 @@ def _assigned(probe: AssociationBiasProbe, context: MeasureContext, cosines: np.
     """[N, C] whether each class is assigned to each image, or with which probability."""
     if probe.counted == "probability":
         return np.asarray(context.head.probabilities(cosines).T)
+    # [N, C]: one true value in each row, the most similar class.
     return np.asarray(cosines.argmax(axis=0)[:, None] == np.arange(len(cosines)))
 
 

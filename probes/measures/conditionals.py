@@ -50,6 +50,7 @@ def run(probe: ConditionalProbe, context: MeasureContext) -> Results:
         names = list(shown)
         cosines = context.images.similarities(vectors(shown, context.embedded)).T
         chosen: NDArray[np.bool_] = context.head.probabilities(cosines.copy()) >= probe.at_least
+        # A full sort: classes are few, and ties at the k-th place all count.
         kth = -np.sort(-cosines, axis=0)[min(probe.k, len(names)) - 1]
         chosen &= cosines >= kth
         for outcome, sets in probe.outcomes.items():
@@ -73,6 +74,7 @@ def _ask(probe: ConditionalProbe, results: Results, outcome: str, template: str)
     )  # fmt: skip
     for groups in divided:
         for size, group in zip(groups.sizes, groups.values, strict=True):
+            # Without its share of all images a reader takes P(group | outcome) for a property of the group.
             share = size / groups.sizes.sum()
             note = f"of the images with {outcome}; the group has {share:.1%} of all images"
             estimate(f"P(group | {outcome})", "share of events", group=group, note=note)

@@ -57,6 +57,7 @@ def run(probe: CounterfactualProbe, context: MeasureContext) -> Results:
     levels = context.dataset.levels(probe.attribute)
     values = pd.Categorical(context.values(probe.attribute), levels).codes
     columns = [context.values(name).astype(object) for name in probe.same]
+    # Copies share a cluster too (`copies.joined`): they are in one set.
     columns = columns or [context.dataset.clusters.iloc[context.images.rows].to_numpy(object)]
     sets = set_codes(columns)
     names = _set_names(columns, sets)
@@ -64,6 +65,7 @@ def run(probe: CounterfactualProbe, context: MeasureContext) -> Results:
     results = Results(probe, context)
     for template, shown in class_prompts(probe, context.suite, context.dataset).items():
         classes = list(shown)
+        # The class of the highest similarity; no threshold, since a flip compares two predictions.
         predicted = context.images.similarities(vectors(shown, context.embedded)).argmax(axis=1)
         members = probe.classes(context.suite).members()
         events = {
@@ -79,6 +81,7 @@ def run(probe: CounterfactualProbe, context: MeasureContext) -> Results:
 def _set_names(columns: list[np.ndarray], sets: np.ndarray) -> dict[int, str]:
     """Set -> digest of the values that its images share."""
     joined = ["\x1f".join(map(str, values)) for values in zip(*columns, strict=True)]
+    # Reversed, so that of several images of a set the first one stays in the dictionary.
     first = {int(code): joined[place] for place, code in reversed(list(enumerate(sets)))}
     return dict(zip(first, digests(first.values()), strict=True))
 
@@ -110,6 +113,7 @@ def _hand_over(
         sets, number, means = set_means(changed, pairs.sets)
         weights = results.context.weights
         if weights is not None:
+            # A pair counts for the mean of its two images, a set for the mean of its pairs.
             weights = set_means((weights[pairs.first] + weights[pairs.second]) / 2, pairs.sets)[2]
         of_item = item if metric == FLIP else f"{item}: {metric.removeprefix('turns to ')}"
         own = [names[int(code)] for code in sets]

@@ -91,6 +91,7 @@ def run(probe: GroupAccuracyProbe, context: MeasureContext) -> Results:
     truth = right_classes(probe, context)
     for template, shown in class_prompts(probe, context.suite, context.dataset).items():
         similarities = context.images.similarities(vectors(shown, context.embedded))
+        # Among all classes every image would be right.
         for k in [k for k in probe.k if k < len(shown)]:
             _hand_over(results, probe, top_k_hits(similarities, truth, k), k, template)
     if not results.estimands:
@@ -109,6 +110,8 @@ def _hand_over(results: Results, probe: GroupAccuracyProbe, hits: np.ndarray, k:
     results.estimate_by_group(metric, "rate", [groups.values for groups in divided], **asked)
     for groups in divided:
         known, codes = groups.known, groups.codes[groups.known]
+        # The lowest is chosen here, on the same images it is then estimated on; the note says that some of it
+        # is chance (Sagawa et al. 2020 take the minimum alike).
         rates = _rates(probe, hits[known], codes, len(groups), context.weights_of(known))
         if (worst := worst_group(rates, harm=False)) is not None:
             note = _lowest(rates, " x ".join(groups.spec))
@@ -145,6 +148,7 @@ def _rates(
     if weights is not None:
         total, right = (np.bincount(codes, each, minlength=n_groups) for each in (weights, weights * hits))
         rates = np.divide(right, total, out=np.full(n_groups, np.nan), where=total > 0)
+    # A small group has the lowest rate by chance alone too often to be named.
     return np.where(n >= probe.min_group, rates, np.nan)
 
 

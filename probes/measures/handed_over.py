@@ -68,6 +68,7 @@ def _stacked(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
             columns[name] = pd.concat(pieces, ignore_index=True).astype(numbers[name])
         else:
             own = [pd.Categorical(piece.astype("category")) for piece in pieces]
+            # pandas unites categories of one type only; parts without a value have another.
             plain = [pd.Categorical.from_codes(p.codes, p.categories.astype("str")) for p in own]
             columns[name] = pd.Series(pd.api.types.union_categoricals(plain))
     return pd.DataFrame(columns)

@@ -48,6 +48,7 @@ def run(probe: ImageResolutionProbe, context: MeasureContext) -> Results:
     divided = [divide(context.dataset, context.images.rows, spec).values for spec in probe.groups]
     for template, shown in class_prompts(probe, context.suite, context.dataset).items():
         classes = vectors(shown, context.embedded)
+        # NaN stands for the original, since `k` is a column of numbers.
         for size, images in [(np.nan, context.images), *context.images.downscaled.items()]:
             hits = top_k_hits(images.similarities(classes), truth, 1)
             original = bool(np.isnan(size))

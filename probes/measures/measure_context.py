@@ -120,6 +120,7 @@ class Results:
         sides = np.full(len(own), "") if side is None else side
         self.scalars.append(
             own.assign(
+                # From codes: a column of one value for millions of images is then one byte a row.
                 template=pd.Categorical.from_codes(np.zeros(len(own), int), pd.Index([template])),
                 item=pd.Categorical.from_codes(np.zeros(len(own), int), pd.Index([item])),
                 k=float(k), side=pd.Categorical(sides), n=1, value=np.asarray(values, dtype=float),

@@ -87,6 +87,7 @@ def run(probe: PronounProbe, context: MeasureContext) -> Results:
     )
     truth = context.values(probe.truth)[places]
     is_first = truth == values[0]
+    # Strictly greater: two equal captions are no answer.
     correct = np.where(is_first, cosines[:, 0] > cosines[:, 1], cosines[:, 1] > cosines[:, 0])
     return _handed_over(probe, context, places, correct, truth)
 
@@ -102,6 +103,8 @@ def _handed_over(
         divided = [divide(context.dataset, rows, spec).values for spec in probe.groups]
         results.estimate_by_group(ACCURACY, "rate", divided, item=item)
     results.add_scalars(correct, places=places, item="both", side=sides_of(truth, values))
+    # The mean of both pronouns, not of all images: otherwise the pronoun with more images decides (Hall et
+    # al. 2023).
     results.estimate(ACCURACY, "mean of sides", item="both", note="mean of both")
     results.estimate(GAP, "difference of sides", item="both", note=" less ".join(values))
     return results

@@ -80,6 +80,7 @@ def _ask(
     for k in probe.k:
         asked = partial(query, k=k)
         asked(f"MaxSkew@{k} by {by}", "largest skew")
+        # Among all images every group has the share that it has in the data.
         if k >= n:
             continue  # a constant of the data: the one row says so
         asked(f"MinSkew@{k} by {by}", "smallest skew")
@@ -88,6 +89,7 @@ def _ask(
             asked(f"Bias@{k} by {by}", "bias at k")
         for group in groups.values:
             asked(f"share@{k}", "share at k", group=group)
+    # NDKL runs over all places and has no K.
     query(f"NDKL by {by}", "divergence")
 
 
@@ -97,6 +99,7 @@ def _expected_shares(results: Results, divided: list[Groups]) -> None:
     sizes: list[int] = []
     shares: list[float] = []
     for groups in divided:
+        # Over the whole data set, before exclusions: what "dataset" promises as reference.
         whole = divide(dataset, np.arange(len(dataset)), groups.spec)
         every += whole.values
         sizes += whole.sizes.tolist()

@@ -41,5 +41,6 @@ def association_bias(assigned: np.ndarray, is_first: np.ndarray) -> AssociationB
         [N] bool: whether the image is of the first group; each group has an image or more.
     """
     values, first = np.asarray(assigned, np.float64), np.asarray(is_first, bool)
+    # Differences first, absolute values after: opposite directions of two classes must not cancel.
     difference = values[first].mean(axis=0) - values[~first].mean(axis=0)
     return AssociationBias(bias=float(np.abs(difference).mean()), difference=difference)

@@ -35,6 +35,7 @@ def contrastive_scores(
     -------
     [W, G]; NaN where a group has no image, or all.
     """
+    # A one-hot matrix: sums of all groups and words are then one product.
     member = np.eye(n_groups)[groups]
     if weights is not None:
         # Scaled to Kish's number, of which the variance is divided by one less.
@@ -50,6 +51,9 @@ def _scores(n: np.ndarray, sums: np.ndarray, squares: np.ndarray) -> np.ndarray:
     total, n_all = sums.sum(axis=-2, keepdims=True), n.sum(axis=-2, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         difference = sums / n - (total - sums) / (n_all - n)
+        # By sums of squares, which are additive over groups; in 64 bits the cosines, between -1 and 1, lose
+        # no digit that matters.
         variance = (squares[..., None, :] - total**2 / n_all) / (n_all - 1)
+        # Rounding can make the variance of equal values slightly negative.
         scores = difference / np.sqrt(np.where(variance > 0, variance, np.nan))
     return np.swapaxes(np.where((n > 0) & (n < n_all), scores, np.nan), -1, -2)

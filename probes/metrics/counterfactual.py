@@ -46,6 +46,7 @@ def counterfactual_pairs(sets: np.ndarray, values: np.ndarray) -> Pairs:
     """
     usable = np.flatnonzero((np.asarray(sets) >= 0) & (np.asarray(values) >= 0))
     order = usable[np.lexsort((values[usable], sets[usable]))]
+    # Sorted by set, so that a set is one slice.
     starts = np.flatnonzero(np.diff(sets[order], prepend=-1))
     found = [
         (one, other)
@@ -103,8 +104,10 @@ def set_codes(columns: Sequence[np.ndarray]) -> np.ndarray:
     codes = np.zeros(len(columns[0]), np.int64)
     missing = np.zeros(len(columns[0]), bool)
     for column in columns:
+        # NaN is the only value that differs from itself.
         absent = np.array([value is None or value != value for value in column])
         _, code = np.unique(np.where(absent, "", column).astype(str), return_inverse=True)
+        # Numbered anew after each column, so that the product never exceeds N squared.
         _, codes = np.unique(codes * (code.max(initial=0) + 1) + code, return_inverse=True)
         missing |= absent
     return np.where(missing, -1, codes)

@@ -33,6 +33,7 @@ def top_k_hits(similarities: np.ndarray, truth: np.ndarray, k: int) -> np.ndarra
     if not 1 <= k <= similarities.shape[1]:
         raise ValueError(f"the {k} highest of {similarities.shape[1]} classes do not exist")
     own = np.take_along_axis(similarities, np.asarray(truth)[:, None], axis=1)
+    # ">=" counts the right class itself, hence "<= k".
     right: np.ndarray = (similarities >= own).sum(axis=1) <= k
     return right
 

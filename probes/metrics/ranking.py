@@ -59,16 +59,19 @@ def counts_at(
     scores = np.asarray(scores, np.float64)
     if not np.isfinite(scores).all():
         raise ValueError("a score is not finite")
+    # Stable: with "row order" ties stand as the data do.
     order = np.argsort(-scores, kind="stable")
     counts: np.ndarray = np.eye(n_groups)[np.asarray(groups)[..., order]].cumsum(axis=-2)
     ranked = scores[order]
     starts = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
+    # Without ties both rules give the same counts.
     if tie_rule == "row order" or len(starts) == len(ranked):
         return counts
     ends = np.concatenate([starts[1:], [len(ranked)]])
     block = np.repeat(np.arange(len(starts)), ends - starts)
     nobody = np.zeros((*counts.shape[:-2], 1, n_groups))
     before = np.concatenate([nobody, counts], axis=-2)[..., starts, :]
+    # Inside a block of equal scores the counts rise in a straight line, which is the mean over all orders.
     within = (np.arange(len(ranked)) - starts[block] + 1) / (ends - starts)[block]
     added = (counts[..., ends - 1, :] - before)[..., block, :]
     return np.asarray(before[..., block, :] + within[:, None] * added)
@@ -118,6 +121,7 @@ def ndkl(counts: np.ndarray, reference: np.ndarray) -> np.ndarray:
     n = np.arange(np.shape(counts)[-2])
     shares = np.asarray(counts) / (n + 1)[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
+        # 0 log 0 is 0 here: the limit, which NumPy does not know.
         divergence = np.where(shares > 0, shares * np.log(shares / np.asarray(reference)), 0).sum(axis=-1)
     discount = 1 / np.log2(n + 2)
     return np.asarray((divergence * discount).sum(axis=-1) / discount.sum())

@@ -77,6 +77,7 @@ def standardised_difference(first: np.ndarray, second: np.ndarray) -> float:
     """(mean of the first - mean of the second) / standard deviation of all; NaN if all are equal."""
     values = np.concatenate([first, second]).astype(np.float64)
     spread = values.std(ddof=1)
+    # `not >` instead of `<=`: it is also true of NaN.
     if not spread > ROUNDING * max(1.0, float(np.abs(values).max())):
         return math.nan
     return float((np.mean(first) - np.mean(second)) / spread)

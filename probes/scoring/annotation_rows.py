@@ -31,6 +31,8 @@ def annotation_rows(
     tables = []
     for name in named:
         said = dataset.annotations[name].iloc[rows]
+        # Long form: most data sets have a few annotators of some images, and a wide table would be mostly
+        # empty.
         place, annotator = np.nonzero(said.notna().to_numpy())
         tables.append(
             pd.DataFrame(

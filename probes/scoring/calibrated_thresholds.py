@@ -18,6 +18,8 @@ import numpy as np
 from probes.scoring.array_library import Array, as_int64, as_numpy, library_of, on_device
 from probes.scoring.engine import CHUNK_IMAGES, Rows
 
+# Cosines are compared in 32 bits, whose steps near 1 are 6e-8: a multiple of 0.0001 is exact enough and keeps
+# the histogram small.
 STEP = 1e-4
 N_BINS = round(2 / STEP) + 1  # lower edges of the bins: -1, -0.9999, ... 1
 NEVER = np.inf
@@ -88,6 +90,7 @@ def edges_of_bins() -> np.ndarray:
 
 
 def _thresholds(histogram: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    # From above: how many images reach each edge.
     reaching = histogram[:, ::-1].cumsum(axis=1)[:, ::-1]  # [Q, B]
     total = reaching[:, :1]
     edges = edges_of_bins()
@@ -96,5 +99,6 @@ def _thresholds(histogram: np.ndarray, shares: np.ndarray) -> np.ndarray:
         # 1e-9: 0.05 * 100 is 5.000000000000001 or 4.999999999999999, and 5 images are meant.
         few = reaching <= np.floor(share * total + 1e-9)
         found = few.any(axis=1) & (total[:, 0] > 0)
+        # The first edge that few enough images reach is the least such threshold.
         thresholds[t, found] = edges[few[found].argmax(axis=1)]
     return thresholds

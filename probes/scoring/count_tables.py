@@ -113,6 +113,7 @@ def pairs_table(
         o, t, g = (axis.ravel() for axis in np.indices((len(outcomes), len(rule.thresholds), len(own.n))))
         table = own.labels.iloc[g].reset_index(drop=True)
         finest = counts.pairs[rule.name]  # [O, T, G, 4], by truth too
+        # Pairs do not depend on the truth; without it the table has fewer rows by the number of truths.
         joint = np.stack([finest[:, :, number == i].sum(axis=2) for i in range(len(own.n))], axis=2)
         parts.append(
             table.assign(

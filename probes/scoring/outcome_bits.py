@@ -117,6 +117,7 @@ def digests(names: Iterable[object]) -> list[str]:
     """
     # Iterating over a series of Arrow strings is slower than over an array of objects.
     plain = names.to_numpy(object) if isinstance(names, pd.Series) else names
+    # 8 bytes: among a million images two share a digest with a chance of 3 in 100 million.
     return [hashlib.blake2b(str(name).encode(), digest_size=8).hexdigest() for name in plain]
 
 

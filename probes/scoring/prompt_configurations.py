@@ -82,6 +82,7 @@ def calibrate(
             if configuration.right is None
             else configuration.right
         )
+        # Classes of several designs with the same words and truth are calibrated once.
         own = [(int(column), (~right[:, i]).tobytes()) for i, column in enumerate(configuration.columns)]
         wanted |= {key: ~right[:, i] for i, key in enumerate(own)}
         keys.append(own)

@@ -11,6 +11,7 @@ from probes.rules.assignment_rule import AssignmentRule
 from probes.rules.rule_registry import RULES
 from probes.scoring.array_library import Array, as_int32, library_of, on_device, take
 
+# 256 kB, which stays in a core's cache.
 LARGEST_TABLE = 1 << 16
 
 

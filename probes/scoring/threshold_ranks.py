@@ -57,6 +57,7 @@ class RankLog:
         self.n_thresholds = sizes
         shape = (n_specifications, len(self.inverted), n_images)
         self.ranks = {
+            # One byte holds the ranks of up to 255 thresholds.
             name: _room(shape, np.uint8 if size < 256 else np.uint16, len(sizes))
             for name, size in sizes.items()
         }
@@ -80,6 +81,8 @@ class RankLog:
         inside = pair >= 0
         counts = np.empty((len(self.inverted), width - 1, len(n)), dtype=np.int64)
         for o, ranks in enumerate(self.ranks[rule][position]):
+            # One histogram of ranks for each pair; its running sum from above gives the counts at all
+            # thresholds.
             flat = pair[inside] * width + ranks[inside]
             histogram = np.bincount(flat, minlength=len(n) * width).reshape(len(n), width)
             reached = histogram[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:].T
@@ -171,6 +174,8 @@ class Pairs:
     def weight(self) -> np.ndarray:
         """[M] 1 / (1 - n_k / n) of the cluster k in its group; 0 for a cluster that is a group of its own."""
         share = self.n / np.bincount(self.group, self.n, minlength=self.n_groups)[self.group]
+        # 0, not infinity, for a group of one cluster: its variance cannot be estimated, and the audit says
+        # so.
         factor: np.ndarray = np.divide(1.0, 1 - share, out=np.zeros(len(share)), where=share < 1)
         return factor
 

@@ -119,6 +119,7 @@ def _asked(
     gaps: list[pd.DataFrame] = []
     for name in on:
         opened = open_evaluation_set(name, options, cache=cache)
+        # By name and in order: the classifier's rows are the classes of the set it was fitted on.
         if [names[0] for names in opened.classes] != classifier.names:
             raise UserError(
                 f"{opened.where}: other classes than {classifier.where}",
@@ -136,6 +137,7 @@ def _asked(
             gaps.append(gap_changes(opened.name, before, after, groups, clusters))
     accuracy = pd.DataFrame(rows)
     if len(accuracy):
+        # One family: the same classifier is asked of every set.
         accuracy["p_adjusted"] = holm(accuracy["p"].to_numpy(dtype=float))
     return accuracy, pd.concat(gaps, ignore_index=True) if gaps else pd.DataFrame()
 
@@ -157,6 +159,7 @@ def _suite_changes(
     )
     method = OwnOrForeign(classifier)
     after = answer(embedded, method)
+    # Images that fitted nothing: a classifier knows the answers of those it was fitted on.
     measured = embedded.half(fit=False)
     before = AuditResult.from_records(embedded.ask(measured))
     table = gap_rows(

@@ -67,6 +67,7 @@ class AuditEvaluator:
         from probes.datasets import load_dataset
         from probes.planning.audit_plan import plan
 
+        # Audits of steps after the checkpoint belong to weights that no longer exist.
         drop_audits(self._out, after=step)
         self._dataset = load_dataset(self._plan.data or self._suite.data)
         plan(self._suite, self._dataset)

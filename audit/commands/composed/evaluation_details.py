@@ -42,6 +42,7 @@ def details_of(
 
 
 def _labels_sha256(opened: EvaluationSet) -> str:
+    # Names and prompts count as labels: other words make another evaluation of the same images.
     digest = hashlib.sha256(repr((opened.classes, opened.templates, opened.captions)).encode())
     for labels in (opened.truth, opened.multilabel, opened.pairs):
         digest.update(b"-" if labels is None else labels.tobytes())

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from probes.embeddings.embed import EmbeddedImages, EmbeddingStore
 
 KS = (1, 5, 10)
+# The prompt that the paper puts before captions for retrieval (Radford et al. 2021, table 13).
 PROMPT = "a photo of"
 TEMPLATE_BUDGET = 160_000_000  # images x classes x templates of the template table; more are sampled
 Progress = Callable[[str, int, int], None]
@@ -189,10 +190,12 @@ def _zero_shot(run: ModelRun, opened: EvaluationSet, options: Options) -> Evalua
         return result_of(run.identity, opened, "zeroshot_classification", metrics, wanted, details, {})
     assert opened.truth is not None
     truth = opened.truth[images.rows]
+    # Scores of all classes are kept only if the metric needs them: they are N x C numbers.
     found = predict(images.blocks, classes, truth, keep_scores=main == "roc_auc", groups=groups)
     answers = _answers(opened, images, found.predicted, found.in_top5, found.scores)
     metrics = classification_metrics(answers, main=main, seed=options.seed)
     tables = _answer_tables(opened, answers)
+    # A set with the bare name alone has no template to compare.
     if groups is None and (len(opened.templates) > 1 or opened.templates[0] != "{}"):
         tables["templates"] = _templates(run, opened, images, by_template, truth, answers, options)
     return result_of(run.identity, opened, "zeroshot_classification", metrics, main, details, tables)
@@ -336,6 +339,7 @@ def _retrieval(run: ModelRun, opened: EvaluationSet, options: Options) -> Evalua
             f"{opened.where}: no captions, which retrieval needs", remedy="give a set with captions"
         )
     images = run.embed(opened)
+    # -1 for images that could not be read: their pairs are left out.
     place = np.full(len(opened), -1, dtype=np.int64)
     place[images.rows] = np.arange(len(images.rows))
     pairs = np.stack([place[opened.pairs[:, 0]], opened.pairs[:, 1]], axis=1)

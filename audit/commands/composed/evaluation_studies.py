@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from clipmodel.evaluation.readers.evaluation_set import EvaluationSet
     from probes.embeddings.embed import EmbeddedImages
 
+# Beyond that a column is an identifier or a measurement rather than a grouping.
 MOST_GROUPS = 20
 
 
@@ -47,6 +48,7 @@ def overlap(
     training = open_evaluation_set(train, options, cache=cache, split="train")
     images, others = run.embed(opened), run.embed(training)
     own, theirs = PlainImages(opened), PlainImages(training)
+    # Of the evaluation images all; of the training images only the candidates, when they are asked for.
     hashes = np.stack([perceptual_hash(own.open_image(int(row))) for row in images.rows])
     found = near_duplicates(
         images.embeddings,

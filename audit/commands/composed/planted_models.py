@@ -60,6 +60,7 @@ def plans(
     yield from (Trained("", 0.0, seed) for seed in range(controls))
     for block, strength in enumerate(strengths, start=1):
         for number in range(planted):
+            # Seeds of each strength begin at a thousand of their own, so that no two models share one.
             yield Trained(tones[number % len(tones)], strength, 1000 * block + number)
 
 
@@ -87,6 +88,7 @@ def measure_all(
     for number, plan in enumerate(wanted, start=1):
         path = folder / f"{plan.name}.parquet"
         if not path.is_file():
+            # One folder for all: a model that was interrupted is trained anew from its first step.
             scratch = folder / "training"
             shutil.rmtree(scratch, ignore_errors=True)
             model = _train(plan, tones, steps=steps, out=scratch)
@@ -143,6 +145,7 @@ def _values(
     images = embed_dataset(model, dataset, rows, store=store)
     texts = embed_texts(model, [f"a person with {tone} skin" for tone in tones], store=store)
     logits = float(model.logit_scale) * images.embeddings.astype(float) @ texts.T.astype(float)
+    # Log-probabilities in 64 bits: those of a well-trained model are near 0.
     log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
     truth = pd.Index(tones).get_indexer(pd.Index(dataset.frame["skin_tone"].iloc[images.rows]))
     right = log_p[np.arange(len(truth)), truth]

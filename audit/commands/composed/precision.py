@@ -112,6 +112,7 @@ def deviation_notes(
         )
     found = measure(dataset, reduced, suite=suite)
     reduction = f"{reduced.precision}{' compiled' if reduced.compiled else ''}"
+    # Findings must be the same, whatever the tolerance: they are what a reader acts on.
     if found.rate > tolerance or found.findings:
         raise UserError(
             f"{reduction} changes what the suite {suite} concludes: a rate by {100 * found.rate:.2f} points "
@@ -134,6 +135,7 @@ def measure(
     from probes.suite.suite import load_suite
 
     questions, sample = load_suite(suite), SampledDataset(dataset, most_images)
+    # A store of its own: embeddings of the two models must not come from earlier runs.
     with tempfile.TemporaryDirectory() as scratch:
         store = EmbeddingStore(Path(scratch))
         exact, other = (
@@ -152,6 +154,7 @@ def compare_results(exact: AuditResult, other: AuditResult, *, n_images: int) ->
     return Deviation(
         rate=_largest(exact.rates["rate"], other.rates["rate"]),
         difference=_largest(exact.gaps["difference"], other.gaps["difference"]),
+        # The symmetric difference: found by one and not by the other.
         findings=len(before ^ after),
         n_findings=len(before),
         n_images=n_images,

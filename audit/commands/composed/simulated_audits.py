@@ -87,6 +87,7 @@ def simulated_rows(
     }
     missing = [chunk for chunk, file in files.items() if not file.is_file()] if make_missing else []
     if missing:
+        # Spawned, not forked: a fork copies the threads' locks of libraries in whatever state they are.
         context = get_context("spawn")
         with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
             jobs = [
@@ -125,4 +126,5 @@ def _chunk(kind: str, name: str, start: int, audits: int, seed: int, file: Path)
             for audit in range(start, start + audits)
         ]
         table = pd.DataFrame(rows, columns=list(ROW_COLUMNS))
+    # Whole or absent: an interrupted chunk must not be taken for a finished one.
     replace_file(file, lambda draft: draft.write(table.to_csv(index=False, lineterminator="\n").encode()))

@@ -46,6 +46,7 @@ def standard_table(
     for name in wanted:
         folder = Path(name)
         if folder.is_dir():
+            # By the fingerprint of the weights: a result of another model under the same name is refused.
             found += results_of(folder, model.fingerprint)
         else:
             run = ModelRun(model, spec, store, progress)

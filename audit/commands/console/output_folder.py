@@ -35,6 +35,7 @@ def check_output_folder(folder: Path) -> None:
 
 def _try_to_write(folder: Path, place: Path) -> None:
     try:
+        # Written for real: permission bits say nothing of full or read-only disks.
         with tempfile.TemporaryFile(dir=place):
             pass
     except OSError as error:
@@ -64,6 +65,7 @@ def public(name: str) -> str:
     ('table:people.csv', 'model', 'quickstart')
     """
     kind, colon, path = name.rpartition(":")
+    # Names of hubs hold slashes that are no folders of this machine.
     if "://" in name or kind in ("hf", "open_clip"):
         return name
     return f"{kind}{colon}{PurePath(path).name or path}"

@@ -67,6 +67,7 @@ def label_sets(words: Words, *, title: str) -> str:
 
 def as_yaml(value: object) -> str:
     """JSON is YAML too."""
+    # Always quoted: words such as no, on or 12:30 would otherwise become other values.
     return json.dumps(value, ensure_ascii=False)
 
 

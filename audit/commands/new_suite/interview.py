@@ -210,6 +210,7 @@ def _prompt(prompt: str, default: str) -> str:
     try:
         answer: str = typer.prompt(prompt, default=default, err=True)
     except typer.Abort as error:
+        # Ctrl-C at a terminal; without one there is nobody to answer.
         if sys.stdin.isatty():
             raise KeyboardInterrupt from error
         remedy = "give the option, or --defaults to be asked nothing"

@@ -60,6 +60,7 @@ def gap_changes(
     code = np.arange(len(change)) if clusters is None else pd.factorize(np.asarray(clusters, dtype=object))[0]
     rows = []
     for by in groups.columns:
+        # Sorted by size: the largest group is the reference, since its own rate is known best.
         sizes = groups[by].value_counts()
         sizes = sizes[sizes >= MIN_GROUP]
         if len(sizes) < 2:
@@ -69,6 +70,8 @@ def gap_changes(
         for group in sorted(sizes.index[1:], key=str):
             own = (groups[by] == group).to_numpy()
             gaps = [float(right[own].mean() - right[other].mean()) for right in (zero_shot, adapted)]
+            # The change of each image is a number of its own, so both classifiers are compared on the same
+            # images.
             low, high, p = _difference_of_means(change, own, other, code)
             rows.append(
                 {
@@ -87,11 +90,13 @@ def _difference_of_means(
 ) -> tuple[float, float, float]:
     """Interval and p of mean(own) - mean(other); influences are added within clusters, then squared."""
     means = [float(change[side].mean()) for side in (own, other)]
+    # Influences of the two means, with opposite signs: a cluster in both groups enters with its difference.
     influence = np.where(own, (change - means[0]) / own.sum(), 0.0)
     influence -= np.where(other, (change - means[1]) / other.sum(), 0.0)
     taking_part = own | other
     sums = np.bincount(code[taking_part], weights=influence[taking_part])
     clusters = len(np.unique(code[taking_part]))
+    # K / (K - 1) for the estimated means (Liang and Zeger 1986, with the small-sample factor).
     error = float(np.sqrt((sums**2).sum() * clusters / max(clusters - 1, 1)))
     difference = means[0] - means[1]
     if error == 0:

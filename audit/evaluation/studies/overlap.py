@@ -15,6 +15,7 @@ from audit.statistics.proportion.intervals import clopper_pearson
 
 Bools = NDArray[np.bool_]
 ALL: Final = "(all)"
+# The paper's level (Radford et al. 2021, section 5).
 CONFIDENCE: Final = 0.995
 COLUMNS: Final = (
     "by", "group", "n", "duplicates", "share", "accuracy_all", "accuracy_clean", "accuracy_overlap",
@@ -56,6 +57,7 @@ def _row(by: str, group: str, right: Bools, duplicate: Bools) -> dict[str, objec
     count = int(right[duplicate].sum())
     low, high = clopper_pearson(count, overlap, confidence=CONFIDENCE)
     usable = overlap > 0 and np.isfinite(clean)
+    # One-tailed: a leak can only raise the accuracy on images that were seen. sf(count - 1) = P(X >= count).
     p = float(stats.binom.sf(count - 1, overlap, clean)) if usable else float("nan")
     return {
         "by": by, "group": group, "n": n, "duplicates": overlap, "share": overlap / n if n else float("nan"),

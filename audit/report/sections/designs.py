@@ -66,6 +66,7 @@ def across_designs(rates: pd.DataFrame, *, probe: Mapping[str, Any]) -> pd.DataF
     if primary is None:
         return rates.iloc[:0]
     rank = {design["name"]: place for place, design in enumerate(probe["designs"])}
+    # The design is overwritten, so that rows of all designs match the primary specification in all else.
     same = components.of_specification(rates.assign(design=primary["design"]), primary).index
     place = rates.loc[same, "design"].map(rank).dropna().sort_values(kind="stable")
     found: pd.DataFrame = rates.loc[place.index]

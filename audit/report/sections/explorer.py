@@ -95,6 +95,7 @@ def _suite_thresholds(rates: pd.DataFrame) -> list[float]:
 
 
 def _among(thresholds: pd.Series, kept: Sequence[float]) -> pd.Series:
+    # Rounded: thresholds of the suite are decimals, those of the curve multiples of a step.
     return thresholds.round(9).isin(np.round(list(kept), 9))
 
 
@@ -102,6 +103,7 @@ def _thresholds_kept(
     curves: pd.DataFrame, rates: pd.DataFrame, attributes: Sequence[str]
 ) -> dict[str, list[float]]:
     """Thresholds of each probe's curves, thinned so that all curves together stay within `POINTS`."""
+    # Rounded up: -(-a // b).
     step = max(1, -(-len(curves) // POINTS))
     kept = {}
     for probe, own in curves.groupby("probe", sort=False):
@@ -132,6 +134,7 @@ def _curves(
 
 def _packed(part: pd.DataFrame) -> dict[str, Any]:
     rank, groups = pd.factorize(part["_group"])
+    # Sorted by group and threshold: the script knows both from the place, so neither is stored.
     order = np.lexsort((part["threshold"].to_numpy(), rank))
     first = order[np.flatnonzero(np.diff(rank[order], prepend=-1))]
     columns = {name: part[name].to_numpy() for name in ("n", "clusters", "count", "low", "high")}
@@ -147,6 +150,7 @@ def _packed(part: pd.DataFrame) -> dict[str, Any]:
 
 def _tenths(shares: NDArray[np.floating[Any]]) -> list[int]:
     """Shares in tenths of a percent, rounded as they are written; -1 for NaN."""
+    # Through the text, so that the script shows the very digits of the tables.
     return [-1 if share != share else round(float(f"{100 * share:.1f}") * 10) for share in shares.tolist()]
 
 

@@ -81,6 +81,7 @@ def build(context: ReportContext) -> Findings:
         people = components.of_people(findings, context.result.manifest)
         ordered = pd.concat([findings[people], findings[~people]])
     usual = _usual(ordered["caution"])
+    # All marks share one axis and it includes 0: lengths can be compared from row to row.
     ends = [*findings["low"].tolist(), *findings["high"].tolist(), 0.0]
     axis = min(ends), max(ends)
     source = _Sources(context)
@@ -106,6 +107,7 @@ class _Sources:
     def __init__(self, context: ReportContext) -> None:
         result = context.result
         self.context = context
+        # Only the gaps of findings: a table of all gaps would be divided for nothing.
         wanted = pd.MultiIndex.from_frame(result.findings[list(GAP)])
         gaps = result.gaps
         own = gaps[pd.MultiIndex.from_frame(gaps[list(GAP)]).isin(wanted)]
@@ -273,6 +275,7 @@ def _usual(cautions: pd.Series) -> str:
     """The sentences that most of the findings share."""
     if not len(cautions):
         return ""
+    # Told once above the table instead of in every row.
     common = cautions.mode().iloc[0]
     return str(common) if (cautions == common).sum() > 1 else ""
 

@@ -83,6 +83,7 @@ def strongest_evidence(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows in the order a reader wants them: by adjusted p, then by size; as they are without p."""
     if rows["p_adjusted"].isna().all():
         return rows
+    # 2 is above every p: rows without one come last.
     order = rows.assign(_p=rows["p_adjusted"].fillna(2), _size=-rows["value"].abs())
     return rows.loc[order.sort_values(["_p", "_size"], kind="stable").index]
 
@@ -130,6 +131,7 @@ def _figure(
     cut = cut if len(wanted) > most else ""
     wanted = strongest_evidence(wanted).head(most) if cut else wanted
     unit = unit_of(str(wanted["metric"].iloc[0]), probe)
+    # Shares keep the order of the suite; effects are compared by size.
     if unit != "share" or probe["kind"] == "ranking":
         wanted = wanted.sort_values("value", ascending=False, kind="stable")
     labels = [item_name(row, attributes) for row in wanted.to_dict("records")]

@@ -121,7 +121,10 @@ def standard_words(standard: pd.DataFrame) -> str:
 
 def _axis(cells: Sequence[Cell]) -> tuple[float, float]:
     ends = [end for cell in cells for end in (cell.low, cell.high, cell.margin or 0.0) if not math.isnan(end)]
+    # At least 5 points, so that an audit without gaps does not magnify noise over the whole width.
     low, high = min([0.0, *ends]), max([0.05, *ends])
+    # The gap is drawn as worse minus better, so it is the right side that matters; the left one is cut to the
+    # same length.
     return max(low, -high), high
 
 

@@ -220,6 +220,7 @@ def group_table(
     keys = [*_MERGE, *names]
     merged = rates.merge(gaps[[*keys, *_OF_GAPS]], on=keys, how="left", suffixes=("", "_gap"))
     rows = [row | {"name": components.group_name(row, names)} for row in merged.to_dict("records")]
+    # Without weights Kish's number is n; half an image covers rounding.
     weighted = bool((rates["kish_n"] - rates["n"]).abs().max() > 0.5)
     columns = [COLUMNS[0], *([_SPECIFICATION] if every else []), *COLUMNS[1:3]]
     columns += [*([_KISH] if weighted else []), *COLUMNS[3:]]

@@ -76,6 +76,7 @@ def _drawn(curves: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
     of_outcome = ["probe", "outcome"]
     first = widest[widest["reason"] == ""].drop_duplicates(of_outcome)
     small = widest[widest["reason"] != ""].drop_duplicates(of_outcome)
+    # -1, so that an outcome without a testable gap shows its widest untested one.
     least = small[of_outcome].merge(first[[*of_outcome, "wide"]], on=of_outcome, how="left")["wide"]
     small = small[small["wide"].to_numpy() > least.fillna(-1.0).to_numpy()]
     order = {
@@ -117,6 +118,7 @@ def _figure(
 
 def _sources(row: Mapping[Any, Any]) -> str:
     """What the spread of a gap is made of, the largest part first."""
+    # A part below half a percent would be written as 0.
     shares = {part: share for part, share in _shares(row).items() if share >= 0.005}
     if not shares:
         return ""

@@ -84,6 +84,7 @@ def _curve_rows(rates: pd.DataFrame, *, attribute: str, label: str) -> list[dict
     rows = []
     for group in fmt.in_order(alone[attribute]):
         own = alone[alone[attribute] == group]
+        # isclose: 0.3 of the table and 0.3 of a range of steps differ in the last bit.
         at = {f"{t:g}": own.loc[np.isclose(own["threshold"], t), "rate"] for t in TABLE_THRESHOLDS}
         values = {name: rate.iloc[0] if len(rate) else np.nan for name, rate in at.items()}
         sizes = {name: own[name].iloc[0] for name in ("n", "clusters")}

@@ -78,6 +78,7 @@ def _bins(rates: pd.DataFrame, row: dict[str, Any], context: ReportContext) -> p
 def _same(rates: pd.DataFrame, row: dict[str, Any]) -> pd.Series:
     same = pd.Series(True, index=rates.index)
     for name in KEY[:-1]:
+        # The rule without a threshold has NaN, which equals nothing.
         missing = isinstance(row[name], float) and np.isnan(row[name])
         same &= rates[name].isna() if missing else rates[name] == row[name]
     return same

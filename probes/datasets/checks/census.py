@@ -36,6 +36,7 @@ def attributes_of_interest(dataset: DemographicDataset, asked: Sequence[str] = (
             )
     if asked:
         return list(dict.fromkeys(asked))
+    # One value divides nothing, and a table of many values cannot be read.
     few = [name for name in dataset.attributes if 2 <= len(dataset.levels(name)) <= MOST_LEVELS]
     protected = [name for name in PROTECTED if name in few]
     return [*protected, *(name for name in few if name not in PROTECTED)][:2]
@@ -71,6 +72,7 @@ def unreadable(
     reasons: list[str | None] = []
     contents: list[str] = []
     with ThreadPoolExecutor(READERS) as pool:
+        # In blocks: all results of all images would otherwise wait in memory.
         for start in range(0, len(dataset), BLOCK):
             rows = range(start, min(start + BLOCK, len(dataset)))
             for reason, content in pool.map(lambda row: _read(dataset, row), rows):

@@ -62,6 +62,7 @@ def odd_values(column: pd.Series) -> list[OddValue]:
     counts = {str(value): int(n) for value, n in column.dropna().astype(str).value_counts().items()}
     labels = {value: n for value, n in counts.items() if not _says_nothing(value)}
     misspelt = {word: meant for word in labels if (meant := _spelt(word, labels)) is not None}
+    # Misspellings go first: "femal" would otherwise compete with "Female" for "F".
     words = {word: n for word, n in labels.items() if word not in misspelt}
     short = {word: meant for word in words if (meant := _spelt_out(word, words)) is not None}
     return [
@@ -98,10 +99,12 @@ def _spelt(word: str, labels: Mapping[str, int]) -> str | None:
     """The more frequent value that differs in capitals only, or by one letter."""
     others = {value: n for value, n in labels.items() if value != word}
     n, folded = labels[word], word.casefold()
+    # The count breaks the tie, then the word, so that of two spellings exactly one is odd.
     same = [value for value, count in others.items()
             if value.casefold() == folded and (count, value) > (n, word)]  # fmt: skip
     if same:
         return max(same, key=lambda value: (labels[value], value))
+    # Bands such as 20-29 and 30-39 differ by one character and are both meant.
     if any(sign.isdigit() for sign in word):
         return None
     near = [value for value, count in others.items()

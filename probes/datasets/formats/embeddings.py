@@ -43,6 +43,7 @@ VECTOR, TEXT = "embedding", "text"  # the columns of a parquet file
 SCALE, BIAS, MODEL = "logit_scale", "logit_bias", "model"
 DEFAULT_SCALE = 100.0  # the multiplier at which OpenAI's CLIPs were clipped in training
 NO_VECTOR = "the embedding is zero or not finite"
+# An .npz may be compressed, and embeddings hardly compress: a hundredfold is an attack.
 MOST_UNPACKED, MOST_PACKED = 1 << 30, 100  # bytes, and times the size of the file
 UNIT = 1e-2  # how far a norm may be from 1 before the file is said to be unnormalised
 
@@ -195,6 +196,7 @@ def described(file: Path, table: pd.DataFrame, *, card: DataCard) -> Described:
 def _read_npz(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:
     _refuse_bomb(file)
     try:
+        # allow_pickle=False: an array of objects is a pickle, which could run code.
         with np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except Exception as error:  # damage in an archive raises SyntaxError, RuntimeError and many more
@@ -266,6 +268,7 @@ def _read_parquet(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:
             for name in (SCALE, BIAS, MODEL)
             if name.encode() in metadata
         }
+        # Words that are no UTF-8 raise here, where the error is caught.
         table = table.astype({TEXT: object} if TEXT in table else {})  # words that are no UTF-8 raise here
     except Exception as error:
         raise UserError(f"{file}: not a parquet file, or damaged", remedy="write it again") from error
@@ -299,6 +302,7 @@ def _stacked(file: Path, column: pd.Series) -> np.ndarray:
 
 def _of_unit_length(vectors: np.ndarray) -> np.ndarray:
     """Vectors that are a rounding away from unit length stay as the model gave them."""
+    # In 64 bits: squares of large float32 values overflow.
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
     lengths[np.abs(lengths - 1) <= UNIT] = 1
     units: np.ndarray = (vectors / lengths[:, None]).astype(np.float32)

@@ -111,6 +111,7 @@ def load_webdataset(path: Path) -> TarDataset:
     ignored: set[str] = set()
     for shard in shards:
         for key, kind, member, tar in _members(shard):
+            # Keys repeat between shards: WebDataset counts them anew in each.
             name = key if len(shards) == 1 else f"{shard.stem}/{key}"
             labels = samples.setdefault(name, {})
             if kind in IMAGE_SUFFIXES:
@@ -179,6 +180,7 @@ def _json_labels(
     for name, value in values.items():
         if isinstance(value, bool):
             labels[name] = str(value).lower()
+        # NaN, which JSON of Python may hold, is the only value that differs from itself.
         elif isinstance(value, str | int | float) and value != "" and value == value:
             labels[name] = str(value)
         elif value is not None and not isinstance(value, str | float):

@@ -83,6 +83,7 @@ def load_hugging_face(folder: Path) -> HuggingFaceDataset:
     column, features = _columns(folder, next(iter(splits.values())))
     tables, parts = [], []
     for name, data in splits.items():
+        # Undecoded: the bytes go through our own decoder, as for every other source.
         parts.append(data.cast_column(column, _package().Image(decode=False)).select_columns([column]))
         tables.append(_labels(folder, data, features).assign(**{SPLIT: name} if len(splits) > 1 else {}))
     frame = pd.concat(tables, ignore_index=True)
@@ -118,6 +119,7 @@ def _package() -> Any:
 def _load(folder: Path) -> dict[str, Any]:
     """The splits of the data set by name."""
     datasets = _package()
+    # A data set script is code: `load_dataset` would run it.
     if script := next(iter(sorted(folder.glob("*.py"))), None):
         raise UserError(f"{folder}: {script.name} would be run", remedy="save the data with save_to_disk")
     try:
@@ -144,6 +146,7 @@ def _columns(folder: Path, data: Any) -> tuple[str, dict[str, Any]]:
         name: feature
         for name, feature in data.features.items()
         if isinstance(feature, datasets.ClassLabel)
+        # The digits are the width of the type: int64 is "int".
         or (isinstance(feature, datasets.Value) and feature.dtype.rstrip("0123456789") in NUMBERS_AND_WORDS)
     }
     return images[0], features
@@ -154,6 +157,7 @@ def _labels(folder: Path, data: Any, features: Mapping[str, Any]) -> pd.DataFram
     table = as_strings(data.select_columns(list(features)).to_pandas(), file=folder)
     for name, feature in features.items():
         if hasattr(feature, "names"):
+            # A label of -1 is what the library writes where a split has no labels.
             table[name] = table[name].map({str(i): word for i, word in enumerate(feature.names)})
     return table
 

@@ -40,6 +40,7 @@ class ParquetImages:
             sizes += [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
         self._starts = np.cumsum(sizes)
         self._lock = threading.Lock()  # images are read in threads, mostly in the order of the rows
+        # One row group at a time: rows are read mostly in order, and a group can hold gigabytes.
         self._held: tuple[int, pa.ChunkedArray] | None = None
 
     def __len__(self) -> int:

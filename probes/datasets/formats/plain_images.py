@@ -59,5 +59,6 @@ def without_border(data: bytes, border_px: int) -> bytes:
         raise UnreadableImageError("the image cannot be decoded") from error
     box = (border_px, border_px, image.width - border_px, image.height - border_px)
     buffer = io.BytesIO()
+    # PNG, not JPEG: it keeps the pixels as they were decoded.
     image.crop(box).save(buffer, format="PNG")
     return buffer.getvalue()

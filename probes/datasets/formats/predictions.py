@@ -112,6 +112,7 @@ def _from_scores(file: Path, table: pd.DataFrame) -> tuple[np.ndarray, Texts, tu
 def _ties(logits: np.ndarray) -> tuple[str, ...]:
     """A note on images whose highest score two classes have: the alphabet decides there."""
     complete = logits[np.isfinite(logits).all(axis=1)]
+    # Exact equality: the scores are those of the file, and no arithmetic has touched them.
     n = int(((complete == complete.max(axis=1, keepdims=True)).sum(axis=1) > 1).sum()) if len(complete) else 0
     if not n:
         return ()

@@ -131,6 +131,7 @@ def _remedy(written: str) -> str:
 def _fitting(scores: np.ndarray, complete: np.ndarray) -> dict[ScoreKind, np.ndarray]:
     """Kind -> [N] bool: whether a row can be of it."""
     n_classes = scores.shape[1]
+    # Sums of rounded probabilities deviate by up to half a digit a class.
     tolerance = min(SUM_TOLERANCE + SUM_TOLERANCE_A_CLASS * n_classes, 0.05)
     with np.errstate(invalid="ignore"):
         low, high, total = scores.min(axis=1), scores.max(axis=1), scores.sum(axis=1)
@@ -166,5 +167,7 @@ def _as_logits(scores: np.ndarray, kind: ScoreKind, *, note: str, complete: np.n
     repaired = (f"{n_clipped:,} scores outside the range by rounding were clipped.",) if n_clipped else ()
     if kind == "independent probabilities":
         shares = np.clip(shares, LEAST, 1 - LEAST)
+        # log1p keeps the digits of a probability near 0.
         return Scores(logits=np.log(shares) - np.log1p(-shares), bias=0.0, notes=(note, *repaired))
+    # The logarithm of a softmax is a logit up to a constant, which the next softmax cancels.
     return Scores(logits=np.log(np.clip(shares, LEAST, 1)), bias=None, notes=(note, *repaired))

@@ -30,6 +30,7 @@ from probes.datasets.demographic_dataset import (
 from probes.datasets.fairface_age_bands import BAND, undated
 from probes.datasets.image_paths import first_outside, images_example, outside_words
 
+# image_id comes last: beside a path it is usually a number that no file has.
 PATH_COLUMNS = (
     "path", "file", "filename", "file_name", "image", "image_path", "filepath", "file_path", ID,
 )  # fmt: skip
@@ -129,6 +130,7 @@ def with_bands(file: Path, table: pd.DataFrame, attributes: Sequence[str]) -> pd
 
 def _with_slashes(file: Path, table: pd.DataFrame, column: str) -> pd.DataFrame:
     names = table[column]
+    # With both kinds a backslash may be part of a name.
     if not names.str.contains("\\", regex=False).any() or names.str.contains("/", regex=False).any():
         return table
     table = table.assign(**{column: names.str.replace("\\", "/", regex=False)})

@@ -88,6 +88,7 @@ def _read(file: Path, split: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
 
 def _paths(file: Path, table: pd.DataFrame) -> pd.Series:
     """Paths below the folder, from the folder of the source on."""
+    # Paths may have backslashes, or "./" before them.
     written = table["Image Path"].str.replace("\\", "/", regex=False).str.lstrip("./")
     inside = written.str.extract(rf"(?:^|/)((?:{'|'.join(SOURCES)})/.+)$", expand=False)
     if (again := inside.dropna().duplicated()).any():

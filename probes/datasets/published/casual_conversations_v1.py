@@ -85,6 +85,7 @@ def _videos(file: Path) -> list[dict[str, str | None]]:
             known = {"subject_id": subject, **_labels(label)}
             videos += [
                 {"video": video, **known, "lighting": "dark" if video in dark else "normal"}
+                # dark_files repeats videos of files; dict.fromkeys keeps each once, in order.
                 for video in dict.fromkeys([*entry["files"], *entry["dark_files"]])
             ]
         except (KeyError, TypeError) as error:

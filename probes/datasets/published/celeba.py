@@ -84,6 +84,7 @@ def _read_text(file: Path) -> pd.DataFrame:
     count, _, rest = text.partition("\n")
     header, _, body = rest.partition("\n")
     names = header.split()
+    # White space of any length: the file is padded so that columns line up.
     try:
         columns = [ID, *names]
         table = pd.read_csv(io.StringIO(body), sep=r"\s+", header=None, names=columns, dtype=str)
@@ -101,6 +102,7 @@ def _read_text(file: Path) -> pd.DataFrame:
 
 def _check_lengths(file: Path, body: str, n_attributes: int) -> None:
     """Every line has a value for each attribute; a reader of tables would fill up what is missing."""
+    # The body starts at line 3, after the count and the names.
     for number, line in enumerate(body.split("\n"), start=3):
         if line and (n := len(line.split()) - 1) not in (n_attributes, -1):
             raise UserError(

@@ -208,6 +208,7 @@ def _labels(shard: Path, key: str, sample: Mapping[str, Part], chosen: WdsSet) -
     if "npy" not in sample:
         return {}
     try:
+        # A .npy file may hold a pickle, which could run code.
         row = np.atleast_1d(np.load(io.BytesIO(sample["npy"].read()), allow_pickle=False)).ravel()
         numbers = [int(value) for value in row]
     except (ValueError, OverflowError) as error:
@@ -238,6 +239,7 @@ def _class_name(shard: Path, key: str, sample: Mapping[str, Part], classes: Sequ
             f"{shard}: {key}.cls is {text[:40]!r}, of {len(classes)} classes",
             remedy="copy classnames.txt too",
         )
+    # A blank line in classnames.txt is a class without a name, kept so that later numbers stay right.
     return classes[int(text)] or None
 
 

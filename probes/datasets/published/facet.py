@@ -61,6 +61,7 @@ def load_facet(root: Path) -> FileDataset:
             ID: table["person_id"],
             "filename": table["filename"],
             "occupation": table["class1"],
+            # The file writes "none" where a person has one class only.
             "second_class": table["class2"].where(table["class2"] != "none"),
             "gender": _chosen(file, table, "gender_presentation", GENDERS),
             "age": _chosen(file, table, "age_presentation", AGES),
@@ -93,6 +94,7 @@ def _chosen(file: Path, table: pd.DataFrame, prefix: str, names: dict[str, str])
         raise UserError(f"{file}: a negative count in {wrong!r}", remedy="download the file again")
     most = votes.max(axis=1)
     winners = votes.eq(most, axis=0)
+    # Two values with equally many votes are no label: taking the first would favour the order of columns.
     clear = (winners.sum(axis=1) == 1) & (most > 0)
     values = winners.idxmax(axis=1).str.removeprefix(f"{prefix}_").map(names)
     clear_values: pd.Series = values.where(clear)
@@ -102,6 +104,7 @@ def _chosen(file: Path, table: pd.DataFrame, prefix: str, names: dict[str, str])
 def _box(file: Path, line: object, text: object) -> Box:
     """{'x': .., 'y': .., 'width': .., 'height': ..} in pixels."""
     try:
+        # The boxes are Python dictionaries with single quotes, which is no JSON; literal_eval runs no code.
         box = ast.literal_eval(str(text))
         x, y = float(box["x"]), float(box["y"])
         return (x, y, x + float(box["width"]), y + float(box["height"]))

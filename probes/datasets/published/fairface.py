@@ -82,6 +82,7 @@ def _images(root: Path) -> tuple[Path, tuple[str, ...]]:
     """The folder of train/ and val/, and what is to be said of it: the two paddings share file names."""
     there = [name for name in PADDINGS if (root / name).is_dir()]
     if not there or (root / "train").is_dir() or (root / "val").is_dir():
+        # Both paddings have the same file names, so a mixture would go unnoticed.
         return root, ()
     if len(there) > 1:
         raise UserError(f"{root}: images of both paddings", remedy="keep one of the two folders there")
@@ -98,6 +99,7 @@ def _read(file: Path) -> tuple[pd.DataFrame, int, tuple[str, ...]]:
         {
             ID: table["file"],
             "race": race,
+            # A missing race stays missing; it is not Non-White.
             "race_white": race.where(race.isna() | (race == "White"), "Non-White"),
             "gender": checked_values(file, table["gender"], GENDERS),
             "age": checked_values(file, repaired, AGE_BANDS),

@@ -157,6 +157,7 @@ def _attributes(
     file: Path, table: pd.DataFrame
 ) -> tuple[pd.DataFrame, dict[str, tuple[str, ...]], list[str]]:
     """Identifiers and attributes, the order of the values, and what a reader must know."""
+    # An image of two people has two rows.
     ids = table["image_id"] + "/" + table["subject_id"]
     columns: dict[str, pd.Series] = {ID: ids, "subject_id": table["subject_id"]}
     orders: dict[str, tuple[str, ...]] = {"age_band": AGE_BANDS}
@@ -203,6 +204,7 @@ def _reasons(home: Path, table: pd.DataFrame, *, boxed: bool) -> pd.Series:
     reason = pd.Series(None, index=table.index, dtype=object)
     if not boxed and "is_primary" in table:
         shared = table["filepath"].duplicated(keep=False)
+        # Without boxes both rows would be the same whole image; the main person's row is kept.
         primary = table["is_primary"].str.lower().isin(["true", "1", "1.0", "yes"])
         reason = reason.mask(shared & ~primary, OTHER_PERSON)
     return reason.mask(~table["filepath"].isin(list(there)), NO_FILE)

@@ -60,6 +60,7 @@ def read_table(file: Path, needed: Iterable[str]) -> pd.DataFrame:
         raise UserError(f"{file}: no column {absent[0]!r}", remedy="take the table of the download")
     try:
         # Arrow counts the fields of every row, which pandas does not: a row that is cut off ends here.
+        # Columns of polygons have fields beyond the limit of Python's csv module.
         read = pa_csv.read_csv(
             file,
             read_options=pa_csv.ReadOptions(block_size=BLOCK_BYTES),
@@ -159,6 +160,7 @@ def ancestries(file: Path, column: pd.Series) -> tuple[Labelled, Labelled]:
                 f"{file}, row {row}: ancestry {wrong!r} has no number of the questionnaire",
                 remedy=f"numbers are 0 to {LAST_SUBREGION}, as in '11. Asia'",
             )
+        # The first number of a region stands for all of it, and its subregions follow.
         own = dict.fromkeys(REGIONS[max(first for first in REGIONS if first <= n)] for n in found.values())
         below = {text: number for text, number in found.items() if number not in REGIONS}
         numbers |= below
@@ -210,6 +212,7 @@ def skin_tones(file: Path, column: pd.Series) -> tuple[pd.Series, str]:
     for row, cell in column.drop_duplicates().items():
         if cell.strip("[]'\" ").lower() in NOT_SAID:
             continue
+        # Also in a list of one, as some columns have it.
         match = _NUMBERED.fullmatch(cell.strip("[]'\" ") + ("]" if "[" in cell else ""))
         rgb = _RGB.fullmatch(match["text"]) if match else None
         if match is None or rgb is None or int(match["number"]) >= len(SKIN_TONES):
@@ -224,6 +227,7 @@ def skin_tones(file: Path, column: pd.Series) -> tuple[pd.Series, str]:
             f"{file}: the numbers of {column.name} do not go from dark to light: {numbers}",
             remedy="take the table of the download",
         )
+    # 0 is the darkest, Fitzpatrick VI.
     types = {cell: SKIN_TONES[len(SKIN_TONES) - 1 - number] for cell, (number, _) in colours.items()}
     words = [f"{SKIN_TONES[5 - number]} is RGB {list(rgb)}" for number, rgb in reversed(distinct)]
     said = f"Fitzpatrick types from I, the lightest; {', '.join(words)}." if words else ""

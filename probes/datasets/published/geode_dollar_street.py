@@ -87,6 +87,7 @@ def load_dollar_street(root: Path) -> FileDataset:
     if income.isna().any():
         where = place(income.isna())
         raise UserError(f"{file}, {where}: income is no number", remedy="write US dollars a month")
+    # Publications cut at other incomes, so the cut points are written into the card.
     cuts = [float(income.quantile(q)) for q in INCOME_QUARTILES]
     frame = pd.DataFrame(
         {

@@ -18,6 +18,7 @@ from probes.datasets.formats.matlab import read_matlab
 FILES = ("lfw_att_73.mat", "lfw_att_40.mat", "lfw_att_73.csv", "lfw_att_40.csv")
 SPLITS_FILE = "indices_train_test.mat"
 IMAGE_FOLDERS = ("lfw", "lfw-deepfunneled", "lfw_funneled", "img", "images", "image_path", ".")
+# -1 as in the form that CelebA has of the same attributes.
 WORDS = {1: "yes", 0: "no", -1: "no"}
 CARD = DataCard(
     name="lfwa",
@@ -113,6 +114,7 @@ def _splits(file: Path, n_images: int) -> np.ndarray:
         indices = np.asarray(variables.get(f"indices_img_{split}", []), dtype=float).ravel().astype(int)
         if len(indices) and (indices.min() < 1 or indices.max() > n_images):
             raise UserError(f"{file}: an index beyond the {n_images} images", remedy="download it again")
+        # MATLAB counts from 1.
         splits[indices - 1] = split
     return splits
 

@@ -82,6 +82,7 @@ def _read(file: Path, split: str) -> pd.DataFrame:
     if wrong.any():
         message = f"{file}, {place(wrong)}: a side of the box is outside [0, 1]"
         raise UserError(message, remedy="repair the line")
+    # Boxes have no name of their own; the order in the file numbers them.
     numbers = table.groupby("ImageID").cumcount() + 1
     frame = pd.DataFrame({ID: table["ImageID"] + "/" + numbers.astype(str), "ImageID": table["ImageID"]})
     gender = checked_values(file, table["GenderPresentation"], (*GENDERS, UNKNOWN))

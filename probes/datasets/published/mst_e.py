@@ -71,6 +71,7 @@ def load_mst_e(root: Path) -> FileDataset:
     reason = pd.Series(None, index=table.index, dtype=object)
     there = [(home / name).is_file() for name in frame[ID].fillna("")]
     reason = reason.mask(~pd.Series(there, index=table.index), NO_FILE)
+    # Later masks win: a video is called so, even if its file is missing too.
     reason = reason.mask(~table["image_ID"].str.lower().str.endswith(IMAGE_SUFFIXES), NOT_DECODED)
     reason = reason.mask(table["pose"].str.lower() == "video", VIDEO)
     kept = reason.isna()
@@ -92,6 +93,7 @@ def _chosen(file: Path) -> dict[str, str]:
         return {}
     table = read_table(file)
     found: dict[str, str] = {}
+    # Golden comes last and so wins where an image is in both lists.
     for column, words in (("not_ideal_image_id", "not ideal"), ("golden_image_id", "golden")):
         if column in table:
             found |= dict.fromkeys(table[column].dropna(), words)

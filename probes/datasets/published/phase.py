@@ -137,6 +137,7 @@ def _votes(annotations: Sequence[Any]) -> dict[str, list[str | None]]:
 def _majority(votes: Sequence[str | None]) -> str | None:
     """What at least two said; None where none was said twice, or two were unsure."""
     word, n = Counter(votes).most_common(1)[0]
+    # None takes part in the vote: two of three unsure annotators leave a person without a label.
     return word if n > len(votes) / 2 else None
 
 

@@ -43,6 +43,7 @@ def load_ppb(root: Path) -> FileDataset:
         The file or a column is missing, or a value is none of PPB's.
     """
     file = find(root, FILE, what="PPB")
+    # Copies write the header in capitals or not.
     table = read_table(file).rename(columns=str.lower)
     columns = {
         name: first_of(forms, table)

@@ -50,6 +50,7 @@ class SocialCounterfactuals(DemographicDataset):
         types = sorted({*table["a1_type"].dropna(), *table["a2_type"].dropna()})
         frame = table[["counterfactual_set", "a1_type", "a2_type"]].astype(str)
         for name in types:
+            # A type is in the first or the second pair, depending on the set.
             values = table["a1"].where(table["a1_type"] == name, table["a2"])
             frame[name] = values.where((table["a1_type"] == name) | (table["a2_type"] == name))
         frame.insert(0, ID, [f"row {number}" for number in range(1, len(frame) + 1)])
@@ -60,6 +61,7 @@ class SocialCounterfactuals(DemographicDataset):
 
 
 def _read(file: Path) -> pd.DataFrame:
+    # Only the footers: the files hold gigabytes of images.
     names = read_metadata(file).schema.to_arrow_schema().names
     if absent := [name for name in (IMAGE, *COLUMNS) if name not in names]:
         message = f"{file}: no column {absent[0]!r} among: {', '.join(names)}"

@@ -17,6 +17,7 @@ from probes.datasets.image_paths import find_images
 
 GENDERS = {"0": "Male", "1": "Female"}
 RACES = {"0": "White", "1": "Black", "2": "Asian", "3": "Indian", "4": "Others"}
+# The oldest person of the set is 116; a larger number is a field in the wrong place.
 OLDEST_YEARS = 116
 ENDINGS = re.compile(r"(\.chip|\.[a-z]{3,4})+$")  # aligned copies are named ... .jpg.chip.jpg
 CARD = DataCard(

@@ -96,6 +96,7 @@ def _read(file: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
             "specialisation": table["Specialisation"],
             "occupation": table["Occupation"],
             "gender": _gender(file, table, GENDER_COLUMNS),
+            # Lists of persons with an object have no column of participants, and the other way round.
             "object": table.get("Object"),
             "participant": table.get("Participant"),
             "participant_gender": _gender(file, table, PARTICIPANT_GENDER_COLUMNS, needed=False),
@@ -113,6 +114,7 @@ def _gender(file: Path, table: pd.DataFrame, names: tuple[str, ...], *, needed: 
         raise UserError(f"{file}: no column {names[0]!r} among: {found}", remedy="take the published list")
     if name is None:
         return pd.Series(None, index=table.index, dtype=object)
+    # The first version of the list wrote man and woman.
     return checked_values(file, table[name].str.lower().replace(OLD_GENDERS), GENDERS)
 
 
