@@ -37,6 +37,7 @@ from audit.csv_cells import raw_csv
 from clipmodel import __version__
 from clipmodel.errors import UserError
 
+# 2 is the code of wrong usage in Click as well; 130 is 128 + SIGINT, as shells report it.
 USER_ERROR, INTERRUPTED = 2, 130
 KEPT = {
     "run": "the embeddings computed so far are kept; run the same command to resume",
@@ -87,6 +88,7 @@ app = typer.Typer(
     name="clip-audit",
     no_args_is_help=True,
     rich_markup_mode="rich",
+    # Typer's own tracebacks print local variables, among them paths and labels.
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -18,8 +18,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
+# The signs of OWASP's "CSV Injection".
 _FORMULA = re.compile(r"^[=+\-@\t\r]")
+# A negative number is no formula, and an apostrophe would turn it into text.
 _NUMBER = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
+# Words of these signs alone never need quotes, in any version of the csv module.
 _SPECIAL = re.compile(r"[^\w .:;%+-]")
 SINGLE = 2
 """A table of one column is left to pandas: an empty cell alone on its line is quoted."""
@@ -117,6 +120,7 @@ def _cell(value: object, float_format: str | None) -> str:
     if isinstance(value, str):
         return _quoted(value)
     if isinstance(value, float):
+        # `repr` is the shortest text that reads back as the same double; pandas writes it as well.
         return "" if value != value else repr(value) if float_format is None else float_format % value
     return str(value)
 

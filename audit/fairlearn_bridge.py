@@ -86,6 +86,7 @@ def metric_frame_inputs(
         )
     attributes = list(dict.fromkeys(name for spec in entry["groups"] for name in spec))
     meant, joined = truths_of_class(entry), joined_truths(entry, str(own["design"].iloc[0]))
+    # Counts unfold into rows: a MetricFrame takes examples, and these have the same counts.
     rows = own.loc[own.index.repeat(own["count"])].reset_index(drop=True)
     # A class that is never the right answer keeps its own name, so that it is an error.
     answer = {name: joined.get(truths[0], truths[0]) for name, truths in meant.items() if truths}
@@ -189,6 +190,7 @@ def audit_of_predictions(
     if not len(truth) == len(predicted) == len(features):
         sizes = f"{len(truth)}, {len(predicted)} and {len(features)}"
         raise ValueError(f"y_true, y_pred and sensitive_features have {sizes} rows")
+    # Labels that occur on either side: one that is only predicted is a wrong answer, not an unknown one.
     attributes, labels = list(features.columns), sorted({*truth, *predicted})
     sets = {SELECTED: [str(positive)]} if positive is not None else {}
     images = features.assign(truth=truth, prediction=predicted)
@@ -231,6 +233,7 @@ def equalized_odds(
         for group in sorted(set(groups)):
             inside = own & (groups == group)
             n, count = int(inside.sum()), int((inside & hit).sum())
+            # Examples count as independent here: a MetricFrame knows no clusters.
             low, high = wilson(count, n)
             value = count / n if n else np.nan
             rows.append(
@@ -249,6 +252,7 @@ def _widest(rates: pd.DataFrame) -> dict[str, Any]:
     """The greatest difference of two groups in a rate, with the interval of `equalized_odds`."""
     pairs = [pair for _, own in rates.groupby("metric") for pair in combinations(own.to_dict("records"), 2)]
     total = {"group": "", "n": int(rates["n"].sum()), "count": int(rates["count"].sum())}
+    # The greatest difference of all groups is not known if one group's rate is not.
     if not pairs or not (rates["n"] > 0).all():
         return total | {"value": np.nan, "low": np.nan, "high": np.nan}
     first, second = (pd.DataFrame(side) for side in zip(*pairs, strict=True))
@@ -257,6 +261,7 @@ def _widest(rates: pd.DataFrame) -> dict[str, Any]:
     difference = (first["value"] - second["value"]).to_numpy()
     place = int(np.argmax(np.abs(difference)))
     limits = {
+        # The greatest difference is at least that of any pair, hence the greatest lower limit.
         "low": max(float(np.max(np.maximum(low, -high))), 0.0),
         "high": float(np.max(np.maximum(high, -low))),
     }

@@ -18,6 +18,7 @@ def points(value: float | None) -> str:
     """Return a difference of shares in percentage points, always with its sign."""
     if value is None or math.isnan(value):
         return MISSING
+    # The sign is that of the rounded number: a change of -0.04 points is shown as none.
     rounded = round(100 * value, 1)
     sign = "+" if rounded > 0 else MINUS if rounded < 0 else "\N{PLUS-MINUS SIGN}"
     return f"{sign}{abs(rounded):.1f}"

@@ -32,6 +32,7 @@ def dump(document: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> str
     """
     texts = {name: _encode(value) for name, value in document.items()}
     texts |= {name: _lines(map(_encode, table_rows(table))) for name, table in tables.items()}
+    # A line a row: a diff of two audits shows the rows that changed.
     body = ",\n".join(f"{_encode(name)}: {texts[name]}" for name in sorted(texts))
     return f"{{\n{body}\n}}\n"
 
@@ -56,6 +57,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def _encode(value: Any) -> str:
+    # NaN is refused since JSON has none: Python would write it, and browsers would not read it.
     return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
 
 

@@ -142,12 +142,15 @@ class AuditResult:
         # Through JSON, so that a result in memory equals the one read back, the order of keys included.
         manifest: Manifest = json.loads(json.dumps(records.manifest, sort_keys=True, allow_nan=False))
         context = TableContext.of_records(records, manifest)
+        # Adjusted before anything reads them: findings, specification curves and gates all need the adjusted
+        # p-values.
         gaps = with_error_control(context, gap_table(context))
         rates, accuracy = rate_table(context), accuracy_table(context)
         gates = gate_table(
             gaps, _gates_by_column(manifest.get("gates", []), manifest), rates=rates, accuracy=accuracy,
             min_clusters=context.min_clusters,
         )  # fmt: skip
+        # Not pooled: the hierarchical model would be fitted at each of the hundreds of thresholds.
         curves = rate_table(context.of_counts(records.curves, clusters=context.clusters), pooled=False)
         tables = {
             "accuracy": accuracy,
@@ -275,6 +278,7 @@ class AuditResult:
         pairs = [(getattr(self, one.name), getattr(other, one.name)) for one in fields(self)]
         return all(_equal(mine, theirs) for mine, theirs in pairs)
 
+    # Frames can change, so a result is no key of a dictionary.
     __hash__ = None  # type: ignore[assignment]
 
 
@@ -288,5 +292,6 @@ def _gates_by_column(gates: Sequence[Mapping[str, Any]], manifest: Manifest) -> 
 
 def _equal(mine: object, theirs: object) -> bool:
     if isinstance(mine, pd.DataFrame) and isinstance(theirs, pd.DataFrame):
+        # `equals`, since `==` finds NaN unequal to NaN.
         return mine.equals(theirs)
     return type(mine) is type(theirs) and bool(mine == theirs)

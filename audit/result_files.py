@@ -99,6 +99,7 @@ def write_folder(
     def fill(content: Path) -> None:
         (content / AUDIT_FILE).write_text(text, encoding="utf-8")
         for name, table in tables.items():
+            # Both: parquet keeps types and NaN exactly, CSV opens everywhere.
             table.to_parquet(content / f"{name}.parquet", index=False)
             if name not in PARQUET_ONLY:
                 with raw_csv(not safe_csv or is_raw()):
@@ -143,6 +144,7 @@ def read_folder(folder: Path) -> tuple[Manifest, str, dict[str, pd.DataFrame | N
 
 def _table(name: str, columns: list[str], rows: list[dict[str, Any]], manifest: Manifest) -> pd.DataFrame:
     for row in rows:
+        # pandas would fill a missing cell with NaN, and damage would read as an unknown number.
         if missing := set(columns) - set(row):
             raise ValueError(f"a row lacks {sorted(missing)}")
     return conform(name, pd.DataFrame(rows, columns=columns), manifest)

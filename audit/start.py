@@ -10,6 +10,7 @@ INTERRUPTED = 130
 def main() -> None:
     """Load the command line and run it; Ctrl-C at any moment ends with one line and exit code 130."""
     try:
+        # Imported within `try`: Ctrl-C while it loads would print a traceback.
         from audit.cli import main as run
 
         run()

@@ -25,7 +25,9 @@ INVISIBLE = "\u00ad\u200b\u2060\ufeff"  # soft hyphen, zero-width space, word jo
 AT_THE_ENDS = INVISIBLE + "\u061c\u200c\u200d\u200e\u200f"
 MANTISSA_BITS = {2: 11, 4: 24, 8: 53}  # of floats of so many bytes, the leading 1 included
 _DROPPED = dict.fromkeys(map(ord, INVISIBLE))
+# Controls, overrides of the writing direction, and halves of surrogate pairs, which no UTF-8 file can hold.
 _REPLACED = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# No leading zeros and no exponent: "007" and "1e3" are names, not numbers.
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")
 _PLAIN = re.compile(r"[!-~](?:[ -~]*[!-~])?")  # nothing to do, but for a space after a space
 
@@ -41,7 +43,9 @@ def clean_label(text: str) -> str:
     True
     """
     if _PLAIN.fullmatch(text) and "  " not in text:
+        # Most labels are plain ASCII words; the way below takes several times as long.
         return text
+    # `split` without an argument drops every kind of Unicode white space, the no-break space included.
     words = " ".join(text.translate(_DROPPED).split()).strip(AT_THE_ENDS + " ")
     return unicodedata.normalize("NFC", _REPLACED.sub(REPLACEMENT, words))
 
@@ -52,6 +56,7 @@ def plain_text(value: Any) -> str | None:
         return value or None
     if isinstance(value, bytes):
         return value.decode("utf-8") or None
+    # Before `pd.isna`, which answers an array with an array.
     if isinstance(value, bool | np.bool_ | list | tuple | dict | np.ndarray):
         return str(value)
     if pd.isna(value):
@@ -64,6 +69,8 @@ def _refuse_blurred(column: pd.Series) -> None:
     numbers = column.to_numpy(np.float64, na_value=np.nan)
     numbers = numbers[np.isfinite(numbers)]
     digits = MANTISSA_BITS[getattr(column.dtype, "itemsize", 8)]
+    # From 2^53 on, neighbouring doubles are 2 apart; a person's identifier read as a float may be another
+    # person's.
     if len(numbers) and np.abs(numbers).max() >= 2.0**digits and (numbers == np.round(numbers)).all():
         raise UserError(
             f"the column {str(column.name)!r} holds whole numbers of 2^{digits} or more as floats, which "
@@ -117,11 +124,13 @@ class CleanColumn:
 
 def clean_column(column: pd.Series) -> CleanColumn:
     """A column of labels of any type in their one form."""
+    # Each distinct value is cleaned once: a column of millions of labels has few.
     codes, values = pd.factorize(column)
     raw: list[Any] = list(values)
     texts = [None if (text := plain_text(value)) is None else clean_label(text) or None for value in raw]
     known = [text for text in texts if text is not None]
     numbers: Mapping[str, str] = {}
+    # Only where every label is a number: "1.0" beside words may be the name of a version.
     if any("." in text for text in known) and all(_NUMBER.fullmatch(text) for text in known):
         numbers = {text: number_text(text) for text in known}
     final = [None if text is None else numbers.get(text, text) for text in texts]
@@ -136,6 +145,7 @@ def clean_column(column: pd.Series) -> CleanColumn:
             spaced += n * (not changed)
         elif isinstance(old, str) and new != text:
             renumbered += n
+    # The code -1 of a missing value picks the last element.
     table = np.array([*final, np.nan], dtype=object)
     table[[new is None for new in final] + [False]] = np.nan
     cleaned = pd.Series(table[codes], index=column.index, name=column.name, dtype=object)

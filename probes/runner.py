@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 def _confounding(planned: Plan) -> list[Confounding]:
     """What some probe compares by and what is associated with it in its images."""
     suite, dataset = planned.suite, planned.dataset
+    # Protected attributes too: a gap by one that is compared may be a gap by one that is not.
     of_interest = {*suite.attributes, *PROTECTED}
     names = [name for name in dataset.attributes if name in of_interest]
     derived = {attribute_column(name): attribute_column(of) for name, of in dataset.derived.items()}
@@ -65,6 +66,7 @@ def _confounding(planned: Plan) -> list[Confounding]:
     for probe in planned.everything:
         labels, n = _labels_of(dataset, names, probe.selection.rows)
         compared = [attribute_column(name) for name in probe.probe.attributes]
+        # The first probe that shows a pair is the one that is reported.
         found = confounding(labels, compared, derived=derived, n=n) | found
     return list(found.values())
 
@@ -128,12 +130,14 @@ def run_suite(
         refuse_equal_prompts(planned.probes, embedded)
     images = embed(dataset, planned.rows)
     if images.contents:
+        # Byte-identical images form one cluster: they are not independent observations.
         dataset.note_copies(images.rows.tolist(), images.contents)
     run = _Run(
         plan=planned,
         model=model,
         images=images,
         embedded=embedded,
+        # Only probes that ask for it pay for a second embedding at a lower resolution.
         shrunk=lambda rows, size: embed(DownscaledDataset(dataset, size), rows),
         held_out=None if apart is None else apart.held_out(dataset, seed=suite.seed),
         device=str(device),
@@ -273,8 +277,11 @@ def _run_parts(planned: ProbePlan, run: _Run, *, keep_images: bool) -> _ProbeRes
             f"probe {planned.probe.name!r}: the confirmation split leaves it no images {side}",
             remedy="choose other values or another share under 'confirmation', or narrow 'where'",
         )
+    # Weights are of the whole probe: they sum to its images, not to those of each part.
     parts = [None if weights is None else weights[part] for part in (~apart, apart)]
     result = _run_probe(planned, selection.only(~apart), run, keep_images=keep_images, weights=parts[0])
+    # Held-out images are in no table but those of the confirmation, so not among the records of images
+    # either.
     second = _run_probe(planned, selection.only(apart), run, keep_images=False, weights=parts[1])
     return replace(
         result, confirmation=second.counts, confirmation_clusters=second.clusters,
@@ -306,6 +313,7 @@ def _run_probe(
     vectors = run.images.of(selection.rows).vectors
     question = ask(planned, run.plan.suite)
     configurations, class_embeddings = configure(planned, run.embedded, cells=selection.cells)
+    # Each class's thresholds are set on the images at hand, before any of them is counted.
     for rule in question.rules:
         if rule.per_class:
             configurations = calibrate(
@@ -313,6 +321,7 @@ def _run_probe(
                 rule=rule, cells=selection.cell, device=run.device,
             )  # fmt: skip
     clusters = _clusters(run.plan.dataset, selection, weights)
+    # Ranks of each image are kept only for the variance between clusters; without clusters, counts suffice.
     ranks = None if clusters is None else _rank_log(question, len(selection.rows), len(configurations))
     log = _log(planned, run.plan.suite, len(selection.rows))
     totals = score(
@@ -343,6 +352,7 @@ def _run_probe(
         ],
         pairs=[
             pairs_table(configurations[0], spec, total, cells=cells, rules=question.rules, outcomes=names)
+            # Changes are against the first specification alone: all pairs would be a table of their square.
             for spec, total in pairs[1:]
         ],
         clusters=by_cluster[0],

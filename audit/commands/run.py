@@ -81,7 +81,6 @@ def run(
 ) -> None:
     """Audit a model: ask it every question of a suite, and write tables and a report."""
     started, clock = datetime.now(UTC), time.perf_counter()
-    # Imported inside: `clip-audit --help` must not load what an audit needs.
     from probes.suite.suite import load_suite
 
     questions = load_suite(suite)
@@ -108,7 +107,6 @@ def run(
     if table is not None:
         result = replace(result, standard=table)
     info = {
-        # Without folders above the files: run.json is passed on with the audit.
         "command": shlex.join(
             ["clip-audit", "run", public(suite), *(["--model", public(model)] if model else [])]
             + ["--data", public(source), "--out", folder.name]
@@ -120,7 +118,7 @@ def run(
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(time.perf_counter() - clock, 1),
         "machine": {"system": platform.platform(), "cores": os.cpu_count(), "device": device},
-        "out": folder.name,
+        "out": folder.name,  # the name alone, as of every path here: run.json is passed on with the audit
     }
     _write(result, folder, info, safe_csv=not raw_csv, as_json=as_json)
 

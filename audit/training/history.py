@@ -126,6 +126,7 @@ def is_training_folder(folder: Path) -> bool:
 
 def audits_in(out: Path) -> list[Path]:
     """Folders of the audits of a run, by step."""
+    # Zero-padded step numbers sort as text, up to 999,999.
     return sorted(path.parent for name in STEP_FILES for path in (out / AUDITS).glob(f"step-*/{name}"))
 
 
@@ -144,6 +145,7 @@ def write_audit(out: Path, result: AuditResult, *, step: int, epoch: float) -> P
         (folder / STEP_FILE).write_text(f"{text}\n", encoding="utf-8")
 
     folder = out / AUDITS / STEP_FOLDER.format(step=step)
+    # The folder is the audit's alone, so whatever lies in it belongs to an earlier one.
     replace_folder(folder, fill, owned=lambda _: True)
     return folder
 
@@ -151,6 +153,8 @@ def write_audit(out: Path, result: AuditResult, *, step: int, epoch: float) -> P
 def drop_audits(out: Path, *, after: int) -> None:
     """Forget the audits of steps that will be done again."""
     for folder in audits_in(out):
+        # A run that resumes goes back to its last saved state; later audits are of weights that no longer
+        # exist.
         if _step_of(folder)["step"] > after:
             shutil.rmtree(folder)
 
@@ -165,6 +169,7 @@ def primary_accuracy(result: AuditResult) -> pd.DataFrame:
 def primary_gaps(result: AuditResult) -> pd.DataFrame:
     """Gaps of people by the first specification, attribute by attribute: `GAP_COLUMNS` and holds."""
     gaps = result.gaps.assign(holds=holds(result.gaps))
+    # Crossed groups are left out: small, and too many curves for a figure.
     alone = gaps[primary.of_people(gaps, result.manifest) & ~gaps["by"].str.contains(" x ", regex=False)]
     return _primary(alone, result.manifest)[[*GAP_COLUMNS, "holds"]]
 

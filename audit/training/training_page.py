@@ -130,6 +130,7 @@ def _loss(log: pd.DataFrame) -> components.Figure | None:
 
 
 def _loss_table(log: pd.DataFrame) -> components.Table:
+    # Evenly spaced over the run, first and last step included.
     places = sorted({round(i * (len(log) - 1) / (ROWS_OF_LOG - 1)) for i in range(ROWS_OF_LOG)})
     rows = log.iloc[places] if len(log) else log
     return table_of(rows, LOSS_COLUMNS, caption="Some steps of the log; all are in log.csv")

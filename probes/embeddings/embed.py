@@ -78,10 +78,12 @@ def embed_dataset(
     rows = [int(row) for row in rows]
     if isinstance(dataset, EmbeddedDataset):
         given = dataset.embeddings[rows]
+        # There are no files to hash, so the numbers themselves identify the images.
         content = hashlib.sha256(given.astype(np.float32).tobytes()).hexdigest()
         return EmbeddedImages(np.array(rows, int), given, {}, 0, content)
     space, n_new = image_space(model), 0
     shards = store.shards(space, dim=model.embed_dim)
+    # Sorted, so that each reading thread finds a hash by binary search without a Python set of all of them.
     known = np.unique(np.concatenate([keys_of([]), *(shard.keys for shard in shards)]))
     seen = SeenImages()
     new_images = read_new_images(dataset, rows, model=model, known=known, seen=seen)
@@ -90,6 +92,7 @@ def embed_dataset(
         n_new += len(made)
     if n_new:
         shards = store.shards(space, dim=model.embed_dim)
+    # In the order of the rows asked for; every copy of an image gets the one stored vector.
     keys = [seen.hashes[row] for row in rows if row in seen.hashes]
     vectors, found = locate(shards, keys_of(keys), dim=model.embed_dim)
     readable = np.array([row for row in rows if row in seen.hashes], int)[found]
@@ -101,6 +104,7 @@ def embed_dataset(
             f"the store of embeddings {store.root} lost {lost} images while they were embedded",
             remedy="let no other program change the folder, and run the same command again",
         )
+    # Over content, in order: a removed or exchanged image changes it, a renamed one does not.
     content = hashlib.sha256("".join(seen.hashes[int(row)] for row in readable).encode()).hexdigest()
     contents = tuple(seen.hashes[int(row)] for row in readable)
     return EmbeddedImages(
@@ -158,12 +162,14 @@ def read_new_images(
             if key in seen.damaged or (at < len(known) and known[at] == raw):
                 return row, key, None
             return row, key, model.preprocess(dataset.image_of(row, data, convert=convert))
+        # A damaged image has a hash if its bytes were read; copies of it are then not decoded again.
         except UnreadableImageError as error:
             return row, key, str(error)
 
     # Threads read ahead, so two copies of one image may both be decoded; the first in the order of the rows
     # is embedded, whatever thread was faster.
     claimed: set[str] = set()
+    # A model on the CPU needs the cores itself; beside an accelerator, decoding is what limits the speed.
     readers = READERS if _on_cpu(model) else os.cpu_count() or READERS
     for row, key, found in _in_order(load, rows, readers=readers):
         if key is None:
@@ -192,6 +198,7 @@ def _in_order(load: Callable[[int], Loaded], rows: Iterable[int], *, readers: in
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+    # If the consumer stops early, images that wait are not read.
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -214,6 +221,7 @@ def _embedded_shards(
     done = 0
     for number, (own, embeddings) in enumerate(embedded_batches(model, images), start=1):
         keys += own
+        # Joined once a shard: joining at each batch would copy the shard each time.
         parts.append(embeddings)
         done = len(seen.hashes) + len(seen.missing)
         if progress:
@@ -223,6 +231,7 @@ def _embedded_shards(
             keys, parts = [], []
     if keys:
         yield keys, np.concatenate(parts)
+    # The last rows may all be known and make no batch; the display must still reach its end.
     if progress and done < total:
         progress("images", total, total)
 
@@ -249,6 +258,7 @@ def embedded_batches(
             yield keys, as_numpy(model.encode_image(torch.stack(pixels)))
         return
     under_way: tuple[list[str], Future[torch.Tensor]] | None = None
+    # One worker, so that batches come back in the order in which they were sent.
     with ThreadPoolExecutor(1) as worker:
         for keys, pixels in _batches(images, ACCELERATOR_BATCH):
             following = keys, worker.submit(model.encode_image, _gathered(pixels, device))
@@ -288,6 +298,7 @@ def embed_texts(model: EmbeddingModel, texts: Sequence[str], *, store: Embedding
     places: dict[str, list[int]] = {}
     for place in np.flatnonzero(~found).tolist():
         places.setdefault(texts[place], []).append(int(place))
+    # Sorted: batches, and with them the last bits of the numbers, do not depend on the order of the probes.
     missing = sorted(places)
     for start in range(0, len(missing), BATCH_TEXTS):
         batch = missing[start : start + BATCH_TEXTS]
@@ -300,4 +311,5 @@ def embed_texts(model: EmbeddingModel, texts: Sequence[str], *, store: Embedding
 
 def as_numpy(embeddings: torch.Tensor) -> np.ndarray:
     """float32 [N, D] on the CPU."""
+    # NumPy has no bfloat16 and cannot read the memory of a device.
     return embeddings.detach().float().cpu().numpy()

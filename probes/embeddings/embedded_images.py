@@ -68,6 +68,7 @@ class EmbeddedImages:
 
     def similarities(self, texts: np.ndarray) -> np.ndarray:
         """[N, U] cosines with unit-norm vectors [U, D], in their precision; one block is held at a time."""
+        # One number a text is held of each image, instead of its D.
         found = np.empty((len(self.rows), len(texts)), texts.dtype)
         for start, block in self.blocks():
             found[start : start + len(block)] = block @ texts.T
@@ -75,6 +76,7 @@ class EmbeddedImages:
 
     def of(self, rows: np.ndarray) -> EmbeddedImages:
         """Those of some of the rows, each of which could be read; for which `n_new` and the hash stay."""
+        # Rows of a run ascend (`Plan.rows` is made by `np.unique`), so no index is needed.
         at = np.searchsorted(self.rows, rows)
         chosen = self.vectors[at] if isinstance(self.vectors, np.ndarray) else self.vectors.take(at)
         return replace(self, rows=rows, vectors=chosen)

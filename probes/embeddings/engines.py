@@ -89,6 +89,7 @@ def run_torchrun(command: Sequence[str], *, workers: int) -> None:
         sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(workers),
         "--max-restarts", str(RESTARTS), "--monitor-interval", "0.2", *command,
     ]  # fmt: skip
+    # Standard output is dropped because every process would print the same progress; errors go to stderr.
     done = subprocess.run(launcher, check=False, stdout=subprocess.DEVNULL)
     if done.returncode:
         raise UserError(
@@ -156,18 +157,21 @@ def run_ray(
         import ray.data
     except ImportError as error:
         raise UserError("--engine ray needs Ray", remedy="pip install 'clip-audit[scale]'") from error
+    # Starting Ray takes seconds, so not for nothing.
     if not numbers:
         return
     finished = place.job.n_parts - len(numbers)
     with _ray_session(ray, workers):
         blocks = min(len(numbers), BLOCKS_PER_WORKER * workers)
         parts = ray.data.from_items([{"number": n} for n in numbers], override_num_blocks=blocks)
+        # Actors rather than tasks: each loads the model once and keeps it.
         made = parts.map_batches(
             PartMaker, fn_constructor_args=(place,), batch_size=1, num_cpus=1, num_gpus=gpus,
             compute=ray.data.ActorPoolStrategy(size=workers),
         )  # fmt: skip
         for done, row in enumerate(made.iter_rows(), start=1):
             if row["message"]:
+                # Messages travel as values: an exception in a worker comes back inside a trace of Ray.
                 raise UserError(row["message"], remedy=row["remedy"] or None)
             if progress:
                 progress("parts", finished + done, place.job.n_parts)
@@ -176,15 +180,18 @@ def run_ray(
 @contextmanager
 def _ray_session(ray: Any, workers: int) -> Iterator[None]:
     """Ray for the time of a run; a session that was there before stays."""
+    # A notebook or a cluster job may have its own session; ending it would end other work.
     if ray.is_initialized():
         yield
         return
+    # Ray reports usage to its makers unless told not to; this program sends nothing.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Without a CPU beside those of the workers, Ray Data waits for ever.
     local = {} if os.environ.get("RAY_ADDRESS") else {
         "num_cpus": workers + 1, "include_dashboard": False, "object_store_memory": STORE_BYTES,
         "_node_ip_address": "127.0.0.1",
     }  # fmt: skip
+    # Ray leaves logs and sockets in /tmp/ray; in a folder of its own they go when the run ends.
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as scratch:
         if local:
             local["_temp_dir"] = scratch
@@ -199,4 +206,5 @@ def _ray_session(ray: Any, workers: int) -> Iterator[None]:
 
 def missing_after(place: Workplace) -> list[int]:
     """Parts that are still not finished; what an engine left undone."""
+    # Sizes suffice here: checksums were verified before the run, and are again when a part is read.
     return unfinished_parts(place.folder, place.job, verify=False)

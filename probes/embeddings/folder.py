@@ -169,6 +169,8 @@ class FolderDataset(DemographicDataset):
     def __init__(self, folder: Path) -> None:
         self.folder, self.job = folder, read_job(folder)
         self._annotations = folder / ANNOTATIONS_FILE
+        # Rows are matched with embeddings by position alone, so an edited table would give images other
+        # labels.
         if checksum_of(self._annotations) != self.job.annotations_sha256:
             raise UserError(f"{self._annotations}: not the annotations that were embedded", remedy=AGAIN)
         self.attributes, self.derived = list(self.job.attributes), dict(self.job.derived)
@@ -177,6 +179,7 @@ class FolderDataset(DemographicDataset):
             key: tuple(v) if isinstance(v, list) else v for key, v in self.job.card.items()
         }
         self.card = DataCard(**{**card, "notes": (*card["notes"], *self.job.notes)})
+        # As object, as the data set had it that was embedded.
         self.dropped = pd.read_parquet(folder / DROPPED_FILE).astype(object)
         self._copies = None
         self._memberships: list[str] = []
@@ -200,6 +203,7 @@ class FolderDataset(DemographicDataset):
                 merged = column.unify_dictionaries().combine_chunks()
                 merged = merged.chunk(0) if isinstance(merged, pa.ChunkedArray) else merged
                 values = np.array([*merged.dictionary.to_pylist(), np.nan], object)
+                # Index -1 of a missing value picks the NaN at the end.
                 columns[name] = values[merged.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
             else:
                 columns[name] = column.to_pandas()
@@ -275,10 +279,12 @@ class FolderDataset(DemographicDataset):
         digest, starts = hashlib.sha256(), np.empty(len(vectors), np.uint64)
         at = 0
         for keys in vectors.content_keys():
+            # In hexadecimal, so that the hash is the one that `embed_dataset` makes of the same images.
             digest.update(keys.tobytes().hex().encode())
             starts[at : at + len(keys)] = np.ascontiguousarray(keys[:, :8]).view(np.uint64)[:, 0]
             at += len(keys)
         ordered = np.sort(starts)
+        # Equal neighbours after sorting: no set of Python objects for millions of images.
         several = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
         if len(several):
             chosen = vectors.take(np.flatnonzero(np.isin(starts, several)))
@@ -295,6 +301,7 @@ class FolderDataset(DemographicDataset):
             Weights or preprocessing are others.
         """
         own = self.job.model
+        # By the exact weights: texts are embedded in full precision, whatever the images were embedded in.
         if (own["exact_fingerprint"], own["preprocessing"]) != (fingerprint, preprocess_id):
             raise UserError(
                 f"{self.folder}: embeddings of the model {own['name']} ({own['exact_fingerprint'][:12]}), "
@@ -334,6 +341,7 @@ def annotation_bytes(dataset: DemographicDataset) -> bytes:
     for name in dataset.attributes:
         columns[name] = columns[name].dictionary_encode()
     sink = pa.BufferOutputStream()
+    # Large row groups: a dictionary is written once a group.
     pq.write_table(pa.table(columns), sink, row_group_size=1 << 20)
     return bytes(sink.getvalue())
 

@@ -55,6 +55,7 @@ def model_for(
     own = dataset.job.model if isinstance(dataset, FolderDataset) else {"name": DEFAULT, "reduction": None}
     name = str(spec or own["name"])
     load = partial(_load, name, device=device, **(told or {}))
+    # A remembered model is on the CPU; one for another device is loaded at once.
     path = None if store is None or device != "cpu" else _local_path(name)
     if path is None or store is None:
         loaded: EmbeddingModel = load()
@@ -63,6 +64,7 @@ def model_for(
     if not isinstance(dataset, FolderDataset):
         return loaded
     dataset.check_model(loaded.fingerprint, loaded.preprocess_id, loaded.name)
+    # The folder's images have the fingerprint of the reduced tower; texts come from the exact one.
     if own["reduction"] is None:
         return loaded
     from clipmodel.loading.reduced_precision import ReducedModel

@@ -58,11 +58,14 @@ class PartRows:
         vectors = np.empty((len(rows), self.dim), np.float32)
         for number, at in self._by_part(rows):
             places = rows[at] - number * self.part_images
+            # One read of the range between the first and last row: a few rows too many cost less than a seek
+            # each.
             first, n = int(places.min()), int(places.max() - places.min()) + 1
             try:
                 block = self._part(number).read(first, n)
             except (OSError, ValueError) as error:
                 raise UserError(f"{self.paths[number]}: gone, or cut short", remedy=REMEDY) from error
+            # The common case of a whole slice in order needs no second copy.
             following = n == len(places) and bool((np.diff(places) == 1).all())
             vectors[at] = _single(block if following else block[places - first])
         return vectors
@@ -88,6 +91,7 @@ class PartRows:
     def _by_part(self, rows: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64] | slice]]:
         """The parts that rows lie in, each with the positions of its rows."""
         numbers = rows // self.part_images
+        # Mostly a slice lies in one part; then nothing is sorted.
         if len(numbers) and (numbers == numbers[0]).all():
             yield int(numbers[0]), slice(None)
             return

@@ -164,6 +164,7 @@ def _is_finished(folder: Path, number: int, *, verify: bool) -> bool:
     manifest = read_part_manifest(folder, number)
     path = part_path(folder, number)
     try:
+        # The size first: it tells a part that was cut short without reading it.
         if manifest is None or path.stat().st_size != manifest.n_bytes:
             return False
         return not verify or checksum(path) == manifest.sha256
@@ -206,6 +207,7 @@ def make_part(
     )
     path = part_path(folder, number)
     try:
+        # The manifest follows the file: a part counts as finished only if both are whole.
         write_bytes(path, data, mode=MODE)
         text = json.dumps(asdict(manifest), indent=1, ensure_ascii=False) + "\n"
         write_bytes(path.with_suffix(".json"), text.encode(), mode=MODE)
@@ -219,15 +221,18 @@ def _embedded(
 ) -> tuple[np.ndarray, np.ndarray, list[str | None]]:
     """Keys [n], embeddings [n, D] and reasons [n] of the images of a part."""
     seen = SeenImages()
+    # Nothing is known beforehand: a part must follow from its rows alone, not from what else was embedded.
     images = read_new_images(dataset, rows, model=model, known=keys_of([]), seen=seen)
     made: dict[str, np.ndarray] = {}
     for own, embeddings in embedded_batches(model, images):
+        # = dict(zip(own|Rounded to the precision of the store here; the model computed in its own.
         made |= dict(zip(own, embeddings.astype(job.dtype), strict=True))
     if not allow_missing:
         _check_there(rows, seen)
     lost = seen.unreadable_rows()
     nothing = np.zeros(model.embed_dim, job.dtype)
     vectors = np.stack([nothing if row in lost else made[seen.hashes[row]] for row in rows])
+    # An unreadable image keeps its row, with 32 zero bytes for a hash, so row numbers stay those of the data.
     keys = keys_of(["0" * 64 if row in lost else seen.hashes[row] for row in rows])
     return keys, vectors, [lost.get(row) for row in rows]
 

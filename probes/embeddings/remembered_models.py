@@ -75,6 +75,7 @@ class RememberedModel:
             It is not what was noted: its files changed after they were hashed.
         """
         model = self._load()
+        # The files were hashed at the start of the run; they may have been exchanged before this point.
         if (model.fingerprint, model.preprocess_id) != (self.fingerprint, self.preprocess_id):
             raise UserError(f"the files of the model {self.name} changed", remedy="run the command again")
         return model
@@ -147,6 +148,7 @@ def _read(file: Path) -> dict[str, Any] | None:
         facts = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+    # The cache may have been damaged or written by another version; then the model is loaded as usual.
     if not isinstance(facts, dict) or facts.keys() != FACTS.keys():
         return None
     return facts if all(isinstance(facts[name], kind) for name, kind in FACTS.items()) else None
@@ -158,8 +160,10 @@ def _key(path: Path, told: Mapping[str, Any]) -> str | None:
         files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.is_file())
         if not files or sum(each.stat().st_size for each in files) > MOST_BYTES:
             return None
+        # With our version, since a later one may read the same files into other numbers.
         digest = hashlib.sha256(json.dumps([clipmodel.__version__, dict(told)], sort_keys=True).encode())
         for each in files:
+            # File names count: two files of a folder that swap names are another model.
             digest.update(f"\0{each.relative_to(path)}\0{_file_hash(each)}".encode())
     except OSError:
         return None

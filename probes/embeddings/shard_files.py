@@ -33,6 +33,7 @@ KEY = np.dtype(f"S{HASH_BYTES}")
 FORMAT = b"clip-audit embeddings 1"
 UNFINISHED = ".writing-"
 SHARD_NAME = re.compile(r"([0-9a-f]{32})(-\d+)?\.arrow")
+# 128 bits in a file name: enough against accidental equality, and short enough for every file system.
 CHECKSUM_DIGITS = 32
 BLOCK_BYTES = 1 << 20
 STALE_SECONDS, UNLOCKED_SECONDS = 24 * 3600, 2
@@ -45,6 +46,7 @@ class DamagedShardError(ValueError):
 
 def keys_of(hashes: Sequence[str]) -> NDArray[np.bytes_]:
     """[N] raw SHA-256 sums from hexadecimal ones."""
+    # As fixed-width bytes, NumPy sorts and searches hashes without a Python object each.
     return np.frombuffer(bytes.fromhex("".join(hashes)), KEY)
 
 
@@ -96,6 +98,7 @@ def shard_bytes(
 
 
 def _validity(missing: NDArray[np.bool_] | None) -> Any:
+    # Arrow's validity bitmap: 1 for present, least significant bit first.
     return None if missing is None else pa.py_buffer(np.packbits(~missing, bitorder="little").tobytes())
 
 
@@ -110,6 +113,7 @@ def write_bytes(path: Path, data: bytes, *, mode: int) -> None:
             take_lock(file)
             file.write(data)
             file.flush()
+            # Without it, a power cut after the rename can leave a file of the right name and no content.
             os.fsync(file.fileno())
             Path(draft).chmod(mode)
             if os.name == "nt":
@@ -201,6 +205,7 @@ class Shard:
 def checksum(path: Path) -> str:
     """SHA-256 of a file in hexadecimal; OSError if it cannot be read."""
     digest = hashlib.sha256()
+    # Unbuffered: blocks are large already, and a buffer would copy them once more.
     with path.open("rb", buffering=0) as file:
         while block := file.read(BLOCK_BYTES):
             digest.update(block)
@@ -234,6 +239,7 @@ def index_of(path: Path) -> Shard | None:
         try:
             reader = pa.ipc.open_file(whole)
             metadata = reader.schema.metadata or {}
+            # A single batch, or rows would not lie at one distance from each other.
             if metadata.get(b"format") != FORMAT or reader.num_record_batches != 1:
                 return None
             batch = reader.get_batch(0)
@@ -244,6 +250,8 @@ def index_of(path: Path) -> Shard | None:
         numbers = vectors.values.buffers()[1]
         return Shard(
             path=path,
+            # Copied out, because the mapping ends with this block; cut, because Arrow pads buffers to 64
+            # bytes.
             keys=np.frombuffer(keys.to_pybytes()[: batch.num_rows * HASH_BYTES], KEY),
             dim=vectors.type.list_size,
             dtype=np.dtype(vectors.type.value_type.to_pandas_dtype()),

@@ -46,10 +46,12 @@ def cache_folder() -> Path:
     if chosen := os.environ.get(CACHE_VARIABLE):
         return Path(chosen).expanduser()
     if sys.platform == "win32":
+        # Local, not roaming: a cache should not follow the user to other machines.
         base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
     elif sys.platform == "darwin":
         base = Path.home() / "Library" / "Caches"
     else:
+        # `or`: the XDG specification treats an empty variable as unset.
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return base / "clip-audit"
 
@@ -62,6 +64,7 @@ def file_mode() -> int:
     UserError
         The variable is no such number, or would lock the owner out.
     """
+    # 0600 by default: embeddings of faces are personal data (docs/security.md).
     text = os.environ.get(MODE_VARIABLE, "600")
     try:
         mode = int(text, 8)
@@ -175,6 +178,7 @@ class EmbeddingStore:
         for place in (self.root, self.root / "embeddings", folder):
             if not place.is_dir():
                 place.mkdir(parents=place == self.root, exist_ok=True)
+                # After mkdir, whose own mode the umask cuts.
                 place.chmod(folder_mode)
         # Several runs may do this at once with the same content: either rename is right.
         if not (folder / SPACE_FILE).exists():
@@ -268,6 +272,7 @@ class EmbeddingStore:
         return sum(
             self._forget_in(folder, keys, rest=rest)
             for folder in self.folders()
+            # Prompts show nobody, and `rest` would drop all of them.
             if not _space_of(folder).startswith("text ")
         )
 

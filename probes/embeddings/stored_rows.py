@@ -76,10 +76,14 @@ def locate(
     shards: Sequence[Shard], keys: NDArray[np.bytes_], *, dim: int
 ) -> tuple[StoredRows, NDArray[np.bool_]]:
     """Where the embeddings of some hashes [N] lie, and whether [N] each was found; others point nowhere."""
+    # Searched once per distinct hash: copies of an image share one.
     distinct, inverse = np.unique(keys, return_inverse=True)
     shard = np.full(len(distinct), -1, np.int32)
+    # 32 bits suffice for rows of one shard, and halve what is held for millions of images.
     place = np.zeros(len(distinct), np.int32)
     for number, own in enumerate(shards):
+        # The shard's keys are looked up among those asked for, so no index over the whole store is ever
+        # built.
         at = np.searchsorted(distinct, own.keys).clip(max=max(len(distinct) - 1, 0))
         known = distinct[at] == own.keys if len(distinct) else np.zeros(len(own.keys), bool)
         shard[at[known]] = number

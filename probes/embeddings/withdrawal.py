@@ -52,6 +52,8 @@ def forget_in_folder(folder: Path, names: Sequence[str], hashes: Collection[str]
     if not rows:
         return 0
     try:
+        # Parts before annotations and job: after a kill in between, repeating the command finds the ids still
+        # there.
         for number in sorted({row // dataset.job.part_images for row in rows}):
             _withdraw(folder, dataset.job, number, rows)
         annotations = _blanked(folder / ANNOTATIONS_FILE, sorted(rows))
@@ -84,6 +86,7 @@ def _withdraw(folder: Path, job: Job, number: int, rows: set[int]) -> None:
     lost = manifest.unreadable | {row: WITHDRAWN for row in own if row in rows}
     vectors, keys = shard.read(0, len(own)), shard.keys.copy()
     gone = [row - own.start for row in lost]
+    # Null in the file hides a value from readers; the bytes below it must go as well.
     vectors[gone] = 0
     keys[gone] = np.zeros(1, f"V{HASH_BYTES}").view(KEY)[0]
     data = shard_bytes(

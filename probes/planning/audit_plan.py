@@ -83,6 +83,8 @@ class ProbePlan:
     def events(self, design: str) -> dict[str, list[str]]:
         """Set events: every named set of some design, and every outcome that joins several sets."""
         members = self.designs[design].members()
+        # Sets of all designs: a set that one design lacks is counted there too, with no image, so that
+        # designs compare.
         names = dict.fromkeys(name for other in self.designs.values() for name in other.sets)
         events = {name: members.get(name, []) for name in names}
         for name, outcome in self.probe.outcomes.items():
@@ -188,6 +190,7 @@ def _selected(
     if not isinstance(dataset, FolderDataset):
         return select(probe, dataset, designs)
     combinations = dataset.combinations
+    # Attributes are compared once per combination of values: hundreds, instead of millions of images.
     return select(probe, combinations.dataset(dataset), designs).expanded(combinations.code)
 
 

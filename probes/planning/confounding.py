@@ -16,8 +16,10 @@ PROTECTED = ("race", "ethnicity", "gender", "sex", "age", "skin_tone", "skin_typ
 """Attributes that matter to a reader even where a suite does not compare by them."""
 NOTABLE = 0.3
 """Cramer's V from which a pair is reported: a medium association of two binary attributes (Cohen 1988)."""
+# Nearly all of a group, and far fewer of the rest: then the data cannot tell the two attributes apart.
 NEARLY_ALL = 0.95
 LEAST_CONTRAST = 0.4
+# One image of 20 is 5 %: in a smaller group, NEARLY_ALL could only mean all.
 LEAST_IMAGES = 20
 
 
@@ -76,12 +78,14 @@ def cramers_v(counts: Integers) -> float:
     >>> cramers_v(np.array([[30, 0], [0, 30]]))
     1.0
     """
+    # Empty rows and columns have an expected count of 0 and would divide by it.
     table = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0].astype(float)
     n, (rows, columns) = table.sum(), table.shape
     if min(rows, columns) < 2 or n < 2:
         return 0.0
     expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / n
     phi = float(((table - expected) ** 2 / expected).sum() / n)
+    # Less the expectation of phi^2 under independence; cut off at 0 (Bergsma 2013).
     corrected = max(0.0, phi - (rows - 1) * (columns - 1) / (n - 1))
     smaller = min(r - (r - 1) ** 2 / (n - 1) for r in (rows, columns))
     return float(min(1.0, np.sqrt(corrected / (smaller - 1)))) if smaller > 1 else 0.0
@@ -102,6 +106,7 @@ def _record(counts: Integers, rows: tuple[str, pd.Index], columns: tuple[str, pd
     return {
         "attributes": [rows[0], columns[0]],
         "n": int(counts.sum()),
+        # Rounded, so that the last bits, which differ between processors, do not differ between manifests.
         "cramers_v": round(cramers_v(counts), 6),
         "worst": max(strong or cells, key=_contrast, default=None),
         "confounded": bool(strong),
@@ -132,4 +137,5 @@ def _contrast(cell: WorstCell) -> float:
 
 
 def _is_strong(cell: WorstCell) -> bool:
+    # Both conditions: a value that nearly all images have is frequent in every group and tells nothing.
     return cell["count"] / cell["n"] >= NEARLY_ALL and _contrast(cell) >= LEAST_CONTRAST

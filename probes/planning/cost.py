@@ -25,6 +25,7 @@ ROWS_A_SECOND = 15_000  # rows of the data, read, cleaned and counted
 REPORT_SECONDS = 11.0  # of every run: loading the libraries, tables and report
 BASE_BYTES, MODEL_BYTES = 440 << 20, 140 << 20  # the libraries; the bundled model at work
 BYTES_A_CURVE_POINT, BYTES_A_RATE, BYTES_AN_IMAGE = 900, 3_000, 4_096
+# Rows of the tables: about 18 GB of curves and 15 GB of rates at the bytes above.
 MOST_CURVE_POINTS = 20_000_000
 MOST_RATES = 5_000_000
 MOST_PROMPTS = 1_000_000
@@ -86,6 +87,7 @@ def estimate(planned: Plan) -> Cost:
         (curve_points, MOST_CURVE_POINTS, "points of curves", "take a smaller 'curve' or fewer groups"),
         (rates, MOST_RATES, "rates", "leave out thresholds, templates, designs or groups"),
     ):
+        # Before anything is embedded: a typing error in a suite ends in seconds, not after hours.
         if n > most:
             message = f"the suite {suite.suite!r} asks for {n:,} {what}; {most:,} are the most"
             raise UserError(message, remedy=remedy)

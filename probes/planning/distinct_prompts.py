@@ -32,6 +32,7 @@ def refuse_equal_prompts(plans: Sequence[ProbePlan], embedded: Mapping[str, np.n
         for (design, template), classes in planned.prompts.items():
             seen: dict[bytes, str] = {}
             for name, prompts in classes.items():
+                # Bit for bit: a tolerance would also join words of close meaning.
                 key = b"".join(np.asarray(embedded[prompt]).tobytes() for prompt in prompts)
                 if (other := seen.setdefault(key, name)) != name:
                     raise UserError(

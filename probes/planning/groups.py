@@ -56,7 +56,9 @@ def divide(dataset: DemographicDataset, rows: np.ndarray, spec: Sequence[str]) -
         },
         columns=columns,
     )
+    # A group exists if an image has it; the product of the levels would give empty ones.
     distinct = labels.dropna().drop_duplicates()
+    # Sorted while categorical, hence in the natural order; then plain text to merge by.
     present = distinct.sort_values(list(distinct.columns), ignore_index=True).astype("str")
     numbered = present.assign(code=range(len(present)))
     codes = labels.astype(object).merge(numbered, on=list(columns), how="left")["code"].fillna(-1)

@@ -75,6 +75,7 @@ class Selection:
         lost = self.cells.drop(columns=TRUTH).iloc[self.cell[~readable]].reset_index(drop=True)
         reasons = [f"unreadable image: {unreadable[int(row)]}" for row in self.rows[~readable]]
         lost.insert(0, "reason", pd.Series(reasons, dtype="str"))
+        # Numbered anew: a cell whose images are all unreadable would otherwise stay with n = 0.
         kept, cell = np.unique(self.cell[readable], return_inverse=True)
         return Selection(
             rows=self.rows[readable],
@@ -178,6 +179,7 @@ def _not_loaded(probe: ProbeBase, dataset: DemographicDataset) -> pd.DataFrame:
     table = dataset.dropped
     for attribute, condition in probe.where.items():
         values = table[attribute]
+        # A dropped image whose value is not known might have passed the filter, so it is counted.
         table = table[values.isna().to_numpy() | _listed(values, condition)]
     labels = {attribute_column(name): table[name] for name in probe.attributes}
     return _count(pd.DataFrame({REASON: table[REASON], **labels}).fillna(MISSING))
@@ -307,6 +309,7 @@ def _divide(
     """Cells in the natural order of their attributes, and the cell of each row."""
     columns = {attribute_column(name): name for name in probe.attributes}
     for column, name in columns.items():
+        # Categories give the order of the cells; "(missing)" comes last.
         labels[column] = pd.Categorical(labels[column], [*dataset.levels(name), MISSING])
     truths = dataset.levels(truth) if truth else [NO_TRUTH]
     labels[TRUTH] = pd.Categorical(labels[TRUTH], truths)
@@ -314,4 +317,5 @@ def _divide(
     # within a cell are kept later.
     groups = labels.groupby([*columns, TRUTH], observed=True, sort=True)
     cells = groups.size().index.to_frame(index=False)
+    # Text, as the schema of every table has it.
     return cells.astype("str"), groups.ngroup().to_numpy(copy=True)

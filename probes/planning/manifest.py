@@ -162,6 +162,7 @@ def _prompts_sha256(prompts: Mapping[str, Prompts], measured: Mapping[str, Colle
         for shown in classes.values()
         for text in shown
     } | set().union(*measured.values())
+    # Sorted: the order of probes in a suite does not change what the model was shown.
     return hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest()
 
 
@@ -210,6 +211,7 @@ def _probe_entry(suite: Suite, probe: Probe, prompts: Prompts) -> ProbeEntry:
 
 def _measure_entry(suite: Suite, probe: ProbeBase, texts: Collection[str]) -> ProbeEntry:
     """The entry of a non-classification probe: the keys of one that classifies, and what it asked."""
+    # Without the fields of every probe, which have keys of their own in the entry.
     settings = probe.model_dump(by_alias=True, mode="json", exclude=set(ProbeBase.model_fields))
     entry: dict[str, Any] = {
         "name": probe.name,

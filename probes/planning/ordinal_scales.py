@@ -37,12 +37,14 @@ def scale_of(dataset: DemographicDataset, attribute: str) -> Scale | None:
     named = attribute in dataset.card.ordinal or NAMED.fullmatch(attribute) is not None
     if len(levels) < LEAST_LEVELS:
         return None
+    # Bands have an order, whatever the attribute is called.
     if midpoints := band_midpoints(levels):
         return {"kind": "midpoints", "scores": midpoints}
     if not named:
         return None
     if all(_NUMBER.fullmatch(level) for level in levels):
         return {"kind": "numbers", "scores": [float(level) for level in levels]}
+    # Ranks only where the data state the order: the alphabet is none.
     if set(levels) <= set(dataset.orders.get(attribute, ())):
         return {"kind": "ranks", "scores": [float(rank) for rank in range(1, len(levels) + 1)]}
     return None
@@ -61,10 +63,12 @@ def band_midpoints(levels: list[str]) -> list[float] | None:
     for place, level in enumerate(levels):
         if match := _BAND.fullmatch(level):
             first, last = int(match[1]), int(match[2])
+            # Completed years: "20-29" ends at the thirtieth birthday.
             width = last + 1 - first
             midpoints.append((first + last + 1) / 2)
         elif place == len(levels) - 1 and width and (match := _OPEN.fullmatch(level)):
             midpoints.append(int(match[1]) + width / 2)
         else:
             return None
+    # Bands out of order would turn a trend around.
     return midpoints if midpoints == sorted(midpoints) else None

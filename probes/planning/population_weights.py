@@ -17,6 +17,7 @@ from clipmodel.yaml_models import closest
 from probes.datasets.demographic_dataset import ID, DemographicDataset
 from probes.suite.population import Population
 
+# Raking converges geometrically where there is a solution; shares still off by then have none.
 ROUNDS = 500
 TOLERANCE = 1e-9
 """Of raking: the largest distance of a weighted share from the stated one."""
@@ -49,7 +50,9 @@ def population_weights(
             for name, shares in population.shares.items()
         }
         weights = raked(list(targets.values()), place=place)
+    # Exactly 1, so that an audit with equal weights gives the numbers of one without, to the last digit.
     equal = bool((weights == weights[0]).all())
+    # Mean 1, so that weighted counts have the size of counts.
     return np.ones(len(weights)) if equal else weights / weights.mean()
 
 
@@ -80,6 +83,8 @@ def raked(targets: list[tuple[NDArray[np.intp], Floats]], *, place: str = "popul
         for group, share in targets:
             total = np.bincount(group, weights, minlength=len(share))
             weights = weights * (share * n / total)[group]
+        # All attributes are checked after the last one was fitted: fitting one moves the shares of the
+        # others.
         off = max(
             float(np.abs(np.bincount(group, weights, minlength=len(share)) / n - share).max())
             for group, share in targets
@@ -153,4 +158,5 @@ def _group_targets(
         )
     groups = list(shares)
     whole = np.array([shares[group] for group in groups])
+    # Shares written with a few digits sum to 1 only nearly; the last step makes it exact.
     return np.asarray(pd.Index(groups).get_indexer(pd.Index(values)), dtype=np.intp), whole / whole.sum()

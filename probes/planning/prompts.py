@@ -29,6 +29,7 @@ def class_prompts(probe: Classified, suite: SuiteView, dataset: DemographicDatas
     UserError
         The data are embeddings whose file lacks a class, or predictions without scores.
     """
+    # Sorted as in the engine, so that a tie goes to the same class whatever the order in the suite.
     items = sorted(probe.classes(suite).classes, key=lambda item: item.name)
     found = _prompts(probe, suite, dataset, items)
     for shown in found.values():
@@ -48,6 +49,7 @@ def word_prompts(probe: Worded, suite: SuiteView, dataset: DemographicDataset) -
     UserError
         The file has none of the words, or holds predictions without scores.
     """
+    # A word of two groups is embedded once.
     items = list({item.name: item for _, item in probe.word_list.members}.values())
     found = _prompts(probe, suite, dataset, items)
     if not all(found.values()):
@@ -105,6 +107,7 @@ def ensemble(embeddings: Sequence[np.ndarray]) -> np.ndarray:
     One alone is taken as it is.
     """
     if len(embeddings) == 1:
+        # Renormalising a unit vector would change its last bits, and with them those of every score.
         return np.asarray(embeddings[0], np.float32)
     mean = np.mean(embeddings, axis=0)
     direction: np.ndarray = (mean / np.linalg.norm(mean)).astype(np.float32)

@@ -111,6 +111,7 @@ class Thresholds:
     def ordered(self, values: list[float]) -> NDArray[np.float64]:
         """[T] from the threshold that most images reach to the one that fewest do."""
         ascending = np.sort(np.array(values, dtype=np.float64))
+        # A copy, because torch accepts no array of negative strides.
         return ascending[::-1].copy() if self.falling else ascending
 
 

@@ -22,6 +22,7 @@ def ranks(scores: Scores, thresholds: NDArray[np.float64]) -> Array:
     """
     if scores.class_thresholds is None:
         raise ValueError("the rule 'calibrated' needs the thresholds of each class")
+    # A sum over thresholds: one comparison [T, C, N] at once would take T times the memory.
     reached: list[Array] = [as_int32(scores.cosines >= row[:, None]) for row in scores.class_thresholds]
     return reduce(add, reached)
 

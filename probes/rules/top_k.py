@@ -15,6 +15,7 @@ from probes.scoring.array_library import Array, as_int32, library_of, stable_des
 def places(cosines: Array, positions: Array) -> Array:
     """[C, N] cosines and [C, 1] positions -> [C, N] the place of each class, from 0; ties in their order."""
     # The order of a stable sort, inverted: class order[r] has place r.
+    # Stable, so that ties go to the first class by name on every device.
     order, xp = stable_descending(cosines), library_of(cosines)
     place = xp.empty_like(order)
     place[order, xp.arange(order.shape[1], device=order.device)] = positions

@@ -78,12 +78,14 @@ class AutoDesign(StrictModel):
 
 
 def _droppable(labels: LabelSet, truth: str | None) -> list[str]:
+    # Of two classes, one alone would be left, and every image would get it.
     if len(labels.names) == 2:
         return []
     stands_for = [set(item.stands_for(truth)) if truth else set() for item in labels.classes]
     return [
         item.name
         for item, values in zip(labels.classes, stands_for, strict=True)
+        # Without the only class of a truth, its images would all be wrong by construction.
         if not values or stands_for.count(values) > 1
     ]
 

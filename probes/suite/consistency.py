@@ -98,6 +98,7 @@ def _check_probe(suite: WholeSuite, probe: Probe, place: list[int | str]) -> Non
         )
     sets = sorted({name for design in designs for name in design.sets})
     for name, outcome in probe.outcomes.items():
+        # Tables name events of sets and outcomes alike, so a shared name must mean the same event.
         if name in sets and outcome.sets != [name]:
             message = f"the outcome {name!r} has the name of another set"
             raise misplaced([*place, "outcomes", name], message, remedy="rename it")
@@ -109,6 +110,7 @@ def _check_probe(suite: WholeSuite, probe: Probe, place: list[int | str]) -> Non
 def _check_rules(
     suite: WholeSuite, probe: Probe, designs: Sequence[LabelSet], place: Sequence[int | str]
 ) -> None:
+    # The smallest design decides: thresholds are the same for all designs of a probe.
     fewest = min(len(design.names) for design in designs)
     for name in probe.rules:
         record, values = RULES[name].thresholds, suite.thresholds_of(name)

@@ -45,6 +45,7 @@ class Gate(StrictModel):
         if self.metric in ("difference", "ratio") and not self.groups:
             message = f"a gate on a {self.metric} needs groups to compare"
             raise misplaced(["groups"], message, remedy="name attributes, such as [skin_tone]")
+        # Mostly a percentage: 5 instead of 0.05 would be a gate that never fails.
         if self.margin > 1:
             message = f"the margin {self.margin:g} is above 1"
             remedy = "write shares: 0.05 for 5 percentage points, 0.8 for four fifths"

@@ -65,6 +65,8 @@ class Confirmation(StrictModel):
 
 def drawn_share(clusters: pd.Series, share: float, *, seed: int) -> np.ndarray:
     names = clusters.astype("str")
+    # A digest per cluster, not a permutation of all: an image that is added later moves no other one to the
+    # other side.
     chance = {
         name: int.from_bytes(hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).digest()) / 2**64
         for name in names.unique()

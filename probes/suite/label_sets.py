@@ -213,6 +213,7 @@ class LabelSet(StrictModel):
         ValueError
             The edit drops or renames what is not there, or the result is no valid label set.
         """
+        # The order that `DesignEdit` states: a class can be dropped and its name given to another.
         sets = self._without(edit.drop)
         remaining = [item.name for classes in sets.values() for item in classes]
         for old in edit.rename:
@@ -224,6 +225,7 @@ class LabelSet(StrictModel):
         sets = {name: [_reworded(item, edit.synonyms) for item in classes] for name, classes in sets.items()}
         for name, classes in edit.add.items():
             sets[name] = [*sets.get(name, []), *classes]
+        # Validated anew: an edit may leave one class, or two of the same words.
         return self.model_validate({**self.model_dump(exclude={"sets"}), "sets": sets})
 
     def _without(self, dropped: list[str]) -> dict[str, list[LabelClass]]:
@@ -234,6 +236,7 @@ class LabelSet(StrictModel):
             for set_name, classes in self.sets.items()
             if set_name not in dropped
         }
+        # A set that loses its last class goes, since a set without classes is an error.
         return {name: classes for name, classes in kept.items() if classes}
 
 
@@ -241,18 +244,21 @@ def _renamed(item: LabelClass, names: Mapping[str, str]) -> LabelClass:
     if item.name not in names:
         return item
     new = names[item.name]
+    # Without the old words, article and synonyms, which belong to the old name.
     return LabelClass.model_validate({"name": new, "is": item.is_})
 
 
 def _reworded(item: LabelClass, words: Mapping[str, str]) -> LabelClass:
     if item.name not in words:
         return item
+    # "a" or "an" was chosen for the old word; "none" says how the class is used.
     kept = item.article if item.article == "none" else "auto"
     return item.model_copy(update={"text": " ".join(words[item.name].split()), "article": kept})
 
 
 def as_tokenized(text: str) -> str:
     """A text as CLIP's tokenizer cleans it: texts that are equal here are one prompt."""
+    # Twice, as OpenAI's `basic_clean` does; NFC stands in for ftfy, whose repairs are left out here.
     plain = html.unescape(html.unescape(unicodedata.normalize("NFC", text)))
     return " ".join(plain.split()).lower()
 

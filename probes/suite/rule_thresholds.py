@@ -80,6 +80,8 @@ def normalised(values: Mapping[str, Any]) -> dict[str, Any]:
     written = dict(values.get("rule_thresholds") or {})
     for name, thresholds in written.items():
         record = RULES[name].thresholds
+        # `rule_thresholds` reads numbers as floats, the rule's own key as whole ones; their JSON would
+        # differ.
         written[name] = [int(one) for one in thresholds] if record and record.whole else thresholds
     moved = {own_key(name): thresholds for name, thresholds in written.items() if own_key(name)}
     rest = {name: thresholds for name, thresholds in written.items() if not own_key(name)}

@@ -51,6 +51,7 @@ Places = Annotated[int, Field(ge=int(top_k.THRESHOLDS.low))]
 
 def _name(value: str) -> str:
     """A name, not a path: the audit's folder is called after it."""
+    # Windows drops dots and blanks at the end of a name, and forbids the signs listed here.
     if value.strip(". ") != value or any(sign in '/\\:*?"<>|' or not sign.isprintable() for sign in value):
         raise ValueError(
             f"{value!r} cannot be the name of a folder: write letters, digits, '-', '_' or blanks"
@@ -69,6 +70,7 @@ def _of_its_kind(value: Any) -> ProbeBase:
 
 AnyProbe = Annotated[
     SerializeAsAny[ProbeBase],
+    # A plain union would report the errors of every kind of probe for one mistake.
     PlainValidator(_of_its_kind, json_schema_input_type=Union[MODELS]),  # noqa: UP007
 ]
 
@@ -222,6 +224,7 @@ class Suite(StrictModel):
     @property
     def sha256(self) -> str:
         """Over what the suite means: the comments and the order of keys do not count."""
+        # Of the validated values, so that a default that is written out is the same suite.
         meaning = json.dumps(normalised(self.model_dump(by_alias=True)), sort_keys=True)
         return hashlib.sha256(meaning.encode()).hexdigest()
 
@@ -230,7 +233,9 @@ class Suite(StrictModel):
         """The suite with every default written out, as YAML; of a path of data, the last name only."""
         values = self.model_dump(by_alias=True)
         kind, colon, path = self.data.partition(":")
+        # Whole paths name users and folders, and the text goes into reports that are published.
         values["data"] = f"{kind}{colon}{PurePath(path).name}"
+        # The key came later: a suite that does not use it keeps the text that it had.
         if not self.rule_thresholds:
             del values["rule_thresholds"]
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)

@@ -22,6 +22,7 @@ OWN_SLOTS = ("a", "label")
 
 def _slots_of(text: str) -> list[str]:
     try:
+        # Only parsed, never formatted: `str.format` would reach attributes of its arguments.
         return [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]
     except ValueError as error:
         raise ValueError(f"the template {text!r} has a brace too many or too few") from error
@@ -125,6 +126,8 @@ def render(template: str, item: LabelClass) -> str:
     start, found, end = template.partition(f"{ARTICLE} ")
     if not found:
         return template.replace(LABEL, item.words)
+    # The class knows its own article (an hour, none); that of another next word is guessed by its first
+    # letters.
     if end.startswith(LABEL):
         return start + end.replace(LABEL, item.phrase)
     rest = end.replace(LABEL, item.words)

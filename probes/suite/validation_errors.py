@@ -22,6 +22,7 @@ def misplaced(location: Sequence[int | str], message: str, *, remedy: str) -> Va
     remedy
         What to do about it.
     """
+    # A ValueError would lose `location`: pydantic places it at the model, not at the value in it.
     kind = PydanticCustomError("misplaced", "{message}", {"message": message, "remedy": remedy})
     details = InitErrorDetails(type=kind, loc=tuple(location), input=None)
     return ValidationError.from_exception_data("suite", [details])

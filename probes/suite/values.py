@@ -27,6 +27,7 @@ def yaml_word(text: str) -> str:
     ('man', '"007"', '"no"')
     """
     try:
+        # In a list, so that words with a comma or colon count as ones that need quotes.
         plain = yaml.safe_load(f"[{text}]") == [text]
     except yaml.YAMLError:
         plain = False
@@ -34,6 +35,7 @@ def yaml_word(text: str) -> str:
 
 
 def _as_text(value: Any) -> Any:
+    # YAML 1.1 reads `no`, `on` and `2020-01-01` as other types; guessing the word back may give another one.
     if value is None or isinstance(value, bool | date):
         raise ValueError(f"YAML reads this as {_in_yaml(value)}; put the word in quotes")
     if isinstance(value, int | float):

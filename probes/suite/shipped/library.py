@@ -31,6 +31,7 @@ def read_shipped(kind: Kind, name: str, model: type[ModelT]) -> ModelT:
     """
     path = DATA / kind / f"{name}.yaml"
     what = kind.removesuffix("s").replace("_", " ")
+    # A shipped name goes before a file of the same name in the working folder.
     return read_yaml_model(path if path.is_file() else Path(name), model, what=what, shipped=shipped(kind))
 
 
