@@ -19,6 +19,7 @@ import yaml
 from clipmodel.errors import UserError
 
 MAX_BYTES = 8 << 20
+# PyYAML composes recursively; far below the depth at which Python's stack ends.
 MAX_DEPTH = 64
 MAX_NODES = 200_000  # with every alias written out
 _MERGE = "tag:yaml.org,2002:merge"

@@ -124,7 +124,9 @@ def probed_dim(
         The towers do not give one finite vector of the same size for each image and text.
     """
     with torch.inference_mode():
+        # Neither square nor of a size that the tower expects: the library's own transform has to do its work.
         images = image_features(transform(Image.new("RGB", (48, 32), "grey"))[None])
+        # Two texts of unequal length, which have to be padded to one.
         texts = text_features(list(PROBE_TEXTS))
     for found, count, what in ((images, 1, "image"), (texts, len(PROBE_TEXTS), "text")):
         if not isinstance(found, Tensor) or found.ndim != 2 or len(found) != count:

@@ -190,6 +190,7 @@ class LoadedModel:
 def weights_hash(weights: Mapping[str, Tensor], before: str, after: str) -> str:
     """SHA-256 over a text, every weight's name, shape, type and bytes, and another text."""
     digest = hashlib.sha256(before.encode())
+    # Sorted: the order in a state dict is that of construction, which says nothing of the weights.
     for name, tensor in sorted(weights.items()):
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
         # Viewed as bytes: NumPy has no bfloat16.

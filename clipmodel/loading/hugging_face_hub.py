@@ -39,6 +39,7 @@ def hub_folder(name: str) -> Path:
     try:
         try:
             cached = Path(snapshot_download(name, local_files_only=True))
+            # A cached snapshot may hold the tokenizer alone, from another program's download.
             if _has_weights(cached):
                 return cached
         except LocalEntryNotFoundError:

@@ -124,6 +124,7 @@ def load_reduced(
     else:
         images = exact if precision == "fp32" else load_model(spec, device=device, precision=precision)
     if compiled:
+        # Batches of an audit have one size, but for the last: code for any size would be slower.
         images = _with_tower(images, lambda tower: torch.compile(tower, dynamic=False))
     return ReducedModel(exact, images, f"{precision}{' compiled' if compiled else ''}")
 

@@ -92,6 +92,7 @@ def load_model(
         raise UserError(f"unknown precision {precision!r}", remedy=f"use {', '.join(get_args(Precision))}")
     device = usable_device(device)
     told: dict[str, str | None] = {"activation": activation, "preprocess": preprocess, "weights": weights}
+    # The prefixes come before MODULE:FACTORY, which has a colon too.
     if name.startswith(OPEN_CLIP):
         _refuse_told(told, name)
         return load_open_clip(name.removeprefix(OPEN_CLIP), device=device, precision=precision)

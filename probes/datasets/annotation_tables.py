@@ -88,6 +88,7 @@ def first_of(names: Sequence[str], table: pd.DataFrame) -> str | None:
     """The column that has the first of some names: exactly, or else in other capitals or with blanks."""
     if exact := next((name for name in names if name in table), None):
         return exact
+    # Reversed: of two columns of one plain name, the first stays in the dictionary.
     written = {plain_name(column): str(column) for column in reversed(list(table))}
     return next((written[plain_name(name)] for name in names if plain_name(name) in written), None)
 
@@ -113,6 +114,7 @@ def as_strings(table: pd.DataFrame, *, file: Path) -> pd.DataFrame:
 
 def without_repeated_rows(table: pd.DataFrame, key: str, *, file: Path) -> pd.DataFrame:
     """The table without rows that repeat another one in every column; what repeats in `key` alone stays."""
+    # Only rows whose key repeats can repeat in full, so the others need not be compared.
     candidates = table[table[key].duplicated(keep=False)]
     again = candidates.index[candidates.duplicated()]
     if len(again):
@@ -159,6 +161,7 @@ def _read_text(file: Path) -> pd.DataFrame:
     first = next((line for line in lines if line), "")
     # The header decides: names of columns hold no separators, values may.
     separator = stated or max(SEPARATORS, key=first.count)
+    # Most tables are regular, and for those pandas' parser in C is safe to use.
     regular = QUOTE not in text and len({line.count(separator) for line in lines if line}) == 1
     table = (_regular if regular else _irregular)(file, text, separator)
     # Only the empty field is missing: "NA" and "None" may be values.

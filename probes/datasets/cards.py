@@ -149,6 +149,7 @@ def describe(frame: pd.DataFrame, path: Path, *, attributes: list[str], card: Da
         if name not in frame:
             raise UserError(f"{file}: no column {name!r}", remedy=closest(name, attributes))
     notes = list(card.notes)
+    # Cleaned before the card's own renaming, so that its keys need not repeat the blanks of the file.
     for name in dict.fromkeys([*chosen, *written.values]):
         cleaned = clean_column(frame[name])
         frame = frame.assign(**{name: cleaned.column})
@@ -169,7 +170,6 @@ def describe(frame: pd.DataFrame, path: Path, *, attributes: list[str], card: Da
     if written.image_attributes is not None:
         of_images = tuple(written.image_attributes)
     given = {key: value for key in REPLACED if (value := getattr(written, key)) is not None}
-    # Once the owner says how the labels came about, the warning that nobody knows is wrong.
     if written.label_provenance and card.label_provenance == "not stated":
         given = {"caution": ""} | given  # which said that nobody knows how the labels came about
     return Described(

@@ -75,6 +75,8 @@ def combine_columns(batches: Callable[[], Iterable[pa.RecordBatch]], names: Sequ
         The columns: strings, dictionaries of strings, or booleans.
     """
     seen: list[dict[object, None]] = [{} for _ in names]
+    # The values first, then the codes: a dictionary that grew while codes are given would change their
+    # meaning.
     total = 0
     for batch in batches():
         total += batch.num_rows

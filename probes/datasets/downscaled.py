@@ -36,6 +36,7 @@ class DownscaledDataset(DemographicDataset):
         scale = self._side / max(image.size)
         if scale >= 1:
             return image
+        # A long, narrow image must keep at least one pixel of its shorter side.
         width, height = (max(1, round(scale * length)) for length in image.size)
         # BOX averages the pixels that fall into one, as a sensor far away would; bicubic would sharpen.
         return image.resize((width, height), Image.Resampling.BOX)

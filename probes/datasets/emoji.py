@@ -67,6 +67,7 @@ class EmojiDataset(DemographicDataset):
         self._images: list[bytes] = table.pop("image").tolist()
         frame = table.rename(columns={"id": ID})
         names = list(ATTRIBUTES)
+        # "none" says that the attribute does not apply; as a value it would be a group.
         frame[names] = frame[names].mask(frame[names] == ABSENT)
         super().__init__(frame, attributes=names, card=CARD, orders=ORDERS, derived=DERIVED)
 

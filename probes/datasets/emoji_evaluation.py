@@ -29,6 +29,7 @@ TITLES = {
 NAMES = (SEEN, SHIFT, SEEN + RETRIEVAL_SUFFIX, SHIFT + RETRIEVAL_SUFFIX)
 
 
+# Four sets share the images; reading the parquet files takes longer than building a set.
 @cache
 def _dataset() -> EmojiDataset:
     return EmojiDataset()

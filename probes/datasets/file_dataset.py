@@ -69,6 +69,7 @@ class FileDataset(DemographicDataset):
         known = describe(frame, home, attributes=list(attributes), card=card)
         every_file = list(files) if files is not None else [str(name) for name in frame[ID]]
         every_box = list(boxes) if boxes is not None else None
+        # Left out before the base class makes tables and a hash of the rows.
         gone = withdrawn_rows(known.frame, every_file, home=home, cluster=known.card.cluster)
         if gone.all():
             raise UserError(f"{home}: every image was withdrawn", remedy=f"correct {WITHDRAWN_FILE}")
@@ -86,6 +87,7 @@ class FileDataset(DemographicDataset):
         self._files = [name for name, lost in zip(every_file, gone, strict=True) if not lost]
         self._boxes = None if every_box is None else _only(every_box, ~gone)
         self._withdrawn = (_only(every_file, gone), None if every_box is None else _only(every_box, gone))
+        # Checked for every name when the data are opened: a run must not end on it hours later.
         outside = first_outside(root, self._files, folders=image_folders(home))
         if outside is not None:
             name = self._files[outside]

@@ -20,6 +20,7 @@ IMAGE_SUFFIXES = tuple(suffix for name in FORMATS for suffix in _SUFFIXES[name])
 def find_images(root: Path) -> list[Path]:
     """Every image below a folder, by its ending, sorted; hidden files and folders are no data."""
     found, seen = [], set()
+    # Links are followed: data sets are often folders of links to where the images lie.
     for folder, folders, names in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
         if real in seen:  # a link that leads back upwards
@@ -107,8 +108,6 @@ def _links(folder: Path) -> set[str]:
     try:
         with os.scandir(folder.resolve()) as entries:
             return {entry.name for entry in entries if entry.is_symlink()}
-    except (
-        OSError,
-        RuntimeError,
-    ):  # the folder is missing, or links in a circle, which is told when an image is read
+    # The folder is missing, or links go in a circle, which is told when an image is read.
+    except (OSError, RuntimeError):
         return set()

@@ -21,6 +21,7 @@ class SampledDataset(DemographicDataset):
 
     def __init__(self, original: DemographicDataset, n: int) -> None:
         total = len(original)
+        # Files are often sorted by person or class, so the first n would be a few of them.
         self._rows = np.unique(np.linspace(0, total - 1, min(n, total)).round().astype(int))
         super().__init__(
             original.frame.iloc[self._rows],

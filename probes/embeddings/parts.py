@@ -225,7 +225,7 @@ def _embedded(
     images = read_new_images(dataset, rows, model=model, known=keys_of([]), seen=seen)
     made: dict[str, np.ndarray] = {}
     for own, embeddings in embedded_batches(model, images):
-        # = dict(zip(own|Rounded to the precision of the store here; the model computed in its own.
+        # Rounded to the precision of the store here; the model computed in its own.
         made |= dict(zip(own, embeddings.astype(job.dtype), strict=True))
     if not allow_missing:
         _check_there(rows, seen)

@@ -77,6 +77,8 @@ def run(probe: PronounProbe, context: MeasureContext) -> Results:
             remedy="correct the caption or the pronouns",
         )
     values = list(probe.pronouns)
+    # Two captions an image, another two for the next: a matrix of all captions and images would be mostly
+    # unused.
     cosines = np.array(
         [
             [context.embedded[text] @ vector for text in captions[place]]

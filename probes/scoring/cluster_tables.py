@@ -53,6 +53,7 @@ class ProbeClusters:
         groups = named.groupby([*labels.columns, "cluster"], sort=True, observed=True)
         pairs, pair = groups.size().reset_index(name="n"), groups.ngroup().to_numpy(copy=True)
         if weights is not None:
+            # Sums of squares too: Kish's effective n and the variance of a weighted rate need them.
             sums = [np.bincount(pair, values, minlength=len(pairs)) for values in (weights, weights**2)]
             pairs = pairs.assign(**{WEIGHTED[0]: sums[0], WEIGHTED[2]: sums[1]})
         return cls(pairs=pairs, pair=pair, weights=weights)
@@ -77,6 +78,7 @@ class ProbeClusters:
             {name: groups[name] if name in by else np.full(len(groups), ALL) for name in self.attributes},
             index=groups.index,
         )
+        # Numbered over all groups: a cluster with images in several groups is one number in each.
         cluster = pd.factorize(self.pairs["cluster"])[0]
         return whole, Pairs.of(group[self.pair], cluster[self.pair], n_groups=len(groups))
 

@@ -109,6 +109,7 @@ class CountAccumulator:
         self.n_curve = len(curve)
         rows, n_events = self.n_classes + len(self.events), len(self.events)
         self.ranks = {
+            # 64 bits: counts of a chunk are small, their sum over all images of a large data set is not.
             rule: on_device(np.zeros((rows, n_cells, n + 1), dtype=np.int64), device)
             for rule, n in self.n_thresholds.items()
         }

@@ -89,6 +89,7 @@ def _rows(
         "template": template,
         "rule": rule,
         "threshold": thresholds[t],
+        # `take` on the array keeps its type; indexing the frame would build a new index for millions of rows.
         **{name: cells.labels[name].array.take(g) for name in cells.labels},
         **{name: events[name].array.take(e) for name in events},
         "n": cells.n[g],
@@ -235,6 +236,7 @@ def _join(parts: Sequence[pd.DataFrame], empty: pd.DataFrame, levels: Levels) ->
         part.assign(**{name: ALL for name in levels if name not in part}) for part in parts if len(part)
     ]
     whole = [part[list(empty.columns)].astype(empty.dtypes.to_dict()) for part in filled]
+    # The empty table first: it gives names and types where no probe has rows.
     table = pd.concat([empty, *whole], ignore_index=True)
     return table.assign(**{name: _categorical(table[name], values) for name, values in levels.items()})
 

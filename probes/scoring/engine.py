@@ -36,6 +36,7 @@ from probes.scoring.threshold_ranks import RankLog
 
 CHUNK_IMAGES = 4096
 SHIFT = 0.25  # cosine at which an exponent is 1: the same for all designs, so that they share exponents
+# Where the greatest exponent is above, one that float32 rounds to 0 (1e-38) is less than 1e-13 of the sum.
 FAINTEST = 1e-25  # a design whose greatest exponent is below has lost digits and is done again on its own
 
 

@@ -263,6 +263,7 @@ def weighted_moments(
     alone = np.bincount(pairs.group, minlength=pairs.n_groups)[pairs.group] == 1
     w = np.where(alone, 0.0, 1 / np.where(alone, 1.0, 1 - share))
     summed = np.cumsum(v)
+    # The weight before an image in its own cluster: the running sum less what earlier clusters add up to.
     before = summed - v - (np.cumsum(n) - n)[pair]
     added = {
         "with": (within == 0).astype(float),
@@ -281,6 +282,7 @@ def weighted_moments(
     }
     clusters, sizes, total = pairs.sums(np.ones(len(n))), pairs.sums(w * n**2), pairs.sums(n)
     some, without = reached["with"], clusters - reached["all"]
+    # Rounding may carry a running sum past the total.
     squares, products, count = reached["squares"], reached["products"], np.minimum(reached["count"], total)
     count = np.where(without == 0, total, count)
     if inverted:

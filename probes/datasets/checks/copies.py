@@ -100,6 +100,7 @@ def _first_connected(clusters: NDArray[np.int64], groups: NDArray[np.int64], *, 
     while True:
         before = first.copy()
         np.minimum.at(lowest, groups, first[clusters])
+        # `minimum.at` and not fancy assignment, which keeps one of several values for a repeated place.
         np.minimum.at(first, clusters, lowest[groups])
         first = first[first]  # a chain of copies is halved by each pass
         if np.array_equal(first, before):

@@ -45,6 +45,7 @@ DEFAULT_SCALE = 100.0  # the multiplier at which OpenAI's CLIPs were clipped in 
 NO_VECTOR = "the embedding is zero or not finite"
 # An .npz may be compressed, and embeddings hardly compress: a hundredfold is an attack.
 MOST_UNPACKED, MOST_PACKED = 1 << 30, 100  # bytes, and times the size of the file
+# Numbers rounded to 16 bits move a norm by less than this.
 UNIT = 1e-2  # how far a norm may be from 1 before the file is said to be unnormalised
 
 
@@ -268,7 +269,6 @@ def _read_parquet(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:
             for name in (SCALE, BIAS, MODEL)
             if name.encode() in metadata
         }
-        # Words that are no UTF-8 raise here, where the error is caught.
         table = table.astype({TEXT: object} if TEXT in table else {})  # words that are no UTF-8 raise here
     except Exception as error:
         raise UserError(f"{file}: not a parquet file, or damaged", remedy="write it again") from error

@@ -84,6 +84,8 @@ class TarDataset(DemographicDataset):
         file, offset, length = self._places[row]
         try:
             with file.open("rb") as tar:
+                # Opened anew for each image: one handle shared by the reading threads would share its
+                # position.
                 tar.seek(offset)
                 return tar.read(length)
         except OSError as error:

@@ -62,6 +62,7 @@ class HuggingFaceDataset(DemographicDataset):
         if image.get("bytes"):
             return bytes(image["bytes"])
         path = str(image["path"])
+        # The path is what a file of the data says; it may point anywhere on the disk.
         if first_outside(self._folder, [path], folders=image_folders(self._folder)) is not None:
             raise UnreadableImageError("the image is outside the folder of the data")
         return read_image_file(self._folder / path)

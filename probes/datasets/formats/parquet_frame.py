@@ -35,6 +35,7 @@ def parquet_frame(file: Path, *, nested: Sequence[str] = ()) -> tuple[pd.DataFra
         It is damaged, two columns have one name, or it unpacks to far more than its size.
     """
     try:
+        # The footer alone, a few kilobytes: what the file would unpack to is judged before it is unpacked.
         schema, metadata = pq.read_schema(file), pq.read_metadata(file)
         names = [str(name) for name in schema.names]
         lists = [name for name in names if _is_nested(schema, name) and name not in nested]

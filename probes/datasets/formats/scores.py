@@ -147,6 +147,7 @@ def _fitting(scores: np.ndarray, complete: np.ndarray) -> dict[ScoreKind, np.nda
 
 def _kind(fits: dict[ScoreKind, np.ndarray], complete: np.ndarray) -> ScoreKind:
     """The narrowest kind that every complete row can be of."""
+    # `NOTES` and `fits` list the kinds from the narrowest to the widest.
     return next(kind for kind, rows in fits.items() if rows[complete].all())
 
 

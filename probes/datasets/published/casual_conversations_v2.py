@@ -61,7 +61,7 @@ def load_casual_conversations_v2(root: Path) -> FileDataset:
     for video, labels in _videos(file):
         # The published archives of frames are by person, those that users extract by video.
         found = frames.get(PurePosixPath(video).stem) or frames.get(str(labels["subject_id"]), [])
-        # = |Frames in a person's folder belong to all videos of that person: the first one counts.
+        # Frames in a person's folder belong to all videos of that person: the first one counts.
         rows |= {name: {ID: name, **labels} for name in found if name not in rows}
         dropped += [] if found else [labels | {REASON: NO_FRAME}]
     if not rows:

@@ -116,6 +116,7 @@ SETS: Final[dict[str, WdsSet]] = {
         card=_card(
             "iwildcam_wds", "iWildCam (WILDS), as DataComp evaluates it", licence="CDLA-Permissive-1.0",
             labelled_by="experts on wildlife, as the data's paper says",
+            # A camera trap takes several images of one animal in a row.
             cluster="sequence", source="Koh et al., ICML 2021", caution="Animals, by camera trap.",
             image_attributes=(CLASS, "location", "year", "month", "day", "hour"),
         ),
@@ -143,6 +144,7 @@ SETS: Final[dict[str, WdsSet]] = {
         names={},
     ),
 }  # fmt: skip
+# No groups to compare by, and "y" is the class once more.
 NO_ATTRIBUTE = ("minute", "second", "y")
 
 

@@ -35,6 +35,7 @@ CARD = DataCard(
     labelled_by="trained annotators, several a person",
     source="Gustafson et al., ICCV 2023; Meta",
     caution="Gender presentation, age and skin tone are what annotators perceived.",
+    # One photo shows several persons, under one light and by one camera.
     cluster="filename",
     notes=(
         "Each person is cut out by the bounding box. A label is the one that most annotators chose; where "
@@ -89,6 +90,7 @@ def load_facet(root: Path) -> FileDataset:
 def _chosen(file: Path, table: pd.DataFrame, prefix: str, names: dict[str, str]) -> pd.Series:
     """The value that most annotators chose; missing where none was, "na" won, or several are equal."""
     columns = [f"{prefix}_{name}" for name in (*names, "na")]
+    # The counts of annotators are empty where nobody chose a value.
     votes = table[columns].apply(pd.to_numeric, errors="coerce").fillna(0)
     if wrong := next((name for name in columns if (table[name].notna() & (votes[name] < 0)).any()), None):
         raise UserError(f"{file}: a negative count in {wrong!r}", remedy="download the file again")

@@ -69,11 +69,13 @@ class FairVlmed(DemographicDataset):
     def read_bytes(self, row: int) -> bytes:
         """The image as PNG: the same bytes for the same pixels."""
         try:
+            # An array of objects would be a pickle, which could run code.
             with np.load(self.root / str(self.frame[ID].iloc[row]), allow_pickle=False) as opened:
                 pixels = np.asarray(opened[IMAGE])
             if pixels.dtype != np.uint8:
                 pixels = np.clip(np.nan_to_num(pixels.astype(float)), 0, 255).round().astype(np.uint8)
             buffer = io.BytesIO()
+            # PNG keeps every pixel, so the hash of the bytes is that of the pixels.
             Image.fromarray(pixels).save(buffer, format="PNG")
         except FileNotFoundError as error:
             raise UnreadableImageError("there is no such file") from error

@@ -60,6 +60,7 @@ def load_lfwa(root: Path) -> FileDataset:
         attributes.append("split")
     frame.insert(0, ID, names)
     frame["identity"] = frame[ID].str.partition("/")[0]
+    # Archives of the images unpack to folders of different names.
     homes = [root / name for name in IMAGE_FOLDERS if (root / name / names[0]).is_file()]
     return FileDataset(
         frame,

@@ -199,7 +199,7 @@ def _output_of(command: str) -> Iterator[IO[bytes]]:
         assert process.stdout is not None
         try:
             yield process.stdout
-            # None|One more byte: the reader may stop before the end of a good stream, and then the command is
+            # One more byte: the reader may stop before the end of a good stream, and then the command is
             # not asked for its code.
             code: int | None = 0 if process.stdout.read(1) else process.wait()
         except Exception as error:
