@@ -1,4 +1,4 @@
-"""The command line. The commands are in `audit/commands/`; here they meet, with what they do about errors.
+"""The command line. The commands are in `audit/commands/`; they are joined here, and errors become messages.
 
 Commands import what they need when they run: `clip-audit --help` must not wait for torch.
 """

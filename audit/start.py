@@ -1,4 +1,4 @@
-"""Where the console script begins: an interruption while the program loads is one like any other."""
+"""Where the console script begins, so that Ctrl-C while the program loads ends it like any later one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long work reports on itself; the command line draws bars of it."""
+"""How work that takes long reports its progress; the command line draws bars of it."""
 
 from __future__ import annotations
 

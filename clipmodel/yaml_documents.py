@@ -1,4 +1,4 @@
-"""A YAML file as text, nodes and plain values, or the place where it is none.
+"""A YAML file as text, nodes and plain values, or an error with the line where it is not valid.
 
 A file is refused if it is no UTF-8, too large, nested too deeply, if a key stands twice in one mapping, if a
 value is none of its type (a date of 2026-99-99) or a number of another base (010), or if it refers to itself.

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 SOURCE_SHA256 = "924691ac288e54409236115652ad4aa250f48203de50a9e4722a6ecd48d6804a"
+# As in OpenAI's tokenizer, which reads `merges[1 : 49152 - 256 - 2 + 1]` of the file.
 MERGES = 49152 - 256 - 2
 OUT = Path(__file__).resolve().parents[1] / "clipmodel/data/clip_bpe/merges.txt"
 

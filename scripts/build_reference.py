@@ -156,6 +156,7 @@ def _properties(definition: Mapping[str, Any]) -> Iterator[str]:
     yield "|---|---|---|---|"
     for key, field in definition.get("properties", {}).items():
         default = "required" if key in required else f"`{field['default']}`" if "default" in field else ""
+        # A line break or a bar would end the cell of the Markdown table.
         meaning = " ".join(str(field.get("description", "")).split()).replace("|", "\\|")
         yield f"| `{key}` | {_type(field)} | {default} | {meaning} |"
 

@@ -42,6 +42,7 @@ def skin_lightness(rows: pd.DataFrame) -> dict[str, float]:
             for tone, data in zip(drawing["skin_tone"], drawing["image"], strict=True)
         }
         if len(images) == len(TONES):
+            # The pixels that change between the lightest and the darkest tone are those of the skin.
             changed = np.abs(images[TONES[0]] - images[TONES[-1]]).max(axis=-1) > CHANGED
             for tone in TONES:
                 found[tone].append(lightness(images[tone][changed]))

@@ -19,6 +19,7 @@ WITH = ("pytest", "hypothesis", "statsmodels", "h5py", "webdataset", "datasets")
 def minimum_requirements(setup_file: Path) -> list[str]:
     """Every `name>=version` of the package as `name==version`, without torch, which is pinned elsewhere."""
     given: dict[str, object] = {}
+    # setup.py is run with a `setup` that only notes its arguments: parsing its text would miss computed ones.
     stand_in = ModuleType("setuptools")
     stand_in.setup = given.update  # type: ignore[attr-defined]
     stand_in.find_packages = lambda **_: []  # type: ignore[attr-defined]

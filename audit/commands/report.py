@@ -51,7 +51,7 @@ def report(
 
 
 def _runs_in(folder: Path) -> list[Path]:
-    """The folders of audits below one that is none itself."""
+    """The folders of audits below a folder that is no audit itself."""
     from audit.result_files import AUDIT_FILE
     from audit.training.history import is_training_folder
 

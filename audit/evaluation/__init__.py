@@ -1,3 +1,3 @@
-"""Standard evaluation, concluded: intervals, paired tests, result files, figures and the page."""
+"""The conclusions of a standard evaluation: intervals, paired tests, result files, figures and the page."""
 
 __all__: list[str] = []

@@ -146,8 +146,8 @@ def _scores(answers: Answers) -> AnyFloats:
 def worst_group_estimate(right: Bools, groups: Sequence[str | None] | None) -> Estimate:
     """The share of the group with the lowest one, with that group's Wilson interval.
 
-    The interval is the group's own, Bonferroni-widened by nothing: it says how well this group is measured.
-    That the lowest of several is biased low is said in the page.
+    The interval is that of the group alone, without a correction for the choice of the worst: it says how
+    well this group is measured. The page says that the lowest of several is biased low.
     """
     table = group_table(right, groups)
     known = table.dropna(subset="rate")

@@ -75,7 +75,7 @@ def share(right: Floats | Bools, clusters: Sequence[str] | None = None) -> Estim
 
 
 def design_effect(values: Floats, clusters: Sequence[str] | None) -> float:
-    """Of the mean of values [N]; 1 if every image is a cluster of its own."""
+    """The design effect of the mean of values [N]; 1 if every image is a cluster of its own."""
     if clusters is None:
         return 1.0
     code, names = pd.factorize(np.asarray(clusters, dtype=object))

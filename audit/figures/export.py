@@ -128,6 +128,7 @@ def write_figures(
     folder.mkdir(parents=True, exist_ok=True)
     names = []
     for name, drawing in figures_of(result).items():
+        # Names of probes and outcomes may hold signs that no file name may.
         safe = "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in name)
         for suffix in formats:
             save(drawing, folder / f"{safe}.{suffix}", width_inches=width_inches)

@@ -49,5 +49,6 @@ def shape_path(shape: str, size: float) -> str:
 
 
 def _short(number: float) -> str:
+    # Two decimals, as everywhere in a drawing: 1/100 point.
     text = f"{number:.2f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text

@@ -113,6 +113,7 @@ class Plots:
         ax = _axes(ax, 12)
         for place, (group, own) in enumerate(_in_order(rows[rows["by"] == by]).groupby("group", sort=False)):
             own = own.sort_values("threshold")
+            # A palette that readers with colour blindness tell apart; the dashes serve print in grey.
             colour = sns.color_palette("colorblind")[place % 10]
             ax.plot(own["threshold"], 100 * own["rate"], label=words(group), color=colour,
                     linestyle=("-", "--", ":", "-.")[place % 4])  # fmt: skip

@@ -1,4 +1,4 @@
-"""A figure that cannot be drawn costs a report that figure, and is named; outside a report, it raises."""
+"""A figure that cannot be drawn is left out of a report, and a warning names it; elsewhere it raises."""
 
 from __future__ import annotations
 

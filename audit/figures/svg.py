@@ -178,6 +178,8 @@ def _style(*, fill: str = "", stroke: str = "") -> str:
 
 
 def _colour(role: str) -> str:
+    # A variable with a fallback: the page's style sheet recolours a drawing, and one on its own has light
+    # colours.
     return role if role == "none" else f"var(--{role}, {LIGHT[role]})"
 
 

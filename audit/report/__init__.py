@@ -63,6 +63,7 @@ def tables_as_json(context: ReportContext) -> str:
 
 
 def _trimmed(table: pd.DataFrame) -> pd.DataFrame:
+    # `ignore`: tables have some of these columns only where images come in clusters or have weights.
     return table.drop(columns=list(LEFT_OUT), errors="ignore").head(ROWS_INSIDE)
 
 

@@ -144,7 +144,7 @@ CHANGE: Final = (
 
 
 def effect_columns(drawn: str, another: str) -> tuple[Column, ...]:
-    """Return the columns of differences over several prompts, or runs, and in another one of their kind.
+    """Return the columns of differences over several prompts or runs, and for another prompt or run.
 
     Parameters
     ----------
@@ -176,4 +176,5 @@ def slug(*parts: str) -> str:
     >>> slug("outcome", "Woman or man?")
     'outcome-woman-or-man'
     """
+    # "x" for a part without letters: an id may not be empty, nor begin or end with a dash here.
     return "-".join(re.sub(r"[^a-z0-9]+", "-", str(part).lower()).strip("-") or "x" for part in parts)

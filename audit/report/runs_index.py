@@ -98,6 +98,7 @@ def _trend(
     plot = panel(rows=PLOT_ROWS, left=["100.00"], right=["00"], below=below, x=limits_around(places), y=y)
     axis_left(plot)
     names = [f"{place:g}" for place in places]
+    # Runs at equal distances: releases are compared in their order, and dates would crowd most of them.
     axis_below(plot, label="runs, from the earliest", ticks=places, names=names, grid=False)
     plot.spans(places, lows, highs, role="ink", width=1, upright=True)
     entries = []

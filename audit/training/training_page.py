@@ -244,7 +244,7 @@ def _disparity(gaps: pd.DataFrame, *, probe: Mapping[str, Any], outcome: Mapping
 
 
 def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
-    """Groups in natural order; of two that are each other's reference, one says it all."""
+    """Groups in natural order; of two that are each other's reference the first, since both say the same."""
     groups = fmt.in_order(rows["group"])
     kept = groups[:1] if len(groups) == 2 and rows["reference"].nunique() == 2 else groups
     rank = {group: place for place, group in enumerate(kept)}

@@ -1,4 +1,4 @@
-"""Whether a zip archive of weights declares no more than its file can hold, said before it is unpacked.
+"""The check that an archive of weights declares no more than its file can hold, before it is unpacked.
 
 `torch.save` and TorchScript store tensors uncompressed, so what an archive declares is about its size on the
 disk. A small file that unpacks to gigabytes is an attack on the memory.

@@ -81,7 +81,7 @@ def _resnet(source: TensorSource) -> ResNetConfig:
 
 
 def _mlp_width(source: TensorSource, tower: str, width: int) -> int | None:
-    """Of the first block, with which all must agree; None for four times the width."""
+    """The MLP width of the first block, with which all must agree; None for four times the width."""
     hidden = _shape(source, f"{tower}.resblocks.0.mlp.c_fc.weight")[0]
     return None if hidden == 4 * width else hidden
 

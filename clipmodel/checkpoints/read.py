@@ -259,7 +259,7 @@ def _opened(path: Path, weights: Weights | None) -> _File:
 
 
 def _preprocess_of(file: _File, given: Preprocessing | None, config: CLIPConfig, *, where: str) -> Preprocess:
-    """CLIP's own, if the file, its format or the user says so: the wrong one costs accuracy silently."""
+    """CLIP's preprocessing if file, format or user says so: a wrong one costs accuracy without any error."""
     if (given or file.preprocess) != "clip":
         raise UserError(
             f"{where} does not say how images were preprocessed in training",

@@ -49,7 +49,7 @@ class Matches:
         return np.repeat(np.arange(len(self.offsets) - 1), self.lengths)
 
     def take(self, captions: np.ndarray) -> Matches:
-        """Those of some captions only, by a mask [N]."""
+        """The matches of some captions only, by a mask [N]."""
         lengths = self.lengths
         return Matches.of(lengths[captions], self.queries[np.repeat(captions, lengths)])
 

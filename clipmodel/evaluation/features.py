@@ -39,7 +39,7 @@ class FeatureModel:
 
     @property
     def fingerprint(self) -> str:
-        """Of the weights; features and embeddings are stored apart."""
+        """The fingerprint of the weights, marked: features and embeddings are stored apart."""
         return self.model.fingerprint if self.kind == JOINT else f"features {self.model.fingerprint}"
 
     @property

@@ -1,4 +1,4 @@
-"""Whether torch can use a device, said before any work is done on it."""
+"""The check that torch can use a device, made before any work is done on it."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class EmbeddingModel(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Of weights, configuration and tokenizer: embeddings are stored under it."""
+        """A hash of weights, configuration and tokenizer: embeddings are stored under it."""
 
     @property
     def preprocess_id(self) -> str:

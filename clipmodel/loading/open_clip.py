@@ -249,7 +249,7 @@ _STEPS = ("mean", "std", "interpolation", "resize_mode")
 
 
 def _preprocess_of(open_clip: Any, name: OpenClipName) -> dict[str, Any]:
-    """Of the tag named, of the configuration beside the file, or of all published tags if they agree."""
+    """The steps of the tag named, of the file's configuration, or of all published tags if they agree."""
     assert name.path is not None
     if name.tag == DEFAULT_TAG:
         return {}

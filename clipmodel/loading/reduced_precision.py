@@ -46,7 +46,7 @@ class ReducedModel:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of the exact weights and of the reduction."""
+        """A hash of the exact weights' fingerprint and the reduction."""
         return hashlib.sha256(f"{self.exact.fingerprint} images in {self.reduction}".encode()).hexdigest()
 
     @property
@@ -68,7 +68,7 @@ class ReducedModel:
 
     @property
     def device(self) -> torch.device:
-        """Of the reduced tower."""
+        """The device of the reduced tower."""
         return device_of(self.images)
 
     @property
@@ -78,7 +78,7 @@ class ReducedModel:
 
     @property
     def logit_bias(self) -> float | None:
-        """Of the exact model."""
+        """The bias of the exact model."""
         return self.exact.logit_bias
 
     def preprocess(self, image: Image.Image) -> Tensor:

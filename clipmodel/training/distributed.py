@@ -62,7 +62,7 @@ class World:
         return slice(self.rank * rows, (self.rank + 1) * rows)
 
     def mean(self, value: Tensor) -> Tensor:
-        """Of a scalar over the processes."""
+        """The mean of a scalar over the processes."""
         if self.size == 1:
             return value
         value = value.clone()

@@ -314,7 +314,7 @@ class Recipe(StrictModel):
 
     @property
     def sha256(self) -> str:
-        """Of what decides the numbers, so that a run is only continued under the recipe that began it."""
+        """The hash of what decides the numbers: a run is only continued under the recipe that began it."""
         # Without defaults, so that an option added later does not end the runs that lack it.
         exclude: dict[str, Any] = {
             **dict.fromkeys(MEANS | CALLBACK_KEYS, True),

@@ -1,4 +1,4 @@
-"""Images and texts embedded, those in the store excepted.
+"""Embeddings of images and texts; what the store holds is not embedded again.
 
 Shapes: N images or texts, D joint embedding.
 """
@@ -67,7 +67,7 @@ def embed_dataset(
     store: EmbeddingStore,
     progress: Progress | None = None,
 ) -> EmbeddedImages:
-    """Embed rows of a data set, those in the store excepted.
+    """Embed rows of a data set; what the store holds is not embedded again.
 
     Each image is read once: its hash is looked up, and it is decoded from the same bytes if it is new. Images
     with the same content are embedded once. An image that cannot be read is returned with its reason; it is

@@ -75,7 +75,7 @@ class EmbeddedImages:
         return found
 
     def of(self, rows: np.ndarray) -> EmbeddedImages:
-        """Those of some of the rows, each of which could be read; for which `n_new` and the hash stay."""
+        """The embeddings of some of the rows, all of which could be read; `n_new` and the hash stay."""
         # Rows of a run ascend (`Plan.rows` is made by `np.unique`), so no index is needed.
         at = np.searchsorted(self.rows, rows)
         chosen = self.vectors[at] if isinstance(self.vectors, np.ndarray) else self.vectors.take(at)

@@ -248,7 +248,7 @@ class FolderDataset(DemographicDataset):
 
     @property
     def sha256(self) -> str:
-        """Of the data set that was embedded."""
+        """The hash of the data set that was embedded."""
         return self.job.data_sha256
 
     @property
@@ -257,7 +257,7 @@ class FolderDataset(DemographicDataset):
         return {row: why for manifest in self._manifests for row, why in manifest.unreadable.items()}
 
     def embedded(self, rows: NDArray[np.int64]) -> EmbeddedImages:
-        """The embeddings of rows, those excepted that could not be read."""
+        """The embeddings of those rows that could be read."""
         missing = self.unreadable
         none = np.fromiter(missing, np.int64, len(missing))
         readable = rows[~np.isin(rows, none)] if len(none) else rows

@@ -1,4 +1,4 @@
-"""Which model answers for a data set: one that is loaded, or what a file or folder of embeddings knows."""
+"""The model of a run: one that is loaded, or what a file or folder of embeddings says of its model."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def job_of(
 
 
 def exact_fingerprint(model: EmbeddingModel) -> str:
-    """Of the weights, whatever the precision of the image tower."""
+    """The fingerprint of the weights in full precision, also of a model whose image tower is reduced."""
     return model.exact.fingerprint if isinstance(model, ReducedModel) else model.fingerprint
 
 

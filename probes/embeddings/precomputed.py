@@ -1,4 +1,4 @@
-"""Embeddings or predictions from a file in the place of a model: texts are looked up, images are there."""
+"""A file of embeddings or predictions in place of a model: texts are looked up, nothing is embedded."""
 
 from __future__ import annotations
 

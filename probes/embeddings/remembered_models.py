@@ -101,7 +101,7 @@ def load_or_remember(
     *,
     told: Mapping[str, Any],
 ) -> EmbeddingModel:
-    """What the store remembers of a model, or the model, of which it then remembers this.
+    """A model as the store remembers it; otherwise the model itself, whose facts the store then notes.
 
     Parameters
     ----------

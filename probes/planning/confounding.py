@@ -114,7 +114,7 @@ def _record(counts: Integers, rows: tuple[str, pd.Index], columns: tuple[str, pd
 
 
 def _cells(counts: Integers, rows: tuple[str, pd.Index], columns: tuple[str, pd.Index]) -> list[WorstCell]:
-    """Of each value of the first attribute, the most frequent value of the second."""
+    """For each value of the first attribute, the most frequent value of the second."""
     (attribute, names), (other, others) = rows, columns
     cells: list[WorstCell] = []
     for row, name in enumerate(names):

@@ -1,4 +1,4 @@
-"""Every column that several tables share, once: its type and its meaning."""
+"""Every column that several tables share, listed once with its type and its meaning."""
 
 from __future__ import annotations
 

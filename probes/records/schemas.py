@@ -269,7 +269,7 @@ def attribute_of(column: str) -> str:
 
 
 def attributes_among(columns: Sequence[str]) -> list[str]:
-    """Those of some table's columns that hold group attributes; the others are in the schemas."""
+    """The columns of a table that hold group attributes; the schemas list all others."""
     return [str(name) for name in columns if not _is_reserved(str(name))]
 
 

@@ -45,7 +45,7 @@ class ProbeClusters:
         cls, selection: Selection, clusters: pd.Series, *, weights: np.ndarray | None = None
     ) -> ProbeClusters | None:
         """From the cluster of each image; None where every cluster holds one image and none has a weight:
-        images are independent, and as many as they are."""
+        the images are then independent, and counts suffice."""
         if weights is None and not clusters.duplicated().any():
             return None
         labels = selection.cells.drop(columns=TRUTH).iloc[selection.cell].reset_index(drop=True)

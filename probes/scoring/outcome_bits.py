@@ -1,6 +1,6 @@
 """What happened to each image under every specification of a probe, in one character each.
 
-Counts forget which image it was. These bit strings remember, without prediction or score: they are what a
+Counts do not say which image it was. These bit strings do, without prediction or score: they are what a
 joint test of all specifications, and a paired comparison of two runs, need.
 
 Shapes: N images, S specifications (class design and template), O outcomes, T thresholds of a rule.

@@ -17,7 +17,7 @@ Part = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 
 
 class Population(StrictModel):
-    """Whom the rates speak for, if not the images as they are."""
+    """The population that rates are weighted to; without one, images count as they are."""
 
     name: str = Field(
         default="",

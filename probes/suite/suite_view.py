@@ -1,4 +1,4 @@
-"""What a probe may ask of its suite: the suite knows its probes, and they know it by this protocol."""
+"""What a probe may ask of its suite. It is a protocol because the suite imports the probes."""
 
 from __future__ import annotations
 

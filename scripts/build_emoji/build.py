@@ -137,5 +137,6 @@ def _row(icon: Icon, annotation: Annotation, labels: Attributes) -> dict[str, ob
 
 def _write(rows: pd.DataFrame, path: Path) -> None:
     ordered = rows.sort_values("id", kind="stable")[SCHEMA.names]
+    # Without pandas' metadata, which holds its version: the same sources give the same bytes.
     table = pa.Table.from_pandas(ordered, schema=SCHEMA, preserve_index=False).replace_schema_metadata(None)
     pq.write_table(table, path, compression="zstd", compression_level=9, row_group_size=1024)

@@ -32,6 +32,7 @@ TONES = ("light", "medium-light", "medium", "medium-dark", "dark")
 GENDERS = ("woman", "man", "person")
 NONE = "none"
 
+# The five Fitzpatrick modifiers, U+1F3FB to U+1F3FF; the first stands for types I and II together.
 _TONE_OF_MODIFIER = dict(zip("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff", TONES, strict=True))
 _TONE_PHRASE = re.compile(r"\b(?:medium-light|medium-dark|light|medium|dark) skin tone\b")
 _GENDER_PREFIX = re.compile(r"^(woman|man|person|people|women|men)\b,? ?")
@@ -88,6 +89,7 @@ def parse(name: str, *, characters: str, group: str) -> Attributes:
     return Attributes(
         name=name,
         concept=concept,
+        # An emoji of two people may have two modifiers; then no one tone is right.
         skin_tone=tones[0] if len(set(tones)) == 1 else NONE,
         gender=gender,
         age=_age(base, category, gender) if personal else NONE,

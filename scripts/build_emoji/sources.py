@@ -39,6 +39,7 @@ ANNOTATIONS = {
     "annotations": "cldr-annotations-full/annotations/en/annotations.json",
     "annotationsDerived": "cldr-annotations-derived-full/annotationsDerived/en/annotations.json",
 }
+# Sets write it or leave it out for the same emoji, so it is dropped before anything is compared.
 _VARIATION_SELECTOR = "\ufe0f"
 
 

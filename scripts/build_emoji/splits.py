@@ -14,12 +14,14 @@ from scripts.build_emoji.vocabulary import OCCUPATIONS
 SEED = 0
 HELD_OUT_FAMILIES = ("noto", "emojione")
 VALIDATION_SHARE = 0.05
+# Fluent's 3D and flat drawings share their outlines, so one would give the other away.
 SHARED_SILHOUETTES = {"fluent-emoji": "fluent", "fluent-emoji-flat": "fluent"}
 _SKIPPED_CELLS = 12
 
 
 def rank(*parts: object) -> float:
     """Return a number in [0, 1) that depends on the seed and `parts` only."""
+    # A hash instead of a generator: the rank of a drawing does not change when others are added.
     text = "\x1f".join(str(part) for part in (SEED, *parts))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
 
@@ -54,6 +56,7 @@ def add_drawing_ids(rows: pd.DataFrame, same_art: Callable[[int, int], bool]) ->
         for first, second in combinations(block, 2):
             one, two = _root(parent, drawings[first]), _root(parent, drawings[second])
             if one != two and same_art(first, second):
+                # The smaller name is the root, so that identifiers do not depend on the order of the pairs.
                 parent[max(one, two)] = min(one, two)
     return rows.assign(drawing_id=[_root(parent, drawing) for drawing in drawings])
 
@@ -80,6 +83,7 @@ def add_splits(rows: pd.DataFrame) -> pd.DataFrame:
     colouring = rows["drawing_id"] + "/" + rows["skin_tone"]
     given_away = colouring.isin(colouring[combination & ~family])
     chosen = colouring.map(lambda key: rank("validation", *key.rsplit("/", 1)) < VALIDATION_SHARE)
+    # Later rows win: a held-out family stays out whatever else holds of an image.
     split = pd.Series("train", index=rows.index)
     split[chosen | given_away] = "validation"
     split[combination] = "held_out_combination"

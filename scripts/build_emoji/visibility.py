@@ -25,7 +25,12 @@ Pixels = npt.NDArray[np.uint8]
 def render(svg: str, *, side: int = SIDE) -> Pixels:
     """Render an SVG on white; returns uint8 [side, side, 3]."""
     png = resvg_py.svg_to_bytes(
-        svg_string=svg, width=side, height=side, background="#ffffff", skip_system_fonts=True
+        # No fonts of the machine: glyphs would differ between machines.
+        svg_string=svg,
+        width=side,
+        height=side,
+        background="#ffffff",
+        skip_system_fonts=True,
     )
     image = Image.open(io.BytesIO(bytes(png))).convert("RGB")
     if image.size == (side, side):
@@ -37,6 +42,7 @@ def render(svg: str, *, side: int = SIDE) -> Pixels:
 
 def changed_share(first: Pixels, second: Pixels) -> float:
     """Return the share of pixels whose largest channel difference exceeds ``CHANNEL_STEP`` of 255."""
+    # Differences of unsigned bytes would wrap around at 0.
     difference = np.abs(first.astype(np.int16) - second.astype(np.int16)).max(axis=-1)
     return float((difference > CHANNEL_STEP).mean())
 
@@ -124,4 +130,5 @@ class Gallery:
         drawn = [pair for pair in pairs if pair[0] in self._pixels and pair[1] in self._pixels]
         if not drawn:
             return math.nan
+        # The median, so that one odd drawing among the tones does not decide.
         return float(np.median([changed_share(self._pixels[one], self._pixels[two]) for one, two in drawn]))

@@ -47,7 +47,7 @@ def _try_to_write(folder: Path, place: Path) -> None:
 
 @contextmanager
 def kept_tables(folder: Path) -> Iterator[None]:
-    """Around making the report of an audit whose tables are written: a failure says that they are there."""
+    """Around making a report after the tables are written: a failure then says that the tables are there."""
     try:
         yield
     except Exception:

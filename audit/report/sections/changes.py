@@ -199,11 +199,9 @@ def widest_changes(comparison: Comparison) -> pd.DataFrame:
 
 def _widest_of(changes: pd.DataFrame, *, worse: pd.Series) -> pd.DataFrame:
     """The widest changes for the worse, then those for the better, of which `BETTER_SHOWN` have room."""
+    # Stable, so that changes of one size keep the order of the suite.
     by_size = changes.assign(_worse=worse).sort_values(
-        # Stable, so that changes of one size keep the order of the suite.
-        "change",
-        key=lambda change: -change.abs(),
-        kind="stable",
+        "change", key=lambda change: -change.abs(), kind="stable"
     )
     one_each = by_size.drop_duplicates(["probe", "outcome", "by", "group", "_worse"])
     risen, fallen = one_each[one_each["_worse"]], one_each[~one_each["_worse"]]

@@ -20,6 +20,7 @@ from probes.rules.rule_registry import CURVE, PREDICTION, RULES
 POINTS: Final = 120_000
 """Points of threshold curves that a page carries at most; beyond, thresholds are thinned evenly."""
 
+# A control character: names of designs and templates cannot hold it.
 SEPARATOR: Final = "\x1f"
 PACKED: Final = (
     "design", "template", "outcome", "threshold", "n", "clusters", "count", "low", "high"
@@ -109,6 +110,7 @@ def _thresholds_kept(
     for probe, own in curves.groupby("probe", sort=False):
         every = sorted(own["threshold"].unique().tolist())
         of_suite = set(_suite_thresholds(rates[rates["probe"] == probe]))
+        # The last threshold always: a curve has to end where its axis does.
         kept[str(probe)] = sorted({*every[::step], every[-1], *of_suite})
     return kept
 

@@ -1,4 +1,4 @@
-"""The sections that say how: the questions, exclusions, multiplicity, limits and the method card."""
+"""The sections on the method: questions, exclusions, multiplicity, limits and the method card."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def capped(
 def reweighed(
     frame: pd.DataFrame, rule: ReweighRecipe | None, *, source: str
 ) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
-    """The rows as often as their weight says, and what the rule did.
+    """The rows, repeated as their weights say, and what the rule did.
 
     A row of weight w is seen floor(w) times, or once more: its draw decides, so that the mean over rows is w
     and a row of weight below 1 may be left out. Copies keep their index.

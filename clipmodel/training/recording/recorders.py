@@ -21,7 +21,7 @@ SHOWN = ("loss", "learning_rate", "logit_scale", "epoch", "images_per_second", "
 
 
 class Recorder(AbstractContextManager[Any], Protocol):
-    """Takes down what a run tells; left as a context, it is closed."""
+    """Records the figures of a run; leaving it as a context manager closes it."""
 
     def record_step(self, report: StepReport) -> None: ...
 

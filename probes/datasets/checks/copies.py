@@ -90,7 +90,7 @@ def joined(clusters: pd.Series, copies: Copies) -> pd.Series:
 
 
 def _first_connected(clusters: NDArray[np.int64], groups: NDArray[np.int64], *, n: int) -> NDArray[np.int64]:
-    """Of each of n clusters the first one that groups of copies connect it to.
+    """For each of n clusters, the first cluster that groups of copies connect it to.
 
     Each pass hands the lowest number of a group to all of its clusters. Groups are small and few clusters are
     in several, so two or three passes do; scipy's connected components take longer to import.

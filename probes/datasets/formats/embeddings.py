@@ -230,7 +230,7 @@ def _is_odd(array: np.ndarray) -> bool:
 
 
 def _refuse_bomb(file: Path) -> None:
-    """Refuse an archive that says it unpacks to far more than its size; what is no archive is told later."""
+    """Refuse an archive that says it unpacks to far more than its size; other damage is found on reading."""
     try:
         with zipfile.ZipFile(file) as archive:
             declared = sum(member.file_size for member in archive.infolist())

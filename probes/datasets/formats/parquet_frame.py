@@ -1,4 +1,4 @@
-"""A parquet file as a frame: what its types say beside the values, and what cannot be told from damage."""
+"""A parquet file as a frame: nested columns are left out, damage and attacks on the memory are refused."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class ShardSource:
             begin, number, given = end, number + 1, 0
 
     def _length(self, substream: Substream, number: int) -> int:
-        """Of a block. The first ones differ by substream, lest all wait for their next block at once."""
+        """Samples of a block. First blocks differ by substream, so that not all wait for the next at once."""
         return self._block if number else max(1, self._block * (substream.number + 1) // substream.of)
 
     def _read(self, substream: Substream, place: Cursor) -> Iterator[tuple[Item, Cursor]]:
