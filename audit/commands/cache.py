@@ -71,6 +71,7 @@ def clear(
     if not files:
         console.print("nothing to remove")
         return
+    # Before they are removed: afterwards nothing says how large they were.
     n_bytes = sum(path.stat().st_size for path in files)
     if not yes:
         typer.confirm(

@@ -133,6 +133,7 @@ def print_run_changes(changes: pd.DataFrame, console: Console) -> None:
     from audit.json_tables import table_rows
     from audit.report.components import contrast
 
+    # Intersections would be most of the lines; the CSV file has them.
     shown = changes[~changes["by"].str.contains(" x ", regex=False)]
     for rows, title in (
         (shown[shown["reference"] == ""], "Rates"), (shown[shown["reference"] != ""], "Differences")

@@ -140,11 +140,13 @@ def _make_all(
         elif engine == Engine.torchrun and numbers:
             run_torchrun(command, workers=workers)
         else:
+            # Data and model are open already; other engines open them in each of their processes.
             replace(place, open=lambda: opened).make(numbers, progress)
     if left := missing_after(place):
         raise UserError(
             f"{place.folder}: {len(left):,} parts are not finished", remedy="run the same command again"
         )
+    # Only now that every part is finished: a draft seen earlier may be another process's.
     remove_drafts(place.folder)
 
 

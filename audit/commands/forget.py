@@ -131,6 +131,7 @@ def _hashes(dataset: DemographicDataset, names: list[str] | None) -> Iterator[st
         try:
             yield dataset.content_hash(rows[name])
         except UnreadableImageError as error:
+            # With --all-but, an image that cannot be read has no hash to keep, and its embedding goes.
             if names is not None:
                 raise UserError(
                     f"{dataset.card.name}: {name}: {error}, so its embedding cannot be found by its content",

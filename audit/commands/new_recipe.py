@@ -101,6 +101,7 @@ def _on_table(text: str, table: Table, *, epochs: int | None) -> str:
         "source": json.dumps(str(table.path), ensure_ascii=False),
         "samples": table.n_images, "batch_size": batch, "epochs": passes,
         "accumulate": 4 if batch >= 4 * BATCHES_AN_EPOCH else 1,
+        # At least four checkpoints a run, so that a kill costs a quarter of a short run at most.
         "save_every": max(1, min(200, steps // 4)),
         "warmup_steps": min(500, steps // WARMUP_SHARE),
     }  # fmt: skip

@@ -85,7 +85,7 @@ def run(
 
     questions = load_suite(suite)
     folder = out or Path("runs") / questions.suite
-    check_output_folder(folder)
+    check_output_folder(folder)  # now: it would otherwise end the run after the model was asked
     source = data or questions.data
     told: Told = {"activation": activation, "preprocess": preprocess, "weights": weights}
     records, table = _ask(

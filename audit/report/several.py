@@ -177,6 +177,7 @@ def _rows(contexts: Mapping[str, ReportContext]) -> list[tuple[str, str, list[Si
     titles = {key: title for one in contexts.values() for key, title in one.titles.items()}
     ends = [end for cells in by_run.values() for c in cells.values() for end in (c.low, c.high)]
     known = [end for end in ends if not math.isnan(end)]
+    # At least 5 points, as in the overview, so that noise is not drawn over the whole width.
     axis = min([0.0, *known]), max([0.05, *known])
     rows = []
     for key in keys:

@@ -102,6 +102,7 @@ def _fitted(run: ModelRun, fit: str, options: Options, *, cache: Path) -> tuple[
     training = open_evaluation_set(fit, options, cache=cache, split="train")
     if training.truth is None:
         raise UserError(f"{training.where}: no labels to fit", remedy="give a labelled set with --fit")
+    # The paper's linear probes use the features before the projection (Radford et al. 2021, appendix A.3).
     own = run.embed(training, features=True)
     probe = fit_probe(
         own.embeddings, training.truth[own.rows], classes=len(training.classes), seed=options.seed
