@@ -209,11 +209,11 @@ class DemographicDataset(ABC):
         """Over the annotations, column by column; a run's manifest adds the hashes of its images."""
         digest = hashlib.sha256()
         for name in self.frame:
-            # Little endian and 64 bits everywhere, so that machines agree on the hash.
             codes, values = pd.factorize(self.frame[name])  # a missing value has the code -1
             # Codes and distinct values instead of every value: the same information, hashed many times
             # faster.
             digest.update("\x1f".join([str(name), *map(str, values)]).encode() + b"\x1e")
+            # Little endian and 64 bits everywhere, so that machines agree on the hash.
             digest.update(codes.astype("<i8").tobytes())
         return digest.hexdigest()
 

@@ -17,9 +17,8 @@ from probes.planning.audit_plan import IMAGES_A_SECOND, SCORES_A_SECOND, TEXTS_A
 from probes.records import attribute_column
 from probes.rules.rule_registry import CURVE
 
-RATES_A_SECOND = (
-    25  # rows of rates, with all that is concluded from them: tests, differences, curves, figures
-)
+# Rows of rates, with all that is concluded from them: tests, differences, curves, figures.
+RATES_A_SECOND = 25
 CURVE_POINTS_A_SECOND = 60_000
 ROWS_A_SECOND = 15_000  # rows of the data, read, cleaned and counted
 REPORT_SECONDS = 11.0  # of every run: loading the libraries, tables and report

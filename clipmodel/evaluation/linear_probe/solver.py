@@ -23,7 +23,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+# The paper's limit (Radford et al. 2021, appendix A.3).
 MAX_ITERATIONS = 1000
+# SciPy's default, which scikit-learn's L-BFGS uses as well.
 HISTORY = 10
 TOLERANCE = 1e-4  # of the largest entry of the gradient over N, as in scikit-learn
 LOGITS_BYTES = 4_000_000

@@ -56,9 +56,8 @@ class ShardSource:
         epoch, part, index, number, given = position
         begin = end = (epoch, part, index)
         items = self._read(substream, begin)
-        held: tuple[Item, Cursor] | None = (
-            None  # the first one of the next pass, which a block does not mix in
-        )
+        # The first item of the next pass, which a block does not mix in.
+        held: tuple[Item, Cursor] | None = None
         while True:
             samples: list[Sample | None] = []
             while len(samples) < self._length(substream, number):
@@ -96,8 +95,8 @@ class ShardSource:
                 shift = np.random.default_rng((substream.seed, _DEAL, epoch, shard)).random()
 
                 # A sample of a shard that two substreams share belongs to one of them by its number alone, so
-                # none has to know how long the shard is. Multiples of the golden ratio spread evenly over [0,
-                # 1) however few there are.
+                # none has to know how long the shard is. Multiples of the golden ratio, modulo 1, spread
+                # evenly however few there are.
                 def mine(i: int, low: int = low, high: int = high, shift: float = shift) -> bool:
                     return low <= int(substream.of * ((i * GOLDEN + shift) % 1.0)) < high
 

@@ -39,7 +39,7 @@ class _StrictHeader(tarfile.TarInfo):
             return super().frombuf(buf, encoding, errors)
         except tarfile.HeaderError as error:
             # A block of zeros is the mark of the end; a header that is missing or unreadable is damage.
-            if buf and not any(buf):  # the mark of the end
+            if buf and not any(buf):
                 raise
             raise tarfile.ReadError(NOTHING if not buf else f"damaged header: {error}") from error
 
