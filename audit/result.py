@@ -28,6 +28,7 @@ from audit.result_files import (
     without_categories,
     write_folder,
 )
+from audit.second_process import beside
 from audit.tables.annotators import annotator_table
 from audit.tables.between_group_variation import variation_table
 from audit.tables.composition import composition_table
@@ -145,36 +146,10 @@ class AuditResult:
         # Adjusted before anything reads them: findings, specification curves and gates all need the adjusted
         # p-values.
         gaps = with_error_control(context, gap_table(context))
-        rates, accuracy = rate_table(context), accuracy_table(context)
-        gates = gate_table(
-            gaps, _gates_by_column(manifest.get("gates", []), manifest), rates=rates, accuracy=accuracy,
-            min_clusters=context.min_clusters,
-        )  # fmt: skip
-        # Not pooled: the hierarchical model would be fitted at each of the hundreds of thresholds.
-        curves = rate_table(context.of_counts(records.curves, clusters=context.clusters), pooled=False)
-        tables = {
-            "accuracy": accuracy,
-            "rates": rates,
-            "gaps": gaps,
-            "composition": composition_table(context),
-            "variation": variation_table(context),
-            "controlled": controlled_table(context),
-            "specifications": specification_table(context, gaps),
-            "prompt_effects": prompt_effect_table(context, gaps),
-            "paired": paired_table(context),
-            **dict(zip(("trends", "trend_curves"), trend_tables(context), strict=True)),
-            "findings": with_confirmation(
-                context,
-                findings_among(context, gaps),
-                records.confirmation,
-                clusters=context.clusters_of(records.confirmation_clusters, records.confirmation_moments),
-            ),
-            "excluded": records.excluded,
-            "gates": gates,
-            "curves": with_bands(curves, seed=context.seed),
-            "counts": records.counts,
-            "measures": measures_table(records.estimands, records.scalars, manifest, context.attributes),
-        }
+        # The tests of specification curves take as long as all other tables together.
+        with beside(lambda: specification_table(context, gaps)) as later:
+            tables = _short_tables(context, gaps, records, manifest)
+            tables["specifications"] = later()
         whole = {name: conform(name, table, manifest) for name, table in tables.items()}
         kept: dict[str, Any] = {
             name: None if table is None else without_categories(table)
@@ -183,7 +158,7 @@ class AuditResult:
         }
         whole["annotators"] = conform("annotators", annotator_table(context, records.annotations), manifest)
         kept["scalars"] = None if records.scalars is None else records.scalars.reset_index(drop=True)
-        return cls(manifest=manifest, verdict=overall_verdict(gates), **whole, **kept)
+        return cls(manifest=manifest, verdict=overall_verdict(tables["gates"]), **whole, **kept)
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
@@ -280,6 +255,41 @@ class AuditResult:
 
     # Frames can change, so a result is no key of a dictionary.
     __hash__ = None  # type: ignore[assignment]
+
+
+def _short_tables(
+    context: TableContext, gaps: pd.DataFrame, records: Records, manifest: Manifest
+) -> dict[str, pd.DataFrame]:
+    """All tables but the one of specification curves."""
+    rates, accuracy = rate_table(context), accuracy_table(context)
+    gates = gate_table(
+        gaps, _gates_by_column(manifest.get("gates", []), manifest), rates=rates, accuracy=accuracy,
+        min_clusters=context.min_clusters,
+    )  # fmt: skip
+    # Not pooled: the hierarchical model would be fitted at each of the hundreds of thresholds.
+    curves = rate_table(context.of_counts(records.curves, clusters=context.clusters), pooled=False)
+    return {
+        "accuracy": accuracy,
+        "rates": rates,
+        "gaps": gaps,
+        "composition": composition_table(context),
+        "variation": variation_table(context),
+        "controlled": controlled_table(context),
+        "prompt_effects": prompt_effect_table(context, gaps),
+        "paired": paired_table(context),
+        **dict(zip(("trends", "trend_curves"), trend_tables(context), strict=True)),
+        "findings": with_confirmation(
+            context,
+            findings_among(context, gaps),
+            records.confirmation,
+            clusters=context.clusters_of(records.confirmation_clusters, records.confirmation_moments),
+        ),
+        "excluded": records.excluded,
+        "gates": gates,
+        "curves": with_bands(curves, seed=context.seed),
+        "counts": records.counts,
+        "measures": measures_table(records.estimands, records.scalars, manifest, context.attributes),
+    }
 
 
 def _gates_by_column(gates: Sequence[Mapping[str, Any]], manifest: Manifest) -> list[dict[str, Any]]:

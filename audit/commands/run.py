@@ -26,7 +26,7 @@ from audit.commands.console.model_options import (
     spelled,
 )
 from audit.commands.console.output_folder import check_output_folder, kept_tables, public
-from audit.commands.console.small_table_settings import makes_small_tables
+from audit.commands.console.small_table_settings import in_two_processes, makes_small_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,6 +60,7 @@ EPILOG = (
 
 
 @makes_small_tables
+@in_two_processes
 def run(
     suite: Annotated[str, typer.Argument(help="A shipped suite by name, or a YAML file.")] = "quickstart",
     *,
@@ -102,7 +103,7 @@ def run(
 
     from audit.result import AuditResult
 
-    with terminal.ERR.status("computing intervals"):
+    with terminal.working("computing intervals"):
         result = AuditResult.from_records(records)
     if table is not None:
         result = replace(result, standard=table)
@@ -128,15 +129,16 @@ def _write(
 ) -> None:
     from audit.commands.console.run_summary import print_summary, summary_json
     from audit.figures.replacement import failures_replaced
-    from audit.report import render_report
+    from audit.report import begun_report
     from audit.result_files import REPORT_FILE
     from clipmodel.atomic_files import replace_file
 
-    # The tables first: what draws or prints can fail, and must not cost what was computed.
-    result.write(folder, run_info=info, safe_csv=safe_csv)
-    with terminal.ERR.status("writing the report"), kept_tables(folder), failures_replaced():
-        page = render_report(result, run_info=info).encode()
-        replace_file(folder / REPORT_FILE, lambda file: file.write(page))
+    with terminal.working("writing the report"), failures_replaced(), begun_report(result, info) as finished:
+        # The tables first: what draws or prints can fail, and must not cost what was computed.
+        result.write(folder, run_info=info, safe_csv=safe_csv)
+        with kept_tables(folder):
+            page = finished().encode()
+            replace_file(folder / REPORT_FILE, lambda file: file.write(page))
     if as_json:
         typer.echo(summary_json(result, folder=folder))
     else:

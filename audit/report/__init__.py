@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import pandas as pd
 
 from audit.report.html import fill_template, frames_as_json
-from audit.report.section import ReportContext
+from audit.report.section import ReportContext, Section
 from audit.report.sections import SECTIONS
 from audit.report.sections.explorer import explorer_data
 from audit.report.verdict_strip import verdict_of
 from audit.result import AuditResult
+from audit.second_process import beside
 from clipmodel.plurals import number_of
 
 __all__ = ["render_report", "tables_as_json"]
@@ -30,6 +32,12 @@ LEFT_OUT: Final = (
 """Columns that the scripts of the report do not need: the file is to stay small enough to mail."""
 
 
+SLOWEST: Final = frozenset(
+    {"accuracy", "designs", "measures", "outcomes", "paired", "specifications", "thresholds", "trends"}
+)
+"""Sections that take, all together, as long as the tables take to write and the others to build."""
+
+
 def render_report(result: AuditResult, run_info: Mapping[str, Any] | None = None) -> str:
     """Return the report of an audit as one self-contained HTML page.
 
@@ -45,11 +53,39 @@ def render_report(result: AuditResult, run_info: Mapping[str, Any] | None = None
     str
         HTML. The same result and run_info give the same bytes.
     """
+    with begun_report(result, run_info) as finished:
+        return finished()
+
+
+@contextmanager
+def begun_report(
+    result: AuditResult, run_info: Mapping[str, Any] | None = None
+) -> Iterator[Callable[[], str]]:
+    """Begin a report, in a second process if one is allowed, and give a function that returns the page.
+
+    The time in between is for other work, such as writing the tables. Parameters as of `render_report`.
+    """
     context = ReportContext(result=result, run_info=run_info or {})
-    built = [(section, section.build(context)) for section in SECTIONS]
-    shown = [(section, content) for section, content in built if content not in (None, [])]
-    page = _heading(context) | {"sections": shown}
-    return fill_template("report.html.j2", page, data=tables_as_json(context))
+    with beside(lambda: _built(context, slowest=True)) as later:
+
+        def finished() -> str:
+            own = _built(context, slowest=False)
+            contents = own | later()
+            shown = [
+                (section, contents[section.id])
+                for section in SECTIONS
+                if contents[section.id] not in (None, [])
+            ]
+            page = _heading(context) | {"sections": shown}
+            return fill_template("report.html.j2", page, data=tables_as_json(context))
+
+        yield finished
+
+
+def _built(context: ReportContext, *, slowest: bool) -> dict[str, Any]:
+    """The values of the slowest sections, or of all others, by their anchors."""
+    some: Sequence[Section] = [section for section in SECTIONS if (section.id in SLOWEST) == slowest]
+    return {section.id: section.build(context) for section in some}
 
 
 def tables_as_json(context: ReportContext) -> str:

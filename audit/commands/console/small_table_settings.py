@@ -28,3 +28,16 @@ def makes_small_tables(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
 
     return run
+
+
+def in_two_processes(command: Callable[P, R]) -> Callable[P, R]:
+    """Let a command compute in a second process beside its own (`audit.second_process`)."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        from audit.second_process import second_process_allowed
+
+        with second_process_allowed():
+            return command(*args, **kwargs)
+
+    return run

@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.control import Control
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.segment import ControlType
 from rich.table import Table
 
 from clipmodel.errors import UserError
@@ -44,6 +46,22 @@ def explain(error: UserError) -> None:
     ERR.print(f"[bold red]Error:[/] {escape(error.message)}", soft_wrap=True)
     if error.remedy:
         ERR.print(f"[bold]Remedy:[/] {escape(error.remedy)}", soft_wrap=True)
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Say on a terminal what is being done, in a line that goes when it is done.
+
+    Without a spinner: the thread that turns one would forbid a second process (`audit.second_process`).
+    """
+    if not ERR.is_terminal:
+        yield
+        return
+    ERR.print(f"{what} ...", end="\r", style="dim", markup=False)
+    try:
+        yield
+    finally:
+        ERR.control(Control((ControlType.ERASE_IN_LINE, 2)))
 
 
 @contextmanager

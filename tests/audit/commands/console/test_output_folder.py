@@ -20,7 +20,7 @@ def test_tables_are_there_if_the_report_fails(
     def fail(*_: object, **__: object) -> str:
         raise RuntimeError("no figure today")
 
-    monkeypatch.setattr("audit.report.render_report", fail)
+    monkeypatch.setattr("audit.report.fill_template", fail)
     with pytest.raises(RuntimeError, match="no figure today"):
         invoke("run", "small.yaml", "--model", small_model, "--out", "out")
     assert len(AuditResult.read(workplace / "out").rates)

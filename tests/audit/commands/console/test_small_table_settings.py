@@ -7,7 +7,7 @@ import inspect
 import pandas as pd
 import pytest
 
-from audit.commands.console.small_table_settings import makes_small_tables
+from audit.commands.console.small_table_settings import in_two_processes, makes_small_tables
 
 STORAGE = "mode.string_storage"
 
@@ -39,3 +39,10 @@ def test_the_signature_is_the_commands() -> None:
     wrapped = makes_small_tables(command)
     assert inspect.signature(wrapped) == inspect.signature(command)
     assert wrapped.__doc__ == "Do it."
+
+
+def test_a_second_process_is_allowed_inside_only() -> None:
+    from audit.second_process import _allowed
+
+    assert in_two_processes(_allowed.get)() is True
+    assert _allowed.get() is False

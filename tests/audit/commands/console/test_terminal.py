@@ -37,6 +37,16 @@ def test_warnings_of_ours_are_a_line_and_others_are_as_before(shown: io.StringIO
     assert shown.getvalue() == "Warning: the page is large\n" and seen == ["old"]
 
 
+def test_what_is_being_done_is_said_on_a_terminal_and_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    for terminal_or_pipe in (True, False):
+        text = io.StringIO()
+        console = Console(file=text, force_terminal=terminal_or_pipe, width=60, color_system=None)
+        monkeypatch.setattr(terminal, "ERR", console)
+        with terminal.working("computing intervals"):
+            assert ("computing intervals ..." in text.getvalue()) == terminal_or_pipe
+        assert text.getvalue().endswith("\x1b[2K") == terminal_or_pipe
+
+
 def test_a_log_is_shown_while_asked_for(shown: io.StringIO) -> None:
     logger = logging.getLogger("clipmodel.test")
     with terminal.log_shown("clipmodel.test"):
