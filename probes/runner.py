@@ -364,7 +364,7 @@ def _run_probe(
 def _clusters(
     dataset: DemographicDataset, selection: Selection, weights: np.ndarray | None
 ) -> ProbeClusters | None:
-    """None where no image is known to belong with another one, and none has a weight."""
+    """The clusters; None where no image is known to belong with another one and none has a weight."""
     if not dataset.has_clusters and weights is None:
         return None
     return ProbeClusters.of(selection, dataset.clusters.iloc[selection.rows], weights=weights)

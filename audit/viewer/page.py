@@ -90,6 +90,7 @@ def render(
     what = f"{words(choice.probe)}, {words(choice.outcome)}: {choice.show}"
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(what)}</title>'
+        # Else a browser asks for /favicon.ico, without the token, and is refused.
         '<link rel="icon" href="data:,">'
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style>'
         f"<h1>The images behind a number</h1><p>{escape(result.manifest['model']['name'])} on "

@@ -38,7 +38,7 @@ class _Fold(NamedTuple):
 
 
 class FoldingConv2d(nn.Conv2d):
-    """Without bias. Inference on the CPU keeps the folded weights: as much memory as the weights again.
+    """A convolution without bias. Inference on the CPU keeps the folded weights: as much memory again.
 
     They are let go by `train()`, by a move to another type or device, and by a pass with gradients; they
     are no part of the state, of copies or of pickles.
@@ -73,7 +73,7 @@ class FoldingConv2d(nn.Conv2d):
         return self._fold.weight
 
     def _may_keep(self, scale: Tensor) -> bool:
-        """On the CPU only: to look whether weights changed would stall an accelerator, which folds fast.
+        """Whether to keep them: on the CPU only, as a look for changes would stall an accelerator.
 
         Tensors made in inference mode have no version; parameters that are replaced for a call, sharded or
         vectorised over are no plain ones; in half precision the projection would miss small changes.

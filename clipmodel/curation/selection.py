@@ -114,12 +114,14 @@ class KeptWriter:
             self._flush()
 
     def _texts(self, matches: Matches) -> pa.ListArray:
+        # pa.list_ has offsets of 32 bits, enough for the queries of one batch.
         return pa.ListArray.from_arrays(
             matches.offsets.astype(np.int32), self._queries.take(pa.array(matches.queries))
         )
 
     def _flush(self) -> None:
         if self._waiting:
+            # Less than a group waits when a batch comes, and batches are smaller: it all fits into one group.
             self._file.write_table(pa.concat_tables(self._waiting), row_group_size=2 * _ROW_GROUP)
         self._waiting = []
 

@@ -161,7 +161,7 @@ class LoadedModel:
 
     @property
     def logit_bias(self) -> float | None:
-        """None where the model was trained with a softmax."""
+        """The bias of a model trained with a sigmoid loss; None of one trained with a softmax."""
         bias = self.clip.logit_bias
         return None if bias is None else float(bias.detach())
 

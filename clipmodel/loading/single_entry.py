@@ -151,6 +151,7 @@ def _is_ours(folder: Path) -> bool:
     config = folder / CONFIG_FILE
     if not config.is_file():
         return True
+    # The native configuration has no model_type.
     kind = read_json(config).get("model_type")
     return kind in (None, "clip") or (folder / OPEN_CLIP_CONFIG_FILE).is_file()
 

@@ -78,7 +78,7 @@ class World:
         return cast(list[T], found)
 
     def wait(self) -> None:
-        """Until every process is here."""
+        """Wait until every process is here."""
         if self.size > 1:
             dist.barrier()
 

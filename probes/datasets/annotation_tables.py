@@ -222,7 +222,7 @@ def _irregular(file: Path, text: str, separator: str) -> pd.DataFrame:
 
 
 def _stripped(file: Path, table: pd.DataFrame) -> pd.DataFrame:
-    """Without blanks around a field: "Male " would be a group of its own."""
+    """The table without blanks around a field: "Male " would be a group of its own."""
     stripped: pd.DataFrame = table.apply(lambda column: column.str.strip())
     n_changed = int((table.notna() & (stripped != table)).to_numpy().sum())
     stripped = stripped.where(stripped != "")
@@ -232,7 +232,7 @@ def _stripped(file: Path, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _without_empty_rows(file: Path, table: pd.DataFrame) -> pd.DataFrame:
-    """Without rows in which nothing stands, which spreadsheets leave below a table."""
+    """The table without the empty rows that spreadsheets leave below it."""
     empty = table.isna().all(axis=1)
     if n := int(empty.sum()):
         table = table[~empty]
@@ -241,7 +241,7 @@ def _without_empty_rows(file: Path, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _named_columns(file: Path, table: pd.DataFrame) -> pd.DataFrame:
-    """Without the columns that have no name because there is nothing in them, or running numbers."""
+    """The table without nameless columns that are empty or hold running numbers; others are refused."""
     kept = []
     for position, name in enumerate(map(str, table.columns)):
         if not UNNAMED.fullmatch(name):

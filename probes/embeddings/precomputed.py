@@ -40,6 +40,7 @@ class PrecomputedModel:
     @cached_property
     def fingerprint(self) -> str:
         """Over the texts, their embeddings and the predictions, which stand for the weights."""
+        # A separator that texts do not hold: the same letters cut elsewhere have another fingerprint.
         words = "\x1f".join([*self._texts.rows, self._texts.content])
         return hashlib.sha256(words.encode() + self._texts.vectors.tobytes()).hexdigest()
 

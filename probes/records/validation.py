@@ -50,6 +50,7 @@ def validate(records: Records) -> None:
         _check_bits(records.outcomes, records.manifest)
     known = {probe["name"] for probe in records.manifest["probes"]}
     for name, table in present.items():
+        # Annotations are of images, whatever probe asks about them.
         if name == "annotations":
             continue
         if unknown := sorted(set(table["probe"].unique()) - known):
@@ -76,6 +77,7 @@ def _check_rows(name: str, table: pd.DataFrame) -> None:
     missing = table[words].isna().any(axis=1).to_numpy()
     _refuse(name, table, missing, f"a missing value is written {MISSING!r}")
     key = [name for name in words if name != "note"] + [name for name in ("threshold", "k") if name in table]
+    # `duplicated` takes NaN for equal to NaN, which a threshold or k may be.
     _refuse(name, table, table.duplicated(key).to_numpy(), "a row twice")
     if "n" in table:
         _refuse(name, table, (table["n"] < 0).to_numpy(), "n must not be negative")
@@ -130,10 +132,12 @@ def _check_cells(name: str, table: pd.DataFrame, attributes: tuple[str, ...]) ->
     _refuse(
         name, table, table.duplicated([*cell, "event_kind", "event"]).to_numpy(), "a cell and event twice"
     )
+    # The threshold of argmax is NaN; without dropna=False its rows would leave the check.
     by_cell = table.groupby(cell, dropna=False, observed=True, sort=False)
     _refuse(
         name, table, (by_cell["n"].transform("max") != table["n"]).to_numpy(), "n must be one within a cell"
     )
+    # Only under these rules is each image assigned one class, and each image counted once.
     classes = table[(table["event_kind"] == "class") & table["rule"].isin(one_class_rules())]
     predicted = classes.groupby(cell, dropna=False, observed=True, sort=False)["count"].transform("sum")
     _refuse(name, classes, (predicted != classes["n"]).to_numpy(), "the predictions of a cell must sum to n")

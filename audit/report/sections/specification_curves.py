@@ -59,7 +59,7 @@ def build(context: ReportContext) -> Specifications | None:
 
 
 def _drawn(curves: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
-    """Of each outcome the widest testable gap, then the widest one too small to test, if it is wider still.
+    """For each outcome the widest testable gap, then the widest one too small to test, if it is wider still.
 
     Returns
     -------

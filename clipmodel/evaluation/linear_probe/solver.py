@@ -220,7 +220,7 @@ class _Problem:
         return torch.matmul(self.x.T, residual) + self.penalty * parameters
 
     def of(self, places: Tensor) -> _Problem:
-        """Some of the problems."""
+        """The problems at some places of the first axis."""
         # Shallow: the features are shared, only penalties and preconditioners are cut to the problems left.
         other = copy.copy(self)
         other.penalty, other.inverse = self.penalty[places], self.inverse[places]

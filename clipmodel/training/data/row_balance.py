@@ -75,6 +75,7 @@ def capped(
     summary = []
     for rule in rules:
         code = _combinations(frame, rule.by, what=f"{source}: data.cap")
+        # lexsort goes by its last key first: by combination, then by draw.
         order = np.lexsort((row_draws(frame, seed=rule.seed), code))
         place = np.empty(len(frame), dtype=np.int64)
         starts = np.searchsorted(code[order], code[order])
@@ -151,6 +152,7 @@ def independence_weights(columns: Sequence[NDArray[np.int64]]) -> NDArray[np.flo
     product = np.ones(n)
     for code in columns:
         product *= np.bincount(code)[code] / n
+    # NumPy 2.0 alone returns the inverse of an axis in two dimensions; ravel makes it one everywhere.
     joint = np.unique(np.stack(columns), axis=1, return_inverse=True)[1].ravel()
     return np.asarray(product / (np.bincount(joint)[joint] / n), dtype=np.float64)
 
@@ -161,5 +163,6 @@ def _combinations(frame: pd.DataFrame, by: Sequence[str], *, what: str) -> NDArr
         if column not in frame:
             remedy = f"columns: {', '.join(map(str, frame.columns))}"
             raise UserError(f"{what}: no column {column!r}", remedy=remedy)
+    # ngroup numbers no row with a missing value, so a missing value is written out first.
     values = frame[list(by)].astype("object").where(frame[list(by)].notna(), MISSING).astype(str)
     return np.asarray(values.groupby(list(by), sort=True).ngroup(), dtype=np.int64)
