@@ -11,9 +11,8 @@ import pytest
 
 from audit import figures
 from audit.result import AuditResult
-from tests.audit.support.invented_audit import THRESHOLDS, invented_result
-
-SVG = "{http://www.w3.org/2000/svg}"
+from tests.audit.support.drawings import SVG, every_drawing, rows_of, texts_of
+from tests.audit.support.invented_audit import invented_result
 
 
 @pytest.fixture(scope="module")
@@ -21,37 +20,9 @@ def result() -> AuditResult:
     return invented_result()
 
 
-def _of(frame: pd.DataFrame, *, probe: str = "denigration", **where: str) -> pd.DataFrame:
-    mask = frame["probe"] == probe
-    for column, value in where.items():
-        mask &= frame[column] == value
-    return frame[mask]
-
-
 @pytest.fixture(scope="module")
-def drawings(result: AuditResult) -> dict[str, str]:
-    """One drawing of every kind."""
-    argmax = _of(result.rates, outcome="crime", rule="argmax")
-    default = argmax[argmax["design"] == "default"]
-    gaps = _of(result.gaps, outcome="crime", rule="argmax", design="default")
-    curves = _of(result.curves, outcome="crime", design="default")
-    people = ["skin_tone", "gender"]
-    common = {"title": "A <title> & more", "axis": "% of images"}
-    return {
-        "rates": figures.rate_forest(default, attributes=people, name="rates", **common),
-        "gaps": figures.difference_forest(gaps, name="gaps", title="Gaps"),
-        "designs": figures.design_dumbbell(argmax, attributes=people, name="designs", **common),
-        "curves": figures.threshold_curves(
-            curves, attribute="skin_tone", name="curves", thresholds=THRESHOLDS, **common
-        ),
-        "map": figures.intersection_map(
-            default, rows="skin_tone", columns="gender", small=61, name="map", title="Map"
-        ),
-    }
-
-
-def _texts(svg: str) -> list[str]:
-    return [element.text or "" for element in ET.fromstring(svg).iter(f"{SVG}text")]
+def drawings() -> dict[str, str]:
+    return every_drawing()
 
 
 def test_every_drawing_is_named_described_and_scales(drawings: dict[str, str]) -> None:
@@ -67,7 +38,7 @@ def test_every_drawing_is_named_described_and_scales(drawings: dict[str, str]) -
 
 
 def test_the_same_frame_gives_the_same_bytes(result: AuditResult) -> None:
-    rates = _of(result.rates, outcome="crime", rule="argmax", design="default")
+    rates = rows_of(result.rates, outcome="crime", rule="argmax", design="default")
     first, second = (
         figures.intersection_map(rates, rows="skin_tone", columns="gender", small=61, name="m", title="Map")
         for _ in range(2)
@@ -81,7 +52,7 @@ def test_missing_is_no_group(drawings: dict[str, str]) -> None:
 
 def test_a_cell_without_a_rate_shows_its_n_alone(drawings: dict[str, str]) -> None:
     # The fixture has 2 images of medium x person, fewer than the 3 that a rate needs.
-    texts = _texts(drawings["map"])
+    texts = texts_of(drawings["map"])
     assert texts.count("too few") == 1
     assert texts.count("n 2") == 1
 
@@ -103,4 +74,4 @@ def test_small_cells_are_hatched() -> None:
 def test_a_frame_without_a_drawable_rate_is_still_drawn() -> None:
     rates = pd.DataFrame({"a": ["(all)", "x"], "n": [2, 1], "rate": np.nan, "low": np.nan, "high": np.nan})
     svg = figures.rate_forest(rates, attributes=["a"], name="f", title="t", axis="%")
-    assert {"all images", "x"} <= set(_texts(svg))
+    assert {"all images", "x"} <= set(texts_of(svg))

@@ -9,7 +9,7 @@ import pytest
 
 from audit.comparison.compare import compare
 from audit.comparison.files import render_comparison
-from tests.audit.comparison.test_compare import drawn
+from tests.audit.support.compared_audits import drawn
 from tests.browser.pages import open_everything, open_page, violations
 
 pytestmark = pytest.mark.browser

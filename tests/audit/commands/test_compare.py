@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from audit.cli import app
 from audit.comparison.compare import compare
 from audit.comparison.files import FILES, render_comparison, to_json
-from tests.audit.comparison.test_compare import drawn
+from tests.audit.support.compared_audits import drawn
 
 
 def test_the_command_writes_files_and_exits_by_the_gate(tmp_path: Path) -> None:

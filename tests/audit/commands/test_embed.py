@@ -26,25 +26,6 @@ Invoke = Callable[..., Result]
 PARTS = ["--part-images", 64]
 
 
-@pytest.fixture
-def many(workplace: Path) -> Path:
-    """People in 5 parts of 64 images: the 48 images of the workplace under 300 ids, three of them lost."""
-    table = pd.read_csv(workplace / "people.csv")
-    rows = pd.concat([table] * 7, ignore_index=True).iloc[:300]
-    for i in range(300):
-        (workplace / f"p{i}.png").write_bytes(
-            (workplace / rows["path"].iloc[i]).read_bytes() + bytes([i % 7]) + b"x" * (i == 70)
-        )
-    rows = rows.assign(
-        path=[f"p{i}.png" for i in range(300)], person_id=[f"person {i // 2}" for i in range(300)]
-    )
-    rows.to_csv(workplace / "people.csv", index=False)
-    for i in (3, 4):
-        (workplace / f"p{i}.png").unlink()
-    (workplace / "p130.png").write_bytes(b"no image")
-    return workplace
-
-
 def bytes_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 

@@ -20,8 +20,8 @@ from audit.training.history import audits_in
 from clipmodel.training.callbacks import StepReport
 from tests.audit.commands.conftest import COLOURS, Invoke
 from tests.clipmodel.training.conftest import RECIPE
-from tests.clipmodel.training.data.test_streamed import streamed_recipe
 from tests.clipmodel.training.support.made_shards import jpeg
+from tests.clipmodel.training.support.streamed_data import streamed_recipe
 
 MODEL = {**RECIPE["model"], "vision": {**RECIPE["model"]["vision"], "image_size": 32}}  # type: ignore[dict-item,index]
 

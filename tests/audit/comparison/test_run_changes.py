@@ -8,7 +8,7 @@ from audit.comparison.run_changes import ONE_RUN, RUN_CHANGE_COLUMNS, run_change
 from audit.result import AuditResult
 from audit.statistics.variation.prompt_variance import change_of_runs
 from clipmodel.errors import UserError
-from tests.audit.comparison.test_compare import audit_of
+from tests.audit.support.compared_audits import audit_of
 
 TONES = np.random.default_rng(0).choice(["dark", "light"], 300)
 

@@ -7,7 +7,7 @@ from audit.comparison.run_effects import RUN_COLUMNS, run_effect_table
 from audit.report.several import render_several
 from audit.result import AuditResult
 from audit.statistics.variation.prompt_variance import prompt_effect
-from tests.audit.comparison.test_compare import audit_of
+from tests.audit.support.compared_audits import audit_of
 
 TONES = np.random.default_rng(0).choice(["dark", "light"], 300)
 

@@ -14,7 +14,7 @@ from audit.comparison.compare import compare, judged_changes
 from audit.comparison.series import compare_series
 from audit.statistics.always_valid import error_of_look
 from clipmodel.errors import UserError
-from tests.audit.comparison.test_compare import drawn
+from tests.audit.support.compared_audits import drawn
 
 
 def series_of(n_releases: int, *, rng: np.random.Generator, n: int = 400) -> np.ndarray:

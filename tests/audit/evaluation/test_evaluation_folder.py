@@ -10,12 +10,12 @@ import pytest
 from audit.evaluation.evaluation_folder import write_report
 from audit.evaluation.evaluation_result import write_result
 from clipmodel.errors import UserError
-from tests.audit.evaluation.test_evaluation_result import made
+from tests.audit.support.evaluation_results import result_of
 
 
 def test_tables_and_page_are_made_from_the_results(tmp_path: Path) -> None:
     for name, value in (("imagenet1k", 0.6), ("imagenetv2", 0.5), ("stl10", 0.9)):
-        write_result(made(name, value), tmp_path)
+        write_result(result_of(name, value), tmp_path)
     write_report(tmp_path)
     frame = pd.read_csv(tmp_path / "results.csv")
     assert sorted(frame["dataset"]) == ["imagenet1k", "imagenetv2", "stl10"]
@@ -29,7 +29,7 @@ def test_tables_and_page_are_made_from_the_results(tmp_path: Path) -> None:
 
 
 def test_sets_without_a_shift_or_a_column_make_no_such_table(tmp_path: Path) -> None:
-    write_result(made("own set", 0.5), tmp_path)
+    write_result(result_of("own set", 0.5), tmp_path)
     write_report(tmp_path)
     assert not (tmp_path / "tables" / "robustness.csv").exists()
     assert not (tmp_path / "tables" / "openclip_results.csv").exists()

@@ -13,32 +13,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from audit.evaluation.estimates import Estimate
-from audit.evaluation.evaluation_result import EvaluationResult, read_result, read_results, write_result
+from audit.evaluation.evaluation_result import read_result, read_results, write_result
 from clipmodel.errors import UserError
+from tests.audit.support.evaluation_results import result_of
 from tests.support.peers import peer_or_skip
 
 
-def estimate(value: float, n: int = 1000) -> Estimate:
-    return Estimate(value=value, low=value - 0.01, high=value + 0.01, n=n, method="Wilson")
-
-
-def made(
-    dataset: str = "cifar10", value: float = 0.5, *, model: str = "ViT-B-32", **rest: object
-) -> EvaluationResult:
-    metrics = {
-        "acc1": estimate(value),
-        "acc5": Estimate(value=np.nan, low=np.nan, high=np.nan, n=0, method=""),
-    }
-    task = "zeroshot_classification"
-    return EvaluationResult(
-        dataset=dataset, model=model, pretrained="openai", task=task, metrics=metrics, main_metric="acc1",
-        details={"seed": 0, "fingerprint": "f"}, **rest,  # type: ignore[arg-type]
-    )  # fmt: skip
-
-
 def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
-    result = made(tables={"images": pd.DataFrame({"id": ["a"]}), "per_class": pd.DataFrame({"n": [1]})})
+    result = result_of(tables={"images": pd.DataFrame({"id": ["a"]}), "per_class": pd.DataFrame({"n": [1]})})
     path = write_result(result, tmp_path)
     assert path.name == "cifar10_openai_ViT-B-32_en_zeroshot_classification.json"
     again = read_result(path, tables=["images", "confusion"])
@@ -53,7 +35,7 @@ def test_clip_benchmark_builds_its_table_from_ours(tmp_path: Path, monkeypatch: 
     for name in ("requests", "clip_benchmark.metrics.captioning"):
         monkeypatch.setitem(sys.modules, name, MagicMock())
     cli = peer_or_skip("clip_benchmark.cli")
-    write_result(made(), tmp_path)
+    write_result(result_of(), tmp_path)
     cli.main_build(argparse.Namespace(files=[str(tmp_path)], output=str(tmp_path / "benchmark.csv")))
     with (tmp_path / "benchmark.csv").open(encoding="utf-8") as file:
         (row,) = csv.DictReader(file)

@@ -5,32 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from audit.evaluation.estimates import Estimate
-from audit.evaluation.evaluation_result import EvaluationResult
 from audit.evaluation.interchange import AVERAGE_COLUMN, list_average, open_clip_row, results_frame
 from clipmodel.evaluation.registry.catalogue import set_lists
-
-
-def estimate(value: float, n: int = 1000) -> Estimate:
-    return Estimate(value=value, low=value - 0.01, high=value + 0.01, n=n, method="Wilson")
-
-
-def made(
-    dataset: str = "cifar10", value: float = 0.5, *, model: str = "ViT-B-32", **rest: object
-) -> EvaluationResult:
-    metrics = {
-        "acc1": estimate(value),
-        "acc5": Estimate(value=np.nan, low=np.nan, high=np.nan, n=0, method=""),
-    }
-    task = "zeroshot_classification"
-    return EvaluationResult(
-        dataset=dataset, model=model, pretrained="openai", task=task, metrics=metrics, main_metric="acc1",
-        details={"seed": 0, "fingerprint": "f"}, **rest,  # type: ignore[arg-type]
-    )  # fmt: skip
+from tests.audit.support.evaluation_results import result_of
 
 
 def test_the_frame_has_their_columns_and_ours() -> None:
-    frame = results_frame([made()])
+    frame = results_frame([result_of()])
     assert {"acc1", "acc1_low", "acc1_high", "model_fullname", "n", "seed", "fingerprint"} <= set(frame)
 
 
@@ -71,9 +52,9 @@ def test_an_average_names_what_is_missing() -> None:
 
 
 def test_a_row_for_open_clips_table() -> None:
-    row = open_clip_row([made("cifar10", 0.9), made("stl10", 0.8)], parameters=151_277_313)
+    row = open_clip_row([result_of("cifar10", 0.9), result_of("stl10", 0.8)], parameters=151_277_313)
     assert list(row)[:5] == ["name", "pretrained", "params (M)", "FLOPs (B)", AVERAGE_COLUMN]
     assert sorted(list(row)[5:]) == sorted(PUBLISHED) and row["params (M)"] == 151.28
     assert (row["CIFAR-10"], row["STL-10"]) == (0.9, 0.8) and np.isnan(row[AVERAGE_COLUMN])
     with pytest.raises(ValueError, match="of one model"):
-        open_clip_row([made(), made(model="RN50")])
+        open_clip_row([result_of(), result_of(model="RN50")])

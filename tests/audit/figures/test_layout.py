@@ -24,9 +24,8 @@ from audit.figures.layout import (
     shortened,
 )
 from audit.result import AuditResult
-from tests.audit.support.invented_audit import THRESHOLDS, invented_result
-
-SVG = "{http://www.w3.org/2000/svg}"
+from tests.audit.support.drawings import SVG, every_drawing, texts_of
+from tests.audit.support.invented_audit import invented_result
 
 
 @pytest.fixture(scope="module")
@@ -34,37 +33,9 @@ def result() -> AuditResult:
     return invented_result()
 
 
-def _of(frame: pd.DataFrame, *, probe: str = "denigration", **where: str) -> pd.DataFrame:
-    mask = frame["probe"] == probe
-    for column, value in where.items():
-        mask &= frame[column] == value
-    return frame[mask]
-
-
 @pytest.fixture(scope="module")
-def drawings(result: AuditResult) -> dict[str, str]:
-    """One drawing of every kind."""
-    argmax = _of(result.rates, outcome="crime", rule="argmax")
-    default = argmax[argmax["design"] == "default"]
-    gaps = _of(result.gaps, outcome="crime", rule="argmax", design="default")
-    curves = _of(result.curves, outcome="crime", design="default")
-    people = ["skin_tone", "gender"]
-    common = {"title": "A <title> & more", "axis": "% of images"}
-    return {
-        "rates": figures.rate_forest(default, attributes=people, name="rates", **common),
-        "gaps": figures.difference_forest(gaps, name="gaps", title="Gaps"),
-        "designs": figures.design_dumbbell(argmax, attributes=people, name="designs", **common),
-        "curves": figures.threshold_curves(
-            curves, attribute="skin_tone", name="curves", thresholds=THRESHOLDS, **common
-        ),
-        "map": figures.intersection_map(
-            default, rows="skin_tone", columns="gender", small=61, name="map", title="Map"
-        ),
-    }
-
-
-def _texts(svg: str) -> list[str]:
-    return [element.text or "" for element in ET.fromstring(svg).iter(f"{SVG}text")]
+def drawings() -> dict[str, str]:
+    return every_drawing()
 
 
 def _places(root: ET.Element) -> list[tuple[float, float]]:
@@ -75,7 +46,7 @@ def _places(root: ET.Element) -> list[tuple[float, float]]:
 
 def test_groups_stand_in_their_natural_order(drawings: dict[str, str]) -> None:
     tones = ["light", "medium-light", "medium", "medium-dark", "dark"]
-    assert [text for text in _texts(drawings["rates"]) if text in tones] == tones
+    assert [text for text in texts_of(drawings["rates"]) if text in tones] == tones
 
 
 def test_marks_stand_where_the_numbers_say() -> None:

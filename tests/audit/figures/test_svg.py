@@ -3,15 +3,14 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
-import pandas as pd
 import pytest
 
-from audit import figures
 from audit.figures.colours import LIGHT
 from audit.figures.drawing import Area, Box, Drawing, Label, Line, Marks
 from audit.figures.svg import for_page, standalone, to_svg
 from audit.result import AuditResult
-from tests.audit.support.invented_audit import THRESHOLDS, invented_result
+from tests.audit.support.drawings import every_drawing
+from tests.audit.support.invented_audit import invented_result
 
 
 @pytest.fixture(scope="module")
@@ -19,33 +18,9 @@ def result() -> AuditResult:
     return invented_result()
 
 
-def _of(frame: pd.DataFrame, *, probe: str = "denigration", **where: str) -> pd.DataFrame:
-    mask = frame["probe"] == probe
-    for column, value in where.items():
-        mask &= frame[column] == value
-    return frame[mask]
-
-
 @pytest.fixture(scope="module")
-def drawings(result: AuditResult) -> dict[str, str]:
-    """One drawing of every kind."""
-    argmax = _of(result.rates, outcome="crime", rule="argmax")
-    default = argmax[argmax["design"] == "default"]
-    gaps = _of(result.gaps, outcome="crime", rule="argmax", design="default")
-    curves = _of(result.curves, outcome="crime", design="default")
-    people = ["skin_tone", "gender"]
-    common = {"title": "A <title> & more", "axis": "% of images"}
-    return {
-        "rates": figures.rate_forest(default, attributes=people, name="rates", **common),
-        "gaps": figures.difference_forest(gaps, name="gaps", title="Gaps"),
-        "designs": figures.design_dumbbell(argmax, attributes=people, name="designs", **common),
-        "curves": figures.threshold_curves(
-            curves, attribute="skin_tone", name="curves", thresholds=THRESHOLDS, **common
-        ),
-        "map": figures.intersection_map(
-            default, rows="skin_tone", columns="gender", small=61, name="map", title="Map"
-        ),
-    }
+def drawings() -> dict[str, str]:
+    return every_drawing()
 
 
 def test_a_title_is_escaped(drawings: dict[str, str]) -> None:

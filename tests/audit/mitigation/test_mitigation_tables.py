@@ -20,7 +20,7 @@ from audit.mitigation.mitigation_tables import (
 )
 from audit.result import AuditResult
 from audit.statistics.clusters.clustered_means import clustered_mean
-from tests.audit.comparison.test_compare import audit_of
+from tests.audit.support.compared_audits import audit_of
 
 TONES = ["dark"] * 200 + ["light"] * 200
 BEFORE = ["1-"] * 140 + ["0-"] * 60 + ["1-"] * 40 + ["0-"] * 160

@@ -6,7 +6,7 @@ import pytest
 
 from audit.comparison.compare import Comparison, compare
 from audit.report.sections import changes
-from tests.audit.comparison.test_compare import drawn
+from tests.audit.support.compared_audits import drawn
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from audit.conclusions.error_control import with_error_control
@@ -17,6 +16,7 @@ from audit.tables.context import TableContext
 from audit.tables.groups.cluster_counts import OneAgainstSome
 from audit.tables.rates import accuracy_table, gap_table, rate_table
 from probes.records import MISSING
+from tests.audit.support.cluster_rows import cluster_rows, wrong_rows
 from tests.audit.support.naive_counts import (
     ATTRIBUTES,
     draw_images,
@@ -26,22 +26,6 @@ from tests.audit.support.naive_counts import (
 )
 
 IMAGES = draw_images(800, seed=21, extra={"dark": 0.3})
-
-
-KEY = {"probe": "work", "design": "default", "template": "plain", "rule": "argmax", "threshold": np.nan}
-
-
-def wrong_rows(table: pd.DataFrame, *, by: str) -> pd.DataFrame:
-    return table[(table["outcome"] == "misclassified") & (table["by"] == by)].set_index("group")
-
-
-def cluster_rows(images: pd.DataFrame, cluster: np.ndarray) -> pd.DataFrame:
-    """`Records.clusters` of the outcome misclassified, by plain sums."""
-    wrong = (images["prediction"] != images["truth"]).astype(int)
-    keys = [*ATTRIBUTES, "cluster"]
-    frame = images.fillna(MISSING).assign(cluster=cluster, wrong=wrong)
-    table = frame.groupby(keys)["wrong"].agg(n="size", count="sum").reset_index()
-    return table.assign(**KEY, outcome="misclassified")
 
 
 def test_rates_and_gaps_allow_for_clusters() -> None:

@@ -11,8 +11,8 @@ from audit.tables.context import TableContext
 from audit.tables.gaps import ratio_interval
 from audit.tables.groups.gap_rows import GapRows
 from audit.tables.rates import gap_table
+from tests.audit.support.cluster_rows import cluster_rows
 from tests.audit.support.naive_counts import ATTRIBUTES, draw_images, manifest_of, naive_counts, probe_entry
-from tests.audit.tables.groups.test_cluster_counts import cluster_rows
 
 IMAGES = draw_images(600, seed=3, extra={"dark": 0.3})
 

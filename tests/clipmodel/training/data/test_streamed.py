@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -11,45 +10,13 @@ from torch import Tensor
 
 from clipmodel.errors import UserError
 from clipmodel.training.data.batches import Batch
-from clipmodel.training.data.streamed import StreamData, stream_pairs
-from clipmodel.training.distributed import World
-from clipmodel.training.recipe import Recipe
-from tests.clipmodel.training.conftest import RECIPE
-from tests.clipmodel.training.support.made_shards import jpeg, numbered, write_tar
-
-ALONE = World(rank=0, size=1, device=torch.device("cpu"))
-MODEL: dict[str, Any] = RECIPE["model"]  # type: ignore[assignment]
-STREAMED = {
-    **RECIPE,
-    "tokenizer": "clip",
-    "model": {**MODEL, "text": {**MODEL["text"], "vocab_size": 49408}},
-}
-
-
-def streamed_recipe(
-    source: str | list[str], *, loading: dict[str, object] | None = None, **data: object
-) -> Recipe:
-    options = {"workers": 0, "shuffle": 8, **(loading or {})}
-    return Recipe.model_validate({**STREAMED, "data": {"source": source, "loading": options, **data}})
-
-
-def _data(recipe: Recipe, seed: int = 0) -> StreamData:
-    batches = stream_pairs(recipe, seed=seed, world=ALONE).batches
-    assert isinstance(batches, StreamData)
-    return batches
+from clipmodel.training.data.streamed import stream_pairs
+from tests.clipmodel.training.support.made_shards import numbered, write_tar
+from tests.clipmodel.training.support.streamed_data import ALONE, damaged_table, stream_data, streamed_recipe
 
 
 def _same(a: Batch, b: Batch) -> bool:
     return a.keys == b.keys and torch.equal(a.pixels, b.pixels) and torch.equal(a.tokens, b.tokens)
-
-
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Three shards of 12, 9 and 16 images."""
-    folder = tmp_path_factory.mktemp("shards")
-    for number, (first, last) in enumerate([(0, 12), (12, 21), (21, 37)]):
-        write_tar(folder / f"{number}.tar", numbered(range(first, last)))
-    return f"{folder}/{{0..2}}.tar"
 
 
 def test_a_batch_is_images_with_their_captions(shards: str) -> None:
@@ -73,7 +40,7 @@ def _levels(pixels: Tensor) -> Tensor:
 
 
 def test_each_pass_over_shards_sees_every_image_once(shards: str) -> None:
-    data = _data(streamed_recipe(shards, loading={"substreams": 1}))
+    data = stream_data(streamed_recipe(shards, loading={"substreams": 1}))
     keys = [key for step in range(10) for key in data.batch(step).keys]
     assert sorted(keys[:37]) == sorted(keys[37:74]) != keys[:37]
     assert data.epoch(10) == pytest.approx(80 / 37, abs=0.6)  # to the shard: their sizes are not known
@@ -81,29 +48,31 @@ def test_each_pass_over_shards_sees_every_image_once(shards: str) -> None:
 
 @pytest.mark.slow()
 def test_workers_do_not_change_the_batches(shards: str) -> None:
-    runs = [_data(streamed_recipe(shards, loading={"substreams": 4, "workers": n})) for n in (0, 2)]
+    runs = [stream_data(streamed_recipe(shards, loading={"substreams": 4, "workers": n})) for n in (0, 2)]
     for step in range(4):
         assert _same(runs[0].batch(step), runs[1].batch(step))
 
 
 @pytest.mark.parametrize("stop", [1, 4, 7])
 def test_a_run_goes_on_where_it_stood(shards: str, stop: int) -> None:
-    whole, begun = (_data(streamed_recipe(shards, loading={"workers": 0, "substreams": 2})) for _ in range(2))
+    whole, begun = (
+        stream_data(streamed_recipe(shards, loading={"workers": 0, "substreams": 2})) for _ in range(2)
+    )
     expected = [whole.batch(step) for step in range(10)]
     for step in range(stop + 1):
         begun.batch(step)
     # One step back, as when a step is interrupted after its batch was drawn.
     for state, step in ((begun.state_dict(stop + 1), stop + 1), (begun.state_dict(stop), stop)):
-        again = _data(streamed_recipe(shards))  # takes over the number of substreams
+        again = stream_data(streamed_recipe(shards))  # takes over the number of substreams
         again.load_state_dict(state)
         assert _same(again.batch(step), expected[step])
         assert _same(again.batch(step + 1), expected[step + 1])
 
 
 def test_another_number_of_substreams_or_step_is_refused(shards: str) -> None:
-    data = _data(streamed_recipe(shards, loading={"substreams": 2}))
+    data = stream_data(streamed_recipe(shards, loading={"substreams": 2}))
     data.batch(0)
-    other = _data(streamed_recipe(shards, loading={"substreams": 4}))
+    other = stream_data(streamed_recipe(shards, loading={"substreams": 4}))
     with pytest.raises(UserError, match="begun with 2 substreams, the recipe now has 4"):
         other.load_state_dict(data.state_dict(1))
     with pytest.raises(ValueError, match="step 5 is not the next one"):
@@ -111,11 +80,11 @@ def test_another_number_of_substreams_or_step_is_refused(shards: str) -> None:
 
 
 def test_recipes_and_checkpoints_of_earlier_versions_say_lanes(shards: str) -> None:
-    data = _data(streamed_recipe(shards, loading={"lanes": 2}))
+    data = stream_data(streamed_recipe(shards, loading={"lanes": 2}))
     data.batch(0)
     state = data.state_dict(1)
     earlier = {"step": 1, "lanes": 2, "positions": state["positions"], "tally": state["skipped"]}
-    now, then = (_data(streamed_recipe(shards, loading={"substreams": 2})) for _ in range(2))
+    now, then = (stream_data(streamed_recipe(shards, loading={"substreams": 2})) for _ in range(2))
     now.load_state_dict(state)
     then.load_state_dict(earlier)
     assert _same(now.batch(1), then.batch(1))
@@ -123,7 +92,7 @@ def test_recipes_and_checkpoints_of_earlier_versions_say_lanes(shards: str) -> N
 
 
 def test_seeds_differ_and_epochs_are_shuffled_anew(shards: str) -> None:
-    one, same, other = (_data(streamed_recipe(shards), seed) for seed in (1, 1, 2))
+    one, same, other = (stream_data(streamed_recipe(shards), seed) for seed in (1, 1, 2))
     first = one.batch(0)
     assert _same(first, same.batch(0))
     assert first.keys != other.batch(0).keys
@@ -131,22 +100,13 @@ def test_seeds_differ_and_epochs_are_shuffled_anew(shards: str) -> None:
 
 def test_substreams_that_do_not_divide(shards: str) -> None:
     with pytest.raises(UserError, match="batch_size 8, 3 substreams and 1 processes do not divide"):
-        _data(streamed_recipe(shards, loading={"substreams": 3})).batch(0)
-
-
-def _damaged_table(folder: Path, bad: int, good: int) -> str:
-    rows = ["image,caption"]
-    for n in range(bad + good):
-        (folder / f"{n}.jpg").write_bytes(b"no image" if n < bad else jpeg(n))
-        rows.append(f"{n}.jpg,number {n}")
-    (folder / "table.csv").write_text("\n".join(rows) + "\n")
-    return str(folder / "table.csv")
+        stream_data(streamed_recipe(shards, loading={"substreams": 3})).batch(0)
 
 
 @pytest.mark.slow()
 def test_an_error_in_a_worker_reaches_the_user_as_it_is(tmp_path: Path) -> None:
-    table = _damaged_table(tmp_path, bad=6, good=14)
-    data = _data(streamed_recipe(table, loading={"max_skipped": 0, "workers": 1}))
+    table = damaged_table(tmp_path, bad=6, good=14)
+    data = stream_data(streamed_recipe(table, loading={"max_skipped": 0, "workers": 1}))
     with pytest.raises(UserError) as caught:
         for step in range(10):
             data.batch(step)
@@ -161,12 +121,12 @@ def test_a_broken_and_an_empty_shard_are_told_and_passed_over(
     broken.write_bytes(broken.read_bytes()[:3000])
     (tmp_path / "1.tar").touch()
     write_tar(tmp_path / "2.tar", numbered(range(8, 30)))
-    data = _data(streamed_recipe(f"{tmp_path}/*.tar", loading={"max_skipped": 3}))
+    data = stream_data(streamed_recipe(f"{tmp_path}/*.tar", loading={"max_skipped": 3}))
     for step in range(8):
         data.batch(step)
     assert data.skipped.shards == {"shard broken off or damaged": 1, "empty shard": 1}
     assert sum("1.tar: empty shard" in record.message for record in caplog.records) == 1
-    strict = _data(streamed_recipe(f"{tmp_path}/*.tar"))  # 1 % of a hundred shards is one
+    strict = stream_data(streamed_recipe(f"{tmp_path}/*.tar"))  # 1 % of a hundred shards is one
     with pytest.raises(UserError, match=r"too much of the data cannot be used: .* 1"):
         for step in range(8):
             strict.batch(step)

@@ -17,8 +17,8 @@ from clipmodel.training.evaluators.zero_shot_and_retrieval import read_validatio
 from clipmodel.training.loop import train
 from clipmodel.training.recipe import Recipe, load_recipe
 from tests.clipmodel.training.conftest import RECIPE
-from tests.clipmodel.training.data.test_streamed import streamed_recipe
 from tests.clipmodel.training.support.made_shards import jpeg
+from tests.clipmodel.training.support.streamed_data import streamed_recipe
 
 PLAN = {
     "where": {"split": ["test", "train"]},

@@ -20,8 +20,8 @@ from clipmodel.training.callbacks import StepReport
 from clipmodel.training.data.streamed import stream_pairs
 from clipmodel.training.loop import train
 from clipmodel.training.recipe import Recipe
-from tests.clipmodel.training.data.test_streamed import ALONE, MODEL, streamed_recipe
 from tests.clipmodel.training.support.made_shards import jpeg, numbered, write_tar
+from tests.clipmodel.training.support.streamed_data import ALONE, MODEL, streamed_recipe
 from tests.clipmodel.training.support.streamed_processes import KILLED_AT, Evaluations
 
 ROOT = Path(__file__).parents[4]

@@ -11,8 +11,8 @@ from clipmodel.loading import LoadedModel
 from clipmodel.training.callbacks import StepReport
 from clipmodel.training.loop import train
 from clipmodel.training.recipe import Recipe
-from tests.clipmodel.training.data.test_streamed import streamed_recipe
 from tests.clipmodel.training.support.made_shards import jpeg, numbered, write_tar
+from tests.clipmodel.training.support.streamed_data import streamed_recipe
 
 FLICKR = Path(__file__).parents[4].parent / "shared" / "data" / "flickr8k"
 

@@ -9,47 +9,7 @@ from probes.datasets.published.pata import load_pata
 from probes.datasets.published.visogender import load_visogender
 from tests.probes.datasets.conftest import WriteImages
 
-URL = "URL type (Type NA if can't find)"
-
-
 # As published: Windows' line ends, and a tab at the end.
-OO = [
-    "IDX",
-    "Sector",
-    "Specialisation",
-    "Occupation",
-    "Object",
-    URL,
-    "LICENSE OK?",
-    "Occupation_perceived_gender",
-]
-
-
-OP = ["IDX", "Sector", "Specialisation", "Occupation", "Participant", URL, "Licence", "Occupation_Gender"]
-
-
-ALONE = [
-    ["OO_1", "education", "school", "teacher", "board", "https://x.org/1.jpg?a=b", "Yes", "masculine"],
-    ["OO_11", "education", "school", "teacher", "board", "https://x.org/2", "Yes", "feminine"],
-    ["OO_12", "education", "school", "teacher", "board", "NA", "Yes", "feminine"],
-    ["OO_13", "office", "law", "lawyer", "desk", "https://x.org/gone", "Yes", "feminine"],
-]
-
-
-TWO = [["OP_1", "medical", "hospital", "doctor", "patient", "https://x.org/3", "Yes", "woman", "man"]]
-
-
-def write(root: Path, name: str, header: list[str], rows: list[list[str]]) -> Path:
-    lines = ["\t".join([*row, ""]) for row in [header, *rows]]
-    (root / name).parent.mkdir(parents=True, exist_ok=True)
-    (root / name).write_text("\r\n".join(lines) + "\r\n", encoding="utf-8", newline="")
-    return root
-
-
-@pytest.fixture
-def lists(tmp_path: Path) -> Path:
-    write(tmp_path, "OO/OO_Visogender_10052025.tsv", OO, ALONE)
-    return write(tmp_path, "OP/OP_Visogender_11012024.tsv", [*OP, "Participant_Gender"], TWO)
 
 
 PATA = [
@@ -102,7 +62,7 @@ def test_the_lists_of_2025_beside_those_of_2024(tmp_path: Path, write_images: Wr
     write_images("images/OO_1.jpg", "images/OP_1.jpg")
     url = "URL type (Type NA if can't find)\tLicence Type"
     first = "IDX\tSector\tSpecialisation\tOccupation"
-    lists = {
+    pata_lists = {
         "OO_Visogender_10052025.tsv": f"{first}\tObject\t{url}\tOccupation_perceived_gender\t\r\n"
         "OO_1\thealth\tcare\tnurse\tbed\thttps://x/1.jpg\tCC\tfeminine\t\r\n",
         "OP_Visogender_11012024.tsv": f"{first}\tParticipant\t{url}\tOccupation_perceived_gender"
@@ -111,7 +71,7 @@ def test_the_lists_of_2025_beside_those_of_2024(tmp_path: Path, write_images: Wr
     }
     folder = tmp_path / "data" / "visogender_data"
     folder.mkdir(parents=True)
-    for name, text in lists.items():
+    for name, text in pata_lists.items():
         (folder / name).write_bytes(text.encode())
     data = load_visogender(tmp_path)
     assert data.values("gender").tolist() == ["feminine", "masculine"]

@@ -11,40 +11,9 @@ from probes.datasets.published.visogender import load_visogender
 from probes.planning.audit_plan import plan
 from probes.suite.suite import Suite
 from tests.probes.datasets.conftest import WriteImages
+from tests.probes.datasets.support.visogender_lists import ALONE, OO, write_list
 
-URL = "URL type (Type NA if can't find)"
 # As published: Windows' line ends, and a tab at the end.
-OO = [
-    "IDX",
-    "Sector",
-    "Specialisation",
-    "Occupation",
-    "Object",
-    URL,
-    "LICENSE OK?",
-    "Occupation_perceived_gender",
-]
-OP = ["IDX", "Sector", "Specialisation", "Occupation", "Participant", URL, "Licence", "Occupation_Gender"]
-ALONE = [
-    ["OO_1", "education", "school", "teacher", "board", "https://x.org/1.jpg?a=b", "Yes", "masculine"],
-    ["OO_11", "education", "school", "teacher", "board", "https://x.org/2", "Yes", "feminine"],
-    ["OO_12", "education", "school", "teacher", "board", "NA", "Yes", "feminine"],
-    ["OO_13", "office", "law", "lawyer", "desk", "https://x.org/gone", "Yes", "feminine"],
-]
-TWO = [["OP_1", "medical", "hospital", "doctor", "patient", "https://x.org/3", "Yes", "woman", "man"]]
-
-
-def write(root: Path, name: str, header: list[str], rows: list[list[str]]) -> Path:
-    lines = ["\t".join([*row, ""]) for row in [header, *rows]]
-    (root / name).parent.mkdir(parents=True, exist_ok=True)
-    (root / name).write_text("\r\n".join(lines) + "\r\n", encoding="utf-8", newline="")
-    return root
-
-
-@pytest.fixture
-def lists(tmp_path: Path) -> Path:
-    write(tmp_path, "OO/OO_Visogender_10052025.tsv", OO, ALONE)
-    return write(tmp_path, "OP/OP_Visogender_11012024.tsv", [*OP, "Participant_Gender"], TWO)
 
 
 def test_visogender_takes_the_images_that_are_there(lists: Path, write_images: WriteImages) -> None:
@@ -89,13 +58,13 @@ def test_a_wrong_visogender_is_refused(tmp_path: Path, lists: Path, write_images
     with pytest.raises(UserError, match="none of its images"):
         load_visogender(lists)
     write_images("OO_1.jpg")
-    write(tmp_path, "old/OO_Visogender_14082023.tsv", OO, ALONE[:1])
+    write_list(tmp_path, "old/OO_Visogender_14082023.tsv", OO, ALONE[:1])
     with pytest.raises(UserError, match="OO_1 is in two lists"):
         load_visogender(tmp_path)
-    write(tmp_path, "old/OO_Visogender_14082023.tsv", OO, [["OO_99", *ALONE[0][1:-1], "male"]])
+    write_list(tmp_path, "old/OO_Visogender_14082023.tsv", OO, [["OO_99", *ALONE[0][1:-1], "male"]])
     with pytest.raises(UserError, match="line 2: Occupation_perceived_gender is 'male'"):
         load_visogender(tmp_path)
-    write(tmp_path, "old/OO_Visogender_14082023.tsv", OO[:-1], [ALONE[0][:-1]])
+    write_list(tmp_path, "old/OO_Visogender_14082023.tsv", OO[:-1], [ALONE[0][:-1]])
     with pytest.raises(UserError, match="no column 'Occupation_perceived_gender'"):
         load_visogender(tmp_path)
     (tmp_path / "empty").mkdir()

@@ -9,25 +9,8 @@ import pytest
 
 from clipmodel.errors import UserError
 from clipmodel.training.data.sources.caption_tables import Columns, TableRows
-from clipmodel.training.data.sources.random_access import Rows
-from clipmodel.training.data.sources.source import Item, Sample, Skipped
-from tests.clipmodel.training.support.made_shards import jpeg
-
-
-@pytest.fixture()
-def folder(tmp_path: Path) -> Path:
-    for n in range(3):
-        (tmp_path / f"{n}.jpg").write_bytes(jpeg(n))
-    return tmp_path
-
-
-def _rows(folder: Path, text: str, name: str = "table.csv", **columns: str) -> TableRows:
-    (folder / name).write_text(text, encoding="utf-8")
-    return TableRows([str(folder / name)], Columns(**columns))
-
-
-def _all(rows: Rows) -> list[Item]:
-    return [rows.read(i) for i in range(len(rows))]
+from clipmodel.training.data.sources.source import Sample, Skipped
+from tests.clipmodel.training.support.caption_tables import all_of, rows_of
 
 
 @pytest.mark.parametrize(
@@ -43,7 +26,7 @@ def _all(rows: Rows) -> list[Item]:
 )
 def test_tables_that_cannot_be_used(folder: Path, text: str, columns: dict[str, str], message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
-        _rows(folder, text, **columns)
+        rows_of(folder, text, **columns)
     assert "table.csv" in caught.value.message
 
 
@@ -54,10 +37,10 @@ def test_text_in_another_encoding_is_named(folder: Path) -> None:
 
 
 def test_rows_of_another_length_are_counted_and_missing_files_skipped(folder: Path) -> None:
-    rows = _rows(folder, "image,caption\n0.jpg,a dog, running\n1.jpg,fine\nabsent.jpg,gone\n2.jpg,\n")
+    rows = rows_of(folder, "image,caption\n0.jpg,a dog, running\n1.jpg,fine\nabsent.jpg,gone\n2.jpg,\n")
     (malformed,) = rows.unusable
     assert "row 2" in malformed.key and "3 instead of 2" in malformed.detail
-    found = _all(rows)
+    found = all_of(rows)
     assert isinstance(found[0], Sample)
     assert [item.reason for item in found if isinstance(item, Skipped)] == [
         "image file missing",
@@ -69,17 +52,17 @@ def test_roots_absolute_paths_and_several_files(
     folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     other = tmp_path_factory.mktemp("other")
-    _rows(folder, "image,caption\n0.jpg,here\n", name="a.csv")
-    _rows(other, f"image,caption\n{folder / '1.jpg'},there\n0.jpg,nowhere\n", name="b.csv")
+    rows_of(folder, "image,caption\n0.jpg,here\n", name="a.csv")
+    rows_of(other, f"image,caption\n{folder / '1.jpg'},there\n0.jpg,nowhere\n", name="b.csv")
     files = [str(folder / "a.csv"), str(other / "b.csv")]
-    found = _all(TableRows(files, Columns()))
+    found = all_of(TableRows(files, Columns()))
     assert [type(item) for item in found] == [Sample, Sample, Skipped]
-    found = _all(TableRows(files[1:], Columns(image_root=str(folder))))
+    found = all_of(TableRows(files[1:], Columns(image_root=str(folder))))
     assert [type(item) for item in found] == [Sample, Sample]
 
 
 def test_parquet_of_paths(folder: Path) -> None:
     frame = pd.DataFrame({"path": ["0.jpg", "1.jpg"], "text": [["a", "b"], ["c"]]})
     frame.to_parquet(folder / "t.parquet")
-    found = _all(TableRows([str(folder / "t.parquet")], Columns()))
+    found = all_of(TableRows([str(folder / "t.parquet")], Columns()))
     assert [item.captions for item in found if isinstance(item, Sample)] == [("a", "b"), ("c",)]

@@ -7,27 +7,11 @@ import pytest
 
 from clipmodel.errors import UserError
 from clipmodel.training.data.sources.caption_tables import Columns, TableRows
-from clipmodel.training.data.sources.random_access import Rows
-from clipmodel.training.data.sources.source import Item, Sample
+from clipmodel.training.data.sources.source import Sample
+from tests.clipmodel.training.support.caption_tables import all_of, rows_of
 from tests.clipmodel.training.support.made_shards import jpeg
 
 CAPTIONS = ['two dogs , one "spotted" ,\nat play', "a girl; on a swing", "a girl swings"]
-
-
-@pytest.fixture()
-def folder(tmp_path: Path) -> Path:
-    for n in range(3):
-        (tmp_path / f"{n}.jpg").write_bytes(jpeg(n))
-    return tmp_path
-
-
-def _rows(folder: Path, text: str, name: str = "table.csv", **columns: str) -> TableRows:
-    (folder / name).write_text(text, encoding="utf-8")
-    return TableRows([str(folder / name)], Columns(**columns))
-
-
-def _all(rows: Rows) -> list[Item]:
-    return [rows.read(i) for i in range(len(rows))]
 
 
 @pytest.mark.parametrize("separator", [",", "\t", ";", "|"])
@@ -35,7 +19,7 @@ def _all(rows: Rows) -> list[Item]:
 def test_separator_is_found_whatever_the_name(folder: Path, separator: str, name: str) -> None:
     frame = pd.DataFrame({"image": ["0.jpg", "1.jpg", "1.jpg"], "caption": CAPTIONS})
     frame.to_csv(folder / name, sep=separator, index=False)
-    found = _all(TableRows([str(folder / name)], Columns()))
+    found = all_of(TableRows([str(folder / name)], Columns()))
     assert [item.captions for item in found if isinstance(item, Sample)] == [
         (CAPTIONS[0],),
         (CAPTIONS[1], CAPTIONS[2]),
@@ -46,12 +30,12 @@ def test_separator_is_found_whatever_the_name(folder: Path, separator: str, name
 def test_an_ambiguous_separator_is_asked_for(folder: Path) -> None:
     text = "a,b;c\n0.jpg,x;y\n"
     with pytest.raises(UserError, match="by comma: a, b;c; by semicolon: a,b, c") as caught:
-        _rows(folder, text)
+        rows_of(folder, text)
     assert "data.separator" in str(caught.value)
-    rows = _rows(folder, "a;x,caption\n0.jpg;two\n", image="a", caption="x,caption", separator=";")
-    assert [item.captions for item in _all(rows) if isinstance(item, Sample)] == [("two",)]
+    rows = rows_of(folder, "a;x,caption\n0.jpg;two\n", image="a", caption="x,caption", separator=";")
+    assert [item.captions for item in all_of(rows) if isinstance(item, Sample)] == [("two",)]
 
 
 def test_the_columns_decide_between_separators(folder: Path) -> None:
-    rows = _rows(folder, "filepath;title;a,b\n0.jpg;a cat;x,y\n1.jpg;a dog;x,y\n")
-    assert [item.captions for item in _all(rows) if isinstance(item, Sample)] == [("a cat",), ("a dog",)]
+    rows = rows_of(folder, "filepath;title;a,b\n0.jpg;a cat;x,y\n1.jpg;a dog;x,y\n")
+    assert [item.captions for item in all_of(rows) if isinstance(item, Sample)] == [("a cat",), ("a dog",)]
