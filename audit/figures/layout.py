@@ -225,6 +225,7 @@ def forest_around_zero(
     lead
         What the numbers are, for the accessible description.
     """
+    # The clusters of "n" and "n_group" are in "clusters" and "clusters_group".
     used = [centre, low, high, n, n.replace("n", "clusters", 1), "label", "p_adjusted"]
     rows = stack([(heading, part[[one for one in used if one in part]]) for heading, part in blocks])
     ends = chain.from_iterable(rows[one].tolist() for one in (centre, low, high) if one in rows)

@@ -120,6 +120,7 @@ def _details(values: Mapping[str, Any], *, quick: bool, where: str) -> dict[str,
 def _vision(values: Mapping[str, Any], *, quick: bool, where: str) -> ViTConfig | ResNetConfig:
     size, width, layers = values["image_size"], values["width"], values["layers"]
     if isinstance(layers, list):
+        # The attention pool has 32 x width channels, which open_clip divides into heads of `head_width`.
         heads = 32 * width // values["head_width"]
         return ResNetConfig(image_size=size, width=width, layers=tuple(layers), heads=heads)
     return ViTConfig(

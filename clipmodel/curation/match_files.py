@@ -142,6 +142,7 @@ class _MatchWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # The stream first: its end mark is written into the file.
         self._stream.close()
         self._file.close()
 

@@ -38,6 +38,7 @@ def withdrawn_names(home: Path) -> frozenset[str]:
     if not is_file(file):
         return frozenset()
     try:
+        # A byte order mark would become part of the first identifier, which then would match nobody.
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise UserError(
@@ -59,6 +60,7 @@ def withdrawn_rows(
     if not names:
         return gone
     for column in columns:
+        # As text: identifiers may be numbers in the table.
         gone |= frame[column].astype("str").isin(list(names)).to_numpy()
     paths = pd.Series(list(files), dtype=object)
     return np.asarray(paths.isin(list(paths[gone])).to_numpy(), dtype=bool)

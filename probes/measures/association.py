@@ -77,7 +77,7 @@ def run(probe: AssociationProbe, context: MeasureContext) -> Results:
     results = Results(probe, context)
     for template, shown in word_prompts(probe, context.suite, context.dataset).items():
         similarities = context.images.similarities(vectors(shown, context.embedded))
-        # A class's row in the matrix of similarities.
+        # The column of each word in the similarities.
         places = {item: i for i, item in enumerate(shown)}
         if probe.test == "weat":
             _weat(probe, results, template, similarities, places)

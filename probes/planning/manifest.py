@@ -264,6 +264,7 @@ def _classes(probe: Probe, designs: dict[str, LabelSet], prompts: Prompts) -> li
             for item in classes_of_set:
                 truth = item.is_.get(probe.truth) if probe.truth else None
                 prompts_of_class = list(shown[item.name])
+                # A class of several designs is entered once, as the first of them has it.
                 entries.setdefault(
                     item.name,
                     {"name": item.name, "set": set_name, "truth": truth, "prompts": prompts_of_class},

@@ -214,6 +214,7 @@ def _asked_classes(
     other = load_entry(opened.entry.scored_by)
     if other.class_names is None or not other.templates:
         raise UserError(f"{other.name}: no class names or templates", remedy="name another set in scored_by")
+    # In lower case, as the catalogue asks ObjectNet's names.
     groups = dict(
         zip((own[0].lower() for own in named_classes(opened.entry)), subset_groups(opened.entry), strict=True)
     )

@@ -214,6 +214,7 @@ def _read_npz(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:
     vectors = arrays.pop(image)
     head = {name: arrays.pop(name) for name in (SCALE, BIAS, MODEL) if name in arrays}
     texts: list[tuple[str, np.ndarray]] = []
+    # A list, since `_named_texts` takes arrays out of the dictionary.
     for name in [name for name, array in arrays.items() if array.ndim == 2]:
         texts += _named_texts(file, arrays, name, dim=vectors.shape[1])
     if wrong := next((name for name, array in arrays.items() if array.shape != (len(vectors),)), None):
@@ -233,6 +234,7 @@ def _refuse_bomb(file: Path) -> None:
     """Refuse an archive that says it unpacks to far more than its size; other damage is found on reading."""
     try:
         with zipfile.ZipFile(file) as archive:
+            # zipfile reads no more of a member than its index declares, so the sum is a limit on memory.
             declared = sum(member.file_size for member in archive.infolist())
     except Exception:  # noqa: BLE001 - reading its arrays says what is wrong
         return

@@ -63,6 +63,7 @@ def load_pata(root: Path) -> PataDataset:
         The list is missing, no image is there, or the captions are damaged.
     """
     file = find(root, FILE, what="PATA")
+    # Not splitlines, which breaks at other signs too: the number of a line is the name of its image.
     lines = open_annotations(file).read().split("\n")
     entries = [_entry(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     saved = {path.stem.lstrip("0"): path for path in find_images(root / IMAGES)}
