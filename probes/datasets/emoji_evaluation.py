@@ -71,6 +71,7 @@ def emoji_set(name: str, *, split: str = "test") -> EvaluationSet:
     clusters = dataset.clusters.iloc[rows].tolist()
     if retrieval:
         names = frame["name"].astype(str)
+        # Equal names are one caption: copies of it would compete with each other at rank 1.
         captions, place = np.unique(names, return_inverse=True)
         pairs = np.stack([np.arange(len(rows)), place], axis=1).astype(np.int64)
         texts = tuple(map(str, captions))

@@ -40,7 +40,7 @@ def load_pairs(root: Path) -> FileDataset:
     """PAIRS: the repository, or its folder data/, with SUBSET/SCENE/{black,white}_{man,woman}.png.
 
     Attributes: race, gender, subset (occupations, status, potential_crime) and scene, which is the cluster
-    and the counterfactual set: {kind: counterfactual, sets: scene}. Files of another name are dropped and
+    and the counterfactual set: {kind: counterfactual, same: [scene]}. Files of another name are dropped and
     counted.
 
     Raises
