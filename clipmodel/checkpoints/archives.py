@@ -9,7 +9,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from clipmodel.errors import UserError
+from clipmodel.errors import UserError, damage_told_by
 
 # TorchScript compresses the source of its classes, text that shrinks by five; the rest is stored as it is.
 MOST_EXPANSION, ALLOWANCE_BYTES = 4, 16 * 2**20
@@ -34,7 +34,7 @@ def require_sane_archive(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
     except Exception as error:  # zipfile raises more than BadZipFile on a damaged directory
-        raise UserError(f"{path}: damaged archive ({error})", remedy=_REMEDY) from error
+        raise UserError(f"{path}: damaged archive ({damage_told_by(error)})", remedy=_REMEDY) from error
     if len(entries) > MAX_ENTRIES:
         raise UserError(f"{path}: an archive of {len(entries):,} files", remedy=_REMEDY)
     declared = sum(entry.file_size for entry in entries)

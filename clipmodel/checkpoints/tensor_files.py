@@ -15,7 +15,7 @@ from torch import Tensor
 from clipmodel.checkpoints.archives import require_sane_archive
 from clipmodel.checkpoints.torchscript import read_torchscript
 from clipmodel.checkpoints.weight_names import TensorSource
-from clipmodel.errors import UserError
+from clipmodel.errors import UserError, damage_told_by
 
 WHOLE_FILE = "restore the file, or download it again"
 MAX_JSON_BYTES = 32 * 2**20  # an index of all shards of the largest models has 1 MB
@@ -43,7 +43,7 @@ def open_safetensors(path: Path) -> tuple[TensorSource, dict[str, str]]:
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
             metadata = file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise UserError(f"{path}: {error}", remedy=WHOLE_FILE) from error
+        raise UserError(f"{path}: {damage_told_by(error)}", remedy=WHOLE_FILE) from error
 
     def read(name: str) -> Tensor:
         try:
@@ -51,7 +51,7 @@ def open_safetensors(path: Path) -> tuple[TensorSource, dict[str, str]]:
                 # Cloned: a tensor that stays mapped would read other bytes if the file is replaced.
                 tensor: Tensor = file.get_tensor(name).clone()
         except (SafetensorError, OSError, RuntimeError, ValueError) as error:
-            raise UserError(f"{path}: {name}: {_first_line(error)}", remedy=WHOLE_FILE) from error
+            raise UserError(f"{path}: {name}: {damage_told_by(error)}", remedy=WHOLE_FILE) from error
         return tensor
 
     return TensorSource(str(path), shapes, read), metadata
@@ -80,7 +80,9 @@ def load_tensors_only(path: Path) -> Any:
             f"{path}: refused, {reason}", remedy="only tensors are read; use a safetensors file"
         ) from error
     except Exception as error:  # a damaged pickle makes torch's reader raise what it pleases
-        raise UserError(f"{path}: {_first_line(error)}", remedy=WHOLE_FILE) from error
+        raise UserError(
+            f"{path}: damaged, or no file of weights ({damage_told_by(error)})", remedy=WHOLE_FILE
+        ) from error
 
 
 def load_torchscript(path: Path) -> dict[str, Tensor]:
@@ -92,7 +94,7 @@ def load_torchscript(path: Path) -> dict[str, Tensor]:
             f"{path}: refused, {error}", remedy="use an archive as OpenAI published it"
         ) from error
     except Exception as error:  # as above: the pickle's operations run on whatever the damage made
-        raise UserError(f"{path}: damaged archive ({_first_line(error)})", remedy=WHOLE_FILE) from error
+        raise UserError(f"{path}: damaged archive ({damage_told_by(error)})", remedy=WHOLE_FILE) from error
 
 
 def open_folder(folder: Path, *, prefix: str = "") -> TensorSource:
@@ -182,7 +184,3 @@ def _open_shards(index: Path) -> TensorSource:
             )
     shapes = {tensor: sources[shard].shapes[tensor] for tensor, shard in places.items()}
     return TensorSource(str(index.parent), shapes, lambda name: sources[places[name]].read(name))
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -23,6 +23,7 @@ from torch import Tensor
 from torch._utils import _rebuild_tensor_v2
 
 from clipmodel.checkpoints.archives import read_entry, require_sane_archive
+from clipmodel.errors import UserError
 
 MAX_DEPTH, MAX_DIMENSIONS = 32, 8  # of nested modules and of a tensor: a CLIP has 6 and 4
 _DTYPES = {
@@ -96,9 +97,9 @@ def _rebuilt(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Tens
     # bool is a kind of int in Python, and a negative stride or offset would read before the storage.
     numbers = (offset, *size, *stride)
     if len(size) != len(stride) or not all(type(number) is int and number >= 0 for number in numbers):
-        raise ValueError("a tensor with impossible sizes")
+        raise UserError("a tensor with impossible sizes")
     if len(size) > MAX_DIMENSIONS or math.prod(size) > _SIZE_OF(storage) - offset:
-        raise ValueError(f"a tensor of shape {tuple(size)}, and the file does not hold that much")
+        raise UserError(f"a tensor of shape {tuple(size)}, and the file does not hold that much")
     return _REBUILD(storage, offset, tuple(size), tuple(stride), False, {})
 
 
@@ -163,6 +164,8 @@ class _Reader(pickle._Unpickler):
         raise pickle.UnpicklingError(f"{module}.{name} is no part of a model's weights")
 
     def persistent_load(self, pid: Any) -> Any:
+        if not isinstance(pid, tuple) or len(pid) != 5:
+            raise pickle.UnpicklingError("a storage of an unknown kind")
         # The tuple is ("storage", type, key, device, elements); the device is of no matter on the CPU.
         _, storage, key, _, _ = pid
         if not isinstance(storage, _Storage) or not isinstance(key, str):

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from clipmodel.errors import UserError
+from clipmodel.errors import UserError, damage_told_by
 from clipmodel.yaml_models import is_file, shortened
 from probes.datasets.annotation_tables import add_repair, as_strings, first_of, place, repairs
 from probes.datasets.cards import DataCard, Described, describe, unknown_card
@@ -201,8 +201,10 @@ def _read_npz(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:
         with np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except Exception as error:  # damage in an archive raises SyntaxError, RuntimeError and many more
-        remedy = "write it again, without Python objects in it"
-        raise UserError(f"{file}: not an .npz file, damaged, or holding objects", remedy=remedy) from error
+        raise UserError(
+            f"{file}: not an .npz file, damaged, or holding objects ({shortened(_npz_words(error))})",
+            remedy="write it again, without Python objects in it",
+        ) from error
     image = next((name for name in IMAGE_ARRAYS if name in arrays), None)
     if image is None or arrays[image].ndim != 2:
         raise UserError(f"{file}: no array [N, D] of image embeddings", remedy="name it 'image'")
@@ -223,6 +225,11 @@ def _read_npz(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:
             remedy=f"an attribute has one value for each of the {len(vectors)} images",
         )
     return vectors, as_strings(pd.DataFrame(arrays), file=file), _texts(file, texts, head)
+
+
+def _npz_words(error: Exception) -> str:
+    """What is wrong with an archive; numpy words an array of Python objects as an option of its reader."""
+    return "an array holds Python objects" if "allow_pickle" in str(error) else damage_told_by(error)
 
 
 def _is_odd(array: np.ndarray) -> bool:
@@ -272,8 +279,11 @@ def _read_parquet(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:
             if name.encode() in metadata
         }
         table = table.astype({TEXT: object} if TEXT in table else {})  # words that are no UTF-8 raise here
-    except Exception as error:
-        raise UserError(f"{file}: not a parquet file, or damaged", remedy="write it again") from error
+    except Exception as error:  # metadata and words that are no UTF-8 each raise their own
+        raise UserError(
+            f"{file}: not a parquet file, or damaged ({shortened(damage_told_by(error))})",
+            remedy="write it again",
+        ) from error
     for name in (VECTOR, TEXT):
         if name not in table:
             raise UserError(f"{file}: no column {name!r}", remedy=f"the columns are {VECTOR} and {TEXT}")

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clipmodel.errors import UserError
+from clipmodel.errors import UserError, damage_told_by
 from clipmodel.yaml_models import shortened
 
 __all__ = ["MOST_BYTES", "parquet_frame"]
@@ -45,7 +45,7 @@ def parquet_frame(file: Path, *, nested: Sequence[str] = ()) -> tuple[pd.DataFra
     except UserError:
         raise
     except Exception as error:  # its footer, schema, pages, words and pandas' metadata each raise their own
-        reason = shortened((str(error).splitlines() or [type(error).__name__])[0])
+        reason = shortened(damage_told_by(error))
         raise UserError(
             f"{file}: not a parquet file, or damaged ({reason})", remedy="write it again"
         ) from error
