@@ -23,6 +23,7 @@ MAX_BYTES = 8 << 20
 MAX_DEPTH = 64
 MAX_NODES = 200_000  # with every alias written out
 _MERGE = "tag:yaml.org,2002:merge"
+_KINDS = {"bool": "truth value", "int": "whole number", "float": "number", "timestamp": "date"}
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 # 010 is 8 to YAML, 1:30 is 90: codes and times that were meant as words.
 _OTHER_BASE = re.compile(r"[-+]?(?:0[0-9_]+|[0-9_]+(?::[0-9._]+)+)")
@@ -154,11 +155,12 @@ class _Loader(yaml.SafeLoader):
         try:
             value = super().construct_object(node, deep=deep)
         except _CONSTRUCTION_ERRORS as error:
-            kind = node.tag.rpartition(":")[2]
+            tag = node.tag.rpartition(":")[2]
+            kind = _KINDS.get(tag, tag)
             written = str(node.value)
             shown = written if len(written) <= 40 else f"{written[:40]}..."
             raise yaml.MarkedYAMLError(
-                problem=f"{shown!r} is no {kind}; put it in quotes if it is a word",
+                problem=f"{shown!r} is not a valid {kind}; put it in quotes if it is a word",
                 problem_mark=node.start_mark,
             ) from error
         if node.tag in _NUMBERS and _OTHER_BASE.fullmatch(str(node.value)):

@@ -3,6 +3,7 @@
 White space of every kind at the ends is dropped and inside becomes one space; characters without width and
 marks of writing direction are dropped at the ends; the Unicode form is NFC. A control character or half of a
 surrogate pair is replaced by U+FFFD. Numbers are written in one way: 1, 1.0 and 1.50 are "1", "1" and "1.5".
+Truth values that one column writes in several ways (TRUE of a spreadsheet, True, true) become one.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ INVISIBLE = "\u00ad\u200b\u2060\ufeff"  # soft hyphen, zero-width space, word jo
 # seen.
 AT_THE_ENDS = INVISIBLE + "\u061c\u200c\u200d\u200e\u200f"
 MANTISSA_BITS = {2: 11, 4: 24, 8: 53}  # of floats of so many bytes, the leading 1 included
+_TRUTHS = {"true", "false"}
 _DROPPED = dict.fromkeys(map(ord, INVISIBLE))
 # Controls, overrides of the writing direction, and halves of surrogate pairs, which no UTF-8 file can hold.
 _REPLACED = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -95,15 +97,16 @@ class CleanColumn:
     ----------
     column
         Strings, NaN where there is no label.
-    n_spaced, n_replaced, n_numbers
+    n_spaced, n_replaced, n_numbers, n_truths
         How many labels lost white space, invisible characters or another Unicode form; how many had a control
-        character replaced; how many numbers are written in another way.
+        character replaced; how many numbers, and how many truth values, are written in another way.
     """
 
     column: pd.Series
     n_spaced: int = 0
     n_replaced: int = 0
     n_numbers: int = 0
+    n_truths: int = 0
 
     def notes(self, name: str) -> list[str]:
         """What was changed, a sentence each."""
@@ -119,6 +122,8 @@ class CleanColumn:
             found.append(
                 f"Numbers in {_labels(self.n_numbers)} of {name} are written without needless decimals."
             )
+        if self.n_truths:
+            found.append(f"Truth values in {_labels(self.n_truths)} of {name} are written True or False.")
         return found
 
 
@@ -133,23 +138,32 @@ def clean_column(column: pd.Series) -> CleanColumn:
     # Only where every label is a number: "1.0" beside words may be the name of a version.
     if any("." in text for text in known) and all(_NUMBER.fullmatch(text) for text in known):
         numbers = {text: number_text(text) for text in known}
+    elif (
+        len(known) > len({text.casefold() for text in known})
+        and {text.casefold() for text in known} <= _TRUTHS
+    ):
+        numbers = {text: text.capitalize() for text in known}
     final = [None if text is None else numbers.get(text, text) for text in texts]
     sizes = np.bincount(codes[codes >= 0], minlength=len(raw))
     if not any(type(old) is not str or old != new for old, new in zip(raw, final, strict=True)):
         return CleanColumn(column=column)
-    spaced = replaced = renumbered = 0
+    spaced = replaced = rewritten = 0
     for old, text, new, n in zip(raw, texts, final, sizes.tolist(), strict=True):
         if isinstance(old, str) and text != old:
             changed = text is not None and text.count(REPLACEMENT) > old.count(REPLACEMENT)
             replaced += n * changed
             spaced += n * (not changed)
         elif isinstance(old, str) and new != text:
-            renumbered += n
+            rewritten += n
     # The code -1 of a missing value picks the last element.
     table = np.array([*final, np.nan], dtype=object)
     table[[new is None for new in final] + [False]] = np.nan
     cleaned = pd.Series(table[codes], index=column.index, name=column.name, dtype=object)
-    return CleanColumn(column=cleaned, n_spaced=spaced, n_replaced=replaced, n_numbers=renumbered)
+    of_truths = bool(known) and known[0].casefold() in _TRUTHS
+    return CleanColumn(
+        column=cleaned, n_spaced=spaced, n_replaced=replaced,
+        n_numbers=0 if of_truths else rewritten, n_truths=rewritten if of_truths else 0,
+    )  # fmt: skip
 
 
 def text_column(column: pd.Series) -> pd.Series:
@@ -163,6 +177,8 @@ def text_column(column: pd.Series) -> pd.Series:
     """
     if column.dtype.kind == "f":
         _refuse_blurred(column)
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "M":
+        column = _dates(column)
     try:
         codes, values = pd.factorize(column)
     except TypeError:  # lists and other values without a hash
@@ -180,6 +196,14 @@ def text_column(column: pd.Series) -> pd.Series:
     table = np.array([*texts, None], dtype=object)
     table[pd.isna(table)] = np.nan
     return pd.Series(table[codes], index=column.index, name=column.name, dtype=object)
+
+
+def _dates(column: pd.Series) -> pd.Series:
+    """Days without a time, if every time is midnight, as a CSV file of the same column has them."""
+    known = column.dropna()
+    if len(known) and (known == known.dt.normalize()).all():
+        return column.dt.strftime("%Y-%m-%d")
+    return column
 
 
 def _labels(n: int) -> str:

@@ -71,6 +71,8 @@ def check(
     if sentence := outdated(dataset.card, date.today()):
         console.print(f"[yellow]{escape(sentence)}[/]", soft_wrap=True)
     _print_attributes(dataset, console)
+    for note in _further_notes(dataset):
+        console.print(escape(note), soft_wrap=True, style="yellow")
     _print_odd_values(data, dataset, console)
     if len(attributes) > 1:
         _print_crossing(dataset, attributes, console)
@@ -97,6 +99,17 @@ def _print_card(dataset: DemographicDataset, console: Console) -> None:
     for note in card.notes:
         made.add_row("note", escape(note), style="yellow")
     console.print(made)
+
+
+def _further_notes(dataset: DemographicDataset) -> list[str]:
+    """Notes on attributes that the card, of whatever kind of data, does not have yet."""
+    from probes.datasets.checks.attribute_notes import attribute_notes
+    from probes.embeddings.folder import FolderDataset
+
+    if isinstance(dataset, FolderDataset):
+        return []
+    found = attribute_notes(dataset.frame, dataset.attributes)
+    return [one for some in found.values() for one in some if one not in dataset.card.notes]
 
 
 def _terms(card: DataCard) -> list[tuple[str, str]]:

@@ -10,11 +10,13 @@ import typer
 from audit.commands.console import terminal
 from audit.commands.console.model_options import MODEL_HELP, CacheOption, DeviceOption
 from audit.commands.console.output_folder import check_output_folder
+from audit.commands.console.suite_data import data_of
 from clipmodel.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from probes.datasets import DemographicDataset
     from probes.mitigation.apply import Embedded
     from probes.suite.suite import Suite
 
@@ -77,8 +79,9 @@ def mitigate(
     folder = out or Path("runs") / f"{questions.suite}-mitigated"
     if not (folder / FILES[0]).is_file():  # one of an earlier mitigation is replaced
         check_output_folder(folder)
+    dataset = data_of(suite, questions, data)
     embedded = _embedded(
-        questions, model=model, data=data or questions.data, cache=cache, device=device, captions=captions
+        questions, dataset, model=model, cache=cache, device=device, captions=captions
     )
     target = attribute or embedded.suite.attributes[0]
     if target not in embedded.dataset.attributes:
@@ -86,7 +89,8 @@ def mitigate(
             f"the data have no attribute {target!r}", remedy=f"use {', '.join(embedded.dataset.attributes)}"
         )
     others = {
-        name: _embedded(questions, model=model, data=name, cache=cache, device=device) for name in also or []
+        name: _embedded(questions, data_of(suite, questions, name), model=model, cache=cache, device=device)
+        for name in also or []
     }
     for name, other in others.items():
         _check_size(embedded, other, name)
@@ -117,20 +121,18 @@ def _words(given: str | None) -> dict[str, tuple[str, ...]]:
 
 def _embedded(
     suite: Suite,
+    dataset: DemographicDataset,
     *,
     model: str | None,
-    data: str,
     cache: Path | None,
     device: str,
     captions: str | None = None,
 ) -> Embedded:
     from clipmodel.loading.device import usable_device
-    from probes.datasets import load_dataset
     from probes.embeddings.models import model_for
     from probes.embeddings.store import EmbeddingStore
     from probes.mitigation.apply import embed_suite
 
-    dataset = load_dataset(data)
     loaded = model_for(dataset, model, device=usable_device(device), told={})
     with terminal.progress_bars() as progress:
         return embed_suite(

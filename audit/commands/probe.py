@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from audit.commands.console import terminal
+from audit.commands.console.suite_data import data_of, notes_on_groups
 from audit.commands.new_suite import interview
 from clipmodel.plurals import number_of
 
@@ -58,18 +59,20 @@ def check(
     Checked: keys and values; that every label set, template, set, class and probe it names exists; that
     designs, written and automatic, fit their label sets; that thresholds lie in their ranges; that the data
     have the attributes and values it names, images for every probe, group attribute and reference, and a
-    class for every truth. Noted: groups too small for a rate, and classes whose truth no image has.
+    class for every truth. Noted: groups too small for a rate, classes whose truth no image has, and group
+    attributes that read like identifiers or like something a model says.
     """
-    from probes.datasets import load_dataset
     from probes.planning.audit_plan import plan
     from probes.planning.cost import estimate
     from probes.suite.suite import load_suite
 
     questions = load_suite(suite)
-    dataset = load_dataset(data or questions.data)
+    dataset = data_of(suite, questions, data)
     planned = plan(questions, dataset)
     console = terminal.out()
     _print_plan(planned, console)
+    for note in notes_on_groups(questions, dataset):
+        console.print(escape(note), soft_wrap=True, style="yellow")
     for probe in planned.everything:
         for group, n in small_groups(probe):
             least = probe.probe.min_group

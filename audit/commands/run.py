@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from audit.commands.console import terminal
 from audit.commands.console.model_options import (
@@ -27,11 +28,13 @@ from audit.commands.console.model_options import (
 )
 from audit.commands.console.output_folder import check_output_folder, kept_tables, public
 from audit.commands.console.small_table_settings import in_two_processes, makes_small_tables
+from audit.commands.console.suite_data import data_of, notes_on_groups
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from audit.result import AuditResult
+    from probes.datasets import DemographicDataset
     from probes.records import Records
     from probes.suite.suite import Suite
 
@@ -88,12 +91,15 @@ def run(
     folder = out or Path("runs") / questions.suite
     check_output_folder(folder)  # now: it would otherwise end the run after the model was asked
     source = data or questions.data
+    dataset = data_of(suite, questions, data)
+    for note in notes_on_groups(questions, dataset):
+        terminal.ERR.print(f"[yellow]{escape(note)}[/]", soft_wrap=True)
     told: Told = {"activation": activation, "preprocess": preprocess, "weights": weights}
     records, table = _ask(
         questions,
         model=model,
         told=told,
-        data=source,
+        dataset=dataset,
         cache=cache,
         keep_images=images,
         device=device,
@@ -150,16 +156,13 @@ def _ask(
     *,
     model: str | None,
     told: Told,
-    data: str,
+    dataset: DemographicDataset,
     cache: Path | None,
     keep_images: bool,
     device: str,
     mitigation: Path | None,
     standard: Sequence[str],
 ) -> tuple[Records, pd.DataFrame | None]:
-    from probes.datasets import load_dataset
-
-    dataset = load_dataset(data)
     from clipmodel.loading.device import usable_device
     from probes.embeddings.embed import EmbeddingStore
     from probes.embeddings.models import model_for

@@ -19,6 +19,7 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from clipmodel.yaml_models import is_file, shortened
+from probes.datasets.formats.other_kinds import foreign_content, foreign_name
 from probes.datasets.formats.parquet_frame import parquet_frame
 from probes.label_text import clean_label, text_column
 
@@ -30,8 +31,12 @@ LINE, ROW = "line", "row"  # what the index of a table counts
 REPAIRS = "repairs"
 UNNAMED = re.compile(r"(Unnamed: \d+)?")  # how a column of running numbers is called
 SEPARATOR_LINE = re.compile(r'"?sep=([,;|\t])"?,*\n', re.IGNORECASE)  # spreadsheets read and write it
-LFS_POINTER = b"version https://git-lfs."
-UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+BYTE_ORDERS = {
+    b"\xff\xfe\0\0": "UTF-32",
+    b"\0\0\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
 
 
 def read_table(file: Path) -> pd.DataFrame:
@@ -51,11 +56,17 @@ def read_table(file: Path) -> pd.DataFrame:
         For each kind of repair.
     """
     if not is_file(file):
+        if _is_folder(file):
+            raise UserError(
+                f"{file}: a folder, not a table", remedy="name one file; join the parts of several"
+            )
         raise UserError(f"no table at {shortened(file)!r}", remedy="check the path after the colon")
     if file.suffix.lower() not in SUFFIXES:
-        raise UserError(f"{file}: not a table by its name", remedy=f"use one of {', '.join(SUFFIXES)}")
-    _refuse_pointer(file)
-    table = _read_parquet(file) if file.suffix.lower() == ".parquet" else _read_text(file)
+        raise foreign_name(file, expected=", ".join(SUFFIXES))
+    is_parquet = file.suffix.lower() == ".parquet"
+    if foreign := foreign_content(file, beyond=(b"PAR1",) if is_parquet else ()):
+        raise foreign
+    table = _read_parquet(file) if is_parquet else _read_text(file)
     table.columns = pd.Index([clean_label(str(name)) for name in table.columns])
     table = _without_empty_rows(file, _named_columns(file, table))
     if repeated := sorted(set(table.columns[table.columns.duplicated()])):
@@ -124,10 +135,11 @@ def without_repeated_rows(table: pd.DataFrame, key: str, *, file: Path) -> pd.Da
     return table
 
 
-def _refuse_pointer(file: Path) -> None:
-    with file.open("rb") as opened:
-        if opened.read(len(LFS_POINTER)) == LFS_POINTER:
-            raise UserError(f"{file}: a pointer of Git LFS, not the file", remedy="run git lfs pull")
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def _read_parquet(file: Path) -> pd.DataFrame:
@@ -142,15 +154,23 @@ def _read_parquet(file: Path) -> pd.DataFrame:
 def _decoded(file: Path) -> str:
     """The text of a file with line ends "\\n"; a byte order mark, which spreadsheets write, is left out."""
     content = file.read_bytes()
+    remedy = "save it as UTF-8; spreadsheets call it 'CSV UTF-8'"
+    if 3 * content.count(b"\0") > len(content):  # half of the bytes of English text, without any mark
+        raise UserError(f"{file}, line 1: {_wide(content) or 'UTF-16'} text", remedy=remedy)
     try:
         # utf-8-sig drops the byte order mark, which would become part of the first column's name.
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        found = "UTF-16" if content.startswith(UTF_16) else "not UTF-8"
-        remedy = "save it as UTF-8; spreadsheets call it 'CSV UTF-8'"
-        raise UserError(f"{file}, line {line}: {found} text", remedy=remedy) from error
+        raise UserError(
+            f"{file}, line {line}: {_wide(content) or 'not UTF-8'} text", remedy=remedy
+        ) from error
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _wide(content: bytes) -> str | None:
+    """The encoding of several bytes a character that a byte order mark tells."""
+    return next((name for mark, name in BYTE_ORDERS.items() if content.startswith(mark)), None)
 
 
 def _read_text(file: Path) -> pd.DataFrame:

@@ -34,6 +34,7 @@ from probes.mitigation.fitting import FitData
 from probes.mitigation.leakage import halves
 from probes.mitigation.transform import EncodeTexts, Mitigation
 from probes.planning.audit_plan import plan
+from probes.planning.cost import estimate
 from probes.records import MISSING, Records
 from probes.runner import run_suite
 from probes.suite.classification_probe import Probe
@@ -169,6 +170,7 @@ def embed_suite(
         )
     suite = suite.model_copy(update={"confirmation": None, "probes": kept})
     planned = plan(suite, dataset)
+    estimate(planned)  # refuses what no machine can do, before an image is read
     images = embed_dataset(model, dataset, planned.rows, store=store, progress=progress)
     if not len(images.rows):
         raise UserError("no image of the data set can be read", remedy="check the image files")

@@ -44,13 +44,13 @@ def test_an_empty_file_has_no_values(tmp_path: Path) -> None:
         ("a: 1\nb: 2\na: 3\n", "lines 1 and 3: the key 'a' is there twice"),
         ("- x: {k: 1, k: 2}\n", "line 1: the key 'k' is there twice"),
         ("a:\n  1: x\n  '1': y\n", "lines 2 and 3: the key '1' is there twice"),
-        ("x: y\ntitle: 2026-99-99\n", "line 2: not valid YAML: '2026-99-99' is no timestamp"),
-        ("seed: !!int abc\n", "line 1: not valid YAML: 'abc' is no int"),
-        ("a: b\nc: !!bool maybe\n", "line 2: not valid YAML: 'maybe' is no bool"),
-        ("c: !!float abc\n", "line 1: not valid YAML: 'abc' is no float"),
+        ("x: y\ntitle: 2026-99-99\n", "line 2: not valid YAML: '2026-99-99' is not a valid date"),
+        ("seed: !!int abc\n", "line 1: not valid YAML: 'abc' is not a valid whole number"),
+        ("a: b\nc: !!bool maybe\n", "line 2: not valid YAML: 'maybe' is not a valid truth value"),
+        ("c: !!float abc\n", "line 1: not valid YAML: 'abc' is not a valid number"),
         ("a: x\nis: {code: 010}\n", "line 2: not valid YAML: '010' would be the number 8"),  # octal
         ("from: 1:30\n", "line 1: not valid YAML: '1:30' would be the number 90"),  # a time
-        (f"seed: {'9' * 5000}\n", "is no int"),
+        (f"seed: {'9' * 5000}\n", "is not a valid whole number"),
         ('\ntitle: "x\\uD83D"\n', "line 2: not valid YAML: half of a surrogate pair"),
         (f"a: {'[' * (MAX_DEPTH + 1)}{']' * (MAX_DEPTH + 1)}\n", "nested more than 64 levels deep"),
         ("a: &x [*x]\n", "a value refers to itself"),

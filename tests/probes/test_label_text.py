@@ -121,3 +121,20 @@ def test_identifiers_that_a_float_cannot_tell_apart_are_refused() -> None:
     with pytest.raises(UserError, match=r"'person' holds whole numbers of 2\^53 or more as floats"):
         text_column(pd.Series([2**53, 2**53 + 1, None], dtype=float, name="person"))
     assert text_column(pd.Series([1e300, 0.5])).tolist() == ["1e+300", "0.5"]  # a logit, no identifier
+
+
+def test_truth_values_written_in_several_ways_become_one_and_are_counted() -> None:
+    """A spreadsheet writes TRUE, pandas True, JSON true: of 6 labels 4 are written otherwise."""
+    cleaned = clean_column(pd.Series(["TRUE", "true", "True", "FALSE", "False", "false", None], name="hat"))
+    assert cleaned.column.fillna("").tolist() == ["True"] * 3 + ["False"] * 3 + [""]
+    assert cleaned.notes("hat") == ["Truth values in 4 labels of hat are written True or False."]
+    one_way = pd.Series(["TRUE", "FALSE"])
+    assert clean_column(one_way).column is one_way
+    assert clean_column(pd.Series(["true", "True", "other"])).column.tolist() == ["true", "True", "other"]
+
+
+def test_days_have_no_time_as_in_a_csv() -> None:
+    days = pd.Series(pd.to_datetime(["2024-01-02", None, "2024-01-03"]))
+    assert text_column(days).fillna("").tolist() == ["2024-01-02", "", "2024-01-03"]
+    hours = pd.Series(pd.to_datetime(["2024-01-02 00:00", "2024-01-03 07:30"]))
+    assert text_column(hours).tolist() == ["2024-01-02 00:00:00", "2024-01-03 07:30:00"]

@@ -11,6 +11,7 @@ import pandas as pd
 
 from audit.commands.composed.evaluation_runs import ModelRun, Options, open_evaluation_set
 from audit.commands.composed.evaluation_studies import group_columns, zero_shot_right
+from audit.commands.console.suite_data import data_of
 from audit.csv_cells import write_csv
 from audit.evaluation.studies.adaptation import accuracy_row, gap_changes
 from audit.evaluation.studies.adaptation_page import adaptation_page
@@ -147,14 +148,13 @@ def _suite_changes(
     run: ModelRun, classifier: ForeignClassifier | None, suite: str, data: str | None
 ) -> tuple[pd.DataFrame, list[str], dict[str, str]]:
     """The change of every gap of a suite, on the half of its images that fitted nothing."""
-    from probes.datasets import load_dataset
     from probes.mitigation.answering import answer
     from probes.mitigation.apply import embed_suite
     from probes.mitigation.methods.linear_classifier import OwnOrForeign
     from probes.suite.suite import load_suite
 
     questions = load_suite(suite)
-    dataset = load_dataset(data or questions.data)
+    dataset = data_of(suite, questions, data)
     embedded = embed_suite(
         questions, run.model, dataset, store=run.store, progress=run.progress, before_projection=True
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from pydantic import Field
 
+from audit.commands.console.suite_data import data_of
 from audit.result import AuditResult
 from audit.training.history import AUDIT_MEASURE, drop_audits, primary_accuracy, primary_gaps, write_audit
 from clipmodel.training.callbacks import Every, Measure, StepReport
@@ -64,13 +65,13 @@ class AuditEvaluator:
 
     def begin(self, step: int) -> None:
         """Drop audits of steps that will be done again; check suite and data before anything is trained."""
-        from probes.datasets import load_dataset
         from probes.planning.audit_plan import plan
+        from probes.planning.cost import estimate
 
         # Audits of steps after the checkpoint belong to weights that no longer exist.
         drop_audits(self._out, after=step)
-        self._dataset = load_dataset(self._plan.data or self._suite.data)
-        plan(self._suite, self._dataset)
+        self._dataset = data_of(self._plan.suite, self._suite, self._plan.data)
+        estimate(plan(self._suite, self._dataset))
 
     def evaluate(self, report: StepReport, model: LoadedModel) -> list[Measure]:
         """Audit; the accuracy of each probe and the widest gap of each outcome by each attribute."""

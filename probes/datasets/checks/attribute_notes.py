@@ -3,26 +3,48 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pandas as pd
 
 from probes.datasets.cards import DataCard, Described
 
+__all__ = ["attribute_notes", "with_attribute_notes"]
+
 FEWEST = 20  # images below which an attribute that differs in every one is no surprise
 OUTPUTS = re.compile(
-    r"(is_)?correct|(is_)?wrong|hit|error|loss|confidence|certainty|prob(ability)?|score|logit"
+    r"((model|clip|pred(icted|iction)?|y|top_?1|max)[ _-]?)?"
+    r"((is|was)[ _-]?)?(correct(ly[ _-]classified)?|wrong|hit|error|loss|conf(idence)?|certainty|entropy"
+    r"|logprob|prob(ability)?|softmax|score|logit|similarity)"
 )
 """Names of columns that a model writes, not an annotator."""
 
 
-def with_attribute_notes(known: Described) -> DataCard:
-    """The card with notes on values that differ in capitals, on identifiers and on columns of a model."""
-    notes: list[str] = []
-    for name in known.attributes:
-        column = known.frame[name].dropna()
+def attribute_notes(frame: pd.DataFrame, attributes: Sequence[str]) -> dict[str, list[str]]:
+    """By attribute: notes on empty columns, values that differ in capitals, identifiers, columns of a model.
+
+    Parameters
+    ----------
+    frame
+        One row per image, with a column for each attribute; strings, NaN where there is no label.
+    attributes
+        The columns that images are grouped by.
+    """
+    found = {}
+    for name in attributes:
+        column = frame[name].dropna()
+        notes = [f"The column {name} is empty: it divides no images."] if column.empty else []
         notes += [*_capitals(name, column), *_identifier(name, column), *_output(name)]
-    return replace(known.card, notes=(*known.card.notes, *notes))
+        if notes:
+            found[name] = notes
+    return found
+
+
+def with_attribute_notes(known: Described) -> DataCard:
+    """The card with the notes on all attributes."""
+    notes = attribute_notes(known.frame, known.attributes)
+    return replace(known.card, notes=(*known.card.notes, *(one for some in notes.values() for one in some)))
 
 
 def _capitals(name: str, column: pd.Series) -> list[str]:

@@ -17,7 +17,7 @@ from probes.datasets.demographic_dataset import DemographicDataset
 NO_LABEL: Final = frozenset(
     {"n/a", "na", "n.a.", "nan", "none", "null", "nil", "unknown", "unk", "undefined", "unspecified",
      "missing", "not stated", "not known", "not available", "no answer",
-     "prefer not to say", "?", "-", "--", "."}
+     "prefer not to say", "?", "-", "--", ".", "#n/a", "#na", "#value!", "#ref!", "#null!", "#name?"}
 )  # fmt: skip
 """What people write where they have no label, in lower case."""
 SHORTEST: Final = 4

@@ -29,6 +29,7 @@ from probes.datasets.demographic_dataset import (
     DemographicDataset,
     UnreadableImageError,
 )
+from probes.datasets.formats.other_kinds import foreign_content
 from probes.datasets.formats.parquet_frame import parquet_frame
 from probes.datasets.formats.table import (
     CLUSTER_COLUMNS,
@@ -136,6 +137,8 @@ def load_embeddings(file: Path) -> EmbeddedDataset:
     """
     if not is_file(file):
         raise UserError(f"no file at {shortened(file)!r}", remedy="check the path after the colon")
+    if foreign := foreign_content(file, beyond=(b"PK", b"PAR1")):
+        raise foreign
     if file.suffix.lower() not in (".npz", ".parquet"):
         raise UserError(f"{file}: not embeddings by its name", remedy="use .npz or .parquet")
     vectors, table, texts = _read_npz(file) if file.suffix.lower() == ".npz" else _read_parquet(file)
@@ -208,7 +211,16 @@ def _read_npz(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:
     image = next((name for name in IMAGE_ARRAYS if name in arrays), None)
     if image is None or arrays[image].ndim != 2:
         raise UserError(f"{file}: no array [N, D] of image embeddings", remedy="name it 'image'")
+    if wrong := next((name for name, array in arrays.items() if array.dtype.kind == "V"), None):
+        raise UserError(
+            f"{file}: the array {wrong!r} holds records", remedy="write one array of words for each attribute"
+        )
     if wrong := next((name for name, array in arrays.items() if _is_odd(array)), None):
+        if arrays[wrong].dtype.kind in "USb":
+            raise UserError(
+                f"{file}: the array {wrong!r} has the shape {arrays[wrong].shape}",
+                remedy=f"an attribute has one value for each of the {len(arrays[image])} images",
+            )
         raise UserError(
             f"{file}: the array {wrong!r} holds {arrays[wrong].dtype}, no real numbers",
             remedy="write embeddings as 32-bit floats",

@@ -25,6 +25,7 @@ ROUNDING = 1e-4  # how far a probability may lie outside [0, 1]; percentages: a 
 SUM_TOLERANCE, SUM_TOLERANCE_A_CLASS = 1e-3, 5e-5  # of a sum of probabilities, rounded to four digits or so
 MOST = 1e30  # of a logit; beyond it, differences of two are no numbers in 32 bits
 DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
+THOUSANDS = re.compile(r"-?\d{1,3}(?:(?:,\d{3})+\.\d+|(?:,\d{3}){2,})")
 DISAGREEMENT = 0.5  # from this share of rows on, a file is of the kind that the others contradict
 NOTES: dict[ScoreKind, str] = {
     "probabilities": (
@@ -123,6 +124,8 @@ def _remedy(written: str) -> str:
     """What to write in the place of a score that is no number."""
     if DECIMAL_COMMA.fullmatch(written):
         return f"write decimals with a point: {written.replace(',', '.')}"
+    if THOUSANDS.fullmatch(written):
+        return f"write it without separators of thousands: {written.replace(',', '')}"
     if written.endswith("%"):
         return f"write it without the sign: {written.removesuffix('%').strip()}"
     return f"write a number up to {MOST:g}, or nothing"

@@ -27,7 +27,9 @@ def test_few_images_say_nothing_of_identifiers(tmp_path: Path) -> None:
     assert notes_of(tmp_path, "badge", "b{i}", n=10) == ()
 
 
-@pytest.mark.parametrize("name", ["correct", "is_correct", "Confidence", "prob", "loss"])
+@pytest.mark.parametrize(
+    "name", ["correct", "is_correct", "Confidence", "prob", "loss", "y_score", "model conf", "entropy"]
+)
 def test_a_column_of_a_model_is_named(tmp_path: Path, name: str) -> None:
     (note,) = notes_of(tmp_path, name, "1")
     assert note.startswith(f"The column {name} reads like something a model says")
@@ -35,3 +37,7 @@ def test_a_column_of_a_model_is_named(tmp_path: Path, name: str) -> None:
 
 def test_an_ordinary_attribute_needs_no_word(tmp_path: Path) -> None:
     assert notes_of(tmp_path, "race", "A") == ()
+
+
+def test_an_empty_column_is_named(tmp_path: Path) -> None:
+    assert notes_of(tmp_path, "notes", "") == ("The column notes is empty: it divides no images.",)
