@@ -202,7 +202,8 @@ def _dates(column: pd.Series) -> pd.Series:
     """Days without a time, if every time is midnight, as a CSV file of the same column has them."""
     known = column.dropna()
     if len(known) and (known == known.dt.normalize()).all():
-        return column.dt.strftime("%Y-%m-%d")
+        days: pd.Series = column.dt.strftime("%Y-%m-%d")
+        return days
     return column
 
 

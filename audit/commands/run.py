@@ -91,9 +91,7 @@ def run(
     folder = out or Path("runs") / questions.suite
     check_output_folder(folder)  # now: it would otherwise end the run after the model was asked
     source = data or questions.data
-    dataset = data_of(suite, questions, data)
-    for note in notes_on_groups(questions, dataset):
-        terminal.ERR.print(f"[yellow]{escape(note)}[/]", soft_wrap=True)
+    dataset = _told_data(suite, questions, data)
     told: Told = {"activation": activation, "preprocess": preprocess, "weights": weights}
     records, table = _ask(
         questions,
@@ -128,6 +126,14 @@ def run(
         "out": folder.name,  # the name alone, as of every path here: run.json is passed on with the audit
     }
     _write(result, folder, info, safe_csv=not raw_csv, as_json=as_json)
+
+
+def _told_data(suite: str, questions: Suite, data: str | None) -> DemographicDataset:
+    """The data, and on standard error what to know of the groups that are asked for."""
+    dataset = data_of(suite, questions, data)
+    for note in notes_on_groups(questions, dataset):
+        terminal.ERR.print(f"[yellow]{escape(note)}[/]", soft_wrap=True)
+    return dataset
 
 
 def _write(

@@ -29,6 +29,10 @@ VISIBLE_PREFIX = "visible_"
 RESERVED_VALUES = (ALL, MISSING, NO_TRUTH, REST, OVERALL, BEST)
 
 
+LFS_POINTER = b"version https://git-lfs."
+HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis")
+
+
 class UnreadableImageError(ValueError):
     """An image that is missing or damaged: counted, not fatal. The message is the reason."""
 
@@ -282,9 +286,22 @@ def decode(data: bytes, *, convert: bool = True) -> Image.Image:
     try:
         return open_image(data, convert=convert)
     except UserError as error:
-        narrow = "too narrow" in error.message
-        reason = "the image is too narrow to be resized" if narrow else "the image cannot be decoded"
-        raise UnreadableImageError(reason) from error
+        raise UnreadableImageError(_why_unreadable(data, error)) from error
+
+
+def _why_unreadable(data: bytes, error: UserError) -> str:
+    """The reason that is counted: one of a few, so that a table of losses stays short."""
+    if "too narrow" in error.message:
+        return "the image is too narrow to be resized"
+    if not data:
+        return "the file is empty"
+    if data.startswith(LFS_POINTER):
+        return "the file is a pointer of Git LFS: run git lfs pull"
+    if data[:64].lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        return "the file is a web page"
+    if data[4:8] == b"ftyp" and data[8:12] in HEIC_BRANDS:
+        return "the image is HEIC, which is not read: convert it to JPEG"
+    return "the image cannot be decoded"
 
 
 def _natural(value: str) -> list[tuple[int, int, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -17,9 +18,25 @@ IMAGE_SUFFIXES = tuple(suffix for name in FORMATS for suffix in _SUFFIXES[name])
 """Endings, in lower case, of the images that can be decoded here."""
 
 
+_OF_OTHER_FORMATS = (
+    ".heic", ".heif", ".jxl", ".psd", ".svg", ".eps", ".ico", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raw",
+)  # fmt: skip
+
+
+def unread_images(root: Path) -> dict[str, int]:
+    """How many files below a folder are images of formats that are not read, by the ending of their names."""
+    endings = [ending for name in _files(root) if (ending := Path(name).suffix.lower()) in _OF_OTHER_FORMATS]
+    return dict(sorted(Counter(endings).items()))
+
+
 def find_images(root: Path) -> list[Path]:
     """Every image below a folder, by its ending, sorted; hidden files and folders are no data."""
-    found, seen = [], set()
+    return sorted(path for path in _files(root) if path.name.lower().endswith(IMAGE_SUFFIXES))
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """Every file below a folder, through links, but for hidden ones and those in hidden folders."""
+    seen = set()
     # Links are followed: data sets are often folders of links to where the images lie.
     for folder, folders, names in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
@@ -28,9 +45,7 @@ def find_images(root: Path) -> list[Path]:
             continue
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        chosen = [name for name in names if name.lower().endswith(IMAGE_SUFFIXES)]
-        found += [Path(folder, name) for name in chosen if not name.startswith(".")]
-    return sorted(found)
+        yield from (Path(folder, name) for name in names if not name.startswith("."))
 
 
 def printable(name: str) -> str:

@@ -17,7 +17,7 @@ from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID, REASON, DemographicDataset, UnreadableImageError
 from probes.datasets.file_dataset import FileDataset, find
 from probes.datasets.formats.table import CLUSTER_COLUMNS
-from probes.datasets.image_paths import IMAGE_SUFFIXES, find_images, printable
+from probes.datasets.image_paths import IMAGE_SUFFIXES, find_images, printable, unread_images
 
 FOLDER = "folder"
 NO_IMAGE, NO_FOLDER = "the sample has no image", "the image is in no folder of a class"
@@ -46,12 +46,16 @@ def load_image_folder(root: Path) -> FileDataset:
     parts = [printable(name).split("/")[:-1] for name in placed]
     frame = pd.DataFrame([row + [None] * (levels - len(row)) for row in parts], columns=attributes)
     frame.insert(0, ID, [printable(name) for name in placed])
+    unread = ", ".join(f"{n:,} of {ending}" for ending, n in unread_images(root).items())
+    notes = (
+        (f"Images of formats that are not read: {unread}; convert them to JPEG or PNG.",) if unread else ()
+    )
     return FileDataset(
         frame,
         root=root,
         files=placed,
         attributes=attributes,
-        card=unknown_card(root.name, f"Images in {root.name}", caution=CAUTION),
+        card=unknown_card(root.name, f"Images in {root.name}", caution=CAUTION, notes=notes),
         dropped=pd.DataFrame({REASON: [NO_FOLDER] * (len(names) - len(placed))}),
     )
 

@@ -10,7 +10,12 @@ import pytest
 
 from clipmodel.errors import UserError
 from probes.datasets.cards import DataCard
-from probes.datasets.demographic_dataset import DemographicDataset, UnreadableImageError, read_image_file
+from probes.datasets.demographic_dataset import (
+    DemographicDataset,
+    UnreadableImageError,
+    decode,
+    read_image_file,
+)
 
 CARD = DataCard(
     name="small", title="Small", version="1", licence="MIT", consent="none needed",
@@ -89,3 +94,18 @@ def test_a_file_is_found_by_a_name_of_another_unicode_form(tmp_path: Path) -> No
     assert read_image_file(tmp_path / "caf\u00e9.jpg") == b"x"
     with pytest.raises(UnreadableImageError, match="no such file"):
         read_image_file(tmp_path / "cafe.jpg")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "the file is empty"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a pointer of Git LFS"),
+        (b"<!DOCTYPE html><html>404", "the file is a web page"),
+        (b"\0\0\0\x18ftypheic" + b"\0" * 50, "HEIC, which is not read"),
+        (b"\xff\xd8\xff\xe0", "the image cannot be decoded"),
+    ],
+)
+def test_why_an_image_cannot_be_read(content: bytes, reason: str) -> None:
+    with pytest.raises(UnreadableImageError, match=reason):
+        decode(content)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from probes.datasets.image_paths import find_images, first_outside, printable
+from probes.datasets.image_paths import find_images, first_outside, printable, unread_images
 from tests.probes.datasets.conftest import WriteImages
 
 
@@ -80,3 +80,10 @@ def test_links_in_a_circle_are_no_way_out(tmp_path: Path) -> None:
 def test_the_name_of_a_file_can_be_written() -> None:
     assert printable("caf\u00e9.jpg") == "caf\u00e9.jpg"
     assert printable("a\udcff\u00e9.jpg") == "a\\xff\u00e9.jpg"  # a byte that is no UTF-8
+
+
+def test_images_of_formats_that_are_not_read_are_counted(tmp_path: Path) -> None:
+    """Two of a phone and one drawing; a table, a hidden file and a readable image are none."""
+    for name in ("a.HEIC", "b.heic", "c.svg", "people.csv", ".d.heic", "e.jpg"):
+        (tmp_path / name).touch()
+    assert unread_images(tmp_path) == {".heic": 2, ".svg": 1}

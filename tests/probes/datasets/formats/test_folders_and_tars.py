@@ -114,3 +114,11 @@ def test_a_file_name_that_is_no_text_is_an_image_all_the_same(
     assert len(data.sha256) == 64 and data.open_image(2).size == (8, 6)
     with pytest.raises(UnreadableImageError, match="no such file"):
         data.read_bytes(1)
+
+
+def test_images_of_a_format_that_is_not_read_are_noted(tmp_path: Path, write_images: WriteImages) -> None:
+    write_images("man/a.jpg")
+    (tmp_path / "man" / "phone.heic").touch()
+    assert load_image_folder(tmp_path).card.notes == (
+        "Images of formats that are not read: 1 of .heic; convert them to JPEG or PNG.",
+    )
