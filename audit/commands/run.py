@@ -90,7 +90,6 @@ def run(
     questions = load_suite(suite)
     folder = out or Path("runs") / questions.suite
     check_output_folder(folder)  # now: it would otherwise end the run after the model was asked
-    source = data or questions.data
     dataset = _told_data(suite, questions, data)
     told: Told = {"activation": activation, "preprocess": preprocess, "weights": weights}
     records, table = _ask(
@@ -114,7 +113,7 @@ def run(
     info = {
         "command": shlex.join(
             ["clip-audit", "run", public(suite), *(["--model", public(model)] if model else [])]
-            + ["--data", public(source), "--out", folder.name]
+            + ["--data", public(data or questions.data), "--out", folder.name]
             + ["--images"] * images
             + ([] if mitigation is None else ["--with", public(str(mitigation))])
             + [word for name in standard or [] for word in ("--standard", public(name))]

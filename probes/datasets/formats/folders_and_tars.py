@@ -47,15 +47,13 @@ def load_image_folder(root: Path) -> FileDataset:
     frame = pd.DataFrame([row + [None] * (levels - len(row)) for row in parts], columns=attributes)
     frame.insert(0, ID, [printable(name) for name in placed])
     unread = ", ".join(f"{n:,} of {ending}" for ending, n in unread_images(root).items())
-    notes = (
-        (f"Images of formats that are not read: {unread}; convert them to JPEG or PNG.",) if unread else ()
-    )
+    note = f"Images of formats that are not read: {unread}; convert them to JPEG or PNG."
     return FileDataset(
         frame,
         root=root,
         files=placed,
         attributes=attributes,
-        card=unknown_card(root.name, f"Images in {root.name}", caution=CAUTION, notes=notes),
+        card=unknown_card(root.name, f"Images in {root.name}", caution=CAUTION, notes=(note,) if unread else ()),
         dropped=pd.DataFrame({REASON: [NO_FOLDER] * (len(names) - len(placed))}),
     )
 
