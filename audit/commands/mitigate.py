@@ -80,9 +80,7 @@ def mitigate(
     if not (folder / FILES[0]).is_file():  # one of an earlier mitigation is replaced
         check_output_folder(folder)
     dataset = data_of(suite, questions, data)
-    embedded = _embedded(
-        questions, dataset, model=model, cache=cache, device=device, captions=captions
-    )
+    embedded = _embedded(questions, dataset, model=model, cache=cache, device=device, captions=captions)
     target = attribute or embedded.suite.attributes[0]
     if target not in embedded.dataset.attributes:
         raise UserError(

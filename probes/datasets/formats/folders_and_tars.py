@@ -53,7 +53,9 @@ def load_image_folder(root: Path) -> FileDataset:
         root=root,
         files=placed,
         attributes=attributes,
-        card=unknown_card(root.name, f"Images in {root.name}", caution=CAUTION, notes=(note,) if unread else ()),
+        card=unknown_card(
+            root.name, f"Images in {root.name}", caution=CAUTION, notes=(note,) if unread else ()
+        ),
         dropped=pd.DataFrame({REASON: [NO_FOLDER] * (len(names) - len(placed))}),
     )
 
