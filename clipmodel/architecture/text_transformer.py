@@ -44,13 +44,21 @@ class TextTransformer(nn.Module):
             nn.init.normal_(block.mlp.c_fc.weight, std=(2 * width) ** -0.5)
             nn.init.normal_(block.mlp.c_proj.weight, std=residual_std)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """[N, L] token ids, L at most the context length -> [N, D], not normalised."""
-        x = self.token_embedding(tokens) + self.positional_embedding[: tokens.shape[1]]
+    def forward(self, tokens: Tensor, prefix: Tensor | None = None) -> Tensor:
+        """[N, L] token ids, L at most the context length -> [N, D], not normalised.
+
+        `prefix` [K, W] are embeddings of K further tokens, which stand behind the start of every text; L + K
+        is then at most the context length.
+        """
+        x = self.token_embedding(tokens)
+        end = tokens.argmax(dim=-1)  # the end-of-text token has the highest id
+        if prefix is not None:
+            x = torch.cat([x[:, :1], prefix.expand(len(x), -1, -1), x[:, 1:]], dim=1)
+            end = end + len(prefix)
+        x = x + self.positional_embedding[: x.shape[1]]
         # The embeddings stay fp32 in half precision (`CLIP.set_precision`); the blocks begin in their own
         # type.
         x = self.transformer(x.to(self.text_projection.dtype))
-        end = tokens.argmax(dim=-1)  # the end-of-text token has the highest id
         # A layer norm works row by row, so norming the one row that is read gives the same values.
         x = self.ln_final(x[torch.arange(len(x), device=x.device), end])
         projected: Tensor = x @ self.text_projection

@@ -17,7 +17,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from clipmodel.array_types import Singles
 from clipmodel.errors import UserError
 from clipmodel.evaluation.features import FeatureModel
 from clipmodel.loading import EmbeddingModel
@@ -29,9 +28,10 @@ from probes.embeddings.embed import EmbeddingStore, embed_dataset, embed_texts
 from probes.embeddings.precomputed import PrecomputedModel
 from probes.measures.ranking import RankingProbe
 from probes.measures.registry import KINDS
-from probes.mitigation.caption_retrieval import Captions, captions_of
+from probes.mitigation.caption_retrieval import NO_CAPTION, Captions, captions_of
 from probes.mitigation.fitting import FitData
 from probes.mitigation.leakage import halves
+from probes.mitigation.text_encoder import TextEncoder
 from probes.mitigation.transform import EncodeTexts, Mitigation
 from probes.planning.audit_plan import plan
 from probes.planning.cost import estimate
@@ -76,9 +76,10 @@ class Embedded:
     features: np.ndarray | None = None
     captions: Captions | None = None
 
-    def encode(self, texts: Sequence[str]) -> Singles:
-        """C texts -> [C, D]; UserError for a file of embeddings that does not have them."""
-        return np.asarray(embed_texts(self.model, list(texts), store=self.store), np.float32)
+    @cached_property
+    def encode(self) -> TextEncoder:
+        """Embeds further texts."""
+        return TextEncoder(self.model, self.store)
 
     @cached_property
     def fitted_on(self) -> np.ndarray:
@@ -124,7 +125,16 @@ class Embedded:
             text_vectors=dataset.texts.vectors.astype(np.float64),
             encode=self.encode,
             seed=self.suite.seed,
+            captions=self._captions_of_fitted(known),
         )
+
+    def _captions_of_fitted(self, known: np.ndarray) -> list[str] | None:
+        """[M] captions of the images that are fitted on; None if not all of them have one."""
+        if self.captions is None:
+            return None
+        own = self.captions.of(self.fitted_on)
+        chosen = own.of_image[known]
+        return None if (chosen == NO_CAPTION).any() else [own.texts[row] for row in chosen]
 
     def ask(self, dataset: EmbeddedDataset) -> Records:
         """Run the suite on embeddings of some of its images."""
@@ -281,10 +291,7 @@ class MitigatedModel:
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
         """C texts -> unit-norm [C, R]."""
-
-        def encode(more: Sequence[str]) -> Singles:
-            return np.asarray(self._model.encode_text(list(more)).cpu().numpy(), np.float32)
-
+        encode = TextEncoder(self._model)
         return torch.from_numpy(self.mitigation.texts(list(texts), encode(texts), encode))
 
 
@@ -307,9 +314,5 @@ def with_mitigation(
         )
     if not isinstance(dataset, EmbeddedDataset):
         return MitigatedModel(model, mitigation), dataset
-
-    def encode(texts: Sequence[str]) -> Singles:
-        return np.asarray(model.encode_text(list(texts)).numpy(), np.float32)
-
-    changed = mitigated(dataset, mitigation, encode)
+    changed = mitigated(dataset, mitigation, TextEncoder(model))
     return PrecomputedModel(changed.texts), changed

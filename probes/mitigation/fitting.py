@@ -47,6 +47,8 @@ class FitData:
         Embeds further texts; raises `UserError` for a file of embeddings that does not have them.
     seed
         Of whatever is random.
+    captions
+        [N] a caption of each image; None if the data have none, or not of every image.
     """
 
     attribute: str
@@ -58,6 +60,7 @@ class FitData:
     text_vectors: Floats
     encode: EncodeTexts
     seed: int = 0
+    captions: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         if len(self.levels) < 2:

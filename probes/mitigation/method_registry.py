@@ -24,6 +24,7 @@ from probes.mitigation.methods.fairlearn_methods import (
     ParityThresholds,
 )
 from probes.mitigation.methods.linear_classifier import LinearProbe
+from probes.mitigation.methods.prompt_array import PromptArray
 from probes.mitigation.methods.reranking import RERANKERS
 from probes.mitigation.methods.text_projection import CalibratedProjection, OrthogonalProjection, RoboShot
 
@@ -31,7 +32,7 @@ METHODS: dict[str, type[Method]] = {
     method.name: method
     for method in (
         NoMitigation, RandomSubspace, OrthogonalProjection, CalibratedProjection, RoboShot, BendVLM,
-        ClipClip, SFID, LEACE, SubspaceProjection, DeAR, FairerCLIP,
+        ClipClip, SFID, LEACE, SubspaceProjection, DeAR, FairerCLIP, PromptArray,
     )
 }  # fmt: skip
 ANSWER_METHODS: dict[str, type[AnswerMethod]] = {

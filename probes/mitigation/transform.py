@@ -89,6 +89,8 @@ class Mitigation:
         What it was fitted with, for the report: JSON-able.
     local
         For a method that treats each text on its own (BendVLM): see `LocalTexts`. None otherwise.
+    prefix
+        [K, W] embeddings of tokens that stand before every text (prompt arrays). None otherwise.
     """
 
     method: str
@@ -97,10 +99,11 @@ class Mitigation:
     text: Map = IDENTITY
     parameters: Mapping[str, object] = field(default_factory=dict)
     local: LocalTexts | None = None
+    prefix: Floats | None = None
 
     @property
     def size(self) -> int | None:
-        """D that it is for; None if it leaves every embedding as it is."""
+        """D that it is for; None if it leaves every embedding as it is, or puts tokens before texts."""
         if self.local is not None:
             return int(self.local.reference.shape[1])
         maps = [own for own in (self.image, self.text) if not own.is_identity]
@@ -117,8 +120,19 @@ class Mitigation:
         Parameters
         ----------
         encode
-            Embeds further texts with the same model, for methods that reword a text.
+            Embeds further texts with the same model, for methods that reword a text; for tokens before a text
+            it is a `TextEncoder`.
+
+        Raises
+        ------
+        UserError
+            The model cannot embed what the mitigation needs.
         """
+        if self.prefix is not None:
+            prefixed = getattr(encode, "prefixed", None)
+            if prefixed is None:
+                raise UserError("tokens before a text need a model's text tower", remedy="use a model")
+            return np.asarray(prefixed(texts, self.prefix), np.float32)
         if self.local is not None:
             return self.local(texts, vectors, encode)
         return np.asarray(vectors, np.float32) if self.text.is_identity else self.text(vectors)
@@ -187,7 +201,7 @@ class Mitigation:
         assert isinstance(parameters, dict)
         return cls(
             method=str(words["method"]), attribute=str(words["attribute"]), parameters=parameters,
-            local=local, **maps,
+            local=local, prefix=arrays.get("prefix"), **maps,
         )  # fmt: skip
 
     def _arrays(self) -> dict[str, NDArray[np.float64]]:
@@ -198,6 +212,8 @@ class Mitigation:
         }
         if self.local is not None:
             arrays |= {"reference": self.local.reference, "codes": self.local.codes.astype(np.float64)}
+        if self.prefix is not None:
+            arrays["prefix"] = np.ascontiguousarray(self.prefix)
         return arrays
 
 
