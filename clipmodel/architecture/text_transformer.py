@@ -47,7 +47,7 @@ class TextTransformer(nn.Module):
     def forward(self, tokens: Tensor, prefix: Tensor | None = None) -> Tensor:
         """[N, L] token ids, L at most the context length -> [N, D], not normalised.
 
-        `prefix` [K, W] are embeddings of K further tokens, which stand behind the start of every text; L + K
+        `prefix` [K, W] are embeddings of K further tokens, which follow the start of every text; L + K
         is then at most the context length.
         """
         x = self.token_embedding(tokens)

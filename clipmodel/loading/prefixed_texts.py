@@ -20,7 +20,7 @@ __all__ = ["encode_with_prefix"]
 def encode_with_prefix(model: LoadedModel, texts: Sequence[str], prefix: Tensor) -> Tensor:
     """[C, D] unit-norm embeddings of texts behind K token embeddings [K, W], with gradients to these.
 
-    The tokens stand behind the start of text. A text that does not fit any more is truncated.
+    The tokens follow the start of text. A text that does not fit any more is truncated.
 
     Raises
     ------

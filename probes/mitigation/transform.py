@@ -90,7 +90,7 @@ class Mitigation:
     local
         For a method that treats each text on its own (BendVLM): see `LocalTexts`. None otherwise.
     prefix
-        [K, W] embeddings of tokens that stand before every text (prompt arrays). None otherwise.
+        [K, W] embeddings of tokens before every text (prompt arrays). None otherwise.
     """
 
     method: str

@@ -117,7 +117,8 @@ class MitigationStudy:
                 self._add_row(name, Pair.of(self.before, after), note=note)
             else:
                 self._add_fitted(name)
-        except UnsuitableError as error:
+        except UserError as error:
+            # Unsuitable, or what it leaves cannot be asked: two classes may have become one text.
             self.costs.append({"method": name, "attribute": self.attribute, "note": str(error)})
 
     def _add_fitted(self, name: str) -> None:
