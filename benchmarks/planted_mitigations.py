@@ -3,7 +3,7 @@
     python -m benchmarks.planted_mitigations [--folder F] [--repetitions 4] [--seconds 600] [--placebos 25]
 
 Trains what is missing for at most so many seconds (`benchmarks.planted_gap_models`; call it again to go on),
-then measures what is there: the error in telling women from men of the combinations that training lacked (women
+then measures what is there: the error in telling women from men of combinations that training lacked (women
 with darker skin, men with lighter skin) less that of the others, on images of families that no model saw.
 Methods that change embeddings, texts or answers are fitted to the skin tone on half of the drawings of each
 planted model; a model that was trained otherwise is compared with the planted one of its repetition, on the
