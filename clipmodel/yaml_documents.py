@@ -23,6 +23,13 @@ MAX_BYTES = 8 << 20
 MAX_DEPTH = 64
 MAX_NODES = 200_000  # with every alias written out
 _MERGE = "tag:yaml.org,2002:merge"
+_REMEDIES = {
+    "'\\t'": "write spaces in place of tabs",
+    "mapping values are not allowed": "put a text that holds ': ' in quotes",
+    "another document": "write one document a file: leave out what follows '---'",
+    "could not determine a constructor": "leave the tag (what begins with '!') out",
+}
+"""Of what PyYAML says, what a writer can do about it."""
 _KINDS = {"bool": "truth value", "int": "whole number", "float": "number", "timestamp": "date"}
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 # 010 is 8 to YAML, 1:30 is 90: codes and times that were meant as words.
@@ -198,4 +205,5 @@ def _expanded(node: yaml.Node, path: Path, *, known: dict[int, int], open_nodes:
 
 def _refused(path: Path, reason: str, line: int | None) -> UserError:
     where = f"{path}, line {line}" if line else str(path)
-    return UserError(f"{where}: not valid YAML: {reason}", remedy="correct the line")
+    remedy = next((remedy for sign, remedy in _REMEDIES.items() if sign in reason), "correct the line")
+    return UserError(f"{where}: not valid YAML: {reason}", remedy=remedy)

@@ -17,6 +17,20 @@ from clipmodel.yaml_documents import Document, read_document
 ModelT = TypeVar("ModelT", bound=BaseModel)
 UNKNOWN_KEY = "unknown_key"
 MOST_SHOWN = 20  # mistakes of one file
+_WHOLE, _NUMBER = "write a whole number, such as 3", "write a number with a point, such as 0.5"
+_BY_KIND = {
+    "list_type": "write a list: values in square brackets, or one a line, each after a dash",
+    "dict_type": "write keys with values: 'key: value', indented below",
+    "string_type": "put the word in quotes",
+    "int_type": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_from_float": _WHOLE,
+    "float_type": _NUMBER,
+    "float_parsing": _NUMBER,
+    "bool_type": "write true or false",
+    "bool_parsing": "write true or false",
+}
+"""What to do about a value of another type, by pydantic's name of the mistake."""
 
 
 def closest(word: str, known: Sequence[str]) -> str:
@@ -153,7 +167,7 @@ def _explain(path: Path, document: Document, error: ValidationError) -> UserErro
     # An unknown key first: it is the likely cause of a missing one.
     found = [_problem(one) for one in sorted(error.errors(), key=lambda item: item["type"] != UNKNOWN_KEY)]
     if len(found) == 1:
-        remedy = found[0].remedy or "correct the value and run again"
+        remedy = found[0].remedy or _BY_KIND.get(found[0].kind) or "correct the value and run again"
         return UserError(_told(path, document, found[0]), remedy=remedy)
     lines = [
         _told(path, document, one) + (f" ({one.remedy})" if one.remedy else "") for one in found[:MOST_SHOWN]

@@ -44,12 +44,22 @@ def load_dataset(spec: str) -> DemographicDataset:
     if known is not None and not known.embedded:
         if not path:
             raise UserError(f"the data set {spec!r} needs a path", remedy=f"write {known.spec}")
-        return _loaded(known, Path(path))
+        return _loaded(known, _at_home(Path(path)))
     remedy = closest(kind, list(DATASETS))
     misspelt = path and remedy.startswith("did you mean") and not is_file(Path(spec))
     if not misspelt:
         remedy = _kind_of_path(spec) or remedy
     raise UserError(f"unknown data set {shortened(spec)!r}", remedy=remedy)
+
+
+def _at_home(path: Path) -> Path:
+    """A path with the home folder in the place of "~", which a shell leaves alone after "table:"."""
+    if not path.parts or not path.parts[0].startswith("~"):
+        return path
+    try:
+        return path if path.exists() else path.expanduser()
+    except (OSError, RuntimeError, ValueError):  # a name that is too long, or of nobody
+        return path
 
 
 def _kind_of_path(spec: str) -> str | None:

@@ -100,3 +100,20 @@ def test_any_text_is_read_or_refused(tmp_path: Path, text: str) -> None:
     except UserError:
         return
     assert repr(values).encode()  # no half of a surrogate pair is left
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("a:\n\tb: 1\n", "write spaces in place of tabs"),
+        ("title: What: a title\n", "put a text that holds ': ' in quotes"),
+        ("a: 1\n---\nb: 2\n", "write one document a file: leave out what follows '---'"),
+        ('a: !!python/object/apply:os.system ["id"]\n', "leave the tag (what begins with '!') out"),
+        ("a: [1\n", "correct the line"),
+    ],
+)
+def test_frequent_mistakes_have_a_remedy_of_their_own(tmp_path: Path, text: str, remedy: str) -> None:
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"a\.yaml, line \d: not valid YAML") as caught:
+        read_document(tmp_path / "a.yaml")
+    assert caught.value.remedy == remedy

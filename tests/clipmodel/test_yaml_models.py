@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from clipmodel.errors import UserError
 from clipmodel.yaml_models import StrictModel, closest, read_yaml_model
@@ -85,3 +85,25 @@ def test_the_earlier_name_of_a_key_is_still_read() -> None:
     assert Renamed.model_validate({"older": 3}).model_dump() == {"newer": 3}
     with pytest.raises(ValidationError, match="unknown key"):
         Renamed.model_validate({"older": 3, "newer": 2})
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("name: [a]\n", "put the word in quotes"),
+        ("sizes: 3\n", "write a list: values in square brackets"),
+        ("sizes: [three]\n", "write a whole number, such as 3"),
+        ("share: half\n", "write a number with a point, such as 0.5"),
+    ],
+)
+def test_a_value_of_another_type_says_what_to_write(tmp_path: Path, text: str, remedy: str) -> None:
+    class Typed(StrictModel):
+        name: str = ""
+        sizes: list[int] = Field(default=[])
+        share: float = 0.5
+
+    file = tmp_path / "typed.yaml"
+    file.write_text(text)
+    with pytest.raises(UserError, match=r"typed\.yaml, line 1: ") as caught:
+        read_yaml_model(file, Typed, what="file")
+    assert str(caught.value.remedy).startswith(remedy)

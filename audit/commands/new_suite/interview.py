@@ -313,6 +313,12 @@ def _remedy_of_answers(error: UserError, dataset: DemographicDataset) -> str | N
     """What to answer instead, where the classes do not say which values they stand for."""
     if "says which" not in error.message and "no class for" not in error.message:
         return error.remedy
-    values = next((dataset.levels(name) for name in dataset.attributes if f" {name} " in error.message), [])
-    example = ", ".join(f"{value.lower()}={value}" for value in values[:2]) or "man=Male, woman=Female"
-    return f'say which value each class stands for: --classes "{example}"'
+    name = next((name for name in dataset.attributes if f" {name} " in error.message), "gender")
+    values = dataset.levels(name)[:2] if name in dataset.attributes else []
+    values = values or ["Female", "Male"]
+    written = json.dumps({"name": values[0].lower(), "is": {name: values[0]}}, ensure_ascii=False)
+    answers = ", ".join(f"{value.lower()}={value}" for value in values)
+    return (
+        f"say which value each class stands for, such as {written} in the place of a word; "
+        f'or delete the file and answer --classes "{answers}"'
+    )

@@ -76,7 +76,8 @@ def test_answers_are_never_lost(invoke: Invoke, labelled: Path) -> None:
     told = " ".join(made.output.split())
     assert made.exit_code == 2
     assert "mine.yaml was written with your answers" in told
-    assert 'say which value each class stands for: --classes "female=Female, male=Male"' in told
+    assert 'such as {"name": "female", "is": {"gender": "Female"}} in the place of a word' in told
+    assert 'or delete the file and answer --classes "female=Female, male=Male"' in told
     assert "then: clip-audit probe check mine.yaml" in told
     # What is to be edited is there, with the line that the message names.
     line = int(told.partition("mine.yaml, line ")[2].partition(":")[0])

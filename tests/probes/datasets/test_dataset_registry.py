@@ -53,3 +53,12 @@ def test_embeddings_are_read_from_a_file_or_a_folder(tmp_path: Path) -> None:
     # A folder is read as one that `clip-audit embed` wrote, which this is not.
     with pytest.raises(UserError):
         DATASETS["embeddings"].load(tmp_path)
+
+
+def test_the_home_folder_is_found_after_the_colon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell expands ~/x.csv, but not table:~/x.csv."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "x.csv").write_text("path,gender,prediction\na.jpg,man,man\nb.jpg,woman,man\n")
+    assert len(load_dataset("predictions:~/x.csv")) == 2
+    with pytest.raises(UserError, match="no table at"):
+        load_dataset("predictions:~nobody-of-that-name/x.csv")

@@ -135,4 +135,4 @@ def test_words_that_are_no_values_are_explained_without_a_file_that_is_gone(
     done = invoke("probe", "new", "mine.yaml", *options, "--classes", "pale, tanned")
     assert done.exit_code == 2
     assert ".new-suite-" not in done.output
-    assert 'say which value each class stands for: --classes "' in " ".join(done.output.split())
+    assert 'or delete the file and answer --classes "' in " ".join(done.output.split())
