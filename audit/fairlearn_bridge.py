@@ -48,7 +48,7 @@ SELECTED = "selected"
 def metric_frame_inputs(
     result: AuditResult, *, probe: str, design: str | None = None, template: str | None = None
 ) -> dict[str, Any]:
-    """The predictions of an audit as `y_true`, `y_pred` and `sensitive_features`, a row an image.
+    """The predictions of an audit as `y_true`, `y_pred` and `sensitive_features`, a row per image.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def audit_of_predictions(
     y_true, y_pred
         [N] labels.
     sensitive_features
-        N rows: one column an attribute, or one named series; all columns are compared by, and crossed in
+        N rows: one column per attribute, or one named series; all columns are compared by, and crossed in
         pairs. An example without a value of an attribute is in no group of it.
     positive
         A label that is good or bad to get: adds the outcome "selected", P(prediction = positive | group).

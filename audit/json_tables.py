@@ -32,7 +32,7 @@ def dump(document: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> str
     """
     texts = {name: _encode(value) for name, value in document.items()}
     texts |= {name: _lines(map(_encode, table_rows(table))) for name, table in tables.items()}
-    # A line a row: a diff of two audits shows the rows that changed.
+    # A line per row: a diff of two audits shows the rows that changed.
     body = ",\n".join(f"{_encode(name)}: {texts[name]}" for name in sorted(texts))
     return f"{{\n{body}\n}}\n"
 

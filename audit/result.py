@@ -86,11 +86,11 @@ class AuditResult:
         Accuracy of the same weights on evaluation sets: see `audit.evaluation.standard_accuracy`; without
         rows unless it was asked for.
     images
-        One row an image, where it was asked for.
+        One row per image, where it was asked for.
     measures
         Estimates of the non-classification probes: see `audit.tables.measures`.
     scalars
-        What they are computed from, one row an image and item; see `Records.scalars`.
+        What they are computed from, one row per image and item; see `Records.scalars`.
     pairs, clusters, moments, confirmation_clusters, confirmation_moments
         See `probes.records.Records`; pairs and clusters are None where there are none.
     outcomes

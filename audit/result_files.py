@@ -44,7 +44,7 @@ TABLES: Final = (*JSON_TABLES, *ADDED_TABLES, *OPTIONAL_TABLES)
 LATER_TABLES: Final = frozenset({"trends", "trend_curves"})
 """Tables that audits of this schema version lack if they were written before the tables existed."""
 PARQUET_ONLY: Final = frozenset({"outcomes", "scalars"})
-"""One row an image and outcome: as CSV it would be many times larger than everything else."""
+"""One row per image and outcome: as CSV it would be many times larger than everything else."""
 
 
 def attribute_columns(manifest: Manifest) -> tuple[str, ...]:

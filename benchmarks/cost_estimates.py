@@ -178,7 +178,7 @@ def compared(name: str, folder: Path) -> tuple[str, ...]:
 
 
 def main() -> None:
-    """Print and write a line a suite."""
+    """Print and write a line per suite."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -4,9 +4,9 @@
     python -m benchmarks.gpu --device cpu --quick    # small, anywhere: does it run? Writes nothing
 
 Embedding goes from JPEG files to embeddings, decoding included, as `clip-audit run` embeds new images;
-open_clip does the same with a DataLoader of a worker a core. A step of training is both towers, the loss, all
-gradients and AdamW, in bf16 with compiled blocks. Scoring asks 64 class designs and 101 thresholds of stored
-embeddings, and must count on the device what it counts on the CPU.
+open_clip does the same with a DataLoader of a worker per core. A step of training is both towers, the loss,
+all gradients and AdamW, in bf16 with compiled blocks. Scoring asks 64 class designs and 101 thresholds of
+stored embeddings, and must count on the device what it counts on the CPU.
 """
 
 from __future__ import annotations

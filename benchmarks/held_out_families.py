@@ -99,7 +99,7 @@ def main() -> None:
     report(
         None if quick else "families",
         "Occupation on a family of emoji held out",
-        header=("held out", "images trained on / tried", "accuracy, a figure a seed"),
+        header=("held out", "images trained on / tried", "accuracy, a figure per seed"),
         lines=lines,
         notes=[
             f"16 classes, chance 6 %. {steps} steps of {BATCH}; {time.perf_counter() - began:.0f} s in all.",

@@ -130,7 +130,7 @@ HEADER = ("work", "contender", "a second", "ours is faster by", "goal")
 
 
 def rows(races: Sequence[Race]) -> list[tuple[str, ...]]:
-    """A line a contender, ours first."""
+    """A line per contender, ours first."""
     lines: list[tuple[str, ...]] = []
     for one in races:
         for name in sorted(one.seconds, key=lambda name: (name != OURS, name)):

@@ -246,7 +246,7 @@ def inputs_of(folder: Path) -> list[Killed]:
 
 
 def main() -> None:
-    """Read the command line, kill, print and write a line a command; exit code 1 where anything differs."""
+    """Read the command line, kill, print and write a line per command; exit code 1 where anything differs."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

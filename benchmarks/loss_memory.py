@@ -114,7 +114,7 @@ def in_fresh_process(measure: Measure, pairs: int, part: int | None) -> Measurem
 
 
 def lines(what: str, measure: Measure, cases: list[tuple[int, int | None]]) -> list[tuple[str, ...]]:
-    """A line a case; those in parts are compared with the whole of the same size where it was measured."""
+    """A line per case; those in parts are compared with the whole of the same size where it was measured."""
     made: list[tuple[str, ...]] = []
     whole: dict[int, Measurement] = {}
     for pairs, part in cases:

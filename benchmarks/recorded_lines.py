@@ -1,4 +1,4 @@
-"""Results that take long to get, a line a subject in a file of benchmarks/results: the last run of each."""
+"""Results that take long to get, a line per subject in a file of benchmarks/results: the last run of each."""
 
 from __future__ import annotations
 

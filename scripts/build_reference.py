@@ -77,7 +77,7 @@ def glossary() -> str:
     lines += [f"| {term} | {meaning} |" for term, meaning in sorted(TERMS.items())]
     lines += ["", "## Tables", ""]
     lines += [
-        "Every table lies in the folder of a run as .parquet and, if it is not one row an image, as .csv.",
+        "Every table lies in the folder of a run as .parquet and, if it is not one row per image, as .csv.",
         "Group attributes have columns of their own; one with the name of another column of the table is",
         "`attribute: NAME`.",
     ]

@@ -20,7 +20,7 @@ FACES = (
 
 
 def public_api() -> list[str]:
-    """A line a name, and a line a member of a class, in alphabetical order within each module."""
+    """A line per name, and a line per member of a class, in alphabetical order within each module."""
     return [line for face in FACES for line in _of_module(face)]
 
 

@@ -25,7 +25,7 @@ FAMILIES = {"noto": "- Noto, both versions", "emojione": "- EmojiOne"}
 
 
 def markdown_table(accuracy: pd.DataFrame) -> str:
-    """One row a probe and split, or held-out design family: classes are chosen by the template "plain"."""
+    """One row per probe and split, or held-out design family: classes are chosen by the template "plain"."""
     plain = accuracy[accuracy["template"] == "plain"]
     lines = ["| probe | images | n | accuracy | 95 % interval |", "|---|---|---:|---:|---|"]
     for probe, rows in plain.groupby("probe", sort=False):

@@ -1,3 +1,3 @@
-"""The commands, one module a noun. Each parses its options, calls the packages, and prints."""
+"""The commands, one module per noun. Each parses its options, calls the packages, and prints."""
 
 __all__: list[str] = []

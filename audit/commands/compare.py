@@ -153,7 +153,7 @@ def print_run_changes(changes: pd.DataFrame, console: Console) -> None:
 
 
 def print_releases(series: Series, console: Console) -> None:
-    """Print a line a release: its verdict and the change that decided it, with limits for all releases."""
+    """Print a line per release: its verdict and the change that decided it, with limits for all releases."""
     from rich.markup import escape
 
     from audit import formatting as fmt

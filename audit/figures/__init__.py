@@ -125,7 +125,7 @@ def difference_forest(gaps: pd.DataFrame, *, name: str, title: str) -> str:
 def design_dumbbell(
     rates: pd.DataFrame, *, attributes: Sequence[str], name: str, title: str, axis: str
 ) -> str:
-    """Draw the same rate under every class design, one row a group, the designs joined by a line.
+    """Draw the same rate under every class design, one row per group, the designs joined by a line.
 
     Of more than `MOST_DESIGNS`, the first has a mark and the line spans them all.
 

@@ -15,7 +15,7 @@ LEGEND_COLUMNS = 3
 
 
 def pareto(cost: pd.DataFrame, *, name: str, title: str) -> str:
-    """Draw the widest gap that remains against the change of accuracy, one mark a method.
+    """Draw the widest gap that remains against the change of accuracy, one mark per method.
 
     Parameters
     ----------

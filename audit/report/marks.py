@@ -72,7 +72,7 @@ def share_mark(share: float) -> Markup:
 
 
 def curve_mark(values: Sequence[float], shown: Sequence[bool]) -> Markup:
-    """Return a specification curve: one dot a specification, sorted, filled where the difference is shown.
+    """Return a specification curve: one dot per specification, sorted, filled where the difference is shown.
 
     Parameters
     ----------

@@ -171,7 +171,7 @@ def _run(name: str, context: ReportContext, href: str) -> Run:
 
 
 def _rows(contexts: Mapping[str, ReportContext]) -> list[tuple[str, str, list[Side | None]]]:
-    """A row a question and grouping that any run has; all marks share one axis."""
+    """A row per question and grouping that any run has; all marks share one axis."""
     by_run = {name: {(c.probe, c.outcome, c.by): c for c in one.cells} for name, one in contexts.items()}
     keys = list(dict.fromkeys(key for cells in by_run.values() for key in cells))
     titles = {key: title for one in contexts.values() for key, title in one.titles.items()}
@@ -200,7 +200,7 @@ def _side(cell: Cell | None, axis: tuple[float, float]) -> Side | None:
 
 
 def _pareto(contexts: Mapping[str, ReportContext]) -> str:
-    """Draw mean accuracy against the widest gap, one mark a run; the better ones are up and to the left."""
+    """Draw mean accuracy against the widest gap, one mark per run; the better ones are up and to the left."""
     points = [
         (name, 100 * widest.difference, 100 * accuracy)
         for name, one in contexts.items()

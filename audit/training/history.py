@@ -45,7 +45,7 @@ class TrainingHistory:
     summary
         The recipe, seed, number of training images, what was thinned and what was skipped.
     log
-        A row a step: step, loss, learning_rate, logit_scale, epoch, images_per_second, data_seconds.
+        A row per step: step, loss, learning_rate, logit_scale, epoch, images_per_second, data_seconds.
     measures
         What was validated: step, epoch, measure, value, n. Without the audits' figures, which are in the next
         two.

@@ -62,7 +62,7 @@ def choice_of(result: AuditResult, query: Mapping[str, str]) -> Choice:
 
 def _place(text: str | None, probe: Mapping[str, Any]) -> int:
     # isdigit is true of other scripts' digits too, which int would read.
-    place = int(text) if text and text.isascii() and text.isdigit() else 0
+    place = int(text) if text and text.isascii() and text.isdecimal() else 0
     return place if place < len(probe["specifications"]) else 0
 
 

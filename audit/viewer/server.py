@@ -135,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         shown = chosen[chosen["image"].isin(set(view.rows))]
         number = query.get("page", "0")
-        page = int(number) if number.isascii() and number.isdigit() else 0
+        page = int(number) if number.isascii() and number.isdecimal() else 0
         text = render(
             view.result, choice, shown.iloc[page * PER_PAGE : (page + 1) * PER_PAGE],
             total=len(shown), missing=len(chosen) - len(shown), page=page, per_page=PER_PAGE,

@@ -124,7 +124,7 @@ def _tried(run: Case, rng: np.random.Generator, folder: Path, outcome: Outcome) 
 
 
 def main() -> int:
-    """Read the command line, run, print a line a kind; the exit code."""
+    """Read the command line, run, print a line per kind; the exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

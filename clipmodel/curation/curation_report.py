@@ -29,7 +29,7 @@ class CurationReport:
     Attributes
     ----------
     queries
-        One row a query: query, source, contained_before (captions that contain it: all of them could be
+        One row per query: query, source, contained_before (captions that contain it: all of them could be
         assigned to it), contained_after (kept captions that contain it), assigned_after (captions that were
         kept for it: what the cap holds for).
     summary

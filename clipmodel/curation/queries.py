@@ -30,7 +30,7 @@ class QueryList:
     Attributes
     ----------
     frame
-        One row a query: query; source ("word", "bigram", "title", "given", or several joined by "+");
+        One row per query: query; source ("word", "bigram", "title", "given", or several joined by "+");
         count, how often it occurs in the text it was built from, missing for other sources; pmi in bits,
         NaN unless it is a bigram of high mutual information.
     """
@@ -179,7 +179,7 @@ def _table(columns: dict[str, object]) -> pd.DataFrame:
 
 
 def _tidy(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    """One row a query; where several sources have it, their names joined and the first count and pmi."""
+    """One row per query; where several sources have it, their names joined and the first count and pmi."""
     frame = pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
     frame = frame[frame["query"] != ""].drop_duplicates(["query", "source"])
     if frame.empty:

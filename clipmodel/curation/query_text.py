@@ -23,7 +23,7 @@ def plain_words(text: str) -> str:
     """The words of a text, cleaned as for CLIP, lower case, with one space between them.
 
     Letters, digits and combining marks make words; whatever else separates them: "dog's" is "dog s".
-    Scripts written without spaces give one word a phrase, so that queries match phrases there.
+    Scripts written without spaces give one word per phrase, so that queries match phrases there.
     """
     # In most captions there is nothing to repair, and bytes are translated five times faster than text.
     if _is_plain(text):

@@ -69,7 +69,7 @@ class TextCache:
 def class_embeddings(
     model: EmbeddingModel, prompts: Sequence[Sequence[str]], *, cache: TextCache | None = None
 ) -> Tensor:
-    """One embedding a class: the renormalised mean of its prompts' unit-norm embeddings, [C, D].
+    """One embedding per class: the renormalised mean of its prompts' unit-norm embeddings, [C, D].
 
     The ensembling of Radford et al. 2021, section 3.1.4.
 

@@ -314,7 +314,7 @@ def _positions(module: nn.Module) -> int:
 
 
 def _pooled(output: Any) -> Tensor:
-    """transformers 5 returns an object where 4 returned the tensor; FLAVA's holds one vector a token."""
+    """transformers 5 returns an object where 4 returned the tensor; FLAVA's holds one vector per token."""
     features = output if isinstance(output, Tensor) else output.pooler_output
     return features[:, 0] if features.ndim == 3 else features
 

@@ -75,7 +75,7 @@ def read_table(file: Path) -> pd.DataFrame:
             remedy="rename or drop one; the first line of a table names its columns",
         )
     if table.empty:
-        raise UserError(f"{file}: the table has no rows", remedy="write one row an image")
+        raise UserError(f"{file}: the table has no rows", remedy="write one row per image")
     return table
 
 

@@ -126,7 +126,7 @@ def describe(frame: pd.DataFrame, path: Path, *, attributes: list[str], card: Da
     Parameters
     ----------
     frame
-        One row an image, with the attributes and the cluster as columns.
+        One row per image, with the attributes and the cluster as columns.
     path
         The file or folder of the data.
     attributes

@@ -43,7 +43,7 @@ class DemographicDataset(ABC):
     Parameters
     ----------
     frame
-        One row an image: image_id (unique), the attributes as strings (NaN where there is no label), the
+        One row per image: image_id (unique), the attributes as strings (NaN where there is no label), the
         cluster key of the card, and for some attributes a boolean column visible_<attribute>.
     attributes
         The columns that are attributes.
@@ -52,7 +52,7 @@ class DemographicDataset(ABC):
     orders
         The natural order of the values of an attribute, where it is not the alphabet's or the numbers'.
     dropped
-        One row an annotated image that is no row of the frame: the reason, and the attributes that are
+        One row per annotated image that is no row of the frame: the reason, and the attributes that are
         known all the same. An audit counts them as excluded.
     derived
         Attribute -> the attribute it is made from: the two are associated by construction.
@@ -307,5 +307,5 @@ def _why_unreadable(data: bytes, error: UserError) -> str:
 def _natural(value: str) -> list[tuple[int, int, str]]:
     """A sort key that puts "3-9" before "10-19"."""
     return [
-        (0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", value) if part
+        (0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", value) if part
     ]

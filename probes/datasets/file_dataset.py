@@ -64,7 +64,7 @@ class FileDataset(DemographicDataset):
     ) -> None:
         if (again := frame[ID].duplicated()).any():
             name = frame[ID].iloc[int(again.to_numpy().argmax())]
-            raise UserError(f"{root}: {name!r} is annotated twice", remedy="keep one row an image")
+            raise UserError(f"{root}: {name!r} is annotated twice", remedy="keep one row per image")
         home = home or root
         known = describe(frame, home, attributes=list(attributes), card=card)
         every_file = list(files) if files is not None else [str(name) for name in frame[ID]]

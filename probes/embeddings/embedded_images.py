@@ -68,7 +68,7 @@ class EmbeddedImages:
 
     def similarities(self, texts: np.ndarray) -> np.ndarray:
         """[N, U] cosines with unit-norm vectors [U, D], in their precision; one block is held at a time."""
-        # One number a text is held of each image, instead of its D.
+        # One number per text is held of each image, instead of its D.
         found = np.empty((len(self.rows), len(texts)), texts.dtype)
         for start, block in self.blocks():
             found[start : start + len(block)] = block @ texts.T

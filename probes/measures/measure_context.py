@@ -78,7 +78,7 @@ class MeasureContext:
 
 @dataclass(frozen=True)
 class Results:
-    """What a probe hands over: scalars, one number an image and item, and what to estimate from them.
+    """What a probe hands over: scalars, one number per image and item, and what to estimate from them.
 
     Examples
     --------
@@ -103,7 +103,7 @@ class Results:
         places: np.ndarray | None = None,
         side: np.ndarray | None = None,
     ) -> None:
-        """Hand over one number an image.
+        """Hand over one number per image.
 
         Parameters
         ----------
@@ -120,7 +120,7 @@ class Results:
         sides = np.full(len(own), "") if side is None else side
         self.scalars.append(
             own.assign(
-                # From codes: a column of one value for millions of images is then one byte a row.
+                # From codes: a column of one value for millions of images is then one byte per row.
                 template=pd.Categorical.from_codes(np.zeros(len(own), int), pd.Index([template])),
                 item=pd.Categorical.from_codes(np.zeros(len(own), int), pd.Index([item])),
                 k=float(k), side=pd.Categorical(sides), n=1, value=np.asarray(values, dtype=float),
@@ -137,7 +137,7 @@ class Results:
         template: str,
         weights: np.ndarray | None = None,
     ) -> None:
-        """Hand over one number a set of counterfactual images: its value, pairs, name and weight, each [S].
+        """Hand over one number per set of counterfactual images: its value, pairs, name and weight, each [S].
 
         A set counts for what its images do on average.
         """
@@ -152,7 +152,7 @@ class Results:
     def add_shares(
         self, item: str, groups: Sequence[Mapping[str, str]], sizes: np.ndarray, values: np.ndarray
     ) -> None:
-        """Hand over one number a group, which no image has: its images and its value, each [G]."""
+        """Hand over one number per group, which no image has: its images and its value, each [G]."""
         rows = [
             {**dict.fromkeys(self.columns, ALL), **self._named(group), "n": int(n), "value": float(value)}
             for group, n, value in zip(groups, sizes, values, strict=True)

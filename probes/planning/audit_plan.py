@@ -145,7 +145,7 @@ class Plan:
         return len(self.rows) / IMAGES_A_SECOND + len(self.texts) / TEXTS_A_SECOND + scores / SCORES_A_SECOND
 
     def table(self) -> pd.DataFrame:
-        """One row a probe: images, designs, templates, classes, specifications, prompts, cells, no truth."""
+        """A row per probe: images, designs, templates, classes, specifications, prompts, cells, no truth."""
         return pd.DataFrame([_counted(planned) for planned in self.everything])
 
 

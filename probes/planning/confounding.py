@@ -38,7 +38,7 @@ def confounding(
     Parameters
     ----------
     labels
-        One row an image, one column an attribute; NaN where it is missing.
+        One row per image, one column per attribute; NaN where it is missing.
     groups
         The attributes that are compared; a pair has at least one of them.
     derived

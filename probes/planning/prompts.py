@@ -97,7 +97,7 @@ def texts_of(prompts: Prompts) -> set[str]:
 
 
 def vectors(shown: Mapping[str, tuple[str, ...]], embedded: Embedded) -> np.ndarray:
-    """[U, D] one vector a class or word; several texts are ensembled."""
+    """[U, D] one vector per class or word; several texts are ensembled."""
     return np.stack([ensemble([embedded[text] for text in texts]) for texts in shown.values()])
 
 

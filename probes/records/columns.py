@@ -25,7 +25,7 @@ _WORDS: Final = {
     "image": "digest of the image's name in the data",
     "image_id": "the image's name in the data",
     "cluster": "digest or name of the cluster: images that are not independent of each other share one",
-    "outcome_bits": "outcome bits, one character a specification: 1 happened, 0 did not, - not asked",
+    "outcome_bits": "outcome bits, one character per specification: 1 happened, 0 did not, - not asked",
     "prediction": "class with the highest score",
     "other_design": "class design of the second specification",
     "other_template": "prompt template of the second specification",

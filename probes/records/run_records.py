@@ -22,7 +22,7 @@ class Records:
     manifest
         What was asked of which model on which data; JSON-able.
     counts
-        Columns `KEYS`, one column a group attribute, `EVENT_COLUMNS`. `n` images have this cell and truth;
+        Columns `KEYS`, one column per group attribute, `EVENT_COLUMNS`. `n` images have this cell and truth;
         for `count` of them the event happened. Under a rule that assigns one class, such as "argmax", the
         class events are the predictions and sum to `n`; under the other rules (see `probes.rules`) an event
         happens where its class, or one class of its set, is assigned; the set event "misclassified", if no
@@ -31,36 +31,36 @@ class Records:
     curves
         The columns of `counts`, set events only, for every threshold of the curve.
     excluded
-        Images left out: probe, reason, one column a group attribute, n.
+        Images left out: probe, reason, one column per group attribute, n.
     images
-        One row an image x probe x design x template, where it was asked for.
+        One row per image x probe x design x template, where it was asked for.
     estimands
-        What is to be estimated from `scalars`, one row a number: probe, kind, metric, design, template, item,
-        k, one column a group attribute, statistic (one of `STATISTICS`), note.
+        What is to be estimated from `scalars`, one row per number: probe, kind, metric, design, template,
+        item, k, one column per group attribute, statistic (one of `STATISTICS`), note.
     scalars
-        One row an image (or set of counterfactual images) x item of a non-classification probe: probe,
+        One row per image (or set of counterfactual images) x item of a non-classification probe: probe,
         template, item, k, side ("first" or "second" of a contrast, "" if neither), image and cluster
-        (digests, as in `outcomes`), one column a group attribute, n (what the value is a mean of: 1, or the
+        (digests, as in `outcomes`), one column per group attribute, n (what the value is a mean of: 1, or the
         pairs of a set), value.
     pairs
         Joint counts of two specifications on the same images, the first of the probe against each other one:
-        probe, rule, threshold, outcome, design, template, other_design, other_template, one column a group
+        probe, rule, threshold, outcome, design, template, other_design, other_template, one column per group
         attribute, n, both, only_first, only_second, neither.
     clusters
         Counts by cluster, where clusters hold several images: probe, design, template, rule, threshold,
-        outcome, one column a group attribute, cluster, n, count. None of a probe of which they are too many.
+        outcome, one column per group attribute, cluster, n, count. None of a probe that has too many.
     moments
         Sums over clusters (`MOMENTS`), in every grouping of a probe: probe, design, template, rule,
-        threshold, outcome, one column a group attribute, `MOMENTS`. At every threshold of the curve; and
+        threshold, outcome, one column per group attribute, `MOMENTS`. At every threshold of the curve; and
         under the rules where `clusters` would be too long.
     outcomes
-        One row an image x probe x outcome: probe, outcome, image, cluster, group attributes, outcome_bits.
+        One row per image x probe x outcome: probe, outcome, image, cluster, group attributes, outcome_bits.
         `image` and `cluster` are digests of what the data call them, to match the images of two runs without
         naming them. `outcome_bits` has a character for each specification of the probe, in the order of its
         `specifications` in the manifest: "1" the event happened, "0" it did not, "-" the outcome is not
         counted there. None where it was not kept.
     annotations
-        One row an image x attribute x annotator: image (digest, as in `outcomes`), attribute (column),
+        One row per image x attribute x annotator: image (digest, as in `outcomes`), attribute (column),
         annotator, said. None where no group attribute has several annotators.
     confirmation
         The columns of `counts`, of the images that the suite keeps apart to confirm findings; they are in no

@@ -1,6 +1,6 @@
 """How a table is described: its columns with their types and meanings, and where the group attributes stand.
 
-A table has fixed columns and one column a group attribute between them. What a group attribute is called is
+A table has fixed columns and one column per group attribute between them. What a group attribute is called is
 the data's business, so its column could be called like a fixed one. `attribute_column` (in
 `probes.records.schemas`) gives it another name then; this module only says what a table is.
 """

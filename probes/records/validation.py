@@ -101,7 +101,10 @@ def _check_bits(outcomes: pd.DataFrame, manifest: Manifest) -> None:
     wrong = outcomes["outcome_bits"].str.len() != outcomes["probe"].astype("str").map(widths)
     wrong |= ~outcomes["outcome_bits"].str.fullmatch(f"[{DID_NOT}{HAPPENED}{NOT_EVALUATED}]*")
     _refuse(
-        "outcomes", outcomes, wrong.to_numpy(), "a bit string has one character a specification of its probe"
+        "outcomes",
+        outcomes,
+        wrong.to_numpy(),
+        "a bit string has one character per specification of its probe",
     )
 
 

@@ -1,3 +1,3 @@
-"""Assignment rules: one record a rule, in a file of its own. Loading this package loads no torch."""
+"""Assignment rules: one record per rule, in a file of its own. Loading this package loads no torch."""
 
 __all__: list[str] = []

@@ -87,7 +87,7 @@ def cpu_threads() -> int:
     if "torch" in sys.modules:
         return int(sys.modules["torch"].get_num_threads())
     told = os.environ.get("OMP_NUM_THREADS", "")
-    if told.isdigit() and int(told):
+    if told.isdecimal() and int(told):
         return int(told)
     # The cores that this process may use: in a container or under a scheduler fewer than the machine has.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

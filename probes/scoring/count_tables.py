@@ -80,7 +80,7 @@ def _rows(
     events: pd.DataFrame,
     counts: np.ndarray,
 ) -> pd.DataFrame:
-    """One row a threshold, cell and event, zero counts kept; counts are [T, G, events]."""
+    """One row per threshold, cell and event, zero counts kept; counts are [T, G, events]."""
     t, g, e = (axis.ravel() for axis in np.indices(counts.shape))
     probe, design, template = configuration.key
     columns = {

@@ -85,7 +85,7 @@ class OutcomeBits:
     def tables(
         self, labels: pd.DataFrame, *, probe: str, weights: np.ndarray | None = None
     ) -> list[pd.DataFrame]:
-        """The rows of `Records.outcomes`, a table an outcome; none where they were not kept.
+        """The rows of `Records.outcomes`, a table per outcome; none where they were not kept.
 
         Parameters
         ----------

@@ -73,7 +73,7 @@ def measure_all(
     steps: int,
     progress: Progress,
 ) -> pd.DataFrame:
-    """Train and measure what is not there yet; the values of all models, a row a model and skin tone.
+    """Train and measure what is not there yet; the values of all models, a row per model and skin tone.
 
     Of a model only its values are kept, in `folder`, so that an interrupted run resumes with the next model.
     """
@@ -138,7 +138,7 @@ def _held_out(frame: pd.DataFrame) -> np.ndarray:
 def _values(
     model: EmbeddingModel, dataset: DemographicDataset, rows: np.ndarray, tones: Sequence[str], scratch: Path
 ) -> pd.DataFrame:
-    """One row a skin tone: group, n, and value, the mean log-probability of the right tone."""
+    """One row per skin tone: group, n, and value, the mean log-probability of the right tone."""
     from probes.embeddings.embed import EmbeddingStore, embed_dataset, embed_texts
 
     store = EmbeddingStore(scratch / "store")

@@ -29,7 +29,7 @@ $truth    label_set: $label_set
     designs:
       default: {}
     rules: $rules
-    # One entry an attribute, or several attributes for their intersection.
+    # One entry per attribute, or several attributes for their intersection.
     groups: $groups
     # Each group is compared with all others; name a group here to compare with it: {attribute: value}, or
     # {attribute: (overall)} for all images, {attribute: (best)} for the group in which the outcome is rarest.

@@ -22,7 +22,7 @@ probes:
     kind: $kind
     # Which images: {attribute: value}, {attribute: [values]} or {attribute: {not: [values]}}.
     where: $where
-$settings    # One entry an attribute, or several attributes for their intersection.
+$settings    # One entry per attribute, or several attributes for their intersection.
     groups: $groups
     min_group: 3  # groups with fewer images get no number
 """

@@ -33,7 +33,7 @@ def build(context: ReportContext) -> bool | None:
 
 
 def explorer_data(context: ReportContext) -> dict[str, Any]:
-    """Return what the explorer offers, a record a probe with its threshold curves, and its start.
+    """Return what the explorer offers, a record per probe with its threshold curves, and its start.
 
     A curve is packed by `pack_integers`: counts, and the ends of the intervals in tenths of a percent,
     rounded as `formatting.percent_interval` rounds them; -1 stands for no interval. Thresholds of the suite

@@ -1,4 +1,4 @@
-"""The section on non-classification probes: a figure and a table a probe, with its rules."""
+"""The section on non-classification probes: a figure and a table per probe, with its rules."""
 
 from __future__ import annotations
 

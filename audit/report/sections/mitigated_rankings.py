@@ -20,7 +20,7 @@ ROWS_SHOWN: Final = 400
 
 
 def ranked_page(ranking: pd.DataFrame) -> dict[str, Any]:
-    """Return a sentence a method, the table of means over queries, and whether all of them are shown.
+    """Return a sentence per method, the table of means over queries, and whether all of them are shown.
 
     Parameters
     ----------

@@ -58,7 +58,7 @@ def _table(figures: pd.DataFrame, table: Mapping[str, Any]) -> components.Table:
         if own["value"].notna().any():
             rows.append({"": f"here: {name}"} | {c: _here(by_column.loc[c]) for c in names})
     number = table["table"]
-    caption = f"Table {number}: {table['title']}" if number.isdigit() else table["title"]
+    caption = f"Table {number}: {table['title']}" if number.isdecimal() else table["title"]
     columns = [Column("", "Row"), *(Column(name, fmt.words(name), number=True) for name in names)]
     return table_of(rows, columns, caption=caption)
 

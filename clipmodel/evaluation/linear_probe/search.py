@@ -151,6 +151,8 @@ def held_out(truth: Integers, *, seed: int, share: float = HELD_OUT) -> NDArray[
         rows = np.flatnonzero(truth == c)
         count = min(max(round(share * len(rows)), 1), len(rows) - 1)
         chosen[rng.permutation(rows)[:count]] = True
-    if len(truth) and not chosen.any():  # one image a class: nothing can be spared, so the same images decide
+    if (
+        len(truth) and not chosen.any()
+    ):  # one image per class: nothing can be spared, so the same images decide
         chosen[:] = True
     return chosen

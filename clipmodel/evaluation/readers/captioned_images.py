@@ -94,7 +94,7 @@ def read_coco(path: Path, entry: SetEntry, *, root: Path | None = None) -> Evalu
 def read_multilingual(
     path: Path, entry: SetEntry, *, language: str, root: Path | None = None
 ) -> EvaluationSet:
-    """Crossmodal-3600's captions.jsonl: an image a line, its captions by language.
+    """Crossmodal-3600's captions.jsonl: an image per line, its captions by language.
 
     Raises
     ------

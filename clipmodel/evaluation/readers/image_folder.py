@@ -89,7 +89,7 @@ def match_folders(folders: Sequence[str], classes: Sequence[Sequence[str]], *, w
         if all(WORDNET_ID.fullmatch(folder) for folder in folders):
             return sorted(folders)
         # As text, 10 would come before 2: ImageNet-V2's folders are class numbers.
-        if all(folder.isdigit() for folder in folders) and {int(f) for f in folders} == set(
+        if all(folder.isdecimal() for folder in folders) and {int(f) for f in folders} == set(
             range(len(classes))
         ):
             return sorted(folders, key=int)

@@ -165,7 +165,7 @@ def _labels(
     if not classes and names:
         classes = tuple((name.replace("_", " "),) for name in names)
     # Digits are class numbers only if names say what they count.
-    if all(isinstance(value, int | np.integer) or str(value).isdigit() for value in values) and classes:
+    if all(isinstance(value, int | np.integer) or str(value).isdecimal() for value in values) and classes:
         return classes, np.array([int(value) for value in values], dtype=np.int64)
     if not classes:
         classes = tuple((str(value),) for value in sorted(set(map(str, values))))

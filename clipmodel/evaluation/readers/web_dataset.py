@@ -133,7 +133,7 @@ Sample = dict[str, Part]
 
 def _samples(root: Path | RemoteFolder, split: str) -> list[tuple[int, str, Sample]]:
     text = _text(root, f"{split}/{SHARDS}")
-    if text is None or not text.strip().isdigit():
+    if text is None or not text.strip().isdecimal():
         raise UserError(
             f"{root}: {split}/{SHARDS} is {'missing' if text is None else 'no number'}",
             remedy="a WebDataset home has it in the folder of every split; check --split and the path",
@@ -207,7 +207,7 @@ def _member(sample: Sample, extension: str, *, key: str) -> bytes:
 
 def _label(sample: Sample, key: str) -> int:
     text = _member(sample, "cls", key=key).decode("ascii", "replace").strip()
-    if not text.isdigit():
+    if not text.isdecimal():
         raise UserError(
             f"sample {key}: the label {text!r} is no number", remedy="KEY.cls holds a class index"
         )

@@ -59,7 +59,7 @@ class CaptionTable:
     Parameters
     ----------
     frame
-        One row an image. List columns give one value drawn at random; strings are used as they are.
+        One row per image. List columns give one value drawn at random; strings are used as they are.
     templates
         Ways to caption; those whose columns are all present in a row fit it.
 

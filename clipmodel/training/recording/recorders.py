@@ -32,7 +32,7 @@ class Recorder(AbstractContextManager[Any], Protocol):
 
 
 class Tables:
-    """log.csv, a line a step, and measures.csv, a line for everything an evaluator found."""
+    """log.csv, a line per step, and measures.csv, a line for everything an evaluator found."""
 
     def __init__(self, out: Path, *, step: int) -> None:
         self._log = ResumableCsv(out / LOG_FILE, ["step", *SHOWN], step=step)

@@ -55,7 +55,7 @@ def _whole_lines(path: Path) -> list[dict[str, str]]:
     text = path.read_text(encoding="utf-8")
     whole = text[: text.rfind("\n") + 1]
     rows = csv.DictReader(io.StringIO(whole, newline=""), restval="")
-    return [row for row in rows if (row.get(STEP) or "").isdigit()]
+    return [row for row in rows if (row.get(STEP) or "").isdecimal()]
 
 
 def _table(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> str:

@@ -105,7 +105,7 @@ def _spelt(word: str, labels: Mapping[str, int]) -> str | None:
     if same:
         return max(same, key=lambda value: (labels[value], value))
     # Bands such as 20-29 and 30-39 differ by one character and are both meant.
-    if any(sign.isdigit() for sign in word):
+    if any(sign.isdecimal() for sign in word):
         return None
     near = [value for value, count in others.items()
             if min(len(word), len(value)) >= SHORTEST and count >= RARER * n
@@ -116,7 +116,7 @@ def _spelt(word: str, labels: Mapping[str, int]) -> str | None:
 def _spelt_out(word: str, labels: Mapping[str, int]) -> str | None:
     """The one longer, more frequent value that begins with a short one."""
     folded = word.casefold()
-    if len(folded) >= SHORTEST or any(sign.isdigit() for sign in word):
+    if len(folded) >= SHORTEST or any(sign.isdecimal() for sign in word):
         return None
     longer = [value for value, count in labels.items()
               if value != word and value.casefold().startswith(folded) and count > labels[word]]  # fmt: skip

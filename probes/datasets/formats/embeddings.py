@@ -185,7 +185,7 @@ def described(file: Path, table: pd.DataFrame, *, card: DataCard) -> Described:
     if (again := frame[ID].duplicated()).any():
         name = frame[ID].iloc[int(again.to_numpy().argmax())]
         raise UserError(
-            f"{file}, {place(again)}: the image {name!r} is there twice", remedy="keep one row an image"
+            f"{file}, {place(again)}: the image {name!r} is there twice", remedy="keep one row per image"
         )
     special = (ID, cluster)
     attributes = [n for n in map(str, frame) if n not in special and not n.startswith(VISIBLE_PREFIX)]

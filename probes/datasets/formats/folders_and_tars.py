@@ -40,7 +40,7 @@ def load_image_folder(root: Path) -> FileDataset:
     names = [path.relative_to(root).as_posix() for path in find_images(root)]
     placed = [name for name in names if "/" in name]
     if not placed:
-        raise UserError(f"{root}: no image in a folder", remedy="sort the images into a folder a class")
+        raise UserError(f"{root}: no image in a folder", remedy="sort the images into a folder per class")
     levels = max(name.count("/") for name in placed)
     attributes = [FOLDER, *(f"{FOLDER}_{level}" for level in range(2, levels + 1))]
     parts = [printable(name).split("/")[:-1] for name in placed]

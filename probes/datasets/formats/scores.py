@@ -64,7 +64,7 @@ class Scores:
 
 
 def read_scores(file: Path, table: pd.DataFrame, *, stated: ScoreKind | None = None) -> Scores:
-    """The logits of a table of scores, one column a class.
+    """The logits of a table of scores, one column per class.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def _remedy(written: str) -> str:
 def _fitting(scores: np.ndarray, complete: np.ndarray) -> dict[ScoreKind, np.ndarray]:
     """Kind -> [N] bool: whether a row can be of it."""
     n_classes = scores.shape[1]
-    # Sums of rounded probabilities deviate by up to half a digit a class.
+    # Sums of rounded probabilities deviate by up to half a digit per class.
     tolerance = min(SUM_TOLERANCE + SUM_TOLERANCE_A_CLASS * n_classes, 0.05)
     with np.errstate(invalid="ignore"):
         low, high, total = scores.min(axis=1), scores.max(axis=1), scores.sum(axis=1)

@@ -1,4 +1,4 @@
-"""Images of your own: a CSV or parquet table with a column of paths and one column an attribute."""
+"""Images of your own: a CSV or parquet table with a column of paths and one column per attribute."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def _checked_paths(file: Path, names: pd.Series) -> list[Path]:
     if names.duplicated().any():
         raise UserError(
             f"{file}, {place(names.duplicated())}: the image is there twice, with other labels",
-            remedy="keep one row an image",
+            remedy="keep one row per image",
         )
     outside = first_outside(file.parent, names.tolist(), folders=image_folders(file))
     if outside is not None:
@@ -170,6 +170,8 @@ def _booleans(file: Path, column: pd.Series) -> pd.Series:
 
 KINDS = (
     DatasetKind(
-        name="table", load=TableDataset, title="CSV, TSV or parquet: a column of paths, a column an attribute"
+        name="table",
+        load=TableDataset,
+        title="CSV, TSV or parquet: a column of paths, a column per attribute",
     ),
 )

@@ -92,7 +92,7 @@ def _paths(file: Path, table: pd.DataFrame) -> pd.Series:
     written = table["Image Path"].str.replace("\\", "/", regex=False).str.lstrip("./")
     inside = written.str.extract(rf"(?:^|/)((?:{'|'.join(SOURCES)})/.+)$", expand=False)
     if (again := inside.dropna().duplicated()).any():
-        raise UserError(f"{file}, {place(again)}: the image is there twice", remedy="keep one row an image")
+        raise UserError(f"{file}, {place(again)}: the image is there twice", remedy="keep one row per image")
     changed = int((inside.notna() & (inside != table["Image Path"])).sum())
     if changed:
         said = "1 path was" if changed == 1 else f"{changed:,} paths were"

@@ -73,7 +73,7 @@ def load_casual_conversations_v1(root: Path) -> FileDataset:
 
 
 def _videos(file: Path) -> list[dict[str, str | None]]:
-    """One entry a video: its path, subject and labels."""
+    """One entry per video: its path, subject and labels."""
     try:
         subjects = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -97,7 +97,7 @@ def _videos(file: Path) -> list[dict[str, str | None]]:
 
 def _labels(label: dict[str, Any]) -> dict[str, str | None]:
     age, gender, skin = (str(label[name]).strip() for name in ("age", "gender", "skin-type"))
-    years = age if age.isdigit() else None
+    years = age if age.isdecimal() else None
     return {
         "gender": None if gender in NOT_SAID else gender,
         "age": years,

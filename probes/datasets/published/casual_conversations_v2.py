@@ -100,7 +100,7 @@ def _videos(file: Path) -> list[tuple[str, dict[str, str | None]]]:
 
 def _labels(entry: dict[str, Any]) -> dict[str, str | None]:
     age = _said(entry.get("age"))
-    years = age if age and age.isdigit() else None
+    years = age if age and age.isdecimal() else None
     kind = _last_word(_part(entry.get("fitzpatrick_skin_tone"), "type"))
     return {
         "gender": _said(entry.get("gender")),

@@ -79,7 +79,7 @@ def load_celeba(root: Path) -> FileDataset:
 
 
 def _read_text(file: Path) -> pd.DataFrame:
-    """Line 1 is the number of images, line 2 the names of the attributes, then a line an image."""
+    """Line 1 is the number of images, line 2 the names of the attributes, then a line per image."""
     text = open_annotations(file).read()
     count, _, rest = text.partition("\n")
     header, _, body = rest.partition("\n")

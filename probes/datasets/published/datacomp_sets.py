@@ -197,7 +197,7 @@ def _lines(file: Path) -> list[str]:
 
 def _shards(folder: Path) -> list[Path]:
     text = (folder / SHARDS).read_text(encoding="utf-8").strip()
-    if not text.isdigit():
+    if not text.isdecimal():
         raise UserError(f"{folder / SHARDS}: {text[:40]!r} is no number", remedy="download it again")
     shards = [folder / f"{number}.tar" for number in range(int(text))]
     if missing := next((shard for shard in shards if not shard.is_file()), None):
@@ -236,7 +236,7 @@ def _class_name(shard: Path, key: str, sample: Mapping[str, Part], classes: Sequ
     if "cls" not in sample:
         return None
     text = sample["cls"].read().decode("ascii", "replace").strip()
-    if not text.isdigit() or int(text) >= len(classes):
+    if not text.isdecimal() or int(text) >= len(classes):
         raise UserError(
             f"{shard}: {key}.cls is {text[:40]!r}, of {len(classes)} classes",
             remedy="copy classnames.txt too",

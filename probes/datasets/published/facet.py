@@ -45,7 +45,7 @@ CARD = DataCard(
 
 
 def load_facet(root: Path) -> FileDataset:
-    """FACET: the folder of annotations.csv and imgs_1/ to imgs_3/; a row a person, cut out by its box.
+    """FACET: the folder of annotations.csv and imgs_1/ to imgs_3/; a row per person, cut out by its box.
 
     Attributes: occupation (class1), second_class (class2), gender, age and skin_tone (Monk, 1 to 10).
     Persons whose image is in none of the folders are dropped and counted.

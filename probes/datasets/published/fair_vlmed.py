@@ -133,7 +133,7 @@ def _labels(path: Path) -> dict[str, str | None] | None:
         return None
     labels = {name: words.get(values.get(name) or UNKNOWN) for name, words in NAMES.items()}
     years = values.get("age") or ""
-    whole = years.replace(".", "", 1).isdigit()
+    whole = years.replace(".", "", 1).isdecimal()
     return labels | {
         "age": str(int(float(years))) if whole else None,
         "age_band": age_band(float(years)) if whole else None,

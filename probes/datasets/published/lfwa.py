@@ -40,7 +40,7 @@ def load_lfwa(root: Path) -> FileDataset:
 
     Attributes: those of the file, "yes" or "no", their names with underscores; gender, made from Male; split,
     where indices_train_test.mat is there. Images of one person are a cluster. A .csv has the names in its
-    first column and one column an attribute.
+    first column and one column per attribute.
 
     Raises
     ------

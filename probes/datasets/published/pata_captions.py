@@ -18,7 +18,7 @@ LAYOUT = 'it is {"short": scene, "pos": {"races": [...], "gender": [...], "age":
 
 
 def read_captions(file: Path) -> pd.DataFrame:
-    """A row a caption: scene, attribute that it is to be compared by, side (positive or negative), caption.
+    """A row per caption: scene, attribute that it is to be compared by, side (positive or negative), caption.
 
     A scene has captions of its own for each attribute, or none. The entry "long", the description that images
     of the scene were searched by, is not read.

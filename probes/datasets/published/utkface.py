@@ -78,7 +78,7 @@ def load_utkface(root: Path) -> FileDataset:
 def _labels(name: str) -> dict[str, str]:
     """The attributes in a file name; with the reason why it cannot be used, where it cannot."""
     age, *others = ENDINGS.sub("", name.lower()).split("_")
-    years = age.isdigit() and int(age) <= OLDEST_YEARS
+    years = age.isdecimal() and int(age) <= OLDEST_YEARS
     known = {"age": str(int(age)), "age_band": age_band(int(age))} if years else {}
     if len(others) != 3:
         return known | {REASON: "the file name lacks a field"}

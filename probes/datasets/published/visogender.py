@@ -81,7 +81,7 @@ def load_visogender(root: Path) -> FileDataset:
 
 
 def _read(file: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """One list: an entry a row, with the reason where it cannot be used."""
+    """One list: an entry per row, with the reason where it cannot be used."""
     table = with_columns(file, read_table(file), [KEY, "Sector", "Specialisation", "Occupation"])
     table = without_repeated_rows(table, KEY, file=file)
     url = next((name for name in map(str, table) if name.startswith(URL_COLUMN)), None)

@@ -19,7 +19,7 @@ SPECIFICATIONS = [
 def outcome_rows(
     bit_strings: Sequence[str], *, probe: str = "work", outcome: str = "harm", **groups: Sequence[str]
 ) -> pd.DataFrame:
-    """Rows of `Records.outcomes` of one outcome, an image a bit string."""
+    """Rows of `Records.outcomes` of one outcome, an image per bit string."""
     images = [f"{number:016x}" for number in range(len(bit_strings))]
     columns = {"probe": probe, "outcome": outcome, "image": images, "cluster": images, **groups}
     return pd.DataFrame(columns | {"outcome_bits": list(bit_strings)})

@@ -1,4 +1,4 @@
-"""Families of estimands for tests, from plain arrays of one number an image."""
+"""Families of estimands for tests, from plain arrays of one number per image."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def family_of(
     least: int = 2,
     **settings: Any,
 ) -> Family:
-    """One row an estimand: item, and the values of the attributes in `by`; k and metric if they matter."""
+    """One row per estimand: item, and the values of the attributes in `by`; k and metric if they matter."""
     attributes = [name for name in frame.columns if name in ("gender", "region")]
     everyone = dict.fromkeys(attributes, ALL)
     table = pd.DataFrame(

@@ -52,6 +52,11 @@ def test_number_bands_sort_as_numbers(frame: dict) -> None:
     assert small(frame).levels("age") == ["3-9", "10-19"]
 
 
+def test_digits_that_are_no_numbers_sort_as_text(frame: dict) -> None:
+    # "2" in superscript is a digit to Python's isdigit, and no number to int.
+    assert small(frame | {"age": ["10\u00b2", "3", "10\u00b2"]}).levels("age") == ["3", "10\u00b2"]
+
+
 def test_equal_bytes_have_equal_hashes(frame: dict) -> None:
     data = small(frame)
     assert data.content_hash(0) == data.content_hash(1) != data.content_hash(2)

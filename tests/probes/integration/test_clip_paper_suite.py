@@ -30,7 +30,7 @@ def references() -> Figures:
 
 
 def faces(root: Path) -> Path:
-    """One image a race and band of age, 63 in all, the genders in turn."""
+    """One image per race and band of age, 63 in all, the genders in turn."""
     rows = [(race, age) for race in RACES for age in AGE_BANDS]
     (root / "val").mkdir()
     lines = [HEADER]

@@ -1,4 +1,4 @@
-"""The section on trends: left out without one; scales in words, a figure a curve."""
+"""The section on trends: left out without one; scales in words, a figure per curve."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FACET: a row a person, cut out by its box."""
+"""FACET: a row per person, cut out by its box."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MIAP: a row a person, boxes as shares of the image."""
+"""MIAP: a row per person, boxes as shares of the image."""
 
 from __future__ import annotations
 
