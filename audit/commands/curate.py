@@ -35,6 +35,13 @@ class FileFormat(StrEnum):
     text = "text"
 
 
+class Engine(StrEnum):
+    """Who matches and selects."""
+
+    local = "local"
+    ray = "ray"
+
+
 class BalancingRule(StrEnum):
     """How at most t captions a query are drawn."""
 
@@ -95,6 +102,10 @@ def select(
         BalancingRule, typer.Option(help="t a query in expectation, or never more (and more memory).")
     ] = BalancingRule.probabilistic,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
+    engine: Annotated[
+        Engine, typer.Option(help="This process; or Ray, on this machine or the cluster in RAY_ADDRESS.")
+    ] = Engine.local,
+    workers: Annotated[int, typer.Option(min=1, help="Processes of ray.")] = 2,
 ) -> None:
     """Keep captions so that each query is assigned at most t of those that contain it.
 
@@ -106,8 +117,9 @@ def select(
     shards = find_shards(captions, caption=caption, key=key, format=format.value if format else None)
     with terminal.progress_bars() as progress:
         report = curate(
-            shards, QueryList.read(queries), out=out, t=t, rule=rule.value, seed=seed, progress=progress
-        )
+            shards, QueryList.read(queries), out=out, t=t, rule=rule.value, seed=seed, progress=progress,
+            ray_workers=workers if engine == Engine.ray else None,
+        )  # fmt: skip
     _print(report)
     terminal.out().print(f"Selection: {out}", soft_wrap=True, markup=False)
 

@@ -1,12 +1,14 @@
 """Captions in, balanced captions out: match every shard, set the limits, select from every shard.
 
 The steps share nothing between shards: counted merge by addition, smallest draws by their `merge`, and the
-draws are hashes, so the same rows are selected however they are cut into shards.
+draws are hashes, so the same rows are selected however they are cut into shards, and whoever selects from
+which: this process, or workers of Ray.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -18,7 +20,6 @@ from clipmodel import __version__
 from clipmodel.atomic_files import new_folder
 from clipmodel.curation.balancing import (
     RULES,
-    Balancer,
     Limits,
     Rule,
     check_cap,
@@ -27,11 +28,12 @@ from clipmodel.curation.balancing import (
 )
 from clipmodel.curation.caption_files import Shard
 from clipmodel.curation.curation_report import CurationReport
-from clipmodel.curation.hashed_draws import SmallestDraws, query_salts
-from clipmodel.curation.match_files import Advance, MatchCounts, match_shard, smallest_draws
-from clipmodel.curation.matcher import Matcher
+from clipmodel.curation.hashed_draws import SmallestDraws
+from clipmodel.curation.match_files import Advance, MatchCounts
 from clipmodel.curation.queries import QueryList
-from clipmodel.curation.selection import KeptWriter, select_shard
+from clipmodel.curation.ray_shards import ray_shard_work
+from clipmodel.curation.selection import KeptWriter
+from clipmodel.curation.shard_steps import ShardSteps, ShardWork, matches_file
 from clipmodel.errors import UserError
 from clipmodel.progress import Progress
 
@@ -47,6 +49,7 @@ def curate(
     rule: Rule = "probabilistic",
     seed: int = 0,
     progress: Progress | None = None,
+    ray_workers: int | None = None,
 ) -> CurationReport:
     """Keep captions so that each query is assigned at most t, and write them with a report.
 
@@ -71,6 +74,9 @@ def curate(
         Of the draws.
     progress
         Told what is being done, how much of it is done and how much there is, an estimate at first.
+    ray_workers
+        Processes of Ray that have the shards between them, on the cluster in RAY_ADDRESS or on this machine;
+        all of them must reach the shards and `out`. The files are the same bytes. None: this process alone.
 
     Raises
     ------
@@ -84,21 +90,35 @@ def curate(
     if not shards or not len(queries):
         raise UserError("nothing to match" if shards else "no shards", remedy="give captions and queries")
     with new_folder(out) as draft:
-        report = _Run(shards, queries, draft, seed=seed, progress=progress or _silent).curate(t=t, rule=rule)
+        with _engine(shards, queries, draft, seed=seed, workers=ray_workers) as work:
+            report = _Run(shards, queries, draft, work=work, progress=progress or _silent).curate(
+                t=t, rule=rule
+            )
         report.write(draft)
     return report
 
 
+@contextmanager
+def _engine(
+    shards: Sequence[Shard], queries: QueryList, draft: Path, *, seed: int, workers: int | None
+) -> Iterator[ShardWork]:
+    """What does the steps of single shards."""
+    steps = ShardSteps(shards=tuple(shards), texts=tuple(queries.texts), draft=draft, seed=seed)
+    if workers is None:
+        yield steps
+        return
+    with ray_shard_work(steps, workers=workers) as work:
+        yield work
+
+
 class _Run:
-    """The three steps over the shards of this machine, and what they found."""
+    """The three steps over all shards, and what they found."""
 
     def __init__(
-        self, shards: Sequence[Shard], queries: QueryList, draft: Path, *, seed: int, progress: Progress
+        self, shards: Sequence[Shard], queries: QueryList, draft: Path, *, work: ShardWork, progress: Progress
     ) -> None:
         self._shards, self._queries, self._texts = shards, queries, queries.texts
-        self._files = [draft / f"{number}.matches" for number in range(len(shards))]
-        self._kept_file, self._seed, self._progress = draft / KEPT_FILE, seed, progress
-        self._salts = query_salts(self._texts, seed)
+        self._work, self._draft, self._progress = work, draft, progress
 
     def curate(self, *, t: int, rule: Rule) -> CurationReport:
         """Write what is kept, and account for it."""
@@ -106,9 +126,9 @@ class _Run:
         merged = reduce(add, counted)
         _check(merged, self._shards, self._queries)
         limits = self.limits(merged.contained, t=t, rule=rule)
-        kept, contained, assigned = self.select(Balancer(limits), rows=merged.rows)
-        for file in self._files:
-            file.unlink()
+        kept, contained, assigned = self.select(limits, rows=merged.rows)
+        for number in range(len(self._shards)):
+            matches_file(self._draft, number).unlink()
         counts = self._queries.frame[["query", "source"]].assign(
             contained_before=merged.contained, contained_after=contained, assigned_after=assigned
         )
@@ -116,7 +136,7 @@ class _Run:
         summary = {
             "rule": rule,
             "t": t,
-            "seed": self._seed,
+            "seed": self._work.seed,
             "queries": {"n": len(self._queries), "sha256": self._queries.fingerprint},
             "shards": [_shard_summary(*shard) for shard in zip(names, counted, kept, strict=True)],
             "totals": _totals(merged, counted, n_kept=sum(kept), n_assigned=int(assigned.sum())),
@@ -125,33 +145,28 @@ class _Run:
         return CurationReport(counts, summary)
 
     def match(self) -> list[MatchCounts]:
-        matcher = Matcher(self._texts)
-        advances = _advances("match captions", self._shards, self._progress)
-        return [
-            match_shard(shard, matcher, to=file, advance=advance)
-            for shard, file, advance in zip(self._shards, self._files, advances, strict=True)
-        ]
+        return list(self._work.match(_advances("match captions", self._shards, self._progress)))
 
     def limits(self, contained: np.ndarray, *, t: int, rule: Rule) -> Limits:
         if rule == "probabilistic":
             return probabilistic_limits(contained, t)
         # The exact rule needs one more pass, over the matches alone.
         smallest = SmallestDraws(len(contained), t)
-        for done, file in enumerate(self._files, start=1):
-            smallest.merge(smallest_draws(file, contained=contained, salts=self._salts, t=t))
-            self._progress("rank draws, shards", done, len(self._files))
+        for done, of_shard in enumerate(self._work.smallest(contained, t), start=1):
+            smallest.merge(of_shard)
+            self._progress("rank draws, shards", done, len(self._shards))
         return exact_limits(smallest)
 
-    def select(self, balancer: Balancer, *, rows: int) -> tuple[list[int], np.ndarray, np.ndarray]:
+    def select(self, limits: Limits, *, rows: int) -> tuple[list[int], np.ndarray, np.ndarray]:
         """Kept captions of each shard, and how many contain and are assigned to each query."""
         n_queries = len(self._texts)
         contained, assigned = np.zeros(n_queries, dtype=np.int64), np.zeros(n_queries, dtype=np.int64)
         kept = []
         advances = _advances("select captions", self._shards, self._progress, rows=rows)
-        with KeptWriter(self._kept_file, self._texts) as writer:
-            for shard, file, advance in zip(self._shards, self._files, advances, strict=True):
+        with KeptWriter(self._draft / KEPT_FILE, self._texts) as writer:
+            for parts in self._work.select(limits, advances):
                 n_kept = 0
-                for part in select_shard(shard, file, balancer=balancer, salts=self._salts, advance=advance):
+                for part in parts:
                     writer.write(part)
                     n_kept += len(part.keys)
                     contained += np.bincount(part.matched.queries, minlength=n_queries)

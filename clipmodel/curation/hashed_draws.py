@@ -92,6 +92,8 @@ class SmallestDraws:
         rank = np.arange(len(queries)) - np.repeat(starts, np.diff(np.r_[starts, len(queries)]))
         kept = rank < self.t
         last = rank == self.t - 1
+        if not self._limit.flags.writeable:
+            self._limit = self._limit.copy()  # what Ray hands over can only be read
         self._limit[queries[last]] = values[last]
         self._queries, self._draws = queries[kept], values[kept]
         self._waiting, self._n_waiting = [], 0

@@ -5,7 +5,7 @@ Shapes: Q queries, K captions of a batch that are kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +25,14 @@ SCHEMA = pa.schema(
         ("caption", pa.string()),
         ("matched", pa.list_(pa.string())),
         ("assigned", pa.list_(pa.string())),
+    ]
+)
+_POSITIONS = pa.schema(
+    [
+        ("key", pa.string()),
+        ("caption", pa.string()),
+        ("matched", pa.list_(pa.int32())),
+        ("assigned", pa.list_(pa.int32())),
     ]
 )
 _ROW_GROUP = 32_768  # captions
@@ -78,6 +86,30 @@ def select_shard(
             assigned=Matches.of(n_assigned[kept], queries[assigned]),
         )
         advance(len(batch.captions), batch.read)
+
+
+def write_selected(path: Path, parts: Iterable[Selected]) -> None:
+    """Write the kept captions of one shard for another process, a batch for each batch of the shard."""
+    # Positions of queries and not their texts: a frequent query is in every second caption.
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, _POSITIONS) as stream:
+        for part in parts:
+            lists = [
+                pa.ListArray.from_arrays(each.offsets.astype(np.int32), pa.array(each.queries, pa.int32()))
+                for each in (part.matched, part.assigned)
+            ]
+            columns = [pa.array(part.keys, pa.string()), pa.array(part.captions, pa.string()), *lists]
+            stream.write_batch(pa.RecordBatch.from_arrays(columns, schema=_POSITIONS))
+
+
+def read_selected(path: Path) -> Iterator[Selected]:
+    """The batches that `write_selected` wrote."""
+    with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as stream:
+        for batch in stream:
+            matched, assigned = (
+                Matches(lists.offsets.to_numpy().astype(np.int64), lists.values.to_numpy())
+                for lists in (batch.column(2), batch.column(3))
+            )
+            yield Selected(batch.column(0).to_pylist(), batch.column(1).to_pylist(), matched, assigned)
 
 
 class KeptWriter:

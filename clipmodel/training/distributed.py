@@ -1,8 +1,10 @@
 """The processes of one run: torchrun starts them, each computes its share of every batch.
 
-    torchrun --nproc-per-node 8 --local-ranks-filter 0 --no-python clip-audit train RECIPE --out DIR
+    torchrun --nproc-per-node 8 --max-restarts 3 --local-ranks-filter 0 --no-python \\
+        clip-audit train RECIPE --out DIR
 
-NCCL where there are GPUs (one a process), gloo on CPUs. The folder must be one that all machines see.
+If a process dies, torchrun starts all of them again, and they resume at the last checkpoint in DIR, which all
+machines must see. NCCL where there are GPUs (one a process), gloo on CPUs.
 """
 
 from __future__ import annotations

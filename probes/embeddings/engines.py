@@ -6,12 +6,10 @@ time. Between them they share the folder and nothing else.
 
 from __future__ import annotations
 
-import os
+import importlib
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from typing import Any
 from clipmodel.errors import UserError
 from clipmodel.loading import EmbeddingModel
 from clipmodel.progress import Progress
+from clipmodel.ray_session import import_ray, ray_session
 from probes.datasets.demographic_dataset import DemographicDataset
 from probes.embeddings.folder import Job, read_part_manifest
 from probes.embeddings.parts import make_part, unfinished_parts
@@ -26,7 +25,6 @@ from probes.embeddings.parts import make_part, unfinished_parts
 Opener = Callable[[], tuple[DemographicDataset, EmbeddingModel]]
 RESTARTS = 3  # of all torchrun processes after one died
 BLOCKS_PER_WORKER = 16  # so that no worker of Ray is idle while another has much left
-STORE_BYTES = 128 << 20  # of Ray's object store, through which only numbers of parts pass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,16 +150,14 @@ def run_ray(
     UserError
         Ray is not installed, or a worker met a user's mistake.
     """
-    try:
-        import ray
-        import ray.data
-    except ImportError as error:
-        raise UserError("--engine ray needs Ray", remedy="pip install 'clip-audit[scale]'") from error
+    ray = import_ray()
     # Starting Ray takes seconds, so not for nothing.
     if not numbers:
         return
     finished = place.job.n_parts - len(numbers)
-    with _ray_session(ray, workers):
+    importlib.import_module("ray.data")
+    with ray_session(ray, workers):
+        ray.data.DataContext.get_current().enable_progress_bars = False
         blocks = min(len(numbers), BLOCKS_PER_WORKER * workers)
         parts = ray.data.from_items([{"number": n} for n in numbers], override_num_blocks=blocks)
         # Actors rather than tasks: each loads the model once and keeps it.
@@ -175,33 +171,6 @@ def run_ray(
                 raise UserError(row["message"], remedy=row["remedy"] or None)
             if progress:
                 progress("parts", finished + done, place.job.n_parts)
-
-
-@contextmanager
-def _ray_session(ray: Any, workers: int) -> Iterator[None]:
-    """Ray for the time of a run; a session that was there before stays."""
-    # A notebook or a cluster job may have its own session; ending it would end other work.
-    if ray.is_initialized():
-        yield
-        return
-    # Ray reports usage to its makers unless told not to; this program sends nothing.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Without a CPU beside those of the workers, Ray Data waits for ever.
-    local = {} if os.environ.get("RAY_ADDRESS") else {
-        "num_cpus": workers + 1, "include_dashboard": False, "object_store_memory": STORE_BYTES,
-        "_node_ip_address": "127.0.0.1",
-    }  # fmt: skip
-    # Ray leaves logs and sockets in /tmp/ray; in a folder of its own they go when the run ends.
-    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as scratch:
-        if local:
-            local["_temp_dir"] = scratch
-        ray.init(log_to_driver=False, logging_level="ERROR", **local)
-        context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = False
-        try:
-            yield
-        finally:
-            ray.shutdown()
 
 
 def missing_after(place: Workplace) -> list[int]:
