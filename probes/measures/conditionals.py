@@ -49,7 +49,7 @@ def run(probe: ConditionalProbe, context: MeasureContext) -> Results:
     for template, shown in class_prompts(probe, context.suite, context.dataset).items():
         names = list(shown)
         cosines = context.images.similarities(vectors(shown, context.embedded)).T
-        chosen: NDArray[np.bool_] = context.head.probabilities(cosines.copy()) >= probe.at_least
+        chosen: NDArray[np.bool_] = context.head.probabilities(cosines) >= probe.at_least
         # A full sort: classes are few, and ties at the k-th place all count.
         kth = -np.sort(-cosines, axis=0)[min(probe.k, len(names)) - 1]
         chosen &= cosines >= kth
