@@ -123,8 +123,8 @@ def _compare_runs(
     console = terminal.out()
     print_run_changes(changes, console)
     if out is not None:
-        write_run_changes(changes, out)
-        console.print(f"\nTable: {out / 'run_changes.csv'}", soft_wrap=True, markup=False)
+        write_run_changes(changes, out, first=sides[0], second=sides[1])
+        console.print(f"\nPage: {out / 'compare.html'}", soft_wrap=True, markup=False)
 
 
 def print_run_changes(changes: pd.DataFrame, console: Console) -> None:

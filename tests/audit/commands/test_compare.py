@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from audit.cli import app
 from audit.comparison.compare import compare
-from audit.comparison.files import FILES, render_comparison, to_json
+from audit.comparison.files import FILES, RUN_FILES, render_comparison, to_json
 from tests.audit.support.compared_audits import drawn
 
 
@@ -50,6 +50,12 @@ def test_training_runs_of_two_models_are_a_table_of_changes(tmp_path: Path) -> N
     assert "change from the first model to the second" in done.output
     header = (tmp_path / "out" / "run_changes.csv").read_text().splitlines()[0]
     assert header.startswith("probe,outcome,by,group,reference,")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == set(RUN_FILES)
+    document = json.loads((tmp_path / "out" / "compare.json").read_text())
+    assert [len(document["about"][side]) for side in ("first", "second")] == [2, 2]
+    assert document["columns"]["run_changes"] == header.split(",")
+    page = (tmp_path / "out" / "compare.html").read_text()
+    assert page.count("<table") >= 2 and "Another run of each" in page
     refused = CliRunner().invoke(app, [*runs, "--margin", "0.02"])
     assert refused.exit_code == 2
     assert "--margin compares two audits" in refused.output
