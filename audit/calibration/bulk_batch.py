@@ -74,6 +74,7 @@ def at_place(precision: Precision, place: Any) -> Precision:
     return Precision(
         effective=precision.effective[place], freedom=precision.freedom[place],
         clusters=precision.clusters[place], enough=precision.enough[place],
+        foreseen=None if precision.foreseen is None else precision.foreseen[place],
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from audit.calibration.bulk_audits import AT_ONCE
 from audit.calibration.bulk_batch import Batch, at_place
 from audit.calibration.bulk_findings import BatchFindings
 from audit.calibration.scenarios import Scenario, audit_seed, drawn
+from audit.statistics.clusters.cluster_robust import foreseen
 from audit.statistics.power import cautious_rate, smallest_detectable_gap
 from audit.statistics.proportion.intervals import clopper_pearson
 
@@ -80,8 +81,8 @@ def smallest_gaps(batch: Batch) -> NDArray[np.float64]:
     tested = contrast.group.enough & contrast.reference.enough
     gap = smallest_detectable_gap(
         cautious_rate(other.count[first], other.n[first]),
-        at_place(contrast.group, first),
-        at_place(contrast.reference, first),
+        foreseen(at_place(contrast.group, first)),
+        foreseen(at_place(contrast.reference, first)),
         images=(batch.origin.own.n[first], other.n[first]),
         level=level,
     )

@@ -14,7 +14,7 @@ already; otherwise the table says which groups drive its gap.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -25,7 +25,7 @@ from audit.statistics.multiplicity import weighted_holm
 from audit.statistics.power import cautious_rate, smallest_detectable_gap
 from audit.statistics.row_numbers import number_rows
 from audit.tables.context import TableContext
-from audit.tables.gaps import contrast_p
+from audit.tables.gaps import FORESEEN, contrast_p
 from audit.tables.groups.cluster_counts import OneAgainstSome
 from audit.tables.groups.gap_rows import GapRows
 from audit.tables.groups.group_counts import JOINT, SPECIFICATION, GroupCounts
@@ -65,17 +65,26 @@ def with_error_control(context: TableContext, gaps: pd.DataFrame) -> pd.DataFram
         smallest_detectable=detectable(gaps, family.level),
         driven_by=pd.Series(driven, index=gaps.index, dtype="str"),
     )
-    return table[[name for name in table.columns if name != "note"] + ["note"]]
+    return table[[name for name in table.columns if name not in ("note", *FORESEEN)] + ["note"]]
 
 
 def detectable(gaps: pd.DataFrame, level: Floats) -> Floats:
-    """[R] the smallest detectable gap of each row at a level each; NaN where there is no test."""
+    """[R] the smallest detectable gap of each row at a level each; NaN where there is no test.
+
+    Of the precision that another audit like this one would have (`FORESEEN`), if the rows say it.
+    """
     rows = GapRows.of(gaps)
+    precision = [
+        replace(side, effective=n / np.nan_to_num(gaps[name].to_numpy(dtype=float), nan=1.0))
+        if name in gaps
+        else side
+        for side, n, name in zip(rows.precision, rows.sizes, FORESEEN, strict=True)
+    ]
     x, n = rows.rates[1] * rows.sizes[1], rows.sizes[1]
     base = cautious_rate(np.nan_to_num(x), n)
     tested = gaps["p"].notna().to_numpy()
     found = smallest_detectable_gap(
-        base, *rows.precision, images=rows.sizes, level=np.where(tested, level, LEVEL),
+        base, precision[0], precision[1], images=rows.sizes, level=np.where(tested, level, LEVEL),
         correlation=rows.correlation,
     )  # fmt: skip
     return np.where(tested, rows.of_difference(found), np.nan)

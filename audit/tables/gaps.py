@@ -38,6 +38,8 @@ BEHIND = (
     "correlation",
 )  # fmt: skip
 """What intervals and p rest on, so that they can be computed again from the table."""
+FORESEEN = ("foreseen_group", "foreseen_reference")
+"""Design effects of both sides in another audit like this one, for the detectable gap; in no file."""
 SIZES = (
     "n_group", "n_reference", "clusters_group", "clusters_reference", "count_group", "count_reference",
 )  # fmt: skip
@@ -47,7 +49,7 @@ CONTRAST_COLUMNS = {
     **dict.fromkeys(SIZES[:4], "int64"),
     **dict.fromkeys(KISH, "float64"),
     **dict.fromkeys(SIZES[4:], "int64"),
-    **dict.fromkeys((*ESTIMATES, *BEHIND), "float64"),
+    **dict.fromkeys((*ESTIMATES, *BEHIND, *FORESEEN), "float64"),
     "note": "str",
 }
 """From name to type of the columns of a contrast, behind the specification and the attributes."""
@@ -107,7 +109,7 @@ def contrasts(
         "kish_reference": _kish(contrast.reference, sides.n),
         "count_group": count,
         "count_reference": count_reference,
-        **{name: estimates[name] for name in (*ESTIMATES, *BEHIND)},
+        **{name: estimates[name] for name in (*ESTIMATES, *BEHIND, *FORESEEN)},
         "note": _notes(count, n, sides, contrast, least=least),
     }
     if contrast.weighted:
@@ -132,7 +134,7 @@ def contrast_estimates(
     *,
     confidence: float = CONFIDENCE,
 ) -> dict[str, Floats]:
-    """All of `ESTIMATES` and `BEHIND`, of the arrays' shape; NaN where either n is 0.
+    """All of `ESTIMATES`, `BEHIND` and `FORESEEN`, of the arrays' shape; NaN where either n is 0.
 
     `contrast` says how much the rates tell; images are independent where it is left out.
     """
@@ -252,6 +254,10 @@ def _behind(p1: Floats, n1: Numbers, p2: Floats, n2: Numbers, contrast: Contrast
         independent = p1 * (1 - p1) / n1 + p2 * (1 - p2) / n2
         joint = (own**2 + other**2 - 2 * r * own * other) / independent
         effects = n1 / first.effective, n2 / second.effective
+        foreseen = [
+            n / (one.effective if one.foreseen is None else one.foreseen)
+            for n, one in ((n1, first), (n2, second))
+        ]
         alone = (first.effective == n1) & (second.effective == n2) & (np.asarray(r) == 0)
     columns = {
         # Without variance on either side, that of the side which tells less.
@@ -261,6 +267,7 @@ def _behind(p1: Floats, n1: Numbers, p2: Floats, n2: Numbers, contrast: Contrast
         "df_group": np.where(np.isfinite(first.freedom), first.freedom, np.nan),
         "df_reference": np.where(np.isfinite(second.freedom), second.freedom, np.nan),
         "correlation": np.asarray(r, dtype=float),
+        **dict(zip(FORESEEN, foreseen, strict=True)),
     }
     return {name: np.where(both, values, np.nan) for name, values in columns.items()}
 

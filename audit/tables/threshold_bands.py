@@ -9,9 +9,11 @@ that tail then replaces 0.05 as the level of Clopper and Pearson's interval.
 Where images come in clusters, the bootstrap is of as many images as those of the group are worth, and the
 interval at each threshold is of the effective images there (Korn & Graubard 1998). The error of all points of
 a curve comes from the same few clusters, so the most extreme deviation is divided by one root of chi-squared
-over its degrees of freedom, and not each deviation by its own (as in Student's maximum modulus). Indicators
-of independent images make the roughest of curves; the answers of whole persons make smoother ones, whose
-extremes are a little less extreme than that.
+over its degrees of freedom, and not each deviation by its own (as in Student's maximum modulus). That would
+be too wide by itself: the errors are estimated at every threshold from what the clusters answer there, so
+they are not all too small at once, and the answers of whole persons make smoother curves than indicators of
+independent images. How much that is worth cannot be told from sums over clusters at single thresholds; it is
+taken as `FREEDOM_OF_CURVE` times as many degrees of freedom.
 """
 
 from __future__ import annotations
@@ -33,6 +35,12 @@ LEVEL = 0.05
 TINY = 1e-12
 """Tails below it are taken for it: their normal deviation is 7."""
 DRAWS = 999
+FREEDOM_OF_CURVE = 2.0
+"""Degrees of freedom of the error of a whole curve, in those of a single rate.
+
+Of 1 and 2, by simulation with seed 0: bands of groups with clusters cover whole curves in .960 to .979 with 1
+and in .947 to .973 with 2 (six scenarios, 750 curves each).
+"""
 SPREAD = 2.0
 """Images spread evenly over the histogram before it is resampled.
 
@@ -113,7 +121,7 @@ def curve_level(
         return pointwise_level(smallest_tails(counts, n, rng=rng)), 1.0
     size = max(round(float(np.median(effective))), 2)
     smallest = smallest_tails(np.rint(counts / n * size).astype(np.int64), size, rng=rng)
-    level, nu = pointwise_level(smallest), float(np.median(finite))
+    level, nu = pointwise_level(smallest), FREEDOM_OF_CURVE * float(np.median(finite))
     # Deviations in units of a normal one: their most extreme, over the root of one chi-squared.
     extreme = -special.ndtri(np.maximum(smallest, TINY) / 2)
     joint = np.quantile(extreme / np.sqrt(rng.chisquare(nu, len(extreme)) / nu), 1 - LEVEL)

@@ -12,7 +12,7 @@ Shapes: K clusters, G groups; `...` whatever else, such as thresholds.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import numpy as np
@@ -33,6 +33,12 @@ LEAST_SHARE = 0.8
 
 With few clusters whose images are far more alike than those of other groups, the common part is too small: a
 smaller share would let such groups be found at small levels.
+"""
+FORESEEN_CLUSTERS = 20.0
+"""As `PRIOR_CLUSTERS`, for the precision that another audit like this one would have.
+
+What a group's own few clusters say by chance does not repeat. With 5, gaps that an audit printed as
+detectable because its design effect was too small were found in .48 to .63 of audits.
 """
 LEAST_CLUSTERS = 10
 """Clusters a side below which no test is made and no gate decides, where clusters hold several images.
@@ -202,6 +208,9 @@ class Precision:
         Kish's effective number of images, (sum of weights)^2 / sum of squared weights; None as above.
     weight
         Sum of the weights; None as above.
+    foreseen
+        Effective images of another audit like this one, on average: the own design effect counts for less
+        against the common one than in `effective`, and may be below it. None if it is `effective`.
     """
 
     effective: Floats
@@ -211,6 +220,7 @@ class Precision:
     rate: Floats | None = None
     kish: Floats | None = None
     weight: Floats | None = None
+    foreseen: Floats | None = None
 
 
 def independent_precision(n: ArrayLike) -> Precision:
@@ -254,6 +264,11 @@ def precision_of(
     unequal weights alone (Kish 1965), and the variance is the linearised one of the weighted mean (Binder
     1983), whose leverages are shares of the weight.
 
+    If fewer than `PRIOR_CLUSTERS` clusters have an event (or lack it), they do not tell how alike the images
+    of the group are, and those of other groups may be far less alike. The common correlation then gives way
+    to the largest one, 1, in equal steps: without any event, the group tells as much as its clusters would
+    with one image each.
+
     The degrees of freedom are Satterthwaite's of that sum. Those of the own part are the effective number of
     its K clusters less one (Carter, Schnepel & Steigerwald 2017), at least 1; the common part, of the
     clusters of all groups, counts as known. So they are divided by the square of the own part's share,
@@ -270,13 +285,17 @@ def precision_of(
     n = moments.n
     p = np.nan_to_num(moments.rate)
     with np.errstate(divide="ignore", invalid="ignore"):
-        common = (moments.own + rho * (moments.n2 - moments.own)) / n
         own = moments.squared_residuals / (n * p * (1 - p))
         told = np.minimum(moments.with_event, moments.without_event)
         told = np.where((p > 0) & (p < 1) & (moments.clusters > 1), told, 0.0)
         alike = np.where(told > 0, own, 0.0)
-        joined = (told * alike + PRIOR_CLUSTERS * common) / (told + PRIOR_CLUSTERS)
+        cautious = rho + (1 - rho) * np.maximum(1 - told / PRIOR_CLUSTERS, 0.0)
+        common = (moments.own + cautious * (moments.n2 - moments.own)) / n
+        joined, anew = (
+            (told * alike + prior * common) / (told + prior) for prior in (PRIOR_CLUSTERS, FORESEEN_CLUSTERS)
+        )
         effect = np.maximum(np.maximum(joined, alike), moments.own / n)
+        anew = np.maximum(anew, moments.own / n)
         spread = (1 - rho) * moments.own + rho * moments.n2
         fourth = (1 - rho) ** 2 * moments.own2 + 2 * rho * (1 - rho) * moments.n3 + rho**2 * moments.n4
         share = np.maximum(moments.clusters / (moments.clusters + PRIOR_CLUSTERS), LEAST_SHARE)
@@ -291,6 +310,14 @@ def precision_of(
         rate=moments.rate,
         kish=np.divide(n**2, moments.own, out=np.zeros(n.shape), where=moments.own > 0),
         weight=n,
+        foreseen=np.where(alone, n, np.divide(n, anew, out=np.zeros(n.shape), where=n > 0)),
+    )
+
+
+def foreseen(precision: Precision) -> Precision:
+    """The precision of another audit like this one, on average."""
+    return replace(
+        precision, effective=precision.effective if precision.foreseen is None else precision.foreseen
     )
 
 

@@ -246,7 +246,8 @@ class _Parts:
 
     def __init__(self, n: NDArray[np.int64]) -> None:
         nothing = {name: np.full(np.shape(n), np.nan) for name in ("rate", "kish", "weight")}
-        self.precision = replace(independent_precision(n), **nothing)
+        foreseen = np.asarray(n, dtype=float).copy()
+        self.precision = replace(independent_precision(n), foreseen=foreseen, **nothing)
 
     def put(self, rows: Codes, part: Precision) -> None:
         for one in fields(Precision):

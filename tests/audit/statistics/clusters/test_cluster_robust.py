@@ -110,11 +110,12 @@ def test_a_gee_with_exchangeable_images_agrees() -> None:
 def test_equal_clusters_have_one_degree_of_freedom_less_than_clusters() -> None:
     """If the own design effect counts alone; else divided by the square of its share in the joined one.
 
-    The own one is 2.65: 18.5, the squared residuals over 1 - 1/5, over 30 p (1 - p), p = 11/30. The common
-    one is 1, 2.5 and 6. The share of five clusters is taken as .8.
+    The own one is 2.65: 18.5, the squared residuals over 1 - 1/5, over 30 p (1 - p), p = 11/30. Four clusters
+    have an event, so the common correlation goes a fifth of the way to 1: the common one is 2, 2.4 and 6. The
+    share of five clusters is taken as .8.
     """
     moments = ClusterMoments.of(np.array([[1], [0], [3], [2], [5]]), np.full((5, 1), 6))
-    for correlation, freedom in ((0.0, 4.0), (0.3, 4.0), (1.0, 4 / 0.64)):
+    for correlation, freedom in ((0.0, 4.0), (0.1, 4.0), (1.0, 4 / 0.64)):
         assert precision_of(moments, correlation).freedom[0] == pytest.approx(freedom)
 
 
@@ -205,3 +206,30 @@ def test_independent_precision() -> None:
     assert isinstance(found, Precision)
     np.testing.assert_array_equal(found.effective, [3, 5])
     assert special.stdtr(found.freedom[0], 0.0) == 0.5
+
+
+def test_without_an_event_a_group_tells_as_much_as_its_clusters() -> None:
+    """Ten clusters of 8 images without an event, others hardly alike: 80 images are worth 10.
+
+    With one such cluster, the correlation .1 goes four fifths of the way to 1, to .82.
+    """
+    n, other = np.full((10, 2), 8), np.arange(10) % 3
+    none = ClusterMoments.of(np.column_stack([np.zeros(10), other]), n)
+    assert precision_of(none, 0.1).effective[0] == pytest.approx(10)
+    one = ClusterMoments.of(np.column_stack([np.eye(10)[0], other]), n)
+    # Of one image in 80: squared residuals (1 - .1)^2 + 9 x .1^2 = .9 over 1 - 1/10, over 80 p (1 - p).
+    own = (0.9 / 0.9) / (80 * 0.0125 * 0.9875)
+    joined = (1 * own + 5 * (1 + 7 * 0.82)) / 6
+    assert precision_of(one, 0.1).effective[0] == pytest.approx(80 / joined)
+    # Another audit like it: the common one counts for twenty clusters.
+    assert precision_of(one, 0.1).foreseen[0] == pytest.approx(80 / ((own + 20 * (1 + 7 * 0.82)) / 21))
+
+
+def test_five_clusters_with_an_event_take_the_common_correlation_as_it_is() -> None:
+    # Six of ten clusters have one event of 8 images; their own design effect is below the common one.
+    count = np.repeat([[1.0], [0.0]], [6, 4], axis=0)
+    moments = ClusterMoments.of(count, np.full((10, 1), 8))
+    p = 6 / 80
+    own = ((6 * (1 - 8 * p) ** 2 + 4 * (8 * p) ** 2) / 0.9) / (80 * p * (1 - p))
+    joined = (6 * own + 5 * (1 + 7 * 0.1)) / 11
+    assert precision_of(moments, 0.1).effective[0] == pytest.approx(80 / joined)
