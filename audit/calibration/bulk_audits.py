@@ -21,7 +21,7 @@ from audit.calibration.whole_audits import ROW_COLUMNS
 
 AT_ONCE: Final = 25
 """Audits that are computed together."""
-BANDS_IN: Final = 300
+BANDS_IN: Final = 150
 """Probes of a scenario, over its first audits, whose curves get their bands."""
 
 

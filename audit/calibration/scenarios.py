@@ -129,6 +129,8 @@ SCENARIOS: Final = (
              sizes="one", correlation=0.0, probes=1, gaps=1, gap=GAP_AT_MARGIN, reference="g0"),
     Scenario(name="unequal", title="the smallest group answers alike (.6), the others hardly (.1)",
              persons=_PERSONS, correlation=0.1, unequal=0.6),
+    Scenario(name="ten alike", title="ten persons alike (.6), the others hardly (.1)",
+             persons=(110, 80, 60, 30, 10), correlation=0.1, unequal=0.6),
     Scenario(name="weighted", title="persons with high scores over-represented, survey weights",
              persons=_PERSONS, selection=0.6),
     Scenario(name="weighted gaps", title="the same, 25 points in all of 3 probes", persons=_PERSONS,

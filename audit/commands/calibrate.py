@@ -24,6 +24,10 @@ EPILOG = (
 
 MOST_MEASURED: Final = 1000
 """Audits a scenario for the coverage of measures: one process makes them."""
+MOST_PERMUTED: Final = 100
+"""Audits a case for permutation tests, which take longest."""
+PLANTED_FOR_EACH: Final = 3
+"""Audits that plant the detectable gap, for each audit in bulk: of some scenarios half print none."""
 
 
 def calibrate(
@@ -109,6 +113,7 @@ def _simulated(
 
     from audit.calibration.coverage import coverage_table
     from audit.calibration.detectable_gaps import DETECTABLE, detectable_summary
+    from audit.calibration.hard_cases import hard_case_table
     from audit.calibration.measure_coverage import measure_table
     from audit.calibration.scenarios import BY_NAME
     from audit.calibration.whole_audits import agreement_of, summary_of
@@ -125,6 +130,7 @@ def _simulated(
 
     made: dict[str, Callable[[], pd.DataFrame]] = {
         "measures": lambda: measure_table(audits=min(bulk, MOST_MEASURED), seed=seed),
+        "hard": lambda: hard_case_table(audits=min(bulk, MOST_PERMUTED), seed=seed),
         "coverage": lambda: coverage_table(seed=seed, progress=progress),
     }
     planted = [name for name in DETECTABLE if name in (scenarios or DETECTABLE)]
@@ -132,7 +138,7 @@ def _simulated(
     many = rows("bulk", bulk, scenarios)
     tables = {
         "bulk": summary_of(many),
-        "detectable": detectable_summary(rows("detectable", bulk, planted)),
+        "detectable": detectable_summary(rows("detectable", PLANTED_FOR_EACH * bulk, planted)),
     }
     for name, make in made.items():
         path = out / f"{name}.csv"

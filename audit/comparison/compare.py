@@ -114,7 +114,7 @@ def compare(
             remedy="compare audits of one suite; --designs FIRST:SECOND names designs that they have",
         )
     changes = pd.concat(
-        [_changes(images, probe, least=min_group(probe, first.manifest)) for probe, images in matched],
+        [changes_of(images, probe, least=min_group(probe, first.manifest)) for probe, images in matched],
         ignore_index=True,
     )
     verdict, sentence = (
@@ -158,8 +158,11 @@ def _outcomes(result: AuditResult) -> pd.DataFrame:
     return in_natural_order(result.outcomes, result.manifest)
 
 
-def _changes(matched: Matched, probe: Mapping[str, Any], *, least: int) -> pd.DataFrame:
-    """Paired changes of every specification, over all images and by group."""
+def changes_of(matched: Matched, probe: Mapping[str, Any], *, least: int) -> pd.DataFrame:
+    """Paired changes of every specification, over all images and by group: see `Comparison.changes`.
+
+    `least` are the images that a group needs.
+    """
     alone = matched.labels["cluster"].is_unique
     clusters = pd.factorize(matched.labels["cluster"])[0]
     first, second, counted = matched.first, matched.second, matched.counted

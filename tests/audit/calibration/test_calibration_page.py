@@ -30,6 +30,10 @@ def test_the_page_shows_each_part_with_its_figure(tmp_path) -> None:
             columns=["scenario", "whole", "identical"]),
         "measures": pd.DataFrame(
             [("tens", "coverage: mean over sets", 0.96, 0.95, 0.97, 500)], columns=list(SUMMARY_COLUMNS)),
+        "hard": pd.DataFrame(
+            [("tens", "curve test", 0.04, 0.02, 0.07, 500),
+             ("ten persons alike", "size", 0.004, 0, 0.01, 900)],
+            columns=list(SUMMARY_COLUMNS)),
         "detectable": pd.DataFrame(
             [("strong", 0.534, 0.7, 0.79, 0.75, 0.83, 700)],
             columns=["scenario", "gap", "printed", "found", "low", "high", "of"]),
@@ -45,6 +49,8 @@ def test_the_page_shows_each_part_with_its_figure(tmp_path) -> None:
     assert "| true gaps found | 0.900 |  | 600 |" in text
     assert "### 300 persons, 1 to 40 images each" in text
     assert "| the same, correlation .6 | 53.4 points | 0.70 | 0.790 | 0.750 to 0.830 | 700 |" in text
+    assert "| 300 persons, 10 images each | curve test | 0.040 | 0.020 to 0.070 | 500 |" in text
+    assert "| ten persons alike | size | 0.0040 | 0.000 to 0.010 | 900 |" in text
     assert "none (controls)" in text
     first = {name: (page.with_suffix("") / f"{name}.svg").read_bytes() for name in ("coverage", "models")}
     write_page(tables, page, command="clip-audit calibrate")
