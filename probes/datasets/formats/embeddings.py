@@ -216,7 +216,7 @@ def _read_npz(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:
             f"{file}: the array {wrong!r} holds records", remedy="write one array of words for each attribute"
         )
     if wrong := next((name for name, array in arrays.items() if _is_odd(array)), None):
-        if arrays[wrong].dtype.kind in "USb":
+        if wrong != image and arrays[wrong].dtype.kind in "USb":
             raise UserError(
                 f"{file}: the array {wrong!r} has the shape {arrays[wrong].shape}",
                 remedy=f"an attribute has one value for each of the {len(arrays[image])} images",
