@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -13,6 +13,7 @@ from pydantic import Field
 from clipmodel.errors import UserError
 from clipmodel.plurals import number_of
 from clipmodel.yaml_models import StrictModel, closest, is_file, read_yaml_model
+from probes.datasets.annotator_columns import with_annotators
 from probes.datasets.memberships import joined_values
 from probes.label_text import clean_column
 
@@ -61,7 +62,9 @@ class WrittenCard(StrictModel):
     that describe the image and not whom it shows, such as its split or source: no contrast of people is made
     of them; `several_values` those of which an image may have several, each with what separates them in a
     field, {ancestry: ";"} (`probes.datasets.memberships`); `ordinal` those with an order that a trend can
-    follow (`probes.planning.ordinal_scales`); `orders` the natural order of values; `values` what a value is
+    follow (`probes.planning.ordinal_scales`); `annotators` the columns in which several people labelled an
+    attribute of a table, {skin_tone: [tone_1, tone_2]} (`probes.datasets.annotator_columns`); `orders` the
+    natural order of values; `values` what a value is
     to be called, or null where it is no label: {race: {Asian: East Asian, Others: null}}. `images` lists
     further folders that images may lie in: without it, what leads out of the data's own folder is refused.
     `thumbnails: false` keeps `clip-audit view` from showing the images.
@@ -80,6 +83,7 @@ class WrittenCard(StrictModel):
     image_attributes: list[str] | None = None
     several_values: dict[str, str] = Field(default={})
     ordinal: list[str] = Field(default=[])
+    annotators: dict[str, list[str]] = Field(default={})
     orders: dict[str, list[str]] = Field(default={})
     values: dict[str, dict[str, str | None]] = Field(default={})
     images: list[str] = Field(default=[])
@@ -118,9 +122,12 @@ class Described:
     attributes: list[str]
     card: DataCard
     orders: Mapping[str, list[str]]
+    annotations: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
-def describe(frame: pd.DataFrame, path: Path, *, attributes: list[str], card: DataCard) -> Described:
+def describe(
+    frame: pd.DataFrame, path: Path, *, attributes: list[str], card: DataCard, annotators: bool = False
+) -> Described:
     """Apply the card beside some data to what was read of them.
 
     Parameters
@@ -133,13 +140,23 @@ def describe(frame: pd.DataFrame, path: Path, *, attributes: list[str], card: Da
         What would be attributes without a card.
     card
         What is known without a card.
+    annotators
+        Whether the data keep what several annotators said.
 
     Raises
     ------
     UserError
-        The card names a column or value that is not there.
+        The card names a column or value that is not there, or annotators of data that do not keep them.
     """
     written, file = written_card(path), card_file(path)
+    if written.annotators and not annotators:
+        raise UserError(
+            f"{file}: annotators: only of a table of images", remedy="give the data as table:FILE"
+        )
+    said = with_annotators(frame, written.annotators, values=written.values, file=file)
+    frame = said.frame
+    attributes = [name for name in attributes if name not in said.taken]
+    attributes += [name for name in said.said if name not in attributes]
     cluster = written.cluster or card.cluster
     # The column of persons is no attribute: every person would be a group.
     chosen = written.attributes or [name for name in attributes if name != cluster]
@@ -148,7 +165,7 @@ def describe(frame: pd.DataFrame, path: Path, *, attributes: list[str], card: Da
     for name in [*named, *([cluster] if cluster else [])]:
         if name not in frame:
             raise UserError(f"{file}: no column {name!r}", remedy=closest(name, attributes))
-    notes = list(card.notes)
+    notes = [*card.notes, *said.notes]
     # Cleaned before the card's own renaming, so that its keys need not repeat the blanks of the file.
     for name in dict.fromkeys([*chosen, *written.values]):
         cleaned = clean_column(frame[name])
@@ -161,6 +178,8 @@ def describe(frame: pd.DataFrame, path: Path, *, attributes: list[str], card: Da
         frame = frame.assign(**{name: column})
     for name, words in written.values.items():
         for old, new in words.items():
+            if name in said.said:
+                continue  # what annotators said is called by its new name already
             if not (n := int((frame[name] == old).sum())):
                 known = sorted(frame[name].dropna().unique())
                 raise UserError(f"{file}: no image has {name} {old!r}", remedy=closest(old, known))
@@ -185,6 +204,7 @@ def describe(frame: pd.DataFrame, path: Path, *, attributes: list[str], card: Da
             **given,
         ),
         orders=written.orders,
+        annotations=said.said,
     )
 
 

@@ -81,10 +81,12 @@ class TableDataset(DemographicDataset):
             notes=repairs(table),
         )  # fmt: skip
         frame = with_visibility(file, table).rename(columns={path_column: ID})
-        known = describe(frame, file, attributes=attributes, card=replace(card, cluster=cluster))
+        known = describe(frame, file, attributes=attributes, card=replace(card, cluster=cluster),
+                         annotators=True)  # fmt: skip
         super().__init__(
-            known.frame, attributes=known.attributes, card=with_attribute_notes(known), orders=known.orders
-        )
+            known.frame, attributes=known.attributes, card=with_attribute_notes(known), orders=known.orders,
+            annotations=known.annotations,
+        )  # fmt: skip
 
     def path_of(self, row: int) -> Path:
         """The file of a row."""
