@@ -13,7 +13,7 @@ from pydantic import Field
 from clipmodel.errors import UserError
 from clipmodel.plurals import number_of
 from clipmodel.yaml_models import StrictModel, closest, is_file, read_yaml_model
-from probes.datasets.annotator_columns import with_annotators
+from probes.datasets.checks.annotator_columns import with_annotators
 from probes.datasets.memberships import joined_values
 from probes.label_text import clean_column
 
@@ -63,10 +63,9 @@ class WrittenCard(StrictModel):
     of them; `several_values` those of which an image may have several, each with what separates them in a
     field, {ancestry: ";"} (`probes.datasets.memberships`); `ordinal` those with an order that a trend can
     follow (`probes.planning.ordinal_scales`); `annotators` the columns in which several people labelled an
-    attribute of a table, {skin_tone: [tone_1, tone_2]} (`probes.datasets.annotator_columns`); `orders` the
-    natural order of values; `values` what a value is
-    to be called, or null where it is no label: {race: {Asian: East Asian, Others: null}}. `images` lists
-    further folders that images may lie in: without it, what leads out of the data's own folder is refused.
+    attribute of a table, {skin_tone: [tone_1, tone_2]} (`checks.annotator_columns`); `orders` the natural
+    order of values; `values` what a value is to be called, or null where it is no label:
+    {race: {Asian: East Asian, Others: null}}. `images` lists further folders that images may lie in: without it, what leads out of the data's own folder is refused.
     `thumbnails: false` keeps `clip-audit view` from showing the images.
     """
 
@@ -176,15 +175,7 @@ def describe(
             raise UserError(f"{file}: several_values: {name}: no separator", remedy="write one, such as ';'")
         column = joined_values(frame[name], separator, written.orders.get(name, ()))
         frame = frame.assign(**{name: column})
-    for name, words in written.values.items():
-        for old, new in words.items():
-            if name in said.said:
-                continue  # what annotators said is called by its new name already
-            if not (n := int((frame[name] == old).sum())):
-                known = sorted(frame[name].dropna().unique())
-                raise UserError(f"{file}: no image has {name} {old!r}", remedy=closest(old, known))
-            meaning = "counts as no label" if new is None else f"is called {new}"
-            notes.append(f"{name} {old} {meaning} here, in {number_of(n, 'image')}, as {file.name} says.")
+    notes += _notes_on_values(frame, written, said.said, file)
     of_images = card.image_attributes or tuple(name for name in OF_IMAGES if name in chosen)
     if written.image_attributes is not None:
         of_images = tuple(written.image_attributes)
@@ -206,6 +197,23 @@ def describe(
         orders=written.orders,
         annotations=said.said,
     )
+
+
+def _notes_on_values(
+    frame: pd.DataFrame, written: WrittenCard, said: Mapping[str, pd.DataFrame], file: Path
+) -> list[str]:
+    """What a card calls values, and how many images have them; UserError if none has."""
+    notes: list[str] = []
+    for name, words in written.values.items():
+        for old, new in words.items():
+            if name in said:
+                continue  # what annotators said is called by its new name already
+            if not (n := int((frame[name] == old).sum())):
+                known = sorted(frame[name].dropna().unique())
+                raise UserError(f"{file}: no image has {name} {old!r}", remedy=closest(old, known))
+            meaning = "counts as no label" if new is None else f"is called {new}"
+            notes.append(f"{name} {old} {meaning} here, in {number_of(n, 'image')}, as {file.name} says.")
+    return notes
 
 
 def renamed(frame: pd.DataFrame, written: WrittenCard) -> pd.DataFrame:

@@ -80,7 +80,10 @@ def with_annotators(
                     remedy=closest(name, list(map(str, frame.columns))),
                 )
         words = values.get(attribute, {})
-        named = {name: _called(clean_column(frame[name]).column, words) for name in columns}
+        cleaned = {name: clean_column(frame[name]).column for name in columns}
+        own = [clean_column(frame[attribute]).column] if attribute in frame else []
+        _check_values(attribute, words, [*cleaned.values(), *own], file=file)
+        named = {name: _called(column, words) for name, column in cleaned.items()}
         said[attribute] = pd.DataFrame(named, index=frame.index)
         taken += [name for name in columns if name != attribute]
         if attribute not in frame:
@@ -90,6 +93,15 @@ def with_annotators(
             if undecided:
                 notes.append(f"{attribute}: no value has a majority of annotators in {undecided} images.")
     return Annotated(frame=frame, said=said, taken=tuple(taken), notes=tuple(notes))
+
+
+def _check_values(
+    attribute: str, words: Mapping[str, str | None], columns: Sequence[pd.Series], *, file: Path
+) -> None:
+    known = sorted({str(value) for column in columns for value in column.dropna()})
+    for old in words:
+        if old not in known:
+            raise UserError(f"{file}: nobody said {attribute} {old!r}", remedy=closest(old, known))
 
 
 def _called(column: pd.Series, words: Mapping[str, str | None]) -> pd.Series:
