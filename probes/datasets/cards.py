@@ -65,8 +65,9 @@ class WrittenCard(StrictModel):
     follow (`probes.planning.ordinal_scales`); `annotators` the columns in which several people labelled an
     attribute of a table, {skin_tone: [tone_1, tone_2]} (`checks.annotator_columns`); `orders` the natural
     order of values; `values` what a value is to be called, or null where it is no label:
-    {race: {Asian: East Asian, Others: null}}. `images` lists further folders that images may lie in: without it, what leads out of the data's own folder is refused.
-    `thumbnails: false` keeps `clip-audit view` from showing the images.
+    {race: {Asian: East Asian, Others: null}}. `images` lists further folders that images may lie in: without
+    it, what leads out of the data's own folder is refused. `thumbnails: false` keeps `clip-audit
+    view` from showing the images.
     """
 
     title: str | None = None
