@@ -127,6 +127,14 @@ def _vectors(folder: Path) -> tuple[str, str]:
     return own_suite("e", n_templates=3, thresholds=[0.5], curve=51, groups=[["race"], ["gender"]]), data
 
 
+def _long_curve(folder: Path) -> tuple[str, str]:
+    """A curve of as many points as a suite can ask for."""
+    scored_people(folder / "curve.csv", 60, n_groups=5)
+    groups = [["race"], ["gender"], ["race", "gender"]]
+    text = own_suite("table:curve.csv", n_templates=2, thresholds=[0.5], curve=10_001, groups=groups)
+    return text, f"predictions:{folder / 'curve.csv'}"
+
+
 SUITES: dict[str, Callable[[Path], tuple[str, str]]] = {
     "small": _small,
     "scores": _scores,
@@ -139,6 +147,7 @@ SUITES: dict[str, Callable[[Path], tuple[str, str]]] = {
     "four templates": _four_templates,
     "many templates": _many_templates,
     "vectors": _vectors,
+    "long curve": _long_curve,
     "languages": lambda folder: ("languages", "emoji"),
 }
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Write, check and read probe suites.")
 app.command(epilog=interview.EPILOG)(interview.new)
 
+MOST_SMALL = 12  # groups without a rate that are named, of a probe
 SuiteArgument = Annotated[
     str, typer.Argument(metavar="SUITE", help="A shipped suite by name, or a YAML file.")
 ]
@@ -74,18 +75,26 @@ def check(
     for note in notes_on_groups(questions, dataset):
         console.print(escape(note), soft_wrap=True, style="yellow")
     for probe in planned.everything:
-        for group, n in small_groups(probe):
-            least = probe.probe.min_group
-            note = (
-                f"{probe.probe.name}: no rate for {group}, {number_of(n, 'image')} where min_group is {least}"
-            )
-            console.print(escape(note), soft_wrap=True)
+        _print_small_groups(probe, console)
     for one in planned.probes:
         if unmatched := one.classes_without_truth:
             classes = ", ".join(unmatched)
             note = f"{one.probe.name}: no image has the truth of {classes}; predicted, they are always wrong"
             console.print(escape(note), soft_wrap=True)
     console.print(f"\nThe suite can run: {estimate(planned).sentence}.", soft_wrap=True)
+
+
+def _print_small_groups(planned: ProbePlan | MeasurePlan, console: Console) -> None:
+    """The first groups without a rate, and how many more: an identifier has as many as there are images."""
+    small = list(small_groups(planned))
+    name, least = planned.probe.name, planned.probe.min_group
+    for group, n in small[:MOST_SMALL]:
+        note = f"{name}: no rate for {group}, {number_of(n, 'image')} where min_group is {least}"
+        console.print(escape(note), soft_wrap=True)
+    if (n_more := len(small) - MOST_SMALL) > 0:
+        console.print(
+            escape(f"{name}: no rate for {number_of(n_more, 'other group')} either"), soft_wrap=True
+        )
 
 
 def _print_plan(planned: Plan, console: Console) -> None:

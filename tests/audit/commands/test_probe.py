@@ -86,3 +86,18 @@ def test_rules_lists_what_each_assigns_and_an_example(invoke: Invoke) -> None:
     ):
         assert words in " ".join(result.stdout.split()), words
     assert "rule_thresholds: {top_k: [5]}" in result.stdout
+
+
+def test_check_does_not_list_every_value_of_an_identifier(invoke: Invoke, workplace: Path) -> None:
+    """30 badges of one image each: 12 are named, 18 counted, and the note on the badges comes before."""
+    lines = [f"{i},{('red', 'blue')[i % 2]},b{i}" for i in range(30)]
+    (workplace / "p.csv").write_text("\n".join(["path,colour,badge", *lines]))
+    own = "{sets: {identity: [{name: red, is: {colour: red}}, {name: blue, is: {colour: blue}}]}}"
+    probe = "{name: c, truth: colour, label_set: own, groups: [[badge]], outcomes: {misclassified: {}}}"
+    (workplace / "badges.yaml").write_text(
+        f"suite: badges\ndata: table:p.csv\nlabel_sets: {{own: {own}}}\nprobes:\n  - {probe}\n"
+    )
+    told = invoke("probe", "check", "badges.yaml").stdout
+    assert told.count("1 image where min_group is") == 12
+    assert "c: no rate for 18 other groups either" in told
+    assert told.index("like an identifier") < told.index("no rate for badge b0")
