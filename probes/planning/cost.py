@@ -23,7 +23,8 @@ CURVE_POINTS_A_SECOND = 10_000
 ROWS_A_SECOND = 15_000  # rows of the data, read, cleaned and counted
 REPORT_SECONDS = 11.0  # of every run: loading the libraries, tables and report
 BASE_BYTES, MODEL_BYTES = 440 << 20, 140 << 20  # the libraries; the bundled model at work
-BYTES_A_CURVE_POINT, BYTES_A_RATE, BYTES_AN_IMAGE = 2_500, 3_000, 4_096
+BYTES_A_CURVE_POINT, BYTES_A_RATE, BYTES_AN_IMAGE = 900, 3_000, 4_096
+BYTES_A_THRESHOLD = 88_000  # of a curve: the draws of its simultaneous band, a few curves at a time
 # Rows of the tables: about 18 GB of curves and 15 GB of rates at the bytes above.
 MOST_CURVE_POINTS = 20_000_000
 MOST_RATES = 5_000_000
@@ -111,7 +112,8 @@ def estimate(planned: Plan) -> Cost:
         + (0 if given else MODEL_BYTES)
         + images * BYTES_AN_IMAGE
         + rates * BYTES_A_RATE
-        + curve_points * BYTES_A_CURVE_POINT,
+        + curve_points * BYTES_A_CURVE_POINT
+        + (suite.curve * BYTES_A_THRESHOLD if curve_points else 0),
     )
 
 

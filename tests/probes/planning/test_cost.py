@@ -43,6 +43,13 @@ def test_more_of_anything_costs_more_time_and_memory(data: TableDataset) -> None
     assert small.seconds > cost.REPORT_SECONDS
 
 
+def test_a_long_curve_costs_memory_for_its_band(data: TableDataset) -> None:
+    """1,000 thresholds more: 88 kB each for draws, and 900 bytes for each point of the 16 x 6 curves."""
+    suite = suite_of(PROBE)
+    short, long = (estimate(plan(suite.model_copy(update={"curve": n}), data)) for n in (11, 1011))
+    assert long.peak_bytes - short.peak_bytes == 1000 * (88_000 + 900 * 4 * 4 * 6)
+
+
 def test_the_sentence_counts_and_turns_to_minutes() -> None:
     few = Cost(
         images=1200, prompts=3, specifications=1, rates=0, curve_points=0, seconds=119, peak_bytes=3 << 29
