@@ -13,7 +13,8 @@ from probes.mitigation.method_registry import METHODS
 from probes.mitigation.transform import Mitigation, insert_word, unit
 
 
-@pytest.mark.parametrize("name", METHODS)
+# Prompt arrays need a text tower: tests/probes/mitigation/methods/test_prompt_array.py saves and loads one.
+@pytest.mark.parametrize("name", [name for name in METHODS if name != "prompt_array"])
 def test_every_method_survives_its_file(name: str, data: FitData, tmp_path: Path) -> None:
     fitted = METHODS[name]().fit(data)
     fitted.save(tmp_path / f"{name}.safetensors")
