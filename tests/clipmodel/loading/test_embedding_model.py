@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from clipmodel.loading import load_model
-from clipmodel.loading.embedding_model import LEAST_BATCH, LoadedModel, weights_hash
+from clipmodel.architecture.clip import CLIP
+from clipmodel.loading import embedding_model, load_model
+from clipmodel.loading.embedding_model import LEAST_BATCH, LoadedModel, images_at_once, weights_hash
 from tests.clipmodel.loading.protocol import require_protocol
 from tests.clipmodel.support.small_models import SIGMOID, VIT, checkpoint_of, random_clip
 
@@ -28,6 +29,23 @@ def test_bits_do_not_depend_on_the_batch(model: LoadedModel) -> None:
     for n in (1, 2, LEAST_BATCH):
         assert torch.equal(model.encode_image(pixels[:n]), whole[:n])
     assert model.encode_image(pixels[:0]).shape == (0, 24)
+
+
+def test_large_batches_are_computed_in_parts_of_the_same_bits(
+    model: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = torch.randn(2 * LEAST_BATCH + 3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    whole = model.encode_image(pixels)
+    assert images_at_once(model.clip) > len(pixels)
+    monkeypatch.setattr(embedding_model, "CACHED_BYTES", 0)
+    assert images_at_once(model.clip) == LEAST_BATCH
+    sizes: list[int] = []
+    encode = CLIP.encode_image
+    monkeypatch.setattr(
+        CLIP, "encode_image", lambda clip, part: sizes.append(len(part)) or encode(clip, part)
+    )
+    assert torch.equal(model.encode_image(pixels), whole)
+    assert sizes == [LEAST_BATCH] * 3  # the last three images are filled up
 
 
 def test_texts_that_do_not_fit_are_cut(model: LoadedModel) -> None:
