@@ -15,7 +15,7 @@ from audit.commands.console.suite_data import data_of
 from audit.csv_cells import write_csv
 from audit.evaluation.studies.adaptation import accuracy_row, gap_changes
 from audit.evaluation.studies.adaptation_page import adaptation_page
-from audit.mitigation.mitigation_tables import MITIGATION_COLUMNS, Answered, gap_rows
+from audit.mitigation.mitigation_tables import MITIGATION_COLUMNS, Answered, Pair, gap_rows
 from audit.report.html import fill_template, frames_as_json
 from audit.result import AuditResult
 from audit.statistics.multiplicity import holm
@@ -163,10 +163,11 @@ def _suite_changes(
     # Images that fitted nothing: a classifier knows the answers of those it was fitted on.
     measured = embedded.half(fit=False)
     before = AuditResult.from_records(embedded.ask(measured))
-    table = gap_rows(
-        method.name, Answered(manifest=before.manifest, outcomes=before.outcomes, gaps=before.gaps),
+    pair = Pair.of(
+        Answered(manifest=before.manifest, outcomes=before.outcomes, gaps=before.gaps),
         Answered.of_several(after.records),
-    )  # fmt: skip
+    )
+    table = gap_rows(method.name, pair)
     table = table.assign(fitted_on=table["probe"].map(method.fitted_on))[list(SUITE_COLUMNS)]
     notes = [f"The probe {name} stays zero-shot: {why}." for name, why in after.not_applied.items()]
     notes += [f"The probe {name} needs the images themselves and is left out." for name in embedded.left_out]
