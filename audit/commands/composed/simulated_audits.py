@@ -85,14 +85,14 @@ def simulated_rows(
         (name, start): out / f"{kind}-{name.replace(' ', '-')}-{seed}-{start:06d}.csv"
         for start, _, name in chunks
     }
-    missing = [chunk for chunk, file in files.items() if not file.is_file()] if make_missing else []
+    wanted = {chunk: min(_size(kind, chunk[0]), audits - chunk[1]) for chunk in files}
+    missing = [one for one, file in files.items() if _audits_in(file) < wanted[one]] if make_missing else []
     if missing:
         # Spawned, not forked: a fork copies the threads' locks of libraries in whatever state they are.
         context = get_context("spawn")
         with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
             jobs = [
-                pool.submit(_chunk, kind, name, start, min(_size(kind, name), audits - start), seed,
-                            files[name, start])
+                pool.submit(_chunk, kind, name, start, wanted[name, start], seed, files[name, start])
                 for name, start in missing
             ]  # fmt: skip
             for done, job in enumerate(as_completed(jobs), start=1):
@@ -103,6 +103,11 @@ def simulated_rows(
     if not tables:
         return pd.DataFrame(columns=list(DETECTABLE_COLUMNS if kind == "detectable" else ROW_COLUMNS))
     return pd.concat(tables, ignore_index=True)
+
+
+def _audits_in(file: Path) -> int:
+    """Rows of a chunk: fewer than wanted where an earlier study was smaller; 0 without one."""
+    return len(file.read_text(encoding="utf-8").splitlines()) - 1 if file.is_file() else 0
 
 
 def _size(kind: str, scenario: str) -> int:
