@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
 from probes.rules.assignment_rule import AssignmentRule, Scores, Thresholds
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from probes.scoring.array_library import Array, as_int32, library_of, stable_descending
 
 
-def ranks(scores: Scores, thresholds: NDArray[np.float64]) -> Tensor:
+def ranks(scores: Scores, thresholds: NDArray[np.float64]) -> Array:
     """[C, N] how many of [T] ascending leads the first class has over the second; 0 for all others."""
-    best = scores.cosines.topk(2, dim=0).values
-    reached = scores.count_reached(best[0] - best[1], thresholds)
-    return (scores.positions == scores.predicted).int() * reached
+    order, xp = stable_descending(scores.cosines), library_of(scores.cosines)
+    images = xp.arange(order.shape[1], device=order.device)
+    first, second = (scores.cosines[order[place], images] for place in (0, 1))
+    reached = scores.count_reached(first - second, thresholds)
+    return as_int32(scores.positions == scores.predicted) * reached
 
 
 RULE = AssignmentRule(
