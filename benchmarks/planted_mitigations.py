@@ -72,7 +72,7 @@ def embedded(folder: Path, plan: Trained, suite: Path) -> Embedded:
 
 
 def measured(folder: Path, number: int, suite: Path, *, placebos: int) -> Iterator[dict[str, Any]]:
-    """One row a method of a repetition: the planted gap before and after, accuracy, leakage, the effect."""
+    """One row per method of a repetition: the planted gap before and after, accuracy, leakage, the effect."""
     own = embedded(folder, Trained("planted", number), suite)
     study = MitigationStudy(embedded=own, attribute="tone", words=WORDS)
     for name in [*METHODS, *ANSWERS]:
@@ -125,7 +125,7 @@ def _row(name: str, gaps: pd.DataFrame, cost: dict[Any, Any]) -> dict[str, Any]:
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row a method: means over repetitions, and Student's interval of the change over repetitions."""
+    """A row per method: means over repetitions, and Student's interval of the change over repetitions."""
     found = []
     for name, own in rows.groupby("method", sort=False):
         change = (own["after"] - own["before"]).to_numpy()

@@ -69,12 +69,12 @@ def judge_models(values: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     values
-        One row a model and group: model, planted (the group thinned, "" for a control), strength, group,
+        One row per model and group: model, planted (the group thinned, "" for a control), strength, group,
         value.
 
     Returns
     -------
-    Columns `MODEL_COLUMNS`, one row a model and group; `named` where Holm's adjusted p is below .05.
+    Columns `MODEL_COLUMNS`, one row per model and group; `named` where Holm's adjusted p is below .05.
     """
     models, groups, table = _wide(values)
     about = values.drop_duplicates("model").set_index("model").loc[models]

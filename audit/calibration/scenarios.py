@@ -215,7 +215,7 @@ def drawn(scenario: Scenario, *, seed: int, images: NDArray[np.int64] | None = N
 
 
 def predictions_of(scenario: Scenario, *, seed: int) -> pd.DataFrame:
-    """The table of predictions of one audit: a row an image, with person, groups and a score a probe."""
+    """The table of predictions of one audit: a row per image, with person, groups and a score per probe."""
     one = drawn(scenario, seed=seed)
     person = np.repeat(np.arange(len(one.group)), one.images)
     table = pd.DataFrame(

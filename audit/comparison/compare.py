@@ -44,11 +44,11 @@ class Comparison:
     about
         Of both sides: model, data, images; how many images were matched; the designs compared.
     changes
-        Columns `CHANGE_COLUMNS`, one row an outcome, specification and group. `change` is the rate of the
+        Columns `CHANGE_COLUMNS`, one row per outcome, specification and group. `change` is the rate of the
         second less that of the first; see `audit.tables.paired_changes`. If both audits speak for a
         population, rates and changes are weighted, and the columns `SHARES` follow.
     gap_changes
-        One row a gap and specification: the change of the group less that of its reference; see
+        One row per gap and specification: the change of the group less that of its reference; see
         `audit.comparison.gap_changes`.
     verdict
         Of the gate on regressions; NO GATE without one.

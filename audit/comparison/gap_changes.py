@@ -53,7 +53,7 @@ def gap_change_table(
     Parameters
     ----------
     matched
-        One entry a probe.
+        One entry per probe.
     gaps, manifest
         Of the first audit: which groups are compared with which, the seed, the smallest group.
 

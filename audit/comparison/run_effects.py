@@ -90,7 +90,7 @@ def joined_runs(
     Yields
     ------
     The probe as if its runs were templates ("run 1", ...), the name of the outcome, and rows as of
-    `Records.outcomes` whose bit strings have a character a run; nothing if a run lacks the specification.
+    `Records.outcomes` whose bit strings have a character per run; nothing if a run lacks the specification.
     """
     primary = primary_specification(results[0].rates, probe=probe)
     places = [_place(one, str(probe["name"]), primary) for one in results]
@@ -115,7 +115,7 @@ def _place(result: AuditResult, name: str, primary: Mapping[str, Any] | None) ->
 
 
 def _joined(results: Sequence[AuditResult], places: Sequence[int], probe: str, outcome: str) -> pd.DataFrame:
-    """The images that all runs have, with a bit string of one character a run."""
+    """The images that all runs have, with a bit string of one character per run."""
     joined = pd.DataFrame()
     for number, (result, place) in enumerate(zip(results, places, strict=True)):
         table = result.outcomes if result.outcomes is not None else pd.DataFrame()

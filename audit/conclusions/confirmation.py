@@ -1,8 +1,8 @@
 """Findings tested once more, on images that exploration did not see.
 
 Who tries many label sets, prompts and thresholds will find something. A suite can hold images out: what was
-found on the others is tested on them again, one test a finding, in the specification that the finding speaks
-of, with Holm's adjustment over the findings. Only these tests are free of the search that led to them.
+found on the others is tested on them again, one test per finding, in the specification that the finding
+speaks of, with Holm's adjustment over the findings. Only these tests are free of the search that led to them.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def detectable(gaps: pd.DataFrame, level: Floats) -> Floats:
 
 
 def distinct_contrasts(gaps: pd.DataFrame, *, keys: tuple[str, ...] = (*SPECIFICATION, "by")) -> pd.Series:
-    """True on one row a contrast: where two groups are each other's reference, on that of the higher rate.
+    """True on one row per contrast: where two groups are each other's reference, on that of the higher rate.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ def finding_table(context: TableContext, gaps: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    Columns `FINDING_COLUMNS`, one row a gap (probe, outcome, group and reference) that holds in some
+    Columns `FINDING_COLUMNS`, one row per gap (probe, outcome, group and reference) that holds in some
     specification. The specification, `difference`, its interval, `p_adjusted` and the sentence are those of
     the first specification, in the order of the suite, in which it holds. `low` and `high` are the 95 %
     interval of this contrast alone; `selected_low` and `selected_high` the interval adjusted for its being

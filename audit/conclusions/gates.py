@@ -144,7 +144,7 @@ def gate_table(
 
     Returns
     -------
-    Columns `GATE_COLUMNS`, one row a gate; `DECISIVE` describes what decided, or came closest, with its
+    Columns `GATE_COLUMNS`, one row per gate; `DECISIVE` describes what decided, or came closest, with its
     interval at `confidence`: the one that holds together with all others for a FAIL, else that of a PASS. A
     limit that is infinite is NaN.
 

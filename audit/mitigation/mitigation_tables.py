@@ -127,8 +127,8 @@ def gap_rows(method: str, pair: Pair) -> pd.DataFrame:
 
     Returns
     -------
-    Columns `MITIGATION_COLUMNS`, one row a probe, outcome, group and reference, in the first specification of
-    the probe. `before`, `after` and `change` are gaps with their sign; the interval of the change is the
+    Columns `MITIGATION_COLUMNS`, one row per probe, outcome, group and reference, in the first specification
+    of the probe. `before`, `after` and `change` are gaps with their sign; the interval of the change is the
     paired, clustered one of `audit.comparison.gap_changes`. `p_adjusted` is over all rows of the method: that
     of Westfall and Young within an outcome and grouping, from the permutations, times the number of those
     (Holm's over single gaps could not fall below the number of gaps over that of permutations). `effect` is
@@ -253,7 +253,7 @@ def transfer_frame(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def cost_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """One row a method."""
+    """One row per method."""
     numbers = [name for name in COST_COLUMNS if name not in ("method", "attribute", "note", "n", "clusters")]
     table = pd.DataFrame(rows, columns=list(COST_COLUMNS))
     counts = {name: table[name].fillna(0).astype("int64") for name in ("n", "clusters")}

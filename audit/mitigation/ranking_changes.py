@@ -74,7 +74,7 @@ class Ranking:
     cluster
         [N] codes.
     labels
-        N rows, one column a group attribute.
+        N rows, one column per group attribute.
     fixed
         Grouping -> share of each group in the whole data set; empty unless that is the probe's reference.
     """

@@ -1,4 +1,4 @@
-"""The mean of one number a set, within bounds: flip rates over sets of counterfactual images.
+"""The mean of one number per set, within bounds: flip rates over sets of counterfactual images.
 
 A set is one observation, however many pairs it holds, and often there are few: a percentile bootstrap over
 3 to 50 sets covers .82 to .90 instead of .95. These intervals are Wilson's, of as many all-or-nothing sets as

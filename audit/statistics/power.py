@@ -34,7 +34,7 @@ def smallest_detectable_gap(
 
     The reference has the rate; that of the group lies the gap above it, or below it if the rate exceeds one
     half. The least difference that is found is where the test just rejects at `level`: for independent images
-    the pooled test's, with half an image a side where Fisher's takes over; otherwise where the interval of
+    the pooled test's, with half an image per side where Fisher's takes over; otherwise where the interval of
     the difference touches zero, each side with its own degrees of freedom. The gap lies above that by the
     quantile of the power times the standard error at the gap, not at equal rates (Fleiss, Levin & Paik 2003,
     chapter 4), with the design effects of both sides in it. Those are estimated twice, by the audit that

@@ -1,3 +1,3 @@
-"""One file a table of AuditResult."""
+"""One file per table of AuditResult."""
 
 __all__: list[str] = []

@@ -30,7 +30,7 @@ VARIATION_COLUMNS = {
 
 
 def variation_table(context: TableContext) -> pd.DataFrame:
-    """The spread of the rates of every split: a row a specification, outcome and `by`.
+    """The spread of the rates of every split: a row per specification, outcome and `by`.
 
     Returns
     -------

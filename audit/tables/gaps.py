@@ -66,7 +66,7 @@ def contrasts(
     precision: Callable[[GroupCounts, Sides], Contrast],
     rates: Floats | None = None,
 ) -> GroupRows:
-    """The gaps of one grouping, a row a specification and group that is no reference.
+    """The gaps of one grouping, a row per specification and group that is no reference.
 
     Parameters
     ----------

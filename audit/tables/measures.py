@@ -1,6 +1,6 @@
 """The table `measures`: estimates, intervals and p of the non-classification probes.
 
-Probes hand over one number an image (a similarity, whether an answer is right, a flip) and say what is to be
+Probes hand over one number per image (a similarity, whether an answer is right, a flip) and say what is to be
 estimated; everything inferential is computed here, by the functions that the other tables use.
 """
 
@@ -72,7 +72,7 @@ def measures_table(
 
     Returns
     -------
-    Columns `KEYS`, the attributes, `ESTIMATES`: one row an estimand, in their order. `n` is images (sets of
+    Columns `KEYS`, the attributes, `ESTIMATES`: one row per estimand, in their order. `n` is images (sets of
     counterfactual images, places of a ranking), `clusters` the independent units among them. Intervals are 95
     % ones that hold where several images are of one cluster; p is two-sided unless the note says otherwise,
     and `p_adjusted` is corrected over the family that the note names. NaN, with the reason in `note`, if a

@@ -203,7 +203,7 @@ def change_test_table(
 
     Returns
     -------
-    Columns `CHANGE_KEYS` and `CHANGE_TESTS`, and `SHARES` of weighted outcomes: a row an outcome, rule and
+    Columns `CHANGE_KEYS` and `CHANGE_TESTS`, and `SHARES` of weighted outcomes: a row per outcome, rule and
     threshold, other specification and group. `omnibus_p` tests whether the rate is the same in all class
     designs and templates of a rule and threshold (`statistics.marginal_homogeneity`).
     """

@@ -29,7 +29,7 @@ def published_table(
 
     Returns
     -------
-    One row a figure: table, title, row, column, reference (a share in [0, 1]), and of this audit n, value,
+    One row per figure: table, title, row, column, reference (a share in [0, 1]), and of this audit n, value,
     low, high, which are NaN where it has no counterpart. Without references, no row.
     """
     rows = [

@@ -48,7 +48,7 @@ NUMBERS: Final = ("difference", "difference_low", "difference_high", "n_group", 
 Key = tuple[Any, ...]
 """One specification: the values of `KEYS`."""
 Curve = Mapping[str, NDArray[Any]]
-"""`NUMBERS` of one gap, an entry a specification, and its place among those counted jointly: -1 for none."""
+"""`NUMBERS` of one gap, an entry per specification, and its place among those counted jointly (-1: none)."""
 
 
 def specification_table(context: TableContext, gaps: pd.DataFrame) -> pd.DataFrame:
@@ -64,7 +64,7 @@ def specification_table(context: TableContext, gaps: pd.DataFrame) -> pd.DataFra
 
     Returns
     -------
-    Columns `SPECIFICATION_COLUMNS`, one row a gap:
+    Columns `SPECIFICATION_COLUMNS`, one row per gap:
 
     specifications
         Specifications in which the gap is defined.

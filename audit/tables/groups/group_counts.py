@@ -45,8 +45,8 @@ class GroupCounts:
     by
         The attributes that are crossed; empty for the counts over all images.
     groups
-        G rows, one column an attribute of `by`: every combination of values that occur. A combination without
-        images stays, with n of 0. Images that miss one of the attributes are in no group.
+        G rows, one column per attribute of `by`: every combination of values that occur. A combination
+        without images stays, with n of 0. Images that miss one of the attributes are in no group.
     truths
         Names of the T truths; one name, "(none)", where the outcome has nothing to do with the truth.
     n, count
@@ -194,7 +194,7 @@ def _truth_codes(counts: SharedCounts, rows: Codes, probe: Probe) -> tuple[Codes
 
 
 def _misclassified_cells(counts: SharedCounts, probe: Probe) -> _Cells:
-    """One row a predicted class: its images as n, and as count those of another truth."""
+    """One row per predicted class: its images as n, and as count those of another truth."""
     rows = np.flatnonzero(
         counts.having("probe", probe["name"])
         & counts.having("event_kind", "class")
@@ -224,7 +224,7 @@ def _missed_cells(counts: SharedCounts, probe: Probe) -> _Cells:
 
 
 def _set_cells(counts: SharedCounts, probe: Probe, outcome: Mapping[str, Any]) -> _Cells:
-    """One row a set event of the outcome; n is kept on one of them, so that sums count an image once."""
+    """One row per set event of the outcome; n is kept on one of them, so that sums count an image once."""
     sets = counts.having("probe", probe["name"]) & counts.having("event_kind", "set")
     own = _cells(counts, sets & counts.having("event", outcome["name"]))
     members = list(outcome["sets"])

@@ -32,8 +32,8 @@ class GroupRows:
     groups
         Gives the specification and the attributes of each row.
     columns
-        From name to values [S, G] or [S * G], groups fastest; [S] if there is a row a specification. A single
-        word stands for every row.
+        From name to values [S, G] or [S * G], groups fastest; [S] if there is a row per specification. A
+        single word stands for every row.
     kept
         [S, G] the rows that the table has; None for all of them.
     by_group

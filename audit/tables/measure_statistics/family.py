@@ -41,7 +41,7 @@ class Item:
     image, cluster
         [N] codes, those of the probe.
     labels
-        N rows, one column a group attribute.
+        N rows, one column per group attribute.
     survey
         [N] what each image or set counts for in the population; None without one.
     """

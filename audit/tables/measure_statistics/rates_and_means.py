@@ -149,7 +149,7 @@ def _over_sets(family: Family, *, signed: bool) -> Rows:
 
 
 def _of_two_sides(family: Family, estimated: Callable[[Item, tuple[Bools, Bools]], Estimate]) -> Rows:
-    """A row an item, of both of its sides; none has an estimate if a side has too few images."""
+    """A row per item, of both of its sides; none has an estimate if a side has too few images."""
     for item in family.items():
         sides = item.side == FIRST, item.side == SECOND
         sizes = [int(own.sum()) for own in sides]

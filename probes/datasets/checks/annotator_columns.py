@@ -23,7 +23,7 @@ LEAST_ANNOTATORS = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Annotated:
-    """A frame whose attributes have one label an image.
+    """A frame whose attributes have one label per image.
 
     Attributes
     ----------

@@ -66,7 +66,7 @@ def test_with_clusters_too(clusters: int) -> None:
 def test_empty_groups_are_nan_and_tiny_ones_find_no_gap() -> None:
     sides = independent_precision([0, 10, 10]), independent_precision([10, 0, 10])
     assert np.isnan(smallest_detectable_gap([0.2, 0.2, np.nan], *sides)).all()
-    # One image a side never tells two rates apart.
+    # One image per side never tells two rates apart.
     assert np.isnan(independent(0.5, 1, 1))
 
 

@@ -56,7 +56,7 @@ def test_a_difference_over_strata_keeps_its_level_and_coverage_with_clusters(cor
 def test_images_that_are_each_a_cluster_have_no_design_effect() -> None:
     one = np.eye(3)[np.arange(30) % 3]
     effect, freedom = stratified_effect(one * 0, one, one, one, correlation=0.5)
-    # A cluster that is on both sides holds two images; these hold one image a side.
+    # A cluster that is on both sides holds two images; these hold one image per side.
     assert effect >= 1
     alone = np.zeros((60, 3))
     first, second = np.vstack([one, 0 * one]), np.vstack([0 * one, one])
