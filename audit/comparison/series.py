@@ -36,8 +36,9 @@ class Series:
     Attributes
     ----------
     releases
-        Columns `RELEASE_COLUMNS`, one row per release after the first: its share of the error, its verdict, and the
-        change that decided it, with limits that hold for all changes of all releases at once.
+        Columns `RELEASE_COLUMNS`, one row per release after the first: its share of the error, its
+        verdict, and the change that decided it, with limits that hold for all changes of all releases
+        at once.
     comparisons
         Each release against the first: see `audit.comparison.compare`.
     verdict

@@ -1,7 +1,7 @@
 """Methods that change a model's answers instead of its embeddings: what they see, and their interface.
 
-A threshold per class, a fitted classifier: each is a function from images to one score per class, of which the
-largest is the answer. Shapes: N images, C classes of a probe, F features, K outcomes.
+A threshold per class, a fitted classifier: each is a function from images to one score per class, of which
+the largest is the answer. Shapes: N images, C classes of a probe, F features, K outcomes.
 """
 
 from __future__ import annotations
