@@ -1,4 +1,4 @@
-"""Bootstrap of counts: distributed as if the rows were drawn again, at the price of the cells, not the rows.
+"""Bootstrap of counts: replicates as if the rows were drawn again, which cost as much as cells, not rows.
 
 Rows drawn with replacement fall into the cells of a table by the multinomial distribution. So the counts are
 drawn, and every metric that is a function of counts is computed for all replicates at once.
@@ -97,6 +97,7 @@ def bca_interval(
         return np.asarray(np.nan), np.asarray(np.nan)
     # Ties count by half: statistics of counts take few values.
     below = np.mean(values < observed) + np.mean(values == observed) / 2
+    # Half a replicate from 0 and 1: the normal quantile of either is infinite.
     bias = special.ndtri(np.clip(below, 0.5 / len(values), 1 - 0.5 / len(values)))
     z = bias + special.ndtri([(1 - confidence) / 2, (1 + confidence) / 2])
     levels = special.ndtr(bias + z / (1 - acceleration(table, statistic) * z))

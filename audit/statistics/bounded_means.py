@@ -77,6 +77,7 @@ def _effective_sets(
         return float(k)
     observed = float(numbers.var(ddof=1))
     variance = ((k - 1) * observed + PRIOR_SETS * most) / (k - 1 + PRIOR_SETS)
+    # Wilson's interval takes the normal quantile; over the square of this ratio, it is one with Student's.
     student = special.stdtrit(k - 1 + PRIOR_SETS, 0.5 + confidence / 2) / normal_quantile(confidence)
     return float(max(k * most / (variance * student**2), 1.0))
 

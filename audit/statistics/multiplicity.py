@@ -43,6 +43,7 @@ def weighted_holm(p: ArrayLike, weight: ArrayLike, *, unseen: float = 0.0) -> ND
     [M] adjusted p-values, at most 1.
     """
     values, share = np.asarray(p, dtype=float), np.asarray(weight, dtype=float)
+    # statsmodels' multipletests has no weights.
     adjusted = np.full(values.shape, np.nan)
     tested = np.flatnonzero(~np.isnan(values))
     order = tested[np.argsort(values[tested] / share[tested], kind="stable")]
@@ -58,6 +59,7 @@ def benjamini_hochberg(p: ArrayLike) -> NDArray[np.float64]:
     Shapes and NaN as in `holm`.
     """
     ordered, order, rank, tested = _sort_families(p)
+    # scipy's false_discovery_control refuses NaN. NaN is sorted last: `fmin` passes over it.
     scaled = ordered * tested / (rank + 1)
     smallest_from_here = np.fmin.accumulate(scaled[..., ::-1], axis=-1)[..., ::-1]
     return _restore(np.where(np.isnan(ordered), np.nan, smallest_from_here), order)

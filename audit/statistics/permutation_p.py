@@ -49,6 +49,8 @@ def sequential_p(observed: float, draws: Iterator[Floats], *, freedom: float, le
     seen: list[Floats] = []
     reached = n = 0
     for chunk in draws:
+        # A labeling without a statistic counts as one that reaches it: p is too large rather than too
+        # small.
         values = np.abs(np.nan_to_num(chunk, nan=np.inf))
         hits = np.flatnonzero(values >= size)
         if reached + len(hits) >= ENOUGH:

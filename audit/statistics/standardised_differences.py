@@ -155,6 +155,7 @@ def labeling_test(
     studentiser = Studentiser(values, clusters, floor=floor, weights=weights)
     codes, whole = np.atleast_1d(np.asarray(groups)), not places.blocks
     observed = _sized(studentiser.t(places.labels[None], codes, whole=whole)[0], one_sided)
+    # The logarithm of the number is rounded: exactly as many as are allowed must not be one too many.
     exact = (
         whole and len(np.unique(labels)) <= 2
         and places.log_labelings <= math.log(MOST_EXACT_LABELINGS) + 1e-9
@@ -195,6 +196,7 @@ class _Reached:
 
     def __init__(self, observed: Floats) -> None:
         finite = np.where(np.isfinite(observed), observed, 0.0)
+        # The absolute step is for a statistic of 0, of which a relative one leaves nothing.
         self.least = np.where(np.isfinite(observed), finite - np.abs(finite) * ROUNDING - 1e-12, observed)
         self.known = ~np.isnan(observed)
         self.n = 0

@@ -147,6 +147,8 @@ def linear_trend(counts: LevelCounts, *, confidence: float = 0.95) -> Trend:
 def _armitage_p(counts: LevelCounts, rate: float, centred: Floats) -> float:
     x, n = counts.events.sum(axis=0), counts.images.sum(axis=0)
     statistic = float((x * centred).sum())
+    # The form of the published test: of independent images the variance follows from the common rate, so
+    # that it has no degrees of freedom and the quantile is the normal one.
     if counts.single:
         variance = rate * (1 - rate) * float((n * centred**2).sum())
         return float(2 * special.ndtr(-abs(statistic) / np.sqrt(variance)))
@@ -246,6 +248,7 @@ def smooth_rate(counts: LevelCounts, *, points: int = 25, confidence: float = 0.
     if distinct < 4 or counts.clusters < 10:
         return None
     quantiles = KNOTS[4 if distinct >= 6 else 3]
+    # Quantiles of the images, not of the levels: knots lie where images are. Ties leave fewer knots.
     knots = np.unique(np.quantile(np.repeat(s, n.astype(int)), quantiles))
     if knots.size < 3:
         return None
@@ -267,6 +270,7 @@ def smooth_rate(counts: LevelCounts, *, points: int = 25, confidence: float = 0.
 
 
 def _wald_p(fit: LogisticFit, freedom: float) -> float:
+    # Behind the intercept and the line.
     curved, covariance = fit.coefficients[2:], fit.covariance[2:, 2:]
     if np.linalg.matrix_rank(covariance) < len(curved):
         return float("nan")
@@ -281,4 +285,5 @@ def _columns(values: Floats, knots: Floats) -> Floats:
 def _finite_exp(value: float) -> float:
     with np.errstate(over="ignore"):
         found = float(np.exp(value))
+    # JSON, which the table is written to, has no infinity.
     return found if np.isfinite(found) else float("nan")

@@ -296,6 +296,9 @@ def precision_of(
         )
         effect = np.maximum(np.maximum(joined, alike), moments.own / n)
         anew = np.maximum(anew, moments.own / n)
+        # The effective number of clusters is (sum of v_k)^2 / sum of v_k^2, where v_k = (1 - rho) q_k + rho
+        # n_k^2 is the variance of a cluster's sum in units of rate (1 - rate): `spread` and `fourth` are
+        # those sums.
         spread = (1 - rho) * moments.own + rho * moments.n2
         fourth = (1 - rho) ** 2 * moments.own2 + 2 * rho * (1 - rho) * moments.n3 + rho**2 * moments.n4
         share = np.maximum(moments.clusters / (moments.clusters + PRIOR_CLUSTERS), LEAST_SHARE)

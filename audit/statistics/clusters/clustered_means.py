@@ -172,6 +172,7 @@ def sums_by_code(values: Floats, code: AnyIntegers, n: int) -> Floats:
     """[N, V] to [n, V] sums of the rows of each code."""
     if not len(code):
         return np.zeros((n, values.shape[1]))
+    # np.bincount with weights would take one of the V columns at a time.
     order = np.argsort(code, kind="stable")
     ordered = code[order]
     starts = np.flatnonzero(np.diff(ordered, prepend=-1))
@@ -263,6 +264,8 @@ class Studentiser:
             cross = side[..., 2 * v : 3 * v] if self.unequal else total
             with np.errstate(invalid="ignore", divide="ignore"):
                 mean = total / n
+                # k / (k - 1) and not CR2, whose factor of a cluster depends on the size of the side that a
+                # labeling puts it on: sums over clusters would not suffice.
                 spread = np.maximum(square - 2 * mean * cross + mean**2 * squares, 0) / n**2 * k / (k - 1)
                 images = n if self.weights is None else n**2 / side[..., [-1]]
                 spread = np.maximum(spread, self.variance / images)
@@ -316,4 +319,5 @@ class Studentiser:
 def _ratio(difference: Floats, variance: Floats) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
         t = difference / np.sqrt(variance)
+    # Over an error that is 0 as well, what rounding leaves of a difference would be a t of any size.
     return np.where(np.abs(difference) < 1e-12, np.where(np.isnan(variance), np.nan, 0.0), t)

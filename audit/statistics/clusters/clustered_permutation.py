@@ -168,4 +168,5 @@ def _log_orders(rows: AnyIntegers) -> float:
 
 def labelings_p_floor(exchangeable: Exchangeable) -> float:
     """The least p that the labelings allow: one in their number."""
+    # Further out the exponential is 0 in double precision, and no floor.
     return math.exp(-min(exchangeable.log_labelings, 700.0))

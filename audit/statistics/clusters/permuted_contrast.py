@@ -8,9 +8,8 @@ A and S for all images of the cluster, it adds to the difference of the two mean
 
 for sides of n_i images in k_i clusters and of means m_i. If images have weights, a and A are sums of
 weights, s and S of weighted values, and n_i of weights: a permuted label leaves an image its weight. The
-variance is the sum of the squares of that, a
-quadratic form of (s, a, S, A), so sums of their products over the clusters are all that a labeling is asked
-for.
+variance is the sum of the squares of that over the clusters, a quadratic form of (s, a, S, A), so sums of
+their products over the clusters are all that must be computed for a labeling.
 
 U clusters exchanged as blocks, M other clusters of one size n, b permutations.
 """

@@ -58,6 +58,7 @@ class ClusterLabels:
         blocks: list[Labels] = []
         for block in places.blocks:
             order = rng.permuted(np.tile(np.arange(len(block)), (draws, 1)), axis=1)
+            # Whole clusters change places first, then the images within each: see `clustered_permutation`.
             labels = places.labels[block].astype(np.int64)[order]
             rng.permuted(labels, axis=2, out=labels)
             blocks.append(np.ascontiguousarray(np.moveaxis(labels, 2, 0), dtype=narrow))

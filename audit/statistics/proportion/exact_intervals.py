@@ -88,6 +88,7 @@ def _joint_limits(
 
 def _shared_error(error: float, n_1: Floats, n_2: Floats) -> tuple[Floats, Floats]:
     """a1 and a2 with (1 - a1)(1 - a2) = 1 - error that make the joined limit shortest at equal variances."""
+    # 1 - (1 - error)^share, in the form that loses no digits where many contrasts leave each a small error.
     each = -np.expm1(_SHARES * np.log1p(-error))
     quantile = -special.ndtri(each)
     with np.errstate(invalid="ignore"):

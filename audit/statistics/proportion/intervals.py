@@ -38,6 +38,8 @@ def clopper_pearson(count: ArrayLike, n: ArrayLike, *, confidence: ArrayLike = 0
     """
     x, size = as_counts(count, n)
     tail = (1 - np.asarray(confidence, dtype=float)) / 2
+    # The quantile does not exist for a parameter of 0. There the limit is 0 or 1, which the last line puts
+    # in.
     low = special.betaincinv(np.where(x > 0, x, 1.0), np.where(x > 0, size - x + 1, size), tail)
     high = special.betaincinv(np.where(x < size, x + 1, size), np.where(x < size, size - x, 1.0), 1 - tail)
     return nan_where(np.isnan(size), np.where(x == 0, 0.0, low), np.where(x == size, 1.0, high))

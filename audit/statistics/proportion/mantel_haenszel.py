@@ -94,6 +94,7 @@ def mantel_haenszel_p(
     a, m1, c, m2, total = _usable(x1, n1, x2, n2)
     events = a + c
     expected = m1 * events / total
+    # The 1 keeps a stratum that takes no part from 0 / 0, and one of small weights from a negative variance.
     variance = m1 * m2 * events * (total - events) / (total**2 * np.maximum(total - 1, 1))
     distance, spread = (a - expected).sum(axis=-1), variance.sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -161,6 +162,7 @@ def stratified_effect(
     both = (totals[0] > 0) & (totals[1] > 0)
     size = np.where(both, totals[0] + totals[1], 1.0)
     weight = np.where(both, size if standardised else totals[0] * totals[1] / size, 0.0)
+    # Without any stratum with images on both sides all weights are 0, and stay 0.
     weight = weight / np.maximum(weight.sum(axis=-1, keepdims=True), 1e-300)
     influence, independent, shares, told = 0.0, 0.0, 0.0, []
     for sign, (x, n), total in zip((1, -1), sides, totals, strict=True):

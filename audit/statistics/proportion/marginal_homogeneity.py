@@ -18,6 +18,7 @@ from audit.statistics.clusters.clustered_means import sums_by_code
 from clipmodel.array_types import Floats
 
 DRAWS = 1_999
+# 2^10 patterns of signs are fewer than the draws, and p of all of them is exact.
 MOST_EXACT_CLUSTERS = 10
 ROUNDING = 1e-9
 
@@ -75,5 +76,6 @@ def equal_rates_p(
 def _inverse_root(matrix: Floats) -> Floats:
     """A with A A' the pseudo-inverse of a positive semidefinite matrix."""
     values, vectors = np.linalg.eigh(matrix)
+    # Specifications that always agree leave directions without variance: there the inverse does not exist.
     kept = values > values.max(initial=0.0) * 1e-10
     return np.asarray(vectors[:, kept] / np.sqrt(values[kept]))

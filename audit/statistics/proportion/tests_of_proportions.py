@@ -58,6 +58,7 @@ def fisher_p(count_1: ArrayLike, n_1: ArrayLike, count_2: ArrayLike, n_2: ArrayL
     One-dimensional arrays of R tables; each distinct table is computed once, in [R, width of the widest
     support]. A support is at most the least margin plus one. NaN where either n is 0.
     """
+    # scipy's fisher_exact takes one table at a time; an audit has many.
     columns = [np.atleast_1d(np.asarray(a, dtype=float)) for a in (count_1, n_1, count_2, n_2)]
     tables, inverse = np.unique(np.stack(columns, axis=-1), axis=0, return_inverse=True)
     x1, n1, x2, n2 = (tables[:, [column]] for column in range(4))
@@ -68,6 +69,7 @@ def fisher_p(count_1: ArrayLike, n_1: ArrayLike, count_2: ArrayLike, n_2: ArrayL
         log_mass = _log_choose(n1, support) + _log_choose(n2, events - support)
         log_mass = np.where(support <= last, log_mass, -np.inf)
         observed = _log_choose(n1, x1) + _log_choose(n2, x2)
+    # Relative to the likeliest table: of many images all masses may be too small for a double.
     mass = np.exp(log_mass - log_mass.max(axis=1, keepdims=True))
     extreme = np.where(log_mass <= observed + _LOG_TIE, mass, 0.0)
     p = np.minimum(extreme.sum(axis=1) / mass.sum(axis=1), 1.0)

@@ -125,6 +125,7 @@ def _limits(differences: Floats, variances: Floats, n_clusters: int) -> tuple[fl
     if not total > 0 or complete < 1:
         return float("nan"), float("nan"), float("nan")
     share = between / total
+    # Barnard & Rubin 1999: Rubin's own degrees of freedom can exceed those that complete data would have.
     observed = (complete + 1) / (complete + 3) * complete * (1 - share)
     inverse = (share**2 / (m - 1)) + (1 / observed if observed > 0 else np.inf)
     half = float(special.stdtrit(1 / inverse, 0.975)) * float(np.sqrt(total))

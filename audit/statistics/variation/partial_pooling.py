@@ -28,9 +28,12 @@ from clipmodel.array_types import Codes, Floats
 
 SD_INTERACTION: Final = (0.02, 0.1, 0.2, 0.35, 0.55, 0.8, 1.2, 1.8, 2.6)
 SD_MAIN: Final = (0.05, 0.25, 0.5, 1.0, 2.0)
+# Of the intercept around the logit of the family's rate: as weak as the priors below.
 SD_INTERCEPT: Final = 2.0
 PRIOR_SD: Final = 2.0
 """Of the half-normal priors, on the logit scale, where 1 takes a rate from 20 % to 40 %: they say little."""
+# A full step of Newton's method overshoots where a cell has few events, and a logit of 12 (a rate within
+# 1e-5 of 0 or 1) leaves its images almost no weight in the next step.
 STEPS: Final = 25
 LARGEST_STEP: Final = 2.0
 LARGEST_LOGIT: Final = 12.0
@@ -91,6 +94,7 @@ def pooled_rates(
 def _pooled(x: Floats, size: Floats, design: Floats, n_main: int, confidence: float) -> PooledRates:
     """The estimates of some families together."""
     total = size.sum(axis=1, keepdims=True)
+    # Half an event and half an image without it: the logit of a rate of 0 or 1 is infinite.
     centre = special.logit((x.sum(axis=1, keepdims=True) + 0.5) / (total + 1.0))
     grid = list(product(SD_MAIN if n_main else (1.0,), SD_INTERACTION))
     fits: list[_Fit] = []

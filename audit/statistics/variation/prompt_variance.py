@@ -88,6 +88,9 @@ def prompt_effect(
     of_prompts = max(between - own, 0.0)
     of_images = max(shared + own / count, 0.0)
     of_new = of_prompts * (1 + 1 / count) + of_images
+    # Satterthwaite: the squares of independent parts over their degrees of freedom. The observed variance
+    # between prompts is in it, not what is left of that: its error is the one that T - 1 degrees of freedom
+    # describe.
     part = (between * (1 + 1 / count)) ** 2 / (count - 1) + (shared**2 + own**2) / freedom
     of_both = of_new**2 / part if part > 0 else np.inf
     z, mean = float(special.stdtrit(freedom, (1 + confidence) / 2)), float(d.mean())

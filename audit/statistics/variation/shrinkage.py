@@ -42,6 +42,7 @@ def _likeliest(x: Floats, size: Floats) -> tuple[Floats, Floats]:
     with np.errstate(invalid="ignore", divide="ignore"):
         rate = np.where(size > 0, x / size, 0.0)
     for candidate in _PRIOR_SIZES:
+        # The variance of a rate under the prior: images of a group have the correlation 1 / (A + B + 1).
         weight = size / (1 + (size - 1) / (candidate + 1))
         with np.errstate(invalid="ignore"):
             centre = (weight * rate).sum(axis=-1, keepdims=True) / weight.sum(axis=-1, keepdims=True)

@@ -1,7 +1,8 @@
 """The same images under many specifications: joint counts, and what they allow that single rates do not.
 
-S specifications of one probe, K bit strings (which of the specifications the event happened in), G groups, N
-images.
+S specifications of one probe, K bit strings (which of the specifications the event happened in), G groups,
+N images.
+
 Rates of one specification say nothing of how its errors go with those of another, though both are of the
 same images. The bit strings do: they give the covariance of the gaps, and a permutation of whole images'
 labels.
@@ -326,6 +327,8 @@ class _Kinds:
             variance = np.average((values - np.average(values, weights=weights)) ** 2, weights=weights)
         totals = np.column_stack(columns)
         label = np.bincount(cluster, weights=inside) > 0
+        # Sums of weights in another order differ in their last digits; such clusters are alike all the
+        # same.
         kinds, place = np.unique(np.round(totals, 9), axis=0, return_inverse=True)
         number, observed = (
             np.bincount(place.ravel(), weights=each, minlength=len(kinds)).astype(np.int64)
