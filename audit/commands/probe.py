@@ -98,7 +98,8 @@ def _print_small_groups(planned: ProbePlan | MeasurePlan, console: Console) -> N
 
 
 def _print_plan(planned: Plan, console: Console) -> None:
-    table = planned.table()
+    # In 80 columns no word is broken: without the cells, and with a shorter name for images without a truth.
+    table = planned.table().drop(columns="cells").rename(columns={"without_truth": "no_truth"})
     title = f"{planned.suite.suite} on {planned.dataset.card.name}"
     rows = [(probe, *(f"{value:,}" for value in values)) for probe, *values in table.itertuples(index=False)]
     terminal.print_table(

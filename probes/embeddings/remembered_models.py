@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import clipmodel
 from clipmodel.errors import UserError
 from probes.embeddings.shard_files import write_bytes
-from probes.embeddings.store import EmbeddingStore, file_mode
+from probes.embeddings.store import REMEMBERED, EmbeddingStore, file_mode
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RememberedModel", "load_or_remember"]
 
-FOLDER = "models"
 FACTS: dict[str, tuple[type, ...]] = {
     "embed_dim": (int,),
     "fingerprint": (str,),
@@ -119,7 +118,7 @@ def load_or_remember(
     key = _key(path, told)
     if key is None:
         return load()
-    file = store.root / FOLDER / f"{key}.json"
+    file = store.root / REMEMBERED / f"{key}.json"
     if (facts := _read(file)) is not None:
         return RememberedModel(name, facts, load)
     model = load()

@@ -37,6 +37,7 @@ from probes.embeddings.stored_rows import StoredRows, locate
 
 CACHE_VARIABLE, MODE_VARIABLE = "CLIP_AUDIT_CACHE", "CLIP_AUDIT_CACHE_MODE"
 SPACE_FILE = "space.txt"
+REMEMBERED = "models"  # folder of what `remembered_models` notes
 READERS = 4  # threads that verify shards; hashing and reading leave the interpreter free
 OLD_SUFFIX = ".npz"  # shards of versions before 0.2, which are ignored
 
@@ -229,6 +230,9 @@ class EmbeddingStore:
         patterns = (
             [f"*{OLD_SUFFIX}"] if only_old else [f"*{OLD_SUFFIX}", "*.arrow", SPACE_FILE, f"{UNFINISHED}*"]
         )
+        if model is None and not only_old:
+            # What is remembered of models themselves: their facts, under the hash of their files.
+            folders, patterns = [*folders, self.root / REMEMBERED], [*patterns, "*.json"]
         return sorted(file for path in folders for pattern in patterns for file in path.glob(pattern))
 
     def remove(self, files: Iterable[Path]) -> int:

@@ -27,6 +27,7 @@ BYTES_A_CURVE_POINT, BYTES_A_RATE, BYTES_AN_IMAGE = 900, 3_000, 4_096
 BYTES_A_THRESHOLD = 88_000  # of a curve: the draws of its simultaneous band, a few curves at a time
 # Rows of the tables: about 18 GB of curves and 15 GB of rates at the bytes above.
 MOST_CURVE_POINTS = 20_000_000
+MOST_CURVE_THRESHOLDS = 200_000  # about 18 GB of the band of one curve
 MOST_RATES = 5_000_000
 MOST_PROMPTS = 1_000_000
 
@@ -85,8 +86,10 @@ def estimate(planned: Plan) -> Cost:
     for n, most, what, remedy in (
         (prompts, MOST_PROMPTS, "prompts", "leave out words of slots, classes or designs"),
         (curve_points, MOST_CURVE_POINTS, "points of curves", "take a smaller 'curve' or fewer groups"),
+        (suite.curve if curve_points else 0, MOST_CURVE_THRESHOLDS, "thresholds of a curve",
+         "take a smaller 'curve'"),
         (rates, MOST_RATES, "rates", "leave out thresholds, templates, designs or groups"),
-    ):
+    ):  # fmt: skip
         # Before anything is embedded: a typing error in a suite ends in seconds, not after hours.
         if n > most:
             message = f"the suite {suite.suite!r} asks for {n:,} {what}; {most:,} are the most"

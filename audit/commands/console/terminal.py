@@ -20,7 +20,6 @@ from rich.table import Table
 from clipmodel.errors import UserError
 
 PIPE_WIDTH = 80  # columns where the output is no terminal and nobody has said
-GAP, LEAST_WORDS = 2, 12  # between columns; what a column of words gets before numbers may be folded
 
 ERR = Console(stderr=True, highlight=False)
 Report = Callable[[str, int, int], None]  # what is being done, how many are done, how many in all
@@ -124,13 +123,16 @@ def print_table(
 ) -> None:
     """Print a title and a table, or nothing if it has no rows; all columns but `words` are flush right."""
     listed = [list(row) for row in rows]
-    made = Table(header_style="", box=None, pad_edge=False)
-    whole = _numbers_fit(columns, listed, words, width=console.width)
-    for name in columns:
-        number = name not in words
+    least = _least_widths(columns, listed, words)
+    # Two blanks between columns, one if there is no room for two. If columns do not fit even so, they are
+    # folded wherever the terminal ends: nothing is cut off. rich counts the blanks of the last column too.
+    gap = next((gap for gap in (2, 1) if sum(least) + gap * len(least) <= console.width), None)
+    made = Table(header_style="", box=None, pad_edge=False, padding=(0, 1, 0, 0) if gap == 1 else (0, 1))
+    for name, width in zip(columns, least, strict=True):
         made.add_column(
-            escape(name), justify="right" if number else "left", overflow="fold", no_wrap=number and whole
-        )
+            escape(name), justify="left" if name in words else "right", overflow="fold",
+            min_width=None if gap is None else width,
+        )  # fmt: skip
     for row in listed:
         made.add_row(*map(escape, row))
     if made.row_count:
@@ -139,15 +141,14 @@ def print_table(
         console.print(made)
 
 
-def _numbers_fit(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], words: Collection[str], *, width: int
-) -> bool:
-    """Whether the columns of numbers need no second line, and leave each column of words some room."""
-    needed = 0
+def _least_widths(columns: Sequence[str], rows: Sequence[Sequence[str]], words: Collection[str]) -> list[int]:
+    """What each column needs so that no number takes two lines and no word of a header or cell is broken."""
+    widths = []
     for place, name in enumerate(columns):
-        longest = max([len(name), *(len(row[place]) for row in rows)])
+        cells = [row[place] for row in rows]
         if name in words:
-            tokens = (token for row in rows for token in row[place].split())
-            longest = min(longest, max(LEAST_WORDS, *(len(token) for token in tokens), 0))
-        needed += GAP + longest
-    return needed - GAP <= width
+            longest = max((len(token) for cell in cells for token in cell.split()), default=0)
+        else:
+            longest = max(map(len, cells), default=0)
+        widths.append(max(longest, *(len(token) for token in name.split()), 0))
+    return widths

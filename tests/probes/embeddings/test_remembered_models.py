@@ -86,3 +86,12 @@ def test_a_store_that_cannot_be_written_costs_time_only(folder: Path, tmp_path: 
     for _ in range(2):
         load_or_remember(store, "mine", folder, loader(folder, calls), told={})
     assert len(calls) == 2
+
+
+def test_clearing_the_store_forgets_models_too(folder: Path, tmp_path: Path) -> None:
+    store, calls = EmbeddingStore(tmp_path / "store"), []
+    load_or_remember(store, "mine", folder, loader(folder, calls), told={})
+    assert store.files(only_old=True) == []  # a note has no version before the store's
+    assert store.remove(store.files()) == 1
+    load_or_remember(store, "mine", folder, loader(folder, calls), told={})
+    assert len(calls) == 2

@@ -62,7 +62,12 @@ def test_the_sentence_counts_and_turns_to_minutes() -> None:
 
 @pytest.mark.parametrize(
     ("name", "what"),
-    [("MOST_PROMPTS", "prompts"), ("MOST_RATES", "rates"), ("MOST_CURVE_POINTS", "points of curves")],
+    [
+        ("MOST_PROMPTS", "prompts"),
+        ("MOST_RATES", "rates"),
+        ("MOST_CURVE_POINTS", "points of curves"),
+        ("MOST_CURVE_THRESHOLDS", "thresholds of a curve"),
+    ],
 )
 def test_what_is_beyond_any_use_is_refused(
     data: TableDataset, monkeypatch: pytest.MonkeyPatch, name: str, what: str

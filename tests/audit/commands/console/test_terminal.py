@@ -105,3 +105,18 @@ def test_numbers_are_folded_where_even_words_of_a_dozen_letters_leave_no_room() 
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert max(map(len, text.splitlines())) <= 40
     assert text.count("9876543210") == 2  # folded at the space, no digit lost
+
+
+@pytest.mark.parametrize("width", range(20, 60))
+def test_nothing_of_a_table_is_cut_off(width: int) -> None:
+    rows = [["some words of a set", "12,345", "+1.0 to +2.0"], ["denigration", "7", "-3.0 to +4.0"]]
+    console = Console(width=width, file=io.StringIO(), highlight=False)
+    terminal.print_table(
+        console, "T", ["set of images", "images", "95 % interval"], rows, words={"set of images"}
+    )
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert max(map(len, text.splitlines())) <= width
+    shown = "".join(text.split())
+    for character in "denigration12,345":
+        assert character in shown
+    assert sum(map(str.isdigit, shown)) == 5 + 1 + 4 + 4 + 2  # every digit, those of 95 % too
