@@ -236,11 +236,13 @@ def regression_verdict(
 def judged_changes(changes: pd.DataFrame, *, error: float) -> pd.DataFrame:
     """Changes with the limits that can fail a gate (low, high) and those that can pass it.
 
-    The limits are conservative: either share of images that changed has an exact one (Clopper
-    & Pearson 1934), with half of the error each, of counts over the design effect. A group that is too small
-    for a rate is not judged, and nothing passes with it.
+    The limits are conservative: each share of images that changed, one way and the other, has an exact one
+    (Clopper & Pearson 1934), with half of the error each, of counts over the design effect. A group that is
+    too small for a rate is not judged, and nothing passes with it.
     """
     low, high = _paired_limits(changes, error=error / len(changes))
+    # A PASS looks at the upper limits alone: a two-sided error twice as large is one-sided the error
+    # itself.
     low_to_pass, high_to_pass = _paired_limits(changes, error=2 * error)
     limits = {"low": low, "high": high, "low_to_pass": low_to_pass, "high_to_pass": high_to_pass}
     judged = changes.assign(**limits)

@@ -242,9 +242,12 @@ def _few_clusters(
         low, high = found.interval()
         with np.errstate(invalid="ignore", divide="ignore"):
             t = float(found.difference[0] / found.error[0])
+        # A t over no spread at all is no evidence.
         p[row] = 2 * special.stdtr(found.freedom[0], -abs(t)) if np.isfinite(t) else 1.0
+        # Student's interval may be the shorter one, if a few clusters happen to change alike.
         wider = (min(low[0], estimates["low"][row]), max(high[0], estimates["high"][row]))
         estimates["low"][row], estimates["high"][row] = np.clip(wider, -2, 2)
+        # Bonferroni, since this p is from no permutation that max-T could take.
         adjusted[row] = min(1.0, p[row] * len(group))
         if too_few[row]:
             p[row] = adjusted[row] = estimates["low"][row] = estimates["high"][row] = np.nan
@@ -363,5 +366,6 @@ def _permuted_weighted(
 
 def _p(observed: Floats, permuted: Floats) -> Floats:
     """Two-sided p of each gap alone, the observed data counted as one of the permutations."""
+    # Rounding must not part ties.
     reached = np.abs(np.nan_to_num(permuted)) >= np.abs(observed) - 1e-9
     return np.where(np.isnan(observed), np.nan, (1 + reached.sum(axis=0)) / (1 + len(permuted)))

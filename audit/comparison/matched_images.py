@@ -151,6 +151,7 @@ def matched_weights(
     for side in sides:
         own = side.drop_duplicates("image").set_index("image")[WEIGHTED[0]].reindex(images)
         found.append(own.to_numpy(dtype=float) / own.mean())
+    # On the logarithm: a tenth more in the one is a tenth more in the other.
     apart = np.abs(np.log(found[0] / found[1]))
     if apart.max(initial=0) > np.log(1 + TOLERANCE):
         raise UserError(

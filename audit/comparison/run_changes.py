@@ -89,6 +89,7 @@ def _of_probe(
                 n, clusters, values, covariance = sampled(joint, group, reference)
                 sides = 2 if reference else 1
                 few = too_few(n[:sides], clusters[:sides], least=least, independent=joint.images is None)
+                # Of the side with fewer clusters: the interval is then too long rather than too short.
                 freedom = np.inf if joint.images is None else min(clusters[:sides]) - 1
                 found = change_of_runs(values[:n_first], values[n_first:], covariance, freedom=freedom)
                 numbers = {name: getattr(found, name) for name in NUMBERS if hasattr(found, name)}

@@ -57,6 +57,8 @@ def with_error_control(context: TableContext, gaps: pd.DataFrame) -> pd.DataFram
     p = gaps["p"].to_numpy(dtype=float)
     first = family.adjusted(p)
     rest = _RestTests(context, gaps, family, first)
+    # Both tests must find a group different, so the larger p counts; NaN is a group that is not tested
+    # again.
     p = np.fmax(p, rest.p)
     adjusted = family.adjusted(p)
     driven = np.where((adjusted >= LEVEL) & (rest.named != ""), rest.named, "")
@@ -151,7 +153,7 @@ class _Family:
 
     @property
     def level(self) -> Floats:
-        """[R] of the first step of the adjustment."""
+        """[R] the level of the first step of the adjustment."""
         return LEVEL * self.weight
 
     def adjusted(self, p: Floats) -> Floats:

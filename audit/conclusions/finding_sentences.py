@@ -90,6 +90,7 @@ def noise_words(row: Mapping[str, Any]) -> str:
         worse = group if row["difference"] > 0 else words(row["reference"])
         text += f"; or the right answer of {number_of(row['wrong_truths'], 'image')} of {worse} is wrong"
     behind = float(gap_behind_noise(row["difference"], row["n_group"], row["n_reference"], share=AT_RANDOM))
+    # No such noise can be behind the gap.
     if math.isnan(behind) or abs(behind) > 1:
         return f"{text}."
     return (

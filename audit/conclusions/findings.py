@@ -50,7 +50,7 @@ def finding_table(context: TableContext, gaps: pd.DataFrame) -> pd.DataFrame:
     interval of this contrast alone; `selected_low` and `selected_high` the interval adjusted for its being
     found (see above). `holds_in` of the `specifications` have it; `difference_min` and `difference_max` are
     over all of them. `wrong_labels` and `wrong_truths` (misclassification only) are those of
-    `statistics.label_noise`.
+    `statistics.proportion.label_noise`.
     """
     return findings_among(context, with_error_control(context, gaps))
 
@@ -70,6 +70,8 @@ def findings_among(context: TableContext, tested: pd.DataFrame) -> pd.DataFrame:
     found = found.rename(columns={"difference_low": "low", "difference_high": "high"})
     found = found.assign(
         id=[f"F{number}" for number in range(1, len(found) + 1)],
+        # Against the best group the plain interval is simultaneous over all pairs, and may be the longer
+        # one.
         selected_low=np.fmin(low, found["low"]),
         selected_high=np.fmax(high, found["high"]),
         **_tipping(found),

@@ -119,11 +119,11 @@ def gate_table(
 
     What is judged is each contrast (difference, ratio) or each group (accuracy, rate) in every specification
     that the gate names, all by default. The intervals are conservative
-    (`statistics.exact_intervals`, Clopper-Pearson; of effective images and with the degrees of freedom of
-    each side's own clusters). FAIL where one of those that hold together at 95 % (Bonferroni) lies wholly
-    beyond the margin. PASS where all 90 % intervals lie within it: that is an intersection-union test at 5 %,
-    which needs no correction (Berger & Hsu 1996). INCONCLUSIVE otherwise: also where a group has too few
-    images, or fewer than `min_clusters` clusters of several images.
+    (`statistics.proportion.exact_intervals`, Clopper-Pearson; of effective images and with the degrees of
+    freedom of each side's own clusters). FAIL where one of those that hold together at 95 % (Bonferroni) lies
+    wholly beyond the margin. PASS where all 90 % intervals lie within it: that is an intersection-union test
+    at 5 %, which needs no correction (Berger & Hsu 1996). INCONCLUSIVE otherwise: also where a group has too
+    few images, or fewer than `min_clusters` clusters of several images.
 
     Parameters
     ----------
@@ -233,6 +233,7 @@ def _asked(table: pd.DataFrame, gate: Mapping[str, Any]) -> pd.DataFrame:
 def _contrasts(gaps: pd.DataFrame, gate: Mapping[str, Any], *, ratio: bool, least: int) -> pd.DataFrame:
     """Contrasts with intervals that hold together, and those of a PASS; NaN where a group is too small."""
     own = _asked(gaps, gate)
+    # Mirrored contrasts are one statement: to count both would halve the error that is left to each.
     own = own[distinct_contrasts(own)].reset_index(drop=True)
     rows = GapRows.of(own, least=least)
     enough = rows.precision[0].enough & rows.precision[1].enough

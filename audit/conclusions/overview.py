@@ -126,9 +126,9 @@ def overview_cells(result: AuditResult, *, groupings: Sequence[str] | None = Non
 def strongest(cells: Sequence[Cell], *, count: int) -> list[Cell]:
     """Return the cells with the strongest evidence; those in which no difference is shown come last.
 
-    Ordered by state, then by the share of specifications that agree, then by the end of the interval nearest
-    to no difference.
-    Of several groupings that name the same group of the same outcome only the first is kept.
+    They are ordered by state, then by the share of specifications that agree, then by the end of the interval
+    nearest to no difference. Of several groupings that name the same group of the same outcome only the first
+    is kept.
     """
     rank = {state: place for place, state in enumerate(STATES)}
     known = [cell for cell in cells if cell.difference == cell.difference]

@@ -64,6 +64,8 @@ def _spread(groups: GroupCounts, clusters: ClusterCounts | None, *, least: int, 
     )
     with np.errstate(invalid="ignore"):
         rate = count / n
+        # Bootstrap and permutations draw whole images: effective ones are rounded down, so as to tell no
+        # more than they do.
         sizes = np.where(effect > 1, np.floor(n / effect), n)
         events = np.rint(np.nan_to_num(rate) * sizes)
     present = np.count_nonzero(n, axis=1)

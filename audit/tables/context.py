@@ -150,7 +150,7 @@ class TableContext:
 
     @property
     def seed(self) -> int:
-        """Of everything that is random."""
+        """Seed of everything that is random."""
         return int(self.manifest["seed"])
 
     @property

@@ -123,6 +123,7 @@ def _controlled(
         "clusters_reference": np.rint(precision.reference.clusters).astype(np.int64),
         **_estimates(cells, *effects),
         "p": p,
+        # Two groups are each other's reference, so that both rows are one test.
         "p_adjusted": p if len(groups.groups) == 2 else holm(p),
         "design_effect": np.where(enough & (compared > 0), effect, np.nan),
         "note": np.select([~enough, compared == 0, ~tested], reasons, default=""),
@@ -184,6 +185,7 @@ def _effects(
         by_stratum = [
             a.reshape(*a.shape[:-1], width, -1) for a in (x, *(np.broadcast_to(a, x.shape) for a in sizes))
         ]
+        # Over all strata together, as the variances are: a cluster may have images in several.
         correlation = common_correlation(ClusterMoments.of(*(a.sum(axis=-1) for a in by_stratum)))[..., 0]
         for group in range(width):
             own = [a[..., group, :] for a in by_stratum]

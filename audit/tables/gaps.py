@@ -71,7 +71,7 @@ def contrasts(
     Parameters
     ----------
     references
-        From attribute to what its groups are compared with; see `references.reference_sides`.
+        From attribute to what its groups are compared with; see `reference_groups.reference_sides`.
     least
         Images that each side needs.
     precision
@@ -96,6 +96,8 @@ def contrasts(
         estimates = against_the_whole(estimates, *_weights(n, sides.n, contrast))
         # The reference is all images, the group's own among them.
         n_reference, count_reference = n + sides.n, count + sides.count
+        # How many clusters have images on both sides is not known here: the whole has at least those of one
+        # side.
         clusters_reference = np.maximum(contrast.group.clusters, clusters_reference)
     columns = {
         "group": np.broadcast_to(np.array(groups.names, dtype=object), n.shape),
@@ -138,6 +140,7 @@ def contrast_estimates(
 
     `contrast` says how much the rates tell; images are independent where it is left out.
     """
+    # A side that is too small comes with an n of 0 and its events.
     x1, x2 = np.minimum(x1, n1), np.minimum(x2, n2)
     if contrast is None:
         sides = independent_precision(n1), independent_precision(n2)
@@ -280,7 +283,7 @@ def _at(precision: Precision, rows: NDArray[np.bool_]) -> Precision:
 
 
 def _confidence(n: Counts, sides: Sides, *, least: int) -> float:
-    """Of each interval: simultaneous over all pairs where the data choose the reference."""
+    """Confidence of an interval: over all pairs together where the data choose the reference (Bonferroni)."""
     pairs = sides.pairs(n, least=least) if sides.kind == BEST else 1
     return 1 - (1 - CONFIDENCE) / max(pairs, 1)
 

@@ -73,11 +73,11 @@ def measures_table(
     Returns
     -------
     Columns `KEYS`, the attributes, `ESTIMATES`: one row per estimand, in their order. `n` is images (sets of
-    counterfactual images, places of a ranking), `clusters` the independent units among them. Intervals are 95
-    % ones that hold where several images are of one cluster; p is two-sided unless the note says otherwise,
-    and `p_adjusted` is corrected over the family that the note names. NaN, with the reason in `note`, if a
-    group has fewer images than the probe's `min_group`. If images stand for a population, means, their
-    intervals and p are weighted; rankings speak of their candidates, and the note says so.
+    counterfactual images, places of a ranking), `clusters` the independent units among them. Intervals of 95
+    % hold where several images are of one cluster; p is two-sided unless the note says otherwise, and
+    `p_adjusted` is corrected over the family that the note names. NaN, with the reason in `note`, if a group
+    has fewer images than the probe's `min_group`. If images stand for a population, means, their intervals
+    and p are weighted; rankings speak of their candidates, and the note says so.
 
     Raises
     ------

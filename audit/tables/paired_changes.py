@@ -56,7 +56,8 @@ def paired_table(context: TableContext) -> pd.DataFrame:
     second's; the rest as `change_table` makes it. If images stand for a population, rates, changes and their
     intervals are those of the weighted images, and the four counts remain images. `omnibus_p` says whether
     the rate of the group is the same under all designs and templates of the rule and threshold
-    (`statistics.marginal_homogeneity`); with two specifications it is p of the pair, without outcomes NaN.
+    (`statistics.proportion.marginal_homogeneity`); with two specifications it is p of the pair, without
+    outcomes NaN.
     """
     tables, pairs, outcomes = [], context.pairs, context.outcomes
     for probe in context.probes:
@@ -181,8 +182,9 @@ def change_table(counts: pd.DataFrame, *, keys: Sequence[str], least: int) -> pd
 
 
 def _whole(first: Floats, second: Floats, effect: Floats) -> tuple[Integers, Integers]:
-    """Effective images that changed either way, rounded down in all: McNemar's test counts images."""
+    """Effective images that changed one way and the other, as whole numbers: McNemar's test counts images."""
     changed = first + second
+    # Down and not to the nearest: p is then too large rather than too small.
     kept = np.floor(changed / effect)
     share = np.divide(first, changed, out=np.zeros(len(first)), where=changed > 0)
     fewer = np.rint(share * kept).astype(np.int64)
@@ -205,7 +207,7 @@ def change_test_table(
     -------
     Columns `CHANGE_KEYS` and `CHANGE_TESTS`, and `SHARES` of weighted outcomes: a row per outcome, rule and
     threshold, other specification and group. `omnibus_p` tests whether the rate is the same in all class
-    designs and templates of a rule and threshold (`statistics.marginal_homogeneity`).
+    designs and templates of a rule and threshold (`statistics.proportion.marginal_homogeneity`).
     """
     families = _families(specification_list(probe))
     images = outcomes if isinstance(outcomes, CodedTable) else CodedTable(outcomes)

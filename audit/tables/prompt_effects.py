@@ -109,6 +109,7 @@ def _effects(
     }  # fmt: skip
     sizes, numbers_of_clusters = (n, clusters) if reference else (n[:1], clusters[:1])
     few = too_few(sizes, numbers_of_clusters, least=least, independent=joint.images is None)
+    # Of the side with fewer clusters: the interval is then too long rather than too short.
     freedom = np.inf if joint.images is None else min(numbers_of_clusters) - 1
     rows_of = joint.specifications.reset_index(drop=True)
     for key, rows in rows_of.groupby(list(OF_PROMPTS), sort=False, dropna=False):

@@ -4,9 +4,9 @@ A rate is P(event | group): of the images of a group, the share to which the eve
 P(group | event), the composition of those to which it happened: that is `composition.composition_table`.
 
 Several images of one drawing or person are no independent draws. Their intervals are of effective images and
-with the degrees of freedom of the group's own clusters (`statistics.cluster_robust`); the columns `clusters`,
-`design_effect` and `df` hold what they rest on. Where images are independent, there are as many clusters as
-images, the design effect is 1 and `df` is NaN.
+with the degrees of freedom of the group's own clusters (`statistics.clusters.cluster_robust`); the columns
+`clusters`, `design_effect` and `df` hold what they rest on. Where images are independent, there are as many
+clusters as images, the design effect is 1 and `df` is NaN.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ def rate_table(context: TableContext, *, pooled: bool = True) -> pd.DataFrame:
     Returns
     -------
     Columns `SPECIFICATION`, the attributes, n, count, clusters, kish_n (Kish's effective number of images; n
-    without weights), rate, low, high, shrunk, pooled, pooled_low,
-    pooled_high, design_effect, df, note. The interval is `intervals.adjusted_wilson` of effective images;
-    `shrunk` is the rate drawn towards those of the other groups of its split (`shrinkage.shrunken_rates`),
-    `pooled` the estimate of a hierarchical model over the attributes of the split, with its own interval
-    (`pooled_rates.pooled_columns`): both for small groups, NaN over all images. All are NaN,
-    with the reason in `note`, where a group has fewer images than the probe's `min_group`.
+    without weights), rate, low, high, shrunk, pooled, pooled_low, pooled_high, design_effect, df, note. The
+    interval is `intervals.adjusted_wilson` of effective images; `shrunk` is the rate drawn towards those of
+    the other groups of its split (`shrinkage.shrunken_rates`), `pooled` the estimate of a hierarchical model
+    over the attributes of the split, with its own interval (`pooled_rates.pooled_columns`): both for small
+    groups, NaN over all images. All are NaN, with the reason in `note`, where a group has fewer images than
+    the probe's `min_group`.
     """
     parts = []
     for probe, groups in context.groupings():

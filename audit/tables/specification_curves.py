@@ -131,6 +131,8 @@ class _Families:
         rows = np.flatnonzero(self.outcomes.having("probe", probe) & self.outcomes.having("outcome", outcome))
         if not len(rows):
             return None
+        # Those of the probe before are let go: they take much memory, and only outcomes of one probe share
+        # them.
         if probe not in self.permutations:
             self.permutations = {probe: SharedPermutations(seed=self.seed, draws=DRAWS)}
         listed = specification_list(self.probes[probe])
@@ -201,6 +203,7 @@ def _joint(curve: Curve, key: tuple[str, ...], family: _Family | None, *, seed: 
 
 def _generator(seed: int, key: tuple[str, ...]) -> np.random.Generator:
     """Randomness of one gap: the same whatever other gaps the audit has."""
+    # crc32, since Python's own hash of a string differs from one process to the next.
     return np.random.default_rng([seed, zlib.crc32("\0".join(key).encode())])
 
 

@@ -55,8 +55,8 @@ def with_bands(curves: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     Parameters
     ----------
     curves
-        As `disparity.rate_table` makes it from `Records.curves`. A curve is what differs in the threshold
-        only.
+        As `audit.tables.rates.rate_table` makes it from `Records.curves`. A curve is what differs in the
+        threshold only.
     seed
         Of the bootstrap; a curve's draws do not depend on the other curves.
 
@@ -78,6 +78,7 @@ def with_bands(curves: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     factor = np.full(len(curves), np.nan)
 
     def level_of(key: Hashable, rows: NDArray[np.intp]) -> tuple[float, float]:
+        # crc32, since Python's own hash of a string differs from one process to the next.
         rng = np.random.default_rng([seed, zlib.crc32(repr(key).encode())])
         return curve_level(
             counts[rows], int(n[rows[0]]), rng=rng, effective=effective[rows], freedom=freedom[rows]
@@ -119,6 +120,7 @@ def curve_level(
     finite = freedom[np.isfinite(freedom)]
     if not len(finite):
         return pointwise_level(smallest_tails(counts, n, rng=rng)), 1.0
+    # One number of images for the whole curve, since one histogram of whole images is resampled.
     size = max(round(float(np.median(effective))), 2)
     smallest = smallest_tails(np.rint(counts / n * size).astype(np.int64), size, rng=rng)
     level, nu = pointwise_level(smallest), FREEDOM_OF_CURVE * float(np.median(finite))

@@ -120,6 +120,7 @@ def _row(
     trend = linear_trend(counts)
     numbers |= {name: getattr(trend, name) for name in NUMBERS if hasattr(trend, name)}
     note = NO_EVENT if x.sum() in (0, n.sum()) else ""
+    # The slopes keep their intervals, which are long with few clusters, as rates and gaps do.
     if not counts.single and counts.clusters < LEAST_CLUSTERS:
         numbers["p"] = np.nan
         note = note or f"{counts.clusters} clusters: fewer than {LEAST_CLUSTERS}, too few to test"

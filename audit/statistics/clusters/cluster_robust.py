@@ -29,7 +29,7 @@ made of it alone misses high rates. Of 2, 5 and 20, 5 kept the coverage within .
 on.
 """
 LEAST_SHARE = 0.8
-"""Of a group's own design effect in the joined one, for its degrees of freedom.
+"""Share of a group's own design effect in the joined one, at least, for its degrees of freedom.
 
 With few clusters whose images are far more alike than those of other groups, the common part is too small: a
 smaller share would let such groups be found at small levels.

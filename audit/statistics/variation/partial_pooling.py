@@ -31,7 +31,7 @@ SD_MAIN: Final = (0.05, 0.25, 0.5, 1.0, 2.0)
 # Of the intercept around the logit of the family's rate: as weak as the priors below.
 SD_INTERCEPT: Final = 2.0
 PRIOR_SD: Final = 2.0
-"""Of the half-normal priors, on the logit scale, where 1 takes a rate from 20 % to 40 %: they say little."""
+"""Scale of the half-normal priors, in logits, of which 1 takes a rate from 20 % to 40 %: they say little."""
 # A full step of Newton's method overshoots where a cell has few events, and a logit of 12 (a rate within
 # 1e-5 of 0 or 1) leaves its images almost no weight in the next step.
 STEPS: Final = 25

@@ -213,8 +213,8 @@ def curve_p(
     The statistic is the mean over the specifications of the gap in units of its error (Simonsohn, Simmons &
     Nelson 2020 average z-values likewise). It is linear in the events, so each image has one number, the
     weighted sum of its events; the difference of the two sides' means of it is studentised by its variance
-    between clusters (`statistics.clustered_means`). Its distribution comes from permuting the labels of
-    whole images, so the dependence of the specifications is in it, and the error makes it a test of equal
+    between clusters (`statistics.clusters.clustered_means`). Its distribution comes from permuting the labels
+    of whole images, so the dependence of the specifications is in it, and the error makes it a test of equal
     rates: without it, sides whose clusters differ in size, or whose images differ in how consistently they
     are classified, reject in 30 to 40 % of cases at 5 %.
 

@@ -167,6 +167,8 @@ class ClusterCounts:
         for rows, moments in self._view(groups).moments():
             rho = common_correlation(moments)
             index, named = np.maximum(sides.index[rows], 0), sides.index[rows] >= 0
+            # The correlation stays 0 here, since moments do not say which clusters two groups share:
+            # intervals are then too long rather than too short.
             rest = moments.over_groups() - moments
             own.put(rows, self._precision(moments, rho))
             other.put(rows, self._precision(moments.chosen(index).where(named, rest), rho))

@@ -56,6 +56,7 @@ class CodedTable:
         number = np.zeros(len(self.frame), dtype=np.int64)
         for name in names:
             code, words = self.codes(name)
+            # Numbered anew after each column: the product of many numbers of values would overflow.
             number = pd.factorize(number * len(words) + code)[0]
         return np.asarray(number, dtype=np.intp)
 

@@ -286,6 +286,7 @@ def _specification_codes(counts: SharedCounts, rows: Codes, outcome: Codes) -> t
     number = outcome.astype(np.int64)
     for name in KEYS:
         code, words = counts.codes(name)
+        # Numbered anew after each column: the product of many numbers of values would overflow.
         number = pd.factorize(number * len(words) + code[rows])[0]
     first = np.flatnonzero(~pd.Series(number).duplicated().to_numpy())
     return np.asarray(number, dtype=np.intp), first

@@ -110,6 +110,7 @@ def mean_absolute_differences(family: Family) -> Rows:
     """
     values, items, codes, cluster, weights = _classes(family, every_item=True)
     n, clusters = len(codes), len(np.unique(cluster))
+    # Of one image a side has no variance.
     least = max(family.least, 2)
     if min(np.bincount(codes, minlength=2)) < least:
         yield too_few(n=n, clusters=clusters, least=least)
@@ -136,6 +137,7 @@ def differences_of_sides(family: Family) -> Rows:
     if min(np.bincount(codes, minlength=2)) < least:
         yield from (too_few(n=n, clusters=clusters, least=least) for _ in range(len(family.rows)))
         return
+    # The floor is for counts: see `Studentiser`.
     shares = bool(np.isin(values, (0.0, 1.0)).all())
     test = _test(family, values, codes, np.array([0]), cluster, floor=shares, weights=weights)
     sides = (codes == 0, codes == 1)

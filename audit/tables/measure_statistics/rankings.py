@@ -36,6 +36,7 @@ from probes.metrics.ranking import (
 )
 from probes.records import ALL, attribute_column, attribute_of
 
+# NDKL looks at every prefix of a ranking in every permutation, so that it has fewer of them.
 PERMUTATIONS: Final = 1_999
 PERMUTATIONS_OF_NDKL: Final = 199
 MOST_LABELS: Final = 100_000_000  # permuted labels held at a time
@@ -266,6 +267,7 @@ def biases(family: Family) -> Rows:
         )
         return estimate(
             n=len(candidates), clusters=_clusters(candidates), value=float(bias_at(first, second)),
+            # Bias@K is (first - second) / (first + second), which is 2 x share - 1 of the first among both.
             low=2 * low - 1, high=2 * high - 1, note=note,
         )  # fmt: skip
 

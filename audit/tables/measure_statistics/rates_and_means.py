@@ -199,6 +199,8 @@ def difference_interval(
             change_design_effect(values[:, None], used[:, None], side, cluster, weights=weights)[0]
         )
         rates = side_means(values, sides, weights)
+        # The design effect is in units of images of equal weight: so n counts images, and the rates are
+        # weighted.
         n1, n2 = (float(own.sum()) / effect for own in sides)
         low, high = newcombe(rates[0] * n1, n1, rates[1] * n2, n2)
         return float(low), float(high)
