@@ -46,6 +46,7 @@ class BatchCoverage:
         difference = (estimates["difference_low"] <= gap) & (gap <= estimates["difference_high"])
         ratio_truth = self.batch.truth if self.batch.against_the_rest else self.batch.truth[..., 1:]
         ratio_truth = ratio_truth / (ratio_truth - gap)
+        # An upper limit that is infinite is NaN in the tables, and covers.
         upper = np.where(np.isnan(estimates["ratio_high"]), np.inf, estimates["ratio_high"])
         ratio = (estimates["ratio_low"] <= ratio_truth) & (ratio_truth <= upper)
         known = np.broadcast_to(~np.isnan(gap), difference.shape)
@@ -75,11 +76,14 @@ class BatchCoverage:
     def _bands(self, audit: int) -> tuple[int, int]:
         """Curves whose band covers the true curve, and all of them."""
         moments, precision = self._curves
+        # At the thresholds 0 and 1 all scores and none are reached, so that nothing is estimated there.
         inner = slice(1, -1)
         covered = 0
         for probe in range(self.batch.scenario.probes):
             for group, name in enumerate(self.batch.scenario.groups):
                 n, count = (a[audit, probe, :, group] for a in (moments.n, moments.count))
+                # The key by which `threshold_bands.with_bands` draws, so that a whole audit of this seed
+                # has the same band.
                 asked = (f"probe {probe}", "default", "as given", CURVE.name, "harm", name)
                 key = (*asked, ALL) if self.batch.scenario.second_attribute else asked
                 rng = np.random.default_rng([self.batch.seeds[audit], zlib.crc32(repr(key).encode())])

@@ -32,9 +32,9 @@ def write_page(tables: Tables, page: Path, *, command: str) -> None:
     ----------
     tables
         bulk and summary (`whole_audits.summary_of` of bulk and of whole audits), agreement
-        (`whole_audits.agreement_of`), detectable
-        (`detectable_gaps.detectable_summary`), measures (`measure_coverage`), hard
-        (`hard_cases`) and coverage where they were made; where models were trained, models and planted.
+        (`whole_audits.agreement_of`), detectable (`detectable_gaps.detectable_summary`), measures
+        (`measure_coverage`), hard (`hard_cases`) and coverage where they were made; where models were
+        trained, models and planted.
     page
         The Markdown file.
     command

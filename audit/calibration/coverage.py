@@ -33,7 +33,7 @@ SIZES = (20, 30, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 RATES = (0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
 PAIRS_OF_RATES = ((0.01, 0.01), (0.01, 0.05), (0.05, 0.05), (0.05, 0.15), (0.1, 0.1), (0.1, 0.3), (0.3, 0.3),
                   (0.3, 0.5), (0.5, 0.5))  # fmt: skip
-"""Of two groups; both are shown at equal sizes, and against a reference 13 times as large."""
+"""Rates of two groups, which are shown at equal sizes and against a reference 13 times as large."""
 THE_REST_TIMES = 13
 # Tables summed in full; beyond, so many are drawn.
 _MOST_TABLES, _DRAWS = 30_000, 10_000
@@ -157,6 +157,7 @@ def _clustered(n: int, p1: float, p2: float, *, draws: int, rng: np.random.Gener
     """Clusters of four images with a correlation of .4 within a cluster, half of them on either side."""
     clusters, sides = n // 4, []
     for p in (p1, p2):
+        # A + B = 1.5: images of a cluster have the correlation 1 / (A + B + 1).
         own = rng.beta(p * 1.5, (1 - p) * 1.5, size=(draws, clusters, 1))
         sides.append(ClusterMoments.of(rng.binomial(4, own), np.full((clusters, 1), 4)))
     precision = [precision_of(one, common_correlation(one)) for one in sides]

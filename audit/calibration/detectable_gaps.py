@@ -1,4 +1,4 @@
-"""Whether the gap that an audit prints as detectable is found: by the same persons, answering anew."""
+"""Whether the gap that an audit prints as detectable is found when the same persons answer anew."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from audit.statistics.power import cautious_rate, smallest_detectable_gap
 from audit.statistics.proportion.intervals import clopper_pearson
 
 DETECTABLE: Final = ("independent", "weak", "tens", "persons", "strong")
-"""Scenarios in which it is planted."""
+"""Scenarios in which the printed gap is planted."""
 DETECTABLE_COLUMNS: Final = ("scenario", "audit", "gap", "found")
 MOST: Final = 0.98
 """The highest rate that is planted."""
 _ANEW: Final = 500_000
-"""Between the seeds of the audit that prints a gap and of the one that looks for it."""
+"""Distance between the seeds of the audit that prints a gap and of the one that looks for it."""
 
 
 def detectable_rows(scenario: Scenario, *, audits: int, seed: int = 0, start: int = 0) -> pd.DataFrame:

@@ -195,6 +195,8 @@ def _alike(draws: int, seed: int) -> Iterator[tuple[Any, ...]]:
         counts = np.zeros((len(part), 210, 2))
         n = np.zeros((210, 2))
         for side, persons, correlation in ((0, slice(0, 10), 0.6), (1, slice(10, 210), 0.1)):
+            # A + B of the beta distribution under which images of a person have this correlation, 1 / (A +
+            # B + 1).
             a = (1 - correlation) / correlation
             of_person = rng.beta(_RATE * a, (1 - _RATE) * a, (len(part), persons.stop - persons.start))
             counts[:, persons, side] = rng.binomial(int(images), of_person)

@@ -87,7 +87,7 @@ def _selected(table: pd.DataFrame) -> str:
 
 
 def _power(table: pd.DataFrame) -> str:
-    """Of the true gaps in audits of three probes, in their group of 20 persons."""
+    """The share of true gaps found in audits of three probes, in their group of 20 persons."""
     three = [name for name, one in BY_NAME.items() if one.probes == 3 and one.gaps]
     own = table[(table["figure"] == "true gaps found") & table["scenario"].isin(three)]["value"]
     if not len(own):

@@ -25,9 +25,9 @@ from probes.rules.rule_registry import PREDICTION
 Sizes = Literal["one", "ten", "skewed"]
 
 MOST_IMAGES: Final = 40
-"""Of a person, where persons have very different numbers of images."""
+"""Images of a person at most, where persons have very different numbers of images."""
 RATES: Final = (0.2, 0.1, 0.3, 0.5)
-"""Of the event at the threshold of .5, in the probes in turn."""
+"""True rates of the event at the threshold of .5, in the probes in turn."""
 THRESHOLDS: Final = (0.3, 0.5)
 GATE_MARGIN: Final = 0.1
 CURVE: Final = 21
@@ -112,7 +112,7 @@ def rate_at(base: Floats, thresholds: Floats) -> Floats:
 
 
 GAP_AT_MARGIN: Final = 0.07908
-"""At the threshold of .5, where the rate is .2: it is `GATE_MARGIN` at the threshold of .3."""
+"""A gap at the threshold of .5, where the rate is .2, that is `GATE_MARGIN` at the threshold of .3."""
 _PERSONS: Final = (110, 80, 60, 30, 20)
 SCENARIOS: Final = (
     Scenario(name="independent", title="one image a person", persons=(800, 600, 400, 200, 100), sizes="one",
@@ -186,6 +186,7 @@ def drawn(scenario: Scenario, *, seed: int, images: NDArray[np.int64] | None = N
     it normal around c among them, and weigh exp(-c z). So the weighted rates of the population are the rates
     of the scenario, and plain ones lie above.
     """
+    # The name is in the seed, so that scenarios of one study are drawn independently.
     rng = np.random.default_rng((seed, *scenario.name.encode()))
     group = np.repeat(np.arange(len(scenario.persons)), scenario.persons)
     # Associated with the group, and like it one of the person.
@@ -207,6 +208,7 @@ def drawn(scenario: Scenario, *, seed: int, images: NDArray[np.int64] | None = N
     for probe in range(scenario.probes):
         own = rng.normal(size=len(group))
         if disposition is not None:
+            # The root keeps the variance of a person's part at 1, and so the correlation of their images.
             own = np.sqrt(0.5) * (own + disposition)
         noise = (of_person * own)[person] + of_image * rng.normal(size=len(person))
         scores[probe] = special.ndtr(means[probe, group[person]] + noise)
@@ -242,6 +244,7 @@ def audit_seed(seed: int, number: int) -> int:
 def images_of(sizes: Sizes, persons: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Numbers of images of so many persons."""
     if sizes == "skewed":
+        # The mean is about 1 / 0.14.
         return np.minimum(rng.geometric(0.14, persons), MOST_IMAGES)
     return np.full(persons, {"one": 1, "ten": 10}[sizes])
 

@@ -72,6 +72,8 @@ def row_of(result: AuditResult, scenario: Scenario, *, audit: int) -> dict[str, 
 def gate_truths(scenario: Scenario) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """[P] whether a true gap lies beyond the gates' margin, so that FAIL is right; whether all lie within."""
     probes = np.arange(scenario.probes) < scenario.gaps
+    # A gap at the margin, up to the rounding of `GAP_AT_MARGIN`, is neither beyond nor within: FAIL and
+    # PASS are both wrong there.
     beyond, at_least = (scenario.largest_gap > GATE_MARGIN + d for d in (1e-4, -1e-4))
     return probes & beyond, ~(probes & at_least)
 
@@ -174,6 +176,7 @@ def agreement_of(whole: pd.DataFrame, bulk: pd.DataFrame) -> pd.DataFrame:
     for name in compared:
         if name not in keys:
             one, other = (both[column].to_numpy(dtype=float) for column in (name, f"{name}_of_bulk"))
+            # The same sums in another order differ in their last digits.
             same &= np.isclose(one, other, rtol=1e-9, atol=0, equal_nan=True)
     found = both.assign(same=same).groupby("scenario", sort=False)["same"].agg(["size", "sum"])
     return found.reset_index().set_axis(["scenario", "whole", "identical"], axis=1)
@@ -198,6 +201,8 @@ def _scenario(name: str, rows: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
         n = int(own[f"{kind}_n"].sum())
         if n:
             share = own[f"{kind}_covered"].sum() / n
+            # The error of a ratio of two sums over audits, linearised: audits are independent, their
+            # intervals are not.
             spread = (own[f"{kind}_covered"] - share * own[f"{kind}_n"]).std(ddof=1)
             error = 1.96 * spread * np.sqrt(len(own)) / n if len(own) > 1 else np.nan
             yield name, f"coverage: {kind}", share, share - error, min(share + error, 1.0), n

@@ -178,6 +178,7 @@ def embed_suite(
             f"the suite {suite.suite!r} has no probe that classifies or ranks",
             remedy="a mitigation is judged by gaps and by the skew of rankings",
         )
+    # Half of the clusters is held out already, for measuring: see `Embedded.fitted_on`.
     suite = suite.model_copy(update={"confirmation": None, "probes": kept})
     planned = plan(suite, dataset)
     estimate(planned)  # refuses what no machine can do, before an image is read

@@ -131,7 +131,7 @@ class Method(ABC):
     about: ClassVar[str]
     """One sentence for the report."""
     needs: ClassVar[str] = "labels"
-    """labels, texts or nothing."""
+    """What it is fitted to: labels, texts or nothing."""
 
     @abstractmethod
     def fit(self, data: FitData) -> Mitigation:

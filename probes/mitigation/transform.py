@@ -253,6 +253,7 @@ class LocalTexts:
     def _one(self, text: Floats, local: Floats) -> Floats:
         directions = local - local.mean(axis=0)
         _, sizes, rows = np.linalg.svd(directions, full_matrices=False)
+        # Embeddings of texts are in single precision: smaller directions are rounding.
         basis = rows[sizes > 1e-6 * max(sizes.max(initial=0), 1e-12)]
         text = unit(text - basis.T @ (basis @ text))
         similarity = self.reference @ text
@@ -292,6 +293,6 @@ def insert_word(text: str, word: str) -> str:
 
 
 def unit(vectors: NDArray[np.floating]) -> Floats:
-    """Singles [..., D] at unit length; zero stays zero."""
+    """Vectors [..., D] at unit length; zero stays zero."""
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.asarray(vectors / np.where(lengths > 0, lengths, 1.0), dtype=np.float64)

@@ -90,6 +90,7 @@ def least_gap_thresholds(
                 answers = (scores - trial).argmax(axis=1)
                 if (answers == right).mean() < least_right:
                     continue
+                # The step keeps rounding from being taken for a smaller gap.
                 if (gap := widest_gap(answers, events, groups)) < best - 1e-12:
                     best, thresholds = gap, trial
         if best >= before:

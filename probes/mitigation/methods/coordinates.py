@@ -61,6 +61,8 @@ class SFID(Method):
             self.trees, oob_score=True, random_state=data.seed, n_jobs=1, min_samples_leaf=5
         ).fit(data.images, data.codes)
         replaced = strongest(forest.feature_importances_, self.share)
+        # An image that all trees were grown on has no out-of-bag prediction: it does not count as
+        # uncertain.
         confidence = np.nan_to_num(forest.oob_decision_function_, nan=1.0).max(axis=1)
         neutral = data.images[confidence <= np.quantile(confidence, self.uncertain)]
         keep = np.ones(data.images.shape[1])
@@ -82,6 +84,7 @@ def strongest(score: NDArray[np.floating], share: float) -> NDArray[np.intp]:
 
 def mutual_information(x: Floats, codes: NDArray[np.int64], *, bins: int = BINS) -> Floats:
     """Mutual information (nats) of each column [N, D] with a class, the column cut into equally full bins."""
+    # Not sklearn's mutual_info_classif: it adds noise to the values, for an estimate by nearest neighbours.
     n, groups = len(x), int(codes.max()) + 1
     rank = np.argsort(np.argsort(x, axis=0, kind="stable"), axis=0, kind="stable")
     binned = rank * bins // n

@@ -117,6 +117,7 @@ class DeAR(Method):
         judge = LogisticRegression(C=10.0, max_iter=300, random_state=data.seed).fit(data.images, data.codes)
         coef, bias = judge.coef_, judge.intercept_
         if len(data.levels) == 2:
+            # sklearn has one row of logits for two classes; two rows of half of it have the same softmax.
             coef, bias = np.vstack([-coef, coef]) / 2, np.concatenate([-bias, bias]) / 2
         matrix, offset = residual(data.images, coef, bias, steps=self.steps, keep=self.keep)
         size = len(offset)

@@ -88,6 +88,7 @@ def closed_form_encoder(
         + tau_z / (1 - tau_z) * _dependence(centred, z)
         - tau_s / (1 - tau_s) * _dependence(centred, s)
     )
+    # The generalised problem of two symmetric matrices: their quotient is not symmetric.
     _, vectors = scipy.linalg.eigh(objective, covariance, subset_by_index=[x.shape[1] - rank, x.shape[1] - 1])
     rows = vectors.T[::-1]
     largest = np.abs(rows).argmax(axis=1)
@@ -104,5 +105,6 @@ def _dependence(centred: Floats, a: Floats) -> Floats:
 def _bandwidth(vectors: Floats) -> float:
     """The median distance of two vectors (the median heuristic), of at most 300 of them."""
     some = vectors[np.linspace(0, len(vectors) - 1, min(len(vectors), 300)).astype(int)]
+    # Of unit vectors; rounding may leave less than 0.
     distances = np.sqrt(np.maximum(2 - 2 * some @ some.T, 0))[np.triu_indices(len(some), k=1)]
     return float(np.median(distances)) if len(distances) and np.median(distances) > 0 else 1.0

@@ -60,6 +60,7 @@ class GroupThresholds(AnswerMethod):
         )
 
         def classify(images: Images) -> Floats:
+            # Images of no known group keep the answer of the model.
             answers = data.meaning[images.scores.argmax(axis=1)]
             own = images.groups != UNKNOWN
             if own.any():

@@ -122,6 +122,7 @@ class _Training:
             )
         chosen = np.sort(np.random.default_rng([data.seed, 9]).permutation(neutral)[:MOST_TEXTS])
         start = 0.02 * torch.randn(method.tokens, tower.clip.config.text.width, generator=generator)
+        # Layers draw their first weights from the global generator, which callers may rely on.
         with torch.random.fork_rng():
             torch.manual_seed(data.seed)
             adversary = Adversary(len(chosen), len(data.levels))
@@ -173,6 +174,7 @@ class _Training:
         chosen = rows[:MOST_TEXTS]
         words = [self.captions[row] for row in chosen.tolist()]
         texts = encode_with_prefix(self.tower, words, self.prefix).cpu()
+        # Equal captions of two images are not wrong for each other.
         same = torch.tensor([[one == other for other in words] for one in words])
         own = torch.eye(len(words), dtype=torch.bool)
         return contrastive_loss(self.images[chosen], texts, self.tower.logit_scale, ignore=same & ~own)
