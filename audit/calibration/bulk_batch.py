@@ -183,6 +183,6 @@ class Batch:
         return p, p[..., :0] if self.tone is None else self.tone.estimates["p"]
 
     def level(self, audit: int) -> float:
-        """Level of the first step of the adjustment: shared by contrasts, then divided among specifications."""
+        """Level of the adjustment's first step: contrasts share it, and divide it among specifications."""
         tests = sum(np.count_nonzero(~np.isnan(p[audit])) for p in self.p)
         return LEVEL / max(tests, 1)
