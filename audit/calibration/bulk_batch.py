@@ -55,7 +55,7 @@ class Grouping:
 
     @cached_property
     def estimates(self) -> dict[str, Floats]:
-        """Of `audit.tables.gaps.contrast_estimates`."""
+        """Estimates of the contrasts, as `audit.tables.gaps.contrast_estimates` makes them."""
         own, other = self.own, self.other
         return contrast_estimates(own.count, own.n, other.count, other.n, self.contrast)
 

@@ -38,7 +38,7 @@ class BatchFindings:
 
     @cached_property
     def found(self) -> list[tuple[Bools, Bools]]:
-        """Of each audit, [P, S, C] what is found by origin and by tone."""
+        """What each audit finds by origin and by tone, [P, S, C] each."""
         return [self._found(audit) for audit in range(len(self.batch.seeds))]
 
     def _found(self, audit: int) -> tuple[Bools, Bools]:

@@ -57,7 +57,7 @@ class PersonCounts:
         )
 
     def among(self, persons: NDArray[np.bool_]) -> PersonCounts:
-        """Those of some persons [K]."""
+        """The counts of some of the persons, [K] which."""
         return PersonCounts(
             group=self.group[persons],
             tone=self.tone[persons],

@@ -352,7 +352,7 @@ def _permuted_weighted(
     change: Floats, counted: NDArray[np.bool_], code: Integers, clusters: Integers,
     gaps: tuple[Integers, Integers, Integers], *, weight: Floats, groups: int, rng: np.random.Generator,
 ) -> Floats:  # fmt: skip
-    """The same of weighted images: labels are permuted, and every image keeps its weight."""
+    """Studentised changes [B, R] of weighted images: labels are permuted, every image keeps its weight."""
     parts = [counted, change, change**2]
     once: Floats = np.hstack([each.astype(float) * weight[:, None] for each in parts])
     values = np.hstack([once, once * np.tile(weight[:, None], 3 * change.shape[1])])

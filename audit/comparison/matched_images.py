@@ -23,7 +23,7 @@ from probes.records import HAPPENED, KEYS, MISSING, NOT_EVALUATED, WEIGHTED
 Bits = NDArray[np.str_]
 
 TOLERANCE = 0.1
-"""By how much the weights of one image may differ: shares of groups are of slightly other images."""
+"""Share by which the weights of one image may differ: shares of groups are of slightly other images."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,7 +38,7 @@ NARROWER, WIDER, NOT_SHOWN = "narrower", "wider", "not shown"
 LEVEL = 0.05
 Correct = Mapping[str, NDArray[np.bool_]]
 Paired = tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]
-"""Of each image or query: what it was before, after, and its cluster."""
+"""What each image or query was before, what after, and its cluster."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,14 +62,14 @@ class Answered:
 
     @classmethod
     def of(cls, records: Records) -> Answered:
-        """Of a run, without its gaps."""
+        """The answers of a run, without its gaps."""
         return cls(
             manifest=records.manifest, outcomes=records.outcomes, gaps=pd.DataFrame(), scalars=records.scalars
         )
 
     @classmethod
     def of_several(cls, parts: Sequence[Records]) -> Answered:
-        """Of runs of the same images that each ask some of the probes."""
+        """The answers of runs on the same images, each of which asks some of the probes."""
         outcomes = [part.outcomes for part in parts if part.outcomes is not None]
         probes = [probe for part in parts for probe in part.manifest["probes"]]
         return cls(
@@ -115,7 +115,7 @@ class Pair:
 
     @property
     def gap_changes(self) -> pd.DataFrame:
-        """As `audit.comparison.gap_changes` makes them, of all probes or of those whose design was chosen."""
+        """The changes of the gaps of all probes, or of those whose design was chosen (`gap_change_table`)."""
         chosen = [
             images for probe, images in self.matched if self.designs is None or probe["name"] in self.designs
         ]

@@ -85,7 +85,7 @@ def _effective_sets(
 def _effective_weighted_sets(
     numbers: np.ndarray, weights: np.ndarray, most: float, confidence: float
 ) -> float:
-    """The same of a weighted mean, whose variance is the linearised one and at most Kish's number tells."""
+    """`_effective_sets` of a weighted mean, by its linearised variance; Kish's number stands for the sets."""
     share = weights / weights.sum()
     kish = float(1 / (share**2).sum())
     if len(numbers) < 2 or most <= 0 or kish <= 1:

@@ -117,7 +117,7 @@ def _doubt(side: Precision, images: ArrayLike) -> Floats:
 
 
 def _of_sum(doubts: Sequence[Floats], variances: Sequence[Floats]) -> Floats:
-    """The same of a sum of independent variances (Satterthwaite 1946)."""
+    """Half the relative variance of a sum of independent variances (Satterthwaite 1946)."""
     with np.errstate(invalid="ignore", divide="ignore"):
         parts = [doubt * variance**2 for doubt, variance in zip(doubts, variances, strict=True)]
         return np.nan_to_num((parts[0] + parts[1]) / (variances[0] + variances[1]) ** 2)

@@ -20,7 +20,7 @@ from clipmodel.array_types import Floats
 STEPS: Final = 50
 TOLERANCE: Final = 1e-9
 LARGEST_LOGIT: Final = 30.0
-"""Beyond this a fit runs away: some levels have all of the events or none, and no finite slope is best."""
+"""A larger logit is a fit that runs away: levels have all of the events or none, no finite slope is best."""
 KNOTS: Final = {3: (0.1, 0.5, 0.9), 4: (0.05, 0.35, 0.65, 0.95)}
 """Quantiles of the scores at which a natural spline has its knots (Harrell 2015, section 2.4.6)."""
 
@@ -47,7 +47,7 @@ class LevelCounts:
 
     @classmethod
     def independent(cls, events: ArrayLike, images: ArrayLike, scores: ArrayLike) -> LevelCounts:
-        """From events and images [L] of independent images."""
+        """Counts of independent images, from events and images [L]."""
         x, n = np.asarray(events, dtype=float), np.asarray(images, dtype=float)
         return cls(events=np.diag(x), images=np.diag(n), scores=np.asarray(scores, dtype=float), single=True)
 

@@ -57,7 +57,7 @@ class Captions:
     of_image: NDArray[np.int64]
 
     def of(self, wanted: NDArray[np.bool_]) -> Captions:
-        """Those of some of the images; captions of other images are no candidates."""
+        """The captions of some of the images; those of other images are no candidates."""
         own = self.of_image[wanted]
         used = np.unique(own[own != NO_CAPTION])
         place = np.full(len(self.texts) + 1, NO_CAPTION, dtype=np.int64)  # the last one is NO_CAPTION's

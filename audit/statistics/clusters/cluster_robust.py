@@ -35,7 +35,7 @@ With few clusters whose images are far more alike than those of other groups, th
 smaller share would let such groups be found at small levels.
 """
 FORESEEN_CLUSTERS = 20.0
-"""As `PRIOR_CLUSTERS`, for the precision that another audit like this one would have.
+"""The same as `PRIOR_CLUSTERS`, for the precision that another audit like this one would have.
 
 What a group's own few clusters say by chance does not repeat. With 5, gaps that an audit printed as
 detectable because its design effect was too small were found in .48 to .63 of audits.
@@ -84,7 +84,7 @@ class ClusterMoments:
 
     @classmethod
     def of(cls, count: ArrayLike, n: ArrayLike, own: ArrayLike | None = None) -> Self:
-        """From counts by cluster, [..., K, G] events and images; either may lack leading axes.
+        """Moments of counts by cluster, [..., K, G] events and images; either may lack leading axes.
 
         `own` are the sums of squared weights, if events and images are sums of weights.
         """
@@ -125,7 +125,7 @@ class ClusterMoments:
 
     @classmethod
     def joined(cls, groups: Sequence[ClusterMoments]) -> Self:
-        """Those of [..., 1] groups each, beside each other: [..., G]."""
+        """Moments [..., 1] of single groups beside each other: [..., G]."""
         return cls(
             **{
                 field.name: np.concatenate([getattr(one, field.name) for one in groups], axis=-1)
@@ -142,15 +142,15 @@ class ClusterMoments:
         return self._each(lambda values: np.where(groups, values, 0.0).sum(axis=-1, keepdims=True))
 
     def chosen(self, index: NDArray[np.intp]) -> ClusterMoments:
-        """Those of the groups [..., H] at `index`."""
+        """Moments of the groups [..., H] at `index`."""
         return self._each(lambda values: np.take_along_axis(values, index, axis=-1))
 
     def rows(self, index: NDArray[np.intp]) -> ClusterMoments:
-        """Those at some places of the first axis."""
+        """Moments at some places of the first axis."""
         return self._each(lambda values: values[index])
 
     def where(self, condition: NDArray[np.bool_], other: ClusterMoments) -> ClusterMoments:
-        """Those of `other` where the condition does not hold."""
+        """These moments, and those of `other` where the condition does not hold."""
         return ClusterMoments(
             **{
                 field.name: np.where(condition, getattr(self, field.name), getattr(other, field.name))
@@ -224,7 +224,7 @@ class Precision:
 
 
 def independent_precision(n: ArrayLike) -> Precision:
-    """Of images that are each a cluster."""
+    """Precision of the rates of n images that are each a cluster."""
     size = np.asarray(n, dtype=float)
     return Precision(
         effective=size.copy(),

@@ -60,7 +60,7 @@ class Exchangeable:
     def of(
         cls, labels: AnyIntegers, clusters: AnyIntegers, *, sizes: AnyIntegers | None = None
     ) -> Exchangeable:
-        """From the [N] codes of labels and clusters.
+        """What may be exchanged, from the [N] codes of labels and clusters.
 
         `sizes` are those of which the labels of all clusters are exchanged, image by image; if left out,
         those of which some cluster has several labels. With the sizes of one group against all others, the
@@ -82,7 +82,7 @@ class Exchangeable:
 
     @property
     def sizes(self) -> AnyIntegers:
-        """Of which the labels of all clusters are exchanged, image by image."""
+        """Sizes of clusters of which all labels are exchanged, image by image."""
         return np.array([block.shape[1] for block in self.blocks], dtype=np.int64)
 
     @property

@@ -34,7 +34,7 @@ products; q is the mean squared weight of a cluster's images, each counted with 
 
 @dataclass(frozen=True, kw_only=True)
 class _Whole:
-    """Of all images of some clusters [M]: A, S and q."""
+    """Sums over all images of some clusters [M]: A, S and q."""
 
     sizes: Floats
     sums: Floats
@@ -42,7 +42,7 @@ class _Whole:
 
     @classmethod
     def of(cls, weight: Floats, values: Floats, squares: Floats) -> _Whole:
-        """From the sums by cluster of weights, weighted values and squared weights."""
+        """Made of the sums by cluster of weights, weighted values and squared weights."""
         return cls(sizes=weight, sums=values, squares=squares / np.maximum(weight, 1e-300))
 
 
@@ -70,7 +70,7 @@ class PermutedContrast:
 
     @classmethod
     def of(cls, values: Floats, places: Exchangeable, *, weights: Floats | None = None) -> PermutedContrast:
-        """From the [N] values of images, and what may be exchanged; `weights` [N] stay with the images."""
+        """Made of the values [N] of images and what may be exchanged; `weights` [N] stay with the images."""
         told = np.ones(len(values)) if weights is None else weights
         # Centred: no t changes, and sums of squares lose no digits.
         centred = values - np.average(values, weights=weights)

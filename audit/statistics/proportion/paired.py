@@ -66,7 +66,7 @@ def newcombe_paired(
 
 
 def _correlation(a: Floats, b: Floats, c: Floats, d: Floats) -> Floats:
-    """Of the two answers; 0 where one of them is the same for all images."""
+    """Correlation of the two answers; 0 where one of them is the same for all images."""
     n, product = a + b + c + d, a * d - b * c
     margins = (a + b) * (c + d) * (a + c) * (b + d)
     corrected = np.where(product > 0, np.maximum(product - n / 2, 0), product)

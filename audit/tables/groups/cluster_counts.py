@@ -125,7 +125,7 @@ class ClusterCounts:
     def of(
         cls, clusters: Clusters, moments: pd.DataFrame | None = None, *, least: int = LEAST_CLUSTERS
     ) -> ClusterCounts | None:
-        """Those of two tables; counts made before are taken as they are, None remains None."""
+        """Counts of two tables; counts made before are taken as they are, None remains None."""
         if isinstance(clusters, ClusterCounts):
             return clusters
         if clusters is None and moments is None:
@@ -161,7 +161,7 @@ class ClusterCounts:
         return whole.precision
 
     def contrast(self, groups: GroupCounts, sides: Sides) -> Contrast:
-        """Of each group against its reference, [S, G]."""
+        """Precision of each group and of its reference, [S, G]."""
         own, other = _Parts(groups.n.sum(axis=2)), _Parts(sides.n)
         correlation = np.zeros(sides.n.shape)
         for rows, moments in self._view(groups).moments():
@@ -187,7 +187,7 @@ class ClusterCounts:
         return self._contrast(own, other, correlation)
 
     def against(self, groups: GroupCounts, sides: OneAgainstSome) -> Contrast:
-        """Of P groups against some others together, each in one specification; [P, 1]."""
+        """Precision of P groups and of some others together, each in one specification; [P, 1]."""
         own, other = (_Parts(n[:, None]) for n in sides.images(groups))
         correlation = np.zeros((len(sides.row), 1))
         view = self._view(groups)

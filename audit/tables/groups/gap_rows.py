@@ -49,7 +49,7 @@ class GapRows:
 
     @classmethod
     def of(cls, gaps: pd.DataFrame, *, least: int = LEAST_CLUSTERS) -> GapRows:
-        """From rows of the table of gaps; rows without estimates have no images.
+        """Both sides of rows of the table of gaps; rows without estimates have no images.
 
         `least` are the clusters that suffice for a decision.
         """

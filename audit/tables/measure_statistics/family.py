@@ -55,7 +55,7 @@ class Item:
     survey: Floats | None = None
 
     def survey_of(self, own: Bools) -> Floats | None:
-        """Those of some images."""
+        """Survey weights of some images; None without a population."""
         return None if self.survey is None else self.survey[own]
 
     def inside(self, group: Mapping[str, str]) -> Bools:

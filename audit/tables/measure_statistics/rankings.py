@@ -105,7 +105,7 @@ class Candidates:
 
 
 def _candidates(family: Family) -> Candidates:
-    """Of the groups in the order of their attributes; those with images."""
+    """The candidates of a family; groups with images, in the order of their attributes."""
     row = family.rows.iloc[0]
     item = family.scalars.item(str(row["template"]), str(row["item"]), float(row["k"]))
     by = _grouping_of(family)
