@@ -52,7 +52,7 @@ CONTRAST_COLUMNS = {
     **dict.fromkeys((*ESTIMATES, *BEHIND, *FORESEEN), "float64"),
     "note": "str",
 }
-"""Columns of a contrast, from name to type; they stand behind the specification and the attributes."""
+"""Columns of a contrast, from name to type; they follow the specification and the attributes."""
 WEIGHTED_SHARE = "weighted_share"
 """Column of the gaps of a weighted audit: the group's share of the weight of both sides (of all images, if
 the reference is all images)."""
