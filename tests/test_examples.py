@@ -9,7 +9,7 @@ import sys
 import pytest
 
 WITH_EXAMPLES = (
-    "clipmodel.loading", "clipmodel.losses", "probes.datasets", "probes.suite.suite",
+    "clipmodel.loading.single_entry", "clipmodel.losses", "probes.datasets", "probes.suite.suite",
     "audit.fairlearn_bridge",
     "audit.formatting", "audit.report.components", "audit.report.packing", "audit.conclusions.gates",
     "audit.statistics.always_valid", "probes.planning.population_weights",

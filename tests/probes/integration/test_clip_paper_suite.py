@@ -80,7 +80,7 @@ def test_the_papers_figures_ask_what_the_suite_answers(suite: Suite, references:
     for table in references.tables:
         for row in table.rows:
             for column in table.columns:
-                parts = [part for part in (table.asked, column.asked, row.asked) if part]
+                parts = [part for part in (table.counterpart, column.counterpart, row.counterpart) if part]
                 name = next((part.probe for part in parts if part.probe), "")
                 group = {key for part in parts for key in part.group}
                 assert name in probes

@@ -32,7 +32,7 @@ def test_results_of_the_same_weights_stand_beside_the_disparities(
         "acc1",
         result["metrics"]["acc1"],
     )
-    words = f"{100 * row['value']:.1f}\N{NO-BREAK SPACE}% (acc1"
+    words = f"{100 * row['value']:.1f}\N{NO-BREAK SPACE}% (top-1 accuracy"
     assert words in done.stdout.replace("\n", " ")
     page = Path("out/report.html").read_text(encoding="utf-8")
     assert page.index("Standard accuracy of the same weights") < page.index('id="accuracy"')
