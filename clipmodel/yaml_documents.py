@@ -35,7 +35,7 @@ _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 # 010 is 8 to YAML, 1:30 is 90: codes and times that were meant as words.
 _OTHER_BASE = re.compile(r"[-+]?(?:0[0-9_]+|[0-9_]+(?::[0-9._]+)+)")
 # What the constructors of dates, numbers, truth values and sets raise for text that is none.
-_CONSTRUCTION_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+CONSTRUCTION_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ class _Loader(yaml.SafeLoader):
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
             value = super().construct_object(node, deep=deep)
-        except _CONSTRUCTION_ERRORS as error:
+        except CONSTRUCTION_ERRORS as error:
             tag = node.tag.rpartition(":")[2]
             kind = _KINDS.get(tag, tag)
             written = str(node.value)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import AfterValidator, BeforeValidator
 
+from clipmodel.yaml_documents import CONSTRUCTION_ERRORS
 from probes.label_text import clean_label, number_text
 
 MOST_WORDS = 200  # characters of a name or value; the longest label of a published data set has 80
@@ -29,7 +30,7 @@ def yaml_word(text: str) -> str:
     try:
         # In a list, so that words with a comma or colon count as ones that need quotes.
         plain = yaml.safe_load(f"[{text}]") == [text]
-    except yaml.YAMLError:
+    except (yaml.YAMLError, *CONSTRUCTION_ERRORS):  # such as "!!bool perhaps", which is no truth value
         plain = False
     return text if plain else json.dumps(text, ensure_ascii=False)
 

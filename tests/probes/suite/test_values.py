@@ -31,7 +31,8 @@ def test_a_word_that_yaml_reads_as_something_else_is_refused(written: str, read:
 @settings(deadline=None)
 @given(
     st.one_of(
-        st.text(max_size=6), st.sampled_from(["007", "yes", "1e3", "~", "a: b", "#a", "1:30", "[x", "'"])
+        st.text(max_size=6),
+        st.sampled_from(["007", "yes", "1e3", "~", "a: b", "#a", "1:30", "[x", "'", "!!bool x", "!!int x"]),
     )
 )
 def test_a_value_in_a_remedy_can_be_pasted(text: str) -> None:
