@@ -5,8 +5,9 @@ Nothing here but the command line imports torch: an audit can be read and recomp
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from clipmodel.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from audit.comparison.compare import compare
@@ -16,21 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = ["AuditResult", "audit_of_predictions", "compare", "metric_frame", "render_report"]
 
-_HOMES = {
-    "AuditResult": "audit.result",
-    "audit_of_predictions": "audit.fairlearn_bridge",
-    "compare": "audit.comparison.compare",
-    "metric_frame": "audit.fairlearn_bridge",
-    "render_report": "audit.report",
-}
-
-
-def __getattr__(name: str) -> Any:
-    # Loaded on first use: the command line imports this package, and its --help needs no scipy.
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+# The command line imports this package, and its --help needs no scipy.
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "AuditResult": "audit.result",
+        "audit_of_predictions": "audit.fairlearn_bridge",
+        "compare": "audit.comparison.compare",
+        "metric_frame": "audit.fairlearn_bridge",
+        "render_report": "audit.report",
+    },
+)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from clipmodel.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from probes.datasets import load_dataset
@@ -12,15 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["load_dataset", "load_suite", "run_suite"]
 
-_HOMES = {"load_dataset": "probes.datasets", "load_suite": "probes.suite.suite", "run_suite": "probes.runner"}
-
-
-def __getattr__(name: str) -> Any:
-    # Loaded on first use: `probes.records` and `probes.suite.suite` load without torch.
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+# `probes.records` and `probes.suite.suite` load without torch.
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {"load_dataset": "probes.datasets", "load_suite": "probes.suite.suite", "run_suite": "probes.runner"},
+)
