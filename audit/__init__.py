@@ -5,10 +5,9 @@ Nothing here but the command line imports torch: an audit can be read and recomp
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from clipmodel.lazy_names import lazy_names
 
+TYPE_CHECKING = False  # not from `typing`, see `lazy_names`
 if TYPE_CHECKING:
     from audit.comparison.compare import compare
     from audit.fairlearn_bridge import audit_of_predictions, metric_frame

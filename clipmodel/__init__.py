@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from clipmodel.lazy_names import lazy_names
 
+TYPE_CHECKING = False  # not from `typing`, see `lazy_names`
 if TYPE_CHECKING:
     from clipmodel.loading import load_model
 

@@ -1,11 +1,16 @@
-"""Names of a package that are loaded on first use (PEP 562), so that importing it is quick, without torch."""
+"""Names of a package that are loaded on first use (PEP 562), so that importing it is quick, without torch.
+
+The console script imports this before it can answer Ctrl-C, so no module but `sys` is imported at the top.
+"""
 
 from __future__ import annotations
 
-import importlib
 import sys
-from collections.abc import Callable, Mapping
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
 
 __all__ = ["lazy_names"]
 
@@ -37,6 +42,8 @@ def lazy_names(
     def load(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        import importlib
+
         return getattr(importlib.import_module(homes[name]), name)
 
     def listed() -> list[str]:

@@ -19,18 +19,58 @@ def start(*code: str, encoding: str = "utf-8") -> subprocess.CompletedProcess[by
     )  # fmt: skip
 
 
+# Ctrl-C comes when the command line is looked for, in a place that swallows every exception.
+INTERRUPTED_WHILE_LOADING = (
+    "import importlib.abc, os, signal, sys",
+    "class Interrupting(importlib.abc.MetaPathFinder):",
+    "    def find_spec(self, name, path, target=None):",
+    "        if name == 'audit.cli':",
+    "            try: os.kill(os.getpid(), signal.SIGINT)",
+    "            except BaseException: pass",
+    "sys.meta_path.insert(0, Interrupting())",
+    "sys.argv[1:] = ['--version']",
+    "from audit.start import main",
+)
+
+
 def test_an_interruption_while_the_program_loads_is_no_traceback() -> None:
-    """The import of the command line is interrupted, as Ctrl-C a moment after the start does."""
-    done = start(
-        "import sys, importlib.abc",
-        "class Interrupting(importlib.abc.MetaPathFinder):",
-        "    def find_spec(self, name, path, target=None):",
-        "        if name == 'audit.cli': raise KeyboardInterrupt",
-        "sys.meta_path.insert(0, Interrupting())",
-        "from audit.start import main",
-        "main()",
-    )
+    done = start(*INTERRUPTED_WHILE_LOADING, "main()")
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"interrupted\n")
+
+
+def test_a_program_that_ignores_interruptions_goes_on() -> None:
+    """A shell starts jobs in the background so, and so does nohup."""
+    done = start(
+        "import signal", "signal.signal(signal.SIGINT, signal.SIG_IGN)", *INTERRUPTED_WHILE_LOADING, "main()"
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"clip-audit ")
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "def run(): os.kill(os.getpid(), signal.SIGINT)",  # while a command runs
+        "def run(): atexit.register(os.kill, os.getpid(), signal.SIGINT)",  # while Python ends
+    ],
+)
+def test_a_later_interruption_is_no_traceback_either(moment: str) -> None:
+    done = start(
+        "import atexit, os, signal, sys, types", moment, "sys.modules['audit.cli'] = types.ModuleType('cli')",
+        "sys.modules['audit.cli'].main = run", "from audit.start import main", "main()",
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (130, b"interrupted\n")
+
+
+def test_ctrl_c_is_answered_before_other_modules_are_imported() -> None:
+    """What is imported first is part of Python's own start, so that little time is left for a traceback."""
+    done = start(
+        "import sys",
+        "before = set(sys.modules)",
+        "import audit.start",
+        "print(*sorted(set(sys.modules) - before))",
+    )
+    assert done.stdout.split() == [b"audit", b"audit.start"], done
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
