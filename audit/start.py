@@ -1,4 +1,4 @@
-"""Where the console script begins, so that Ctrl-C while the program loads ends it like any later one."""
+"""Where the console script begins, so that Ctrl-C ends it at any moment, without a traceback."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ import _signal as signal  # type: ignore[import-not-found]
 import os
 import sys
 
+TYPE_CHECKING = False  # not from `typing`, for the same reason
+if TYPE_CHECKING:
+    from types import FrameType
+
 INTERRUPTED = 130
+_PRESSED: list[int] = []  # a signal for each Ctrl-C
 
 
 def main() -> None:
@@ -15,16 +20,19 @@ def main() -> None:
     # A program that was started to ignore Ctrl-C (nohup, a job in the background) goes on ignoring it.
     listens = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if listens:
-        # An exception could be raised inside a module that is being imported, which may swallow it.
         signal.signal(signal.SIGINT, _end_at_once)
+        sys.unraisablehook = _unraisable
     # Imported here: it takes a while, and Ctrl-C in that while would print a traceback.
     from audit.cli import main as run
 
     try:
         if listens:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGINT, _interrupt)
         run()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Exception) as error:
+        # Compiled code may make another exception of it: comparing arrays, NumPy says TypeError.
+        if not isinstance(error, KeyboardInterrupt) and not _PRESSED:
+            raise
         sys.stderr.write("interrupted\n")
         raise SystemExit(INTERRUPTED) from None
     finally:
@@ -36,6 +44,24 @@ def main() -> None:
 def _end_at_once(_number: int, _frame: object) -> None:
     os.write(2, b"interrupted\n")
     os._exit(INTERRUPTED)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt, but not inside a module that is being imported: some swallow it and go on."""
+    _PRESSED.append(number)
+    inner = frame
+    while inner is not None:
+        if inner.f_code.co_filename.startswith("<frozen importlib"):
+            _end_at_once(number, frame)
+        inner = inner.f_back
+    raise KeyboardInterrupt
+
+
+def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    """End where Python would print that it ignores KeyboardInterrupt; report all else as it does."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        _end_at_once(0, None)
+    sys.__unraisablehook__(unraisable)
 
 
 if __name__ == "__main__":

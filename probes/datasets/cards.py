@@ -14,6 +14,7 @@ from clipmodel.errors import UserError
 from clipmodel.plurals import number_of
 from clipmodel.yaml_models import StrictModel, closest, is_file, read_yaml_model
 from probes.datasets.checks.annotator_columns import with_annotators
+from probes.datasets.checks.reserved_values import refuse_reserved
 from probes.datasets.memberships import joined_values
 from probes.label_text import clean_column
 
@@ -167,7 +168,7 @@ def describe(
             raise UserError(f"{file}: no column {name!r}", remedy=closest(name, attributes))
     notes = [*card.notes, *said.notes]
     # Cleaned before the card's own renaming, so that its keys need not repeat the blanks of the file.
-    for name in dict.fromkeys([*chosen, *written.values]):
+    for name in dict.fromkeys([*chosen, *written.values, *([cluster] if cluster else [])]):
         cleaned = clean_column(frame[name])
         frame = frame.assign(**{name: cleaned.column})
         notes += cleaned.notes(name)
@@ -183,8 +184,12 @@ def describe(
     given = {key: value for key in REPLACED if (value := getattr(written, key)) is not None}
     if written.label_provenance and card.label_provenance == "not stated":
         given = {"caution": ""} | given  # which said that nobody knows how the labels came about
+    frame = renamed(frame, written)
+    if frame.index.name is not None:  # a table, whose lines or rows are known only here
+        for name in chosen:
+            refuse_reserved(frame[name], source=path)
     return Described(
-        frame=renamed(frame, written),
+        frame=frame,
         attributes=chosen,
         card=replace(
             card,

@@ -20,15 +20,12 @@ from clipmodel.errors import UserError
 from clipmodel.inputs.image_decoding import open_image
 from probes.datasets.cards import DataCard
 from probes.datasets.checks.copies import Copies, find_copies, joined
+from probes.datasets.checks.reserved_values import refuse_reserved
 from probes.datasets.memberships import base_of, check_value, membership_column, membership_order
 from probes.label_text import clean_column, clean_label
-from probes.records import ALL, BEST, MISSING, NO_TRUTH, OVERALL, REST
 
 ID, REASON = "image_id", "reason"
 VISIBLE_PREFIX = "visible_"
-RESERVED_VALUES = (ALL, MISSING, NO_TRUTH, REST, OVERALL, BEST)
-
-
 LFS_POINTER = b"version https://git-lfs."
 HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis")
 
@@ -230,22 +227,14 @@ def clean_frame(
     Raises
     ------
     UserError
-        A value is one of `RESERVED_VALUES`; the message names it, its attribute and its first image.
+        A value is reserved (`checks.reserved_values`).
     """
     columns, notes = {}, []
     for attribute in attributes:
         cleaned = clean_column(frame[attribute])
         notes += cleaned.notes(attribute)
         columns[attribute] = cleaned.column
-        reserved = cleaned.column.isin(RESERVED_VALUES).to_numpy()
-        if reserved.any():
-            row = int(reserved.argmax())
-            where = f", first in image {frame[ID].iloc[row]}" if ID in frame else ""
-            raise UserError(
-                f"the data {name!r}: {attribute} is {cleaned.column.iloc[row]!r}{where}; "
-                "the tables of an audit use that for something else",
-                remedy="call the value otherwise in the data",
-            )
+        refuse_reserved(cleaned.column, source=f"the data {name!r}", images=frame.get(ID))
     return frame.assign(**columns), notes
 
 

@@ -47,19 +47,65 @@ def test_a_program_that_ignores_interruptions_goes_on() -> None:
     assert done.stdout.startswith(b"clip-audit ")
 
 
-@pytest.mark.parametrize(
-    "moment",
-    [
-        "def run(): os.kill(os.getpid(), signal.SIGINT)",  # while a command runs
-        "def run(): atexit.register(os.kill, os.getpid(), signal.SIGINT)",  # while Python ends
+ENDINGS = {
+    "while a command runs": ["def run(): os.kill(os.getpid(), signal.SIGINT)"],
+    "where it becomes another exception": [
+        "def run():",
+        "    try: os.kill(os.getpid(), signal.SIGINT)",
+        "    except KeyboardInterrupt: raise TypeError('cannot compare') from None",
     ],
-)
+    "while Python ends": ["def run(): atexit.register(os.kill, os.getpid(), signal.SIGINT)"],
+    # A module that swallows every exception, as some do around what they need not have.
+    "while a command imports": [
+        "import importlib.abc",
+        "class Swallowing(importlib.abc.MetaPathFinder):",
+        "    def find_spec(self, name, path, target=None):",
+        "        try: os.kill(os.getpid(), signal.SIGINT)",
+        "        except BaseException: pass",
+        "def run(): sys.meta_path.insert(0, Swallowing()); import wave; print('went on')",
+    ],
+    # Python ignores what a weak reference's callback raises, as compiled code does now and then.
+    "where nothing can be raised": [
+        "import weakref",
+        "class Gone: pass",
+        "def run():",
+        "    gone = Gone(); kept = weakref.ref(gone, lambda _: os.kill(os.getpid(), signal.SIGINT))",
+        "    del gone; print('went on')",
+    ],
+}
+
+
+@pytest.mark.parametrize("moment", list(ENDINGS))
 def test_a_later_interruption_is_no_traceback_either(moment: str) -> None:
     done = start(
-        "import atexit, os, signal, sys, types", moment, "sys.modules['audit.cli'] = types.ModuleType('cli')",
-        "sys.modules['audit.cli'].main = run", "from audit.start import main", "main()",
+        "import atexit, os, signal, sys, types", *ENDINGS[moment],
+        "sys.modules['audit.cli'] = types.ModuleType('cli')", "sys.modules['audit.cli'].main = run",
+        "from audit.start import main", "main()",
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (130, b"interrupted\n")
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"interrupted\n")
+
+
+def test_an_exception_without_an_interruption_keeps_its_traceback() -> None:
+    done = start(
+        "import sys, types", "def run(): raise TypeError('ours')",
+        "sys.modules['audit.cli'] = types.ModuleType('cli')", "sys.modules['audit.cli'].main = run",
+        "from audit.start import main", "main()",
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.endswith(b"TypeError: ours\n")
+
+
+def test_what_else_python_ignores_is_reported_as_ever() -> None:
+    done = start(
+        "import sys, types, weakref", "class Gone: pass",
+        "def run():",
+        "    gone = Gone(); kept = weakref.ref(gone, lambda _: 1 / 0)",
+        "    del gone; print('went on')",
+        "sys.modules['audit.cli'] = types.ModuleType('cli')", "sys.modules['audit.cli'].main = run",
+        "from audit.start import main", "main()",
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, b"went on\n")
+    assert b"ZeroDivisionError" in done.stderr
 
 
 def test_ctrl_c_is_answered_before_other_modules_are_imported() -> None:

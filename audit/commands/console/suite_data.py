@@ -76,7 +76,7 @@ def notes_on_groups(questions: Suite, dataset: DemographicDataset) -> list[str]:
     if isinstance(dataset, FolderDataset):
         return []
     known = [name for name in questions.attributes if name in dataset.attributes]  # others are refused later
-    notes = attribute_notes(dataset.frame, known)
+    notes = attribute_notes(dataset.frame, known, beside=dataset.attributes)
     told = [one for some in notes.values() for one in some]
     for name in known:
         if found := odd_values(dataset.frame[name]):

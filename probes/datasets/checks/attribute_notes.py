@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from probes.datasets.annotation_tables import plain_name
 from probes.datasets.cards import DataCard, Described
 
 __all__ = ["attribute_notes", "with_attribute_notes"]
@@ -21,8 +22,10 @@ OUTPUTS = re.compile(
 """Names of columns that a model writes, not an annotator."""
 
 
-def attribute_notes(frame: pd.DataFrame, attributes: Sequence[str]) -> dict[str, list[str]]:
-    """By attribute: notes on empty columns, values that differ in capitals, identifiers, columns of a model.
+def attribute_notes(
+    frame: pd.DataFrame, attributes: Sequence[str], *, beside: Sequence[str] | None = None
+) -> dict[str, list[str]]:
+    """By attribute: notes on empty columns, near-equal names and values, identifiers, columns of a model.
 
     Parameters
     ----------
@@ -30,12 +33,16 @@ def attribute_notes(frame: pd.DataFrame, attributes: Sequence[str]) -> dict[str,
         One row per image, with a column for each attribute; strings, NaN where there is no label.
     attributes
         The columns that images are grouped by.
+    beside
+        All attributes of the data, if they are more.
     """
     found = {}
+    every = attributes if beside is None else beside
     for name in attributes:
         column = frame[name].dropna()
         notes = [f"The column {name} is empty: it divides no images."] if column.empty else []
-        notes += [*_capitals(name, column), *_identifier(name, column), *_output(name)]
+        notes += [*_namesakes(name, attributes, every), *_capitals(name, column)]
+        notes += [*_identifier(name, column), *_output(name)]
         if notes:
             found[name] = notes
     return found
@@ -45,6 +52,16 @@ def with_attribute_notes(known: Described) -> DataCard:
     """The card with the notes on all attributes."""
     notes = attribute_notes(known.frame, known.attributes)
     return replace(known.card, notes=(*known.card.notes, *(one for some in notes.values() for one in some)))
+
+
+def _namesakes(name: str, attributes: Sequence[str], every: Sequence[str]) -> list[str]:
+    """Attributes of the same plain name, but for those that were told of it already."""
+    told = attributes[: attributes.index(name)]
+    return [
+        f"The columns {name} and {other} differ in capitals, blanks or hyphens only and stay two attributes."
+        for other in every
+        if other != name and other not in told and plain_name(other) == plain_name(name)
+    ]
 
 
 def _capitals(name: str, column: pd.Series) -> list[str]:

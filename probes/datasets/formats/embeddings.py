@@ -35,6 +35,7 @@ from probes.datasets.formats.table import (
     CLUSTER_COLUMNS,
     PATH_COLUMNS,
     one_column_of_ids,
+    refuse_no_names,
     with_bands,
     with_visibility,
 )
@@ -180,8 +181,7 @@ def described(file: Path, table: pd.DataFrame, *, card: DataCard) -> Described:
     frame = with_visibility(file, table.rename(columns={path: ID}) if path else table)
     if path is None:
         frame.insert(0, ID, [f"row {number}" for number in range(1, len(table) + 1)])
-    if (empty := frame[ID].isna()).any():
-        raise UserError(f"{file}, {place(empty)}: the path is empty", remedy="give every row its image")
+    refuse_no_names(file, frame[ID])
     if (again := frame[ID].duplicated()).any():
         name = frame[ID].iloc[int(again.to_numpy().argmax())]
         raise UserError(

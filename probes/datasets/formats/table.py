@@ -140,10 +140,19 @@ def _with_slashes(file: Path, table: pd.DataFrame, column: str) -> pd.DataFrame:
     return table
 
 
+def refuse_no_names(file: Path, names: pd.Series) -> None:
+    """Refuse a column of paths in which one is empty or can be no file's name."""
+    if (empty := names.isna()).any():
+        raise UserError(f"{file}, {place(empty)}: the path is empty", remedy="give every row its image")
+    if (damaged := names.str.contains("\0", regex=False)).any():
+        raise UserError(
+            f"{file}, {place(damaged)}: the path holds a NUL byte, which no name of a file has",
+            remedy="the table is damaged there: write it again",
+        )
+
+
 def _checked_paths(file: Path, names: pd.Series) -> list[Path]:
-    if names.isna().any():
-        where = place(names.isna())
-        raise UserError(f"{file}, {where}: the path is empty", remedy="give every row its image")
+    refuse_no_names(file, names)
     if names.duplicated().any():
         raise UserError(
             f"{file}, {place(names.duplicated())}: the image is there twice, with other labels",

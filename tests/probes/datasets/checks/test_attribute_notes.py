@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from probes.datasets.checks.attribute_notes import attribute_notes
 from probes.datasets.formats.predictions import load_predictions
 
 
@@ -41,3 +43,18 @@ def test_an_ordinary_attribute_needs_no_word(tmp_path: Path) -> None:
 
 def test_an_empty_column_is_named(tmp_path: Path) -> None:
     assert notes_of(tmp_path, "notes", "") == ("The column notes is empty: it divides no images.",)
+
+
+@pytest.mark.parametrize("name", ["Gender", "GENDER", "gender-"])
+def test_two_columns_of_one_plain_name_are_named_once(tmp_path: Path, name: str) -> None:
+    assert notes_of(tmp_path, name, "f") == (
+        f"The columns gender and {name} differ in capitals, blanks or hyphens only and stay two attributes.",
+    )
+
+
+def test_a_namesake_is_told_of_whichever_is_grouped_by(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"skin tone": ["a", "b"], "skin_tone": ["a", "c"], "age": ["1", "2"]})
+    for name in ("skin tone", "skin_tone"):
+        (note,) = attribute_notes(frame, [name], beside=list(frame))[name]
+        assert note.startswith(f"The columns {name} and ")
+    assert attribute_notes(frame, ["age"], beside=list(frame)) == {}

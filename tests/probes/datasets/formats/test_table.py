@@ -156,3 +156,27 @@ def test_an_unknown_data_set_gets_a_suggestion(spec: str, remedy: str) -> None:
     with pytest.raises(UserError) as caught:
         load_dataset(spec)
     assert remedy in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["table", "predictions"])
+@pytest.mark.parametrize("written", ["csv", "parquet"])
+def test_a_nul_byte_in_a_path_is_refused_with_its_place(tmp_path: Path, kind: str, written: str) -> None:
+    table = pd.DataFrame({"path": ["a.png", "b\0.png"], "race": ["A", "B"], "prediction": ["m", "f"]})
+    file = tmp_path / f"p.{written}"
+    table.to_csv(file, index=False) if written == "csv" else table.to_parquet(file)
+    place = "line 3" if written == "csv" else "row 2"
+    with pytest.raises(UserError, match=f"{place}: the path holds a NUL byte"):
+        load_dataset(f"{kind}:{file}")
+
+
+@pytest.mark.parametrize("kind", ["table", "predictions"])
+def test_persons_that_look_the_same_are_one(tmp_path: Path, kind: str) -> None:
+    """A blank, a zero-width space or another Unicode form behind a name makes no other person."""
+    persons = ["Zo\u00eb", "Zoe\u0308", "Zo\u00eb ", "Zo\u00eb\u200b", "Max"]
+    table = pd.DataFrame(
+        {"path": [*"abcde"], "race": [*"ABABA"], "prediction": [*"mfmfm"], "person_id": persons}
+    )
+    table.to_parquet(file := tmp_path / "p.parquet")
+    data = load_dataset(f"{kind}:{file}")
+    assert data.clusters.tolist() == ["Zo\u00eb"] * 4 + ["Max"]
+    assert any("3 labels of person_id" in note for note in data.card.notes)
