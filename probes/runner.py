@@ -42,7 +42,7 @@ from probes.scoring.count_tables import (
     join_optional,
     pairs_table,
 )
-from probes.scoring.engine import Head, Question, score, score_images
+from probes.scoring.engine import Head, Question, Scorer, score, score_images
 from probes.scoring.outcome_bits import OutcomeBits
 from probes.scoring.prompt_configurations import ask, calibrate, configure
 from probes.scoring.threshold_ranks import RankLog
@@ -92,6 +92,7 @@ def run_suite(
     keep_images: bool = False,
     progress: Progress | None = None,
     device: str | torch.device = "cpu",
+    scorer: Scorer = score,
 ) -> Records:
     """Run every probe of a suite.
 
@@ -107,6 +108,8 @@ def run_suite(
         Called with what is being done, how many are done, and how many in all.
     device
         Where the scores are computed.
+    scorer
+        What counts the answers: this process, or `probes.scoring.ray_scoring.RayScorer`.
 
     Returns
     -------
@@ -141,6 +144,7 @@ def run_suite(
         shrunk=lambda rows, size: embed(DownscaledDataset(dataset, size), rows),
         held_out=None if apart is None else apart.held_out(dataset, seed=suite.seed),
         device=str(device),
+        scorer=scorer,
     )
     results = []
     for number, probe in enumerate(planned.everything, start=1):
@@ -165,6 +169,8 @@ class _Run:
         (rows, longer side in pixels) -> the images at a lower resolution.
     held_out
         [N] bool over the data set: held-out images to confirm findings; None where there are none.
+    scorer
+        What counts the answers of a probe.
     """
 
     plan: Plan
@@ -174,6 +180,7 @@ class _Run:
     shrunk: Callable[[np.ndarray, int], EmbeddedImages]
     held_out: np.ndarray | None
     device: str
+    scorer: Scorer
 
     @property
     def head(self) -> Head:
@@ -324,7 +331,7 @@ def _run_probe(
     # Ranks of each image are kept only for the variance between clusters; without clusters, counts suffice.
     ranks = None if clusters is None else _rank_log(question, len(selection.rows), len(configurations))
     log = _log(planned, run.plan.suite, len(selection.rows))
-    totals = score(
+    totals = run.scorer(
         vectors, class_embeddings, configurations,
         cells=selection.cell, n_cells=len(selection.cells), head=head, question=question,
         log=log, ranks=ranks, device=run.device,

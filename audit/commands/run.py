@@ -7,8 +7,10 @@ import platform
 import shlex
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from audit.result import AuditResult
     from probes.datasets import DemographicDataset
     from probes.records import Records
+    from probes.scoring.engine import Scorer
     from probes.suite.suite import Suite
 
 ImagesOption = Annotated[bool, typer.Option("--images", help="Keep a table of every image's prediction.")]
@@ -55,10 +58,27 @@ StandardOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+class ScoringEngine(StrEnum):
+    """Who scores stored embeddings."""
+
+    local = "local"
+    ray = "ray"
+
+
+EngineOption = Annotated[
+    ScoringEngine,
+    typer.Option(
+        help="Who counts the answers: this process, or tasks of Ray (RAY_ADDRESS, or this machine)."
+    ),
+]
+WorkersOption = Annotated[int, typer.Option(min=1, help="Tasks of ray at a time.")]
 EPILOG = (
     "Examples:  clip-audit run  ·  "
     "clip-audit run my-suite.yaml --model runs/train-tiny/model --out runs/mine  ·  "
-    "clip-audit run quickstart --data table:people.csv"
+    "clip-audit run quickstart --data table:people.csv  ·  "
+    "clip-audit run clip_paper --data embeddings:DIR --engine ray --workers 8"
 )
 
 
@@ -81,6 +101,8 @@ def run(
     weights: WeightsOption = None,
     mitigation: MitigationOption = None,
     standard: StandardOption = None,
+    engine: EngineOption = ScoringEngine.local,
+    workers: WorkersOption = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Print the closing summary as JSON.")] = False,
 ) -> None:
     """Audit a model: ask it every question of a suite, and write tables and a report."""
@@ -102,6 +124,7 @@ def run(
         device=device,
         mitigation=mitigation,
         standard=standard or [],
+        scoring=_scoring(engine, workers),
     )
 
     from audit.result import AuditResult
@@ -167,6 +190,7 @@ def _ask(
     device: str,
     mitigation: Path | None,
     standard: Sequence[str],
+    scoring: AbstractContextManager[Scorer | None],
 ) -> tuple[Records, pd.DataFrame | None]:
     from clipmodel.loading.device import usable_device
     from probes.embeddings.embed import EmbeddingStore
@@ -181,7 +205,7 @@ def _ask(
         from probes.mitigation.apply import with_mitigation
 
         loaded, dataset = with_mitigation(loaded, dataset, mitigation)
-    with terminal.progress_bars() as progress:
+    with terminal.progress_bars() as progress, scoring as scorer:
         table = None
         if standard:
             from audit.commands.composed.standard_sets import standard_table
@@ -199,5 +223,15 @@ def _ask(
             keep_images=keep_images,
             progress=progress,
             device=usable_device(device),
+            **({} if scorer is None else {"scorer": scorer}),
         )
     return records, table
+
+
+def _scoring(engine: ScoringEngine, workers: int) -> AbstractContextManager[Scorer | None]:
+    """What counts the answers, for the time of the run; None: this process."""
+    if engine is ScoringEngine.local:
+        return nullcontext()
+    from probes.scoring.ray_scoring import ray_scorer
+
+    return ray_scorer(workers)

@@ -9,6 +9,7 @@ machines must see. NCCL where there are GPUs (one a process), gloo on CPUs.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.distributed.rendezvous import rendezvous
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
@@ -31,6 +33,7 @@ from clipmodel.training.gradients import Encoders
 
 T = TypeVar("T")
 PATIENCE = timedelta(hours=2)  # the others wait while the first process evaluates the model
+_JOINED = itertools.count()
 SCALARS = ("log_scale", "logit_bias")  # FSDP2 splits no scalars: while sharded these have shape [1]
 
 
@@ -97,8 +100,7 @@ def joined_world() -> Iterator[World]:
     device = _own_device()
     begun = dist.is_torchelastic_launched() and not dist.is_initialized()
     if begun:
-        # PATIENCE covers an evaluation in the first process, during which the others are idle in a barrier.
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+        join_processes("nccl" if device.type == "cuda" else "gloo")
     try:
         if dist.is_initialized():
             yield World(rank=dist.get_rank(), size=dist.get_world_size(), device=device)
@@ -107,6 +109,19 @@ def joined_world() -> Iterator[World]:
     finally:
         if begun:
             dist.destroy_process_group()
+
+
+def join_processes(backend: str) -> None:
+    """Meet the other processes of torchrun; after a restart too.
+
+    torchrun keeps one store for all lives of its processes, in which the addresses of an earlier life still
+    stand: a process that is started again would call one that is dead, or wait for it. So each life has
+    names of its own in it (TORCHELASTIC_RESTART_COUNT), and so has each time that a process joins.
+    """
+    store, rank, size = next(rendezvous("env://", timeout=PATIENCE))
+    life = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    own = dist.PrefixStore(f"life {life}, {next(_JOINED)}", store)
+    dist.init_process_group(backend, store=own, rank=rank, world_size=size, timeout=PATIENCE)
 
 
 def _own_device() -> torch.device:

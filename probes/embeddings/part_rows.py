@@ -43,6 +43,10 @@ class PartRows:
     rows: NDArray[np.int64]
     _opened: dict[int, Shard] = field(default_factory=dict, repr=False, compare=False)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, maybe in another folder: it opens and verifies parts itself."""
+        return self.__dict__ | {"paths": [path.resolve() for path in self.paths], "_opened": {}}
+
     def __len__(self) -> int:
         return len(self.rows)
 

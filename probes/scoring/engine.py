@@ -175,6 +175,25 @@ class Question:
     outcomes: Mapping[str, str] = field(default_factory=dict)
 
 
+class Scorer(Protocol):
+    """`score`, or what counts the same by other means; its arguments are explained there."""
+
+    def __call__(
+        self,
+        images: Rows,
+        class_embeddings: np.ndarray,
+        configurations: Sequence[PromptConfiguration],
+        *,
+        cells: np.ndarray,
+        n_cells: int,
+        head: Head,
+        question: Question,
+        log: OutcomeBits | None = None,
+        ranks: RankLog | None = None,
+        device: str = "cpu",
+    ) -> list[Counts]: ...
+
+
 def score(
     images: Rows,
     class_embeddings: np.ndarray,

@@ -8,6 +8,7 @@ Shapes: N images, S specifications (class design and template), O outcomes, T th
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -60,6 +61,16 @@ class OutcomeBits:
         self.kept = n_images <= MOST_IMAGES and n_bits <= MOST_BITS
         shape = (len(self.outcomes), n_images, len(self.specifications)) if self.kept else (0, 0, 0)
         self.characters = np.full(shape, ord(DID_NOT), dtype=np.uint8)
+
+    def of_images(self, n_images: int) -> OutcomeBits:
+        """The same specifications and outcomes for some of the images, of which nothing is noted yet."""
+        own = copy.copy(self)
+        # Whether bits are kept is a decision about all images, so it is not made again for some.
+        own.characters = np.full(
+            (len(self.characters), n_images if self.kept else 0, self.characters.shape[2]),
+            ord(DID_NOT), dtype=np.uint8,
+        )  # fmt: skip
+        return own
 
     def add(self, position: int, start: int, happened: Mapping[str, Any]) -> None:
         """Note a chunk of images under one specification.

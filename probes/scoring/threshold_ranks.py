@@ -10,6 +10,7 @@ N images, S specifications, O outcomes, T thresholds, M pairs of group and clust
 
 from __future__ import annotations
 
+import copy
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -61,6 +62,14 @@ class RankLog:
             name: _room(shape, np.uint8 if size < 256 else np.uint16, len(sizes))
             for name, size in sizes.items()
         }
+
+    def of_images(self, n_images: int) -> RankLog:
+        """The same rules, curve and outcomes for some of the images, of which nothing is noted yet."""
+        own = copy.copy(self)
+        own.ranks = {
+            name: np.zeros((*ranks.shape[:2], n_images), ranks.dtype) for name, ranks in self.ranks.items()
+        }
+        return own
 
     def add(self, position: int, start: int, ranks: Mapping[str, np.ndarray]) -> None:
         """Note a chunk of images under configuration `position`: rule or `CURVE` -> [O, chunk] ranks."""

@@ -248,6 +248,23 @@ def test_two_workers_one_of_them_killed_write_the_same_bytes(
     assert bytes_of(many / "e") == bytes_of(many / "local")
 
 
+@pytest.mark.slow
+def test_tasks_of_ray_count_what_one_process_counts(
+    many: Path, small_model: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+    invoke("embed", "table:people.csv", "--model", small_model, "--out", "e", *PARTS)
+    words = ["run", "small.yaml", "--data", "embeddings:e", "--out"]
+    assert invoke(*words, "plain").exit_code == 0
+    assert invoke(*words, "tasks", "--engine", "ray", "--workers", 2).exit_code == 0
+    audits = [bytes_of(many / name) for name in ("plain", "tasks")]
+    assert audits[0].keys() == audits[1].keys()
+    # What differs is when, how long and by which command; the report says so too.
+    differing = {name for name in audits[0] if audits[0][name] != audits[1][name]}
+    assert differing <= {"run.json", "report.html"}
+
+
 def test_ray_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, many: Path) -> None:
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     from probes.embeddings.engines import Workplace, run_ray

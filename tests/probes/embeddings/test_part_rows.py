@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 import re
 from pathlib import Path
 
@@ -51,3 +52,13 @@ def test_a_damaged_or_missing_part_is_named_when_it_is_touched(folder: Path) -> 
     for row, said in ((4, "part-000001.arrow: damaged"), (8, "part-000002.arrow: cannot be read")):
         with pytest.raises(UserError, match=re.escape(said)):
             data.embedded(np.array([row]))
+
+
+def test_rows_go_to_a_process_in_another_folder(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    own = rows_of(Path(folder.name), [0, 4, 9])
+    sent = pickle.dumps(own)
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    np.testing.assert_array_equal(pickle.loads(sent)[:], rows_of(folder, [0, 4, 9])[:])
