@@ -92,16 +92,16 @@ class Command:
 
 def kill(process: subprocess.Popen[bytes]) -> None:
     """SIGKILL to a process and all it started: torchrun's would outlive it."""
-    for number in [process.pid, *_descendants(process.pid)]:
+    for number in [process.pid, *descendants(process.pid)]:
         with suppress(ProcessLookupError):
             os.kill(number, signal.SIGKILL)
     process.wait()
 
 
-def _descendants(number: int) -> list[int]:
+def descendants(number: int) -> list[int]:
     with suppress(OSError):
         children = Path(f"/proc/{number}/task/{number}/children").read_text().split()
-        return [one for child in map(int, children) for one in (child, *_descendants(child))]
+        return [one for child in map(int, children) for one in (child, *descendants(child))]
     return []
 
 
