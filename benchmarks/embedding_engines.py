@@ -199,8 +199,8 @@ def on_two_hosts(folder: Path) -> None:
         # The nodes of a cluster and its users share a secret.
         secret = (("RAY_AUTH_MODE", "token"), ("RAY_AUTH_TOKEN", secrets.token_hex(32)))
         # The head has room for one worker, so that the other one runs on the second host.
-        start_node(first, folder, ["--head", "--port", str(PORT), "--num-cpus", "1",
-                                   "--include-dashboard", "false", "--temp-dir", scratch], secret)  # fmt: skip
+        head = ["--head", "--port", str(PORT), "--num-cpus", "1", "--include-dashboard", "false"]
+        start_node(first, folder, [*head, "--temp-dir", scratch], secret)
         address = f"{HOSTS[first]}:{PORT}"
         start_node(second, folder, ["--address", address, "--num-cpus", "2"], secret)
         enter = ("ip", "netns", "exec", first)

@@ -92,7 +92,7 @@ def run_suite(
     keep_images: bool = False,
     progress: Progress | None = None,
     device: str | torch.device = "cpu",
-    scorer: Scorer = score,
+    scorer: Scorer | None = None,
 ) -> Records:
     """Run every probe of a suite.
 
@@ -109,7 +109,7 @@ def run_suite(
     device
         Where the scores are computed.
     scorer
-        What counts the answers: this process, or `probes.scoring.ray_scoring.RayScorer`.
+        What counts the answers, such as `probes.scoring.ray_scoring.RayScorer`; this process if left out.
 
     Returns
     -------
@@ -144,7 +144,7 @@ def run_suite(
         shrunk=lambda rows, size: embed(DownscaledDataset(dataset, size), rows),
         held_out=None if apart is None else apart.held_out(dataset, seed=suite.seed),
         device=str(device),
-        scorer=scorer,
+        scorer=scorer or score,
     )
     results = []
     for number, probe in enumerate(planned.everything, start=1):

@@ -133,15 +133,12 @@ def run(
         result = AuditResult.from_records(records)
     if table is not None:
         result = replace(result, standard=table)
+    words = [public(suite), *(["--model", public(model)] if model else [])]
+    words += ["--data", public(data or questions.data), "--out", folder.name, *["--images"] * images]
+    words += [] if mitigation is None else ["--with", public(str(mitigation))]
+    words += [word for name in standard or [] for word in ("--standard", public(name))]
     info = {
-        "command": shlex.join(
-            ["clip-audit", "run", public(suite), *(["--model", public(model)] if model else [])]
-            + ["--data", public(data or questions.data), "--out", folder.name]
-            + ["--images"] * images
-            + ([] if mitigation is None else ["--with", public(str(mitigation))])
-            + [word for name in standard or [] for word in ("--standard", public(name))]
-            + spelled(told)
-        ),
+        "command": shlex.join(["clip-audit", "run", *words, *spelled(told)]),
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(time.perf_counter() - clock, 1),
         "machine": {"system": platform.platform(), "cores": os.cpu_count(), "device": device},
@@ -223,7 +220,7 @@ def _ask(
             keep_images=keep_images,
             progress=progress,
             device=usable_device(device),
-            **({} if scorer is None else {"scorer": scorer}),
+            scorer=scorer,
         )
     return records, table
 
