@@ -28,7 +28,7 @@ from audit.result_files import (
     without_categories,
     write_folder,
 )
-from audit.second_process import beside
+from audit.second_process import shared_jobs
 from audit.tables.annotators import annotator_table
 from audit.tables.between_group_variation import variation_table
 from audit.tables.composition import composition_table
@@ -146,10 +146,9 @@ class AuditResult:
         # Adjusted before anything reads them: findings, specification curves and gates all need the adjusted
         # p-values.
         gaps = with_error_control(context, gap_table(context))
-        # The tests of specification curves take as long as all other tables together.
-        with beside(lambda: specification_table(context, gaps)) as later:
-            tables = _short_tables(context, gaps, records, manifest)
-            tables["specifications"] = later()
+        with shared_jobs(_table_jobs(context, gaps, records, manifest)) as results:
+            made = {name: table for tables in results().values() for name, table in tables.items()}
+        tables = {"gaps": gaps, "counts": records.counts, "excluded": records.excluded, **made}
         whole = {name: conform(name, table, manifest) for name, table in tables.items()}
         kept: dict[str, Any] = {
             name: None if table is None else without_categories(table)
@@ -257,38 +256,45 @@ class AuditResult:
     __hash__ = None  # type: ignore[assignment]
 
 
-def _short_tables(
+def _table_jobs(
     context: TableContext, gaps: pd.DataFrame, records: Records, manifest: Manifest
-) -> dict[str, pd.DataFrame]:
-    """All tables but the one of specification curves."""
-    rates, accuracy = rate_table(context), accuracy_table(context)
-    gates = gate_table(
-        gaps, _gates_by_column(manifest.get("gates", []), manifest), rates=rates, accuracy=accuracy,
-        min_clusters=context.min_clusters,
-    )  # fmt: skip
-    # Not pooled: the hierarchical model would be fitted at each of the hundreds of thresholds.
-    curves = rate_table(context.of_counts(records.curves, clusters=context.clusters), pooled=False)
+) -> dict[str, Callable[[], dict[str, pd.DataFrame]]]:
+    """What makes the tables from counts and gaps, independently of each other; the slowest come first."""
+
+    def rates() -> dict[str, pd.DataFrame]:
+        rates, accuracy = rate_table(context), accuracy_table(context)
+        gates = gate_table(
+            gaps, _gates_by_column(manifest.get("gates", []), manifest), rates=rates, accuracy=accuracy,
+            min_clusters=context.min_clusters,
+        )  # fmt: skip
+        return {"rates": rates, "accuracy": accuracy, "gates": gates}
+
+    def curves() -> dict[str, pd.DataFrame]:
+        # Not pooled: the hierarchical model would be fitted at each of the hundreds of thresholds.
+        own = context.of_counts(records.curves, clusters=context.clusters)
+        return {"curves": with_bands(rate_table(own, pooled=False), seed=context.seed)}
+
+    def findings() -> dict[str, pd.DataFrame]:
+        held_out = context.clusters_of(records.confirmation_clusters, records.confirmation_moments)
+        found = findings_among(context, gaps)
+        return {"findings": with_confirmation(context, found, records.confirmation, clusters=held_out)}
+
+    def measures() -> dict[str, pd.DataFrame]:
+        found = measures_table(records.estimands, records.scalars, manifest, context.attributes)
+        return {"measures": found}
+
     return {
-        "accuracy": accuracy,
+        "specifications": lambda: {"specifications": specification_table(context, gaps)},
+        "curves": curves,
         "rates": rates,
-        "gaps": gaps,
-        "composition": composition_table(context),
-        "variation": variation_table(context),
-        "controlled": controlled_table(context),
-        "prompt_effects": prompt_effect_table(context, gaps),
-        "paired": paired_table(context),
-        **dict(zip(("trends", "trend_curves"), trend_tables(context), strict=True)),
-        "findings": with_confirmation(
-            context,
-            findings_among(context, gaps),
-            records.confirmation,
-            clusters=context.clusters_of(records.confirmation_clusters, records.confirmation_moments),
-        ),
-        "excluded": records.excluded,
-        "gates": gates,
-        "curves": with_bands(curves, seed=context.seed),
-        "counts": records.counts,
-        "measures": measures_table(records.estimands, records.scalars, manifest, context.attributes),
+        "measures": measures,
+        "paired": lambda: {"paired": paired_table(context)},
+        "prompt effects": lambda: {"prompt_effects": prompt_effect_table(context, gaps)},
+        "variation": lambda: {"variation": variation_table(context)},
+        "trends": lambda: dict(zip(("trends", "trend_curves"), trend_tables(context), strict=True)),
+        "composition": lambda: {"composition": composition_table(context)},
+        "controlled": lambda: {"controlled": controlled_table(context)},
+        "findings": findings,
     }
 
 

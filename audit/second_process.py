@@ -1,13 +1,13 @@
-"""A second core for one command: a job in a forked process, while this one does another.
+"""A second core for one command: jobs that a forked process and this one share.
 
 The tables and the report of an audit are thousands of small steps in Python, which threads do one at a time.
-A fork has everything in memory already, so that only the result is handed over. The results are the same as
+A fork has everything in memory already, so that only results are handed over. Each process takes the next job
+that nobody took yet, so both end at about the same time, whatever the jobs are. The results are the same as
 in one process: nothing random is drawn without a seed of its own.
 
 A process is forked only inside `second_process_allowed`, which the commands open: a library does not fork its
 user's program. It is left out where a fork is not safe (any system but Linux, or another thread of Python
-running) or of no use (one core), or if CLIP_AUDIT_PROCESSES is 1; the job is then done when its result is
-asked for.
+running) or of no use (one core), or if CLIP_AUDIT_PROCESSES is 1; all jobs are then done here.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, Final, TypeVar
 
-__all__ = ["VARIABLE", "beside", "second_process_allowed"]
+__all__ = ["VARIABLE", "second_process_allowed", "shared_jobs"]
 
 T = TypeVar("T")
 VARIABLE: Final = "CLIP_AUDIT_PROCESSES"
@@ -33,7 +33,7 @@ _Told = tuple[str, type[Warning], str, int]  # message, category, file and line 
 
 @contextmanager
 def second_process_allowed() -> Iterator[None]:
-    """Inside, `beside` may fork this process."""
+    """Inside, `shared_jobs` may fork this process."""
     token = _allowed.set(True)
     try:
         yield
@@ -42,30 +42,51 @@ def second_process_allowed() -> Iterator[None]:
 
 
 @contextmanager
-def beside(job: Callable[[], T]) -> Iterator[Callable[[], T]]:
-    """Start a job in a second process, if one is of use, and give a function that returns its result.
+def shared_jobs(jobs: Mapping[str, Callable[[], T]]) -> Iterator[Callable[[], dict[str, T]]]:
+    """Begin some jobs in a second process, if one is of use, and give a function that returns their results.
+
+    The time in between is for other work. The function does jobs itself until none is left; before the first
+    result it has waited for all of them.
 
     Parameters
     ----------
-    job
-        Must return something that can be pickled, and change nothing else. Its warnings are issued here. If
-        it fails there, it is done again here, so that an error has its traceback. A job whose result nobody
-        asks for is stopped.
+    jobs
+        By name, those that take longest first; at most 256. Each must return something that can be pickled,
+        and change nothing else. Warnings are issued here. A job that fails in the second process is done
+        again here, so that an error has its traceback. Without a call for the results, it is stopped.
 
     Examples
     --------
-    >>> with beside(lambda: sum(range(10))) as later:
-    ...     own = 1
-    ...     total = own + later()
-    >>> total
-    46
+    >>> with shared_jobs({"sum": lambda: sum(range(10)), "last": lambda: max(range(10))}) as results:
+    ...     results()
+    {'sum': 45, 'last': 9}
     """
-    child = _Child(job) if _is_of_use() else None
+    if not _is_of_use() or len(jobs) < 1:
+        yield lambda: {name: job() for name, job in jobs.items()}
+        return
+    # The numbers of the jobs that nobody took yet: a pipe gives each byte to one reader.
+    queue, fill = os.pipe()
+    os.write(fill, bytes(range(len(jobs))))
+    os.close(fill)
+    child = _Child(list(jobs.values()), queue)
+
+    def results() -> dict[str, T]:
+        names = list(jobs)
+        done: dict[str, T] = {names[number]: jobs[names[number]]() for number in _taken(queue)}
+        done |= {names[number]: value for number, value in child.results().items()}
+        return {name: done[name] if name in done else job() for name, job in jobs.items()}
+
     try:
-        yield job if child is None else lambda: child.result(job)
+        yield results
     finally:
-        if child is not None:
-            child.stop()
+        child.stop()
+        os.close(queue)
+
+
+def _taken(queue: int) -> Iterator[int]:
+    """Take one number after the other, until none is left."""
+    while number := os.read(queue, 1):
+        yield number[0]
 
 
 def _is_of_use() -> bool:
@@ -76,31 +97,31 @@ def _is_of_use() -> bool:
 
 
 class _Child:
-    """A forked process that does one job and writes the result to a pipe."""
+    """A forked process that does jobs and writes their results to a pipe."""
 
-    def __init__(self, job: Callable[[], Any]) -> None:
+    def __init__(self, jobs: Sequence[Callable[[], Any]], queue: int) -> None:
         self.pipe, write_end = os.pipe()
         with warnings.catch_warnings():
             # From 3.12 on, Python warns of every thread of the process; those of the matrix libraries prepare
-            # themselves for a fork, and the job starts none of others.
+            # themselves for a fork, and the jobs start none of others.
             warnings.simplefilter("ignore", DeprecationWarning)
             self.pid = os.fork()
         if not self.pid:
             os.close(self.pipe)
-            _do(job, write_end)
+            _do(jobs, queue, write_end)
         os.close(write_end)
 
-    def result(self, job: Callable[[], T]) -> T:
-        """What the job returned; done here if the process did not get to its end."""
+    def results(self) -> dict[int, Any]:
+        """By the number of the job, without those that failed; none if the process did not get to its end."""
         with os.fdopen(os.dup(self.pipe), "rb") as file:
             data = file.read()
         try:
-            value, told = pickle.loads(data)
+            done, told = pickle.loads(data)
         except (EOFError, pickle.UnpicklingError):
-            return job()
+            return {}
         for message, category, filename, line in told:
             warnings.warn_explicit(message, category, filename, line)
-        found: T = value
+        found: dict[int, Any] = done
         return found
 
     def stop(self) -> None:
@@ -112,16 +133,19 @@ class _Child:
             os.waitpid(self.pid, 0)
 
 
-def _do(job: Callable[[], Any], write_end: int) -> None:
-    """Do the job and leave the process, whatever happens, without what the parent does when it ends."""
+def _do(jobs: Sequence[Callable[[], Any]], queue: int, write_end: int) -> None:
+    """Do jobs and leave the process, whatever happens, without what the parent does when it ends."""
     try:
         # Ctrl-C reaches both: the parent says so, and stops this one.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         _allowed.set(False)
-        with warnings.catch_warnings(record=True) as caught:
-            value = job()
+        done: dict[int, Any] = {}
+        # A job that fails is done again by the parent, which then says why.
+        with warnings.catch_warnings(record=True) as caught, suppress(Exception):
+            for number in _taken(queue):
+                done[number] = jobs[number]()
         told: list[_Told] = [(str(one.message), one.category, one.filename, one.lineno) for one in caught]
         with os.fdopen(write_end, "wb") as file:
-            pickle.dump((value, told), file, protocol=pickle.HIGHEST_PROTOCOL)
+            pickle.dump((done, told), file, protocol=pickle.HIGHEST_PROTOCOL)
     finally:
-        os._exit(0)  # whether the job was done shows in what the pipe holds
+        os._exit(0)  # what was done shows in what the pipe holds

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 
 import pandas as pd
@@ -14,7 +15,7 @@ from audit.report.sections import SECTIONS
 from audit.report.sections.explorer import explorer_data
 from audit.report.verdict_strip import verdict_of
 from audit.result import AuditResult
-from audit.second_process import beside
+from audit.second_process import shared_jobs
 from clipmodel.plurals import number_of
 
 __all__ = ["render_report", "tables_as_json"]
@@ -32,10 +33,9 @@ LEFT_OUT: Final = (
 """Columns that the scripts of the report do not need: the file is to stay small enough to mail."""
 
 
-SLOWEST: Final = frozenset(
-    {"accuracy", "designs", "measures", "outcomes", "paired", "specifications", "thresholds", "trends"}
-)
-"""Sections that take, all together, as long as the tables take to write and the others to build."""
+FIRST: Final = ("outcomes", "summary", "specifications", "thresholds", "designs", "trends", "paired")
+"""Sections that take longest, and are therefore begun first."""
+_DATA: Final = "(data)"
 
 
 def render_report(result: AuditResult, run_info: Mapping[str, Any] | None = None) -> str:
@@ -66,26 +66,32 @@ def begun_report(
     The time in between is for other work, such as writing the tables. Parameters as of `render_report`.
     """
     context = ReportContext(result=result, run_info=run_info or {})
-    with beside(lambda: _built(context, slowest=True)) as later:
+    with shared_jobs(_jobs(context)) as results:
 
         def finished() -> str:
-            own = _built(context, slowest=False)
-            contents = own | later()
+            contents = {name: value for found in results().values() for name, value in found.items()}
             shown = [
                 (section, contents[section.id])
                 for section in SECTIONS
                 if contents[section.id] not in (None, [])
             ]
             page = _heading(context) | {"sections": shown}
-            return fill_template("report.html.j2", page, data=tables_as_json(context))
+            return fill_template("report.html.j2", page, data=contents[_DATA])
 
         yield finished
 
 
-def _built(context: ReportContext, *, slowest: bool) -> dict[str, Any]:
-    """The values of the slowest sections, or of all others, by their anchors."""
-    some: Sequence[Section] = [section for section in SECTIONS if (section.id in SLOWEST) == slowest]
-    return {section.id: section.build(context) for section in some}
+def _jobs(context: ReportContext) -> dict[str, Callable[[], dict[str, Any]]]:
+    """What builds the values of the sections, by their anchors, and the tables inside the page."""
+
+    def build(section: Section) -> dict[str, Any]:
+        found = {section.id: section.build(context)}
+        # With the overview, whose cells say which view opens first.
+        return found | {_DATA: tables_as_json(context)} if section.id == "summary" else found
+
+    sections = {section.id: section for section in SECTIONS}
+    ordered = [*FIRST, *(anchor for anchor in sections if anchor not in FIRST)]
+    return {anchor: partial(build, sections[anchor]) for anchor in ordered}
 
 
 def tables_as_json(context: ReportContext) -> str:

@@ -1,4 +1,4 @@
-"""A job beside another one: the same result with and without a second process, whatever happens to it."""
+"""Jobs of two processes: the same results with and without the second one, whatever happens to it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import partial
 
 import pandas as pd
 import pytest
 
-from audit.second_process import VARIABLE, beside, second_process_allowed
+from audit.second_process import VARIABLE, second_process_allowed, shared_jobs
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
@@ -29,29 +30,49 @@ def allowed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def test_the_job_runs_in_another_process_and_hands_over_its_result(allowed: None) -> None:
+def test_the_other_process_does_jobs_and_hands_over_their_results(allowed: None) -> None:
     table = pd.DataFrame({"word": pd.Series(["a", None], dtype="str"), "rate": [0.1, float("nan")]})
-    with beside(lambda: (os.getpid(), table.assign(rate=table["rate"] * 3))) as later:
-        pid, found = later()
+    with shared_jobs({"table": lambda: (os.getpid(), table.assign(rate=table["rate"] * 3))}) as results:
+        time.sleep(0.5)  # time for the other process to take the only job
+        pid, found = results()["table"]
     assert pid != os.getpid()
     pd.testing.assert_frame_equal(found, table.assign(rate=table["rate"] * 3))
 
 
 def test_both_processes_work_at_once(allowed: None) -> None:
     read, write = os.pipe()
+    parent = os.getpid()
 
-    def job() -> bytes:
-        return os.read(read, 1)  # waits for what the other process writes
+    def job() -> str:
+        if os.getpid() == parent:
+            os.write(write, b"x")
+            return "parent"
+        os.read(read, 1)  # waits for what the other process writes
+        return "child"
 
-    with beside(job) as later:
+    with shared_jobs({"first": job, "second": job}) as results:
+        time.sleep(0.2)
+        assert set(results().values()) == {"parent", "child"}
+
+
+def test_each_job_is_done_once_and_in_the_order_of_their_names(allowed: None) -> None:
+    read, write = os.pipe()
+
+    def job(number: int) -> int:
         os.write(write, b"x")
-        assert later() == b"x"
+        return number * number
+
+    jobs = {str(number): partial(job, number) for number in range(256)}
+    with shared_jobs(jobs) as results:
+        found = results()
+    assert list(found.items()) == [(str(number), number * number) for number in range(256)]
+    os.close(write)
+    with os.fdopen(read, "rb") as file:
+        assert len(file.read()) == 256
 
 
 @pytest.mark.parametrize("why", ["not allowed", "told", "threads", "one core", "another system"])
-def test_otherwise_the_job_is_done_here_when_it_is_asked_for(
-    monkeypatch: pytest.MonkeyPatch, why: str
-) -> None:
+def test_otherwise_all_is_done_here_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch, why: str) -> None:
     monkeypatch.setattr(threading, "active_count", lambda: 2 if why == "threads" else 1)
     if why == "told":
         monkeypatch.setenv(VARIABLE, "1")
@@ -59,22 +80,32 @@ def test_otherwise_the_job_is_done_here_when_it_is_asked_for(
         monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
     if why == "another system":
         monkeypatch.setattr("sys.platform", "darwin")
-    with beside(os.getpid) if why == "not allowed" else second_process_allowed(), beside(os.getpid) as later:
-        assert later() == os.getpid()
+    jobs = {"one": os.getpid, "two": os.getpid}
+    with nullcontext() if why == "not allowed" else second_process_allowed(), shared_jobs(jobs) as results:
+        assert results() == {"one": os.getpid(), "two": os.getpid()}
+
+
+def test_no_jobs_have_no_results(allowed: None) -> None:
+    with shared_jobs({}) as results:
+        assert results() == {}
 
 
 def test_warnings_come_through(allowed: None) -> None:
     job = partial(warnings.warn, "a figure", UserWarning, stacklevel=1)
-    with beside(job) as later, pytest.warns(UserWarning, match="a figure"):
-        later()
+    with shared_jobs({"job": job}) as results, pytest.warns(UserWarning, match="a figure"):
+        time.sleep(0.2)
+        results()
 
 
-def test_an_error_is_raised_here_with_its_traceback(allowed: None) -> None:
+@pytest.mark.parametrize("seconds", [0.0, 0.2], ids=["taken here", "taken there"])
+def test_an_error_is_raised_here_with_its_traceback(allowed: None, seconds: float) -> None:
     def job() -> None:
         raise ValueError("in the job")
 
-    with pytest.raises(ValueError, match="in the job") as raised, beside(job) as later:
-        later()
+    jobs = {"good": os.getpid, "bad": job}
+    with pytest.raises(ValueError, match="in the job") as raised, shared_jobs(jobs) as results:
+        time.sleep(seconds)
+        results()
     assert raised.traceback[-1].name == "job"
 
 
@@ -90,15 +121,18 @@ def test_a_process_that_ends_early_costs_time_only(allowed: None, result: str) -
     def closure() -> object:
         return lambda: None
 
-    with beside(job if result == "killed" else closure) as later:
-        assert callable(later())
+    with shared_jobs({"job": job if result == "killed" else closure, "other": os.getpid}) as results:
+        time.sleep(0.2)
+        found = results()
+    assert callable(found["job"])
+    assert found["other"] == parent
 
 
-def test_an_error_beside_it_stops_the_job(allowed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_beside_the_jobs_stops_them(allowed: None, monkeypatch: pytest.MonkeyPatch) -> None:
     children, fork = [], os.fork
     monkeypatch.setattr(os, "fork", lambda: children.append(fork()) or children[-1])
     begun = time.monotonic()
-    with pytest.raises(OSError, match="disk"), beside(lambda: time.sleep(60)):
+    with pytest.raises(OSError, match="disk"), shared_jobs({"long": lambda: time.sleep(60)}):
         raise OSError("disk")
     assert time.monotonic() - begun < 10
     for child in children:
@@ -108,9 +142,10 @@ def test_an_error_beside_it_stops_the_job(allowed: None, monkeypatch: pytest.Mon
 
 def test_a_job_does_not_fork_again(allowed: None) -> None:
     def nested() -> tuple[int, int]:
-        with beside(os.getpid) as later:
-            return os.getpid(), later()
+        with shared_jobs({"inner": os.getpid}) as results:
+            return os.getpid(), results()["inner"]
 
-    with beside(nested) as later:
-        own, inner = later()
-    assert own == inner
+    with shared_jobs({"outer": nested}) as results:
+        time.sleep(0.2)
+        own, inner = results()["outer"]
+    assert own == inner != os.getpid()
