@@ -5,6 +5,9 @@ Commands import what they need when they run: `clip-audit --help` must not wait 
 
 from __future__ import annotations
 
+import errno
+import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -69,17 +72,35 @@ class Commands(TyperGroup):
             raise typer.Exit(INTERRUPTED) from error
 
 
+# Of the disk, the path or the rights; EINVAL, EBADF, EEXIST and ENOTEMPTY would be mistakes of ours.
+SYSTEM_ERRORS = frozenset(
+    getattr(errno, name)
+    for name in (
+        "ENOENT", "ENOTDIR", "EISDIR", "EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EFBIG", "EIO",
+        "ENXIO", "ENODEV", "ENAMETOOLONG", "ELOOP", "EMFILE", "ENFILE", "EBUSY", "ETXTBSY", "ESTALE",
+        "EXDEV", "ETIMEDOUT", "ENOTCONN",
+    )
+    if hasattr(errno, name)
+)  # fmt: skip
+INSTALLED = tuple(Path(__file__).resolve().parents[1] / name for name in ("audit", "clipmodel", "probes"))
+
+
 def _of_the_system(error: OSError) -> UserError | None:
     """What the system says of a path: a disk that is full or gone, a name too long, a file that vanished.
 
-    None for what is no path's fault, such as a pipe that its reader closed: that keeps its traceback.
+    None for what is no path's fault, such as a pipe that its reader closed, and for files of the
+    installation, whose names come from the program: those keep their traceback.
     """
     from clipmodel.yaml_models import shortened
 
-    if error.filename is None or error.strerror is None:
+    if error.filename is None or error.errno not in SYSTEM_ERRORS:
+        return None
+    # A number is a file that was open already, which has no name any more.
+    name = str(error.filename) if isinstance(error.filename, int) else os.fsdecode(error.filename)
+    if any(Path(name).is_relative_to(folder) for folder in INSTALLED):
         return None
     return UserError(
-        f"{shortened(error.filename)}: {error.strerror}", remedy="check the path, its disk and your rights"
+        f"{shortened(name)}: {error.strerror}", remedy="check the path, its disk and your rights"
     )
 
 

@@ -42,7 +42,14 @@ def damage_told_by(error: BaseException) -> str:
     'its parts do not fit together'
     >>> damage_told_by(KeyError("There is no item named 'm/data/7' in the archive"))
     "there is no item named 'm/data/7' in the archive"
+
+    Raises
+    ------
+    NameError
+        The exception is one.
     """
+    if isinstance(error, NameError):
+        raise error  # no file can cause it: a mistake of ours, which keeps its traceback
     if isinstance(error, UserError):
         return error.message
     if isinstance(error, EOFError):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+import audit.cli
 from audit.cli import _of_the_system, app
 from clipmodel import __version__
 from clipmodel.errors import UserError
@@ -133,3 +134,17 @@ def test_what_the_disk_says_is_told_without_a_traceback(monkeypatch: pytest.Monk
 
 def test_a_closed_pipe_is_not_taken_for_a_path() -> None:
     assert _of_the_system(BrokenPipeError(errno.EPIPE, "Broken pipe")) is None
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EBADF, errno.EEXIST, errno.ENOTEMPTY])
+def test_what_no_disk_says_keeps_its_traceback(number: int) -> None:
+    """An argument that is no file, a folder made twice: a mistake of the program's, not of its user."""
+    assert _of_the_system(OSError(number, os.strerror(number), "/mnt/share/a.csv")) is None
+
+
+def test_a_missing_part_of_the_installation_keeps_its_traceback() -> None:
+    missing = Path(audit.cli.__file__).with_name("table.j2")
+    assert _of_the_system(FileNotFoundError(errno.ENOENT, "No such file or directory", str(missing))) is None
+    assert (
+        _of_the_system(FileNotFoundError(errno.ENOENT, "No such file or directory", b"/a/\xff")) is not None
+    )

@@ -37,6 +37,11 @@ def test_damage_is_told_in_words_for_the_owner_of_a_file(error: Exception, words
     assert damage_told_by(error) == words
 
 
+def test_a_mistake_of_ours_is_no_damage() -> None:
+    with pytest.raises(NameError, match="shapee"):
+        damage_told_by(NameError("name 'shapee' is not defined"))
+
+
 def test_bytes_that_are_no_text_are_told_so() -> None:
     with pytest.raises(UnicodeDecodeError) as caught:
         b"\x88".decode()
