@@ -14,6 +14,7 @@ from probes.mitigation.methods.erasure import (
     LEACE,
     DeAR,
     SubspaceProjection,
+    _batches,
     classifier_subspace,
     leace,
     residual,
@@ -93,10 +94,18 @@ def naive_residual(
 def test_the_written_gradient_is_that_of_autograd(data: FitData) -> None:
     rng = np.random.default_rng(0)
     coef, bias = rng.standard_normal((3, data.images.shape[1])), rng.standard_normal(3)
-    found = residual(data.images, coef, bias, steps=40, keep=0.7)
+    found = residual(data.images, coef, bias, steps=40, keep=0.7, batch=len(data.images))
     wanted = naive_residual(data.images, coef, bias, steps=40, keep=0.7)
     for one, other in zip(found, wanted, strict=True):
         np.testing.assert_allclose(one, other.numpy(), atol=2e-5)
+
+
+def test_a_batch_shows_every_image_once_before_any_is_shown_again() -> None:
+    first, second, third = _batches(7, 3, steps=3, seed=0)
+    assert len({*first, *second}) == 6  # the seventh waits for no batch of its own
+    assert len(set(third)) == 3
+    for rows in _batches(3, 3, steps=2, seed=0):  # no more than a batch: all of them, in order
+        np.testing.assert_array_equal(rows, [0, 1, 2])
 
 
 def test_the_residual_confuses_a_classifier_and_stays_near(data: FitData) -> None:
