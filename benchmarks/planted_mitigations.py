@@ -6,15 +6,17 @@ Trains what is missing for at most so many seconds (`benchmarks.planted_gap_mode
 then measures what is there: the error in telling women from men of combinations that training lacked (women
 with darker skin, men with lighter skin) less that of the others, on images of families that no model saw.
 Methods that change embeddings, texts or answers are fitted to the skin tone on half of the drawings of each
-planted model; a model that was trained otherwise is compared with the planted one of its repetition, on the
-same half. A placebo is LEACE fitted to labels that are dealt out at random over drawings: no change is due.
+planted model, and judged by other images of that model. A model that was trained otherwise differs from the
+planted one of its repetition by its seed as well: it is judged over all repetitions, runs being a random
+effect (`audit.mitigation.retrained_models`), and not from one. A placebo is LEACE fitted to labels that are
+dealt out at random over drawings: no change is due.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from audit.commands.composed.mitigation_study import MitigationStudy
+from audit.commands.composed.mitigation_study import MitigationStudy, answered_before
+from audit.comparison.run_changes import NOT_JUDGED
 from audit.mitigation.mitigation_tables import Answered, Pair, correctness, cost_row, gap_rows
+from audit.mitigation.retrained_models import retrained_rows
 from audit.statistics.proportion.intervals import clopper_pearson
 from benchmarks.planted_gap_models import VARIANTS, Trained, embeddings_of, train_missing
 from clipmodel import load_model
@@ -54,9 +58,10 @@ label_sets:
         - {name: woman, is: {gender: woman}}
         - {name: man, is: {gender: man}}
 """
-WORDS = {"lighter": ("person with light skin",), "darker": ("person with dark skin",)}
+WORDS: dict[str, tuple[str, ...]] = {"lighter": ("person with light skin",), "darker": ("person with dark skin",)}
 ANSWERS = [name for name in ANSWER_METHODS if "group" not in name]
 PLACEBO = "placebo"
+SHOWN = ("before", "after", "change", "low", "high", "p", "p_adjusted", "effect", "note")
 
 
 def embedded(folder: Path, plan: Trained, suite: Path) -> Embedded:
@@ -90,12 +95,29 @@ def measured(folder: Path, number: int, suite: Path, *, placebos: int) -> Iterat
         half = again.half(fit=False)
         pair = Pair.of(study.before, Answered.of(again.ask(half)))
         leak = (study.leakage_before, study._leakage(half.embeddings))
-        yield _compared(variant, pair, study, leak)
+        yield _compared(variant, pair, study, leak) | {"effect": NOT_JUDGED}
     rng = np.random.default_rng(number)
     for _ in range(placebos):
         changed = own.changed(study.measured, _placebo(study, rng))
         pair = Pair.of(study.before, Answered.of(own.ask(changed)))
         yield _compared(PLACEBO, pair, study, None)
+
+
+def over_runs(folder: Path, numbers: Sequence[int], suite: Path) -> pd.DataFrame:
+    """The planted gap of each other training over all repetitions: rows of `retrained_rows`."""
+    answers: dict[str, list[Answered]] = {}
+    for variant in VARIANTS:
+        for number in numbers:
+            own = embedded(folder, Trained(variant, number), suite)
+            half = own.half(fit=False)
+            # Gaps and rates are read of the first planted model alone.
+            whole = not answers
+            answered = answered_before(own, half) if whole else Answered.of(own.ask(half))
+            answers.setdefault(variant, []).append(answered)
+    planted = answers.pop("planted")
+    tables = [retrained_rows(name, planted, own) for name, own in answers.items()]
+    table = pd.concat(tables, ignore_index=True)
+    return table[(table["by"] == "rare") & (table["group"] == "rare")]
 
 
 def _placebo(study: MitigationStudy, rng: np.random.Generator) -> Mitigation:
@@ -170,16 +192,24 @@ def main(arguments: list[str] | None = None) -> None:
         if not embeddings_of(told.folder, Trained("planted", number)).is_file():
             continue
         kept = told.folder / f"measured-{number}.parquet"
-        whole = all(embeddings_of(told.folder, Trained(variant, number)).is_file() for variant in VARIANTS)
         if kept.is_file():
             rows.append(pd.read_parquet(kept))
             continue
         table = pd.DataFrame(measured(told.folder, number, suite, placebos=told.placebos))
-        if whole:  # of a repetition that lacks models nothing is kept
+        if _complete(told.folder, number):  # of a repetition that lacks models nothing is kept
             table.to_parquet(kept, index=False)
         rows.append(table)
     table = summary(pd.concat(rows, ignore_index=True))
     print(table.round(1).to_string(index=False))
+    if numbers := [n for n in range(told.repetitions) if _complete(told.folder, n)]:
+        judged = over_runs(told.folder, numbers, suite)
+        points = judged.assign(**{name: 100 * judged[name] for name in SHOWN[:5]})
+        print("\nTrained otherwise, judged over training runs:")
+        print(points[["method", *SHOWN]].round({"p": 4, "p_adjusted": 4}).round(1).to_string(index=False))
+
+
+def _complete(folder: Path, number: int) -> bool:
+    return all(embeddings_of(folder, Trained(variant, number)).is_file() for variant in VARIANTS)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ COLUMNS = ("what is asked, of whom", "n", "clusters", "first", "second", "change
 RELEASE_COLUMNS = ("release", "model", "images", "verdict", "outcome", "group", "change", "limits")
 RUN_COLUMNS = (
     "what is asked, of whom", "change", "with other images", "over all training runs", "another run of each",
+    "effect",
 )  # fmt: skip
 GAP_COLUMNS = ("what is asked, of whom", "first", "second", "change", "95 % interval", "adj. p")
 WHAT = {GAP_COLUMNS[0]}
@@ -65,7 +66,8 @@ def compare(
     More than two are releases of one model, each compared with the first; the gate then holds its error rate
     over all of them, and the last release decides. With --margin, exit code 0 for PASS, 1 for FAIL, 3 for
     INCONCLUSIVE. With --second, the folders are training runs of two models that differ in nothing but their
-    seed, and each change has an interval for another training run.
+    seed, and each change has an interval for another training run; a gap is called narrower or wider by it,
+    and is not judged if a model has one run alone.
     """
     from audit.comparison.compare import compare as compare_audits
     from audit.comparison.files import write_comparison
@@ -144,12 +146,12 @@ def print_run_changes(changes: pd.DataFrame, console: Console) -> None:
                 + (contrast(row) if row["reference"] else fmt.words(row["group"])),
                 fmt.points(row["change"]), fmt.points_interval(row["images_low"], row["images_high"]),
                 fmt.points_interval(row["mean_low"], row["mean_high"]),
-                fmt.points_interval(row["run_low"], row["run_high"]),
+                fmt.points_interval(row["run_low"], row["run_high"]), row["effect"],
             )
             for row in table_rows(rows)
         ]  # fmt: skip
         whole = f"{title}: change from the first model to the second, in percentage points"
-        terminal.print_table(console, whole, RUN_COLUMNS, cells, words={RUN_COLUMNS[0]})
+        terminal.print_table(console, whole, RUN_COLUMNS, cells, words={RUN_COLUMNS[0], RUN_COLUMNS[-1]})
 
 
 def print_releases(series: Series, console: Console) -> None:

@@ -39,6 +39,22 @@ CaptionsOption = Annotated[
         show_default=False,
     ),
 ]  # fmt: skip
+RetrainedOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--retrained", metavar="NAME=MODEL", show_default=False,
+        help="A model that was trained otherwise, measured beside the methods; may be repeated, one NAME for "
+        "several training runs. With embeddings: NAME=embeddings:FILE.",
+    ),
+]  # fmt: skip
+FurtherRunOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--further-run", metavar="MODEL", show_default=False,
+        help="Another training run of --model, which differs in its seed alone; may be repeated. Retrained "
+        "models are judged against all of them, and not at all against one.",
+    ),
+]  # fmt: skip
 
 
 def mitigate(
@@ -62,6 +78,8 @@ def mitigate(
         typer.Option(metavar="GROUP=WORD|WORD,...", help="Words for the groups, for methods that use texts."),
     ] = None,
     captions: CaptionsOption = None,
+    retrained: RetrainedOption = None,
+    further_run: FurtherRunOption = None,
     out: Annotated[Path | None, typer.Option(help="Folder.", show_default="runs/SUITE-mitigated")] = None,
     cache: CacheOption = None,
     device: DeviceOption = "cpu",
@@ -75,7 +93,8 @@ def mitigate(
     from probes.mitigation.method_registry import chosen
     from probes.suite.suite import load_suite
 
-    names, questions = chosen(method or []), load_suite(suite)
+    named = _retrained(retrained or [])
+    names, questions = chosen(method or [], retrained=list(named)), load_suite(suite)
     folder = out or Path("runs") / f"{questions.suite}-mitigated"
     if not (folder / FILES[0]).is_file():  # one of an earlier mitigation is replaced
         check_output_folder(folder)
@@ -92,17 +111,40 @@ def mitigate(
     }
     for name, other in others.items():
         _check_size(embedded, other, name)
-    study = MitigationStudy(embedded=embedded, attribute=target, words=_words(words), others=others)
+
+    def run_of(value: str) -> Embedded:
+        stored = value.startswith("embeddings:")
+        own, weights = (data_of(suite, questions, value), None) if stored else (dataset, value)
+        return _embedded(questions, own, model=weights, cache=cache, device=device)
+
+    study = MitigationStudy(
+        embedded=embedded, attribute=target, words=_words(words), others=others,
+        further_runs=[run_of(value) for value in further_run or []],
+        retrained={name: [run_of(value) for value in own] for name, own in named.items()},
+    )  # fmt: skip
     with terminal.progress_bars() as progress:
         for number, name in enumerate(names):
             progress(f"method {name}", number, len(names))
             study.add(name)
+        for name in named:
+            study.add_retrained(name)
         progress("methods", len(names), len(names))
     tables = study.write(folder)
     _print(tables)
     if embedded.left_out:
         terminal.out().print(f"Left out, since they need the images: {', '.join(embedded.left_out)}")
     terminal.out().print(f"\nReport: {folder / 'report.html'}", soft_wrap=True, markup=False)
+
+
+def _retrained(given: list[str]) -> dict[str, list[str]]:
+    """ "cap=runs/a", "cap=runs/b" -> the models of each name."""
+    found: dict[str, list[str]] = {}
+    for part in given:
+        name, _, model = part.partition("=")
+        if not (name.strip() and model.strip()):
+            raise UserError(f"--retrained: {part!r} names no model", remedy="write NAME=MODEL")
+        found.setdefault(name.strip(), []).append(model.strip())
+    return found
 
 
 def _words(given: str | None) -> dict[str, tuple[str, ...]]:
@@ -172,14 +214,18 @@ def _print(tables: dict[str, pd.DataFrame]) -> None:
 
 
 def _print_rankings(ranking: pd.DataFrame) -> None:
-    """The tested measures of each method, as means over queries."""
+    """The tested measures of each method, as means over queries, and recall."""
     from rich.table import Table
 
+    from audit.mitigation.ranking_changes import EVERY_QUERY, RECALL
+
     shown = Table("method", "ranking", "before", "after", "95 %", "effect", box=None, pad_edge=False)
-    for row in ranking[ranking["p"].notna()].to_dict("records"):
+    recall = (ranking["measure"] == RECALL) & (ranking["query"] == EVERY_QUERY) & ranking["change"].notna()
+    for row in ranking[ranking["p"].notna() | recall].to_dict("records"):
         at = "" if row["k"] != row["k"] else f"@{row['k']:.0f}"
+        by = f" by {row['by']}" if row["by"] else ""
         shown.add_row(
-            row["method"], f"{row['measure']}{at} by {row['by']}, {row['probe']}", f"{row['before']:.2f}",
+            row["method"], f"{row['measure']}{at}{by}, {row['probe']}", f"{row['before']:.2f}",
             f"{row['after']:.2f}", f"{row['low']:+.2f} to {row['high']:+.2f}", row["effect"],
         )  # fmt: skip
     terminal.out().print()

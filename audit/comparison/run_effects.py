@@ -8,12 +8,11 @@ images and in the same specification, says how far a gap would move in one more 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import pandas as pd
 
-from audit.result import AuditResult
 from audit.tables.context import TableContext
 from audit.tables.groups.coded_table import CodedTable
 from audit.tables.primary import primary_specification
@@ -35,7 +34,20 @@ RUN_COLUMNS: Final = (
 )  # fmt: skip
 
 
-def run_effect_table(results: Sequence[AuditResult]) -> pd.DataFrame:
+class Answers(Protocol):
+    """What is read of an audit: of the first one its gaps and rates, of each what its model answered."""
+
+    @property
+    def manifest(self) -> Any: ...
+    @property
+    def outcomes(self) -> pd.DataFrame | None: ...
+    @property
+    def gaps(self) -> pd.DataFrame: ...
+    @property
+    def rates(self) -> pd.DataFrame: ...
+
+
+def run_effect_table(results: Sequence[Answers]) -> pd.DataFrame:
     """Each rate and gap over several runs, in the first specification of every probe.
 
     Parameters
@@ -65,7 +77,7 @@ def run_effect_table(results: Sequence[AuditResult]) -> pd.DataFrame:
     return table[list(RUN_COLUMNS)].astype(dtypes)
 
 
-def comparable(results: Sequence[AuditResult]) -> bool:
+def comparable(results: Sequence[Answers]) -> bool:
     """Whether all runs kept the outcomes of single images, and speak for the same population."""
     populations = [one.manifest.get("population") or {} for one in results]
     named = [{name: value.get(name) for name in ("weights", "shares")} for value in populations]
@@ -73,7 +85,7 @@ def comparable(results: Sequence[AuditResult]) -> bool:
 
 
 def _of_probe(
-    context: TableContext, probe: Mapping[str, Any], results: Sequence[AuditResult]
+    context: TableContext, probe: Mapping[str, Any], results: Sequence[Answers]
 ) -> Iterator[dict[str, Any]]:
     for entry, outcome, joined in joined_runs(probe, results):
         template = primary_specification(results[0].rates, probe=probe) or {}
@@ -83,7 +95,7 @@ def _of_probe(
 
 
 def joined_runs(
-    probe: Mapping[str, Any], results: Sequence[AuditResult]
+    probe: Mapping[str, Any], results: Sequence[Answers]
 ) -> Iterator[tuple[dict[str, Any], str, pd.DataFrame]]:
     """The outcomes of a probe in its first specification, of the images that all runs have.
 
@@ -104,7 +116,7 @@ def joined_runs(
             yield entry, str(outcome["name"]), joined
 
 
-def _place(result: AuditResult, name: str, primary: Mapping[str, Any] | None) -> int | None:
+def _place(result: Answers, name: str, primary: Mapping[str, Any] | None) -> int | None:
     """Where the specification stands in the bit strings of a run."""
     probe = next((one for one in result.manifest["probes"] if one["name"] == name), None)
     if probe is None or primary is None:
@@ -114,7 +126,7 @@ def _place(result: AuditResult, name: str, primary: Mapping[str, Any] | None) ->
     return keys.index(wanted) if primary["rule"] in one_class_rules() and wanted in keys else None
 
 
-def _joined(results: Sequence[AuditResult], places: Sequence[int], probe: str, outcome: str) -> pd.DataFrame:
+def _joined(results: Sequence[Answers], places: Sequence[int], probe: str, outcome: str) -> pd.DataFrame:
     """The images that all runs have, with a bit string of one character per run."""
     joined = pd.DataFrame()
     for number, (result, place) in enumerate(zip(results, places, strict=True)):

@@ -6,7 +6,7 @@ Two audits are matched image by image once, and both tables read the match.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
@@ -28,11 +28,14 @@ MITIGATION_COLUMNS: Final = (
 )  # fmt: skip
 PAIRED: Final = ("leakage", "nonlinear", "utility", "image_to_text", "text_to_image")
 """What is measured before and after: two classifiers of the attribute, accuracy, recall at 1 of captions."""
+RANKED: Final = ("recall", "similarity")
+"""Of the images on top of a ranking, at `top_k`: see `audit.mitigation.ranking_costs`."""
 SIDES: Final = ("before", "after", "change", "low", "high")
 COST_COLUMNS: Final = (
     "method", "attribute", "widest_gap_before", "widest_gap_after",
     *(f"{name}_{side}" for name in PAIRED[:2] for side in SIDES), "chance",
-    *(f"{name}_{side}" for name in PAIRED[2:] for side in SIDES), "n", "clusters", "note",
+    *(f"{name}_{side}" for name in PAIRED[2:] for side in SIDES),
+    "top_k", *(f"{name}_{side}" for name in RANKED for side in SIDES), "n", "clusters", "note",
 )  # fmt: skip
 NARROWER, WIDER, NOT_SHOWN = "narrower", "wider", "not shown"
 LEVEL = 0.05
@@ -43,15 +46,16 @@ Paired = tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
-    """What a comparison reads of an audit: `AuditResult.manifest`, `outcomes` and `gaps`, and its scalars.
+    """What a comparison reads of an audit: `AuditResult.manifest`, `outcomes`, `gaps`, `rates`, its scalars.
 
-    The gaps of the audit after a mitigation are not needed, so most of its tables need not be computed.
+    Gaps and rates of the audit after a mitigation are not needed, so most of its tables need not be computed.
     """
 
     manifest: Any
     outcomes: pd.DataFrame | None
     gaps: pd.DataFrame
     scalars: pd.DataFrame | None = None
+    rates: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @cached_property
     def ordered(self) -> pd.DataFrame | None:

@@ -14,7 +14,7 @@ Shapes: Q queries, N images, L places of a draw, G groups, B draws.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -30,8 +30,8 @@ from probes.mitigation.methods.reranking import NOBODY, Reranker
 from probes.records import ALL, MISSING, attribute_column
 
 __all__ = [
-    "EVERY_QUERY", "MAX_SKEW", "MIN_SKEW", "NDKL", "RANKING_COLUMNS", "SIMILARITY", "Ranking",
-    "ranking_frame", "ranking_rows", "rankings_of",
+    "BY_LABEL", "BY_RANKING", "EVERY_QUERY", "MAX_SKEW", "MIN_SKEW", "NDKL", "RANKING_COLUMNS", "RECALL",
+    "SIMILARITY", "Ranking", "ranking_frame", "ranking_rows", "rankings_of",
 ]  # fmt: skip
 
 RANKING_COLUMNS: Final = (
@@ -40,6 +40,9 @@ RANKING_COLUMNS: Final = (
 )  # fmt: skip
 EVERY_QUERY: Final = "(mean of queries)"
 MAX_SKEW, MIN_SKEW, NDKL, SHARE, SIMILARITY = "MaxSkew", "MinSkew", "NDKL", "share", "mean similarity"
+RECALL: Final = "recall"
+BY_LABEL: Final = "relevant: images whose label is the query"
+BY_RANKING: Final = "relevant: the K first images before"
 TESTED: Final = (MAX_SKEW, MIN_SKEW, NDKL)
 """Measures of which 0 is no difference between groups; the mean over queries is tested."""
 # A draw makes every re-ranking anew. With so many, p was below .05 in 5 to 7 % of 150 simulated rankings
@@ -79,6 +82,8 @@ class Ranking:
         N rows, one column per group attribute.
     fixed
         Grouping -> share of each group in the whole data set; empty unless that is the probe's reference.
+    relevant
+        Query -> [N] whether an image is what is searched for, of queries that are a label of the data.
     """
 
     probe: Mapping[str, Any]
@@ -89,6 +94,7 @@ class Ranking:
     cluster: NDArray[np.int64]
     labels: pd.DataFrame
     fixed: Mapping[str, Mapping[str, float]]
+    relevant: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
 
     @property
     def groupings(self) -> list[tuple[str, ...]]:
@@ -172,9 +178,12 @@ def ranking_rows(
     Returns
     -------
     Columns `RANKING_COLUMNS`. Of each grouping and K: MaxSkew, MinSkew and the share of each group; NDKL of
-    the whole ranking, k being NaN; and, with `by` empty, the mean similarity of the K highest by the scores
-    before: what a searcher loses. A row for each query and one for the mean over all. The mean of the first
-    three is tested, p being that of a change of 0; `effect` is for those, by p_adjusted of `ranking_frame`.
+    the whole ranking, k being NaN; and, with `by` empty, what a searcher loses: the mean similarity of the K
+    highest by the scores before, and recall, the relevant images among the K first over as many as there can
+    be (the smaller of K and their number). Relevant are the images whose label is the query; for a query that
+    is no label, the K first before, so that recall is 1 before (`note`). A row for each query and one for the
+    mean over all, of which the first three are tested, p being of a change of 0; `effect` is of those, by
+    p_adjusted of `ranking_frame`.
 
     Raises
     ------
@@ -234,7 +243,15 @@ def _tidy(values: Sides, spread: Values, *, clusters: int, n: int, of: Ranking) 
             else:
                 error = float(spread[by, group, k, measure][place])
                 tested = measure in TESTED and query == EVERY_QUERY
-                yield row | _student(second - first, error, clusters - 1, tested=tested)
+                found = row | _student(second - first, error, clusters - 1, tested=tested)
+                yield found | ({"note": _relevance(of, query)} if measure == RECALL else {})
+
+
+def _relevance(of: Ranking, query: str) -> str:
+    """What recall of a query, or the mean over all, counts as relevant."""
+    asked = of.queries if query == EVERY_QUERY else [query]
+    kinds = sorted({BY_LABEL if one in of.relevant else BY_RANKING for one in asked})
+    return "; ".join(kinds)
 
 
 def _student(change: float, error: float, freedom: int, *, tested: bool) -> dict[str, Any]:
@@ -272,6 +289,7 @@ class _Study:
     zero_rule: Any
     reranker: Reranker | None
     target: str
+    relevant: Sequence[NDArray[np.bool_] | None]
 
     @classmethod
     def of(
@@ -297,6 +315,7 @@ class _Study:
             codes=codes, groups=groups, shares=shares, ks=tuple(int(k) for k in settings.get("k", ())),
             zero_rule=settings.get("zero_rule", "1/K"), reranker=reranker,
             target=attribute_column(attribute) if reranker is not None else "",
+            relevant=[before.relevant[q][kept] if q in before.relevant else None for q in before.queries],
         )  # fmt: skip
 
     @property
@@ -305,19 +324,35 @@ class _Study:
 
     def values(self, times: NDArray[np.int64]) -> Sides:
         """Before and after, each [Q, B], of draws [B, N] that hold each image so many times."""
-        sides = [self._of_side(side, times) for side in (0, 1)]
-        return {key: (sides[0][key], sides[1][key]) for key in sides[0]}
-
-    def _of_side(self, side: int, times: NDArray[np.int64]) -> Values:
-        found: dict[Key, list[NDArray[np.float64]]] = {}
+        found: dict[Key, list[tuple[NDArray[np.float64], NDArray[np.float64]]]] = {}
         for query in range(len(self.scores[0])):
-            order = np.argsort(-self.scores[side][query], kind="stable")
-            placed = _repeated(order, times)
-            if side == 1 and self.reranker is not None:
-                placed = self._reranked(placed, times)
-            for key, value in self._measures(placed, times, self.scores[0][query]):
-                found.setdefault(key, []).append(value)
-        return {key: np.stack(values) for key, values in found.items()}
+            placed = self._placed(0, query, times), self._placed(1, query, times)
+            sides = [dict(self._measures(own, times, self.scores[0][query])) for own in placed]
+            for key, one in sides[0].items():
+                found.setdefault(key, []).append((one, sides[1][key]))
+            for k in self.ks:
+                recall = self._recall(query, placed[0][:, :k], placed[1][:, :k], times)
+                found.setdefault(("", "", float(k), RECALL), []).append(recall)
+        return {
+            key: (np.stack([one for one, _ in pairs]), np.stack([other for _, other in pairs]))
+            for key, pairs in found.items()
+        }
+
+    def _placed(self, side: int, query: int, times: NDArray[np.int64]) -> NDArray[np.int64]:
+        """[B, L] the images of each draw in the order before or after."""
+        placed = _repeated(np.argsort(-self.scores[side][query], kind="stable"), times)
+        return self._reranked(placed, times) if side == 1 and self.reranker is not None else placed
+
+    def _recall(
+        self, query: int, one: NDArray[np.int64], other: NDArray[np.int64], times: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """[B] before and after, of the images on top: each [B, K]."""
+        relevant = self.relevant[query]
+        if relevant is None:
+            return np.ones(len(times)), _kept(one, other, times.shape[1])
+        most = np.clip(times @ relevant, 1, one.shape[1])
+        first, second = (((top >= 0) & relevant[top]).sum(axis=1) / most for top in (one, other))
+        return first, second
 
     def _reranked(self, placed: NDArray[np.int64], times: NDArray[np.int64]) -> NDArray[np.int64]:
         assert self.reranker is not None
@@ -354,6 +389,16 @@ class _Study:
             top = placed[:, :k]
             own = np.where(top >= 0, scores[top], np.nan)
             yield ("", "", float(k), SIMILARITY), np.nanmean(own, axis=1)
+
+
+def _kept(one: NDArray[np.int64], other: NDArray[np.int64], n: int) -> NDArray[np.float64]:
+    """[B] the share of the images of a top [B, K] that another one has, each as often as it was drawn."""
+    rows = np.arange(len(one))[:, None]
+    counts = [np.zeros((len(one), n + 1), dtype=np.int64) for _ in range(2)]
+    for own, top in zip(counts, (one, other), strict=True):
+        np.add.at(own, (rows, top), 1)  # `NOBODY` is counted in the last column, which is left out
+    shared = np.minimum(*counts)[:, :n].sum(axis=1)
+    return np.asarray(shared / counts[0][:, :n].sum(axis=1), dtype=np.float64)
 
 
 def _divergence(counts: NDArray[np.int64], share: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -46,8 +46,14 @@ CLASS_DESIGN = "class_design"
 """Acts on the suite, not on embeddings: see `probes.mitigation.class_design`."""
 
 
-def chosen(names: Sequence[str]) -> list[str]:
+def chosen(names: Sequence[str], *, retrained: Sequence[str] = ()) -> list[str]:
     """The controls first, then the methods asked for, each once; all of them for "all".
+
+    Parameters
+    ----------
+    retrained
+        Names of models that were trained otherwise: if there are any, methods must be asked for by name, and
+        none may have one of these.
 
     Raises
     ------
@@ -58,5 +64,7 @@ def chosen(names: Sequence[str]) -> list[str]:
     for name in names:
         if name != "all" and name not in every:
             raise UserError(f"unknown method {name!r}", remedy=closest(name, [*every, "all"]))
-    wanted = every if "all" in names or not names else names
+    if taken := [name for name in retrained if name in [*every, "all"]]:
+        raise UserError(f"{taken[0]!r} is the name of a method", remedy="call the retrained model otherwise")
+    wanted = every if "all" in names or not (names or retrained) else names
     return list(dict.fromkeys([*CONTROLS, *wanted]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,11 +23,14 @@ from audit.mitigation.mitigation_tables import (
     transfer_frame,
 )
 from audit.mitigation.ranking_changes import Ranking, ranking_frame, ranking_rows, rankings_of
+from audit.mitigation.ranking_costs import ranking_cost
+from audit.mitigation.retrained_models import OverRuns, retrained_cost, retrained_rows, right_of_runs
 from audit.report.html import fill_template, frames_as_json
 from audit.report.sections.mitigation import mitigation_page
 from audit.result import AuditResult
 from clipmodel.atomic_files import replace_folder
 from clipmodel.errors import UserError
+from probes.datasets.demographic_dataset import ID
 from probes.datasets.formats.embeddings import EmbeddedDataset
 from probes.mitigation.answer_fitting import AnswerMethod
 from probes.mitigation.answering import answer
@@ -38,6 +41,7 @@ from probes.mitigation.fitting import UnsuitableError
 from probes.mitigation.leakage import leakage
 from probes.mitigation.method_registry import ANSWER_METHODS, CLASS_DESIGN, METHODS
 from probes.mitigation.methods.reranking import RERANKERS
+from probes.mitigation.relevant_images import relevant_images
 from probes.mitigation.transform import Mitigation
 from probes.records import attribute_column
 
@@ -60,17 +64,23 @@ class MitigationStudy:
         Group -> words for it, for methods that use texts.
     others
         Name -> the suite on other data, on which fitted methods are measured as well.
+    further_runs
+        The suite on the same data by further training runs of the model.
+    retrained
+        Name -> the suite on the same data by one or more models that were trained otherwise.
     """
 
     embedded: Embedded
     attribute: str
     words: dict[str, tuple[str, ...]]
     others: Mapping[str, Embedded] = field(default_factory=dict)
+    further_runs: Sequence[Embedded] = ()
+    retrained: Mapping[str, Sequence[Embedded]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.data = self.embedded.fit_data(self.attribute, self.words)
         self.measured = self.embedded.half(fit=False)
-        self.before = _answered_before(self.embedded, self.measured)
+        self.before = answered_before(self.embedded, self.measured)
         self.rankings = self._rankings(self.before)
         values = self.measured.values(self.attribute)
         self.known = values.notna().to_numpy()
@@ -86,8 +96,9 @@ class MitigationStudy:
         self.fitted: dict[str, Mitigation] = {}
         self.transfers: list[pd.DataFrame] = []
         self.ranked: list[pd.DataFrame] = []
+        self.runs_before: list[_Run] = []
         self.before_elsewhere = {
-            name: _answered_before(other, other.dataset) for name, other in self.others.items()
+            name: answered_before(other, other.dataset) for name, other in self.others.items()
         }
 
     def _leakage(self, images: np.ndarray) -> dict[str, Any]:
@@ -103,7 +114,8 @@ class MitigationStudy:
 
     def _rankings(self, side: Answered) -> list[Ranking]:
         attributes = [attribute_column(name) for name in self.embedded.suite.attributes]
-        return rankings_of(side.manifest, side.scalars, attributes)
+        found = rankings_of(side.manifest, side.scalars, attributes)
+        return [replace(one, relevant=relevant_images(self.measured, one)) for one in found]
 
     def add(self, name: str) -> None:
         """Fit a method and measure it; one that does not suit the data gets a row that says why."""
@@ -127,10 +139,39 @@ class MitigationStudy:
         after = Answered.of(self.embedded.ask(changed))
         leak = (self.leakage_before, self._leakage(changed.embeddings))
         retrieval, note = self._retrieval(changed, fitted)
+        ranked = self._ranked(name, self._rankings(after))
         self._add_row(name, Pair.of(self.before, after), leak=leak, retrieval=retrieval, note=note)
-        self._add_rankings(name, self._rankings(after))
+        self.costs[-1] |= ranking_cost(ranked)
+        self.ranked += ranked
         self.fitted[name] = fitted
         self._measure_elsewhere(name, fitted)
+
+    def add_retrained(self, name: str) -> None:
+        """Measure the models of `retrained` of a name against the training runs there are of the model."""
+        if not self.runs_before:
+            own = _Run(self.before, self.leakage_before)
+            self.runs_before = [own, *(self._run(model) for model in self.further_runs)]
+        first, second = self.runs_before, [self._run(model) for model in self.retrained[name]]
+        answers = [run.answers for run in first], [run.answers for run in second]
+        gaps = retrained_rows(name, *answers)
+        measured: dict[str, OverRuns | None] = {"utility": right_of_runs(*answers)}
+        for column, kind in (("leakage", "linear"), ("nonlinear", "nonlinear")):
+            sides = [np.stack([run.leakage[kind] for run in side]) for side in (first, second)]
+            measured[column] = (sides[0], sides[1], self.clusters)
+        cost = retrained_cost(
+            name, gaps, attribute=self.attribute, chance=_share(self.codes), measured=measured
+        )
+        self.gaps.append(gaps)
+        self.costs.append(cost)
+
+    def _run(self, model: Embedded) -> _Run:
+        half = model.half(fit=False)
+        if not np.array_equal(half.frame[ID].to_numpy(), self.measured.frame[ID].to_numpy()):
+            raise UserError(
+                f"{model.model.name} was asked of other images than {self.embedded.model.name}",
+                remedy="give models that can read the same images",
+            )
+        return _Run(Answered.of(model.ask(half)), self._leakage(half.embeddings))
 
     def _add_row(
         self, name: str, pair: Pair, *, leak: tuple[Any, Any] | None = None,
@@ -162,11 +203,11 @@ class MitigationStudy:
         self.ranked += tables
         row = {"method": name, "attribute": self.attribute, "chance": _share(self.codes)}
         sizes = {"n": len(self.measured), "clusters": len(np.unique(self.all_clusters))}
-        self.costs.append({**row, **sizes, "note": method.caution})
+        self.costs.append({**row, **sizes, **ranking_cost(tables), "note": method.caution})
 
-    def _add_rankings(self, name: str, after: Sequence[Ranking]) -> None:
+    def _ranked(self, name: str, after: Sequence[Ranking]) -> list[pd.DataFrame]:
         seed = self.embedded.suite.seed
-        self.ranked += [
+        return [
             ranking_rows(name, one, other, seed=seed)
             for one, other in zip(self.rankings, after, strict=True)
         ]  # fmt: skip
@@ -222,7 +263,7 @@ class MitigationStudy:
         tables = self.tables()
         page = mitigation_page(
             tables["mitigation"], tables["cost"], about=self._about(),
-            methods=_described(tables["cost"]["method"]), transfer=tables.get("transfer"),
+            methods=_described(tables["cost"]["method"], self.retrained), transfer=tables.get("transfer"),
             ranking=tables.get("ranking"),
         )  # fmt: skip
         html = fill_template("mitigation.html.j2", page, data=frames_as_json(tables))
@@ -247,12 +288,22 @@ class MitigationStudy:
         }  # fmt: skip
 
 
-def _answered_before(embedded: Embedded, dataset: EmbeddedDataset) -> Answered:
+@dataclass(frozen=True)
+class _Run:
+    """One training run on the measured half."""
+
+    answers: Answered
+    leakage: dict[str, Any]
+
+
+def answered_before(embedded: Embedded, dataset: EmbeddedDataset) -> Answered:
+    """What the model answers without a mitigation, with the gaps and rates of its audit."""
     records = embedded.ask(dataset)
     result = AuditResult.from_records(records)
     return Answered(
-        manifest=result.manifest, outcomes=result.outcomes, gaps=result.gaps, scalars=records.scalars
-    )
+        manifest=result.manifest, outcomes=result.outcomes, gaps=result.gaps, scalars=records.scalars,
+        rates=result.rates,
+    )  # fmt: skip
 
 
 def _share(codes: np.ndarray) -> float:
@@ -260,14 +311,15 @@ def _share(codes: np.ndarray) -> float:
     return float(np.bincount(codes).max() / len(codes))
 
 
-def _described(names: pd.Series) -> dict[str, dict[str, str]]:
+def _described(names: pd.Series, retrained: Mapping[str, Sequence[Embedded]]) -> dict[str, dict[str, str]]:
     """What the page says of each method."""
     known: Mapping[str, Any] = {**METHODS, **ANSWER_METHODS, **RERANKERS}
-    return {
-        name: {
-            "about": f"{known[name].about} {getattr(known[name], 'caution', '')}".strip(),
-            "source": known[name].source,
-        }
-        for name in names
-        if name != CLASS_DESIGN
-    }
+    found = {}
+    for name in names:
+        if name in retrained:
+            models = ", ".join(one.model.name for one in retrained[name])
+            found[name] = {"about": f"Trained otherwise: {models}.", "source": "the recipes of these models"}
+        elif name != CLASS_DESIGN:
+            about = f"{known[name].about} {getattr(known[name], 'caution', '')}".strip()
+            found[name] = {"about": about, "source": known[name].source}
+    return found

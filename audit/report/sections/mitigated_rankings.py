@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 
 from audit import formatting as fmt
+from audit.figures.mitigation import ranking_pareto
 from audit.mitigation.mitigation_tables import NARROWER, WIDER
-from audit.mitigation.ranking_changes import EVERY_QUERY, SHARE, SIMILARITY, TESTED
-from audit.report.components import ADJUSTED_P, INTERVAL, Column, table_of
+from audit.mitigation.ranking_changes import EVERY_QUERY, RECALL, SHARE, SIMILARITY, TESTED
+from audit.mitigation.ranking_costs import ranking_pareto as pareto_rows
+from audit.report.components import ADJUSTED_P, INTERVAL, Column, Figure, table_of
 
 __all__ = ["ROWS_SHOWN", "ranked_page"]
 
@@ -19,19 +21,24 @@ ROWS_SHOWN: Final = 400
 """Rows on the page; all of them are in ranking.csv."""
 
 
-def ranked_page(ranking: pd.DataFrame) -> dict[str, Any]:
-    """Return a sentence per method, the table of means over queries, and whether all of them are shown.
+def ranked_page(ranking: pd.DataFrame, cost: pd.DataFrame, *, attribute: str) -> dict[str, Any]:
+    """Return a sentence per method, Pareto plots, the table of means over queries, whether all are shown.
 
     Parameters
     ----------
     ranking
         `audit.mitigation.ranking_changes.ranking_frame`.
+    cost
+        `audit.mitigation.mitigation_tables.cost_frame`.
+    attribute
+        Whose gaps the methods are to lower.
     """
     means = ranking[ranking["query"] == EVERY_QUERY]
     tested = means[means["p"].notna()]
-    place = {name: number for number, name in enumerate((*TESTED, SIMILARITY, SHARE))}
+    place = {name: number for number, name in enumerate((*TESTED, RECALL, SIMILARITY, SHARE))}
     order = means.assign(_place=means["measure"].map(place)).sort_values(["_place", "by", "k"], kind="stable")
     return {
+        "figures": _figures(pareto_rows(ranking, cost, attribute=attribute)),
         "sentences": [_sentence(str(name), own) for name, own in tested.groupby("method", sort=False)],
         "table": table_of(
             order.head(ROWS_SHOWN), _COLUMNS, caption="What each method does to rankings: means over queries"
@@ -39,6 +46,29 @@ def ranked_page(ranking: pd.DataFrame) -> dict[str, Any]:
         "all_shown": len(order) <= ROWS_SHOWN,
         "queries": int(ranking["query"].nunique() - 1),
     }
+
+
+def _figures(costs: pd.DataFrame) -> list[Figure]:
+    if costs.empty:
+        return []
+    k = int(costs["top_k"].iloc[0])
+    return [
+        Figure(
+            svg=ranking_pareto(
+                costs, x=x, scale=scale, label=label, name=f"pareto-{x}",
+                title=f"MaxSkew at {k} that remains against change of {x}",
+            ),
+            caption=f"Each mark is a method, at {k} places; down is less skew, left a loss of {x}. Lines are "
+            f"95 % intervals of the change of {x}. Grey: controls. {says}",
+            table="rankings",
+        )
+        for x, scale, label, says in (
+            ("recall", 100.0, f"change of recall at {k}, percentage points",
+             "Recall is of the images whose label is the query, or else of those that came first before."),
+            ("similarity", 1.0, f"change of the mean similarity of the {k} first",
+             "Similarity is by the scores before."),
+        )
+    ]  # fmt: skip
 
 
 def _sentence(method: str, own: pd.DataFrame) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from audit import formatting as fmt
+from audit.comparison.run_changes import NOT_JUDGED
 from audit.figures.mitigation import pareto
 from audit.mitigation.mitigation_tables import NARROWER, WIDER
 from audit.report.components import (
@@ -59,13 +60,14 @@ def mitigation_page(
             **{name: fmt.integer(about[name]) for name in ("fitted", "measured")},
         },
         "sentences": [_sentence(row, gaps) for row in judged.to_dict("records")],
-        "ranked": None if ranking is None else ranked_page(ranking),
+        "ranked": None if ranking is None else ranked_page(ranking, cost, attribute=about["attribute"]),
         "figure": None
         if gaps.empty
         else Figure(
             svg=pareto(judged, name="pareto", title="Widest gap that remains against change of accuracy"),
             caption="Each mark is a method; down is a smaller widest gap, left a loss of accuracy. Lines are "
-            "95 % intervals of the change of accuracy. Grey: controls. No score joins the two.",
+            "95 % intervals of the change of accuracy; * trained once, no interval. Grey: controls. No score "
+            "joins the two.",
             table="costs",
         ),
         "cost": table_of(judged, _costs(judged), caption="What each method costs"),
@@ -90,6 +92,8 @@ def _sentence(row: Mapping[Any, Any], gaps: pd.DataFrame) -> str:
     if not row["n"]:
         return f"{fmt.words(row['method'])}: not applied. {row['note']}"
     own = gaps[gaps["method"] == row["method"]]
+    if (own["effect"] == NOT_JUDGED).any():
+        return f"{fmt.words(row['method'])}: {row['note']}."
     narrower, wider = (int((own["effect"] == effect).sum()) for effect in (NARROWER, WIDER))
     return (
         f"{fmt.words(row['method'])}: lowers {narrower} and widens {wider} of {len(own)} gaps on these "

@@ -10,7 +10,7 @@ import pandas as pd
 
 from audit import formatting as fmt
 from audit.report import components
-from audit.report.components import NOTE, Column, between, table_of
+from audit.report.components import ADJUSTED_P, NOTE, Column, between, table_of
 
 ROWS_LISTED: Final = 200
 COLUMNS: Final = (
@@ -25,6 +25,8 @@ COLUMNS: Final = (
     Column(between("images_low", "images_high", fmt.points_interval), "With other images", number=True),
     Column(between("mean_low", "mean_high", fmt.points_interval), "Over all training runs", number=True),
     Column(between("run_low", "run_high", fmt.points_interval), "Another run of each", number=True),
+    ADJUSTED_P,
+    Column("effect", "Effect"),
     NOTE,
 )
 

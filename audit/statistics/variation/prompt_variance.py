@@ -125,6 +125,9 @@ class ChangeOfRuns:
         The same between one further run of each.
     degrees_of_freedom
         Of the interval between means, after Satterthwaite.
+    p
+        Two-sided, of no change between the means over all runs, by the same error and degrees of freedom as
+        their interval. NaN with that; 1 if nothing varies and nothing changes.
     """
 
     change: float
@@ -136,6 +139,7 @@ class ChangeOfRuns:
     run_low: float
     run_high: float
     degrees_of_freedom: float
+    p: float
 
 
 def change_of_runs(
@@ -175,7 +179,7 @@ def change_of_runs(
     )
     z = float(special.stdtrit(freedom, (1 + confidence) / 2))
     reach = {"images": z * float(np.sqrt(of_images)), "mean": np.nan, "run": np.nan}
-    sd, of_mean = np.nan, np.nan
+    sd, of_mean, p = np.nan, np.nan, np.nan
     if min(a, b) >= 2 and a + b >= LEAST_PROMPTS:
         between = sum(float(((values - values.mean()) ** 2).sum()) for values in sides) / (a + b - 2)
         blocks = [sampling[:a, :a], sampling[a:, a:]]
@@ -187,13 +191,19 @@ def change_of_runs(
             part = (between * runs) ** 2 / (a + b - 2) + of_images**2 / freedom
             nu = max(total**2 / part, 1.0) if part > 0 else np.inf
             reach[name] = float(special.stdtrit(nu, (1 + confidence) / 2)) * float(np.sqrt(total))
-            of_mean = nu if name == "mean" else of_mean
+            if name == "mean":
+                of_mean, p = nu, _two_sided(change, float(np.sqrt(total)), nu)
     limits = {
         f"{name}_{end}": change + sign * reach[name]
         for name in reach
         for end, sign in (("low", -1), ("high", 1))
     }
-    return ChangeOfRuns(change=change, sd_runs=sd, degrees_of_freedom=of_mean, **limits)
+    return ChangeOfRuns(change=change, sd_runs=sd, degrees_of_freedom=of_mean, p=p, **limits)
+
+
+def _two_sided(change: float, error: float, freedom: float) -> float:
+    """Student's p of a change of 0; of a constant, whether it is 0."""
+    return 2 * float(special.stdtr(freedom, -abs(change) / error)) if error > 0 else float(change == 0)
 
 
 def _own_variance(sampling: np.ndarray) -> float:

@@ -56,7 +56,14 @@ class ForeignClassifier(AnswerMethod):
     ) -> None:
         self.classifier, self.where = classifier, where
         self.names = [names[0] for names in classes]
-        self.place = {as_tokenized(name): c for c, names in enumerate(classes) for name in reversed(names)}
+        # What is written last stays: the first name of a class goes before the synonyms of others, and of
+        # two classes of one name the first is meant.
+        self.place = {
+            as_tokenized(names[position]): c
+            for position in reversed(range(max(map(len, classes), default=0)))
+            for c, names in reversed(list(enumerate(classes)))
+            if position < len(names)
+        }
 
     def columns(self, data: AnswerData) -> list[int]:
         """[C] the fitted class of each class of the probe, `UNKNOWN` where it has none."""

@@ -178,6 +178,39 @@ def test_captions_are_found_before_and_after(folder: Path) -> None:
     assert code == 2 and "no column 'caption'" in output
 
 
+def test_retrained_models_are_judged_over_training_runs_and_one_not_at_all(folder: Path) -> None:
+    # "Retrained": as e.npz, with the direction of gender taken out of what nurse is read from; runs differ
+    # by noise.
+    rng, arrays = np.random.default_rng(3), dict(np.load(folder / "e.npz"))
+    for name, shift in (("again", 0.0), ("again2", 0.0), ("cap", 0.7), ("cap2", 0.7)):
+        image = arrays["image"] + 0.02 * rng.standard_normal(arrays["image"].shape)
+        image[:, 0] -= shift * np.where(arrays["gender"] == "Female", 0.7, 0.0)
+        image /= np.linalg.norm(image, axis=1, keepdims=True)
+        np.savez(folder / f"{name}.npz", **arrays | {"image": image})
+    one = ("--attribute", "gender", "--method", "none", "--retrained", f"cap=embeddings:{folder / 'cap.npz'}")
+    assert run(folder, *one)[0] == 0
+    page = (folder / "out" / "report.html").read_text(encoding="utf-8")
+    table = pd.read_parquet(folder / "out" / "mitigation.parquet").set_index("method")
+    assert set(table.loc[["cap"], "effect"]) == {"not judged: one training run"}
+    assert table.loc[["cap"], ["low", "p_adjusted"]].isna().all(axis=None)
+    assert "its change is not judged: another seed may change as much" in page
+    further = [f"--further-run=embeddings:{folder / name}.npz" for name in ("again", "again2")]
+    code, output = run(folder, *one, "--retrained", f"cap=embeddings:{folder / 'cap2.npz'}", *further)
+    assert code == 0, output
+    table = pd.read_parquet(folder / "out" / "mitigation.parquet").set_index("method")
+    assert set(table.loc[["cap"], "effect"]) == {"narrower"}
+    assert table.loc[["cap"], "note"].unique().tolist() == ["2 training runs against 3"]
+    cost = pd.read_parquet(folder / "out" / "cost.parquet").set_index("method")
+    assert cost.loc["cap", "utility_change"] == pytest.approx(
+        cost.loc["cap", "utility_after"] - cost.loc["cap", "utility_before"]
+    )
+    assert cost.loc["cap", ["utility_low", "leakage_low", "nonlinear_high"]].notna().all()
+    for words, message in ((("--retrained", "cap"), "names no model"),
+                           (("--retrained", "leace=tiny"), "name of a method")):  # fmt: skip
+        code, output = run(folder, *words)
+        assert code == 2 and message in output
+
+
 def test_mistakes_end_before_anything_is_computed(folder: Path) -> None:
     for words, message in (
         (("--method", "leece"), "unknown method 'leece'"),

@@ -27,5 +27,11 @@ def test_methods_are_described_and_those_without_an_accuracy_left_out() -> None:
     assert "class design" not in svg and root.get("aria-labelledby") == "pareto-title pareto-desc"
 
 
+def test_a_model_trained_once_has_a_mark_and_no_interval() -> None:
+    once = COST.iloc[:2].assign(method=["none", "cap"], utility_low=[0.0, np.nan], utility_high=[0.0, np.nan])
+    svg = pareto(once, name="pareto", title="Trade-off")
+    assert "cap *" in svg and "none *" not in svg and "nan" not in svg
+
+
 def test_no_method_at_all_is_an_empty_drawing() -> None:
     assert ET.fromstring(pareto(COST.iloc[2:], name="empty", title="Nothing")).tag.endswith("svg")

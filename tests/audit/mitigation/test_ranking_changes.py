@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,22 +11,26 @@ import pytest
 from scipy import stats
 
 from audit.mitigation.ranking_changes import (
+    BY_LABEL,
+    BY_RANKING,
     DRAWS,
     EVERY_QUERY,
     MAX_SKEW,
     NDKL,
     NO_INTERVAL,
     RANKING_COLUMNS,
+    RECALL,
     SHARE,
     SIMILARITY,
     TOO_SHORT,
     Ranking,
+    _kept,
     ranking_frame,
     ranking_rows,
     rankings_of,
 )
 from probes.metrics.ranking import counts_at, ndkl, skew
-from probes.mitigation.methods.reranking import DetGreedy
+from probes.mitigation.methods.reranking import NOBODY, DetGreedy
 from probes.records import ALL
 
 N, K = 60, 10
@@ -118,6 +123,33 @@ def test_nothing_changed_is_no_change_and_a_lowered_skew_is_narrower(skewed: Ran
     assert set(tested.loc[tested["method"] == "none", "effect"]) == {"not shown"}
     assert set(tested.loc[tested["method"] == "det_greedy", "effect"]) == {"narrower"}
     assert (table.loc[table["p"].isna(), "effect"] == "").all()
+
+
+def test_recall_is_of_the_label_and_without_one_of_the_images_that_came_first(skewed: Ranking) -> None:
+    rng = np.random.default_rng(4)
+    judge = rng.random(N) < 0.1  # fewer than K: of as many as there can be
+    own = replace(skewed, relevant={"q0": judge})
+    table = ranking_rows("det_greedy", own, own, reranker=DetGreedy(), attribute="gender", draws=20)
+    codes, p = (skewed.labels["gender"] == "woman").astype(int).to_numpy(), np.array([20 / 60, 40 / 60])
+    for place, query in enumerate(skewed.queries):
+        first = np.argsort(-skewed.scores[place], kind="stable")
+        after = first[DetGreedy().order(codes[first][None], p)[0]][:K]
+        row = of(table, RECALL, query=query)
+        if query == "q0":
+            wanted = judge[first[:K]].sum() / judge.sum(), judge[after].sum() / judge.sum()
+            assert judge.sum() < K and row["note"] == BY_LABEL
+        else:
+            wanted = 1.0, len({*after} & {*first[:K]}) / K
+            assert row["note"] == BY_RANKING and row["after"] < 1
+        assert (row["before"], row["after"]) == pytest.approx(wanted)
+        assert row["low"] <= row["change"] <= row["high"]
+    assert of(table, RECALL)["note"] == f"{BY_LABEL}; {BY_RANKING}"
+
+
+def test_images_drawn_several_times_are_kept_as_often() -> None:
+    one, other = np.array([[0, 0, 1, 2], [3, 4, NOBODY, NOBODY]]), np.array([[0, 2, 2, 5], [4, 3, 0, NOBODY]])
+    # 0 once of twice, 2 once; then both of two.
+    assert _kept(one, other, 6).tolist() == [0.5, 1.0]
 
 
 def test_images_of_no_known_group_are_left_out_and_small_cases_say_why(skewed: Ranking) -> None:

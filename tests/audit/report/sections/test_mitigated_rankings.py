@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from audit.mitigation.mitigation_tables import cost_frame
 from audit.mitigation.ranking_changes import EVERY_QUERY, RANKING_COLUMNS
 from audit.report.sections.mitigated_rankings import ranked_page
 
@@ -24,7 +25,8 @@ def rows() -> pd.DataFrame:
 
 
 def test_tested_measures_come_first_and_queries_stay_in_the_file() -> None:
-    page = ranked_page(rows())
+    page = ranked_page(rows(), cost_frame([{"method": "det_greedy"}]), attribute="gender")
+    assert page["figures"] == []  # nothing says what a searcher loses
     assert [row[2] for row in page["table"].rows] == [
         "MaxSkew at 10 by gender", "NDKL by gender", "share at 10 by gender, man"
     ]  # fmt: skip
@@ -39,3 +41,13 @@ def test_tested_measures_come_first_and_queries_stay_in_the_file() -> None:
         "det greedy: lowers 1 and raises 0 of 2 measures of skew on these data beyond noise."
     ]
     assert page["queries"] == 1 and page["all_shown"]
+
+
+def test_skew_is_drawn_against_recall_and_against_similarity() -> None:
+    cost = cost_frame([{"method": "det_greedy", "top_k": 10.0, "recall_change": -0.25, "recall_low": -0.4,
+                        "recall_high": -0.1, "similarity_change": -0.01, "similarity_low": -0.02,
+                        "similarity_high": 0.0}])  # fmt: skip
+    recall, similarity = ranked_page(rows(), cost, attribute="gender")["figures"]
+    plain = recall.svg.replace("\N{MINUS SIGN}", "-")
+    assert "det_greedy: MaxSkew 0.100, recall -25.000" in plain and "at 10 places" in recall.caption
+    assert "det_greedy: MaxSkew 0.100, similarity -0.010" in similarity.svg.replace("\N{MINUS SIGN}", "-")

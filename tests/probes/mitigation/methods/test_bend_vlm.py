@@ -21,6 +21,29 @@ def test_the_closed_form_is_what_an_optimiser_finds() -> None:
     np.testing.assert_allclose(equalised(text, means), found.x, atol=1e-5)
 
 
+def naive_bend(data: FitData, text: str, vector: np.ndarray, *, nearest: int) -> np.ndarray:
+    """Both steps as the paper has them: a pseudo-inverse around this text, then an optimiser."""
+    words = [own[0] for own in data.words.values()]
+    local = data.encode([text.replace("a photo of a ", f"a photo of a {word} ") for word in words])
+    v = local.astype(float) - local.mean(axis=0)
+    vector = (np.eye(len(vector)) - v.T @ np.linalg.pinv(v @ v.T, rcond=1e-9) @ v) @ vector
+    vector /= np.linalg.norm(vector)
+    means = []
+    for group in (0, 1):
+        own = sorted(data.images[data.codes == group], key=lambda image: -(image @ vector))
+        means.append(np.mean(own[:nearest], axis=0))
+    constraints = [{"type": "eq", "fun": lambda e: e @ e - 1},
+                   {"type": "eq", "fun": lambda e: (means[1] - means[0]) @ e}]  # fmt: skip
+    return scipy.optimize.minimize(lambda e: -(e @ vector), vector, constraints=constraints, method="SLSQP").x
+
+
+def test_both_steps_are_those_of_the_paper(data: FitData) -> None:
+    bent = BendVLM(nearest=20).fit(data).texts(data.texts, data.text_vectors, data.encode)
+    for place, text in enumerate(data.texts):
+        wanted = naive_bend(data, text, np.asarray(data.text_vectors[place]), nearest=20)
+        np.testing.assert_allclose(bent[place], wanted, atol=1e-4)
+
+
 def test_nearest_images_of_both_groups_are_equally_similar_afterwards(data: FitData) -> None:
     fitted = BendVLM(nearest=20).fit(data)
     assert fitted.local is not None

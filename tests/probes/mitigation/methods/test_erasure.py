@@ -6,7 +6,7 @@ import numpy as np
 import scipy.linalg
 import torch
 import torch.nn.functional as F
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
 
 from clipmodel.array_types import Floats
 from probes.mitigation.fitting import FitData, without
@@ -62,6 +62,26 @@ def test_the_subspace_of_the_classifiers_is_orthonormal_and_its_removal_idempote
     np.testing.assert_allclose(basis @ basis.T, np.eye(len(basis)), atol=1e-10)
     projection = without(basis)
     np.testing.assert_allclose(projection @ projection, projection, atol=1e-10)
+
+
+def test_rounds_are_iterated_null_space_projections(data: FitData) -> None:
+    """Ravfogel et al. 2020: fit, project on the null space, fit again; the product of the projections."""
+    left, product = data.images.copy(), np.eye(data.images.shape[1])
+    for _ in range(2):
+        w = np.atleast_2d(RidgeClassifier(alpha=0.1).fit(left, data.codes).coef_)
+        nullspace = np.eye(w.shape[1]) - w.T @ np.linalg.pinv(w @ w.T) @ w
+        product = nullspace @ product
+        left = data.images @ product.T
+    basis = classifier_subspace(data.images, data.codes, rounds=2, seed=0)
+    # A classifier of what is left has no part in what was removed, so the order does not matter.
+    np.testing.assert_allclose(without(basis), product, atol=1e-8)
+
+
+def test_enough_rounds_leave_nothing_to_a_linear_classifier(data: FitData) -> None:
+    projection = without(classifier_subspace(data.images, data.codes, rounds=12, seed=0))
+    left = data.images @ projection
+    score = RidgeClassifier(alpha=0.1).fit(left, data.codes).score(left, data.codes)
+    assert score < 0.56  # chance is .5; the iteration ends within a point of it
 
 
 def test_subspace_projection_puts_back_one_mean_for_all(data: FitData) -> None:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from fairlearn import reductions
+from fairlearn.postprocessing import ThresholdOptimizer
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression
 
+from clipmodel.evaluation.linear_probe.search import fit_probe
 from probes.mitigation.answer_fitting import AnswerData, Images
 from probes.mitigation.fitting import UnsuitableError
 from probes.mitigation.methods.fairlearn_methods import (
@@ -76,6 +81,36 @@ def test_reductions_lower_the_gap_that_they_constrain(method: type[ErrorParityPr
         - ((features[:, 0] > 0) != truth)[groups == 1].mean()
     )
     assert plain > 0.25 and gap < 0.1
+
+
+@pytest.mark.parametrize(
+    ("method", "constraint"), [(ErrorParityProbe, "ErrorRateParity"), (OddsProbe, "EqualizedOdds")]
+)
+def test_reductions_are_fairlearns_on_the_same_data(
+    method: type[ErrorParityProbe], constraint: str
+) -> None:  # fmt: skip
+    data = two_groups(2, n=300)
+    strength = fit_probe(data.images.features, data.truth, classes=2, seed=data.seed).search.strength
+    reduction = reductions.ExponentiatedGradient(
+        LogisticRegression(C=1 / strength, max_iter=300),
+        constraints=getattr(reductions, constraint)(difference_bound=0.02),
+        max_iter=15,
+    )
+    reduction.fit(data.images.features, data.truth, sensitive_features=data.images.groups)
+    wanted = reduction.predict(data.images.features, random_state=data.seed)
+    assert (method(slack=0.02).fit(data)(data.images).argmax(axis=1) == wanted).all()
+
+
+def test_thresholds_are_fairlearns_on_the_same_data() -> None:
+    data = two_groups(3, n=300)
+    margin = (data.images.scores[:, 1] - data.images.scores[:, 0])[:, None]
+    known = DummyClassifier().fit(margin, data.truth)
+    known.predict = lambda x: np.asarray(x)[:, 0]
+    optimiser = ThresholdOptimizer(
+        estimator=known, constraints="equalized_odds", prefit=True, predict_method="predict", grid_size=1000
+    ).fit(margin, data.truth, sensitive_features=data.images.groups)
+    wanted = optimiser.predict(margin, sensitive_features=data.images.groups, random_state=data.seed)
+    assert (OddsThresholds().fit(data)(data.images).argmax(axis=1) == wanted).all()
 
 
 def test_what_they_cannot_do_is_said() -> None:

@@ -48,6 +48,14 @@ def test_classes_of_another_set_are_found_by_name_or_words() -> None:
         FOREIGN.fit(data([("fox", "fox"), ("cat", "cat")]))
 
 
+def test_the_first_name_of_a_class_goes_before_the_synonyms_of_another() -> None:
+    method = ForeignClassifier(FITTED, [("seal", "sea lion"), ("stamp", "seal"), ("sea lion",)], where="x")
+    # "seal" is the first class by name and the second by a synonym; "sea lion" the third by name.
+    assert method.columns(data([("seal", "seal"), ("sea lion", "sea lion")])) == [0, 2]
+    twice = ForeignClassifier(FITTED, [("crane",), ("crane",), ("owl",)], where="x")
+    assert twice.columns(data([("crane", "crane"), ("owl", "owl")])) == [0, 2]
+
+
 def test_the_set_answers_where_it_has_the_classes_and_the_truth_elsewhere() -> None:
     method = OwnOrForeign(FOREIGN)
     method.fit(data([("cat", "cat"), ("dog", "dog")], truth=False))

@@ -36,6 +36,29 @@ def test_calibration_is_the_minimiser_it_claims_to_be() -> None:
     np.testing.assert_allclose(found - projection + 3.0 * found @ spread, 0, atol=1e-10)
 
 
+def test_calibrated_texts_are_those_of_the_papers_formula(data: FitData) -> None:
+    """t <- normalise(P0 (I + lambda M)^-1 t), M the mean of (z_i - z_j)(z_i - z_j)' over pairs."""
+    v = np.concatenate(data.group_texts)
+    p0 = np.eye(v.shape[1]) - v.T @ np.linalg.pinv(v @ v.T) @ v
+    reworded = [
+        [text.replace("a photo of a ", f"a photo of a {word} ") for word in ("man", "woman")]
+        for text in data.texts
+    ]
+    z = [data.encode(pair).astype(float) for pair in reworded]
+    m = np.mean([np.outer(a - b, a - b) for a, b in z], axis=0)
+    wanted = [p0 @ np.linalg.inv(np.eye(len(m)) + 1000 * m) @ t for t in data.text_vectors]
+    found = CalibratedProjection().fit(data).texts(data.texts, data.text_vectors, data.encode)
+    np.testing.assert_allclose(found, unit(np.array(wanted)), atol=1e-5)
+
+
+@pytest.mark.parametrize("method", [OrthogonalProjection, RoboShot])
+def test_projections_are_idempotent(method: type[OrthogonalProjection], data: FitData) -> None:
+    fitted = method().fit(data)
+    (matrix,) = [own.matrix for own in (fitted.image, fitted.text) if own.matrix is not None]
+    np.testing.assert_allclose(matrix @ matrix, matrix, atol=1e-10)
+    np.testing.assert_allclose(matrix, matrix.T, atol=1e-12)
+
+
 def test_calibrated_pairs_come_out_nearer(data: FitData) -> None:
     pairs = data.pairs
     fitted = CalibratedProjection().fit(data).text
