@@ -58,7 +58,10 @@ label_sets:
         - {name: woman, is: {gender: woman}}
         - {name: man, is: {gender: man}}
 """
-WORDS: dict[str, tuple[str, ...]] = {"lighter": ("person with light skin",), "darker": ("person with dark skin",)}
+WORDS: dict[str, tuple[str, ...]] = {
+    "lighter": ("person with light skin",),
+    "darker": ("person with dark skin",),
+}
 ANSWERS = [name for name in ANSWER_METHODS if "group" not in name]
 PLACEBO = "placebo"
 SHOWN = ("before", "after", "change", "low", "high", "p", "p_adjusted", "effect", "note")
