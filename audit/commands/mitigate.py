@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,10 +18,13 @@ from clipmodel.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from audit.commands.composed.mitigation_study import MitigationStudy
     from probes.datasets import DemographicDataset
     from probes.mitigation.apply import Embedded
     from probes.suite.suite import Suite
 
+STORED = "embeddings:"
+"""What a model's value begins with that is a file of embeddings."""
 EPILOG = (
     "Examples:  clip-audit mitigate quickstart --attribute gender --method leace --out runs/mitigated  ·  "
     "clip-audit mitigate my-suite.yaml --data embeddings:FILE --method all --out runs/mitigated"
@@ -99,41 +104,45 @@ def mitigate(
     if not (folder / FILES[0]).is_file():  # one of an earlier mitigation is replaced
         check_output_folder(folder)
     dataset = data_of(suite, questions, data)
-    embedded = _embedded(questions, dataset, model=model, cache=cache, device=device, captions=captions)
+    embed = partial(_embedded, questions, cache=cache, device=device)
+    embedded = embed(dataset, model=model, captions=captions)
     target = attribute or embedded.suite.attributes[0]
     if target not in embedded.dataset.attributes:
         raise UserError(
             f"the data have no attribute {target!r}", remedy=f"use {', '.join(embedded.dataset.attributes)}"
         )
-    others = {
-        name: _embedded(questions, data_of(suite, questions, name), model=model, cache=cache, device=device)
-        for name in also or []
-    }
+    others = {name: embed(data_of(suite, questions, name), model=model) for name in also or []}
     for name, other in others.items():
         _check_size(embedded, other, name)
 
     def run_of(value: str) -> Embedded:
-        stored = value.startswith("embeddings:")
-        own, weights = (data_of(suite, questions, value), None) if stored else (dataset, value)
-        return _embedded(questions, own, model=weights, cache=cache, device=device)
+        if value.startswith(STORED):
+            return embed(data_of(suite, questions, value), model=None)
+        return embed(dataset, model=value)
 
     study = MitigationStudy(
         embedded=embedded, attribute=target, words=_words(words), others=others,
         further_runs=[run_of(value) for value in further_run or []],
         retrained={name: [run_of(value) for value in own] for name, own in named.items()},
     )  # fmt: skip
-    with terminal.progress_bars() as progress:
-        for number, name in enumerate(names):
-            progress(f"method {name}", number, len(names))
-            study.add(name)
-        for name in named:
-            study.add_retrained(name)
-        progress("methods", len(names), len(names))
-    tables = study.write(folder)
-    _print(tables)
+    _add(study, names)
+    _print(study.write(folder))
     if embedded.left_out:
         terminal.out().print(f"Left out, since they need the images: {', '.join(embedded.left_out)}")
     terminal.out().print(f"\nReport: {folder / 'report.html'}", soft_wrap=True, markup=False)
+
+
+def _add(study: MitigationStudy, names: Sequence[str]) -> None:
+    """Measure methods, then the retrained models."""
+    steps = [
+        *((name, study.add) for name in names),
+        *((name, study.add_retrained) for name in study.retrained),
+    ]
+    with terminal.progress_bars() as progress:
+        for number, (name, add) in enumerate(steps):
+            progress(f"method {name}", number, len(steps))
+            add(name)
+        progress("methods", len(steps), len(steps))
 
 
 def _retrained(given: list[str]) -> dict[str, list[str]]:
@@ -193,16 +202,15 @@ def _print(tables: dict[str, pd.DataFrame]) -> None:
     from rich.table import Table
 
     from audit import formatting as fmt
+    from audit.comparison.run_changes import NOT_JUDGED
 
-    gaps = tables["mitigation"]
+    gaps, cost = tables["mitigation"], tables["cost"]
     shown = Table(
         "method", "widest gap", "narrower", "wider", "leakage", "accuracy", box=None, pad_edge=False
     )
-    for row in tables["cost"].to_dict("records"):
+    for row in cost[cost["n"] > 0].to_dict("records"):
         own = gaps[gaps["method"] == row["method"]]
-        if not row["n"]:
-            shown.add_row(row["method"], "not applied:", row["note"][:40])
-        elif len(own):
+        if len(own):
             shown.add_row(
                 row["method"], f"{100 * row['widest_gap_after']:.1f}",
                 str(int((own["effect"] == "narrower").sum())), str(int((own["effect"] == "wider").sum())),
@@ -211,6 +219,11 @@ def _print(tables: dict[str, pd.DataFrame]) -> None:
     terminal.out().print(shown)
     if "ranking" in tables:
         _print_rankings(tables["ranking"])
+    for reason, own in cost[cost["n"] == 0].groupby("note", sort=False):
+        line = f"Not applied: {', '.join(own['method'])}. {reason}"
+        terminal.out().print(line, soft_wrap=True, markup=False)
+    for row in cost[cost["method"].isin(gaps.loc[gaps["effect"] == NOT_JUDGED, "method"])].to_dict("records"):
+        terminal.out().print(f"{row['method']}: {row['note']}.", soft_wrap=True, markup=False)
 
 
 def _print_rankings(ranking: pd.DataFrame) -> None:

@@ -13,7 +13,7 @@ from audit.formatting import percent, points
 __all__ = ["pareto", "ranking_pareto"]
 
 ROWS = 15.0
-LEGEND_COLUMNS = 3
+LEGEND_COLUMNS = 2
 CONTROLS = ("none", "random")
 
 

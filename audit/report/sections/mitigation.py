@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -52,6 +52,7 @@ def mitigation_page(
         As `audit.mitigation.ranking_changes` makes it; None if the suite ranks nothing.
     """
     judged = cost[cost["method"].isin(gaps["method"]) | (cost["n"] == 0)]
+    counted = _counted(judged, gaps)
     return {
         "title": f"What mitigations change: {about['model']}",
         "about": {
@@ -59,7 +60,8 @@ def mitigation_page(
             "attribute": fmt.words(about["attribute"]),
             **{name: fmt.integer(about[name]) for name in ("fitted", "measured")},
         },
-        "sentences": [_sentence(row, gaps) for row in judged.to_dict("records")],
+        "sentences": _sentences(counted, judged),
+        "summary": table_of(counted, _SUMMARY, caption=_caption(counted)) if len(counted) else None,
         "ranked": None if ranking is None else ranked_page(ranking, cost, attribute=about["attribute"]),
         "figure": None
         if gaps.empty
@@ -88,20 +90,76 @@ def mitigation_page(
     }
 
 
-def _sentence(row: Mapping[Any, Any], gaps: pd.DataFrame) -> str:
-    if not row["n"]:
-        return f"{fmt.words(row['method'])}: not applied. {row['note']}"
-    own = gaps[gaps["method"] == row["method"]]
-    if (own["effect"] == NOT_JUDGED).any():
-        return f"{fmt.words(row['method'])}: {row['note']}."
-    narrower, wider = (int((own["effect"] == effect).sum()) for effect in (NARROWER, WIDER))
+def _counted(cost: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
+    """The methods that were measured, with how many gaps each narrows and widens; -1 of one not judged."""
+    rows = []
+    for row in cost[cost["n"] > 0].to_dict("records"):
+        effects = gaps.loc[gaps["method"] == row["method"], "effect"]
+        told = not (effects == NOT_JUDGED).any()
+        numbers = [int((effects == effect).sum()) if told else -1 for effect in (NARROWER, WIDER)]
+        rows.append(row | dict(zip((NARROWER, WIDER), numbers, strict=True)) | {"gaps": len(effects)})
+    return pd.DataFrame(rows, columns=[*cost.columns, NARROWER, WIDER, "gaps"])
+
+
+def _sentences(counted: pd.DataFrame, cost: pd.DataFrame) -> list[str]:
+    """Which methods lower gaps, and widen none; which were not judged or not applied, and why."""
+    judged = counted[counted[NARROWER] >= 0]
+    lowers, widens = judged[NARROWER] > 0, judged[WIDER] > 0
+    found = [
+        f"{words}: {', '.join(map(_numbers, own.to_dict('records')))}."
+        for words, own in (
+            ("Lower gaps on these data beyond noise, and widen none", judged[lowers & ~widens]),
+            ("Lower some gaps and widen others", judged[lowers & widens]),
+            ("Widen gaps and lower none", judged[~lowers & widens]),
+            ("Change no gap beyond noise", judged[~lowers & ~widens]),
+        )
+        if len(own)
+    ]
+    found += [
+        f"{fmt.words(row['method'])}: {row['note']}."
+        for row in counted[counted[NARROWER] < 0].to_dict("records")
+    ]
+    return found + [
+        f"Not applied: {', '.join(map(fmt.words, own['method']))}: {str(reason).rstrip('.')}."
+        for reason, own in cost[cost["n"] == 0].groupby("note", sort=False)
+    ]
+
+
+def _caption(counted: pd.DataFrame) -> str:
+    widest, leakage = _before(counted, "widest_gap"), _before(counted, "leakage", fmt.percent)
+    chance = fmt.percent(float(counted["chance"].iloc[0]))
     return (
-        f"{fmt.words(row['method'])}: lowers {narrower} and widens {wider} of {len(own)} gaps on these "
-        f"data beyond noise; accuracy changes by {fmt.points(row['utility_change'])} points "
-        f"({fmt.points_interval(row['utility_low'], row['utility_high'])}); a linear classifier reads the "
-        f"attribute from {fmt.percent(row['leakage_after'])} of the images "
-        f"({fmt.percent(row['leakage_before'])} before, {fmt.percent(row['chance'])} by chance)."
+        f"Each method in one row; before, the widest gap is {widest} points and the linear leakage {leakage} "
+        f"({chance} by chance)"
     )
+
+
+def _before(counted: pd.DataFrame, name: str, words: Callable[[float], str] = fmt.points) -> str:
+    """What all methods start from; the first one that was measured says it."""
+    known = counted[f"{name}_before"].dropna()
+    return words(float(known.iloc[0])) if len(known) else fmt.MISSING
+
+
+def _numbers(row: Mapping[Any, Any]) -> str:
+    counts = [f"{row[effect]} {effect}" for effect in (NARROWER, WIDER) if row[effect]]
+    of = f" ({' and '.join(counts)} of {row['gaps']})" if counts else ""
+    return f"{fmt.words(row['method'])}{of}"
+
+
+def _count(number: int) -> str:
+    return fmt.MISSING if number < 0 else fmt.integer(number)
+
+
+_SUMMARY = (
+    Column("method", "Method", fmt.words),
+    Column(NARROWER, "Gaps narrower", _count, number=True),
+    Column(WIDER, "Gaps wider", _count, number=True),
+    Column("gaps", "Of", fmt.integer, number=True),
+    Column("widest_gap_after", "Widest gap after, points", fmt.points, number=True),
+    Column("utility_change", "Accuracy, change in points", fmt.points, number=True),
+    Column(between("utility_low", "utility_high", fmt.points_interval), INTERVAL, number=True),
+    Column("leakage_after", "Leakage, linear", fmt.percent, number=True),
+)
 
 
 def _costs(cost: pd.DataFrame) -> tuple[Column, ...]:

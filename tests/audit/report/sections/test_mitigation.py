@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from audit.comparison.run_changes import NOT_JUDGED
 from audit.mitigation.mitigation_tables import COST_COLUMNS, MITIGATION_COLUMNS, cost_frame
 from audit.report.sections import mitigation
 
@@ -37,16 +38,26 @@ def cost() -> pd.DataFrame:
     return cost_frame([row, refused])
 
 
-def test_a_sentence_a_method_counts_its_gaps() -> None:
+def test_the_summary_says_who_lowers_what_and_who_was_not_applied() -> None:
     page = mitigation.mitigation_page(
         gaps(), cost(), about=ABOUT, methods={"leace": {"about": "a", "source": "b"}}
     )
-    applied, refused = (said.replace("\N{MINUS SIGN}", "-") for said in page["sentences"])
-    assert (
-        applied.startswith("leace: lowers 1 and widens 1 of 3 gaps")
-        and "-2.0 points (-5.0 to +1.0)" in applied
-    )
-    assert refused == "dear: not applied. no texts"
+    assert page["sentences"] == [
+        "Lower some gaps and widen others: leace (1 narrower and 1 wider of 3).",
+        "Not applied: dear: no texts.",
+    ]
+    (row,) = page["summary"].rows
+    assert row[:4] == ["leace", "1", "1", "3"]
+    assert [cell.replace("\N{MINUS SIGN}", "-") for cell in row[5:7]] == ["-2.0", "-5.0 to +1.0"]
+    assert "50.0 % by chance" in page["summary"].caption.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_one_training_run_is_not_counted_among_methods_without_an_effect() -> None:
+    once = gaps().assign(method="cap", effect=NOT_JUDGED)
+    row = cost().iloc[[0]].assign(method="cap", note="1 training run against 1, so its change is not judged")
+    page = mitigation.mitigation_page(once, row, about=ABOUT, methods={})
+    assert page["sentences"] == ["cap: 1 training run against 1, so its change is not judged."]
+    assert page["summary"].rows[0][1:3] == ["\N{EN DASH}", "\N{EN DASH}"]
 
 
 def test_gaps_are_listed_by_their_p_and_all_are_shown() -> None:
