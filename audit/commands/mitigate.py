@@ -30,6 +30,20 @@ EPILOG = (
     "clip-audit mitigate my-suite.yaml --data embeddings:FILE --method all --out runs/mitigated"
 )
 
+MethodOption = Annotated[
+    list[str] | None, typer.Option("--method", help="A method, or all; may be repeated.", show_default="all")
+]  # fmt: skip
+DataOption = Annotated[
+    str | None, typer.Option(metavar="KIND:PATH", help="The data set.", show_default="the suite's")
+]  # fmt: skip
+AttributeOption = Annotated[
+    str | None,
+    typer.Option(help="The attribute whose gaps are to be lowered.", show_default="the suite's first"),
+]  # fmt: skip
+WordsOption = Annotated[
+    str | None,
+    typer.Option(metavar="GROUP=WORD|WORD,...", help="Words for the groups, for methods that use texts."),
+]  # fmt: skip
 AlsoOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -42,6 +56,12 @@ CaptionsOption = Annotated[
     typer.Option(
         metavar="COLUMN", help="A column of captions, whose recall at 1 is measured as well.",
         show_default=False,
+    ),
+]  # fmt: skip
+SeedsOption = Annotated[
+    int,
+    typer.Option(
+        min=1, help="Fit each method with so many seeds: in how many of them does a gap become smaller?"
     ),
 ]  # fmt: skip
 RetrainedOption = Annotated[
@@ -65,24 +85,14 @@ FurtherRunOption = Annotated[
 def mitigate(
     suite: Annotated[str, typer.Argument(help="A shipped suite by name, or a YAML file.")],
     *,
-    method: Annotated[
-        list[str] | None,
-        typer.Option("--method", help="A method, or all; may be repeated.", show_default="all"),
-    ] = None,
+    method: MethodOption = None,
     model: Annotated[str | None, typer.Option(help=MODEL_HELP, show_default="tiny")] = None,
-    data: Annotated[
-        str | None, typer.Option(metavar="KIND:PATH", help="The data set.", show_default="the suite's")
-    ] = None,
+    data: DataOption = None,
     also: AlsoOption = None,
-    attribute: Annotated[
-        str | None,
-        typer.Option(help="The attribute whose gaps are to be lowered.", show_default="the suite's first"),
-    ] = None,
-    words: Annotated[
-        str | None,
-        typer.Option(metavar="GROUP=WORD|WORD,...", help="Words for the groups, for methods that use texts."),
-    ] = None,
+    attribute: AttributeOption = None,
+    words: WordsOption = None,
     captions: CaptionsOption = None,
+    seeds: SeedsOption = 1,
     retrained: RetrainedOption = None,
     further_run: FurtherRunOption = None,
     out: Annotated[Path | None, typer.Option(help="Folder.", show_default="runs/SUITE-mitigated")] = None,
@@ -121,7 +131,7 @@ def mitigate(
         return embed(dataset, model=value)
 
     study = MitigationStudy(
-        embedded=embedded, attribute=target, words=_words(words), others=others,
+        embedded=embedded, attribute=target, words=_words(words), others=others, seeds=seeds,
         further_runs=[run_of(value) for value in further_run or []],
         retrained={name: [run_of(value) for value in own] for name, own in named.items()},
     )  # fmt: skip

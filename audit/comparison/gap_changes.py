@@ -46,7 +46,7 @@ _SIZES: Final = ("n_group", "n_reference", "clusters_group", "clusters_reference
 
 
 def gap_change_table(
-    matched: Sequence[Matched], gaps: pd.DataFrame, manifest: Mapping[str, Any]
+    matched: Sequence[Matched], gaps: pd.DataFrame, manifest: Mapping[str, Any], *, tested: bool = True
 ) -> pd.DataFrame:
     """The change of every gap of the first audit.
 
@@ -56,6 +56,8 @@ def gap_change_table(
         One entry per probe.
     gaps, manifest
         Of the first audit: which groups are compared with which, the seed, the smallest group.
+    tested
+        Whether to permute, which takes most of the time; without, p and p_adjusted are NaN.
 
     Returns
     -------
@@ -77,7 +79,8 @@ def gap_change_table(
             wanted = _wanted(one.columns, gaps[gaps["by"] == JOINT.join(by)])
             if len(wanted):
                 least = min_group(probe, manifest)
-                tables.append(_of_split(one, by, wanted, least=least, seed=int(manifest["seed"])))
+                seed = int(manifest["seed"]) if tested else None
+                tables.append(_of_split(one, by, wanted, least=least, seed=seed))
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(GAP_CHANGE_COLUMNS))
     numbers = {"threshold", *_ESTIMATES}
     return table[list(GAP_CHANGE_COLUMNS)].astype(
@@ -148,7 +151,7 @@ def _error(side: tuple[Floats, ...], pooled: Floats) -> Floats:
 
 
 def _of_split(
-    matched: Matched, by: Sequence[str], wanted: pd.DataFrame, *, least: int, seed: int
+    matched: Matched, by: Sequence[str], wanted: pd.DataFrame, *, least: int, seed: int | None
 ) -> pd.DataFrame:
     code, names = matched.groups(by)
     known = np.flatnonzero(code >= 0)
@@ -165,7 +168,7 @@ def _of_split(
     enough = (n_group >= least) & (n_reference >= least)
     estimates = _estimates(matched, code, group, reference, column)
     p, adjusted = np.full(len(wanted), np.nan), np.full(len(wanted), np.nan)
-    if enough.any():
+    if seed is not None and enough.any():
         rng = np.random.default_rng([seed, zlib.crc32("\0".join([*by, wanted["probe"].iloc[0]]).encode())])
         observed = np.where(enough, sums.t(group, reference, column), np.nan)
         permuted = _permuted_t(matched, known, code[known], (group, reference, column), rng=rng)

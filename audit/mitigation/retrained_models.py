@@ -48,7 +48,8 @@ def retrained_rows(method: str, first: Sequence[Answers], second: Sequence[Answe
     Columns `audit.mitigation.mitigation_tables.MITIGATION_COLUMNS`, in the first specification of each probe:
     `before` and `after` are means over runs, `low` and `high` the interval of their change over training runs
     and images, `p_adjusted` Holm's over all gaps. `effect` is "narrower", "wider", "not shown", or "not
-    judged: one training run", in which case interval and p are NaN. `note` says how many runs there are.
+    judged: one training run", in which case interval and p are NaN. `note` says how many runs there are;
+    `seeds`, which are those of methods that are fitted, is 0.
     """
     changes = run_change_table(first, second)
     gaps = changes[changes["reference"] != ""].rename(columns=RENAMED)
@@ -63,7 +64,8 @@ def retrained_rows(method: str, first: Sequence[Answers], second: Sequence[Answe
     few = ~known & gaps["note"].ne("")
     return gaps.assign(
         method=method, **places, specifications=known.astype("int64"),
-        narrower_in=(known & (gaps["after"].abs() < gaps["before"].abs())).astype("int64"),
+        narrower_in=(known & (gaps["after"].abs() < gaps["before"].abs())).astype("int64"), seeds=0,
+        narrower_in_seeds=0,
         note=[note if is_few else told for note, is_few in zip(gaps["note"], few, strict=True)],
     )[list(MITIGATION_COLUMNS)].reset_index(drop=True)  # fmt: skip
 

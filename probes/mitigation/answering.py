@@ -44,13 +44,17 @@ class AnsweredSuite:
     not_applied: Mapping[str, str]
 
 
-def answer(embedded: Embedded, method: AnswerMethod, attribute: str | None = None) -> AnsweredSuite:
+def answer(
+    embedded: Embedded, method: AnswerMethod, attribute: str | None = None, *, seed: int | None = None
+) -> AnsweredSuite:
     """Fit a method to every probe that classifies, and ask the probe of the images that fitted nothing.
 
     Parameters
     ----------
     attribute
         Whose groups the method is to treat alike; None for one that looks at no groups.
+    seed
+        Of whatever is random in the method; the suite's if left out.
 
     Raises
     ------
@@ -63,7 +67,7 @@ def answer(embedded: Embedded, method: AnswerMethod, attribute: str | None = Non
     for probe in embedded.suite.classification:
         suite = _alone(embedded.suite, probe)
         try:
-            records.append(_answered(embedded, suite, method, attribute))
+            records.append(_answered(embedded, suite, method, attribute, seed=seed))
         except UnsuitableError as error:
             not_applied[probe.name] = error.message
     if not records:
@@ -81,10 +85,13 @@ def _alone(suite: Suite, probe: Probe) -> Suite:
     return suite.model_copy(update={"probes": [reduced]})
 
 
-def _answered(embedded: Embedded, suite: Suite, method: AnswerMethod, attribute: str | None) -> Records:
+def _answered(
+    embedded: Embedded, suite: Suite, method: AnswerMethod, attribute: str | None, *, seed: int | None
+) -> Records:
     fitted_on, measured = (_half(embedded, suite, fit=fit) for fit in (True, False))
     levels = [] if attribute is None else fitted_on.dataset.levels(attribute)
-    classify = method.fit(fitted_on.answer_data(levels, attribute, seed=suite.seed))
+    seed = suite.seed if seed is None else seed
+    classify = method.fit(fitted_on.answer_data(levels, attribute, seed=seed))
     scores = np.zeros((len(measured.dataset), len(measured.classes)))
     rows = measured.planned.selection.rows
     scores[rows] = classify(measured.images(levels, attribute))

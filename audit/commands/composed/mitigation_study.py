@@ -64,6 +64,9 @@ class MitigationStudy:
         Group -> words for it, for methods that use texts.
     others
         Name -> the suite on other data, on which fitted methods are measured as well.
+    seeds
+        How many seeds each method is fitted with, the suite's first; all figures but `narrower_in_seeds` are
+        of that one.
     further_runs
         The suite on the same data by further training runs of the model.
     retrained
@@ -74,6 +77,7 @@ class MitigationStudy:
     attribute: str
     words: dict[str, tuple[str, ...]]
     others: Mapping[str, Embedded] = field(default_factory=dict)
+    seeds: int = 1
     further_runs: Sequence[Embedded] = ()
     retrained: Mapping[str, Sequence[Embedded]] = field(default_factory=dict)
 
@@ -126,7 +130,8 @@ class MitigationStudy:
                 self._add_row(name, Pair.of(self.before, self.before, designs=self._designs()))
             elif name in ANSWER_METHODS:
                 after, note = self._answered(ANSWER_METHODS[name]())
-                self._add_row(name, Pair.of(self.before, after), note=note)
+                others = [self._answered(ANSWER_METHODS[name](), seed=seed)[0] for seed in self._other_seeds]
+                self._add_row(name, Pair.of(self.before, after), others=others, note=note)
             else:
                 self._add_fitted(name)
         except UserError as error:
@@ -140,7 +145,10 @@ class MitigationStudy:
         leak = (self.leakage_before, self._leakage(changed.embeddings))
         retrieval, note = self._retrieval(changed, fitted)
         ranked = self._ranked(name, self._rankings(after))
-        self._add_row(name, Pair.of(self.before, after), leak=leak, retrieval=retrieval, note=note)
+        others = [self._fitted_again(name, seed) for seed in self._other_seeds]
+        self._add_row(
+            name, Pair.of(self.before, after), leak=leak, retrieval=retrieval, others=others, note=note
+        )
         self.costs[-1] |= ranking_cost(ranked)
         self.ranked += ranked
         self.fitted[name] = fitted
@@ -175,9 +183,9 @@ class MitigationStudy:
 
     def _add_row(
         self, name: str, pair: Pair, *, leak: tuple[Any, Any] | None = None,
-        retrieval: Mapping[str, Paired] | None = None, note: str = "",
+        retrieval: Mapping[str, Paired] | None = None, others: Sequence[Answered] = (), note: str = "",
     ) -> None:  # fmt: skip
-        gaps = gap_rows(name, pair)
+        gaps = gap_rows(name, pair, other_seeds=[Pair.of(self.before, after) for after in others])
         row = cost_row(
             name, gaps, attribute=self.attribute, leakage=leak, chance=_share(self.codes),
             clusters=self.clusters, utility=correctness(pair), retrieval=retrieval,
@@ -236,9 +244,18 @@ class MitigationStudy:
             rows = gap_rows(name, Pair.of(self.before_elsewhere[other], after))
             self.transfers.append(rows.assign(data=embedded.dataset.card.title))
 
-    def _answered(self, method: AnswerMethod) -> tuple[Answered, str]:
+    @property
+    def _other_seeds(self) -> range:
+        return range(self.data.seed + 1, self.data.seed + self.seeds)
+
+    def _fitted_again(self, name: str, seed: int) -> Answered:
+        """The suite after a method that is fitted with another seed."""
+        fitted = METHODS[name]().fit(replace(self.data, seed=seed))
+        return Answered.of(self.embedded.ask(self.embedded.changed(self.measured, fitted)))
+
+    def _answered(self, method: AnswerMethod, seed: int | None = None) -> tuple[Answered, str]:
         """The suite with the answers of a method, and which probes it left as they are."""
-        found = answer(self.embedded, method, self.attribute)
+        found = answer(self.embedded, method, self.attribute, seed=seed)
         left = "; ".join(f"not {probe}: {why}" for probe, why in found.not_applied.items())
         return Answered.of_several(found.records), " ".join(filter(None, (method.caution, left)))
 

@@ -39,7 +39,7 @@ def ranked_page(ranking: pd.DataFrame, cost: pd.DataFrame, *, attribute: str) ->
     order = means.assign(_place=means["measure"].map(place)).sort_values(["_place", "by", "k"], kind="stable")
     return {
         "figures": _figures(pareto_rows(ranking, cost, attribute=attribute)),
-        "sentences": [_sentence(str(name), own) for name, own in tested.groupby("method", sort=False)],
+        "sentences": _sentences(tested),
         "table": table_of(
             order.head(ROWS_SHOWN), _COLUMNS, caption="What each method does to rankings: means over queries"
         ),
@@ -65,18 +65,22 @@ def _figures(costs: pd.DataFrame) -> list[Figure]:
         for x, scale, label, says in (
             ("recall", 100.0, f"change of recall at {k}, percentage points",
              "Recall is of the images whose label is the query, or else of those that came first before."),
-            ("similarity", 1.0, f"change of the mean similarity of the {k} first",
+            ("similarity", 100.0, f"change of the mean similarity of the {k} first, times 100",
              "Similarity is by the scores before."),
         )
     ]  # fmt: skip
 
 
-def _sentence(method: str, own: pd.DataFrame) -> str:
-    narrower, wider = (int((own["effect"] == effect).sum()) for effect in (NARROWER, WIDER))
-    return (
-        f"{fmt.words(method)}: lowers {narrower} and raises {wider} of {len(own)} measures of skew on these "
-        "data beyond noise."
-    )
+def _sentences(tested: pd.DataFrame) -> list[str]:
+    """How many measures of skew each method lowers, and raises."""
+    of = int(tested.groupby("method").size().max()) if len(tested) else 0
+    found = []
+    for effect, words in ((NARROWER, "smaller"), (WIDER, "larger")):
+        counts = (tested["effect"] == effect).groupby(tested["method"], sort=False).sum()
+        some = [f"{fmt.words(str(name))} {count}" for name, count in counts.items() if count]
+        told = ", ".join(some) or "none of any method"
+        found.append(f"Measures of skew, of {of}, that become {words} on these data beyond noise: {told}.")
+    return found
 
 
 def _measure(row: Mapping[Any, Any]) -> str:

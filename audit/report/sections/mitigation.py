@@ -168,6 +168,14 @@ def _costs(cost: pd.DataFrame) -> tuple[Column, ...]:
     return (*_COST, *(_CAPTIONS if captions else ()), NOTE)
 
 
+def _of_specifications(row: Mapping[Any, Any]) -> str:
+    return f"{row['narrower_in']} of {row['specifications']}"
+
+
+def _of_seeds(row: Mapping[Any, Any]) -> str:
+    return f"{row['narrower_in_seeds']} of {row['seeds']}" if row["seeds"] else fmt.MISSING
+
+
 _COST = (
     Column("method", "Method", fmt.words),
     Column("widest_gap_before", "Widest gap before, points", fmt.points, number=True),
@@ -200,4 +208,6 @@ _GAPS = (
     Column("after", "After", fmt.points, number=True),
     *CHANGE,
     Column("effect", "Effect"),
+    Column(_of_specifications, "Smaller in specifications", number=True),
+    Column(_of_seeds, "Smaller with seeds", number=True),
 )

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from audit.commands.composed.mitigation_study import MitigationStudy
+from audit.mitigation.mitigation_tables import Answered, Pair, gap_rows
 from probes.datasets import load_dataset
 from probes.embeddings.models import model_for
 from probes.embeddings.store import EmbeddingStore
 from probes.mitigation.apply import embed_suite
+from probes.mitigation.methods.controls import RandomSubspace
 from probes.suite.suite import load_suite
 from tests.audit.commands.test_mitigate import RANKING
 from tests.audit.commands.test_mitigate import folder as folder_of_embeddings
@@ -37,6 +42,26 @@ def test_what_does_not_suit_is_a_row_with_its_reason(folder: Path) -> None:
     assert notes["none"] == "" and "no ranking probe" in notes["det_greedy"]
     assert "several class designs" in notes["class_design"]
     assert own.fitted["none"].method == "none"
+
+
+def test_methods_are_fitted_with_several_seeds(folder: Path) -> None:
+    own = study(folder, attribute="gender")
+    own.seeds = 4
+    for name in ("random", "leace", "linear_probe"):
+        own.add(name)
+    table = own.tables()["mitigation"].set_index("method")
+    assert set(table["seeds"]) == {4}
+    # LEACE has nothing random in it: a gap is smaller with all seeds or with none.
+    leace = table.loc[["leace"]]
+    assert (leace["narrower_in_seeds"] == np.where(leace["narrower_in"] > 0, 4, 0)).all()
+    # One specification, so that by hand: the random subspaces of seeds 1 to 4.
+    row, sizes = table.loc[["random"]].iloc[0], []
+    for seed in range(own.data.seed, own.data.seed + 4):
+        fitted = RandomSubspace().fit(replace(own.data, seed=seed))
+        answered = Answered.of(own.embedded.ask(own.embedded.changed(own.measured, fitted)))
+        first = gap_rows("random", Pair.of(own.before, answered)).iloc[0]
+        sizes.append(abs(first["after"]) < abs(first["before"]))
+    assert row["narrower_in_seeds"] == sum(sizes)
 
 
 def test_a_ranking_that_is_not_split_by_the_attribute_is_not_re_ranked(folder: Path) -> None:

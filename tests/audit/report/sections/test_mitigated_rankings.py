@@ -38,7 +38,8 @@ def test_tested_measures_come_first_and_queries_stay_in_the_file() -> None:
         "\N{MINUS SIGN}0.500 to \N{MINUS SIGN}0.100",
     ]
     assert page["sentences"] == [
-        "det greedy: lowers 1 and raises 0 of 2 measures of skew on these data beyond noise."
+        "Measures of skew, of 2, that become smaller on these data beyond noise: det greedy 1.",
+        "Measures of skew, of 2, that become larger on these data beyond noise: none of any method.",
     ]
     assert page["queries"] == 1 and page["all_shown"]
 
@@ -50,4 +51,4 @@ def test_skew_is_drawn_against_recall_and_against_similarity() -> None:
     recall, similarity = ranked_page(rows(), cost, attribute="gender")["figures"]
     plain = recall.svg.replace("\N{MINUS SIGN}", "-")
     assert "det_greedy: MaxSkew 0.100, recall -25.000" in plain and "at 10 places" in recall.caption
-    assert "det_greedy: MaxSkew 0.100, similarity -0.010" in similarity.svg.replace("\N{MINUS SIGN}", "-")
+    assert "det_greedy: MaxSkew 0.100, similarity -1.000" in similarity.svg.replace("\N{MINUS SIGN}", "-")

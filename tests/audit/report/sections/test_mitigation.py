@@ -14,7 +14,8 @@ def gaps() -> pd.DataFrame:
     row = dict.fromkeys(MITIGATION_COLUMNS, "x") | {
         "method": "leace", "n_group": 10, "before": 0.2, "after": 0.1, "change": -0.1,
         "low": -0.2, "high": 0.0,
-        "p_adjusted": 0.01, "effect": "narrower",
+        "p_adjusted": 0.01, "effect": "narrower", "specifications": 4, "narrower_in": 3, "seeds": 2,
+        "narrower_in_seeds": 1,
     }  # fmt: skip
     return pd.DataFrame(
         [
@@ -62,6 +63,7 @@ def test_one_training_run_is_not_counted_among_methods_without_an_effect() -> No
 
 def test_gaps_are_listed_by_their_p_and_all_are_shown() -> None:
     page = mitigation.mitigation_page(gaps(), cost(), about=ABOUT, methods={})
-    effects = [row[-1] for row in page["gaps"].rows]
+    effects = [row[-3] for row in page["gaps"].rows]
     assert effects == ["wider", "narrower", "not shown"] and page["all_shown"]
+    assert page["gaps"].rows[0][-2:] == ["3 of 4", "1 of 2"]
     assert len(page["cost"].rows) == 2 and "leace" in page["figure"].svg and "dear" not in page["figure"].svg
