@@ -21,6 +21,7 @@ Tables = Mapping[str, pd.DataFrame]
 
 NOMINAL = 0.95
 FLOOR = 0.92
+"""Coverage below which the page names where an interval falls short: three points under the nominal one."""
 LEAST_TO_SHOW = 50
 """Whole audits of a scenario, of which fewer say nothing by themselves."""
 

@@ -44,6 +44,7 @@ CURVES: Final = ("independent", "persons", "strong", "unequal")
 MIXED: Final = "120 persons whose images are of three groups"
 ALIKE: Final = "10 persons of 10 images six times as alike (.6) as 200 others (.1)"
 SMALL_LEVELS: Final = (0.05, 0.0036, 0.0004)
+"""Of one test, and of the first step of Holm among 14 and among 125."""
 ALIKE_DRAWS: Final = 100
 """For each audit: tests at small levels need many."""
 _PERSONS, _GROUPS, _RATE = 120, 3, 0.2

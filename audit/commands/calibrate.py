@@ -22,10 +22,10 @@ EPILOG = (
 )
 
 
-MOST_MEASURED: Final = 1000
-"""Audits a scenario for the coverage of measures: one process makes them."""
-MOST_PERMUTED: Final = 100
-"""Audits a case for permutation tests, which take longest."""
+MEASURED_FOR_EACH, MOST_MEASURED = 5, 1000
+"""Audits for the coverage of measures, for each audit in bulk, and at most: one process makes them."""
+PERMUTED_FOR_EACH, MOST_PERMUTED = 3, 600
+"""Audits a case for permutation tests, which take longest, some .6 s each."""
 PLANTED_FOR_EACH: Final = 3
 """Audits that plant the detectable gap, for each audit in bulk: of some scenarios half print none."""
 
@@ -129,8 +129,8 @@ def _simulated(
         )  # fmt: skip
 
     made: dict[str, Callable[[], pd.DataFrame]] = {
-        "measures": lambda: measure_table(audits=min(bulk, MOST_MEASURED), seed=seed),
-        "hard": lambda: hard_case_table(audits=min(bulk, MOST_PERMUTED), seed=seed),
+        "measures": lambda: measure_table(audits=min(MEASURED_FOR_EACH * bulk, MOST_MEASURED), seed=seed),
+        "hard": lambda: hard_case_table(audits=min(PERMUTED_FOR_EACH * bulk, MOST_PERMUTED), seed=seed),
         "coverage": lambda: coverage_table(seed=seed, progress=progress),
     }
     planted = [name for name in DETECTABLE if name in (scenarios or DETECTABLE)]

