@@ -44,7 +44,7 @@ REQUIRES = [
 ]
 NOTEBOOKS = ["jupyterlab>=4.2", "ipykernel>=6.29"]
 DOCS = ["mkdocs-material>=9.5", "mkdocstrings[python]>=0.26"]
-SCALE = ["ray[data]>=2.40"]
+SCALE = ["ray[data]>=2.40", "duckdb>=1.5"]
 STREAMS = ["fsspec>=2024.6"]
 TENSORBOARD = ["tensorboard>=2.17"]
 WANDB = ["wandb>=0.18"]
@@ -62,8 +62,7 @@ DEV = [
     *DOCS,
     *SCALE,
     "webdataset>=0.2.100",  # writes the shards that tests read
-    "duckdb>=1.1",  # that other programs read the shards is tested
-    "polars>=1.20",
+    "polars>=1.20",  # that other programs read the shards is tested
     "pytest>=8.3",
     "pytest-xdist>=3.6",
     "pytest-cov>=6.0",

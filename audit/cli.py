@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from audit.commands import (
+    annotate,
     cache,
     calibrate,
     compare,
@@ -133,6 +134,7 @@ app.add_typer(curate.app, name="curate")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(cache.app, name="cache")
 data.app.command("forget", epilog=forget.EPILOG)(forget.forget)
+data.app.command("annotate", epilog=annotate.EPILOG)(annotate.annotate)
 
 
 def _version(wanted: bool) -> None:
