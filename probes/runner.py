@@ -12,11 +12,11 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from clipmodel.progress import Progress
+from probes.datasets.combinations import CombinedDataset
 from probes.datasets.demographic_dataset import ID, DemographicDataset
 from probes.datasets.downscaled import DownscaledDataset
 from probes.datasets.formats.embeddings import EmbeddedDataset
 from probes.embeddings.embed import EmbeddedImages, EmbeddingStore, embed_dataset, embed_texts
-from probes.embeddings.folder import FolderDataset
 from probes.measures.handed_over import estimands_table, join_scalars, scalars_table
 from probes.measures.measure_context import MeasureContext
 from probes.measures.registry import KINDS
@@ -74,8 +74,8 @@ def _confounding(planned: Plan) -> list[Confounding]:
 def _labels_of(
     dataset: DemographicDataset, names: Sequence[str], rows: np.ndarray
 ) -> tuple[pd.DataFrame, np.ndarray | None]:
-    """Labels of rows; of a folder of embeddings, each combination once with the number of its images."""
-    if not isinstance(dataset, FolderDataset):
+    """Labels of rows; of very many, each combination once with the number of its images."""
+    if not isinstance(dataset, CombinedDataset):
         return pd.DataFrame({attribute_column(n): dataset.values(n).iloc[rows] for n in names}), None
     combinations = dataset.combinations
     small = combinations.dataset(dataset)

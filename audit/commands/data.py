@@ -80,8 +80,10 @@ def check(
         console.print(f"[yellow]{escape(confounding_sentence(pair))}[/]", soft_wrap=True)
     _print_losses("Left out", dataset.dropped, attributes, console)
     if isinstance(dataset, EmbeddedDataset):
-        n_images, dim = dataset.embeddings.shape
-        console.print(f"\nembeddings: {n_images:,} of {dim:,} dimensions; texts: {len(dataset.texts.rows):,}")
+        dim = dataset.texts.vectors.shape[1]
+        console.print(
+            f"\nembeddings: {len(dataset):,} of {dim:,} dimensions; texts: {len(dataset.texts.rows):,}"
+        )
     elif images:
         _print_unreadable(dataset, attributes, console)
 

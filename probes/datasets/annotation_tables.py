@@ -12,7 +12,7 @@ import csv
 import io
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -55,6 +55,18 @@ def read_table(file: Path) -> pd.DataFrame:
     UserWarning
         For each kind of repair.
     """
+    is_parquet = check_table_file(file)
+    table = _read_parquet(file) if is_parquet else _read_text(file)
+    table.columns = pd.Index([clean_label(str(name)) for name in table.columns])
+    table = _without_empty_rows(file, _named_columns(file, table))
+    refuse_repeated_columns(file, table.columns)
+    if table.empty:
+        raise no_rows(file)
+    return table
+
+
+def check_table_file(file: Path) -> bool:
+    """Whether a file is parquet, and not CSV; UserError if it is missing or of another kind."""
     if not is_file(file):
         if _is_folder(file):
             raise UserError(
@@ -66,17 +78,21 @@ def read_table(file: Path) -> pd.DataFrame:
     is_parquet = file.suffix.lower() == ".parquet"
     if foreign := foreign_content(file, beyond=(b"PAR1",) if is_parquet else ()):
         raise foreign
-    table = _read_parquet(file) if is_parquet else _read_text(file)
-    table.columns = pd.Index([clean_label(str(name)) for name in table.columns])
-    table = _without_empty_rows(file, _named_columns(file, table))
-    if repeated := sorted(set(table.columns[table.columns.duplicated()])):
+    return is_parquet
+
+
+def refuse_repeated_columns(file: Path, names: pd.Index) -> None:
+    """UserError if two columns have one name."""
+    if repeated := sorted(set(names[names.duplicated()])):
         raise UserError(
             f"{file}: the column {repeated[0]!r} is there twice",
             remedy="rename or drop one; the first line of a table names its columns",
         )
-    if table.empty:
-        raise UserError(f"{file}: the table has no rows", remedy="write one row per image")
-    return table
+
+
+def no_rows(file: Path) -> UserError:
+    """What to say of a table without rows."""
+    return UserError(f"{file}: the table has no rows", remedy="write one row per image")
 
 
 def repairs(table: pd.DataFrame) -> tuple[str, ...]:
@@ -130,9 +146,14 @@ def without_repeated_rows(table: pd.DataFrame, key: str, *, file: Path) -> pd.Da
     again = candidates.index[candidates.duplicated()]
     if len(again):
         table = table.drop(index=again)
-        rows = "1 row that repeats" if len(again) == 1 else f"{len(again):,} rows that repeat"
-        add_repair(table, f"Dropped: {rows} another one in full.", file=file)
+        add_repair(table, repeated_rows_dropped(len(again)), file=file)
     return table
+
+
+def repeated_rows_dropped(n: int) -> str:
+    """What was repaired where n rows repeated others."""
+    rows = "1 row that repeats" if n == 1 else f"{n:,} rows that repeat"
+    return f"Dropped: {rows} another one in full."
 
 
 def _is_folder(path: Path) -> bool:
@@ -151,7 +172,7 @@ def _read_parquet(file: Path) -> pd.DataFrame:
     return table
 
 
-def _decoded(file: Path) -> str:
+def decoded(file: Path) -> str:
     """The text of a file with line ends "\\n"; a byte order mark, which spreadsheets write, is left out."""
     content = file.read_bytes()
     remedy = "save it as UTF-8; spreadsheets call it 'CSV UTF-8'"
@@ -174,7 +195,7 @@ def _wide(content: bytes) -> str | None:
 
 
 def _read_text(file: Path) -> pd.DataFrame:
-    text, stated = _decoded(file), None
+    text, stated = decoded(file), None
     if match := SEPARATOR_LINE.match(text):
         stated, text = match[1], "\n" + text[match.end() :]  # an empty line keeps the numbers of lines
     lines = text.split("\n")
@@ -186,9 +207,13 @@ def _read_text(file: Path) -> pd.DataFrame:
     table = (_regular if regular else _irregular)(file, text, separator)
     # Only the empty field is missing: "NA" and "None" may be values.
     table = table.where(table != "")
+    return _stripped(file, table) if blank_at_an_edge(text, separator) else table
+
+
+def blank_at_an_edge(text: str, separator: str) -> bool:
+    """Whether some field begins or ends with a blank."""
     edge = re.escape(separator)
-    blank_at_an_edge = re.search(f"(?:^|{edge})[ \xa0]|[ \xa0](?:{edge}|$)", text, re.MULTILINE)
-    return _stripped(file, table) if blank_at_an_edge else table
+    return re.search(f"(?:^|{edge})[ \xa0]|[ \xa0](?:{edge}|$)", text, re.MULTILINE) is not None
 
 
 def _regular(file: Path, text: str, separator: str) -> pd.DataFrame:
@@ -198,57 +223,88 @@ def _regular(file: Path, text: str, separator: str) -> pd.DataFrame:
     header = lines[numbers[0] - 1].split(separator)
     if len(numbers) == 1:
         return pd.DataFrame(columns=header)
-    # QUOTE_NONE and no default NaN: pandas would take "NA" for missing and join lines within quotes.
-    table = pd.read_csv(
-        io.StringIO(text), sep=separator, header=None, skiprows=numbers[0], names=range(len(header)),
-        dtype=str, keep_default_na=False, quoting=csv.QUOTE_NONE,
-    )  # fmt: skip
-    table.columns = pd.Index([name.strip() for name in header])
+    table = regular_rows(text, separator, header, skip=numbers[0])
     table.index = pd.Index(numbers[1:], name=LINE)
     return table
 
 
+def regular_rows(text: str, separator: str, header: Sequence[str], *, skip: int = 0) -> pd.DataFrame:
+    """Lines of as many fields as the header has, without quotation marks; the first `skip` are left out."""
+    # QUOTE_NONE and no default NaN: pandas would take "NA" for missing and join lines within quotes.
+    table = pd.read_csv(
+        io.StringIO(text), sep=separator, header=None, skiprows=skip, names=range(len(header)),
+        dtype=str, keep_default_na=False, quoting=csv.QUOTE_NONE,
+    )  # fmt: skip
+    table.columns = pd.Index([name.strip() for name in header])
+    return table
+
+
 def _irregular(file: Path, text: str, separator: str) -> pd.DataFrame:
-    """Any other text, a record at a time; surplus separators after the last field do not count."""
+    """Any other text, a record at a time."""
+    found = list(irregular_records(file, io.StringIO(text), separator))
+    if not found:
+        return pd.DataFrame()
+    index = pd.Index([line for line, _ in found[1:]], name=LINE)
+    return pd.DataFrame([fields for _, fields in found[1:]], columns=found[0][1], index=index, dtype=str)
+
+
+def irregular_records(file: Path, lines: Iterable[str], separator: str) -> Iterator[tuple[int, list[str]]]:
+    """The line and the fields of each record, the header first; surplus separators at its end do not count.
+
+    Raises
+    ------
+    UserError
+        A quotation mark is not closed, or a record is of another length than the header.
+    """
     # strict: an unclosed quotation mark would otherwise swallow the rest of the file as one field.
-    reader = csv.reader(io.StringIO(text), delimiter=separator, strict=True)
-    records, numbers, start = [], [], 1
+    reader = csv.reader(lines, delimiter=separator, strict=True)
+    header: list[str] | None = None
+    first = start = 1
     try:
         for fields in reader:
-            if fields:
-                records.append(fields)
-                numbers.append(start)
+            if fields and header is None:
+                header, first = [name.strip() for name in fields], start
+                while header and not header[-1]:
+                    header.pop()
+                yield first, header
+            elif fields and header is not None:
+                yield start, _as_long_as(header, fields, file, f"line {start}", first)
             # line_num counts lines, not records: a quoted field may hold line breaks.
             start = reader.line_num + 1
     except csv.Error as error:
         remedy = 'close every quotation mark, and write "" for one inside a field'
         raise UserError(f"{file}, line {start}: {error}", remedy=remedy) from error
-    if not records:
-        return pd.DataFrame()
-    header = [name.strip() for name in records[0]]
-    while header and not header[-1]:
-        header.pop()
-    for number, fields in zip(numbers, records, strict=True):
-        while len(fields) > len(header) and not fields[-1].strip():
-            fields.pop()
-        if len(fields) != len(header):
-            raise UserError(
-                f"{file}, line {number}: {len(fields)} fields, the header (line {numbers[0]}) has "
-                f"{len(header)}",
-                remedy="put a field that holds the separator in quotes, and begin with the names of columns",
-            )
-    index = pd.Index(numbers[1:], name=LINE)
-    return pd.DataFrame(records[1:], columns=header, index=index, dtype=str)
+
+
+def _as_long_as(header: list[str], fields: list[str], file: Path, where: str, first: int) -> list[str]:
+    while len(fields) > len(header) and not fields[-1].strip():
+        fields.pop()
+    if len(fields) != len(header):
+        raise UserError(
+            f"{file}, {where}: {len(fields)} fields, the header (line {first}) has {len(header)}",
+            remedy="put a field that holds the separator in quotes, and begin with the names of columns",
+        )
+    return fields
 
 
 def _stripped(file: Path, table: pd.DataFrame) -> pd.DataFrame:
     """The table without blanks around a field: "Male " would be a group of its own."""
+    stripped, n_changed = without_blanks(table)
+    if n_changed:
+        add_repair(stripped, blanks_removed(n_changed), file=file)
+    return stripped
+
+
+def without_blanks(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """The table without blanks around a field, and how many fields had some."""
     stripped: pd.DataFrame = table.apply(lambda column: column.str.strip())
     n_changed = int((table.notna() & (stripped != table)).to_numpy().sum())
-    stripped = stripped.where(stripped != "")
-    if n_changed:
-        add_repair(stripped, f"Blanks around {n_changed:,} fields were removed.", file=file)
-    return stripped
+    return stripped.where(stripped != ""), n_changed
+
+
+def blanks_removed(n: int) -> str:
+    """What was repaired where blanks stood around n fields."""
+    return f"Blanks around {n:,} fields were removed."
 
 
 def _without_empty_rows(file: Path, table: pd.DataFrame) -> pd.DataFrame:
@@ -256,8 +312,13 @@ def _without_empty_rows(file: Path, table: pd.DataFrame) -> pd.DataFrame:
     empty = table.isna().all(axis=1)
     if n := int(empty.sum()):
         table = table[~empty]
-        add_repair(table, f"Dropped: {'1 empty row' if n == 1 else f'{n:,} empty rows'}.", file=file)
+        add_repair(table, empty_rows_dropped(n), file=file)
     return table
+
+
+def empty_rows_dropped(n: int) -> str:
+    """What was repaired where n rows held nothing."""
+    return f"Dropped: {'1 empty row' if n == 1 else f'{n:,} empty rows'}."
 
 
 def _named_columns(file: Path, table: pd.DataFrame) -> pd.DataFrame:
@@ -271,5 +332,10 @@ def _named_columns(file: Path, table: pd.DataFrame) -> pd.DataFrame:
         # A column of running numbers is what pandas writes as the index of a table.
         steps = pd.to_numeric(column, errors="coerce").diff().iloc[1:]
         if column.notna().any() and not (steps == 1).all():
-            raise UserError(f"{file}: column {position + 1} has no name", remedy="name it in the first line")
+            raise nameless(file, position)
     return table.iloc[:, kept] if len(kept) < table.shape[1] else table
+
+
+def nameless(file: Path, position: int) -> UserError:
+    """What to say of a column without a name that holds values."""
+    return UserError(f"{file}: column {position + 1} has no name", remedy="name it in the first line")

@@ -8,8 +8,10 @@ Shapes: N rows, K distinct combinations.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -45,6 +47,18 @@ class Combinations:
     def dataset(self, original: DemographicDataset) -> CombinationDataset:
         """A data set with one row per combination, which stands for `n` images of the original."""
         return CombinationDataset(self, original)
+
+
+class CombinedDataset(DemographicDataset):
+    """A data set of so many rows that probes are planned by the combinations of their attribute values."""
+
+    @cached_property
+    @abstractmethod
+    def combinations(self) -> Combinations:
+        """Each distinct combination of attribute values once, and the combination of each row."""
+
+    def levels(self, attribute: str) -> list[str]:
+        return self.combinations.dataset(self).levels(attribute)
 
 
 class CombinationDataset(DemographicDataset):

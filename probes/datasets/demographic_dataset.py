@@ -78,12 +78,13 @@ class DemographicDataset(ABC):
         dropped: pd.DataFrame | None = None,
         derived: Mapping[str, str] | None = None,
         annotations: Mapping[str, pd.DataFrame] | None = None,
+        distinct: bool = False,
     ) -> None:
         attributes, taken = _usable(attributes)
         needed = [ID, *attributes, *([card.cluster] if card.cluster else [])]
         if absent := [name for name in needed if name not in frame]:
             raise ValueError(f"the data set {card.name!r} lacks the columns {', '.join(absent)}")
-        if not frame[ID].is_unique:
+        if not distinct and not frame[ID].is_unique:
             raise ValueError(f"the data set {card.name!r} has image ids that repeat")
         frame, notes = clean_frame(frame.reset_index(drop=True), attributes, name=card.name)
         self.frame = frame
@@ -210,13 +211,16 @@ class DemographicDataset(ABC):
         """Over the annotations, column by column; a run's manifest adds the hashes of its images."""
         digest = hashlib.sha256()
         for name in self.frame:
-            codes, values = pd.factorize(self.frame[name])  # a missing value has the code -1
-            # Codes and distinct values instead of every value: the same information, hashed many times
-            # faster.
-            digest.update("\x1f".join([str(name), *map(str, values)]).encode() + b"\x1e")
-            # Little endian and 64 bits everywhere, so that machines agree on the hash.
-            digest.update(codes.astype("<i8").tobytes())
+            self._hash_column(digest, str(name))
         return digest.hexdigest()
+
+    def _hash_column(self, digest: hashlib._Hash, name: str) -> None:
+        """Add a column of the frame to a hash."""
+        codes, values = pd.factorize(self.frame[name])  # a missing value has the code -1
+        # Codes and distinct values instead of every value: the same information, hashed many times faster.
+        digest.update("\x1f".join([name, *map(str, values)]).encode() + b"\x1e")
+        # Little endian and 64 bits everywhere, so that machines agree on the hash.
+        digest.update(codes.astype("<i8").tobytes())
 
 
 def clean_frame(

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from clipmodel.errors import UserError
 from probes.datasets.cards import DataCard
-from probes.datasets.combinations import Combinations, combine_columns
+from probes.datasets.combinations import Combinations, CombinedDataset, combine_columns
 from probes.datasets.demographic_dataset import ID, REASON, VISIBLE_PREFIX, DemographicDataset
 from probes.datasets.memberships import base_of, check_value, membership_column, membership_order
 from probes.embeddings.embedded_images import EmbeddedImages
@@ -152,7 +152,7 @@ def read_part_manifest(folder: Path, number: int) -> PartManifest | None:
     return None
 
 
-class FolderDataset(DemographicDataset):
+class FolderDataset(CombinedDataset):
     """The data set of a folder of embeddings; annotations are loaded whole only if a measure asks for them.
 
     Parameters
@@ -242,9 +242,6 @@ class FolderDataset(DemographicDataset):
     def _membership(self, frame: pd.DataFrame, name: str) -> pd.Series:
         attribute, value = base_of(name, self.card.several_values) or ("", "")
         return membership_column(frame[attribute], value)
-
-    def levels(self, attribute: str) -> list[str]:
-        return self.combinations.dataset(self).levels(attribute)
 
     @property
     def sha256(self) -> str:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from probes.datasets.combinations import CombinedDataset
 from probes.datasets.demographic_dataset import DemographicDataset
 from probes.datasets.formats.embeddings import EmbeddedDataset
-from probes.embeddings.folder import FolderDataset
 from probes.embeddings.precomputed import precomputed_prompts
 from probes.measures.registry import KINDS
 from probes.planning.image_selection import TRUTH, Selection, select
@@ -186,8 +186,8 @@ def plan(suite: Suite, dataset: DemographicDataset) -> Plan:
 def _selected(
     probe: ProbeBase, dataset: DemographicDataset, designs: Mapping[str, LabelSet] | None
 ) -> Selection:
-    """The images of a probe; those of a folder of embeddings are looked up by their combination of values."""
-    if not isinstance(dataset, FolderDataset):
+    """The images of a probe; those of very many are looked up by their combination of values."""
+    if not isinstance(dataset, CombinedDataset):
         return select(probe, dataset, designs)
     combinations = dataset.combinations
     # Attributes are compared once per combination of values: hundreds, instead of millions of images.

@@ -15,7 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from clipmodel.errors import UserError, damage_told_by
 from clipmodel.yaml_models import is_file, shortened
@@ -30,7 +33,7 @@ from probes.datasets.demographic_dataset import (
     UnreadableImageError,
 )
 from probes.datasets.formats.other_kinds import foreign_content
-from probes.datasets.formats.parquet_frame import parquet_frame
+from probes.datasets.formats.parquet_frame import parquet_frame, words
 from probes.datasets.formats.table import (
     CLUSTER_COLUMNS,
     PATH_COLUMNS,
@@ -39,6 +42,7 @@ from probes.datasets.formats.table import (
     with_bands,
     with_visibility,
 )
+from probes.embeddings.embedded_images import BLOCK_IMAGES, EmbeddedImages, LazyRows
 
 IMAGE_ARRAYS = ("image", "images", "image_embedding", "image_embeddings", "embedding", "embeddings")
 VECTOR, TEXT = "embedding", "text"  # the columns of a parquet file
@@ -92,9 +96,11 @@ class EmbeddedDataset(DemographicDataset):
     frame, attributes, card, orders, dropped
         As for `DemographicDataset`.
     embeddings
-        [N, D] float32; float64 for scores.
+        [N, D] float32; float64 for scores. Or rows that are read a slice at a time.
     texts
         The embeddings of texts that classes are looked up in.
+    distinct
+        As for `DemographicDataset`.
     """
 
     def __init__(
@@ -103,14 +109,29 @@ class EmbeddedDataset(DemographicDataset):
         *,
         attributes: Sequence[str],
         card: DataCard,
-        embeddings: np.ndarray,
+        embeddings: np.ndarray | LazyRows,
         texts: Texts,
         orders: Mapping[str, Sequence[str]] | None = None,
         dropped: pd.DataFrame | None = None,
+        distinct: bool = False,
     ) -> None:
-        super().__init__(frame, attributes=attributes, card=card, orders=orders, dropped=dropped)
-        self.embeddings = embeddings
+        super().__init__(
+            frame, attributes=attributes, card=card, orders=orders, dropped=dropped, distinct=distinct
+        )
+        self._given = embeddings
         self.texts = texts
+
+    @cached_property
+    def embeddings(self) -> np.ndarray:
+        """[N, D] all of them in memory."""
+        return self._given[:]
+
+    def embedded(self, rows: NDArray[np.int64]) -> EmbeddedImages:
+        """The embeddings of some rows, read a slice at a time if they lie in a file."""
+        own = self._given
+        chosen = own[rows] if isinstance(own, np.ndarray) else own.take(rows)
+        # There are no files to hash, so the numbers themselves identify the images.
+        return EmbeddedImages(rows, chosen, {}, 0, _digest_of_singles(chosen).hexdigest())
 
     def read_bytes(self, row: int) -> bytes:
         raise UnreadableImageError("the file holds no images")
@@ -118,9 +139,15 @@ class EmbeddedDataset(DemographicDataset):
     @cached_property
     def sha256(self) -> str:
         """Over the annotations and the embeddings."""
-        return hashlib.sha256(
-            super().sha256.encode() + self.embeddings.astype(np.float32).tobytes()
-        ).hexdigest()
+        return _digest_of_singles(self._given, after=super().sha256.encode()).hexdigest()
+
+
+def _digest_of_singles(vectors: np.ndarray | LazyRows, *, after: bytes = b"") -> hashlib._Hash:
+    """The SHA-256 of vectors as float32, after some other bytes; a block is held at a time."""
+    digest = hashlib.sha256(after)
+    for start in range(0, len(vectors), BLOCK_IMAGES):
+        digest.update(np.ascontiguousarray(vectors[start : start + BLOCK_IMAGES], np.float32).tobytes())
+    return digest
 
 
 def load_embeddings(file: Path) -> EmbeddedDataset:
@@ -168,8 +195,10 @@ def load_embeddings(file: Path) -> EmbeddedDataset:
     )
 
 
-def described(file: Path, table: pd.DataFrame, *, card: DataCard) -> Described:
+def described(file: Path, table: pd.DataFrame, *, card: DataCard, distinct: bool = False) -> Described:
     """The labels of images that are not there: a table of strings, as the card beside the file describes it.
+
+    `distinct` says that the names of the images are known to differ.
 
     Raises
     ------
@@ -180,9 +209,9 @@ def described(file: Path, table: pd.DataFrame, *, card: DataCard) -> Described:
     table = one_column_of_ids(file, table, path)
     frame = with_visibility(file, table.rename(columns={path: ID}) if path else table)
     if path is None:
-        frame.insert(0, ID, [f"row {number}" for number in range(1, len(table) + 1)])
+        frame.insert(0, ID, _row_names(len(table)).array)
     refuse_no_names(file, frame[ID])
-    if (again := frame[ID].duplicated()).any():
+    if not distinct and (again := frame[ID].duplicated()).any():
         name = frame[ID].iloc[int(again.to_numpy().argmax())]
         raise UserError(
             f"{file}, {place(again)}: the image {name!r} is there twice", remedy="keep one row per image"
@@ -195,6 +224,12 @@ def described(file: Path, table: pd.DataFrame, *, card: DataCard) -> Described:
     card = replace(card, cluster=cluster, notes=(*card.notes, *repairs(frame)))
     known = describe(frame, file, attributes=attributes, card=card)
     return replace(known, card=with_attribute_notes(known))
+
+
+def _row_names(n: int) -> pd.Series:
+    """ "row 1" to "row N"; made by Arrow, because a Python string each takes 60 bytes."""
+    numbers = pc.cast(pa.array(np.arange(1, n + 1)), pa.string())
+    return words(pa.chunked_array([pc.binary_join_element_wise("row", numbers, " ")]))
 
 
 def _read_npz(file: Path) -> tuple[np.ndarray, pd.DataFrame, Texts]:

@@ -11,7 +11,6 @@ Shapes: N images, C classes.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -44,79 +43,83 @@ NOTES: dict[ScoreKind, str] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scores:
-    """The scores of a file.
+class Fits:
+    """Which kinds the rows of a file can be of; rows may come some at a time.
 
     Attributes
     ----------
-    logits
-        [N, C]; NaN in the rows that lack a score.
-    bias
-        0 where each class stands alone (a sigmoid); None for a softmax.
-    notes
-        What the scores were taken for, and what was repaired.
+    n_complete
+        Rows with a score for every class.
     """
 
-    logits: np.ndarray
-    bias: float | None
-    notes: tuple[str, ...]
+    def __init__(self) -> None:
+        self.n_complete = 0
+        self._n: dict[ScoreKind, int] = dict.fromkeys(NOTES, 0)
+        self._wrong: dict[ScoreKind, tuple[str, list[float]]] = {}
+
+    def add(self, scores: np.ndarray, labels: pd.Index) -> None:
+        """Add rows [N, C]; the index names the line or row of each."""
+        complete = np.isfinite(scores).all(axis=1)
+        self.n_complete += int(complete.sum())
+        for kind, fits in _fitting(scores, complete).items():
+            self._n[kind] += int(fits.sum())
+            if kind not in self._wrong and (wrong := complete & ~fits).any():
+                row = int(wrong.argmax())
+                self._wrong[kind] = (f"{labels.name or 'row'} {labels[row]}", scores[row][:4].tolist())
+
+    def kind(self, file: Path, stated: ScoreKind | None = None) -> ScoreKind:
+        """The kind of the file: as stated, or the narrowest that every complete row can be of.
+
+        Raises
+        ------
+        UserError
+            No row is complete, or the rows are of several kinds; with the line or row.
+        """
+        if not self.n_complete:
+            raise UserError(f"{file}: no image has a score for every class", remedy="fill in the scores")
+        found: ScoreKind = next(kind for kind, n in self._n.items() if n == self.n_complete)
+        kind = stated or found
+        expected = stated or self._of_most()
+        if expected in self._wrong:
+            where, first = self._wrong[expected]
+            values = ", ".join(f"{value:g}" for value in first)
+            by = "as the card says" if stated else f"as the scores of {self._n[expected]:,} others are"
+            raise UserError(
+                f"{file}, {where}: the scores {values} are no {expected}, {by}",
+                remedy="correct the row, or say in the card what all scores are, such as 'scores: logits'",
+            )
+        return kind
+
+    def _of_most(self) -> ScoreKind:
+        """The narrowest kind that most rows can be of: those that cannot contradict it."""
+        # Rows in [0, 1] that do not add up to 1 keep a file from being a softmax, but not from being
+        # sigmoids.
+        if self._n["independent probabilities"] == self.n_complete:
+            return "independent probabilities"
+        return next(kind for kind, n in self._n.items() if n >= DISAGREEMENT * self.n_complete)
 
 
-def read_scores(file: Path, table: pd.DataFrame, *, stated: ScoreKind | None = None) -> Scores:
-    """The logits of a table of scores, one column per class.
+def note_on(kind: ScoreKind, stated: ScoreKind | None) -> str:
+    """What the scores are taken for."""
+    return NOTES[kind] if not stated else f"The scores are read as {kind}, as the card says."
 
-    Parameters
-    ----------
-    file
-        For messages.
-    table
-        [N, C] strings or numbers; the index names the line or row.
-    stated
-        What the card says the scores are; they must fit it.
+
+def numbers_of(file: Path, table: pd.DataFrame) -> np.ndarray:
+    """The scores [N, C] of a table of strings or numbers as floats, NaN where nothing is written.
 
     Raises
     ------
     UserError
-        A score is no number or beyond `MOST`, no row is complete, or the rows are of several kinds; with the
-        line or row.
+        One is no number or beyond `MOST`; with its line or row, which the index names.
     """
-    scores = _numbers(file, table)
-    complete = np.isfinite(scores).all(axis=1)
-    if not complete.any():
-        raise UserError(f"{file}: no image has a score for every class", remedy="fill in the scores")
-    fits = _fitting(scores, complete)
-    kind = stated or _kind(fits, complete)
-    expected = kind if stated else _of_most(fits, complete)
-    if (wrong := complete & ~fits[expected]).any():
-        row = int(wrong.argmax())
-        values = ", ".join(f"{value:g}" for value in scores[row][:4])
-        by = (
-            "as the card says"
-            if stated
-            else f"as the scores of {int((complete & ~wrong).sum()):,} others are"
-        )
-        raise UserError(
-            f"{file}, {table.index.name or 'row'} {table.index[row]}: the scores {values} are no {expected}, "
-            f"{by}",
-            remedy="correct the row, or say in the card what all scores are, such as 'scores: logits'",
-        )
-    note = NOTES[kind] if not stated else f"The scores are read as {kind}, as the card says."
-    return _as_logits(scores, kind, note=note, complete=complete)
-
-
-def _numbers(file: Path, table: pd.DataFrame) -> np.ndarray:
-    """[N, C] floats, NaN where nothing is written."""
     numbers = table.apply(pd.to_numeric, errors="coerce")
     scores: np.ndarray = numbers.to_numpy(float)
     wrong = (numbers.isna() & table.notna()).to_numpy() | (np.abs(scores) > MOST)
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
         where = f"{table.index.name or 'row'} {table.index[row]}"
-        raise UserError(
-            f"{file}, {where}: {table.columns[column]} is {table.iloc[row, column]!r}",
-            remedy=_remedy(str(table.iloc[row, column])),
-        )
+        written = str(table.iloc[row, column])
+        raise UserError(f"{file}, {where}: {table.columns[column]} is {written!r}", remedy=_remedy(written))
     return scores
 
 
@@ -148,30 +151,25 @@ def _fitting(scores: np.ndarray, complete: np.ndarray) -> dict[ScoreKind, np.nda
         }
 
 
-def _kind(fits: dict[ScoreKind, np.ndarray], complete: np.ndarray) -> ScoreKind:
-    """The narrowest kind that every complete row can be of."""
-    # `NOTES` and `fits` list the kinds from the narrowest to the widest.
-    return next(kind for kind, rows in fits.items() if rows[complete].all())
+def logits_of(scores: np.ndarray, kind: ScoreKind) -> tuple[np.ndarray, int]:
+    """The logits [N, C] that scores [N, C] stand for, and how many scores were clipped.
 
-
-def _of_most(fits: dict[ScoreKind, np.ndarray], complete: np.ndarray) -> ScoreKind:
-    """The narrowest kind that most rows can be of: those that cannot contradict it."""
-    most = DISAGREEMENT * complete.sum()
-    kind = next(kind for kind, rows in fits.items() if (rows & complete).sum() >= most)
-    # Rows in [0, 1] that do not add up to 1 keep a file from being a softmax, but not from being sigmoids.
-    return "independent probabilities" if fits["independent probabilities"][complete].all() else kind
-
-
-def _as_logits(scores: np.ndarray, kind: ScoreKind, *, note: str, complete: np.ndarray) -> Scores:
+    NaN in a row of logits that lacks one.
+    """
+    complete = np.isfinite(scores).all(axis=1)
     if kind == "logits":
-        return Scores(logits=np.where(complete[:, None], scores, np.nan), bias=None, notes=(note,))
+        return np.where(complete[:, None], scores, np.nan), 0
     shares = scores / 100 if kind == "percentages" else scores
     with np.errstate(invalid="ignore"):
         n_clipped = int(((shares < 0) | (shares > 1))[complete].sum())
-    repaired = (f"{n_clipped:,} scores outside the range by rounding were clipped.",) if n_clipped else ()
     if kind == "independent probabilities":
         shares = np.clip(shares, LEAST, 1 - LEAST)
         # log1p keeps the digits of a probability near 0.
-        return Scores(logits=np.log(shares) - np.log1p(-shares), bias=0.0, notes=(note, *repaired))
+        return np.log(shares) - np.log1p(-shares), n_clipped
     # The logarithm of a softmax is a logit up to a constant, which the next softmax cancels.
-    return Scores(logits=np.log(np.clip(shares, LEAST, 1)), bias=None, notes=(note, *repaired))
+    return np.log(np.clip(shares, LEAST, 1)), n_clipped
+
+
+def bias_of(kind: ScoreKind) -> float | None:
+    """0 where each class stands alone (a sigmoid); None for a softmax."""
+    return 0.0 if kind == "independent probabilities" else None

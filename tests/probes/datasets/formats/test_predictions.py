@@ -105,6 +105,11 @@ def test_image_ids_beside_paths_are_not_read(tmp_path: Path) -> None:
     assert data.frame["image_id"].tolist() == ["x.jpg"]
 
 
+def test_clipped_scores_are_told(tmp_path: Path) -> None:
+    data = load_predictions(write(tmp_path, "gender,score_a,score_b\nm,1.0000001,-0.00000001\nw,0.5,0.5\n"))
+    assert "2 scores outside the range by rounding were clipped." in data.card.notes
+
+
 def test_the_card_says_what_scores_are(tmp_path: Path) -> None:
     (tmp_path / "p.card.yaml").write_text("scores: logits\n")
     data = load_predictions(write(tmp_path, "gender,score_a,score_b\nm,0.25,0.3\nw,0.2,0.28\n"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +12,36 @@ import pytest
 
 from clipmodel.errors import UserError
 from probes.datasets.cards import ScoreKind
-from probes.datasets.formats.scores import Scores, read_scores
+from probes.datasets.formats.scores import Fits, bias_of, logits_of, note_on, numbers_of
 
 FILE = Path("scores.csv")
+
+
+@dataclass
+class Scores:
+    """What a file of scores was read as."""
+
+    logits: np.ndarray
+    bias: float | None
+    note: str
+    n_clipped: int
 
 
 def read(rows: list[list[object]], stated: ScoreKind | None = None) -> Scores:
     table = pd.DataFrame(
         rows, columns=["score_a", "score_b"], index=pd.RangeIndex(2, len(rows) + 2, name="line")
     )
-    return read_scores(FILE, table, stated=stated)
+    return read_table(table, stated)
+
+
+def read_table(table: pd.DataFrame, stated: ScoreKind | None = None) -> Scores:
+    """Row by row: what is decided for the file does not depend on how many rows are seen at a time."""
+    scores, fits = numbers_of(FILE, table), Fits()
+    for row in range(len(table)):
+        fits.add(scores[row : row + 1], table.index[row : row + 1])
+    kind = fits.kind(FILE, stated)
+    logits, n_clipped = logits_of(scores, kind)
+    return Scores(logits, bias_of(kind), note_on(kind, stated), n_clipped)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -38,7 +59,7 @@ def test_probabilities_come_back_as_themselves() -> None:
 def test_rounding_beyond_the_range_is_clipped_and_told() -> None:
     scores = read([[1.0000001, -1e-9], [0.5, 0.5]])
     np.testing.assert_allclose(softmax(scores.logits)[0], [1, 0], atol=1e-6)
-    assert scores.notes[1] == "2 scores outside the range by rounding were clipped."
+    assert scores.n_clipped == 2
 
 
 def test_percentages_are_probabilities_times_a_hundred() -> None:
@@ -96,7 +117,7 @@ def test_a_thousand_classes_rounded_to_four_digits_still_add_up(tmp_path: Path) 
     shares = np.full((3, 1000), 0.001).round(4)
     shares[:, 0] = 0.0413  # rounding moved the sum to 1.0403
     table = pd.DataFrame(shares, columns=[f"score_{i}" for i in range(1000)])
-    assert read_scores(FILE, table).bias is None
+    assert read_table(table).bias is None
 
 
 @pytest.mark.parametrize(
