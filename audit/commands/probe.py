@@ -109,13 +109,16 @@ def _print_plan(planned: Plan, console: Console) -> None:
 
 def small_groups(planned: ProbePlan | MeasurePlan) -> Iterator[tuple[str, int]]:
     """The groups of a probe that are too small for a rate, and how many images they have."""
-    from probes.records import MISSING
+    import numpy as np
+
+    from probes.records import MISSING, attribute_column
 
     cells = planned.selection.cells
-    cells = cells.assign(n=[int((planned.selection.cell == i).sum()) for i in range(len(cells))])
+    cells = cells.assign(n=np.bincount(planned.selection.cell, minlength=len(cells)))
     for spec in planned.probe.groups:
-        known = cells[(cells[spec] != MISSING).all(axis=1)]
-        sizes = known.groupby(spec, sort=False)["n"].sum()
+        columns = [attribute_column(name) for name in spec]
+        known = cells[(cells[columns] != MISSING).all(axis=1)]
+        sizes = known.groupby(columns, sort=False)["n"].sum()
         for group, n in sizes[sizes < planned.probe.min_group].items():
             yield f"{' x '.join(spec)} {' x '.join(group) if isinstance(group, tuple) else group}", int(n)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.audit.commands.conftest import SUITE, Invoke
 
 
@@ -101,3 +103,22 @@ def test_check_does_not_list_every_value_of_an_identifier(invoke: Invoke, workpl
     assert told.count("1 image where min_group is") == 12
     assert "c: no rate for 18 other groups either" in told
     assert told.index("like an identifier") < told.index("no rate for badge b0")
+
+
+@pytest.mark.parametrize("name", ["value", "rate", "n", "confidence", "threshold", "attribute: rate"])
+def test_check_takes_attributes_called_like_a_column(invoke: Invoke, workplace: Path, name: str) -> None:
+    """The tables call such an attribute "attribute: rate"; 3 of 30 images are in the group that is too small."""
+    lines = [f"{i},{('red', 'blue')[i % 2]},{'few' if i < 3 else 'many'}" for i in range(30)]
+    (workplace / "p.csv").write_text("\n".join([f"path,colour,{name}", *lines]))
+    own = "{sets: {identity: [{name: red, is: {colour: red}}, {name: blue, is: {colour: blue}}]}}"
+    probe = (
+        f"{{name: c, truth: colour, label_set: own, groups: [['{name}'], ['{name}', colour]], min_group: 4"
+    )
+    (workplace / "odd.yaml").write_text(
+        f"suite: odd\ndata: table:p.csv\nlabel_sets: {{own: {own}}}\n"
+        f"probes:\n  - {probe}, outcomes: {{misclassified: {{}}}}}}\n"
+    )
+    result = invoke("probe", "check", "odd.yaml")
+    assert result.exit_code == 0, result.output
+    assert f"c: no rate for {name} few, 3 images where min_group is 4" in result.stdout
+    assert f"c: no rate for {name} x colour few x red, 2 images where min_group is 4" in result.stdout
