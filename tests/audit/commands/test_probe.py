@@ -107,7 +107,7 @@ def test_check_does_not_list_every_value_of_an_identifier(invoke: Invoke, workpl
 
 @pytest.mark.parametrize("name", ["value", "rate", "n", "confidence", "threshold", "attribute: rate"])
 def test_check_takes_attributes_called_like_a_column(invoke: Invoke, workplace: Path, name: str) -> None:
-    """The tables call such an attribute "attribute: rate"; 3 of 30 images are in the group that is too small."""
+    """The tables call it "attribute: rate"; 3 of 30 images are in the group that is too small."""
     lines = [f"{i},{('red', 'blue')[i % 2]},{'few' if i < 3 else 'many'}" for i in range(30)]
     (workplace / "p.csv").write_text("\n".join([f"path,colour,{name}", *lines]))
     own = "{sets: {identity: [{name: red, is: {colour: red}}, {name: blue, is: {colour: blue}}]}}"
