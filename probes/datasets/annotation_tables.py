@@ -330,8 +330,8 @@ def _named_columns(file: Path, table: pd.DataFrame) -> pd.DataFrame:
             continue
         column = table.iloc[:, position]
         # A column of running numbers is what pandas writes as the index of a table.
-        steps = pd.to_numeric(column, errors="coerce").diff().iloc[1:]
-        if column.notna().any() and not (steps == 1).all():
+        numbers = pd.to_numeric(column, errors="coerce")
+        if column.notna().any() and not (numbers.notna().all() and (numbers.diff().iloc[1:] == 1).all()):
             raise nameless(file, position)
     return table.iloc[:, kept] if len(kept) < table.shape[1] else table
 

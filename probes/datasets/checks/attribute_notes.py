@@ -17,7 +17,8 @@ FEWEST = 20  # images below which an attribute that differs in every one is no s
 OUTPUTS = re.compile(
     r"((model|clip|pred(icted|iction)?|y|top_?1|max)[ _-]?)?"
     r"((is|was)[ _-]?)?(correct(ly[ _-]classified)?|wrong|hit|error|loss|conf(idence)?|certainty|entropy"
-    r"|logprob|prob(ability)?|softmax|score|logit|similarity)"
+    r"|logprob|prob(ability)?|softmax|score|logit|similarity)s?"
+    r"|((model|clip|y|top_?1)[ _-])?(pred(icted|ictions?|s)?|y[ _-]?hat|output|guess)([ _-](class|label))?"
 )
 """Names of columns that a model writes, not an annotator."""
 

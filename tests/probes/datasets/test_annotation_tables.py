@@ -66,6 +66,7 @@ def test_blanks_around_a_field_are_removed_with_a_warning(tmp_path: Path) -> Non
         ("path,gender\n\na,w\nb\n", r"line 4: 1 fields, the header \(line 1\) has 2"),
         ('path,note\n"a\nb",x\nc,x,y\n', r"line 4: 3 fields, the header \(line 1\) has 2"),
         (",path\n7,a\n3,b\n", "column 1 has no name"),
+        (",path\nz,a\n", "column 1 has no name"),  # one row: no steps that could be none of running numbers
         ("", "no rows"),
         ("path,gender\n", "no rows"),
         (b"path,gender\na,w\n\xff,x\n", "line 3: not UTF-8 text"),

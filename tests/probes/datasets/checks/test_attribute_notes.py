@@ -30,7 +30,21 @@ def test_few_images_say_nothing_of_identifiers(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["correct", "is_correct", "Confidence", "prob", "loss", "y_score", "model conf", "entropy"]
+    "name",
+    [
+        "correct",
+        "is_correct",
+        "Confidence",
+        "prob",
+        "loss",
+        "y_score",
+        "model conf",
+        "entropy",
+        "predictions",
+        "predicted_label",
+        "y_hat",
+        "logits",
+    ],
 )
 def test_a_column_of_a_model_is_named(tmp_path: Path, name: str) -> None:
     (note,) = notes_of(tmp_path, name, "1")
