@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from audit.commands.composed.mitigation_study import MitigationStudy
 from audit.mitigation.mitigation_tables import Answered, Pair, gap_rows
@@ -62,6 +63,52 @@ def test_methods_are_fitted_with_several_seeds(folder: Path) -> None:
         first = gap_rows("random", Pair.of(own.before, answered)).iloc[0]
         sizes.append(abs(first["after"]) < abs(first["before"]))
     assert row["narrower_in_seeds"] == sum(sizes)
+
+
+DESIGNED = """
+suite: designed
+templates: people
+label_sets:
+  jobs:
+    note: invented
+    sets:
+      identity: [doctor]
+      "harm: crime": [nurse]
+probes:
+  - name: harm
+    label_set: jobs
+    templates: [single_word]
+    designs:
+      default: {}
+      with_woman: {add: {identity: [woman]}}
+      with_both: {add: {identity: [woman, man]}}
+    groups: [[gender]]
+    outcomes:
+      crime: {sets: ["harm: crime"]}
+"""
+
+
+def test_a_design_is_chosen_on_one_half_and_measured_on_the_other(folder: Path) -> None:
+    (folder / "suite.yaml").write_text(DESIGNED, encoding="utf-8")
+    own = study(folder, attribute="gender")
+    own.add("class_design")
+    arrays = np.load(folder / "e.npz")
+    words = {"default": ["doctor", "nurse"], "with_woman": ["doctor", "nurse", "woman"],
+             "with_both": ["doctor", "nurse", "woman", "man"]}  # fmt: skip
+    names, fitted = arrays["text_name"].tolist(), own.embedded.fitted_on
+
+    def gap(design: str, rows: np.ndarray) -> float:
+        texts = arrays["text"][[names.index(word) for word in words[design]]]
+        harmed = (arrays["image"][rows] @ texts.T).argmax(axis=1) == 1
+        woman = arrays["gender"][rows] == "Female"
+        return float(harmed[woman].mean() - harmed[~woman].mean())
+
+    chosen = min(words, key=lambda design: abs(gap(design, fitted)))
+    assert chosen == "with_both"
+    row = own.tables()["mitigation"].iloc[0]
+    sign = 1 if row["group"] == "Female" else -1
+    assert sign * row["before"] == pytest.approx(gap("default", ~fitted))
+    assert sign * row["after"] == pytest.approx(gap(chosen, ~fitted))
 
 
 def test_a_ranking_that_is_not_split_by_the_attribute_is_not_re_ranked(folder: Path) -> None:
