@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 # The signs of OWASP's "CSV Injection".
@@ -26,6 +27,9 @@ _NUMBER = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 _SPECIAL = re.compile(r"[^\w .:;%+-]")
 SINGLE = 2
 """A table of one column is left to pandas: an empty cell alone on its line is quoted."""
+MOST_COMBINATIONS = 0.1
+"""Combinations of two columns that are written once each, in those of the rows."""
+_Column: TypeAlias = "tuple[np.ndarray, list[str]]"  # each cell's place among the distinct texts, and these
 _RAW: ContextVar[bool] = ContextVar("raw CSV", default=False)
 
 
@@ -73,15 +77,20 @@ def is_raw() -> bool:
 def csv_text(table: pd.DataFrame, *, float_format: str | None = None) -> str:
     """A table as CSV without its index, marked unless `raw_csv` says otherwise.
 
-    The same bytes as `DataFrame.to_csv`, in a third of its time: tables by threshold repeat their words and
-    many of their numbers, so each distinct value of a column is written once.
+    The same bytes as `DataFrame.to_csv`, in a fifth of its time: tables by threshold repeat their words and
+    many of their numbers, so each distinct value of a column is written once, and so is each combination of
+    neighbouring columns that has few.
     """
-    cells = table if is_raw() else without_formulas(table)
-    columns = [_texts(cells.iloc[:, place], float_format) for place in range(cells.shape[1])]
+    marked = not is_raw()
+    columns = [_texts(table.iloc[:, place], float_format, marked=marked) for place in range(table.shape[1])]
     if any(column is None for column in columns) or len(columns) < SINGLE:
+        cells = without_formulas(table) if marked else table
         return cells.to_csv(index=False, lineterminator="\n", float_format=float_format)
-    head = ",".join(_quoted(str(name)) for name in cells.columns)
-    rows = map(",".join, zip(*(column for column in columns if column is not None), strict=True))
+    head = ",".join(_word(str(name), marked=marked) for name in table.columns)
+    merged = _merged([column for column in columns if column is not None], len(table))
+    rows = map(
+        ",".join, zip(*([texts[place] for place in places.tolist()] for places, texts in merged), strict=True)
+    )
     return "\n".join([head, *rows, ""])
 
 
@@ -90,7 +99,7 @@ def write_csv(table: pd.DataFrame, file: Path, *, float_format: str | None = Non
     file.write_text(csv_text(table, float_format=float_format), encoding="utf-8", newline="")
 
 
-def _texts(column: pd.Series, float_format: str | None) -> list[str] | None:
+def _texts(column: pd.Series, float_format: str | None, *, marked: bool) -> _Column | None:
     """The cells of a column as text; None for a type that is left to pandas."""
     import numpy as np
     import pandas as pd
@@ -101,28 +110,45 @@ def _texts(column: pd.Series, float_format: str | None) -> list[str] | None:
     elif kind == np.float64:
         # By their bits: 0.0 and -0.0 are equal, and written differently.
         places, bits = pd.factorize(column.to_numpy().view(np.int64))
-        distinct = bits.view(np.float64).tolist()
+        # `repr` is the shortest text that reads back as the same double; pandas writes it as well.
+        written = repr if float_format is None else float_format.__mod__
+        return places, ["" if value != value else written(value) for value in bits.view(np.float64).tolist()]
     elif kind == np.int64 or kind == np.bool_:
         places, values = pd.factorize(column.to_numpy())
-        distinct = values.tolist()
+        return places, list(map(str, values.tolist()))
     elif pd.api.types.infer_dtype(column, skipna=True) in ("string", "empty"):
         places, words = pd.factorize(column)
         distinct = list(words)
     else:
         return None
-    if not all(isinstance(value, str | int | float) for value in distinct):
+    if not all(isinstance(value, str) for value in distinct):
         return None
-    texts = [_cell(value, float_format) for value in distinct]
-    return [texts[place] if place >= 0 else "" for place in places.tolist()]
+    # The last one is for the place -1, of a missing word.
+    return places, [*(_word(word, marked=marked) for word in distinct), ""]
 
 
-def _cell(value: object, float_format: str | None) -> str:
-    if isinstance(value, str):
-        return _quoted(value)
-    if isinstance(value, float):
-        # `repr` is the shortest text that reads back as the same double; pandas writes it as well.
-        return "" if value != value else repr(value) if float_format is None else float_format % value
-    return str(value)
+def _merged(columns: list[_Column], n_rows: int) -> list[_Column]:
+    """Neighbouring columns as one each, if their combinations are few beside the rows."""
+    import numpy as np
+    import pandas as pd
+
+    found = columns[:1]
+    for places, texts in columns[1:]:
+        before, words = found[-1]
+        if len(words) * len(texts) > MOST_COMBINATIONS * n_rows:
+            found.append((places, texts))
+            continue
+        # Missing words have the last place of their list.
+        codes = (before.astype(np.int64) % len(words)) * len(texts) + places % len(texts)
+        code, present = pd.factorize(codes)
+        first, second = np.divmod(present, len(texts))
+        pairs = zip(first.tolist(), second.tolist(), strict=True)
+        found[-1] = code, [f"{words[one]},{texts[other]}" for one, other in pairs]
+    return found
+
+
+def _word(word: str, *, marked: bool) -> str:
+    return _quoted(f"'{word}" if marked and is_formula(word) else word)
 
 
 def _quoted(word: str) -> str:

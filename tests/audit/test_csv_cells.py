@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from audit import cli
-from audit.csv_cells import csv_text, is_formula, is_raw, raw_csv, without_formulas, write_csv
+from audit.csv_cells import (
+    _merged,
+    _texts,
+    csv_text,
+    is_formula,
+    is_raw,
+    raw_csv,
+    without_formulas,
+    write_csv,
+)
 
 
 @pytest.mark.parametrize("word", ["=cmd|' /C calc'!A0", "@SUM(1)", "+1+1", "-1+1", "\t=1", "\r=1"])
@@ -75,6 +84,23 @@ def test_both_zeros_and_types_that_pandas_writes() -> None:
     alone = pd.DataFrame({"a": ["", "x"]})
     assert csv_text(alone) == alone.to_csv(index=False, lineterminator="\n")
     assert csv_text(alone.iloc[:0].assign(b=1)) == "a,b\n"
+
+
+def test_neighbouring_columns_of_few_values_are_written_together() -> None:
+    # 4 x 4 x 3 combinations of words and thresholds in 960 rows, then a number of each row's own.
+    words = ["A", None, "=1+1", 'a "b", c']
+    rows = [
+        (one, other, x, n) for n in range(20) for one in words for other in words for x in (0.1, -0.0, None)
+    ]
+    table = pd.DataFrame(rows, columns=["race", "kind", "threshold", "n"])
+    table = table.astype({"race": "str", "kind": "category", "threshold": "float64"}).assign(
+        n=range(len(rows))
+    )
+    merged = _merged([_texts(table[name], None, marked=True) for name in table], len(table))
+    assert [len(texts) for _, texts in merged] == [48, 960]
+    assert csv_text(table) == without_formulas(table).to_csv(index=False, lineterminator="\n")
+    with raw_csv():
+        assert csv_text(table) == table.to_csv(index=False, lineterminator="\n")
 
 
 def test_every_table_is_written_by_the_one_function() -> None:
