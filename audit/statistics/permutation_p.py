@@ -7,7 +7,7 @@ Clifford 1991), and are extended by Student's tail if hardly any does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy import special
@@ -22,7 +22,9 @@ ROUNDING = 1e-6
 """Statistics this close, relatively, are ties that rounding parted."""
 
 
-def sequential_p(observed: float, draws: Iterator[Floats], *, freedom: float, least: float = 0.0) -> float:
+def sequential_p(
+    observed: float, draws: Iterator[Floats], *, freedom: float, least: Callable[[], float] = lambda: 0.0
+) -> float:
     """Two-sided p of one statistic, from as many permutations as it needs.
 
     Parameters
@@ -34,7 +36,7 @@ def sequential_p(observed: float, draws: Iterator[Floats], *, freedom: float, le
     freedom
         Degrees of freedom of the statistic's error.
     least
-        The least p that there can be: one in the number of labelings.
+        Gives the least p that there can be, one in the number of labelings; asked beyond the last draw only.
 
     Returns
     -------
@@ -64,4 +66,4 @@ def sequential_p(observed: float, draws: Iterator[Floats], *, freedom: float, le
     if not np.isfinite(joint):
         return counted
     beyond = special.stdtr(freedom, -size) / special.stdtr(freedom, -joint)
-    return float(max(min(ENOUGH / n * beyond, counted), least, LEAST))
+    return float(max(min(ENOUGH / n * beyond, counted), least(), LEAST))

@@ -61,7 +61,10 @@ def counts_at(
         raise ValueError("a score is not finite")
     # Stable: with "row order" ties stand as the data do.
     order = np.argsort(-scores, kind="stable")
-    counts: np.ndarray = np.eye(n_groups)[np.asarray(groups)[..., order]].cumsum(axis=-2)
+    in_order = np.asarray(groups)[..., order]
+    counts = np.empty((*in_order.shape, n_groups))
+    for group in range(n_groups):  # sums of single bytes, one group at a time, run through memory in order
+        counts[..., group] = np.cumsum(in_order == group, axis=-1, dtype=np.int32)
     ranked = scores[order]
     starts = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
     # Without ties both rules give the same counts.

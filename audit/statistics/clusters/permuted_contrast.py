@@ -27,6 +27,8 @@ from clipmodel.array_types import Floats
 
 _SLICE = 100_000
 """Numbers that are worked on at a time: what one step writes, the next finds in the processor's cache."""
+_MOST_LISTED = 8
+"""Images of a cluster whose subsets are listed: 256 of them."""
 _PRODUCTS = ("k1", "k2", "a", "s", "aa", "as", "ss", "aA", "aS", "sA", "sS", "aq")
 """Sums over clusters that depend on the labels: clusters with images of the group and with others, then
 products; q is the mean squared weight of a cluster's images, each counted with its weight."""
@@ -158,9 +160,26 @@ def cluster_sums(
     inside: NDArray[np.bool_], values: Floats, weights: Floats | None = None
 ) -> tuple[Floats, Floats]:
     """Images, or their weight, and sums [b, M] of those inside, [n, b, M], of values [n, M]."""
+    n, draws, clusters = inside.shape
+    if n > _MOST_LISTED or draws <= 2**n:
+        return _added_up(inside, values, weights)
+    # A cluster of n images has 2^n sums: each is added up once, and then looked up.
+    every = (np.arange(2**n) >> np.arange(n)[:, None] & 1).astype(bool)
+    tables = _added_up(np.broadcast_to(every[:, :, None], (n, 2**n, clusters)), values, weights)
+    bits = inside.view(np.uint8)
+    which = bits[0].astype(np.intp)
+    for place in range(1, n):
+        which |= bits[place] << np.uint8(place)
+    which *= clusters
+    which += np.arange(clusters)
+    return tables[0].take(which), tables[1].take(which)
+
+
+def _added_up(inside: NDArray[np.bool_], values: Floats, weights: Floats | None) -> tuple[Floats, Floats]:
+    """`cluster_sums`, image by image."""
     sums = np.zeros(inside.shape[1:])
-    n = np.zeros(inside.shape[1:], dtype=np.int32 if weights is None else np.float64)
+    n = np.zeros(inside.shape[1:])
     for place, (own, value) in enumerate(zip(inside, values, strict=True)):
         n += own if weights is None else np.where(own, weights[place], 0.0)
         sums += np.where(own, value, 0.0)
-    return n.astype(float), sums
+    return n, sums

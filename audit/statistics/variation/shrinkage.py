@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
@@ -10,6 +12,8 @@ from clipmodel.array_types import Floats
 
 # Prior images looked at: from one, where groups differ as much as they can, to so many that they do not.
 _PRIOR_SIZES = np.geomspace(1, 1e6, 61)
+_NUMBERS = 20_000
+"""Prior sizes x families x groups that are looked at together: what the processor's cache holds."""
 
 
 def shrunken_rates(count: ArrayLike, n: ArrayLike) -> Floats:
@@ -37,23 +41,35 @@ def shrunken_rates(count: ArrayLike, n: ArrayLike) -> Floats:
 
 def _likeliest(x: Floats, size: Floats) -> tuple[Floats, Floats]:
     """Prior mean and prior size of each family, with a last axis of length one."""
-    best = np.full((*x.shape[:-1], 1), -np.inf)
-    mean, prior = np.zeros_like(best), np.full_like(best, _PRIOR_SIZES[-1])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        rate = np.where(size > 0, x / size, 0.0)
-    for candidate in _PRIOR_SIZES:
-        # The variance of a rate under the prior: images of a group have the correlation 1 / (A + B + 1).
-        weight = size / (1 + (size - 1) / (candidate + 1))
-        with np.errstate(invalid="ignore"):
-            centre = (weight * rate).sum(axis=-1, keepdims=True) / weight.sum(axis=-1, keepdims=True)
-        likelihood = beta_binomial_log(x, size, centre, candidate).sum(axis=-1, keepdims=True)
-        better = likelihood > best
-        best = np.where(better, likelihood, best)
-        mean, prior = np.where(better, centre, mean), np.where(better, candidate, prior)
+    flat = math.prod(x.shape[:-1]), x.shape[-1]
+    families, n = x.reshape(flat), size.reshape(flat)
+    step = max(1, _NUMBERS // max(len(_PRIOR_SIZES) * x.shape[-1], 1))
+    parts = [
+        _likeliest_of(families[start : start + step], n[start : start + step])
+        for start in range(0, max(len(families), 1), step)
+    ]
+    mean, prior = (np.concatenate(each).reshape(*x.shape[:-1], 1) for each in zip(*parts, strict=True))
     return mean, prior
 
 
-def beta_binomial_log(x: Floats, n: Floats, mean: Floats, prior: float) -> Floats:
+def _likeliest_of(x: Floats, size: Floats) -> tuple[Floats, Floats]:
+    """Prior mean and prior size [S, 1] of families [S, G], all prior sizes [P, 1, 1] at once."""
+    sizes = _PRIOR_SIZES[:, None, None]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rate = np.where(size > 0, x / size, 0.0)
+        # The variance of a rate under the prior: images of a group have the correlation 1 / (A + B + 1).
+        weight = size / (1 + (size - 1) / (sizes + 1))
+        centre = (weight * rate).sum(axis=-1, keepdims=True) / weight.sum(axis=-1, keepdims=True)
+    likelihood = beta_binomial_log(x, size, centre, sizes).sum(axis=-1)
+    # A family without images has none, and then no mean.
+    likelihood = np.where(np.isnan(likelihood), -np.inf, likelihood)
+    best, family = likelihood.argmax(axis=0), np.arange(len(x))
+    known = likelihood[best, family] > -np.inf
+    mean = np.where(known, centre[best, family, 0], 0.0)
+    return mean[:, None], np.where(known, _PRIOR_SIZES[best], _PRIOR_SIZES[-1])[:, None]
+
+
+def beta_binomial_log(x: Floats, n: Floats, mean: Floats, prior: Floats | float) -> Floats:
     """Log-likelihood of x events among n under Beta(A, B), A = mean * prior, up to a constant in x and n.
 
     0 where the mean is 0 or 1 and the counts agree with it, as all must where the mean is their average.

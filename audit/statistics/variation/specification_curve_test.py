@@ -274,7 +274,7 @@ def curve_p(
         observed = float(kinds.t(kinds.observed[None])[0])
         permuted = (kinds.t(kinds.draw(rng, size)) for size in chunks(draws))
     freedom = float(difference.freedom[0])
-    return sequential_p(observed, permuted, freedom=freedom, least=labelings_p_floor(places))
+    return sequential_p(observed, permuted, freedom=freedom, least=lambda: labelings_p_floor(places))
 
 
 def _t_of_images(

@@ -5,7 +5,7 @@ N images or sets, W items, R rows of a family.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, cast
@@ -75,10 +75,19 @@ class Item:
 
 @dataclass(frozen=True)
 class ProbeScalars:
-    """The rows of `Records.scalars` of one probe."""
+    """The rows of `Records.scalars` of one probe.
+
+    Attributes
+    ----------
+    frame, attributes
+        The rows, and the columns of group attributes.
+    shared
+        What several families compute alike, by all that it depends on.
+    """
 
     frame: pd.DataFrame
     attributes: Sequence[str]
+    shared: dict[Hashable, Any] = field(default_factory=dict, init=False)
     _made: dict[tuple[str, str, float | None], Item] = field(default_factory=dict, init=False)
 
     def item(self, template: str, item: str, k: float) -> Item:

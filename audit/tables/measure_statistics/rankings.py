@@ -8,7 +8,7 @@ N candidates, G groups, B permutations.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
@@ -41,6 +41,7 @@ PERMUTATIONS: Final = 1_999
 PERMUTATIONS_OF_NDKL: Final = 199
 MOST_LABELS: Final = 100_000_000  # permuted labels held at a time
 LARGEST_BATCH: Final = 200_000  # counts of rankings made at a time: what the processor's cache holds
+MOST_KEPT: Final = 10_000_000  # permuted labels, or counts made of them, that are kept for other measures
 CONSTANT: Final = "K = N: a constant of the data, whatever the model"
 EXPECTED_SHARE: Final = "(expected share)"
 ROUNDING: Final = 1e-9
@@ -74,6 +75,7 @@ class Candidates:
     reference: Floats
     clustered: bool
     seed: int
+    _chances: dict[bytes, Floats] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -94,9 +96,22 @@ class Candidates:
         """[B, G] how much of the K highest is of each group if groups are permuted."""
         if not self.clustered:
             return self._hypergeometric(round(float(weights.sum())))
+        key = weights.tobytes()
+        if key in self._chances:
+            return self._chances[key]
         top = np.flatnonzero(weights)
-        own = self.permuted[:, top]
-        return np.stack([(own == group) @ weights[top] for group in range(len(self.names))], axis=1)
+        own, shares = self.permuted[:, top], weights[top]
+        whole = bool((shares == 1).all())
+        found: Floats = np.stack(
+            [
+                np.count_nonzero(own == group, axis=1) if whole else (own == group) @ shares
+                for group in range(len(self.names))
+            ],
+            axis=1,
+        ).astype(float)
+        if (len(self._chances) + 1) * found.size <= MOST_KEPT:
+            self._chances[key] = found
+        return found
 
     def _hypergeometric(self, k: int) -> Floats:
         """Independent images: only how many of each group are among the K matters."""
@@ -119,11 +134,20 @@ def _candidates(family: Family) -> Candidates:
     for code, group in enumerate(names):
         codes[item.inside(group)] = code
     codes = codes[known]
-    return Candidates(
+    found = Candidates(
         by=by, names=tuple(names), codes=codes, cluster=item.cluster[known], known=known,
         reference=_reference(family, names, np.bincount(codes, minlength=len(names))),
         clustered=family.scalars.clustered, seed=family.seed,
     )  # fmt: skip
+    if len(found) * PERMUTATIONS > MOST_KEPT:
+        return found
+    # Other measures of the same images and groups permute the same labels.
+    arrays = (found.codes, found.cluster, found.known, found.reference)
+    words = tuple(tuple(name.items()) for name in names)
+    shared: Candidates = family.scalars.shared.setdefault(
+        (words, family.seed, *(array.tobytes() for array in arrays)), found
+    )
+    return shared
 
 
 def _grouping_of(family: Family) -> tuple[str, ...]:

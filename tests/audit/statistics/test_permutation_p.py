@@ -44,7 +44,7 @@ def test_the_tail_is_students_beyond_what_was_drawn() -> None:
 
 
 def test_it_is_never_below_one_in_the_number_of_labelings() -> None:
-    p = sequential_p(40.0, chunks(np.random.default_rng(0)), freedom=30, least=1 / 252)
+    p = sequential_p(40.0, chunks(np.random.default_rng(0)), freedom=30, least=lambda: 1 / 252)
     assert p == 1 / 252
 
 

@@ -61,13 +61,28 @@ def test_a_side_of_one_cluster_has_no_t_and_equal_means_have_0() -> None:
     assert alike.t(ClusterLabels.as_they_are(mixed), 0).tolist() == [0.0]
 
 
-@pytest.mark.parametrize("width", [2, 5, 12])
-def test_sums_of_the_images_of_a_cluster(width: int) -> None:
+@pytest.mark.parametrize("draws", [3, 300])
+@pytest.mark.parametrize("width", [1, 2, 5, 8, 12])
+def test_sums_of_the_images_of_a_cluster(width: int, draws: int) -> None:
     rng = np.random.default_rng(width)
-    inside, values = rng.random((width, 3, 4)) < 0.5, rng.normal(size=(width, 4))
+    inside, values = rng.random((width, draws, 4)) < 0.5, rng.normal(size=(width, 4))
     n, sums = cluster_sums(inside, values)
     np.testing.assert_array_equal(n, inside.sum(axis=0))
     np.testing.assert_allclose(sums, (inside * values[:, None]).sum(axis=0), rtol=1e-12)
     weights = rng.random(values.shape)
     weight, _ = cluster_sums(inside, values, weights)
     np.testing.assert_allclose(weight, (inside * weights[:, None]).sum(axis=0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_sums_that_are_looked_up_are_those_added_up_to_the_last_bit(weighted: bool) -> None:
+    rng = np.random.default_rng(0)
+    inside, values = rng.random((5, 400, 7)) < 0.5, rng.normal(size=(5, 7))
+    weights = rng.random(values.shape) if weighted else None
+    by_image = [np.zeros((400, 7)), np.zeros((400, 7))]
+    for place in range(5):
+        by_image[0] += np.where(inside[place], 1.0 if weights is None else weights[place], 0.0)
+        by_image[1] += np.where(inside[place], values[place], 0.0)
+    # Slices of a longer sequence of draws, as `PermutedContrast` takes them.
+    for found, expected in zip(cluster_sums(inside[:, 100:], values, weights), by_image, strict=True):
+        np.testing.assert_array_equal(found, expected[100:])

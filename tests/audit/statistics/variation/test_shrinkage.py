@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from audit.statistics.variation.shrinkage import shrunken_rates
+from audit.statistics.variation.shrinkage import _PRIOR_SIZES, beta_binomial_log, shrunken_rates
 
 
 def test_shrinkage_maximises_the_profile_likelihood() -> None:
@@ -37,3 +37,25 @@ def test_equal_rates_shrink_to_their_average_and_an_empty_group_gets_it() -> Non
     assert shrunk[0] == pytest.approx([0.1] * 3, abs=1e-6)
     assert shrunk[1].tolist() == [0, 0, 0]
     assert np.isnan(shrunk[2]).all()
+
+
+def test_families_are_what_they_are_alone_and_prior_sizes_are_taken_one_by_one() -> None:
+    rng = np.random.default_rng(5)
+    n = rng.integers(0, 50, size=(300, 9)) * rng.uniform(0.5, 1, size=(300, 9))
+    x = n * rng.random((300, 9)) * (rng.random((300, 1)) < 0.8)  # a fifth of the families without an event
+    n[0] = x[0] = 0
+    together = shrunken_rates(x, n)
+    for row in (0, 1, 17, 299):
+        np.testing.assert_array_equal(together[row], shrunken_rates(x[row], n[row]))
+        best, mean, prior = -np.inf, 0.0, _PRIOR_SIZES[-1]
+        for candidate in _PRIOR_SIZES if n[row].any() else []:
+            weight = n[row] / (1 + (n[row] - 1) / (candidate + 1))
+            centre = (
+                weight * np.divide(x[row], n[row], out=np.zeros(9), where=n[row] > 0)
+            ).sum() / weight.sum()
+            likelihood = beta_binomial_log(x[row], n[row], centre, candidate).sum()
+            if likelihood > best:
+                best, mean, prior = likelihood, centre, candidate
+        expected = (x[row] + prior * mean) / (n[row] + prior) if n[row].any() else np.full(9, np.nan)
+        np.testing.assert_allclose(together[row], expected, rtol=1e-12)
+    assert shrunken_rates(np.zeros((2, 0)), np.zeros((2, 0))).shape == (2, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from audit.statistics.proportion.intervals import adjusted_wilson
 from audit.tables.measure_statistics.family import Family
 from audit.tables.measure_statistics.rankings import (
     CONSTANT,
+    _candidates,
     biases,
     divergences,
     entropies,
@@ -99,3 +101,30 @@ def test_a_uniform_reference_expects_equal_shares() -> None:
     # Two of the four are women: as many as expected, and twice as many as among the candidates.
     assert uniform["value"] == pytest.approx(0)
     assert own["value"] == pytest.approx(math.log(0.5 / 0.25))
+
+
+def test_measures_of_the_same_images_and_groups_permute_the_same_labels_once() -> None:
+    cluster = ["a", "a", "b", "b", "c", "c", "d", "d"]
+    family = ranked(cluster=cluster)
+    ((entropy,),) = [entropies(family)]
+    drawn = _candidates(family)
+    assert "permuted" in vars(drawn)  # kept from the entropy
+    ((skew,),) = [largest_skews(family)]
+    assert _candidates(family) is drawn
+    # What is kept changes nothing: each alone is the same.
+    assert entropy == next(iter(entropies(ranked(cluster=cluster))))
+    assert skew == next(iter(largest_skews(ranked(cluster=cluster))))
+    # Of another seed, or with another reference, they are others.
+    assert _candidates(replace(family, seed=1)) is not drawn
+    uniform = replace(family, probe={**family.probe, "settings": {**SETTINGS, "reference": "uniform"}})
+    assert _candidates(uniform) is drawn  # equal groups are expected to have equal shares either way
+
+
+@pytest.mark.parametrize("weights", [[1.0, 1.0, 1.0, 0, 0, 0, 0, 0], [1.0, 0.5, 0.5, 0.5, 0.5, 0, 0, 0]])
+def test_counts_by_chance_are_those_of_each_permutation(weights: list[float]) -> None:
+    candidates = _candidates(ranked(cluster=["a", "a", "b", "b", "c", "c", "d", "d"]))
+    found = candidates.chance_of_counts(np.array(weights))
+    for labels, counts in zip(candidates.permuted[:50], found[:50], strict=True):
+        for group in (0, 1):
+            assert counts[group] == np.array(weights)[labels == group].sum()
+    assert candidates.chance_of_counts(np.array(weights)) is found
