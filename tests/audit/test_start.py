@@ -130,3 +130,16 @@ def test_signs_that_the_output_has_not_are_replaced(encoding: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.decode(encoding) == "95 ? ?\n"
+
+
+def test_nothing_is_looked_through_for_garbage_while_loading_or_at_the_end() -> None:
+    done = start(
+        "import gc, sys, types",
+        "def run():",
+        "    print(gc.isenabled(), gc.get_freeze_count() > 0)",
+        "    kept.extend([[] for _ in range(1_000)])",
+        "kept = []", "sys.modules['audit.cli'] = types.ModuleType('cli')",
+        "sys.modules['audit.cli'].main = run", "from audit.start import main",
+        "before = gc.get_freeze_count()", "main()", "print(gc.get_freeze_count() - before > 1_000)",
+    )  # fmt: skip
+    assert done.stdout.split() == [b"True", b"True", b"True"], done.stderr

@@ -21,9 +21,9 @@ def makes_small_tables(command: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        gc.set_threshold(GC_THRESHOLD)  # before the import below, which would be looked through 300 times
         import pandas as pd
 
-        gc.set_threshold(GC_THRESHOLD)
         with pd.option_context("mode.string_storage", "python"):
             return command(*args, **kwargs)
 
