@@ -39,8 +39,8 @@ def load_own_model(spec: str, *, device: str) -> EmbeddingModel:
     Raises
     ------
     UserError
-        There is no such module or factory, or what it gives is no `EmbeddingModel`. An error in the user's
-        own code keeps its traceback.
+        There is no such module or factory, it needs arguments, or what it gives is no `EmbeddingModel`. An
+        error in the user's own code keeps its traceback.
 
     Examples
     --------
@@ -55,17 +55,25 @@ def load_own_model(spec: str, *, device: str) -> EmbeddingModel:
         target = getattr(target, part)
     # A class or function makes the model; an object that is one already is taken as it is.
     is_model = not inspect.isclass(target) and not _lacks(target)
-    model: EmbeddingModel = target if is_model or not callable(target) else _made(target, device)
+    model: EmbeddingModel = target if is_model or not callable(target) else _made(target, device, spec)
     _require_protocol(model, spec)
     return model
 
 
-def _made(factory: Any, device: str) -> Any:
+def _made(factory: Any, device: str, spec: str) -> Any:
     try:
-        takes_device = "device" in inspect.signature(factory).parameters
+        signature = inspect.signature(factory)
     except (TypeError, ValueError):  # a callable without a signature
-        takes_device = False
-    return factory(device=device) if takes_device else factory()
+        return factory()
+    given = {"device": device} if "device" in signature.parameters else {}
+    try:
+        signature.bind(**given)
+    except TypeError as error:  # before the call: a TypeError of the user's own code keeps its traceback
+        raise UserError(
+            f"{spec} cannot be called without arguments: {error}",
+            remedy="name a function that takes none, or 'device' alone, and gives the model",
+        ) from error
+    return factory(**given)
 
 
 def _imported(name: str, spec: str) -> Any:

@@ -88,6 +88,10 @@ def load_model(
     (True, True)
     """
     name = str(spec)
+    if not name.strip():
+        raise UserError(
+            "the name of the model is empty", remedy="name one, such as tiny; a variable may be unset"
+        )
     if precision not in get_args(Precision):
         raise UserError(f"unknown precision {precision!r}", remedy=f"use {', '.join(get_args(Precision))}")
     device = usable_device(device)

@@ -65,6 +65,8 @@ def _at_home(path: Path) -> Path:
 def _kind_of_path(spec: str) -> str | None:
     """What to write where a path came without its kind; None where it looks like no path."""
     path = Path(spec)
+    if not spec.strip() or (":" in spec and not is_file(path)):
+        return None
     if is_file(path) or path.suffix.lower() in SUFFIXES:
         return f"did you mean {_kind_of_file(path)}:{spec}?"
     try:

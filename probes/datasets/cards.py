@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from clipmodel.errors import UserError
 from clipmodel.plurals import number_of
@@ -16,7 +16,7 @@ from clipmodel.yaml_models import StrictModel, closest, is_file, read_yaml_model
 from probes.datasets.checks.annotator_columns import with_annotators
 from probes.datasets.checks.reserved_values import refuse_reserved
 from probes.datasets.memberships import joined_values
-from probes.label_text import clean_column
+from probes.label_text import clean_column, clean_label
 
 Provenance = Literal["perceived", "self-reported", "by design", "public record", "not stated"]
 ScoreKind = Literal["probabilities", "independent probabilities", "percentages", "logits"]
@@ -90,6 +90,17 @@ class WrittenCard(StrictModel):
     images: list[str] = Field(default=[])
     scores: ScoreKind | None = None
     thumbnails: bool | None = None
+
+    @field_validator("attributes", "image_attributes", "ordinal", "annotators", "orders")
+    @classmethod
+    def _each_once(cls, named: Any) -> Any:
+        """Names of columns and values of an order: one that is there twice would be two of one name."""
+        for words in named.values() if isinstance(named, dict) else [named or []]:
+            # As the data will have them: an order of "A" and "A " names one value twice.
+            cleaned = [clean_label(word) for word in words]
+            if again := next((word for i, word in enumerate(cleaned) if word in cleaned[:i]), None):
+                raise ValueError(f"{again!r} is there twice")
+        return named
 
 
 def card_file(path: Path) -> Path:

@@ -53,10 +53,11 @@ def model_for(
     if found := precomputed_model(dataset):
         return found
     own = dataset.job.model if isinstance(dataset, FolderDataset) else {"name": DEFAULT, "reduction": None}
-    name = str(spec or own["name"])
+    # Not `spec or ...`: an empty name, as of a variable that is not set, must not audit another model.
+    name = str(own["name"] if spec is None else spec)
     load = partial(_load, name, device=device, **(told or {}))
     # A remembered model is on the CPU; one for another device is loaded at once.
-    path = None if store is None or device != "cpu" else _local_path(name)
+    path = None if store is None or device != "cpu" or not name.strip() else _local_path(name)
     if path is None or store is None:
         loaded: EmbeddingModel = load()
     else:

@@ -42,7 +42,8 @@ Drawn = tuple[str, str, pd.DataFrame, list[str]]
 def tables(draw: st.DrawFn, *, scored: bool = False) -> Drawn:
     """Names of a group attribute and a truth, a table of predictions or scores, and the classes.
 
-    With scores, rows of twelve persons belong together, and the scores are of one of three kinds.
+    With scores, rows of a person belong together, persons are called by any strings too, and the scores are
+    of one of three kinds.
     """
     attribute, truth = draw(WORDS), draw(WORDS)
     groups = draw(st.lists(WORDS, min_size=1, max_size=3, unique=True))
@@ -56,7 +57,8 @@ def tables(draw: st.DrawFn, *, scored: bool = False) -> Drawn:
     if not scored:
         predicted = rng.choice(np.array(classes, dtype=object), 24)
         return attribute, truth, pd.DataFrame(rows | {"prediction": predicted}), classes
-    table = pd.DataFrame(rows | {"subject_id": [f"{i // 2:03d}" for i in range(24)]})
+    persons = draw(st.lists(WORDS, min_size=4, max_size=12, unique=True))
+    table = pd.DataFrame(rows | {"subject_id": rng.choice(np.array(persons, dtype=object), 24)})
     scores = SCORES[draw(st.sampled_from(list(SCORES)))](rng, len(classes))
     if draw(st.booleans()):
         scores[5, 0] = np.nan  # an image without a score is counted as left out

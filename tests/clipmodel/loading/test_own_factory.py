@@ -40,6 +40,8 @@ def nothing():
     return object()
 def fails():
     raise KeyError("in my own code")
+def needs(weights, *, device):
+    return Model(device)
 """
 
 
@@ -93,3 +95,17 @@ def test_names_of_other_kinds_are_no_factories(tmp_path: Path, monkeypatch: pyte
     assert is_factory("package.module:Class.make")
     for other in ("a:b", "tiny", "hf:org/name", "runs/a:b", "open_clip:ViT-B-32/openai", "c:\\models"):
         assert not is_factory(other)
+
+
+@pytest.mark.parametrize("what", ["needs", "Model.encode_text"])
+def test_a_factory_that_needs_arguments_is_named(what: str, module: str) -> None:
+    with pytest.raises(
+        UserError, match=f"{module}:{what} cannot be called without arguments: missing a required"
+    ):
+        load_model(f"{module}:{what}")
+
+
+@pytest.mark.parametrize("what", ["os:system", "json:loads"])
+def test_a_function_that_makes_no_model_is_a_mistake_of_the_user(what: str) -> None:
+    with pytest.raises(UserError, match=f"{what} cannot be called without arguments"):
+        load_model(what)

@@ -57,6 +57,11 @@ def test_a_card_describes_a_table(tmp_path: Path) -> None:
         ("values: {race: {Asiann: East Asian}}", "no image has race 'Asiann'"),
         ("orders: {ages: [young]}", "no column 'ages'"),
         ("cluster: subject", "no column 'subject'"),
+        ("attributes: [race, race]", "line 1: attributes: 'race' is there twice"),
+        ("image_attributes: [race, race]", "image_attributes: 'race' is there twice"),
+        ("ordinal: [race, race]", "ordinal: 'race' is there twice"),
+        ('orders: {race: [Asian, "Asian ", Black]}', "orders: 'Asian' is there twice"),
+        ("annotators: {race: [race, race]}", "annotators: 'race' is there twice"),
     ],
 )
 def test_a_wrong_card_is_refused(tmp_path: Path, card: str, message: str) -> None:

@@ -12,6 +12,7 @@ from probes.datasets.formats.table import TableDataset
 from probes.embeddings.folder import FolderDataset
 from probes.embeddings.models import model_for
 from probes.embeddings.parts import make_part, prepare
+from probes.embeddings.store import EmbeddingStore
 
 
 def test_images_need_a_model_and_the_bundled_one_is_the_default(images: TableDataset) -> None:
@@ -38,3 +39,11 @@ def test_a_folder_names_its_model_and_refuses_another(
     assert model_for(FolderDataset(tmp_path / "tiny"), None).fingerprint == tiny.fingerprint
     with pytest.raises(UserError):  # made by another one
         model_for(FolderDataset(folder), "tiny")
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_an_empty_name_is_no_model(images: TableDataset, tmp_path: Path, name: str) -> None:
+    """`--model "$MODEL"` with a variable that is not set would audit the bundled model in silence."""
+    for store in (None, EmbeddingStore(tmp_path)):
+        with pytest.raises(UserError, match="the name of the model is empty"):
+            model_for(images, name, store=store)
