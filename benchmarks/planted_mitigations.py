@@ -64,6 +64,8 @@ WORDS: dict[str, tuple[str, ...]] = {
 }
 ANSWERS = [name for name in ANSWER_METHODS if "group" not in name]
 PLACEBO = "placebo"
+PLACES = {"before": 1, "after": 1, "change": 1, "low": 1, "high": 1, "p": 4, "p_adjusted": 4}
+PLACES = {"before": 1, "after": 1, "change": 1, "low": 1, "high": 1, "p": 4, "p_adjusted": 4}
 SHOWN = ("before", "after", "change", "low", "high", "p", "p_adjusted", "effect", "note")
 
 
@@ -208,7 +210,7 @@ def main(arguments: list[str] | None = None) -> None:
         judged = over_runs(told.folder, numbers, suite)
         points = judged.assign(**{name: 100 * judged[name] for name in SHOWN[:5]})
         print("\nTrained otherwise, judged over training runs:")
-        print(points[["method", *SHOWN]].round({"p": 4, "p_adjusted": 4}).round(1).to_string(index=False))
+        print(points[["method", *SHOWN]].round(PLACES).to_string(index=False))
 
 
 def _complete(folder: Path, number: int) -> bool:
