@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clipmodel.errors import UserError
@@ -42,6 +42,8 @@ def test_combinations_are_disjoint_single_values_first() -> None:
     assert order == ["Europe", "Africa", "Asia", "Africa + Asia"]
 
 
+# A machine that is busy with other work draws slowly, which is no fault of the test.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.sets(st.sampled_from("abcd")), max_size=20))
 def test_against_sets(rows: list[set[str]]) -> None:
     """Joined, ordered and taken apart again, every row is the set it was."""
