@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audit.commands.composed.precision import Precision
+from audit.commands.composed.precision import Decoding, Precision
 from audit.commands.console import terminal
 from clipmodel.errors import UserError
 from clipmodel.plurals import number_of
@@ -21,6 +22,20 @@ if TYPE_CHECKING:
     from probes.embeddings.engines import Workplace
     from probes.embeddings.folder import Job
 
+PrecisionOption = Annotated[
+    Precision, typer.Option(help="Arithmetic of the image tower; other than fp32 needs --suite.")
+]
+CompileOption = Annotated[bool, typer.Option("--compile", help="Compile the image tower; needs --suite.")]
+DecodeOption = Annotated[
+    Decoding, typer.Option(help="Decode large JPEG files whole, or at a smaller scale; scaled needs --suite.")
+]
+SuiteOption = Annotated[
+    str | None,
+    typer.Option(help="The suite whose conclusions must not change with --precision or --decode."),
+]
+ToleranceOption = Annotated[
+    float, typer.Option(min=0, max=1, help="Largest change of a rate that they may cause.")
+]
 EPILOG = (
     "Examples:  clip-audit embed fairface:DATA --model clip.pt --out runs/embeddings  ·  "
     "clip-audit embed webdataset:SHARDS --engine ray --workers 8 --out DIR  ·  "
@@ -54,18 +69,11 @@ def embed(
     workers: Annotated[int, typer.Option(min=1, help="Processes of ray and torchrun.")] = 2,
     gpus: Annotated[float, typer.Option(min=0, help="GPUs of each Ray worker.")] = 0,
     device: Annotated[str, typer.Option(help="Torch device of the model: cpu, cuda, mps.")] = "cpu",
-    precision: Annotated[
-        Precision, typer.Option(help="Arithmetic of the image tower; other than fp32 needs --suite.")
-    ] = Precision.fp32,
-    compile: Annotated[
-        bool, typer.Option("--compile", help="Compile the image tower; needs --suite.")
-    ] = False,
-    suite: Annotated[
-        str | None, typer.Option(help="The suite whose conclusions must not change with --precision.")
-    ] = None,
-    tolerance: Annotated[
-        float, typer.Option(min=0, max=1, help="Largest change of a rate that --precision may cause.")
-    ] = 0.01,
+    precision: PrecisionOption = Precision.fp32,
+    compile: CompileOption = False,
+    decode: DecodeOption = Decoding.whole,
+    suite: SuiteOption = None,
+    tolerance: ToleranceOption = 0.01,
     store: Annotated[
         StoredNumbers, typer.Option(help="Precision of the stored numbers.")
     ] = StoredNumbers.float32,
@@ -81,7 +89,10 @@ def embed(
     """
     from audit.commands.composed.precision import Reduced, deviation_notes, open_source
 
-    reduced = Reduced(model=model, precision=precision.value, device=device, compiled=compile)
+    reduced = Reduced(
+        model=model, precision=precision.value, device=device, compiled=compile,
+        scaled=decode == Decoding.scaled,
+    )  # fmt: skip
     opener = partial(open_source, data, reduced)
     dataset, loaded = opener()
     notes = deviation_notes(dataset, reduced, suite=suite, tolerance=tolerance)
@@ -94,19 +105,30 @@ def embed(
 
     job = prepare(out, dataset, loaded, part_images=part_images, dtype=store.value, notes=notes)
     place = Workplace(folder=out, job=job, open=opener, allow_missing=allow_missing)
+    told: dict[str, object] = {
+        "out": out, "model": model, "device": device, "precision": precision, "decode": decode,
+        "suite": suite, "tolerance": tolerance, "store": store, "part-images": part_images,
+        "compile": compile, "allow-missing": allow_missing,
+    }  # fmt: skip
     # torchrun starts this very command once for each process, with RANK set.
     if engine == Engine.torchrun and "RANK" in os.environ:
         _make_share(place)
         return
-    command = [
-        "-m", "audit.cli", "embed", data, "--out", str(out), "--model", model, "--engine", "torchrun",
-        "--device", device, "--precision", precision.value, "--tolerance", str(tolerance),
-        "--store", store.value, "--part-images", str(part_images),
-        *(["--compile"] if compile else []), *(["--suite", suite] if suite else []),
-        *(["--allow-missing"] if allow_missing else []),
-    ]  # fmt: skip
-    _make_all(place, (dataset, loaded), engine=engine, workers=workers, gpus=gpus, command=command)
+    _make_all(
+        place, (dataset, loaded), engine=engine, workers=workers, gpus=gpus, command=_own_command(data, told)
+    )
     _print_result(out, job)
+
+
+def _own_command(data: str, told: Mapping[str, object]) -> list[str]:
+    """This command with its options, as torchrun starts it in each of its processes."""
+    words = ["-m", "audit.cli", "embed", data, "--engine", "torchrun"]
+    for name, value in told.items():
+        if value is True:
+            words.append(f"--{name}")
+        elif value is not None and value is not False:
+            words += [f"--{name}", str(value)]
+    return words
 
 
 def _make_share(place: Workplace) -> None:

@@ -28,7 +28,11 @@ ORIENTATION = 0x0112  # EXIF tag
 
 
 def open_image(
-    source: bytes | str | os.PathLike[str], *, name: str | None = None, convert: bool = True
+    source: bytes | str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    convert: bool = True,
+    least_side: int | None = None,
 ) -> Image.Image:
     """Decode an image.
 
@@ -41,6 +45,9 @@ def open_image(
     convert
         To RGB, as `to_rgb` does it. Without, the image keeps its mode, which some models' own preprocessing
         resizes before it converts (`clipmodel.inputs.preprocess.PIPELINES`).
+    least_side
+        Pixels of the shorter side that are enough: a JPEG file is decoded at a half, a quarter or an eighth
+        of its size if that leaves so many, which libjpeg does in the frequency domain. None: at its own size.
 
     Returns
     -------
@@ -59,6 +66,8 @@ def open_image(
     except OSError as error:
         raise UserError(f"{name}: {error.strerror}", remedy="check the path") from error
     with open_checked(data, name=name) as image:
+        if least_side is not None:
+            scale_decoding(image, least_side)
         return load_rgb(image, name=name) if convert else load_upright(image, name=name)
 
 
@@ -83,6 +92,12 @@ def open_checked(data: bytes, *, name: str = "the image") -> Image.Image:
         image.close()
         raise UserError(f"{name}: {size} pixels are too narrow to be resized", remedy="crop it")
     return image
+
+
+def scale_decoding(image: Image.Image, least_side: int) -> None:
+    """Let an opened JPEG be decoded at the smallest scale that leaves `least_side` pixels; others stay."""
+    if image.format == "JPEG":
+        image.draft(None, (least_side, least_side))  # None keeps the mode
 
 
 def load_rgb(image: Image.Image, *, name: str = "the image") -> Image.Image:

@@ -1,6 +1,7 @@
-"""A model whose image tower computes with fewer bits, or compiled, beside the exact text tower.
+"""A model whose image tower computes with fewer bits, compiled, or on JPEG files decoded at a smaller scale.
 
-The image tower takes nearly all the time of an audit, the texts none; so only it is reduced. Its fingerprint
+The text tower stays exact. The image tower takes nearly all the time of an audit, the texts none; so only it
+is reduced. Its fingerprint
 tells it from the exact model: their embeddings are never mixed.
 """
 
@@ -37,12 +38,15 @@ class ReducedModel:
     images
         The same model with another image tower.
     reduction
-        What was done to it, such as "bf16" or "int8 compiled".
+        What was done to it, such as "bf16", "int8 compiled" or "fp32 scaled".
+    least_side
+        Pixels of the shorter side that a JPEG file is decoded to at least; None: files are decoded whole.
     """
 
     exact: EmbeddingModel
     images: EmbeddingModel
     reduction: str
+    least_side: int | None = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -96,7 +100,12 @@ class ReducedModel:
 
 
 def load_reduced(
-    spec: str | Path, *, device: str = "cpu", precision: ImagePrecision = "fp32", compiled: bool = False
+    spec: str | Path,
+    *,
+    device: str = "cpu",
+    precision: ImagePrecision = "fp32",
+    compiled: bool = False,
+    scaled: bool = False,
 ) -> EmbeddingModel:
     """Load a model with a reduced image tower; the exact model if nothing is to be reduced.
 
@@ -110,6 +119,9 @@ def load_reduced(
     compiled
         Compile the image tower with torch.compile when the first batch comes, which takes minutes; worth it
         for many batches of one size.
+    scaled
+        Decode JPEG files at the smallest of 1/2, 1/4 and 1/8 of their size that is no smaller than the
+        model's input; for images of at least twice its side.
 
     Raises
     ------
@@ -117,8 +129,9 @@ def load_reduced(
         As `load_model`; or the model or device has no such form.
     """
     exact = load_model(spec, device=device)
-    if precision == "fp32" and not compiled:
+    if precision == "fp32" and not compiled and not scaled:
         return exact
+    side = _side_before_crop(exact) if scaled else None
     if precision == "int8":
         images: EmbeddingModel = _quantised(exact, device)
     else:
@@ -126,7 +139,22 @@ def load_reduced(
     if compiled:
         # Batches of an audit have one size, but for the last: code for any size would be slower.
         images = _with_tower(images, lambda tower: torch.compile(tower, dynamic=False))
-    return ReducedModel(exact, images, f"{precision}{' compiled' if compiled else ''}")
+    return ReducedModel(exact, images, reduction_name(precision, compiled=compiled, scaled=scaled), side)
+
+
+def reduction_name(precision: str, *, compiled: bool = False, scaled: bool = False) -> str:
+    """What a reduction is called, in fingerprints and messages."""
+    return " ".join([precision, *(["compiled"] if compiled else []), *(["scaled"] if scaled else [])])
+
+
+def _side_before_crop(model: EmbeddingModel) -> int:
+    """The side in pixels that the model resizes an image to."""
+    if not isinstance(model, LoadedModel):
+        raise UserError(
+            f"{model.name}: scaled decoding is for CLIP models of this package",
+            remedy="use --decode whole, or convert the model with clip-audit model convert",
+        )
+    return model.preprocessor.resize_size or model.preprocessor.image_size
 
 
 def _quantised(model: EmbeddingModel, device: str) -> EmbeddingModel:

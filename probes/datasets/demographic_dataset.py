@@ -120,12 +120,15 @@ class DemographicDataset(ABC):
         """SHA-256 of the encoded image: equal files share one embedding."""
         return self.hash_of(row, self.read_bytes(row))
 
-    def image_of(self, row: int, data: bytes, *, convert: bool = True) -> Image.Image:
+    def image_of(
+        self, row: int, data: bytes, *, convert: bool = True, least_side: int | None = None
+    ) -> Image.Image:
         """The image of a row from its bytes, which are read once for this and for the hash.
 
-        Without `convert` it keeps its mode, for a model whose own preprocessing converts it.
+        Without `convert` it keeps its mode, for a model whose own preprocessing converts it. `least_side`
+        are the pixels of the shorter side that are enough (see `image_decoding.open_image`).
         """
-        return decode(data, convert=convert)
+        return decode(data, convert=convert, least_side=least_side)
 
     def hash_of(self, row: int, data: bytes) -> str:
         """The content hash of a row from its bytes."""
@@ -268,7 +271,7 @@ def read_image_file(path: Path) -> bytes:
         raise UnreadableImageError("the file cannot be read") from error
 
 
-def decode(data: bytes, *, convert: bool = True) -> Image.Image:
+def decode(data: bytes, *, convert: bool = True, least_side: int | None = None) -> Image.Image:
     """Encoded bytes to an upright image, RGB if converted, as `image_decoding.open_image` reads every kind.
 
     Raises
@@ -277,7 +280,7 @@ def decode(data: bytes, *, convert: bool = True) -> Image.Image:
         The bytes are no image, a damaged one, or one of too many pixels.
     """
     try:
-        return open_image(data, convert=convert)
+        return open_image(data, convert=convert, least_side=least_side)
     except UserError as error:
         raise UnreadableImageError(_why_unreadable(data, error)) from error
 

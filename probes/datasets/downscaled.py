@@ -30,8 +30,10 @@ class DownscaledDataset(DemographicDataset):
     def read_bytes(self, row: int) -> bytes:
         return self._original.read_bytes(row)
 
-    def image_of(self, row: int, data: bytes, *, convert: bool = True) -> Image.Image:
-        # Converted in any case: a palette cannot be averaged.
+    def image_of(
+        self, row: int, data: bytes, *, convert: bool = True, least_side: int | None = None
+    ) -> Image.Image:
+        # Converted in any case: a palette cannot be averaged. At its own size in any case: its pixels are.
         image = self._original.image_of(row, data)
         scale = self._side / max(image.size)
         if scale >= 1:

@@ -104,10 +104,14 @@ class FileDataset(DemographicDataset):
     def read_bytes(self, row: int) -> bytes:
         return read_image_file(self.root / self._files[row])
 
-    def image_of(self, row: int, data: bytes, *, convert: bool = True) -> Image.Image:
+    def image_of(
+        self, row: int, data: bytes, *, convert: bool = True, least_side: int | None = None
+    ) -> Image.Image:
         """The image of a row, RGB, cut to its box; raises UnreadableImageError where it is damaged."""
-        image = super().image_of(row, data, convert=convert)
-        return image if self._boxes is None else _cut(image, self._boxes[row])
+        if self._boxes is None:
+            return super().image_of(row, data, convert=convert, least_side=least_side)
+        # Boxes are in pixels of the whole size, and what they leave may be small.
+        return _cut(super().image_of(row, data, convert=convert), self._boxes[row])
 
     def hash_of(self, row: int, data: bytes) -> str:
         """SHA-256 of the encoded image and its box."""

@@ -35,8 +35,11 @@ class SampledDataset(DemographicDataset):
     def read_bytes(self, row: int) -> bytes:
         return self._original.read_bytes(int(self._rows[row]))
 
-    def image_of(self, row: int, data: bytes, *, convert: bool = True) -> Image.Image:
-        return self._original.image_of(int(self._rows[row]), data, convert=convert)
+    def image_of(
+        self, row: int, data: bytes, *, convert: bool = True, least_side: int | None = None
+    ) -> Image.Image:
+        own = int(self._rows[row])
+        return self._original.image_of(own, data, convert=convert, least_side=least_side)
 
     def hash_of(self, row: int, data: bytes) -> str:
         return self._original.hash_of(int(self._rows[row]), data)

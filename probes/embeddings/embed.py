@@ -145,6 +145,7 @@ def read_new_images(
     """Read rows in their order, and yield each image once whose hash is not `known` (sorted raw hashes)."""
 
     convert = not getattr(model, "any_mode", False)  # see `EmbeddingModel.preprocess`
+    least = getattr(model, "least_side", None)  # of a `ReducedModel` that decodes scaled
 
     def load(row: int) -> tuple[int, str | None, torch.Tensor | str | None]:
         key: str | None = None
@@ -156,7 +157,7 @@ def read_new_images(
             # Looked up before it is decoded: a known image is read and hashed, and never preprocessed.
             if key in seen.damaged or (at < len(known) and known[at] == raw):
                 return row, key, None
-            return row, key, model.preprocess(dataset.image_of(row, data, convert=convert))
+            return row, key, model.preprocess(dataset.image_of(row, data, convert=convert, least_side=least))
         # A damaged image has a hash if its bytes were read; copies of it are then not decoded again.
         except UnreadableImageError as error:
             return row, key, str(error)

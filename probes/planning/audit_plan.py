@@ -131,7 +131,11 @@ class Plan:
     @property
     def rows(self) -> np.ndarray:
         """Rows of the data set that some probe asks about, each once."""
-        return np.unique(np.concatenate([planned.selection.rows for planned in self.everything]))
+        # A byte a row, where sorting the rows of all probes would take sixteen of each.
+        asked = np.zeros(len(self.dataset), bool)
+        for planned in self.everything:
+            asked[planned.selection.rows] = True
+        return np.flatnonzero(asked)
 
     @property
     def texts(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Embedding with fewer bits: how far the conclusions of an audit move, measured before it is allowed.
+"""Embedding with fewer bits or pixels: how far an audit's conclusions move, measured before it is allowed.
 
 A sample of the images is embedded both ways and audited with the suite; the rates, gaps and findings of the
 two audits are compared. What was measured stands in the notes of the data card, and so in every report.
@@ -7,7 +7,7 @@ two audits are compared. What was measured stands in the notes of the data card,
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -15,12 +15,20 @@ from typing import TYPE_CHECKING, Literal
 from clipmodel.errors import UserError
 
 if TYPE_CHECKING:
+    from audit.commands.composed.pixel_change import PixelChange
     from audit.result import AuditResult
     from clipmodel.loading import EmbeddingModel
     from probes.datasets import DemographicDataset
 
 SAMPLE_IMAGES = 2000
 FP32 = "fp32"
+
+
+class Decoding(StrEnum):
+    """At which size JPEG files are decoded."""
+
+    whole = "whole"
+    scaled = "scaled"
 
 
 class Precision(StrEnum):
@@ -34,16 +42,24 @@ class Precision(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Reduced:
-    """Which model, and how its image tower computes."""
+    """Which model, how its image tower computes, and whether JPEG files are decoded at a smaller scale."""
 
     model: str
     precision: Literal["fp32", "bf16", "fp16", "int8"]
     device: str = "cpu"
     compiled: bool = False
+    scaled: bool = False
 
     @property
     def exact(self) -> bool:
-        return self.precision == FP32 and not self.compiled
+        return self.precision == FP32 and not self.compiled and not self.scaled
+
+    @property
+    def name(self) -> str:
+        """What the reduction is called, such as "bf16"."""
+        from clipmodel.loading.reduced_precision import reduction_name
+
+        return reduction_name(self.precision, compiled=self.compiled, scaled=self.scaled)
 
     def load(self) -> EmbeddingModel:
         """The model, on its device."""
@@ -51,7 +67,9 @@ class Reduced:
         from clipmodel.loading.reduced_precision import load_reduced
 
         device = usable_device(self.device)
-        return load_reduced(self.model, device=device, precision=self.precision, compiled=self.compiled)
+        return load_reduced(
+            self.model, device=device, precision=self.precision, compiled=self.compiled, scaled=self.scaled
+        )
 
 
 def open_source(data: str, reduced: Reduced) -> tuple[DemographicDataset, EmbeddingModel]:
@@ -75,6 +93,8 @@ class Deviation:
         Of the exact model.
     n_images
         In the sample.
+    pixels
+        What decoding at a smaller scale did to the pixels; None without it.
     """
 
     rate: float
@@ -82,14 +102,17 @@ class Deviation:
     findings: int
     n_findings: int
     n_images: int
+    pixels: PixelChange | None = None
 
     def sentence(self, reduction: str) -> str:
         """What a reader of an audit must know."""
+        scaled = "" if self.pixels is None else self.pixels.sentence
+        exact = "fp32" if self.pixels is None else "fp32 and files decoded whole"
         return (
-            f"The image tower computed in {reduction}. On {self.n_images:,} images, against fp32, no rate "
-            f"changed by more than {100 * self.rate:.2f} points, no difference between groups by more "
-            f"than {100 * self.difference:.2f} points, and {self.findings} of {self.n_findings} findings "
-            "changed."
+            f"The image tower computed in {reduction.removesuffix(' scaled')}.{scaled} On {self.n_images:,} "
+            f"images, against {exact}, no rate changed by more than {100 * self.rate:.2f} points, no "
+            f"difference between groups by more than {100 * self.difference:.2f} points, and "
+            f"{self.findings} of {self.n_findings} findings changed."
         )
 
 
@@ -107,25 +130,26 @@ def deviation_notes(
         return []
     if suite is None:
         raise UserError(
-            f"precision {reduced.precision}: the change of which conclusions is to be measured?",
+            f"{reduced.name}: the change of which conclusions is to be measured?",
             remedy="name the suite that will be asked, with --suite",
         )
     found = measure(dataset, reduced, suite=suite)
-    reduction = f"{reduced.precision}{' compiled' if reduced.compiled else ''}"
     # Findings must be the same, whatever the tolerance: they are what a reader acts on.
     if found.rate > tolerance or found.findings:
         raise UserError(
-            f"{reduction} changes what the suite {suite} concludes: a rate by {100 * found.rate:.2f} points "
-            f"(allowed {100 * tolerance:.2f}), {found.findings} of {found.n_findings} findings",
-            remedy="use --precision fp32, or allow more with --tolerance (findings must stay the same)",
+            f"{reduced.name} changes what the suite {suite} concludes: a rate by {100 * found.rate:.2f} "
+            f"points (allowed {100 * tolerance:.2f}), {found.findings} of {found.n_findings} findings",
+            remedy=f"use {'--decode whole' if reduced.scaled else '--precision fp32'}, or allow more with "
+            "--tolerance (findings must stay the same)",
         )
-    return [found.sentence(reduction)]
+    return [found.sentence(reduced.name)]
 
 
 def measure(
     dataset: DemographicDataset, reduced: Reduced, *, suite: str, most_images: int = SAMPLE_IMAGES
 ) -> Deviation:
     """Audit a sample of the images with the exact and with the reduced model, and compare."""
+    from audit.commands.composed.pixel_change import pixel_change
     from audit.result import AuditResult
     from clipmodel.loading import load_model
     from clipmodel.loading.device import usable_device
@@ -138,11 +162,12 @@ def measure(
     # A store of its own: embeddings of the two models must not come from earlier runs.
     with tempfile.TemporaryDirectory() as scratch:
         store = EmbeddingStore(Path(scratch))
+        models = (load_model(reduced.model, device=usable_device(reduced.device)), reduced.load())
         exact, other = (
-            AuditResult.from_records(run_suite(questions, model, sample, store=store))
-            for model in (load_model(reduced.model, device=usable_device(reduced.device)), reduced.load())
+            AuditResult.from_records(run_suite(questions, model, sample, store=store)) for model in models
         )
-    return compare_results(exact, other, n_images=len(sample))
+    found = compare_results(exact, other, n_images=len(sample))
+    return replace(found, pixels=pixel_change(sample, models[1])) if reduced.scaled else found
 
 
 def compare_results(exact: AuditResult, other: AuditResult, *, n_images: int) -> Deviation:

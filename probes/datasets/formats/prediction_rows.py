@@ -83,7 +83,8 @@ def read_prediction_rows(batches: TableBatches, *, scores: Sequence[str], path: 
     if len(gone):
         frame = frame.drop(frame.index[gone])
     frame.attrs[REPAIRS] = (*repairs(frame), *sentences)
-    places = np.setdiff1d(np.arange(kept.n_rows), gone, assume_unique=True)
+    places = np.arange(kept.n_rows)
+    places = np.delete(places, gone) if len(gone) else places
     return PredictionRows(frame=frame, spill=spill, places=places, distinct=not shared.any())
 
 

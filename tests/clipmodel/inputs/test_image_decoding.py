@@ -178,3 +178,46 @@ def test_whatever_a_decoder_raises_is_damage(monkeypatch: pytest.MonkeyPatch, er
     monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", fail)
     with pytest.raises(UserError, match="damaged or truncated"):
         open_image(buffer.getvalue())
+
+
+def jpeg(width: int, height: int, **options: object) -> bytes:
+    """A smooth picture with some detail."""
+    y, x = np.mgrid[:height, :width]
+    levels = 127 + 80 * np.sin(x / 9) * np.cos(y / 13) + 40 * np.sin(x / 101)
+    pixels = np.stack([levels, levels[::-1], levels[:, ::-1]], axis=2).clip(0, 255).astype(np.uint8)
+    Image.fromarray(pixels).save(out := io.BytesIO(), "JPEG", quality=95, **options)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("size", "least", "expected"),
+    [
+        ((640, 480), 224, (320, 240)),  # a half: 240 of 224 pixels; a quarter would leave 120
+        ((447, 800), 224, (447, 800)),  # one pixel too few for a half
+        ((448, 449), 224, (224, 225)),  # rounded up
+        ((1000, 900), 100, (125, 113)),  # an eighth
+        ((8000, 90), 100, (8000, 90)),
+    ],
+)
+def test_a_jpeg_is_decoded_at_the_smallest_scale_that_is_enough(
+    size: tuple[int, int], least: int, expected: tuple[int, int]
+) -> None:
+    data = jpeg(*size)
+    assert open_image(data, least_side=least).size == expected
+    assert open_image(data).size == size
+
+
+def test_scaled_pixels_are_near_the_mean_of_whole_ones() -> None:
+    """The reference: the mean over each 2 x 2 block, which is the half scale but for its rounding."""
+    data = jpeg(512, 512)
+    whole = np.asarray(open_image(data)).astype(float).reshape(256, 2, 256, 2, 3).mean(axis=(1, 3))
+    change = np.abs(np.asarray(open_image(data, least_side=256)) - whole)
+    assert 0 < change.mean() < 1 and change.max() < 8
+
+
+def test_a_scaled_jpeg_stays_upright_and_other_formats_stay_whole() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    assert open_image(jpeg(640, 480, exif=exif), least_side=224).size == (240, 320)
+    Image.new("RGB", (640, 480)).save(out := io.BytesIO(), "PNG")
+    assert open_image(out.getvalue(), least_side=224).size == (640, 480)

@@ -56,3 +56,12 @@ def test_what_has_no_such_form_is_refused(folder: Path) -> None:
 def test_reductions_have_fingerprints_of_their_own(exact: LoadedModel) -> None:
     found = {ReducedModel(exact, exact, how).fingerprint for how in ("bf16", "int8", "int8 compiled")}
     assert len(found) == 3
+
+
+def test_scaled_decoding_is_another_model_with_the_same_towers(folder: Path, exact: LoadedModel) -> None:
+    scaled = load_reduced(folder, scaled=True)
+    assert isinstance(scaled, ReducedModel)
+    assert (scaled.reduction, scaled.least_side) == ("fp32 scaled", exact.preprocessor.image_size)
+    assert scaled.fingerprint != exact.fingerprint
+    assert torch.equal(scaled.encode_image(PIXELS), exact.encode_image(PIXELS))
+    assert load_reduced(folder, precision="bf16", scaled=True).fingerprint != scaled.fingerprint  # type: ignore[attr-defined]

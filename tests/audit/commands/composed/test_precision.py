@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -37,6 +38,23 @@ def test_a_reduced_model_is_measured_and_says_what_it_changed(
     own = AuditResult.read("r").manifest
     assert own["model"]["fingerprint"] == read_job(many / "e").model["fingerprint"]
     assert any("no rate changed by more than 0.20 points" in note for note in own["data"]["notes"])
+
+
+def test_scaled_decoding_is_measured_recorded_and_other_bytes(
+    many: Path, small_model: Path, invoke: Invoke
+) -> None:
+    """The images are small, so the embeddings are those of whole decoding; the job is another."""
+    words = ("embed", "table:people.csv", "--model", small_model, *PARTS, "--decode", "scaled", "--out", "s")
+    refused = invoke(*words)
+    assert (refused.exit_code, "fp32 scaled: the change of which" in refused.stderr) == (2, True)
+    done = invoke(*words, "--suite", "small.yaml")
+    assert done.exit_code == 0
+    assert re.search(r"large\s+enough;\s+0\s+of\s+\d+\s+images\s+compared", done.output)
+    job = read_job(many / "s")
+    assert (job.model["reduction"], job.model["fingerprint"] != job.model["exact_fingerprint"]) == (
+        "fp32 scaled", True,
+    )  # fmt: skip
+    assert "against fp32 and files decoded whole, no rate changed by more than 0.00 points" in job.notes[0]
 
 
 def test_the_deviation_is_that_of_two_audits(many: Path, small_model: Path) -> None:
