@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from clipmodel.errors import UserError
+from clipmodel.json_text import parse_json
 
 
 def table_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -46,7 +47,7 @@ def read_json(path: Path) -> dict[str, Any]:
         The file cannot be read, is damaged, or holds no object.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = parse_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}", remedy="check the path and its permissions") from error
     except ValueError as error:

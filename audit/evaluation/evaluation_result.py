@@ -20,6 +20,7 @@ import pandas as pd
 from audit.csv_cells import write_csv
 from audit.evaluation.estimates import Estimate
 from clipmodel.errors import UserError
+from clipmodel.json_text import parse_json
 
 FORMAT: Final = "clip-audit evaluation 1"
 NEEDED: Final = ("dataset", "model", "pretrained", "task", "metrics")
@@ -124,7 +125,7 @@ def read_result(path: Path, *, tables: Sequence[str] = ()) -> EvaluationResult:
         It is no such file; the message names the key that lacks.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as JSON ({error})", remedy="restore the file") from error
     if not isinstance(document, dict) or any(key not in document for key in NEEDED):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import subprocess
 import tempfile
@@ -18,6 +17,7 @@ from audit.conclusions.junit import junit_xml
 from audit.conclusions.overview import strongest
 from audit.csv_cells import write_csv
 from audit.evidence.crosswalk import crosswalk_table, impact_ratios
+from audit.json_tables import read_json
 from audit.report import render_report
 from audit.report.section import ReportContext
 from audit.report.sections.overview import sentences
@@ -141,4 +141,4 @@ def model_index(result: AuditResult) -> dict[str, Any]:
 def run_info_of(folder: Path) -> dict[str, Any] | None:
     """Return run.json of an audit's folder; None if there is none."""
     path = folder / RUN_FILE
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+    return read_json(path) if path.is_file() else None

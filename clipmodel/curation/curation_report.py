@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from clipmodel.errors import UserError
+from clipmodel.json_text import parse_json
 
 SUMMARY_FILE, QUERIES_FILE, FIGURE_FILE = "curation.json", "queries.parquet", "counts.png"
 COUNTS = {
@@ -79,7 +80,7 @@ class CurationReport:
             The folder holds no finished selection.
         """
         try:
-            summary = json.loads((folder / SUMMARY_FILE).read_text(encoding="utf-8"))
+            summary = parse_json((folder / SUMMARY_FILE).read_text(encoding="utf-8"))
             return cls(pd.read_parquet(folder / QUERIES_FILE), summary)
         except (OSError, ValueError) as error:
             raise UserError(

@@ -30,6 +30,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from clipmodel.errors import UserError
+from clipmodel.json_text import parse_json
 from probes.datasets.cards import DataCard
 from probes.datasets.combinations import Combinations, CombinedDataset, combine_columns
 from probes.datasets.demographic_dataset import ID, REASON, VISIBLE_PREFIX, DemographicDataset
@@ -100,7 +101,7 @@ def read_job(folder: Path) -> Job:
     """
     file = folder / JOB_FILE
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values = parse_json(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(
             f"{folder}: no {JOB_FILE}: not a folder of embeddings",
@@ -143,8 +144,8 @@ class PartManifest:
 
 def read_part_manifest(folder: Path, number: int) -> PartManifest | None:
     """The manifest of a part; None if the part is not finished."""
-    with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
-        values = json.loads(part_path(folder, number).with_suffix(".json").read_text(encoding="utf-8"))
+    with suppress(FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        values = parse_json(part_path(folder, number).with_suffix(".json").read_text(encoding="utf-8"))
         unreadable = {int(row): str(reason) for row, reason in values["unreadable"].items()}
         return PartManifest(
             sha256=str(values["sha256"]), n_bytes=int(values["n_bytes"]), unreadable=unreadable

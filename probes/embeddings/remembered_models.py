@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import clipmodel
 from clipmodel.errors import UserError
+from clipmodel.json_text import parse_json
 from probes.embeddings.shard_files import write_bytes
 from probes.embeddings.store import REMEMBERED, EmbeddingStore, file_mode
 
@@ -144,7 +145,7 @@ def _note(file: Path, model: EmbeddingModel) -> None:
 
 def _read(file: Path) -> dict[str, Any] | None:
     try:
-        facts = json.loads(file.read_text(encoding="utf-8"))
+        facts = parse_json(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     # The cache may have been damaged or written by another version; then the model is loaded as usual.

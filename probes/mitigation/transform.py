@@ -20,6 +20,7 @@ from safetensors.numpy import save_file
 from clipmodel.array_types import Floats, Singles
 from clipmodel.errors import UserError
 from clipmodel.inputs.articles import article
+from clipmodel.json_text import parse_json
 
 EncodeTexts = Callable[[Sequence[str]], Singles]
 """C texts -> [C, D] unit-norm embeddings of the model that the mitigation is for."""
@@ -172,7 +173,7 @@ class Mitigation:
             raise UserError(f"no file at {path}", remedy="give a file that clip-audit mitigate wrote")
         try:
             with safe_open(path, framework="np") as file:
-                words = json.loads((file.metadata() or {})["mitigation"])
+                words = parse_json((file.metadata() or {})["mitigation"])
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return cls._from(words, arrays)
         except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError) as error:

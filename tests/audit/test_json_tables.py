@@ -44,7 +44,10 @@ def test_rows_hold_plain_python_values() -> None:
     assert type(row["n"]) is int
 
 
-@pytest.mark.parametrize(("text", "message"), [("{", "damaged"), ("[]", "expected a JSON object")])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("{", "damaged"), ("[]", "expected a JSON object"), ("[" * 99_999, "nested too deep")],
+)
 def test_damaged_json_is_a_user_error(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "audit.json"
     path.write_text(text)

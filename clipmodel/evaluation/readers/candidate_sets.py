@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from clipmodel.evaluation.readers.evaluation_set import (
 )
 from clipmodel.evaluation.readers.image_tables import image_bytes
 from clipmodel.evaluation.registry.entry import SetEntry
+from clipmodel.json_text import parse_json
 
 NEEDED = ("cue", "candidates", "associations")
 IMAGES = "candidate_images"
@@ -113,12 +113,12 @@ def _names(value: Any, path: Path, number: int) -> list[str]:
     if isinstance(value, str):
         try:
             # JSON first, then a Python literal: pandas writes lists in CSV with single quotes.
-            value = json.loads(value)
+            value = parse_json(value)
         except ValueError:
             try:
                 # literal_eval runs no code.
                 value = ast.literal_eval(value)
-            except (ValueError, SyntaxError):
+            except (ValueError, SyntaxError, MemoryError, RecursionError):
                 value = None
     if not isinstance(value, list | tuple | np.ndarray):
         raise UserError(f"{path}, row {number}: no list of image names", remedy='write ["dog", "moon"]')

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 from clipmodel.errors import UserError
 from clipmodel.evaluation.readers.evaluation_set import IMAGE_SUFFIXES, EvaluationSet, FileImages, checked
 from clipmodel.evaluation.registry.entry import SetEntry
+from clipmodel.json_text import parse_json
 
 # "Flicker8k_Dataset" is spelled so in the archive itself.
 IMAGE_FOLDERS = ("images", "Images", "Flicker8k_Dataset", "flickr30k-images", "val2014", "val2017")
@@ -105,7 +105,7 @@ def read_multilingual(
     languages: set[str] = set()
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
-            item = json.loads(line)
+            item = parse_json(line)
             key = str(item["image/key"])
             own = {name: value["caption"] for name, value in item.items() if isinstance(value, dict)}
         except (ValueError, KeyError, TypeError) as error:
@@ -172,7 +172,7 @@ def _found(key: str, folder: Path, suffixes: Iterable[str]) -> str:
 
 def _json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as JSON ({error})", remedy="check the file") from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -11,6 +10,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from clipmodel.errors import UserError
+from clipmodel.json_text import parse_json
 from probes.datasets.annotation_tables import first_of
 from probes.datasets.cards import DataCard, describe, unknown_card
 from probes.datasets.dataset_kind import DatasetKind
@@ -177,7 +177,7 @@ def _json_labels(
 ) -> dict[str, str]:
     """The attributes of a JSON member; the names of what is none are added to `ignored`."""
     try:
-        values = json.loads(_content(tar, member))
+        values = parse_json(_content(tar, member))
     except ValueError as error:
         raise UserError(f"{shard}: {member.name} is not JSON", remedy="write it again") from error
     if not isinstance(values, dict):

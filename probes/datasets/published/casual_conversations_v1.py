@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
 
 from clipmodel.errors import UserError
+from clipmodel.json_text import parse_json
 from probes.datasets.cards import DataCard
 from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID, REASON
@@ -75,9 +75,11 @@ def load_casual_conversations_v1(root: Path) -> FileDataset:
 def _videos(file: Path) -> list[dict[str, str | None]]:
     """One entry per video: its path, subject and labels."""
     try:
-        subjects = json.loads(file.read_text(encoding="utf-8"))
+        subjects = parse_json(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{file}: not JSON", remedy="download it again") from error
+    if not isinstance(subjects, dict):
+        raise UserError(f"{file}: no JSON object of subjects", remedy="download it again")
     videos = []
     for subject, entry in subjects.items():
         try:

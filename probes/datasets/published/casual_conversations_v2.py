@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from clipmodel.errors import UserError
+from clipmodel.json_text import parse_json
 from probes.datasets.cards import DataCard
 from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID, REASON
@@ -82,9 +82,11 @@ def load_casual_conversations_v2(root: Path) -> FileDataset:
 def _videos(file: Path) -> list[tuple[str, dict[str, str | None]]]:
     """The path of each video, with its person and labels."""
     try:
-        entries = json.loads(file.read_text(encoding="utf-8-sig"))
+        entries = parse_json(file.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise UserError(f"{file}: not JSON", remedy="download it again") from error
+    if not isinstance(entries, list):
+        raise UserError(f"{file}: no JSON list of videos", remedy="download it again")
     videos = []
     for number, entry in enumerate(entries, start=1):
         try:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from clipmodel.errors import UserError
+from clipmodel.json_text import parse_json
 
 FILE = "pata_fairness.captions.json"
 ATTRIBUTES = {"races": "race", "gender": "gender", "age": "age"}
@@ -29,7 +29,7 @@ def read_captions(file: Path) -> pd.DataFrame:
         The file is no JSON, a scene lacks one of the lists, or is there twice.
     """
     try:
-        scenes = json.loads(file.read_text(encoding="utf-8-sig"))
+        scenes = parse_json(file.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise UserError(f"{file}: not JSON", remedy="download it again") from error
     if not isinstance(scenes, list):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from clipmodel.errors import UserError
+from clipmodel.json_text import parse_json
 from probes.datasets.cards import DataCard
 from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID, REASON
@@ -108,7 +108,7 @@ def _images(root: Path, split: str) -> str:
 def _persons(file: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Image, person and entry, of every person of a file."""
     try:
-        images = json.loads(file.read_text(encoding="utf-8-sig"))
+        images = parse_json(file.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise UserError(f"{file}: not JSON, or cut off", remedy="download it again") from error
     if not isinstance(images, dict):

@@ -10,6 +10,7 @@ import yaml
 
 from audit import AuditResult
 from audit.evidence import pack
+from clipmodel.errors import UserError
 from tests.audit.support.invented_audit import invented_result
 
 
@@ -48,3 +49,11 @@ def test_the_index_holds_the_accuracy_of_the_audit(folder: Path, result: AuditRe
     index = yaml.safe_load((folder / "model_index.yaml").read_text(encoding="utf-8"))["model-index"][0]
     overall = result.accuracy.query("split == '(all)' and skin_tone == '(all)' and gender == '(all)'").iloc[0]
     assert index["results"][0]["metrics"][0]["value"] == round(float(overall["rate"]), 4)
+
+
+def test_a_damaged_record_of_the_run_is_named(tmp_path: Path) -> None:
+    assert pack.run_info_of(tmp_path) is None
+    for content in ("{", "[]", "[" * 99_999):
+        (tmp_path / "run.json").write_text(content)
+        with pytest.raises(UserError, match=r"run\.json"):
+            pack.run_info_of(tmp_path)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import pyarrow as pa
 
 from clipmodel.errors import UserError
+from clipmodel.json_text import parse_json
 from clipmodel.training.data.sources.field_names import CAPTION_KEYS, IMAGE_ENDINGS, NO_CAPTION, captions_in
 from clipmodel.training.data.sources.locations import READ_ERRORS, list_files, read_bytes
 from clipmodel.training.data.sources.random_access import read_sample
@@ -55,6 +54,6 @@ class FolderRows:
         return read_sample(path, captions) if captions else Skipped(path, NO_CAPTION)
 
     def _from_json(self, content: bytes) -> tuple[str, ...]:
-        values = json.loads(content)
+        values = parse_json(content)
         found = (values[key] for key in self._keys if key in values) if isinstance(values, dict) else ()
         return captions_in(next(iter(found), None))

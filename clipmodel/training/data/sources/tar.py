@@ -5,7 +5,6 @@ KEY is the member's path up to the first point of its file name; the rest is the
 
 from __future__ import annotations
 
-import json
 import lzma
 import tarfile
 import zlib
@@ -13,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Self
 
+from clipmodel.json_text import parse_json
 from clipmodel.training.data.sources.field_names import (
     CAPTION_KEYS,
     IMAGE_ENDINGS,
@@ -86,7 +86,7 @@ class TarReader:
             if kind in members:
                 return captions_in(members[kind].decode("utf-8", errors="replace"))
         try:
-            values = json.loads(members.get("json", b"{}"))
+            values = parse_json(members.get("json", b"{}"))
         except ValueError:
             return ()
         found = (values[key] for key in self._keys if key in values) if isinstance(values, dict) else ()

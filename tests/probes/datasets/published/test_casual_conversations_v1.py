@@ -68,6 +68,7 @@ def test_what_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
         load_casual_conversations_v1(write(tmp_path))
     with pytest.raises(UserError, match="the subject '1' lacks 'label'"):
         load_casual_conversations_v1(write(tmp_path, {"1": {"files": [], "dark_files": []}}))
-    (tmp_path / "CasualConversations.json").write_text("{")
-    with pytest.raises(UserError, match="not JSON"):
-        load_casual_conversations_v1(tmp_path)
+    for content, message in (("{", "not JSON"), ("[" * 99_999, "not JSON"), ("[1]", "no JSON object")):
+        (tmp_path / "CasualConversations.json").write_text(content)
+        with pytest.raises(UserError, match=message):
+            load_casual_conversations_v1(tmp_path)

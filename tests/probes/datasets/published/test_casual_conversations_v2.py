@@ -79,6 +79,7 @@ def test_what_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
         load_casual_conversations_v2(write(tmp_path))
     with pytest.raises(UserError, match="entry 1 lacks 'video_name'"):
         load_casual_conversations_v2(write(tmp_path, [{"subject_id": "1"}]))
-    (tmp_path / "CasualConversationsV2.json").write_text("{")
-    with pytest.raises(UserError, match="not JSON"):
-        load_casual_conversations_v2(tmp_path)
+    for content, message in (("{", "not JSON"), ("[" * 99_999, "not JSON"), ("7", "no JSON list")):
+        (tmp_path / "CasualConversationsV2.json").write_text(content)
+        with pytest.raises(UserError, match=message):
+            load_casual_conversations_v2(tmp_path)
