@@ -230,7 +230,7 @@ def _print(tables: dict[str, pd.DataFrame]) -> None:
     if "ranking" in tables:
         _print_rankings(tables["ranking"])
     for reason, own in cost[cost["n"] == 0].groupby("note", sort=False):
-        line = f"Not applied: {', '.join(own['method'])}. {reason}"
+        line = f"Not applied: {', '.join(own['method'])}: {reason}"
         terminal.out().print(line, soft_wrap=True, markup=False)
     for row in cost[cost["method"].isin(gaps.loc[gaps["effect"] == NOT_JUDGED, "method"])].to_dict("records"):
         terminal.out().print(f"{row['method']}: {row['note']}.", soft_wrap=True, markup=False)
