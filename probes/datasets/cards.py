@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import pandas as pd
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from clipmodel.errors import UserError
 from clipmodel.plurals import number_of
@@ -55,6 +55,10 @@ class DataCard:
     notes: tuple[str, ...] = ()  # what the loader repaired, cut or assumed, a sentence each
 
 
+# Names of columns and values in the form that they have once the data are read.
+Word = Annotated[str, AfterValidator(clean_label)]
+
+
 class WrittenCard(StrictModel):
     """A card that lies beside the data: `people.card.yaml` beside people.csv, card.yaml in a folder.
 
@@ -79,14 +83,14 @@ class WrittenCard(StrictModel):
     labelled_by: str | None = None
     source: str | None = None
     caution: str | None = None
-    cluster: str | None = None
-    attributes: list[str] | None = None
-    image_attributes: list[str] | None = None
-    several_values: dict[str, str] = Field(default={})
-    ordinal: list[str] = Field(default=[])
-    annotators: dict[str, list[str]] = Field(default={})
-    orders: dict[str, list[str]] = Field(default={})
-    values: dict[str, dict[str, str | None]] = Field(default={})
+    cluster: Word | None = None
+    attributes: list[Word] | None = None
+    image_attributes: list[Word] | None = None
+    several_values: dict[Word, str] = Field(default={})
+    ordinal: list[Word] = Field(default=[])
+    annotators: dict[Word, list[Word]] = Field(default={})
+    orders: dict[Word, list[Word]] = Field(default={})
+    values: dict[Word, dict[Word, str | None]] = Field(default={})
     images: list[str] = Field(default=[])
     scores: ScoreKind | None = None
     thumbnails: bool | None = None
@@ -96,9 +100,7 @@ class WrittenCard(StrictModel):
     def _each_once(cls, named: Any) -> Any:
         """Names of columns and values of an order: one that is there twice would be two of one name."""
         for words in named.values() if isinstance(named, dict) else [named or []]:
-            # As the data will have them: an order of "A" and "A " names one value twice.
-            cleaned = [clean_label(word) for word in words]
-            if again := next((word for i, word in enumerate(cleaned) if word in cleaned[:i]), None):
+            if again := next((word for i, word in enumerate(words) if word in words[:i]), None):
                 raise ValueError(f"{again!r} is there twice")
         return named
 

@@ -13,7 +13,7 @@ from probes.suite.label_sets import DesignEdit, is_harm
 from probes.suite.probe_base import ProbeBase, Uncovered
 from probes.suite.rule_thresholds import RuleName
 from probes.suite.validation_errors import misplaced
-from probes.suite.values import unique
+from probes.suite.values import Attribute, unique
 
 MISCLASSIFIED = "misclassified"
 
@@ -42,7 +42,7 @@ class Probe(ProbeBase):
     """One question: a label set, its class designs and templates, and the groups to compare."""
 
     kind: Literal["classification"] = "classification"
-    truth: str | None = Field(default=None, description="The attribute that holds the right answer.")
+    truth: Attribute | None = Field(default=None, description="The attribute that holds the right answer.")
     uncovered: Uncovered = Field(
         default="refuse",
         description="Images whose truth no class of a design stands for: refuse to run, or exclude them from "
@@ -63,7 +63,7 @@ class Probe(ProbeBase):
         dict[str, Outcome], BeforeValidator(_expand_outcomes, json_schema_input_type=WrittenOutcomes)
     ] = Field(default={}, description="'misclassified', or the sets to count, by name.")
 
-    control: Annotated[list[str], AfterValidator(unique)] = Field(
+    control: Annotated[list[Attribute], AfterValidator(unique)] = Field(
         default=[], description="Attributes whose composition is held equal in a second table of gaps."
     )
 

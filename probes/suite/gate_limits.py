@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from clipmodel.yaml_models import StrictModel
 from probes.suite.validation_errors import misplaced
-from probes.suite.values import Name
+from probes.suite.values import Attribute, Name
 
 
 class Gate(StrictModel):
@@ -26,7 +26,7 @@ class Gate(StrictModel):
         allow_inf_nan=False,
         description="The widest difference, the narrowest ratio, the least accuracy, the greatest rate.",
     )
-    groups: list[str] = Field(
+    groups: list[Attribute] = Field(
         default=[],
         description="Attributes, one of the probe's 'groups'. None, for accuracy and rate: all images.",
     )

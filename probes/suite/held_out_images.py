@@ -13,13 +13,13 @@ from clipmodel.errors import UserError
 from clipmodel.yaml_models import StrictModel, closest
 from probes.datasets.demographic_dataset import DemographicDataset
 from probes.suite.validation_errors import misplaced
-from probes.suite.values import Value
+from probes.suite.values import Attribute, Value
 
 
 class Confirmation(StrictModel):
     """Images that exploration does not see, on which its findings are tested once more."""
 
-    attribute: str = Field(default="", description="Images with certain values of this attribute ...")
+    attribute: Attribute = Field(default="", description="Images with certain values of this attribute ...")
     values: list[Value] = Field(
         default=[], description="... namely these; others, and missing ones, explore."
     )

@@ -21,7 +21,7 @@ from clipmodel.inputs.articles import article
 from clipmodel.yaml_models import StrictModel, closest
 from probes.label_text import clean_label
 from probes.suite.validation_errors import check_known, misplaced
-from probes.suite.values import Name, Value, unique
+from probes.suite.values import Attribute, Name, Value, unique
 
 PLAIN_SETS = ("identity", "distractor")
 HARM_PREFIX = "harm: "
@@ -44,7 +44,7 @@ class LabelClass(StrictModel):
 
     name: Name = Field(description="Unique in the label set; the name in every table.")
     text: str = Field(default="", description="What a template's {label} becomes; the name if left out.")
-    is_: dict[str, StandsFor] = Field(
+    is_: dict[Attribute, StandsFor] = Field(
         default={},
         alias="is",
         description="By attribute: the value this class is right for, or several, {age: [50-59, 60-69]}.",

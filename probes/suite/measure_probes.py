@@ -12,7 +12,7 @@ from probes.suite.probe_base import ProbeBase, Uncovered
 from probes.suite.shipped.word_lists import WordList, load_words, shipped_words
 from probes.suite.suite_view import SuiteView
 from probes.suite.validation_errors import check_known, misplaced
-from probes.suite.values import Value, unique
+from probes.suite.values import Attribute, Value, unique
 
 Names = Annotated[list[str], Field(min_length=1), AfterValidator(unique)]
 Places = Annotated[list[Annotated[int, Field(ge=1, le=10**9)]], Field(min_length=1), AfterValidator(unique)]
@@ -102,7 +102,7 @@ class Classified(Templated):
 class WithTruth(Classified):
     """A probe whose classes are right or wrong."""
 
-    truth: str = Field(description="The attribute that holds the right answer.")
+    truth: Attribute = Field(description="The attribute that holds the right answer.")
     uncovered: Uncovered = Field(
         default="exclude",
         description="Images whose truth no class stands for: exclude and count them, or refuse to run.",

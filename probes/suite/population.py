@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from clipmodel.yaml_models import StrictModel
 from probes.suite.validation_errors import misplaced
-from probes.suite.values import MOST_WORDS, Value
+from probes.suite.values import MOST_WORDS, Attribute, Value
 
 SUM_TOLERANCE = 1e-3
 """How far the shares of an attribute may be from 1: they are written with a few digits."""
@@ -24,7 +24,7 @@ class Population(StrictModel):
         max_length=MOST_WORDS,
         description="The population in words, shown in the report, such as 'adults in Norway, 2024'.",
     )
-    weights: str = Field(
+    weights: Attribute = Field(
         default="",
         description="Column of the data: how many members of the population an image stands for ...",
     )

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 from clipmodel.yaml_models import StrictModel
 from probes.suite.suite_view import SuiteView
 from probes.suite.validation_errors import check_known
-from probes.suite.values import Name, Value, unique
+from probes.suite.values import Attribute, Name, Value, unique
 
 MOST_IMAGES = 10**9  # no data set has more
 
@@ -39,7 +39,7 @@ Filter = Annotated[
 ]
 
 
-Grouping = Annotated[list[str], Field(min_length=1), AfterValidator(unique)]
+Grouping = Annotated[list[Attribute], Field(min_length=1), AfterValidator(unique)]
 
 
 class ProbeBase(StrictModel):
@@ -65,13 +65,13 @@ class ProbeBase(StrictModel):
     title: str = ""
     question: str = Field(default="", description="One sentence, shown in the report.")
     kind: str
-    where: dict[str, Filter] = Field(
+    where: dict[Attribute, Filter] = Field(
         default={}, description="Which images: a value, values, or {not: [...]}."
     )
     groups: Annotated[list[Grouping], AfterValidator(unique)] = Field(
         default=[], description="What to compare by: attributes, or crossings of attributes."
     )
-    references: dict[str, Value] = Field(
+    references: dict[Attribute, Value] = Field(
         default={}, description="By attribute: the group to compare with, (rest), (overall) or (best)."
     )
     min_group: int = Field(

@@ -47,6 +47,10 @@ def _as_text(value: Any) -> Any:
 Value = Annotated[str, BeforeValidator(_as_text, json_schema_input_type=str | int | float)]
 
 
+Attribute = Annotated[str, AfterValidator(clean_label)]
+"""The name of an attribute in the form of the names of columns: it may be copied from a file's header."""
+
+
 def unique(values: list[Any]) -> list[Any]:
     """The values, if none is there twice."""
     if repeated := [value for i, value in enumerate(values) if value in values[:i]]:
