@@ -25,15 +25,19 @@ from benchmarks.reference_models import open_clip_reference, ours, transformers_
 from clipmodel.inputs.preprocess import Preprocess
 from clipmodel.inputs.tokenizer import clip_tokenizer
 from clipmodel.loading.embedding_model import LoadedModel
-from clipmodel.loading.reduced_precision import load_reduced
+from clipmodel.loading.reduced_precision import load_reduced, reduction_name
 from probes.datasets import load_dataset
 
 ARCHITECTURE = "ViT-B/32"
 REDUCTIONS: tuple[tuple[Any, bool], ...] = (("bf16", False), ("fp16", False), ("int8", False), ("fp32", True))
 
 
-def label(precision: str, compiled: bool) -> str:
-    return f"{precision} compiled" if compiled else precision
+def judged(model: str) -> list[Reduced]:
+    """What conclusions are measured of: the reductions of the tower, and JPEG files decoded scaled."""
+    towers = [
+        Reduced(model=model, precision=precision, compiled=compiled) for precision, compiled in REDUCTIONS
+    ]
+    return [*towers, Reduced(model=model, precision="fp32", scaled=True)]
 
 
 def save_random(folder: Path) -> None:
@@ -56,7 +60,9 @@ def speeds(folder: Path, *, images: int, rounds: int) -> Race:
     }
     for precision, compiled in REDUCTIONS:
         model = load_reduced(folder, precision=precision, compiled=compiled)
-        contenders[f"{OURS}, {label(precision, compiled)}"] = lambda model=model: model.encode_image(pixels)
+        contenders[f"{OURS}, {reduction_name(precision, compiled=compiled)}"] = lambda model=model: (
+            model.encode_image(pixels)
+        )
     with torch.inference_mode():
         reference = contenders[OURS]()
         for name, contender in contenders.items():
@@ -69,10 +75,9 @@ def speeds(folder: Path, *, images: int, rounds: int) -> Race:
 def conclusions(model: str, data: str, suite: str, *, images: int) -> list[str]:
     """What each reduction does to an audit, a sentence each."""
     sentences = []
-    for precision, compiled in REDUCTIONS:
-        reduced = Reduced(model=model, precision=precision, compiled=compiled)
+    for reduced in judged(model):
         found = measure(load_dataset(data), reduced, suite=suite, most_images=images)
-        sentences.append(f"{suite}, {Path(model).name}: {found.sentence(label(precision, compiled))}")
+        sentences.append(f"{suite}, {Path(model).name}: {found.sentence(reduced.name)}")
         print(sentences[-1], flush=True)
     return sentences
 
