@@ -285,12 +285,18 @@ def _count(
     return counted.groupby(list(table.columns), sort=False, observed=True)["n"].sum().reset_index()
 
 
+def _n_images(dataset: DemographicDataset, rows: np.ndarray) -> int:
+    """How many images some rows stand for."""
+    return len(rows) if dataset.multiplicity is None else int(dataset.multiplicity[rows].sum())
+
+
 def _check_groups(probe: ProbeBase, dataset: DemographicDataset, rows: np.ndarray) -> None:
     for attribute in probe.attributes:
         present = set(dataset.values(attribute).iloc[rows].dropna())
         if not present:
             raise UserError(
-                f"probe {probe.name!r}: none of the {len(rows)} selected images shows its {attribute}",
+                f"probe {probe.name!r}: none of the {_n_images(dataset, rows)} selected images shows its "
+                f"{attribute}",
                 remedy=f"take {attribute!r} out of 'groups', or relax 'where'",
             )
         reference = probe.references.get(attribute)

@@ -178,3 +178,11 @@ def test_memberships_are_part_of_the_combinations(tmp_path: Path) -> None:
     data.add_memberships(["ancestry: Asia"])
     assert data.combinations.frame["ancestry: Asia"].nunique() == 2
     assert len(data.levels("ancestry: Asia")) == 2
+
+
+def test_a_message_counts_images_and_not_combinations(table: pd.DataFrame, tmp_path: Path) -> None:
+    """None of 120 images has a tone; they have two combinations of values."""
+    predicted = table.iloc[:N, :3].assign(tone=None, prediction="doctor")
+    predicted.to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(UserError, match="none of the 120 selected images shows its tone"):
+        records_of(tmp_path / "t.csv", tmp_path / "run", batch_rows=25, scored=False)
