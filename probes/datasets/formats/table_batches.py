@@ -135,7 +135,8 @@ class TableBatches:
                 column = table.iloc[:, place]
                 numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
                 steps = np.diff(np.concatenate([last[place], numbers]))
-                running[place] &= bool((steps == 1).all())
+                # A single row has no steps, and still is no running number if it is a word.
+                running[place] &= bool((steps == 1).all() and not np.isnan(numbers).any())
                 filled[place] |= bool(column.notna().any())
                 last[place] = numbers[-1:] if len(numbers) else last[place]
         for place in places:

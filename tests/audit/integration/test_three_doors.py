@@ -19,6 +19,7 @@ from audit.cli import app
 from audit.result import AuditResult
 from clipmodel.errors import UserError
 from probes.datasets import EmbeddedDataset, load_dataset
+from probes.datasets.formats import table_batches
 from probes.embeddings.precomputed import PrecomputedModel
 from probes.runner import run_suite
 from probes.suite.suite import load_suite
@@ -143,6 +144,42 @@ def agree(suite: Path, one: Path, other: Path) -> None:
         assert first.split(":")[0] == second.split(":")[0] == "refused", (first, second)
     else:
         assert first == second
+
+
+def of_two_groups(values: list[str]) -> Drawn:
+    """A table whose group attribute has given values, with truths that fit no group."""
+    rng = np.random.default_rng(0)
+    truth = rng.choice(np.array(["m", "f"], dtype=object), 24)
+    rows = {"path": [f"{i}.jpg" for i in range(24)], "g": rng.choice(np.array(values, dtype=object), 24)}
+    return "g", "sex", pd.DataFrame(rows | {"sex": truth, "prediction": rng.permutation(truth)}), ["m", "f"]
+
+
+@pytest.mark.parametrize(
+    ("change", "values"),
+    [
+        (
+            lambda rows: rows.map(lambda value: value.casefold() if isinstance(value, str) else value),
+            ["A", "b"],
+        ),
+        (lambda rows: rows.iloc[:-1], ["A", "b"]),
+        (lambda rows: rows.replace("NA", np.nan), ["NA", "b"]),
+        (lambda rows: rows.replace("1.5", "1"), ["1.5", "1", "x"]),
+    ],
+    ids=["capitals", "a row lost", "NA read as missing", "two groups joined"],
+)
+def test_a_reader_that_errs_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    change: Callable[[pd.DataFrame], pd.DataFrame],
+    values: list[str],
+) -> None:
+    """The property can fail: a door that changes rows gives other numbers or another refusal."""
+    files = written(tmp_path, of_two_groups(values))
+    agree(*files)
+    honest = table_batches._Parquet.__iter__
+    monkeypatch.setattr(table_batches._Parquet, "__iter__", lambda self: map(change, honest(self)))
+    with pytest.raises(AssertionError):
+        agree(*files)
 
 
 MANY = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))

@@ -52,6 +52,9 @@ TEXTS = [
     "a,b\n x,2\n3,4\xa0\n,\n5,6\n",
     ",a\n0,x\n1,y\n2,z\n",
     ",a\n0,x\n1,y\n3,z\n",
+    ",a\nz,1\n",  # one row: a word is no running number
+    ",a\n7,1\n",
+    ",a\n1,x\n,y\n",
     "a,b\n",
     "",
     "\n\n",
