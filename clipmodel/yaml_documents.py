@@ -9,6 +9,7 @@ interpreter ends, and raises whatever the constructors of Python raise.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,6 +125,9 @@ def read_utf8(path: Path) -> str:
     return text
 
 
+_INVISIBLE = "\u00ad\u200b\u2060\ufeff"  # soft hyphen, zero-width space, word joiner, byte order mark
+
+
 class _Loader(yaml.SafeLoader):
     """Plain values only; refuses what the module says, with the line."""
 
@@ -148,14 +152,14 @@ class _Loader(yaml.SafeLoader):
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode) or key.tag == _MERGE:
                 continue
-            line = key.start_mark.line + 1
-            if (first := lines.get(key.value)) is not None:
+            line, plain = key.start_mark.line + 1, _plain(key.value)
+            if (first := lines.get(plain)) is not None:
                 where = f"lines {first} and {line}" if first != line else f"line {line}"
                 raise UserError(
                     f"{self._path}, {where}: the key {key.value!r} is there twice",
-                    remedy="keep one of the two",
+                    remedy="keep one of the two; blanks and invisible characters make no other key",
                 )
-            lines[key.value] = line
+            lines[plain] = line
         return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
@@ -201,6 +205,12 @@ def _expanded(node: yaml.Node, path: Path, *, known: dict[int, int], open_nodes:
     open_nodes.discard(id(node))
     known[id(node)] = size
     return size
+
+
+def _plain(key: str) -> str:
+    """A key without what nobody sees: names of columns and labels are compared without it as well."""
+    visible = key.translate(dict.fromkeys(map(ord, _INVISIBLE)))
+    return unicodedata.normalize("NFC", " ".join(visible.split()))
 
 
 def _refused(path: Path, reason: str, line: int | None) -> UserError:

@@ -43,6 +43,8 @@ def test_an_empty_file_has_no_values(tmp_path: Path) -> None:
     [
         ("a: 1\nb: 2\na: 3\n", "lines 1 and 3: the key 'a' is there twice"),
         ("- x: {k: 1, k: 2}\n", "line 1: the key 'k' is there twice"),
+        ("'skin tone': 1\n'skin  tone ': 2\n", "lines 1 and 2: the key 'skin  tone ' is there twice"),
+        ("na\u00efve: 1\nnai\u0308ve\u200b: 2\n", "lines 1 and 2: the key 'nai"),
         ("a:\n  1: x\n  '1': y\n", "lines 2 and 3: the key '1' is there twice"),
         ("x: y\ntitle: 2026-99-99\n", "line 2: not valid YAML: '2026-99-99' is not a valid date"),
         ("seed: !!int abc\n", "line 1: not valid YAML: 'abc' is not a valid whole number"),
