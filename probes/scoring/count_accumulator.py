@@ -16,6 +16,8 @@ from probes.scoring.threshold_lookup import RuleThresholds, ThresholdLookup
 from probes.scoring.threshold_ranks import CURVE
 from probes.suite.classification_probe import MISCLASSIFIED
 
+SPARSE = 4
+"""One rank in so many is above 0: then only those are counted, and the others are what is left."""
 Happened = dict[str, Array]  # rule -> [O, T, N] bool: whether the outcome happened to the image
 
 
@@ -177,6 +179,11 @@ class CountAccumulator:
         if not n_rows:
             return
         xp = library_of(ranks)
+        if isinstance(ranks, np.ndarray):
+            reached = ranks != 0
+            if SPARSE * np.count_nonzero(reached) < ranks.size:
+                _add_sparse_ranks(totals, ranks, reached, cells)
+                return
         rows = xp.arange(n_rows, device=cells.device)[:, None] * self.n_cells
         # One histogram of ranks holds the counts at all thresholds: its running sum from above is how many
         # reach each. The cost does not grow with the number of thresholds.
@@ -223,3 +230,14 @@ class CountAccumulator:
             n = as_numpy(ranks)[-1].sum(axis=1)
             hits[:, :, -1] = n - hits[:, :, -1]
         return np.ascontiguousarray(hits)
+
+
+def _add_sparse_ranks(totals: np.ndarray, ranks: np.ndarray, reached: np.ndarray, cells: np.ndarray) -> None:
+    """Add a histogram [R, G, T + 1] of ranks [R, N], most of them 0, as under argmax with many classes."""
+    n_cells, n_ranks = totals.shape[1:]
+    at = np.flatnonzero(reached)  # of truth values: four times as fast as of numbers
+    row, image = np.divmod(at, ranks.shape[1])
+    flat = (row * n_cells + cells[image]) * n_ranks + ranks.ravel()[at]
+    counts = np.bincount(flat, minlength=totals.size).reshape(totals.shape)
+    counts[:, :, 0] = np.bincount(cells, minlength=n_cells) - counts.sum(axis=2)
+    totals += counts

@@ -367,7 +367,12 @@ class _Scored:
 def first_greatest(values: Array) -> Array:
     """[C, N] -> [N] the position of the greatest of each column; of several, the first."""
     if isinstance(values, np.ndarray):
-        return values.argmax(axis=0)
+        # NumPy's argmax goes down the columns, which takes two to four times as long. From the last to the
+        # first, so that the first of several stays.
+        greatest, found = values.max(axis=0), np.zeros(values.shape[1], np.int64)
+        for position in reversed(range(len(values))):
+            np.copyto(found, position, where=values[position] == greatest)
+        return found
     # argmax of torch promises no order among equal values, and devices differ; the smallest position among
     # the greatest is the same everywhere. int16 halves the memory of the intermediate.
     xp = library_of(values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from probes.scoring.count_accumulator import Answers, CountAccumulator
@@ -79,3 +80,19 @@ def test_without_a_truth_there_is_no_misclassification_and_without_a_curve_no_po
     assert own.counts().hits["argmax"].tolist() == [[[1, 1, 1, 0], [0, 1, 1, 0]]]
     assert own.counts().curve.shape == (0, 2, 2)
     assert CURVE not in answers.ranks
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.24, 0.26, 1.0])
+def test_few_or_many_ranks_above_zero_are_counted_alike(share: float) -> None:
+    rng = np.random.default_rng(0)
+    ranks = np.where(rng.random((9, 200)) < share, rng.integers(1, 4, (9, 200)), 0).astype(np.int32)
+    cells = rng.integers(0, 5, 200)
+    own = CountAccumulator(
+        classes="abcdefghi", sets={}, right=None, rules=[RuleThresholds.of("probability", [0.1, 0.2, 0.3])],
+        curve=np.zeros(0), outcomes={}, n_cells=6, device="cpu",
+    )  # fmt: skip
+    own.add({"probability": ranks}, np.zeros((9, 200), np.float32), cells)
+    naive = np.zeros((3, 6, 9), np.int64)  # threshold, cell, class
+    for row, image in np.ndindex(9, 200):
+        naive[: ranks[row, image], cells[image], row] += 1
+    np.testing.assert_array_equal(own.counts().hits["probability"], naive)
