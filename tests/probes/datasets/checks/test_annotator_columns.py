@@ -53,7 +53,8 @@ def test_a_label_of_its_own_stays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("card", "message"),
     [("annotators: {tone: [a, d]}", r"annotators: tone: no column 'd'"),
-     ("annotators: {tone: [a, a]}", "tone: 1 column"),
+     ("annotators: {tone: [a]}", "tone: 1 column"),
+     ("annotators: {tone: [a, a]}", "line 1: annotators: 'a' is there twice"),
      ("annotators: {tone: [a, b]}\nvalues: {tone: {drak: darker}}", "nobody said tone 'drak'")],
 )  # fmt: skip
 def test_mistakes_of_the_card_are_named(tmp_path: Path, card: str, message: str) -> None:
