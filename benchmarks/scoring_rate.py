@@ -4,7 +4,7 @@
 
 Embeddings of 512 numbers, in memory, are asked 8 class designs that share all classes but one, with argmax.
 The rate is that of the products alone, 2 x images x prompts x 512, over all that scoring takes: it counts
-exponents, sums, predictions and counts as nothing. It stands beside the rate of a 2048-cubed product, in
+exponents, sums, predictions and counts as nothing. It is compared with the rate of a 2048-cubed product, in
 turns with it. CPU seconds of one thread.
 """
 
