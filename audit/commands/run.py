@@ -31,6 +31,7 @@ from audit.commands.console.model_options import (
 from audit.commands.console.output_folder import check_output_folder, kept_tables, public
 from audit.commands.console.small_table_settings import in_two_processes, makes_small_tables
 from audit.commands.console.suite_data import data_of, notes_on_groups
+from clipmodel.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,7 +125,7 @@ def run(
         device=device,
         mitigation=mitigation,
         standard=standard or [],
-        scoring=_scoring(engine, workers),
+        scoring=_scoring(engine, workers, device),
     )
 
     from audit.result import AuditResult
@@ -225,10 +226,12 @@ def _ask(
     return records, table
 
 
-def _scoring(engine: ScoringEngine, workers: int) -> AbstractContextManager[Scorer | None]:
+def _scoring(engine: ScoringEngine, workers: int, device: str) -> AbstractContextManager[Scorer | None]:
     """What counts the answers, for the time of the run; None: this process."""
     if engine is ScoringEngine.local:
         return nullcontext()
+    if device != "cpu":  # said now: the scorer would say so after the images were embedded
+        raise UserError("--engine ray scores on CPUs", remedy=f"leave --device {device} out")
     from probes.scoring.ray_scoring import ray_scorer
 
     return ray_scorer(workers)

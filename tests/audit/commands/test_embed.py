@@ -265,6 +265,12 @@ def test_tasks_of_ray_count_what_one_process_counts(
     assert differing <= {"run.json", "report.html"}
 
 
+def test_tasks_of_ray_refuse_a_device_before_anything_is_read(many: Path, invoke: Invoke) -> None:
+    told = invoke("run", "small.yaml", "--engine", "ray", "--device", "cuda", "--out", "never")
+    assert told.exit_code == 2 and "leave --device cuda out" in told.output
+    assert not (many / "never").exists()
+
+
 def test_ray_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, many: Path) -> None:
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     from probes.embeddings.engines import Workplace, run_ray
