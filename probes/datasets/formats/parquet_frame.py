@@ -74,6 +74,7 @@ def readable_columns(file: Path, *, nested: Sequence[str] = ()) -> tuple[list[st
     schema, metadata = pq.read_schema(file), pq.read_metadata(file)
     names = [str(name) for name in schema.names]
     lists = [name for name in names if _is_nested(schema, name) and name not in nested]
+    _refuse_header_levels(file, schema)
     _refuse_several(file, names)
     _refuse_bomb(file, metadata.num_rows * len(names))
     return [name for name in names if name not in lists], lists
@@ -94,6 +95,16 @@ def words(strings: pa.ChunkedArray) -> pd.Series:
 def _is_nested(schema: pa.Schema, name: str) -> bool:
     positions = schema.get_all_field_indices(name)
     return any(pa.types.is_nested(schema.field(position).type) for position in positions)
+
+
+def _refuse_header_levels(file: Path, schema: pa.Schema) -> None:
+    """Refuse columns that pandas named by several levels: the file has them as tuples in Python's words."""
+    levels = (schema.pandas_metadata or {}).get("column_indexes") or [{}]
+    if len(levels) > 1:
+        raise UserError(
+            f"{file}: its columns have names of {len(levels)} levels, expected one name a column",
+            remedy="join the levels in pandas: table.columns = ['_'.join(map(str, c)) for c in table.columns]",
+        )
 
 
 def _refuse_several(file: Path, names: Sequence[str]) -> None:

@@ -49,6 +49,16 @@ def test_columns_of_one_name_are_no_damage(tmp_path: Path) -> None:
         parquet_frame(written(tmp_path, pa.table([words, words], names=["race", "race"])))
 
 
+def test_names_of_several_levels_are_refused_with_what_joins_them(tmp_path: Path) -> None:
+    table = pd.DataFrame({("path", "file"): ["a.jpg"], ("race", 1): ["x"]})
+    with pytest.raises(UserError, match="names of 2 levels, expected one") as refused:
+        parquet_frame(written(tmp_path, table))
+    assert refused.value.remedy is not None and "join the levels" in refused.value.remedy
+    # What the remedy says works.
+    table.columns = ["_".join(map(str, c)) for c in table.columns]
+    assert list(parquet_frame(written(tmp_path, table))[0]) == ["path_file", "race_1"]
+
+
 def test_damage_is_told_with_its_reason(tmp_path: Path) -> None:
     file = written(tmp_path, pd.DataFrame({"a": ["b"]}))
     file.write_bytes(file.read_bytes()[:-4])
