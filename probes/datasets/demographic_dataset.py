@@ -219,11 +219,19 @@ class DemographicDataset(ABC):
 
     def _hash_column(self, digest: hashlib._Hash, name: str) -> None:
         """Add a column of the frame to a hash."""
-        codes, values = pd.factorize(self.frame[name])  # a missing value has the code -1
+        column = self.frame[name]
+        try:
+            codes, values = pd.factorize(column)  # a missing value has the code -1
+        except TypeError:  # lists, such as the keywords of emoji, are told apart as text
+            codes, values = pd.factorize(column.map(_list_text, na_action="ignore"))
         # Codes and distinct values instead of every value: the same information, hashed many times faster.
         digest.update("\x1f".join([name, *map(str, values)]).encode() + b"\x1e")
         # Little endian and 64 bits everywhere, so that machines agree on the hash.
         digest.update(codes.astype("<i8").tobytes())
+
+
+def _list_text(value: object) -> str:
+    return str(value.tolist() if isinstance(value, np.ndarray) else value)
 
 
 def clean_frame(

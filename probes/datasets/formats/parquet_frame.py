@@ -103,7 +103,7 @@ def _refuse_header_levels(file: Path, schema: pa.Schema) -> None:
     if len(levels) > 1:
         raise UserError(
             f"{file}: its columns have names of {len(levels)} levels, expected one name a column",
-            remedy="join the levels in pandas: table.columns = ['_'.join(map(str, c)) for c in table.columns]",
+            remedy="join the levels in pandas: t.columns = ['_'.join(map(str, c)) for c in t.columns]",
         )
 
 

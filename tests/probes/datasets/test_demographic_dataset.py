@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -65,6 +66,19 @@ def test_equal_bytes_have_equal_hashes(frame: dict) -> None:
 def test_the_hash_of_the_data_sees_every_label(frame: dict) -> None:
     other = frame | {"age": ["10-19", "3-9", "3-9"]}
     assert small(frame).sha256 == small(dict(frame)).sha256 != small(other).sha256
+
+
+def test_a_column_of_lists_is_part_of_the_hash(frame: dict) -> None:
+    """Parquet gives keywords as arrays, JSON as lists; both are one content with one hash."""
+    as_arrays, as_lists, other = (
+        small(frame | {"keywords": keywords}).sha256
+        for keywords in (
+            [np.array(["x", "y"], object), None, np.array(["x"], object)],
+            [["x", "y"], None, ["x"]],
+            [["x"], None, ["x"]],
+        )
+    )
+    assert as_arrays == as_lists != other
 
 
 @pytest.mark.parametrize("value", ["(all)", "(missing)", " (rest)\u200b", "(none)", "(overall)", "(best)"])

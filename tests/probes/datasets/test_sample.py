@@ -9,6 +9,7 @@ from PIL import Image
 
 from probes.datasets.cards import DataCard
 from probes.datasets.demographic_dataset import DemographicDataset
+from probes.datasets.emoji import EmojiDataset
 from probes.datasets.sample import SampledDataset
 
 CARD = DataCard(
@@ -45,3 +46,10 @@ def test_an_image_keeps_its_mode_for_a_model_that_converts_it() -> None:
     kept, converted = sample.image_of(2, data, convert=False), sample.image_of(2, data)
     assert (kept.mode, kept.getpixel((0, 0))) == ("L", 40)
     assert (converted.mode, converted.getpixel((0, 0))) == ("RGB", (40, 40, 40))
+
+
+def test_a_sample_of_the_emoji_has_a_hash_of_its_own() -> None:
+    """Their keywords are lists, which pandas cannot tell apart by hashing."""
+    emoji = EmojiDataset()
+    hashes = {data.sha256 for data in (emoji, SampledDataset(emoji, 5), SampledDataset(emoji, 6))}
+    assert len(hashes) == 3
