@@ -1,41 +1,22 @@
 """The command line. The commands are in `audit/commands/`; they are joined here, and errors become messages.
 
-Commands import what they need when they run: `clip-audit --help` must not wait for torch.
+A command's module is imported when the command is named, and imports what it needs when it runs: neither
+`clip-audit --help` nor `clip-audit run` must wait for what others need.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
 
-from audit.commands import (
-    annotate,
-    cache,
-    calibrate,
-    compare,
-    curate,
-    data,
-    embed,
-    evaluate,
-    evidence,
-    figures,
-    forget,
-    gate,
-    mitigate,
-    model,
-    plan,
-    probe,
-    recipes,
-    report,
-    run,
-    show,
-    view,
-)
 from audit.commands.console import terminal
 from audit.csv_cells import raw_csv
 from clipmodel import __version__
@@ -51,9 +32,68 @@ KEPT = {
     "train": "the training state is kept; run the same command to resume",
 }
 
+COMMANDS: Final = (
+    "run", "gate", "compare", "calibrate", "embed", "plan", "report", "show", "view", "figures", "evidence",
+    "mitigate", "train", "probe", "data", "model", "curate", "evaluate", "cache",
+)  # fmt: skip
+"""In the order of the help. The module of one has an `app` of commands, or a function of its name."""
+MODULES: Final[Mapping[str, str]] = {"train": "recipes"}
+"""Those whose module has another name."""
+ADDED: Final[Mapping[str, tuple[str, ...]]] = {"data": ("forget", "annotate")}
+"""Commands of a group that have modules of their own."""
+
+
+@cache
+def _built(name: str) -> Any:
+    """A command, or a group of commands, as Click has it."""
+    module = import_module(f"audit.commands.{MODULES.get(name, name)}")
+    alone = typer.Typer(rich_markup_mode="rich", add_completion=False)
+    alone.callback()(_nothing)  # with it, Typer makes a group even of one command
+    if hasattr(module, "app"):
+        for added in ADDED.get(name, ()):
+            _add(module.app, added, import_module(f"audit.commands.{added}"))
+        alone.add_typer(module.app, name=name)
+    else:
+        _add(alone, name, module)
+    group: Any = typer.main.get_command(alone)
+    return group.commands[name]
+
+
+def _add(app: typer.Typer, name: str, module: Any) -> None:
+    app.command(name, epilog=module.EPILOG)(getattr(module, name))
+
+
+def _nothing() -> None:
+    return None
+
+
+class _NamedCommands(Mapping[str, Any]):
+    """All commands by name; one is built when it is asked for."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in COMMANDS:
+            raise KeyError(name)
+        return _built(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
 
 class Commands(TyperGroup):
-    """Turns a user's mistake into two lines and exit code 2, and Ctrl-C into exit code 130."""
+    """Builds only the command that is called, and turns its errors into messages.
+
+    A user's mistake is two lines and exit code 2, Ctrl-C is exit code 130.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = _NamedCommands()  # type: ignore[assignment]
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(self.commands)
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -114,27 +154,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("run", epilog=run.EPILOG)(run.run)
-app.command("gate", epilog=gate.EPILOG)(gate.gate)
-app.command("compare", epilog=compare.EPILOG)(compare.compare)
-app.command("calibrate", epilog=calibrate.EPILOG)(calibrate.calibrate)
-app.command("embed", epilog=embed.EPILOG)(embed.embed)
-app.command("plan", epilog=plan.EPILOG)(plan.plan)
-app.command("report", epilog=report.EPILOG)(report.report)
-app.command("show", epilog=show.EPILOG)(show.show)
-app.command("view", epilog=view.EPILOG)(view.view)
-app.command("figures", epilog=figures.EPILOG)(figures.figures)
-app.command("evidence", epilog=evidence.EPILOG)(evidence.evidence)
-app.command("mitigate", epilog=mitigate.EPILOG)(mitigate.mitigate)
-app.add_typer(recipes.app, name="train")
-app.add_typer(probe.app, name="probe")
-app.add_typer(data.app, name="data")
-app.add_typer(model.app, name="model")
-app.add_typer(curate.app, name="curate")
-app.add_typer(evaluate.app, name="evaluate")
-app.add_typer(cache.app, name="cache")
-data.app.command("forget", epilog=forget.EPILOG)(forget.forget)
-data.app.command("annotate", epilog=annotate.EPILOG)(annotate.annotate)
 
 
 def _version(wanted: bool) -> None:

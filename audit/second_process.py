@@ -23,7 +23,9 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, Final, TypeVar
 
-__all__ = ["VARIABLE", "second_process_allowed", "shared_jobs"]
+__all__ = [
+    "VARIABLE", "answer", "forked", "is_of_use", "read_answer", "second_process_allowed", "shared_jobs",
+]  # fmt: skip
 
 T = TypeVar("T")
 VARIABLE: Final = "CLIP_AUDIT_PROCESSES"
@@ -61,7 +63,7 @@ def shared_jobs(jobs: Mapping[str, Callable[[], T]]) -> Iterator[Callable[[], di
     ...     results()
     {'sum': 45, 'last': 9}
     """
-    if not _is_of_use() or len(jobs) < 1:
+    if not is_of_use() or len(jobs) < 1:
         yield lambda: {name: job() for name, job in jobs.items()}
         return
     # The numbers of the jobs that nobody took yet: a pipe gives each byte to one reader.
@@ -89,11 +91,21 @@ def _taken(queue: int) -> Iterator[int]:
         yield number[0]
 
 
-def _is_of_use() -> bool:
+def is_of_use() -> bool:
+    """Whether a second process may be forked here, and has a core to run on."""
     if not _allowed.get() or sys.platform != "linux" or os.environ.get(VARIABLE) == "1":
         return False
     # A lock that another thread holds would stay locked in the fork.
     return threading.active_count() == 1 and len(os.sched_getaffinity(0)) > 1
+
+
+def forked() -> int:
+    """`os.fork`, without the warning of the threads of the matrix libraries."""
+    with warnings.catch_warnings():
+        # From 3.12 on, Python warns of every thread of the process; those of the matrix libraries prepare
+        # themselves for a fork, and the jobs start none of others.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
 
 
 class _Child:
@@ -101,11 +113,7 @@ class _Child:
 
     def __init__(self, jobs: Sequence[Callable[[], Any]], queue: int) -> None:
         self.pipe, write_end = os.pipe()
-        with warnings.catch_warnings():
-            # From 3.12 on, Python warns of every thread of the process; those of the matrix libraries prepare
-            # themselves for a fork, and the jobs start none of others.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            self.pid = os.fork()
+        self.pid = forked()
         if not self.pid:
             os.close(self.pipe)
             _do(jobs, queue, write_end)
@@ -113,16 +121,8 @@ class _Child:
 
     def results(self) -> dict[int, Any]:
         """By the number of the job, without those that failed; none if the process did not get to its end."""
-        with os.fdopen(os.dup(self.pipe), "rb") as file:
-            data = file.read()
-        try:
-            done, told = pickle.loads(data)
-        except (EOFError, pickle.UnpicklingError):
-            return {}
-        for message, category, filename, line in told:
-            warnings.warn_explicit(message, category, filename, line)
-        found: dict[int, Any] = done
-        return found
+        found: dict[int, Any] | None = read_answer(os.dup(self.pipe))
+        return found or {}
 
     def stop(self) -> None:
         """Leave no process behind."""
@@ -139,13 +139,37 @@ def _do(jobs: Sequence[Callable[[], Any]], queue: int, write_end: int) -> None:
         # Ctrl-C reaches both: the parent says so, and stops this one.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         _allowed.set(False)
-        done: dict[int, Any] = {}
-        # A job that fails is done again by the parent, which then says why.
-        with warnings.catch_warnings(record=True) as caught, suppress(Exception):
-            for number in _taken(queue):
-                done[number] = jobs[number]()
-        told: list[_Told] = [(str(one.message), one.category, one.filename, one.lineno) for one in caught]
-        with os.fdopen(write_end, "wb") as file:
-            pickle.dump((done, told), file, protocol=pickle.HIGHEST_PROTOCOL)
+
+        def work() -> dict[int, Any]:
+            done: dict[int, Any] = {}
+            # A job that fails is done again by the parent, which then says why.
+            with suppress(Exception):
+                for number in _taken(queue):
+                    done[number] = jobs[number]()
+            return done
+
+        answer(work, write_end)
     finally:
         os._exit(0)  # what was done shows in what the pipe holds
+
+
+def answer(work: Callable[[], Any], write_end: int) -> None:
+    """Do some work, and write what it returns and the warnings that it issued to a pipe."""
+    with warnings.catch_warnings(record=True) as caught:
+        done = work()
+    told: list[_Told] = [(str(one.message), one.category, one.filename, one.lineno) for one in caught]
+    with os.fdopen(write_end, "wb") as file:
+        pickle.dump((done, told), file, protocol=pickle.HIGHEST_PROTOCOL)
+
+
+def read_answer(pipe: int) -> Any:
+    """What `answer` wrote, whose warnings are issued here; None if it did not get to its end."""
+    with os.fdopen(pipe, "rb") as file:
+        data = file.read()
+    try:
+        done, told = pickle.loads(data)
+    except (EOFError, pickle.UnpicklingError):
+        return None
+    for message, category, filename, line in told:
+        warnings.warn_explicit(message, category, filename, line)
+    return done

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import platform
 import shlex
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 
 from audit.commands.console import terminal
@@ -31,6 +34,7 @@ from audit.commands.console.model_options import (
 from audit.commands.console.output_folder import check_output_folder, kept_tables, public
 from audit.commands.console.small_table_settings import in_two_processes, makes_small_tables
 from audit.commands.console.suite_data import data_of, notes_on_groups
+from audit.prepared_process import prepared_process
 from clipmodel.errors import UserError
 
 if TYPE_CHECKING:
@@ -81,6 +85,10 @@ EPILOG = (
     "clip-audit run quickstart --data table:people.csv  ·  "
     "clip-audit run clip_paper --data embeddings:DIR --engine ray --workers 8"
 )
+MOST_HANDED_OVER: Final = 256 << 20
+"""Bytes of records that one process hands to another."""
+CONCLUDED_WITH: Final = ("audit.commands.console.run_summary", "audit.figures.replacement", "pyarrow.parquet")
+"""What is imported while the model is asked, beside `audit.report`."""
 
 
 @makes_small_tables
@@ -108,44 +116,102 @@ def run(
 ) -> None:
     """Audit a model: ask it every question of a suite, and write tables and a report."""
     started, clock = datetime.now(UTC), time.perf_counter()
-    from probes.suite.suite import load_suite
-
-    questions = load_suite(suite)
-    folder = out or Path("runs") / questions.suite
-    check_output_folder(folder)  # now: it would otherwise end the run after the model was asked
-    dataset = _told_data(suite, questions, data)
     told: Told = {"activation": activation, "preprocess": preprocess, "weights": weights}
-    records, table = _ask(
-        questions,
-        model=model,
-        told=told,
-        dataset=dataset,
-        cache=cache,
-        keep_images=images,
-        device=device,
-        mitigation=mitigation,
-        standard=standard or [],
-        scoring=_scoring(engine, workers, device),
-    )
+    with prepared_process(_prepared_conclusion) as concluded_there:
+        from probes.suite.suite import load_suite
 
+        questions = load_suite(suite)
+        folder = out or Path("runs") / questions.suite
+        check_output_folder(folder)  # now: it would otherwise end the run after the model was asked
+        dataset = _told_data(suite, questions, data)
+        records, table = _ask(
+            questions,
+            model=model,
+            told=told,
+            dataset=dataset,
+            cache=cache,
+            keep_images=images,
+            device=device,
+            mitigation=mitigation,
+            standard=standard or [],
+            scoring=_scoring(engine, workers, device),
+        )
+        words = [public(suite), *(["--model", public(model)] if model else [])]
+        words += ["--data", public(data or questions.data), "--out", folder.name, *["--images"] * images]
+        words += [] if mitigation is None else ["--with", public(str(mitigation))]
+        words += [word for name in standard or [] for word in ("--standard", public(name))]
+        info = {
+            "command": shlex.join(["clip-audit", "run", *words, *spelled(told)]),
+            "started": started.isoformat(timespec="seconds"),
+            "machine": {"system": platform.platform(), "cores": os.cpu_count(), "device": device},
+            "out": folder.name,  # the name alone, as of every path here: run.json is passed on with the audit
+        }
+        asked = _Asked(records, table, folder, info, clock=clock, safe_csv=not raw_csv, as_json=as_json)
+        if (summary := _elsewhere(asked, concluded_there)) is None:
+            _conclude(asked, terminal.out())
+        else:
+            sys.stdout.write(summary)
+            sys.stdout.flush()
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a run knows when the model has been asked, and the audit is concluded from."""
+
+    records: Records
+    standard: pd.DataFrame | None
+    folder: Path
+    info: Mapping[str, Any]
+    clock: float
+    safe_csv: bool
+    as_json: bool
+
+
+def _elsewhere(asked: _Asked, conclude: Callable[[_Asked], str | None]) -> str | None:
+    """Have the audit concluded by the process that is prepared for it; None if that did not do it."""
+    tables = [value for value in vars(asked.records).values() if hasattr(value, "memory_usage")]
+    # Handing over copies them, and a run that keeps a row per image may need the memory.
+    if sum(int(table.memory_usage().sum()) for table in tables) > MOST_HANDED_OVER:
+        return None
+    with terminal.working("computing intervals and writing the report"):
+        return conclude(asked)
+
+
+def _prepared_conclusion() -> Callable[[_Asked], str]:
+    """Import what `_conclude` needs, and return it as a function of which the output is returned."""
+    for name in CONCLUDED_WITH:
+        import_module(name)
+    from audit.report import load_templates
+
+    load_templates()
+
+    def conclude(asked: _Asked) -> str:
+        console = terminal.out()
+        # On a terminal nothing else may print, and an error is told by the other process.
+        terminal.ERR.quiet = True
+        with console.capture() as captured:
+            _conclude(asked, console)
+        return captured.get()
+
+    return conclude
+
+
+def _conclude(asked: _Asked, console: Console) -> None:
+    """Compute the tables, write them and the report, and print the summary."""
     from audit.result import AuditResult
 
     with terminal.working("computing intervals"):
-        result = AuditResult.from_records(records)
-    if table is not None:
-        result = replace(result, standard=table)
-    words = [public(suite), *(["--model", public(model)] if model else [])]
-    words += ["--data", public(data or questions.data), "--out", folder.name, *["--images"] * images]
-    words += [] if mitigation is None else ["--with", public(str(mitigation))]
-    words += [word for name in standard or [] for word in ("--standard", public(name))]
-    info = {
-        "command": shlex.join(["clip-audit", "run", *words, *spelled(told)]),
-        "started": started.isoformat(timespec="seconds"),
-        "seconds": round(time.perf_counter() - clock, 1),
-        "machine": {"system": platform.platform(), "cores": os.cpu_count(), "device": device},
-        "out": folder.name,  # the name alone, as of every path here: run.json is passed on with the audit
-    }
-    _write(result, folder, info, safe_csv=not raw_csv, as_json=as_json)
+        result = AuditResult.from_records(asked.records)
+    if asked.standard is not None:
+        result = replace(result, standard=asked.standard)
+    info = {**asked.info, "seconds": round(time.perf_counter() - asked.clock, 1)}
+    _write(result, asked.folder, info, safe_csv=asked.safe_csv)
+    from audit.commands.console.run_summary import print_summary, summary_json
+
+    if asked.as_json:
+        console.out(summary_json(result, folder=asked.folder), highlight=False)
+    else:
+        print_summary(result, console, folder=asked.folder)
 
 
 def _told_data(suite: str, questions: Suite, data: str | None) -> DemographicDataset:
@@ -156,10 +222,7 @@ def _told_data(suite: str, questions: Suite, data: str | None) -> DemographicDat
     return dataset
 
 
-def _write(
-    result: AuditResult, folder: Path, info: Mapping[str, Any], *, safe_csv: bool, as_json: bool
-) -> None:
-    from audit.commands.console.run_summary import print_summary, summary_json
+def _write(result: AuditResult, folder: Path, info: Mapping[str, Any], *, safe_csv: bool) -> None:
     from audit.figures.replacement import failures_replaced
     from audit.report import begun_report
     from audit.result_files import REPORT_FILE
@@ -171,10 +234,6 @@ def _write(
         with kept_tables(folder):
             page = finished().encode()
             replace_file(folder / REPORT_FILE, lambda file: file.write(page))
-    if as_json:
-        typer.echo(summary_json(result, folder=folder))
-    else:
-        print_summary(result, terminal.out(), folder=folder)
 
 
 def _ask(

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from audit.report.html import fill_template, frames_as_json
+from audit.report.html import fill_template, frames_as_json, template
 from audit.report.section import ReportContext, Section
 from audit.report.sections import SECTIONS
 from audit.report.sections.explorer import explorer_data
@@ -36,6 +36,8 @@ LEFT_OUT: Final = (
 FIRST: Final = ("outcomes", "summary", "specifications", "thresholds", "designs", "trends", "paired")
 """Sections that take longest, and are therefore begun first."""
 _DATA: Final = "(data)"
+PAGE: Final = "report.html.j2"
+PARTS: Final = ("header.html.j2", "macros.html.j2")
 
 
 def render_report(result: AuditResult, run_info: Mapping[str, Any] | None = None) -> str:
@@ -76,9 +78,15 @@ def begun_report(
                 if contents[section.id] not in (None, [])
             ]
             page = _heading(context) | {"sections": shown}
-            return fill_template("report.html.j2", page, data=contents[_DATA])
+            return fill_template(PAGE, page, data=contents[_DATA])
 
         yield finished
+
+
+def load_templates() -> None:
+    """Compile the templates of the page, for a process that has time before it makes one."""
+    for name in (PAGE, *PARTS, *(section.template for section in SECTIONS)):
+        template(name)
 
 
 def _jobs(context: ReportContext) -> dict[str, Callable[[], dict[str, Any]]]:

@@ -7,11 +7,12 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from audit.figures.svg import for_page
@@ -34,6 +35,23 @@ def fill_template(name: str, page: Mapping[str, Any], *, data: str, script: str 
     script
         The page's own; that of the report by default.
     """
+    script = page_script() if script is None else script
+    return template(name).render(
+        page=page,
+        css=Markup(_resource("templates", "report.css")),
+        script=Markup(script),
+        policy=_policy(script),
+        data=Markup(data),
+    )
+
+
+def template(name: str) -> Template:
+    """A template, which is compiled once in a process."""
+    return _environment().get_template(name)
+
+
+@cache
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("audit.report"),
         # Names of groups and data sets come from files of others.
@@ -46,14 +64,7 @@ def fill_template(name: str, page: Mapping[str, Any], *, data: str, script: str 
     environment.globals["zip"] = zip
     # Drawings are made by `figures.svg`, which escapes every text itself.
     environment.filters["drawn"] = lambda svg: Markup(for_page(svg))
-    script = page_script() if script is None else script
-    return environment.get_template(name).render(
-        page=page,
-        css=Markup(_resource("templates", "report.css")),
-        script=Markup(script),
-        policy=_policy(script),
-        data=Markup(data),
-    )
+    return environment
 
 
 def frames_as_json(frames: Mapping[str, pd.DataFrame], *, more: Mapping[str, Any] | None = None) -> str:

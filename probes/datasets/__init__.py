@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clipmodel.errors import UserError
+from clipmodel.lazy_names import lazy_names
 from clipmodel.yaml_models import closest, is_file, shortened
 from probes.datasets.annotation_tables import SEPARATORS, SUFFIXES
 from probes.datasets.cards import DataCard
 from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.dataset_registry import DATASETS
 from probes.datasets.demographic_dataset import DemographicDataset, UnreadableImageError
-from probes.datasets.formats.embeddings import EmbeddedDataset
-from probes.datasets.formats.predictions import PREDICTION_COLUMNS, SCORE_PREFIX
+
+if TYPE_CHECKING:
+    from probes.datasets.formats.embeddings import EmbeddedDataset
 
 __all__ = ["DataCard", "DemographicDataset", "EmbeddedDataset", "UnreadableImageError", "load_dataset"]
+
+__getattr__, __dir__ = lazy_names(__name__, {"EmbeddedDataset": "probes.datasets.formats.embeddings"})
 
 
 def load_dataset(spec: str) -> DemographicDataset:
@@ -76,6 +81,8 @@ def _kind_of_path(spec: str) -> str | None:
 
 
 def _kind_of_file(path: Path) -> str:
+    from probes.datasets.formats.predictions import PREDICTION_COLUMNS, SCORE_PREFIX
+
     if path.suffix.lower() == ".npz":
         return "embeddings"
     if path.suffix.lower() == ".tar":

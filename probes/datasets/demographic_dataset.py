@@ -11,18 +11,20 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from clipmodel.errors import UserError
-from clipmodel.inputs.image_decoding import open_image
 from probes.datasets.cards import DataCard
 from probes.datasets.checks.copies import Copies, find_copies, joined
 from probes.datasets.checks.reserved_values import refuse_reserved
 from probes.datasets.memberships import base_of, check_value, membership_column, membership_order
 from probes.label_text import clean_column, clean_label
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 ID, REASON = "image_id", "reason"
 VISIBLE_PREFIX = "visible_"
@@ -287,6 +289,9 @@ def decode(data: bytes, *, convert: bool = True, least_side: int | None = None) 
     UnreadableImageError
         The bytes are no image, a damaged one, or one of too many pixels.
     """
+    # Here: an audit of stored embeddings opens no image, and Pillow with all its formats is slow to import.
+    from clipmodel.inputs.image_decoding import open_image
+
     try:
         return open_image(data, convert=convert, least_side=least_side)
     except UserError as error:

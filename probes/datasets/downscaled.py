@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-
-from PIL import Image
+from typing import TYPE_CHECKING
 
 from probes.datasets.demographic_dataset import DemographicDataset
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 class DownscaledDataset(DemographicDataset):
@@ -38,6 +40,8 @@ class DownscaledDataset(DemographicDataset):
         scale = self._side / max(image.size)
         if scale >= 1:
             return image
+        from PIL import Image
+
         # A long, narrow image must keep at least one pixel of its shorter side.
         width, height = (max(1, round(scale * length)) for length in image.size)
         # BOX averages the pixels that fall into one, as a sensor far away would; bicubic would sharpen.

@@ -6,12 +6,11 @@ import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from PIL import Image
 
 from clipmodel.errors import UserError
 from probes.datasets.annotation_tables import place, plain_name, read_table, without_repeated_rows
@@ -19,6 +18,9 @@ from probes.datasets.cards import DataCard, card_file, describe, image_folders, 
 from probes.datasets.demographic_dataset import ID, DemographicDataset, UnreadableImageError, read_image_file
 from probes.datasets.image_paths import first_outside, images_example, outside_words
 from probes.datasets.withdrawn import WITHDRAWN_FILE, with_withdrawal_note, with_withdrawn, withdrawn_rows
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 T = TypeVar("T")
 Box = tuple[float, float, float, float]  # left, top, right, bottom

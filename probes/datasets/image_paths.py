@@ -6,21 +6,25 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
-
-from clipmodel.inputs.image_decoding import FORMATS
 
 _SUFFIXES = {
     "JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "WEBP": (".webp",), "GIF": (".gif",), "BMP": (".bmp",),
     "TIFF": (".tif", ".tiff"), "JPEG2000": (".jp2",), "AVIF": (".avif",), "PPM": (".ppm",),
 }  # fmt: skip
-IMAGE_SUFFIXES = tuple(suffix for name in FORMATS for suffix in _SUFFIXES[name])
-"""Endings, in lower case, of the images that can be decoded here."""
-
 
 _OF_OTHER_FORMATS = (
     ".heic", ".heif", ".jxl", ".psd", ".svg", ".eps", ".ico", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raw",
 )  # fmt: skip
+
+
+@cache
+def image_suffixes() -> tuple[str, ...]:
+    """Endings, in lower case, of the images that can be decoded here."""
+    from clipmodel.inputs.image_decoding import FORMATS  # Pillow: most tables of images are read without it
+
+    return tuple(suffix for name in FORMATS for suffix in _SUFFIXES[name])
 
 
 def unread_images(root: Path) -> dict[str, int]:
@@ -31,7 +35,7 @@ def unread_images(root: Path) -> dict[str, int]:
 
 def find_images(root: Path) -> list[Path]:
     """Every image below a folder, by its ending, sorted; hidden files and folders are no data."""
-    return sorted(path for path in _files(root) if path.name.lower().endswith(IMAGE_SUFFIXES))
+    return sorted(path for path in _files(root) if path.name.lower().endswith(image_suffixes()))
 
 
 def _files(root: Path) -> Iterator[Path]:

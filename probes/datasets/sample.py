@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from PIL import Image
 
 from probes.datasets.demographic_dataset import DemographicDataset
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 class SampledDataset(DemographicDataset):

@@ -13,9 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.control import Control
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.segment import ControlType
-from rich.table import Table
 
 from clipmodel.errors import UserError
 
@@ -82,8 +80,21 @@ def plain_warnings() -> Iterator[None]:
 @contextmanager
 def progress_bars() -> Iterator[Report]:
     """Progress on standard error, a bar for each thing that is done; nothing where it is no terminal."""
+    if not ERR.is_terminal:
+        yield lambda _what, _done, _total: None
+        return
+    # Here: to import it takes a third of what starting the program does.
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskID,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=ERR, disable=not ERR.is_terminal, transient=True) as bars:
+    with Progress(*columns, console=ERR, transient=True) as bars:
         tasks: dict[str, TaskID] = {}
 
         def show(what: str, done: int, total: int) -> None:
@@ -122,6 +133,8 @@ def print_table(
     words: Collection[str] = (),
 ) -> None:
     """Print a title and a table, or nothing if it has no rows; all columns but `words` are flush right."""
+    from rich.table import Table
+
     listed = [list(row) for row in rows]
     least = _least_widths(columns, listed, words)
     # Two blanks between columns, one if there is no room for two. If columns do not fit even so, they are

@@ -17,7 +17,7 @@ from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID, REASON, DemographicDataset, UnreadableImageError
 from probes.datasets.file_dataset import FileDataset, find
 from probes.datasets.formats.table import CLUSTER_COLUMNS
-from probes.datasets.image_paths import IMAGE_SUFFIXES, find_images, printable, unread_images
+from probes.datasets.image_paths import find_images, image_suffixes, printable, unread_images
 
 FOLDER = "folder"
 NO_IMAGE, NO_FOLDER = "the sample has no image", "the image is in no folder of a class"
@@ -120,7 +120,7 @@ def load_webdataset(path: Path) -> TarDataset:
             # Keys repeat between shards: WebDataset counts them anew in each.
             name = key if len(shards) == 1 else f"{shard.stem}/{key}"
             labels = samples.setdefault(name, {})
-            if kind in IMAGE_SUFFIXES:
+            if kind in image_suffixes():
                 if name in images:
                     raise UserError(f"{shard}: the sample {key!r} has two images", remedy="keep one")
                 images[name] = (shard, member.offset_data, member.size)

@@ -14,7 +14,7 @@ from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID, REASON
 from probes.datasets.fairface_age_bands import AGE_BANDS, BANDS_NOTE, age_band
 from probes.datasets.file_dataset import FileDataset, find
-from probes.datasets.image_paths import IMAGE_SUFFIXES
+from probes.datasets.image_paths import image_suffixes
 
 FRAMES = "frames"
 ATTRIBUTES = ("gender", "age", "age_band", "skin_type", "lighting")
@@ -56,7 +56,7 @@ def load_casual_conversations_v1(root: Path) -> FileDataset:
     rows, dropped = [], []
     for video in _videos(files[0]):
         folder = root / FRAMES / PurePosixPath(str(video.pop("video"))).with_suffix("")
-        frames = sorted(path for path in folder.glob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+        frames = sorted(path for path in folder.glob("*") if path.suffix.lower() in image_suffixes())
         rows += [{ID: path.relative_to(root).as_posix(), **video} for path in frames]
         dropped += [] if frames else [video | {REASON: NO_FRAME}]
     if not rows:

@@ -13,7 +13,7 @@ from probes.datasets.cards import UNVERIFIED, DataCard
 from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import ID, REASON
 from probes.datasets.file_dataset import FileDataset, checked_values, find, read_annotations
-from probes.datasets.image_paths import IMAGE_SUFFIXES
+from probes.datasets.image_paths import image_suffixes
 
 DETAILS, CHOSEN = "mst-e_image_details.csv", "golden_and_adversarial_mst-e_image_ids.csv"
 FOLDER = "mst-e_data"
@@ -72,7 +72,7 @@ def load_mst_e(root: Path) -> FileDataset:
     there = [(home / name).is_file() for name in frame[ID].fillna("")]
     reason = reason.mask(~pd.Series(there, index=table.index), NO_FILE)
     # Later masks win: a video is called so, even if its file is missing too.
-    reason = reason.mask(~table["image_ID"].str.lower().str.endswith(IMAGE_SUFFIXES), NOT_DECODED)
+    reason = reason.mask(~table["image_ID"].str.lower().str.endswith(image_suffixes()), NOT_DECODED)
     reason = reason.mask(table["pose"].str.lower() == "video", VIDEO)
     kept = reason.isna()
     if not kept.any():

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -7,15 +10,22 @@ import pytest
 
 from clipmodel.errors import UserError
 from probes.datasets import load_dataset
-from probes.datasets.dataset_registry import DATASETS, MODULES
+from probes.datasets.dataset_kind import DatasetKind
+from probes.datasets.dataset_registry import DATASETS, NAMES
 from probes.datasets.emoji import EmojiDataset
 from probes.datasets.formats.embeddings import EmbeddedDataset
 
+ROOT = Path(__file__).parents[3]
 
-def test_every_kind_of_every_module_is_there_once() -> None:
-    names = [kind.name for module in MODULES for kind in module.KINDS]
+
+def test_the_names_in_the_registry_are_those_of_the_modules() -> None:
+    """They are written twice, so that a module is imported only when its data are asked for."""
+    for module, names in NAMES.items():
+        kinds = import_module(f"probes.datasets.{module}").KINDS
+        assert tuple(kind.name for kind in kinds) == names, module
+    names = [name for some in NAMES.values() for name in some]
     assert len(set(names)) == len(names)
-    assert set(DATASETS) == {*names, "embeddings", "predictions"}
+    assert list(DATASETS) == names and len(DATASETS) == len(names)
     assert all(kind.name == name for name, kind in DATASETS.items())
 
 
@@ -24,7 +34,34 @@ def test_every_published_file_is_registered() -> None:
     files = {path.stem for path in folder.glob("*.py")}
     # Values and captions are parts of two loaders.
     own = files - {"__init__", "fhibe_values", "pata_captions"}
-    assert own <= {module.__name__.rsplit(".", 1)[1] for module in MODULES}
+    assert own == {module.rsplit(".", 1)[1] for module in NAMES if module.startswith("published.")}
+
+
+def test_one_data_set_is_loaded_without_the_modules_of_others() -> None:
+    code = "import sys, probes.datasets as d; d.load_dataset('emoji').content_hash(0); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+    assert "probes.datasets.emoji" in loaded
+    others = ("probes.datasets.published", "probes.datasets.formats.hugging_face", "clipmodel.evaluation", "PIL")
+    assert [name for name in loaded if name.startswith(others)] == []
+
+
+def test_a_name_that_nobody_has_imports_nothing() -> None:
+    assert DATASETS.get("fairfaces") is None
+    with pytest.raises(UserError, match="unknown data set") as caught:
+        load_dataset("fairfaces:x")
+    assert "fairface" in str(caught.value.remedy)
+
+
+def test_a_kind_can_be_added_and_removed() -> None:
+    """As a plug-in, or a test, does it."""
+    added = DatasetKind(name="added", load=lambda path: path, title="a file")
+    DATASETS["added"] = added
+    try:
+        assert DATASETS["added"] is added and list(DATASETS)[-1] == "added"
+    finally:
+        del DATASETS["added"]
+    assert "added" not in DATASETS
 
 
 def test_published_data_have_a_card_and_formats_a_title() -> None:
