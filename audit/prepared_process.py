@@ -97,9 +97,7 @@ class _Prepared(Generic[A, T]):
                 time.sleep(0.005)
 
 
-def _serve(
-    prepare: Callable[[], Callable[[Any], Any]], task_end: int, answer_end: int, parent: int
-) -> None:
+def _serve(prepare: Callable[[], Callable[[Any], Any]], task_end: int, answer_end: int, parent: int) -> None:
     """Prepare, do one job, and leave the process, whatever happens."""
     with suppress(BaseException):  # the parent does it again, and says why
         # Ctrl-C reaches both: the parent says so, and stops this one.

@@ -23,9 +23,9 @@ def test_the_names_in_the_registry_are_those_of_the_modules() -> None:
     for module, names in NAMES.items():
         kinds = import_module(f"probes.datasets.{module}").KINDS
         assert tuple(kind.name for kind in kinds) == names, module
-    names = [name for some in NAMES.values() for name in some]
-    assert len(set(names)) == len(names)
-    assert list(DATASETS) == names and len(DATASETS) == len(names)
+    listed = [name for names in NAMES.values() for name in names]
+    assert len(set(listed)) == len(listed)
+    assert list(DATASETS) == listed and len(DATASETS) == len(listed)
     assert all(kind.name == name for name, kind in DATASETS.items())
 
 
@@ -42,7 +42,12 @@ def test_one_data_set_is_loaded_without_the_modules_of_others() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = done.stdout.split()
     assert "probes.datasets.emoji" in loaded
-    others = ("probes.datasets.published", "probes.datasets.formats.hugging_face", "clipmodel.evaluation", "PIL")
+    others = (
+        "probes.datasets.published",
+        "probes.datasets.formats.hugging_face",
+        "clipmodel.evaluation",
+        "PIL",
+    )
     assert [name for name in loaded if name.startswith(others)] == []
 
 
