@@ -69,13 +69,16 @@ def _at_home(path: Path) -> Path:
 
 def _kind_of_path(spec: str) -> str | None:
     """What to write where a path came without its kind; None where it looks like no path."""
+    from probes.datasets.shards.part_files import holds_parts
+
     path = Path(spec)
     if not spec.strip() or (":" in spec and not is_file(path)):
         return None
     if is_file(path) or path.suffix.lower() in SUFFIXES:
         return f"did you mean {_kind_of_file(path)}:{spec}?"
     try:
-        return f"did you mean folder:{spec}?" if path.is_dir() else None
+        kind = "predictions" if holds_parts(path, suffixes=SUFFIXES) else "folder"
+        return f"did you mean {kind}:{spec}?" if path.is_dir() else None
     except (OSError, ValueError):
         return None
 

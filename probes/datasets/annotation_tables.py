@@ -68,9 +68,14 @@ def read_table(file: Path) -> pd.DataFrame:
 def check_table_file(file: Path) -> bool:
     """Whether a file is parquet, and not CSV; UserError if it is missing or of another kind."""
     if not is_file(file):
-        if _is_folder(file):
+        if is_folder(file):
             raise UserError(
-                f"{file}: a folder, not a table", remedy="name one file; join the parts of several"
+                f"{file}: a folder, not a table",
+                remedy="name one file; write a table in parts as one (only predictions: reads parts)",
+            )
+        if any(sign in file.name for sign in "*?["):
+            raise UserError(
+                f"no table at {shortened(file)!r}", remedy="name the folder in the place of a pattern"
             )
         raise UserError(f"no table at {shortened(file)!r}", remedy="check the path after the colon")
     if file.suffix.lower() not in SUFFIXES:
@@ -156,7 +161,8 @@ def repeated_rows_dropped(n: int) -> str:
     return f"Dropped: {rows} another one in full."
 
 
-def _is_folder(path: Path) -> bool:
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there; a name that no folder can have is none."""
     try:
         return path.is_dir()
     except (OSError, ValueError):

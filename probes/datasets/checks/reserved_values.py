@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from clipmodel.errors import UserError
+from probes.datasets.shards.row_places import located
 from probes.records import ALL, BEST, MISSING, NO_TRUTH, OVERALL, REST
 
 __all__ = ["RESERVED_VALUES", "refuse_reserved"]
@@ -35,10 +36,10 @@ def refuse_reserved(column: pd.Series, *, source: str | Path, images: pd.Series 
     if not reserved.any():
         return
     first = int(reserved.argmax())
-    line = "" if column.index.name is None else f", {column.index.name} {column.index[first]}"
+    where = source if column.index.name is None else located(source, column.index, first)
     image = "" if images is None else f", first in image {images.iloc[first]}"
     raise UserError(
-        f"{source}{line}: {column.name} is {column.iloc[first]!r}{image}; "
+        f"{where}: {column.name} is {column.iloc[first]!r}{image}; "
         "the tables of an audit use that for something else",
         remedy="call the value otherwise in the data",
     )

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from clipmodel.errors import UserError, damage_told_by
 from clipmodel.yaml_models import is_file, shortened
-from probes.datasets.annotation_tables import add_repair, as_strings, first_of, place, repairs
+from probes.datasets.annotation_tables import add_repair, as_strings, first_of, repairs
 from probes.datasets.cards import DataCard, Described, describe, unknown_card
 from probes.datasets.checks.attribute_notes import with_attribute_notes
 from probes.datasets.demographic_dataset import (
@@ -42,6 +42,7 @@ from probes.datasets.formats.table import (
     with_bands,
     with_visibility,
 )
+from probes.datasets.shards.row_places import located
 from probes.embeddings.embedded_images import BLOCK_IMAGES, EmbeddedImages, LazyRows
 
 IMAGE_ARRAYS = ("image", "images", "image_embedding", "image_embeddings", "embedding", "embeddings")
@@ -212,9 +213,10 @@ def described(file: Path, table: pd.DataFrame, *, card: DataCard, distinct: bool
         frame.insert(0, ID, _row_names(len(table)).array)
     refuse_no_names(file, frame[ID])
     if not distinct and (again := frame[ID].duplicated()).any():
-        name = frame[ID].iloc[int(again.to_numpy().argmax())]
+        first = int(again.to_numpy().argmax())
         raise UserError(
-            f"{file}, {place(again)}: the image {name!r} is there twice", remedy="keep one row per image"
+            f"{located(file, again.index, first)}: the image {frame[ID].iloc[first]!r} is there twice",
+            remedy="keep one row per image",
         )
     special = (ID, cluster)
     attributes = [n for n in map(str, frame) if n not in special and not n.startswith(VISIBLE_PREFIX)]

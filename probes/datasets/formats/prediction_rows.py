@@ -21,6 +21,8 @@ from probes.datasets.formats.parquet_frame import words
 from probes.datasets.formats.scores import numbers_of
 from probes.datasets.formats.spilled_rows import Spill
 from probes.datasets.formats.table_batches import BATCH_ROWS, TableBatches
+from probes.datasets.shards.row_places import compact_index
+from probes.datasets.shards.table_shards import TableShards
 
 __all__ = ["PredictionRows", "PredictionsDataset", "read_prediction_rows"]
 
@@ -48,13 +50,15 @@ class PredictionRows:
     distinct: bool
 
 
-def read_prediction_rows(batches: TableBatches, *, scores: Sequence[str], path: str | None) -> PredictionRows:
-    """Read a file once; once more for the rows that share a path, if some do.
+def read_prediction_rows(
+    batches: TableBatches | TableShards, *, scores: Sequence[str], path: str | None
+) -> PredictionRows:
+    """Read a table once; once more for the rows that share a path, if some do.
 
     Parameters
     ----------
     batches
-        The file.
+        The file, or the parts in a folder.
     scores, path
         Its columns of scores, and that of paths.
 
@@ -115,9 +119,7 @@ class _Kept:
     def frame(self) -> pd.DataFrame:
         """The rows; strings lie in Arrow arrays."""
         labels = np.concatenate(self.labels)
-        index: pd.Index = pd.Index(labels, name=self.name)
-        if len(labels) == labels[-1] - labels[0] + 1:
-            index = pd.RangeIndex(labels[0], labels[-1] + 1, name=self.name)
+        index = compact_index(labels, self.name)
         columns = {}
         for name in self.columns:
             whole = pa.chunked_array(self.chunks.pop(name), pa.string())
@@ -135,7 +137,7 @@ class _Kept:
         return np.isin(hashes, several) if len(several) else np.zeros(len(hashes), bool)
 
 
-def _repeated(batches: TableBatches, shared: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _repeated(batches: TableBatches | TableShards, shared: NDArray[np.bool_]) -> NDArray[np.int64]:
     """The places of rows that repeat an earlier one in every column, among those that share a path."""
     found, at = [], 0
     for table in batches:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from clipmodel.errors import UserError
 from clipmodel.plurals import number_of
-from probes.datasets.annotation_tables import first_of
+from probes.datasets.annotation_tables import SUFFIXES, first_of, is_folder
 from probes.datasets.cards import unknown_card, written_card
 from probes.datasets.dataset_kind import DatasetKind
 from probes.datasets.demographic_dataset import REASON
@@ -27,6 +27,7 @@ from probes.datasets.formats.scores import Fits, bias_of, logits_of, note_on
 from probes.datasets.formats.spilled_rows import OneHotRows, SpilledRows
 from probes.datasets.formats.table import PATH_COLUMNS
 from probes.datasets.formats.table_batches import BATCH_ROWS, BLOCK_CHARACTERS, TableBatches
+from probes.datasets.shards.table_shards import TableShards
 from probes.embeddings.embedded_images import LazyRows
 from probes.label_text import clean_column, clean_label
 
@@ -43,6 +44,7 @@ def load_predictions(
 ) -> PredictionsDataset:
     """A table of predictions: the column prediction, or one column score_<class> a class; no model is needed.
 
+    A folder is read as a table in parts (see `shards.part_files`), with the data set of the one file.
     The column of predictions may also be called predicted or y_pred. Every other column is an attribute, but
     for a path and a cluster, as in a table of images. Images without a prediction are dropped and counted.
     What the scores are (see `formats.scores`) is decided for the file as a whole, or stated in its card.
@@ -50,7 +52,7 @@ def load_predictions(
     Parameters
     ----------
     file
-        The table.
+        The table, or the folder of its parts.
     batch_rows, block_characters
         What is held at a time (see `formats.table_batches.TableBatches`); the data set does not depend on it.
 
@@ -59,9 +61,8 @@ def load_predictions(
     UserError
         The table cannot be read, has neither predictions nor scores, or a score is no number.
     """
-    batches = TableBatches(
-        file, batch_rows=batch_rows, block_characters=block_characters, as_numbers=_is_score
-    )
+    read = TableShards if is_folder(file) else TableBatches
+    batches = read(file, batch_rows=batch_rows, block_characters=block_characters, as_numbers=_is_score)
     header = pd.DataFrame(columns=batches.columns)
     scores, said = [name for name in batches.columns if _is_score(name)], first_of(PREDICTION_COLUMNS, header)
     if not scores and not said:
@@ -79,7 +80,7 @@ def load_predictions(
         assert answers is not None
         vectors, usable, texts, notes = _from_predictions(file, answers)
     card = unknown_card(
-        file.stem, f"Predictions in {file.name}", notes=notes,
+        _name(file), f"Predictions in {file.absolute().name}", notes=notes,
         caution="Predictions from a file: the model, and how the labels came about, are not known.",
     )  # fmt: skip
     known = described(file, rows.frame, card=card, distinct=rows.distinct)
@@ -94,6 +95,12 @@ def load_predictions(
         dropped=known.frame[~usable].assign(**{REASON: NO_SCORE if scores else NO_PREDICTION}),
         distinct=True,  # as `described` found
     )
+
+
+def _name(file: Path) -> str:
+    """What the data are called; "answers" for a folder "answers" and for "answers.parquet" of either kind."""
+    own = file.absolute()  # the folder "." has no name of its own
+    return own.stem if own.suffix.lower() in SUFFIXES else own.name
 
 
 def _is_score(name: str) -> bool:
@@ -124,7 +131,7 @@ def _from_predictions(file: Path, column: pd.Series) -> Read:
     axes = np.array([*(names.index(str(value)) for value in values), -1], np.int64)[codes]
     texts = Texts(
         rows={name: i for i, name in enumerate(names)}, vectors=np.eye(len(names) + 1, dtype=np.float32),
-        model=file.stem, unknown=len(names), content=hashlib.sha256(axes.tobytes()).hexdigest(),
+        model=_name(file), unknown=len(names), content=hashlib.sha256(axes.tobytes()).hexdigest(),
     )  # fmt: skip
     notes = (ONE_HOT, *cleaned.notes(str(column.name)))
     return OneHotRows(axes.astype(np.int32), len(names) + 1), axes >= 0, texts, notes
@@ -151,7 +158,7 @@ def _from_scores(file: Path, rows: PredictionRows, classes: list[str], answers: 
         best[part] = np.argmax(block, axis=1)
     texts = Texts(
         rows={name: i for i, name in enumerate(classes)}, vectors=np.eye(len(classes), dtype=np.float32),
-        model=file.stem, scale=1.0, bias=bias_of(kind), content=digest.hexdigest(),
+        model=_name(file), scale=1.0, bias=bias_of(kind), content=digest.hexdigest(),
     )  # fmt: skip
     notes = [note_on(kind, stated)]
     if n_clipped:
@@ -183,6 +190,8 @@ def _unread(column: pd.Series, best: np.ndarray, usable: np.ndarray) -> str:
 
 KINDS = (
     DatasetKind(
-        name="predictions", load=load_predictions, title="a table with predictions, or scores by class"
+        name="predictions",
+        load=load_predictions,
+        title="a table with predictions, or scores by class; or a folder of its parts",
     ),
 )

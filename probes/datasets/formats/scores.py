@@ -18,6 +18,7 @@ import pandas as pd
 
 from clipmodel.errors import UserError
 from probes.datasets.cards import ScoreKind
+from probes.datasets.shards.row_places import located
 
 LEAST = 1e-12  # stands for a probability of 0, whose logarithm is not finite
 ROUNDING = 1e-4  # how far a probability may lie outside [0, 1]; percentages: a hundred times that
@@ -55,7 +56,7 @@ class Fits:
     def __init__(self) -> None:
         self.n_complete = 0
         self._n: dict[ScoreKind, int] = dict.fromkeys(NOTES, 0)
-        self._wrong: dict[ScoreKind, tuple[str, list[float]]] = {}
+        self._wrong: dict[ScoreKind, tuple[pd.Index, list[float]]] = {}
 
     def add(self, scores: np.ndarray, labels: pd.Index) -> None:
         """Add rows [N, C]; the index names the line or row of each."""
@@ -65,7 +66,7 @@ class Fits:
             self._n[kind] += int(fits.sum())
             if kind not in self._wrong and (wrong := complete & ~fits).any():
                 row = int(wrong.argmax())
-                self._wrong[kind] = (f"{labels.name or 'row'} {labels[row]}", scores[row][:4].tolist())
+                self._wrong[kind] = (labels[row : row + 1], scores[row][:4].tolist())
 
     def kind(self, file: Path, stated: ScoreKind | None = None) -> ScoreKind:
         """The kind of the file: as stated, or the narrowest that every complete row can be of.
@@ -81,11 +82,11 @@ class Fits:
         kind = stated or found
         expected = stated or self._of_most()
         if expected in self._wrong:
-            where, first = self._wrong[expected]
+            label, first = self._wrong[expected]
             values = ", ".join(f"{value:g}" for value in first)
             by = "as the card says" if stated else f"as the scores of {self._n[expected]:,} others are"
             raise UserError(
-                f"{file}, {where}: the scores {values} are no {expected}, {by}",
+                f"{located(file, label, 0)}: the scores {values} are no {expected}, {by}",
                 remedy="correct the row, or say in the card what all scores are, such as 'scores: logits'",
             )
         return kind
@@ -117,9 +118,11 @@ def numbers_of(file: Path, table: pd.DataFrame) -> np.ndarray:
     wrong = (numbers.isna() & table.notna()).to_numpy() | (np.abs(scores) > MOST)
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
-        where = f"{table.index.name or 'row'} {table.index[row]}"
         written = str(table.iloc[row, column])
-        raise UserError(f"{file}, {where}: {table.columns[column]} is {written!r}", remedy=_remedy(written))
+        raise UserError(
+            f"{located(file, table.index, row)}: {table.columns[column]} is {written!r}",
+            remedy=_remedy(written),
+        )
     return scores
 
 

@@ -29,6 +29,7 @@ from probes.datasets.demographic_dataset import (
 )
 from probes.datasets.fairface_age_bands import BAND, undated
 from probes.datasets.image_paths import first_outside, images_example, outside_words
+from probes.datasets.shards.row_places import located
 
 # image_id comes last: beside a path it is usually a number that no file has.
 PATH_COLUMNS = (
@@ -143,10 +144,12 @@ def _with_slashes(file: Path, table: pd.DataFrame, column: str) -> pd.DataFrame:
 def refuse_no_names(file: Path, names: pd.Series) -> None:
     """Refuse a column of paths in which one is empty or can be no file's name."""
     if (empty := names.isna()).any():
-        raise UserError(f"{file}, {place(empty)}: the path is empty", remedy="give every row its image")
+        where = located(file, names.index, int(empty.to_numpy().argmax()))
+        raise UserError(f"{where}: the path is empty", remedy="give every row its image")
     if (damaged := names.str.contains("\0", regex=False)).any():
+        where = located(file, names.index, int(damaged.to_numpy().argmax()))
         raise UserError(
-            f"{file}, {place(damaged)}: the path holds a NUL byte, which no name of a file has",
+            f"{where}: the path holds a NUL byte, which no name of a file has",
             remedy="the table is damaged there: write it again",
         )
 
@@ -174,8 +177,11 @@ def _booleans(file: Path, column: pd.Series) -> pd.Series:
     words = column.fillna("").str.lower()
     wrong = ~words.isin([*TRUE, *FALSE])
     if wrong.any():
-        value = column.iloc[int(wrong.to_numpy().argmax())]
-        raise UserError(f"{file}, {place(wrong)}: {column.name} is {value!r}", remedy="write true or false")
+        first = int(wrong.to_numpy().argmax())
+        raise UserError(
+            f"{located(file, column.index, first)}: {column.name} is {column.iloc[first]!r}",
+            remedy="write true or false",
+        )
     return words.isin(TRUE)
 
 

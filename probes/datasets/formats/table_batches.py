@@ -7,7 +7,7 @@ the same messages, under the same numbers of lines or rows.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +38,7 @@ from probes.datasets.annotation_tables import (
 from probes.datasets.formats.parquet_frame import damage_named, lists_not_read, readable_columns, with_index
 from probes.label_text import clean_label
 
-__all__ = ["BATCH_ROWS", "TableBatches"]
+__all__ = ["BATCH_ROWS", "TableBatches", "share_days"]
 
 BATCH_ROWS = 65_536
 BLOCK_CHARACTERS = 1 << 23
@@ -60,6 +60,8 @@ class TableBatches:
     ----------
     columns
         The names of the columns.
+    types
+        Column -> its type in a parquet file; empty for text.
     repairs
         What the last complete iteration repaired, a sentence each.
 
@@ -77,7 +79,7 @@ class TableBatches:
         block_characters: int = BLOCK_CHARACTERS,
         as_numbers: Callable[[str], bool] = lambda name: False,
     ) -> None:
-        self.file, self.repairs = file, list[str]()
+        self.file, self.repairs, self._n_empty = file, list[str](), 0
         self._as_numbers = as_numbers
         self._source: _Parquet | _Text = (
             _Parquet(file, batch_rows)
@@ -91,25 +93,42 @@ class TableBatches:
         kept = names[self._kept]
         refuse_repeated_columns(file, kept)
         self.columns = [str(name) for name in kept]
+        types = self._source.types
+        self.types = {
+            name: types[place] for name, place in zip(self.columns, self._kept, strict=True) if types
+        }
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
-        self._source.n_stripped = n_empty = n_rows = 0
+        n_rows = 0
+        for table in self.batches():
+            n_rows += len(table)
+            yield table
+        if not n_rows:
+            raise no_rows(self.file)
+        self.repairs = self.sentences([self])
+
+    def batches(self, *, keep_empty: bool = False) -> Iterator[pd.DataFrame]:
+        """As when iterating, of a file that may have no rows; empty ones are kept on request."""
+        self._source.n_stripped = self._n_empty = 0
         for raw in self._source:
             table = raw.iloc[:, self._kept] if len(self._kept) < raw.shape[1] else raw
             table.columns = pd.Index(self.columns)
             table = self._strings(table)
             empty = table.isna().all(axis=1)
-            n_empty += int(empty.sum())
-            table = table[~empty] if empty.any() else table
-            n_rows += len(table)
+            if empty.any() and not keep_empty:
+                self._n_empty += int(empty.sum())
+                table = table[~empty]
             if len(table):
                 yield table
-        if not n_rows:
-            raise no_rows(self.file)
-        n_stripped = self._source.n_stripped
-        self.repairs = [
+
+    @staticmethod
+    def sentences(tables: Sequence[TableBatches]) -> list[str]:
+        """What the last complete iterations over some tables repaired, all of them as one table."""
+        n_stripped = sum(table._source.n_stripped for table in tables)
+        n_empty = sum(table._n_empty for table in tables)
+        return [
             *([blanks_removed(n_stripped)] if n_stripped else []),
-            *self._source.notes,
+            *dict.fromkeys(note for table in tables for note in table._source.notes),
             *([empty_rows_dropped(n_empty)] if n_empty else []),
         ]
 
@@ -144,6 +163,15 @@ class TableBatches:
                 raise nameless(self.file, place)
 
 
+def share_days(tables: Sequence[TableBatches]) -> None:
+    """Make parts of one table write dates alike: a time of day in one of them keeps those of all."""
+    sources = [table._source for table in tables]
+    several = sorted({name for one in sources if isinstance(one, _Parquet) for name in one.with_times})
+    for one in sources:
+        if isinstance(one, _Parquet):
+            one.with_times = [name for name in several if name in one.columns]
+
+
 class _Parquet:
     """Batches of a parquet file, of the types that the file has."""
 
@@ -157,15 +185,17 @@ class _Parquet:
             self._index = _range_index(schema)
             empty = self._framed(schema.empty_table().select(self._names), 0)
             self.columns = [str(name) for name in empty.columns]
+            # An index of running numbers is a note in the schema, and no column of it.
+            self.types = [schema.field(n).type if n in self._names else pa.int64() for n in self.columns]
             moments = [name for name in self.columns if empty[name].dtype.kind == "M"]
-            self._with_times = self._of_several_times(moments)
+            self.with_times = self._of_several_times(moments)
         self.notes = [lists_not_read(lists)] if lists else []
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         at = 1
         for table in self._frames(self._names):
             # As objects, a batch whose times happen to be midnight keeps them like the others.
-            whole = table.astype(dict.fromkeys(self._with_times, object))
+            whole = table.astype(dict.fromkeys(self.with_times, object))
             yield whole.set_index(pd.RangeIndex(at, at + len(table), name=ROW))
             at += len(table)
 
@@ -212,6 +242,7 @@ class _Text:
     """Batches of a CSV or TSV file, as strings."""
 
     notes: tuple[str, ...] = ()
+    types: tuple[pa.DataType, ...] = ()
 
     def __init__(self, file: Path, batch_rows: int, block_characters: int) -> None:
         self.file, self.batch_rows, self._size = file, batch_rows, block_characters

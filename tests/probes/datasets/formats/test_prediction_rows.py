@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from dataclasses import fields
 from pathlib import Path
@@ -115,6 +116,44 @@ def test_the_records_do_not_depend_on_how_much_is_held(
         assert (tmp_path / "a" / "audit.json").exists()
 
 
+def dealt(table: pd.DataFrame, folder: Path, *, suffix: str, n_parts: int) -> Path:
+    """The rows of a table in parts of unequal sizes, as an engine writes them."""
+    folder.mkdir(parents=True)
+    (folder / "_SUCCESS").touch()
+    ends = [0, *np.sort(np.random.default_rng(n_parts).integers(0, len(table), n_parts - 1)), len(table)]
+    for number, (start, end) in enumerate(itertools.pairwise(ends)):
+        file, own = folder / f"part-{number:05}{suffix}", table.iloc[start:end]
+        own.to_csv(file, index=False) if suffix == ".csv" else own.to_parquet(file, index=False)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["scores.csv", "scores.parquet"])
+def test_a_folder_of_parts_gives_the_audit_of_the_file(
+    name: str, table: pd.DataFrame, tmp_path: Path
+) -> None:
+    """Called alike in another folder, it gives the same bytes; a row repeats one of another part."""
+    suffix = Path(name).suffix
+    (tmp_path / "whole").mkdir()
+    file = tmp_path / "whole" / name
+    table.to_csv(file, index=False) if suffix == ".csv" else table.to_parquet(file, index=False)
+    parts = dealt(table, tmp_path / "parts" / name, suffix=suffix, n_parts=5)
+    found = {}
+    for number, source in enumerate((file, parts)):
+        records = records_of(source, tmp_path / f"run{number}", batch_rows=25, scored=True)
+        found[source] = audit(records, tmp_path / f"audit{number}")
+    assert found[file] == found[parts]
+    assert len(load(parts, batch_rows=9)) == N - 1  # 121 rows, one repeated, one without a score
+
+
+def test_the_order_of_the_parts_is_a_part_of_the_hash(table: pd.DataFrame, tmp_path: Path) -> None:
+    first = load(dealt(table, tmp_path / "a", suffix=".csv", n_parts=2), batch_rows=25)
+    again = load(dealt(table, tmp_path / "b", suffix=".csv", n_parts=3), batch_rows=25)
+    (tmp_path / "b" / "part-00000.csv").rename(tmp_path / "b" / "part-9.csv")
+    other = load(tmp_path / "b", batch_rows=25)
+    assert first.sha256 == again.sha256 != other.sha256
+    assert first.texts.content == again.texts.content != other.texts.content
+
+
 def test_what_is_read_is_what_pandas_reads(table: pd.DataFrame, tmp_path: Path) -> None:
     """The naive reference: a frame in memory, its logits, and the hash over all of its columns."""
     table.to_csv(tmp_path / "t.csv", index=False)
@@ -156,6 +195,13 @@ def test_messages_name_the_line_of_the_file(
     table.to_csv(tmp_path / "t.csv", index=False)
     with pytest.raises(UserError, match=message):
         load(tmp_path / "t.csv", batch_rows=25)
+    # Row 80 of the table is row 39 of the second part, and so its line 41.
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    for name, rows in {"a.csv": table.iloc[:41], "b.csv": table.iloc[41:]}.items():
+        rows.to_csv(folder / name, index=False)
+    with pytest.raises(UserError, match=message.replace("line 82", "b.csv, line 41")):
+        load(folder, batch_rows=25)
 
 
 def test_combinations_stand_for_rows(table: pd.DataFrame, tmp_path: Path) -> None:
