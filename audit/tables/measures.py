@@ -78,11 +78,6 @@ def measures_table(
     `p_adjusted` is corrected over the family that the note names. NaN, with the reason in `note`, if a group
     has fewer images than the probe's `min_group`. If images stand for a population, means, their intervals
     and p are weighted; rankings speak of their candidates, and the note says so.
-
-    Raises
-    ------
-    ValueError
-        The scalars lack what an estimand needs: a fault of the code that made them.
     """
     if estimands is None or scalars is None or not len(estimands):
         return _typed(pd.DataFrame(columns=[*KEYS, *attributes, *ESTIMATES]))

@@ -93,10 +93,7 @@ class ProbeScalars:
     def item(self, template: str, item: str, k: float) -> Item:
         """The scalars of an item; those without k if they do not depend on it.
 
-        Raises
-        ------
-        ValueError
-            There are none: a fault of the code that made the records.
+        Of an item that no image has, such as a flip rate where no two images are a pair, there are none.
         """
         for place in (k, float("nan")):
             key = (template, item, None if np.isnan(place) else place)
@@ -105,7 +102,7 @@ class ProbeScalars:
             if key in self._rows:
                 self._made[key] = self._of_rows(self._rows[key])
                 return self._made[key]
-        raise ValueError(f"scalars: none of template {template!r}, item {item!r}, k {k}")
+        return self._of_rows(np.zeros(0, dtype=np.intp))
 
     def items_of(self, template: str) -> list[str]:
         """The items of a template, in their order."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -36,3 +37,11 @@ def test_turns_to_a_set_by_hand(model: FakeModel, data: TableDataset, store: Emb
     found = one(rows, metric="turns to harm", item="man to woman: harm")
     assert found["value"] == pytest.approx(0.5)
     assert found["low"] > 0
+
+
+def test_without_a_pair_the_rate_is_unknown_and_says_so(ask: Callable[..., pd.DataFrame]) -> None:
+    """No two of the twelve images have one income, so each is a set of its own."""
+    rows = ask(kind="counterfactual", label_set="colours", attribute="gender", same=["income"])
+    found = one(rows, metric="flip rate")
+    assert (found["n"], np.isnan(found["value"]), np.isnan(found["low"])) == (0, True, True)
+    assert found["note"].startswith("0 pairs in 0 sets; fewer than")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -28,6 +29,14 @@ def test_accuracy_by_group_bucket_and_worst(ask: Callable[..., pd.DataFrame]) ->
     worst = rows[rows["metric"] == "worst-group top-1 accuracy"]
     assert (worst["region"].iloc[0], worst["value"].iloc[0]) == ("north", north["value"])
     assert "the lowest of 2 by region" in worst["note"].tolist()[0]
+
+
+def test_a_bucket_without_an_image_is_unknown_and_says_so(ask: Callable[..., pd.DataFrame]) -> None:
+    """Incomes are 0 to 550."""
+    rows = ask(kind="group_accuracy", label_set="colours", truth="colour", k=[1], buckets={"income": [600]})
+    found = one(rows, metric="top-1 accuracy", item="income 600 and more")
+    assert (found["n"], np.isnan(found["value"])) == (0, True)
+    assert "fewer than" in found["note"]
 
 
 def test_k_that_reaches_every_class_measures_nothing(ask: Callable[..., pd.DataFrame]) -> None:

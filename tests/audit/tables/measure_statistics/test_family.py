@@ -18,8 +18,9 @@ def test_an_item_is_found_with_its_k_or_else_without() -> None:
     assert scalars.item("plain", "red", 3.0).values.tolist() == [1, 0, 1]
     assert scalars.item("plain", "red", 5.0) is scalars.item("plain", "red", 5.0)
     assert scalars.items_of("plain") == ["red", "blue", "red"]
-    with pytest.raises(ValueError, match="none of template 'photo', item 'red'"):
-        scalars.item("photo", "red", 5.0)
+    # What no image has is no fault: a flip rate where no two images are a pair.
+    none = scalars.item("photo", "red", 5.0)
+    assert (none.values.shape, len(none.labels), list(none.labels)) == ((0,), 0, ["gender"])
 
 
 def test_inside_a_group_and_known() -> None:
