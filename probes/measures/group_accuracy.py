@@ -57,7 +57,9 @@ def check_truth(probe: WithTruth, suite: SuiteView, dataset: DemographicDataset)
     if not present & probe.classes(suite).covered(probe.truth):
         raise UserError(
             f"probe {probe.name!r}: no image has a {probe.truth} that a class stands for",
-            remedy=f"the data have {', '.join(sorted(present)[:10])}",
+            remedy=f"it has {', '.join(sorted(present)[:10])}"
+            if present
+            else "fill the column, or ask for another",
         )
 
 
