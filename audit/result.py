@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import pandas as pd
 
@@ -39,13 +40,20 @@ from audit.tables.measures import measures_table
 from audit.tables.paired_changes import paired_table
 from audit.tables.prompt_effects import prompt_effect_table
 from audit.tables.rates import accuracy_table, gap_table, rate_table
-from audit.tables.specification_curves import specification_table
+from audit.tables.specification_curves import (
+    joined_specifications,
+    specification_parts,
+    specification_rows,
+)
 from audit.tables.threshold_bands import with_bands
 from audit.tables.trends import trend_tables
 from probes.records import KEYS, SCHEMAS, Manifest, Records, validate
 
 if TYPE_CHECKING:
     from audit.figures.notebook_plots import Plots
+
+CURVES: Final = "specification curves, "
+"""What the names of the jobs begin with that make parts of one table."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -143,10 +151,19 @@ class AuditResult:
         # Through JSON, so that a result in memory equals the one read back, the order of keys included.
         manifest: Manifest = json.loads(json.dumps(records.manifest, sort_keys=True, allow_nan=False))
         context = TableContext.of_records(records, manifest)
-        with shared_jobs(_jobs_of_counts(context, records, manifest)) as results:
-            gaps = _tables_of_gaps(context, records)
-            made = {name: table for tables in results().values() for name, table in tables.items()}
-        tables = {"counts": records.counts, "excluded": records.excluded, **gaps, **made}
+        # What only needs counts is begun by another process, if there is one; gaps are made meanwhile.
+        jobs = _jobs_of_counts(context, records, manifest)
+        with shared_jobs(jobs, later=partial(_jobs_of_gaps, context, records)) as results:
+            # Adjusted before anything reads them: findings, specification curves and gates all need the
+            # adjusted p-values.
+            gaps = with_error_control(context, gap_table(context))
+            made = results(gaps)
+        curves = [row for name in list(made) if name.startswith(CURVES) for row in made.pop(name)]
+        tables = {
+            "counts": records.counts, "excluded": records.excluded, "gaps": gaps,
+            "specifications": joined_specifications(gaps, curves),
+            **{name: table for found in made.values() for name, table in found.items()},
+        }  # fmt: skip
         tables["gates"] = gate_table(
             tables["gaps"], _gates_by_column(manifest.get("gates", []), manifest), rates=tables["rates"],
             accuracy=tables["accuracy"], min_clusters=context.min_clusters,
@@ -258,24 +275,29 @@ class AuditResult:
     __hash__ = None  # type: ignore[assignment]
 
 
-def _tables_of_gaps(context: TableContext, records: Records) -> dict[str, pd.DataFrame]:
-    """The gaps, and the tables that are made of them."""
-    # Adjusted before anything reads them: findings, specification curves and gates all need the adjusted
-    # p-values.
-    gaps = with_error_control(context, gap_table(context))
-    held_out = context.clusters_of(records.confirmation_clusters, records.confirmation_moments)
-    found = findings_among(context, gaps)
+def _jobs_of_gaps(
+    context: TableContext, records: Records, gaps: pd.DataFrame
+) -> dict[str, Callable[[], Any]]:
+    """What makes the tables that need the gaps; the slowest come first."""
+
+    def findings() -> dict[str, pd.DataFrame]:
+        held_out = context.clusters_of(records.confirmation_clusters, records.confirmation_moments)
+        found = findings_among(context, gaps)
+        return {"findings": with_confirmation(context, found, records.confirmation, clusters=held_out)}
+
     return {
-        "gaps": gaps,
-        "specifications": specification_table(context, gaps),
-        "prompt_effects": prompt_effect_table(context, gaps),
-        "findings": with_confirmation(context, found, records.confirmation, clusters=held_out),
+        **{
+            f"{CURVES}{number}": partial(specification_rows, context, part)
+            for number, part in enumerate(specification_parts(gaps))
+        },
+        "prompt_effects": lambda: {"prompt_effects": prompt_effect_table(context, gaps)},
+        "findings": findings,
     }
 
 
 def _jobs_of_counts(
     context: TableContext, records: Records, manifest: Manifest
-) -> dict[str, Callable[[], dict[str, pd.DataFrame]]]:
+) -> dict[str, Callable[[], Any]]:
     """What makes the tables that need no gaps, independently of each other; the slowest come first."""
 
     def curves() -> dict[str, pd.DataFrame]:

@@ -30,6 +30,8 @@ __all__ = [
 T = TypeVar("T")
 VARIABLE: Final = "CLIP_AUDIT_PROCESSES"
 _allowed: ContextVar[bool] = ContextVar("second_process_allowed", default=False)
+_WIDTH: Final = 2  # bytes of a number: all that is put at once fits into a pipe
+_Later = Callable[[Any], Mapping[str, Callable[[], Any]]]
 _Told = tuple[str, type[Warning], str, int]  # message, category, file and line of a warning
 
 
@@ -44,7 +46,11 @@ def second_process_allowed() -> Iterator[None]:
 
 
 @contextmanager
-def shared_jobs(jobs: Mapping[str, Callable[[], T]]) -> Iterator[Callable[[], dict[str, T]]]:
+def shared_jobs(
+    jobs: Mapping[str, Callable[[], T]],
+    *,
+    later: Callable[[Any], Mapping[str, Callable[[], T]]] | None = None,
+) -> Iterator[Callable[..., dict[str, T]]]:
     """Begin some jobs in a second process, if one is of use, and give a function that returns their results.
 
     The time in between is for other work. The function does jobs itself until none is left; before the first
@@ -53,42 +59,95 @@ def shared_jobs(jobs: Mapping[str, Callable[[], T]]) -> Iterator[Callable[[], di
     Parameters
     ----------
     jobs
-        By name, those that take longest first; at most 256. Each must return something that can be pickled,
-        and change nothing else. Warnings are issued here. A job that fails in the second process is done
-        again here, so that an error has its traceback. Without a call for the results, it is stopped.
+        By name, those that take longest first; at most 10,000. Each must return something that can be
+        pickled, and change nothing else. Warnings are issued here. A job that fails in the second process is
+        done again here, so that an error has its traceback. Without a call for the results, it is stopped.
+    later
+        Makes further jobs of what was worked out in between, which is given to the function of the results
+        and handed over to the second process; it must make the same jobs there.
 
     Examples
     --------
     >>> with shared_jobs({"sum": lambda: sum(range(10)), "last": lambda: max(range(10))}) as results:
     ...     results()
     {'sum': 45, 'last': 9}
+    >>> with shared_jobs({}, later=lambda n: {"double": lambda: 2 * n}) as results:
+    ...     results(21)
+    {'double': 42}
     """
-    if not is_of_use() or len(jobs) < 1:
-        yield lambda: {name: job() for name, job in jobs.items()}
+    if not is_of_use() or (not jobs and later is None):
+        yield lambda *given: {name: job() for name, job in {**jobs, **_made(later, *given)}.items()}
         return
-    # The numbers of the jobs that nobody took yet: a pipe gives each byte to one reader.
-    queue, fill = os.pipe()
-    os.write(fill, bytes(range(len(jobs))))
-    os.close(fill)
-    child = _Child(list(jobs.values()), queue)
+    queue = _Queue()
+    queue.put(len(jobs))
+    if later is None:
+        queue.close()
+    child = _Child(list(jobs.values()), queue, later)
 
-    def results() -> dict[str, T]:
-        names = list(jobs)
-        done: dict[str, T] = {names[number]: jobs[names[number]]() for number in _taken(queue)}
+    def results(*given: Any) -> dict[str, T]:
+        whole = {**jobs, **_made(later, *given)}
+        if later is not None:
+            queue.give(*given)
+            queue.put(len(whole), begin=len(jobs))
+            queue.close()
+        names = list(whole)
+        done: dict[str, T] = {names[number]: whole[names[number]]() for number in queue}
         done |= {names[number]: value for number, value in child.results().items()}
-        return {name: done[name] if name in done else job() for name, job in jobs.items()}
+        return {name: done[name] if name in done else job() for name, job in whole.items()}
 
     try:
         yield results
     finally:
         child.stop()
-        os.close(queue)
+        queue.end()
 
 
-def _taken(queue: int) -> Iterator[int]:
-    """Take one number after the other, until none is left."""
-    while number := os.read(queue, 1):
-        yield number[0]
+def _made(
+    later: Callable[[Any], Mapping[str, Callable[[], T]]] | None, *given: Any
+) -> Mapping[str, Callable[[], T]]:
+    return {} if later is None else later(*given)
+
+
+class _Queue:
+    """The numbers of the jobs that nobody took yet: a pipe gives each of them to one reader.
+
+    Iterating takes one after the other; it waits for more until all who put some have closed theirs.
+    """
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+        self._given = -1  # a file in memory with what the later jobs are made of
+
+    def put(self, end: int, *, begin: int = 0) -> None:
+        os.write(self._write, b"".join(number.to_bytes(_WIDTH, "big") for number in range(begin, end)))
+
+    def give(self, value: Any) -> None:
+        with os.fdopen(os.dup(self._given), "wb") as file:
+            pickle.dump(value, file, protocol=pickle.HIGHEST_PROTOCOL)
+
+    def given(self) -> Any:
+        # Not `read`: both processes have one place in the file.
+        return pickle.loads(os.pread(self._given, os.fstat(self._given).st_size, 0))
+
+    def share(self) -> None:
+        """Before the fork, if something will be given."""
+        self._given = os.memfd_create("given")
+
+    def __iter__(self) -> Iterator[int]:
+        while number := os.read(self._read, _WIDTH):
+            yield int.from_bytes(number, "big")
+
+    def close(self) -> None:
+        """Put no more."""
+        if self._write >= 0:
+            os.close(self._write)
+            self._write = -1
+
+    def end(self) -> None:
+        self.close()
+        os.close(self._read)
+        if self._given >= 0:
+            os.close(self._given)
 
 
 def is_of_use() -> bool:
@@ -111,18 +170,21 @@ def forked() -> int:
 class _Child:
     """A forked process that does jobs and writes their results to a pipe."""
 
-    def __init__(self, jobs: Sequence[Callable[[], Any]], queue: int) -> None:
+    def __init__(self, jobs: Sequence[Callable[[], Any]], queue: _Queue, later: _Later | None) -> None:
+        if later is not None:
+            queue.share()
         self.pipe, write_end = os.pipe()
         self.pid = forked()
         if not self.pid:
             os.close(self.pipe)
-            _do(jobs, queue, write_end)
+            queue.close()
+            _do(jobs, queue, later, write_end)
         os.close(write_end)
 
     def results(self) -> dict[int, Any]:
         """By the number of the job, without those that failed; none if the process did not get to its end."""
-        found: dict[int, Any] | None = read_answer(os.dup(self.pipe))
-        return found or {}
+        found: dict[int, bytes] | None = read_answer(os.dup(self.pipe))
+        return {number: pickle.loads(value) for number, value in (found or {}).items()}
 
     def stop(self) -> None:
         """Leave no process behind."""
@@ -133,19 +195,23 @@ class _Child:
             os.waitpid(self.pid, 0)
 
 
-def _do(jobs: Sequence[Callable[[], Any]], queue: int, write_end: int) -> None:
+def _do(jobs: Sequence[Callable[[], Any]], queue: _Queue, later: _Later | None, write_end: int) -> None:
     """Do jobs and leave the process, whatever happens, without what the parent does when it ends."""
     try:
         # Ctrl-C reaches both: the parent says so, and stops this one.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         _allowed.set(False)
 
-        def work() -> dict[int, Any]:
-            done: dict[int, Any] = {}
-            # A job that fails is done again by the parent, which then says why.
-            with suppress(Exception):
-                for number in _taken(queue):
-                    done[number] = jobs[number]()
+        def work() -> dict[int, bytes]:
+            done: dict[int, bytes] = {}
+            known = list(jobs)
+            for number in queue:
+                # A job that fails is done again by the parent, which then says why.
+                with suppress(Exception):
+                    if number >= len(known):
+                        known += _made(later, queue.given()).values()
+                    # One by one: a result that cannot be pickled must not cost those of other jobs.
+                    done[number] = pickle.dumps(known[number](), protocol=pickle.HIGHEST_PROTOCOL)
             return done
 
         answer(work, write_end)

@@ -85,6 +85,15 @@ class Table:
     columns: Sequence[Column]
     rows: Sequence[Sequence[str]]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # As it is shown: what formatted the cells may be a function that only the process that made them has.
+        shown = [Column(one.label, one.label, number=one.number) for one in self.columns]
+        return _finished_table, (self.caption, shown, self.rows)
+
+
+def _finished_table(caption: str, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Table:
+    return Table(caption=caption, columns=columns, rows=rows)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:

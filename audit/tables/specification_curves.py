@@ -82,7 +82,23 @@ def specification_table(context: TableContext, gaps: pd.DataFrame) -> pd.DataFra
     note
         Why something is NaN.
     """
-    rows = [
+    return joined_specifications(gaps, specification_rows(context, gaps))
+
+
+def specification_parts(gaps: pd.DataFrame) -> list[pd.DataFrame]:
+    """The gaps of each probe and grouping, those with most rows first.
+
+    Their rows of the table depend on no other gaps, and outcomes that share permutations are together: the
+    parts can be worked out in any order, in several processes.
+    """
+    part = number_rows(gaps[["probe", "by"]])
+    sizes = np.bincount(part)
+    return [gaps[part == number] for number in np.argsort(-sizes, kind="stable")]
+
+
+def specification_rows(context: TableContext, gaps: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of `specification_table` of some gaps, without the adjustment for all others."""
+    return [
         {
             **dict(zip(GAP, key, strict=True)),
             **_spread(curve),
@@ -90,11 +106,21 @@ def specification_table(context: TableContext, gaps: pd.DataFrame) -> pd.DataFra
         }
         for key, curve, family in _curves(gaps, context)
     ]
+
+
+def joined_specifications(gaps: pd.DataFrame, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """`specification_table` of all gaps, from the rows of its parts in any order."""
+    of_gap = {tuple(row[name] for name in GAP): row for row in rows}
+    gap, family = number_rows(gaps[list(GAP)]), number_rows(gaps[list(GAP[:3])])
+    first = np.unique(gap, return_index=True)[1]
+    ordered = gaps.iloc[first[np.lexsort((gap[first], family[first]))]]
+    keys = zip(*(ordered[name].astype("str").tolist() for name in GAP), strict=True)
     dtypes = {
         name: "str" if name in (*GAP, "note") else "int64" if name in INTEGERS else "float64"
         for name in SPECIFICATION_COLUMNS
     }
-    table = pd.DataFrame(rows, columns=list(SPECIFICATION_COLUMNS)).astype(dtypes)
+    told = [of_gap[key] for key in keys]
+    table = pd.DataFrame(told, columns=list(SPECIFICATION_COLUMNS)).astype(dtypes)
     table["curve_p_adjusted"] = _adjusted(table)
     return table
 

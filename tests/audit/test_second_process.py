@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
 
@@ -109,23 +109,74 @@ def test_an_error_is_raised_here_with_its_traceback(allowed: None, seconds: floa
     assert raised.traceback[-1].name == "job"
 
 
-@pytest.mark.parametrize("result", ["killed", "not to be pickled"])
-def test_a_process_that_ends_early_costs_time_only(allowed: None, result: str) -> None:
+def test_a_process_that_ends_early_costs_time_only(allowed: None) -> None:
     parent = os.getpid()
 
-    def job() -> object:
-        if os.getpid() != parent and result == "killed":
+    def job() -> int:
+        if os.getpid() != parent:
             os.kill(os.getpid(), signal.SIGKILL)
-        return len
+        return 1
 
-    def closure() -> object:
-        return lambda: None
-
-    with shared_jobs({"job": job if result == "killed" else closure, "other": os.getpid}) as results:
+    with shared_jobs({"job": job, "other": os.getpid}) as results:
         time.sleep(0.2)
+        assert results() == {"job": 1, "other": parent}
+
+
+def test_one_result_that_cannot_be_handed_over_costs_no_other(allowed: None) -> None:
+    parent = os.getpid()
+
+    def job() -> tuple[int, object]:
+        return os.getpid(), lambda: None
+
+    with shared_jobs({"closure": job, "number": lambda: (os.getpid(), 1)}) as results:
+        time.sleep(0.5)  # time for the other process to take both
         found = results()
-    assert callable(found["job"])
-    assert found["other"] == parent
+    assert found["closure"][0] == parent
+    assert found["number"][0] != parent
+
+
+def doubled(given: pd.DataFrame) -> dict[str, Callable[[], tuple[int, int]]]:
+    """A job for each number of a table: twice the number, and who did it."""
+
+    def job(number: int) -> tuple[int, int]:
+        time.sleep(0.01)
+        return 2 * number, os.getpid()
+
+    return {f"later {number}": partial(job, number) for number in given["number"].tolist()}
+
+
+@pytest.mark.parametrize("n", [0, 1, 300])
+def test_later_jobs_are_made_of_what_was_worked_out_in_between(allowed: None, n: int) -> None:
+    early: dict[str, Callable[[], tuple[int, int]]] = {"early": lambda: (-1, os.getpid())}
+    with shared_jobs(early, later=doubled) as results:
+        time.sleep(0.2)  # the other process has done the early one, and waits
+        found = results(pd.DataFrame({"number": range(n)}))
+    assert [value for value, _ in found.values()] == [-1, *range(0, 2 * n, 2)]
+    if n > 1:
+        assert len({pid for _, pid in found.values()}) == 2
+
+
+def test_later_jobs_alone_and_without_a_second_process(
+    allowed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = pd.DataFrame({"number": [1, 2]})
+    with shared_jobs({}, later=doubled) as results:
+        assert [value for value, _ in results(given).values()] == [2, 4]
+    monkeypatch.setenv(VARIABLE, "1")
+    with shared_jobs({}, later=doubled) as results:
+        assert results(given) == {"later 1": (2, os.getpid()), "later 2": (4, os.getpid())}
+
+
+def test_an_error_of_a_later_job_has_its_traceback(allowed: None) -> None:
+    def later(number: int) -> dict[str, Callable[[], object]]:
+        def bad() -> object:
+            raise ValueError(f"of {number}")
+
+        return {"bad": bad, "good": os.getpid}
+
+    with pytest.raises(ValueError, match="of 7") as raised, shared_jobs({}, later=later) as results:
+        results(7)
+    assert raised.traceback[-1].name == "bad"
 
 
 def test_an_error_beside_the_jobs_stops_them(allowed: None, monkeypatch: pytest.MonkeyPatch) -> None:

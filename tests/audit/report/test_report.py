@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 from dataclasses import replace
+from functools import partial
 from html.parser import HTMLParser
 from itertools import pairwise
 from typing import Any
@@ -12,8 +14,10 @@ from typing import Any
 import pytest
 
 from audit import formatting as fmt
-from audit.report import render_report, tables_as_json
+from audit.report import PAGE, _heading, render_report, tables_as_json
+from audit.report.html import fill_template
 from audit.report.section import ReportContext
+from audit.report.sections import SECTIONS
 from audit.result import AuditResult
 from probes.records import Records
 from tests.audit.support.invented_audit import invented_records, invented_result, six_digits
@@ -81,6 +85,18 @@ def page(html: str) -> Page:
 
 def test_the_same_result_gives_the_same_bytes(result: AuditResult, html: str) -> None:
     assert render_report(result, RUN) == html
+
+
+def test_every_section_can_be_made_by_another_process(result: AuditResult) -> None:
+    """What cannot be pickled would be made twice: there, and again here."""
+    context = ReportContext(result=result, run_info={})
+    jobs = {section.id: partial(section.build, context) for section in SECTIONS}
+    made = {name: job() for name, job in jobs.items()}
+    there = {name: pickle.loads(pickle.dumps(content)) for name, content in made.items()}
+    shown = [(section, there[section.id]) for section in SECTIONS if there[section.id] not in (None, [])]
+    assert len(shown) > 10
+    page = _heading(context) | {"sections": shown}
+    assert fill_template(PAGE, page, data=tables_as_json(context)) == render_report(result, {})
 
 
 def test_the_page_asks_no_other_place(html: str, page: Page) -> None:

@@ -13,8 +13,12 @@ from audit.tables.specification_curves import (
     NO_OUTCOMES,
     ONE_SPECIFICATION,
     SPECIFICATION_COLUMNS,
+    joined_specifications,
+    specification_parts,
+    specification_rows,
     specification_table,
 )
+from tests.audit.support.invented_audit import invented_records
 from tests.audit.support.naive_counts import context_of, manifest_of
 from tests.audit.support.outcome_rows import counts_of, outcome_rows, probe_of
 
@@ -135,3 +139,15 @@ def test_no_gaps_give_an_empty_table() -> None:
     assert tuple(table.columns) == SPECIFICATION_COLUMNS
     assert not len(table)
     assert set(GAP) <= set(table.columns)
+
+
+def test_parts_worked_out_in_any_order_make_the_table_of_the_whole() -> None:
+    context = TableContext.of_records(invented_records())
+    gaps = gap_table(context)
+    whole = specification_table(context, gaps)
+    parts = specification_parts(gaps)
+    assert len(parts) == len(gaps[["probe", "by"]].drop_duplicates()) > 1
+    assert [len(part) for part in parts] == sorted((len(part) for part in parts), reverse=True)
+    assert sum(map(len, parts)) == len(gaps)
+    rows = [row for part in reversed(parts) for row in specification_rows(context, part)]
+    pd.testing.assert_frame_equal(joined_specifications(gaps, rows), whole, check_exact=True)
