@@ -137,6 +137,20 @@ def test_fast_path_turns_and_refuses_as_the_reference_does() -> None:
             fast.decode(data)
 
 
+@pytest.mark.parametrize("size", [(96, 64), (64, 64)])
+def test_a_later_image_leaves_an_earlier_one_as_it_was(size: tuple[int, int]) -> None:
+    """Also where none is resized, so that what comes out is a part of what was decoded."""
+    fast, files = FastPreprocess(image_size=64), []
+    for level in (10, 200):
+        buffer = io.BytesIO()
+        Image.new("RGB", size, (level,) * 3).save(buffer, "JPEG")
+        files.append(buffer.getvalue())
+    first = fast.decode(files[0])
+    kept = first.clone()
+    assert fast.decode(files[1]).float().mean() > 190
+    assert torch.equal(first, kept)
+
+
 def test_each_path_has_its_own_identity() -> None:
     kinds = [Preprocess(image_size=32), FastPreprocess(image_size=32), Preprocess(image_size=48)]
     assert len({kind.identity for kind in kinds}) == 3
