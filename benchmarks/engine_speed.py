@@ -57,7 +57,8 @@ def engine(root: Path, n: int) -> None:
     from probes.embeddings.embed import EmbeddingStore
     from probes.rules.rule_registry import CURVE as CURVE_RULE
     from probes.rules.rule_registry import PREDICTION
-    from probes.scoring.engine import Head, PromptConfiguration, Question, score
+    from probes.scoring.design_scores import Head
+    from probes.scoring.engine import PromptConfiguration, Question, score
     from probes.scoring.threshold_lookup import RuleThresholds
 
     images, found = EmbeddingStore(root).locate(SPACE, [f"{i:064x}" for i in range(n)], dim=DIM)

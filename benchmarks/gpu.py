@@ -47,7 +47,8 @@ from clipmodel.training.recipe import OptimRecipe
 from probes.datasets.formats.table import TableDataset
 from probes.embeddings.embed import embed_dataset
 from probes.embeddings.store import EmbeddingStore
-from probes.scoring.engine import Head, PromptConfiguration, Question, score
+from probes.scoring.design_scores import Head
+from probes.scoring.engine import PromptConfiguration, Question, score
 from tests.support.peers import import_peer
 
 ARCHITECTURE = "ViT-B/32"

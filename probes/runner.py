@@ -42,7 +42,8 @@ from probes.scoring.count_tables import (
     join_optional,
     pairs_table,
 )
-from probes.scoring.engine import Head, Question, Scorer, score, score_images
+from probes.scoring.design_scores import Head
+from probes.scoring.engine import Question, Scorer, score, score_images
 from probes.scoring.outcome_bits import OutcomeBits
 from probes.scoring.prompt_configurations import ask, calibrate, configure
 from probes.scoring.threshold_ranks import RankLog

@@ -24,7 +24,7 @@ from probes.suite.suite_view import SuiteView
 
 if TYPE_CHECKING:
     from probes.embeddings.embed import EmbeddedImages
-    from probes.scoring.engine import Head
+    from probes.scoring.design_scores import Head
 
 FIRST, SECOND = "first", "second"
 SCALAR_WORDS = ("template", "item", "side", "image", "cluster")

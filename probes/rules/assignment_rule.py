@@ -15,16 +15,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from probes.rules.few_ranks import FewRanks
 from probes.scoring.array_library import Array
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scores:
-    """What a model says of a chunk of images under one class design and template.
+class Scores(Protocol):
+    """What a model says of a block of images under one class design and template; computed when asked for.
 
     Attributes
     ----------
@@ -41,16 +42,31 @@ class Scores:
         [T, C] for a rule whose thresholds are `per_class`: the cosine that each class must reach, ascending
         along T; infinite for a class that no image may be assigned. None for every other rule.
     count_reached
-        (values of any shape, ascending thresholds [T]) -> int32 of the same shape: how many thresholds each
-        value is not below, both rounded to float32: a score of 0.7 reaches the threshold 0.7.
+        (values of any shape, ascending thresholds [T]) -> whole numbers of the same shape: how many
+        thresholds each value is not below, both rounded to float32: a score of 0.7 reaches the threshold 0.7.
     """
 
-    cosines: Array
-    probabilities: Array
-    predicted: Array
-    positions: Array
-    class_thresholds: Array | None
-    count_reached: Callable[[Array, NDArray[np.float64]], Array]
+    @property
+    def cosines(self) -> Array: ...
+
+    @property
+    def probabilities(self) -> Array: ...
+
+    @property
+    def predicted(self) -> Array: ...
+
+    @property
+    def positions(self) -> Array: ...
+
+    @property
+    def class_thresholds(self) -> Array | None: ...
+
+    @property
+    def count_reached(self) -> Callable[[Array, NDArray[np.float64]], Array]: ...
+
+    def count_probable(self, thresholds: NDArray[np.float64]) -> Array | FewRanks:
+        """[C, N] `count_reached` of the probabilities, of which most are not computed."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,21 +144,36 @@ class AssignmentRule:
     words
         The rule in a table or sentence, with "{threshold}" if it has thresholds.
     ranks
-        (scores, thresholds [T] as `Thresholds.ordered` has them) -> [C, N] int32 threshold ranks: how many of
-        the thresholds each class reaches. A rule without thresholds gets one NaN: 1 if assigned, else 0.
+        (scores, thresholds [T] as `Thresholds.ordered` has them) -> [C, N] threshold ranks, whole numbers:
+        how many of the thresholds each class reaches; or those that are above 0. A rule without thresholds
+        gets one NaN: 1 if assigned, else 0. None for a rule with `assigned`.
+    assigned
+        For a rule that assigns exactly one class to each image and has no thresholds: scores -> [N] the
+        position of that class.
     thresholds
         None for a rule that has none.
-    one_class
-        Whether an image is assigned exactly one class, its prediction. Then the counts of the classes are
-        predictions and sum to the images, and so do those of disjoint sets.
     """
 
     name: str
     meaning: str
     words: str
-    ranks: Callable[[Scores, NDArray[np.float64]], Array]
+    ranks: Callable[[Scores, NDArray[np.float64]], Array | FewRanks] | None = None
+    assigned: Callable[[Scores], Array] | None = None
     thresholds: Thresholds | None = None
-    one_class: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.ranks is None) == (self.assigned is None):
+            raise ValueError(f"the rule {self.name!r} needs `ranks` or `assigned`, and not both")
+        if self.assigned is not None and self.thresholds is not None:
+            raise ValueError(f"the rule {self.name!r} assigns one class, so it can have no thresholds")
+
+    @property
+    def one_class(self) -> bool:
+        """Whether an image is assigned exactly one class.
+
+        Then the counts of the classes sum to the images, and so do those of disjoint sets.
+        """
+        return self.assigned is not None
 
     @property
     def example(self) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from probes.rules.assignment_rule import AssignmentRule, Scores, Thresholds
-from probes.scoring.array_library import Array, as_int32
+from probes.scoring.array_library import Array, as_counts
 
 
 def ranks(scores: Scores, thresholds: NDArray[np.float64]) -> Array:
@@ -23,7 +23,8 @@ def ranks(scores: Scores, thresholds: NDArray[np.float64]) -> Array:
     if scores.class_thresholds is None:
         raise ValueError("the rule 'calibrated' needs the thresholds of each class")
     # A sum over thresholds: one comparison [T, C, N] at once would take T times the memory.
-    reached: list[Array] = [as_int32(scores.cosines >= row[:, None]) for row in scores.class_thresholds]
+    own = scores.class_thresholds
+    reached: list[Array] = [as_counts(scores.cosines >= row[:, None], len(own)) for row in own]
     return reduce(add, reached)
 
 

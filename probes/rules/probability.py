@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from probes.rules.assignment_rule import AssignmentRule, Scores, Thresholds
+from probes.rules.few_ranks import FewRanks
 from probes.scoring.array_library import Array
 
 
-def ranks(scores: Scores, thresholds: NDArray[np.float64]) -> Array:
+def ranks(scores: Scores, thresholds: NDArray[np.float64]) -> Array | FewRanks:
     """[C, N] how many of [T] ascending t each class reaches."""
-    return scores.count_reached(scores.probabilities, thresholds)
+    return scores.count_probable(thresholds)
 
 
 THRESHOLDS = Thresholds(symbol="t", low=0, high=1, example=0.5, key="thresholds")

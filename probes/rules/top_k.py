@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from probes.rules.assignment_rule import AssignmentRule, Scores, Thresholds
-from probes.scoring.array_library import Array, as_int32, library_of, stable_descending
+from probes.scoring.array_library import Array, as_counts, library_of, stable_descending
 
 
 def places(cosines: Array, positions: Array) -> Array:
@@ -25,7 +25,7 @@ def places(cosines: Array, positions: Array) -> Array:
 def ranks(scores: Scores, thresholds: NDArray[np.float64]) -> Array:
     """[C, N] in how many of the shortlists of k classes, for [T] descending k, each class is."""
     place = places(scores.cosines, scores.positions)
-    return reduce(add, [as_int32(place < int(k)) for k in thresholds])
+    return reduce(add, [as_counts(place < int(k), len(thresholds)) for k in thresholds])
 
 
 THRESHOLDS = Thresholds(

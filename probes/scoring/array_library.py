@@ -17,6 +17,9 @@ import numpy as np
 
 __all__ = [
     "Array",
+    "add_ones",
+    "as_contiguous",
+    "as_counts",
     "as_float32",
     "as_int32",
     "as_int64",
@@ -25,12 +28,15 @@ __all__ = [
     "library_of",
     "on_device",
     "one_blas_thread",
+    "places_of",
+    "raise_to",
     "stable_descending",
     "take",
 ]
 
 Array = Any
 """A NumPy array or a torch tensor."""
+LARGEST_BYTE, LARGEST_SHORT = 255, 32767
 
 
 def on_device(values: np.ndarray, device: str) -> Array:
@@ -69,8 +75,51 @@ def as_int64(values: Array) -> Array:
     return values.astype(np.int64) if isinstance(values, np.ndarray) else values.long()
 
 
-def take(values: Array, places: Array) -> Array:
-    """The entries, or rows, of `values` at whole numbers of any shape."""
+def as_counts(values: Array, most: int) -> Array:
+    """Truth values, or whole numbers of 0 ... `most`, in the least room that holds `most`.
+
+    A pass over bytes is a fourth as long as one over 32 bits.
+    """
+    if most > LARGEST_SHORT:
+        return as_int32(values)
+    if most > LARGEST_BYTE:
+        return values.astype(np.int16) if isinstance(values, np.ndarray) else values.short()
+    if isinstance(values, np.ndarray):
+        return values.view(np.uint8) if values.dtype == bool else values.astype(np.uint8)
+    return values.byte()
+
+
+def places_of(mask: Array) -> Array:
+    """The positions of what is true in the flattened mask, ascending."""
+    return np.flatnonzero(mask) if isinstance(mask, np.ndarray) else mask.flatten().nonzero()[:, 0]
+
+
+def add_ones(totals: Array, places: Array) -> None:
+    """Add 1 to the contiguous `totals`, flattened, at every one of the places, some of which are equal."""
+    flat = totals.reshape(-1)
+    if isinstance(flat, np.ndarray) and len(places) < len(flat):
+        np.add.at(flat, places, 1)  # a histogram of all places would be mostly zeros
+    else:
+        flat += library_of(flat).bincount(places, minlength=len(flat))
+
+
+def raise_to(values: Array, places: Array, least: Array) -> None:
+    """Make each of `values` at the places no less than what stands there in `least`; places may be equal."""
+    if isinstance(values, np.ndarray):
+        np.maximum.at(values, places, least)
+    else:
+        values.scatter_reduce_(0, places, least, "amax")
+
+
+def as_contiguous(values: Array) -> Array:
+    """The same values, row by row in memory; a copy where they are not yet."""
+    return np.ascontiguousarray(values) if isinstance(values, np.ndarray) else values.contiguous()
+
+
+def take(values: Array, places: Array | slice) -> Array:
+    """The entries, or rows, of `values` at whole numbers of any shape, or in a slice (not a copy)."""
+    if isinstance(places, slice):
+        return values[places]
     # Twice as fast as indexing; every place is a valid one, so clipping changes none.
     return np.take(values, places, axis=0, mode="clip") if isinstance(values, np.ndarray) else values[places]
 

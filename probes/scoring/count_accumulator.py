@@ -7,34 +7,19 @@ thresholds, K points of the curve.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from probes.scoring.array_library import Array, as_int64, as_numpy, library_of, on_device, take
+from probes.rules.few_ranks import FewRanks
+from probes.scoring.array_library import Array, add_ones, as_numpy, library_of, on_device, places_of
+from probes.scoring.class_events import ClassEvents
 from probes.scoring.threshold_lookup import RuleThresholds, ThresholdLookup
 from probes.scoring.threshold_ranks import CURVE
 from probes.suite.classification_probe import MISCLASSIFIED
 
-SPARSE = 4
-"""One rank in so many is above 0: then only those are counted, and the others are what is left."""
-Happened = dict[str, Array]  # rule -> [O, T, N] bool: whether the outcome happened to the image
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answers:
-    """What one prompt configuration says of a chunk of images.
-
-    Attributes
-    ----------
-    happened
-        Rule -> [O, T, N] bool.
-    ranks
-        Rule, or `CURVE` -> [O, N] how many thresholds the event of each outcome reaches.
-    """
-
-    happened: Happened
-    ranks: dict[str, Array]
+Ranks = dict[str, Array]
+"""Rule, or `CURVE` -> [O, N] how many thresholds the event of each outcome reaches."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +44,12 @@ class Counts:
     hits: Mapping[str, np.ndarray]
     curve: np.ndarray
     pairs: Mapping[str, np.ndarray]
+
+    def of_event(self, rule: str, event: str) -> np.ndarray:
+        """[T, G] images to which an event happened."""
+        hits = self.hits[rule]
+        own: np.ndarray = hits[:, :, hits.shape[2] - len(self.events) + self.events.index(event)]
+        return own
 
     def __add__(self, other: Counts) -> Counts:
         """Counts of two disjoint parts of the images."""
@@ -101,143 +92,154 @@ class CountAccumulator:
         n_cells: int,
         device: str,
     ) -> None:
-        self.n_classes, self.n_cells = len(classes), n_cells
-        self.members = [on_device(np.array(list(places), dtype=np.int64), device) for places in sets.values()]
-        self.right = None if right is None else on_device(right, device)
-        self.events = (*sets, *([] if right is None else [MISCLASSIFIED]))
-        self.outcome_events = [self.events.index(event) for event in outcomes.values()]
-        self.n_thresholds = {rule.name: len(rule.thresholds) for rule in rules}
-        self.curve_lookup = ThresholdLookup(curve, device)
-        self.n_curve = len(curve)
-        rows, n_events = self.n_classes + len(self.events), len(self.events)
-        self.ranks = {
-            # 64 bits: counts of a chunk are small, their sum over all images of a large data set is not.
-            rule: on_device(np.zeros((rows, n_cells, n + 1), dtype=np.int64), device)
-            for rule, n in self.n_thresholds.items()
-        }
-        shape = (n_events, n_cells, self.n_curve + 1)
-        self.curve_ranks = on_device(np.zeros(shape, dtype=np.int64), device)
-        self.joint: dict[str, Array] = {}
+        self.events = ClassEvents(sets, right, n_classes=len(classes), device=device)
+        self.outcomes = tuple(outcomes.values())
+        self.outcome_events = [self.events.names.index(event) for event in self.outcomes]
+        self.n_cells, self.curve_lookup = n_cells, ThresholdLookup(curve, device)
+        sizes = {rule.name: len(rule.thresholds) for rule in rules}
+        counted = {rule.name for rule in rules if not rule.record.one_class}
+
+        def histograms(rows: int, of: Mapping[str, int]) -> dict[str, Array]:
+            # 64 bits: counts of a block are small, their sum over all images of a large data set is not.
+            return {name: on_device(np.zeros((rows, n_cells, n), np.int64), device) for name, n in of.items()}
+
+        # Of ranks from 1 on, [R, G, T]. Events of a rule that assigns one class are sums over its classes.
+        self.of_classes = histograms(len(classes), sizes)
+        of_events = {name: n for name, n in sizes.items() if name in counted} | {CURVE: len(curve)}
+        self.of_events = histograms(len(self.events.names), of_events)
+        self.of_pairs = histograms(len(self.outcomes), sizes)
 
     def add(
         self,
-        ranks: Mapping[str, Array],
-        probabilities: Array,
+        given: Mapping[str, Array | FewRanks],
+        probabilities: Array | None,
         cells: Array,
         *,
-        baseline: Happened | None = None,
-    ) -> Answers:
-        """Add a chunk.
+        baseline: Ranks | None = None,
+    ) -> Ranks:
+        """Add a block of images.
 
         Parameters
         ----------
-        ranks
-            Rule -> [C, N] int32: how many of its thresholds each class reaches.
+        given
+            Rule -> [C, N] how many of its thresholds each class reaches; of a rule that assigns one class,
+            [N] the position of that class.
         probabilities
-            [C, N], for the curve.
+            [C, N], for the curve; None without one.
         cells
             [N].
         baseline
-            What happened under the prompt configuration to pair with; None for that one itself.
+            The outcomes of the prompt configuration to pair with; None for that one itself.
 
         Returns
         -------
-        What this one says of the outcomes.
+        The outcomes of this one.
         """
-        right = None if self.right is None else self.right[cells].T
-        happened: Happened = {}
-        of_outcomes: dict[str, Array] = {}
-        for rule, own in ranks.items():
-            events = self._events(own, right)
-            self._add_ranks(self.ranks[rule], library_of(own).concat([own, events]), cells)
-            if self.outcome_events:
-                happened[rule] = self._outcomes(events, self.n_thresholds[rule])
-                of_outcomes[rule] = events[self.outcome_events]
-        if self.n_curve:
+        ranks: Ranks = {}
+        for rule, own in given.items():
+            if isinstance(own, FewRanks):
+                add_few(self.of_classes[rule], own, cells)
+                ranks[rule] = self._add_events(rule, self.events.greatest_of_few(own, cells), cells)
+            elif own.ndim == 1:
+                ranks[rule] = self._add_classes(rule, own, cells)
+            else:
+                add_ranks(self.of_classes[rule], own, cells)
+                ranks[rule] = self._add_events(rule, self.events.greatest(own, cells, nothing=0), cells)
+            if baseline is not None and self.outcomes:
+                # At every threshold that the lesser of two ranks reaches, both do.
+                add_ranks(self.of_pairs[rule], library_of(cells).minimum(baseline[rule], ranks[rule]), cells)
+        if probabilities is not None:
             # The greatest probability of a set decides at every threshold, so only that one is looked up: E
             # lookups instead of C. -1 stands for a set without classes: it reaches no threshold, 0 included.
-            events = self.curve_lookup(self._events(probabilities, right, -1))
-            self._add_ranks(self.curve_ranks, events, cells)
-            of_outcomes[CURVE] = events[self.outcome_events]
-        if baseline is not None:
-            for rule, second in happened.items():
-                self._add_pairs(rule, baseline[rule], second, cells)
-        return Answers(happened=happened, ranks=of_outcomes)
+            greatest = self.events.greatest(probabilities, cells, nothing=-1)
+            ranks[CURVE] = self._add_events(CURVE, self.curve_lookup(greatest), cells)
+        return ranks
 
-    def _events(self, values: Array, right: Array | None, nothing: int = 0) -> Array:
-        """[C, N] -> [E, N]: the greatest value of each set; last, the greatest of the right classes."""
-        xp = library_of(values)
-        none = xp.full_like(values[0], nothing)
-        rows = [xp.amax(take(values, own), 0) if len(own) else none for own in self.members]
-        if right is not None:
-            rows.append(xp.amax(xp.where(right, values, none), 0))
-        return xp.stack(rows) if rows else values[:0]
+    def _add_classes(self, rule: str, position: Array, cells: Array) -> Array:
+        """Add the one class [N] of each image; what that says of the outcomes [O, N]."""
+        add_ones(self.of_classes[rule], position * self.n_cells + cells)
+        return self.events.reached_by(position, cells, events=self.outcome_events)
 
-    def _add_ranks(self, totals: Array, ranks: Array, cells: Array) -> None:
-        """Add a histogram [R, G, T + 1] of ranks [R, N]: one pass over them for all thresholds."""
-        n_rows, _, n_ranks = totals.shape
-        if not n_rows:
-            return
-        xp = library_of(ranks)
-        if isinstance(ranks, np.ndarray):
-            reached = ranks != 0
-            if SPARSE * np.count_nonzero(reached) < ranks.size:
-                _add_sparse_ranks(totals, ranks, reached, cells)
-                return
-        rows = xp.arange(n_rows, device=cells.device)[:, None] * self.n_cells
-        # One histogram of ranks holds the counts at all thresholds: its running sum from above is how many
-        # reach each. The cost does not grow with the number of thresholds.
-        flat = (rows + cells) * n_ranks + ranks
-        size = n_rows * self.n_cells * n_ranks
-        totals += xp.bincount(flat.ravel(), minlength=size).reshape(totals.shape)
+    def _add_events(self, rule: str, ranks: Array, cells: Array) -> Array:
+        """Add the ranks [E, N] of events; those of the outcomes [O, N]."""
+        add_ranks(self.of_events[rule], ranks, cells)
+        return ranks[self.outcome_events]
 
-    def _outcomes(self, events: Array, n_thresholds: int) -> Array:
-        """[O, T, N] bool; an image is misclassified where no right class reaches the threshold."""
-        xp = library_of(events)
-        order = xp.arange(1, n_thresholds + 1, device=events.device)[:, None]
-        reached = [events[place] >= order for place in self.outcome_events]
-        return xp.stack(
-            [
-                ~row if self.events[place] == MISCLASSIFIED else row
-                for row, place in zip(reached, self.outcome_events, strict=True)
-            ]
+    def counts(self, n: np.ndarray, *, baseline: Counts | None = None) -> Counts:
+        """The counts of all blocks so far.
+
+        Parameters
+        ----------
+        n
+            [G] images of each cell.
+        baseline
+            What the prompt configuration to pair with says of the same images; None for that one itself.
+        """
+        own = Counts(
+            events=self.events.names,
+            hits={rule: self._hits(rule, n) for rule in self.of_classes},
+            curve=self._happened(_reached(self.of_events[CURVE]), n),
+            pairs={},
         )
+        if baseline is None or not self.outcomes:
+            return own
+        return replace(own, pairs={rule: self._pairs(rule, baseline, own, n) for rule in self.of_pairs})
 
-    def _add_pairs(self, rule: str, first: Array, second: Array, cells: Array) -> None:
-        """Add the joint counts [O, T, G, 4] of first (2) and second (1)."""
-        shape = (*first.shape[:2], self.n_cells, 4)
-        xp = library_of(first)
-        rows = xp.arange(shape[0] * shape[1], device=cells.device).reshape(*first.shape[:2], 1)
-        # Two bits, first and second: 0 neither, 1 only the second, 2 only the first, 3 both.
-        flat = (rows * self.n_cells + cells) * 4 + as_int64(first) * 2 + second
-        counts = xp.bincount(flat.ravel(), minlength=int(np.prod(shape))).reshape(shape)
-        self.joint[rule] = self.joint[rule] + counts if rule in self.joint else counts
+    def _hits(self, rule: str, n: np.ndarray) -> np.ndarray:
+        """[T, G, C + E]."""
+        classes = _reached(self.of_classes[rule])
+        counted = rule in self.of_events
+        events = _reached(self.of_events[rule]) if counted else self.events.sums(classes)
+        return np.concatenate([classes, self._happened(events, n)], axis=2)
 
-    def counts(self) -> Counts:
-        """The counts of all chunks so far."""
-        return Counts(
-            events=self.events,
-            hits={rule: self._reached(ranks, self.n_classes) for rule, ranks in self.ranks.items()},
-            curve=self._reached(self.curve_ranks, 0),
-            pairs={rule: as_numpy(joint) for rule, joint in self.joint.items()},
-        )
+    def _happened(self, reached: np.ndarray, n: np.ndarray) -> np.ndarray:
+        """[T, G, E] images whose rank reaches each threshold -> those to which the event happened."""
+        if self.events.right is not None and len(reached):
+            # Those with a right class are counted; the misclassified ones are the others.
+            reached[:, :, -1] = n - reached[:, :, -1]
+        return reached
 
-    def _reached(self, ranks: Array, n_classes: int) -> np.ndarray:
-        """Histograms [R, G, T + 1] -> [T, G, R]: images that reach each threshold, from the top down."""
-        hits = as_numpy(ranks)[:, :, ::-1].cumsum(axis=2)[:, :, ::-1][:, :, 1:].transpose(2, 1, 0)
-        if self.right is not None and hits.shape[2]:
-            # The last event counts images with a right class; the misclassified ones are the others.
-            n = as_numpy(ranks)[-1].sum(axis=1)
-            hits[:, :, -1] = n - hits[:, :, -1]
-        return np.ascontiguousarray(hits)
+    def _pairs(self, rule: str, baseline: Counts, own: Counts, n: np.ndarray) -> np.ndarray:
+        """[O, T, G, 4], of the counts under either one and the number of images that reach under both."""
+        parts = []
+        for event, reached in zip(
+            self.outcomes, np.moveaxis(_reached(self.of_pairs[rule]), 2, 0), strict=True
+        ):
+            first, second = baseline.of_event(rule, event), own.of_event(rule, event)
+            # Misclassified is an image that does not reach: both are, where n less those that reach under
+            # either one.
+            both = first + second - n + reached if event == MISCLASSIFIED else reached
+            parts.append(np.stack([n - first - second + both, second - both, first - both, both], axis=-1))
+        return np.stack(parts)
 
 
-def _add_sparse_ranks(totals: np.ndarray, ranks: np.ndarray, reached: np.ndarray, cells: np.ndarray) -> None:
-    """Add a histogram [R, G, T + 1] of ranks [R, N], most of them 0, as under argmax with many classes."""
-    n_cells, n_ranks = totals.shape[1:]
-    at = np.flatnonzero(reached)  # of truth values: four times as fast as of numbers
-    row, image = np.divmod(at, ranks.shape[1])
-    flat = (row * n_cells + cells[image]) * n_ranks + ranks.ravel()[at]
-    counts = np.bincount(flat, minlength=totals.size).reshape(totals.shape)
-    counts[:, :, 0] = np.bincount(cells, minlength=n_cells) - counts.sum(axis=2)
-    totals += counts
+def add_ranks(totals: Array, ranks: Array, cells: Array) -> None:
+    """Add the histogram of ranks [R, N] from 1 on to [R, G, T]: one pass over them for all thresholds.
+
+    Most ranks are the least one: only the others are counted one by one.
+    """
+    n_rows, n_cells, n_ranks = totals.shape
+    if not (n_rows and n_ranks):
+        return
+    xp, n_images = library_of(ranks), ranks.shape[1]
+    least = int(ranks.min())
+    at = places_of(ranks != least)
+    row = at // n_images
+    few = FewRanks(row=row, image=at - row * n_images, rank=ranks.reshape(-1)[at], n_images=n_images)
+    add_few(totals, few, cells)
+    if least:
+        place = few.row * n_cells + cells[few.image]
+        counted = xp.bincount(place, minlength=n_rows * n_cells).reshape(n_rows, n_cells)
+        totals[:, :, least - 1] += xp.bincount(cells, minlength=n_cells) - counted
+
+
+def add_few(totals: Array, ranks: FewRanks, cells: Array) -> None:
+    """Add the histogram of few ranks, all of them above 0, to [R, G, T]."""
+    _, n_cells, n_ranks = totals.shape
+    add_ones(totals, (ranks.row * n_cells + cells[ranks.image]) * n_ranks + ranks.rank - 1)
+
+
+def _reached(histogram: Array) -> np.ndarray:
+    """[R, G, T] ranks -> [T, G, R] images that reach each threshold, from the top down."""
+    reached = as_numpy(histogram)[:, :, ::-1].cumsum(axis=2)[:, :, ::-1].transpose(2, 1, 0)
+    return np.ascontiguousarray(reached)

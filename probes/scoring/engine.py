@@ -7,37 +7,44 @@ curve. Inside, matrices are [C, N]: a reduction over the few classes then runs a
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cached_property, reduce
+from functools import reduce
 from operator import add
 from typing import Protocol
 
 import numpy as np
 
-from probes.rules.assignment_rule import Scores
+from probes.rules.few_ranks import FewRanks
 from probes.rules.rule_registry import PREDICTION
 from probes.scoring.array_library import (
     Array,
-    as_float32,
-    as_int64,
+    as_contiguous,
     as_numpy,
     cpu_threads,
-    library_of,
     on_device,
     one_blas_thread,
-    take,
 )
-from probes.scoring.count_accumulator import CountAccumulator, Counts
+from probes.scoring.count_accumulator import CountAccumulator, Counts, Ranks
+from probes.scoring.design_scores import (
+    BlockScores,
+    DesignRows,
+    DesignScores,
+    Head,
+    first_greatest,
+    rows_of_designs,
+)
 from probes.scoring.outcome_bits import OutcomeBits
 from probes.scoring.threshold_lookup import Lookups, RuleThresholds
 from probes.scoring.threshold_ranks import RankLog
+from probes.suite.classification_probe import MISCLASSIFIED
 
 CHUNK_IMAGES = 4096
-SHIFT = 0.25  # cosine at which an exponent is 1: the same for all designs, so that they share exponents
-# Where the greatest exponent is above, one that float32 rounds to 0 (1e-38) is less than 1e-13 of the sum.
-FAINTEST = 1e-25  # a design whose greatest exponent is below has lost digits and is done again on its own
+SMALLEST_BLOCK = 512
+BLOCK_BYTES = 1 << 19
+"""Of the similarities of a block of images: as much as stays in a core's cache from one step to the next."""
 
 
 class Rows(Protocol):
@@ -105,55 +112,6 @@ class ImageScores:
     prediction: np.ndarray
     probability: np.ndarray
     sets: np.ndarray
-
-
-@dataclass(frozen=True, kw_only=True)
-class Head:
-    """How cosine similarities become probabilities.
-
-    Attributes
-    ----------
-    scale
-        The multiplier on cosine similarities.
-    bias
-        None: softmax over the classes. Otherwise the model was trained with a sigmoid loss: each class has
-        the probability sigmoid(scale * cosine + bias) of its own.
-    """
-
-    scale: float
-    bias: float | None = None
-
-    def shared(self, cosines: Array) -> Array:
-        """[U, N] cosines -> [U, N] what designs share: probabilities of a sigmoid, exponents of a softmax."""
-        xp = library_of(cosines)
-        with np.errstate(over="ignore"):  # to infinity, of which the reciprocal is 0
-            if self.bias is not None:
-                return 1 / (1 + xp.exp(-(self.scale * cosines + self.bias)))
-            return xp.exp(self.scale * (cosines - SHIFT))
-
-    def probabilities(self, cosines: np.ndarray) -> np.ndarray:
-        """[C, N] cosine similarities, of 64 bits or other ones -> [C, N] float32 probabilities."""
-        whole = cosines if cosines.dtype == np.float64 else np.ascontiguousarray(cosines, np.float32)
-        return np.asarray(as_float32(self.of_design(whole, self.shared(whole))))
-
-    def of_design(self, cosines: Array, shared: Array) -> Array:
-        """[C, N] cosines of one design and its rows of `shared` -> [C, N] probabilities."""
-        if self.bias is not None:
-            return shared
-        xp = library_of(cosines)
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            total = shared.sum(0)
-            # The shift by SHIFT cancels in the ratio. It stands in for the usual shift by each image's own
-            # maximum, which would differ between designs and forbid sharing.
-            probabilities = shared / total
-        # With a scale of 100 this is an image without any cosine above -0.33; a much larger scale overflows.
-        # Those are computed again, shifted by their own maximum.
-        lost = ~((xp.amax(shared, 0) > FAINTEST) & xp.isfinite(total))
-        if lost.any():
-            logits = self.scale * cosines[:, lost]
-            exponents = xp.exp(logits - xp.amax(logits, 0))
-            probabilities[:, lost] = exponents / exponents.sum(0)
-        return probabilities
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -291,94 +249,89 @@ class _Work:
             )
             for configuration in self.configurations
         ]  # fmt: skip
-        lookups = Lookups(self.device)
-        classes = on_device(self.classes, self.device)
-        columns = [on_device(configuration.columns, self.device) for configuration in self.configurations]
+        rows, shared = rows_of_designs([own.columns for own in self.configurations], self.device)
+        asked = [
+            _Asked(
+                accumulator=accumulator, rows=own,
+                class_thresholds={
+                    rule: on_device(cuts.astype(np.float32), self.device)
+                    for rule, cuts in configuration.class_thresholds.items()
+                },
+            )
+            for configuration, accumulator, own in zip(self.configurations, accumulators, rows, strict=True)
+        ]  # fmt: skip
+        lookups, classes = Lookups(self.device), on_device(self.classes, self.device)
+        n = np.zeros(self.n_cells, np.int64)
         for start in starts.tolist():
-            self._add(slice(start, start + self.chunk), classes, columns, accumulators, lookups)
-        return [accumulator.counts() for accumulator in accumulators]
+            part = slice(start, start + self.chunk)
+            # One product for the classes of all configurations: designs share most of their classes, so this
+            # is cheaper than a product each.
+            cosines = classes @ on_device(np.ascontiguousarray(self.images[part]), self.device).T
+            cells = self.cells[part]
+            n += np.bincount(cells, minlength=self.n_cells)
+            for block in self._blocks(len(cells)):
+                scores = BlockScores(
+                    cosines=as_contiguous(cosines[:, block]), head=self.head, shared_rows=shared
+                )
+                own_cells = on_device(cells[block], self.device)
+                self._add(start + block.start, scores, own_cells, asked, lookups)
+        counts: list[Counts] = []
+        for accumulator in accumulators:
+            counts.append(accumulator.counts(n, baseline=counts[0] if counts else None))
+        return counts
+
+    def _blocks(self, n_images: int) -> list[slice]:
+        """Blocks of a chunk that are scored one after the other."""
+        size = max(SMALLEST_BLOCK, BLOCK_BYTES // (len(self.classes) * self.classes.itemsize))
+        # A GPU has no cache of this kind, and every step of a block is a launch.
+        number = -(-n_images // size) if self.device == "cpu" else 1
+        edges = np.linspace(0, n_images, number + 1).astype(int).tolist()
+        return [slice(*edge) for edge in itertools.pairwise(edges)]
 
     def _add(
-        self,
-        part: slice,
-        classes: Array,
-        columns: Sequence[Array],
-        accumulators: Sequence[CountAccumulator],
-        lookups: Lookups,
+        self, start: int, block: BlockScores, cells: Array, asked: Sequence[_Asked], lookups: Lookups
     ) -> None:
-        # One product for the classes of all configurations: designs share most of their classes, so this is
-        # cheaper than a product each.
-        cosines = classes @ on_device(np.ascontiguousarray(self.images[part]), self.device).T
-        shared = self.head.shared(cosines)
-        cells = on_device(self.cells[part], self.device)
         baseline = None
-        asked = zip(self.configurations, columns, accumulators, strict=True)
-        for place, (configuration, own, accumulator) in enumerate(asked):
-            chosen = take(cosines, own)
-            # Scores of a file have 64 bits up to here, so that both sides of a comparison with a threshold
-            # are the same decimal number, rounded once.
-            probabilities = as_float32(self.head.of_design(chosen, take(shared, own)))
-            scores = _Scored(as_float32(chosen), probabilities, lookups, self.device)
-            ranks = {rule.name: scores.ranks(rule, configuration) for rule in self.question.rules}
-            answers = accumulator.add(ranks, probabilities, cells, baseline=baseline)
+        for place, own in enumerate(asked):
+            scores = DesignScores(block=block, rows=own.rows, count_reached=lookups)
+            given = {rule.name: own.given(rule, scores) for rule in self.question.rules}
+            probabilities = scores.probabilities if len(self.question.curve) else None
+            ranks = own.accumulator.add(given, probabilities, cells, baseline=baseline)
             # The first configuration is what every other one is paired with, image by image.
-            baseline = answers.happened if baseline is None else baseline
+            baseline = ranks if baseline is None else baseline
             # Threads have chunks of their own, so they write to rows of their own.
-            if self.log is not None:
-                self.log.add(place, part.start, _arrays(answers.happened))
+            if self.log is not None and self.log.kept:
+                self.log.add(place, start, self._happened(ranks))
             if self.ranks is not None:
-                self.ranks.add(place, part.start, _arrays(answers.ranks))
+                self.ranks.add(place, start, {name: as_numpy(each) for name, each in ranks.items()})
+
+    def _happened(self, ranks: Ranks) -> dict[str, np.ndarray]:
+        """Rule -> [O, T, N] bool whether the outcome happened; misclassified is who reaches no threshold."""
+        inverted = np.array([event == MISCLASSIFIED for event in self.question.outcomes.values()], bool)
+        return {
+            rule.name: (as_numpy(ranks[rule.name])[:, None] > np.arange(len(rule.thresholds))[:, None])
+            ^ inverted[:, None, None]
+            for rule in self.question.rules
+        }
 
 
-def _arrays(values: Mapping[str, Array]) -> dict[str, np.ndarray]:
-    return {name: as_numpy(each) for name, each in values.items()}
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What is counted of a configuration, and what it needs on the device."""
 
+    accumulator: CountAccumulator
+    rows: DesignRows
+    class_thresholds: Mapping[str, Array]
 
-@dataclass(frozen=True)
-class _Scored:
-    """The [C, N] scores of a chunk under one prompt configuration, as rules take them."""
-
-    cosines: Array
-    probabilities: Array
-    lookups: Lookups
-    device: str
-
-    @cached_property
-    def shared(self) -> Scores:
-        """What all rules see."""
-        return Scores(
-            cosines=self.cosines,
-            probabilities=self.probabilities,
-            predicted=first_greatest(self.cosines),
-            positions=library_of(self.cosines).arange(len(self.cosines), device=self.cosines.device)[:, None],
-            class_thresholds=None,
-            count_reached=self.lookups,
-        )
-
-    def ranks(self, rule: RuleThresholds, asked: PromptConfiguration) -> Array:
-        """[C, N] how many thresholds of a rule each class reaches."""
-        scores = self.shared
+    def given(self, rule: RuleThresholds, scores: DesignScores) -> Array | FewRanks:
+        """[C, N] how many thresholds of a rule each class reaches; [N] the class, if it assigns one."""
+        record = rule.record
+        if record.assigned is not None:
+            return record.assigned(scores)
+        assert record.ranks is not None
         if rule.per_class:
-            own = asked.class_thresholds[rule.name].astype(np.float32)
-            scores = replace(scores, class_thresholds=on_device(own, self.device))
-        return rule.record.ranks(scores, rule.thresholds)
-
-
-def first_greatest(values: Array) -> Array:
-    """[C, N] -> [N] the position of the greatest of each column; of several, the first."""
-    if isinstance(values, np.ndarray):
-        # NumPy's argmax goes down the columns, which takes two to four times as long. From the last to the
-        # first, so that the first of several stays.
-        greatest, found = values.max(axis=0), np.zeros(values.shape[1], np.int64)
-        for position in reversed(range(len(values))):
-            np.copyto(found, position, where=values[position] == greatest)
-        return found
-    # argmax of torch promises no order among equal values, and devices differ; the smallest position among
-    # the greatest is the same everywhere. int16 halves the memory of the intermediate.
-    xp = library_of(values)
-    positions = xp.arange(len(values), dtype=xp.int16, device=values.device)[:, None]
-    none = xp.full((1, 1), len(values), dtype=xp.int16, device=values.device)
-    return as_int64(xp.amin(xp.where(values == xp.amax(values, 0), positions, none), 0))
+            scores = replace(scores, class_thresholds=self.class_thresholds[rule.name])
+        return record.ranks(scores, rule.thresholds)
 
 
 def score_images(
@@ -393,7 +346,7 @@ def score_images(
     classes = np.ascontiguousarray(class_embeddings[configuration.columns], np.float32)
     for start in range(0, len(images), chunk):
         cosines = classes @ np.ascontiguousarray(images[start : start + chunk]).T
-        probabilities = as_float32(head.of_design(cosines, head.shared(cosines)))
+        probabilities = head.probabilities(cosines)
         prediction = first_greatest(cosines)
         none = np.full(cosines.shape[1], -1.0, np.float32)
         best = [

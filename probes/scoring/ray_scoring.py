@@ -23,7 +23,8 @@ from clipmodel.errors import UserError
 from clipmodel.ray_session import import_ray, ray_session
 from probes.embeddings.embedded_images import LazyRows
 from probes.scoring.count_accumulator import Counts
-from probes.scoring.engine import CHUNK_IMAGES, Head, PromptConfiguration, Question, Rows, score
+from probes.scoring.design_scores import Head
+from probes.scoring.engine import CHUNK_IMAGES, PromptConfiguration, Question, Rows, score
 from probes.scoring.outcome_bits import OutcomeBits
 from probes.scoring.threshold_ranks import RankLog
 

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
 
 from probes.rules.assignment_rule import AssignmentRule
 from probes.rules.rule_registry import RULES
-from probes.scoring.array_library import Array, as_int32, library_of, on_device, take
+from probes.scoring.array_library import (
+    Array,
+    as_counts,
+    as_int32,
+    library_of,
+    on_device,
+    take,
+)
 
 # 256 kB, which stays in a core's cache.
 LARGEST_TABLE = 1 << 16
+FEW = 4
+"""So many thresholds are compared one by one, each faster than a lookup."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,9 +111,28 @@ class ThresholdLookup:
         return as_int32(library_of(values).clip((values - edge) * self.scale, 0, size - 1))
 
     def __call__(self, values: Array) -> Array:
-        """Values of any shape -> int32 of the same shape, 0 ... T."""
-        if not len(self.edges):
-            return as_int32(library_of(values).zeros_like(values))
+        """Values of any shape -> counts of the same shape, 0 ... T, in bytes if T fits one; NaN gives 0."""
+        n = len(self.single)
+        if n <= FEW:
+            reached = [as_counts(values >= edge, n) for edge in self.single.tolist()]
+            return reduce(add, reached) if reached else as_counts(library_of(values).zeros_like(values), n)
+        if not isinstance(values, np.ndarray):
+            # NaN has no place in a table, and in a search would stand above all thresholds.
+            return as_counts(self._look_up(library_of(values).nan_to_num(values, nan=-np.inf)), n)
+        return self._look_up_few(values, n)
+
+    def _look_up_few(self, values: np.ndarray, n: int) -> np.ndarray:
+        """Only values that reach more than the least of them does are looked up: mostly few."""
+        least = values.min(initial=np.inf)
+        common = int((self.single <= least).sum())
+        counts: np.ndarray = as_counts(np.zeros(values.shape, bool), n)
+        counts += counts.dtype.type(common)
+        if common < n:
+            more = np.flatnonzero(values >= self.single[common])
+            counts.reshape(-1)[more] = self._look_up(values.reshape(-1)[more])
+        return counts
+
+    def _look_up(self, values: Array) -> Array:
         if not self.size:
             return as_int32(library_of(values).searchsorted(self.edges, values, side="right"))
         step = self._step(values, self.size)
@@ -123,7 +153,7 @@ class Lookups:
         self.built: dict[bytes, ThresholdLookup] = {}
 
     def __call__(self, values: Array, thresholds: NDArray[np.float64]) -> Array:
-        """Values of any shape and ascending thresholds [T] -> int32 of the same shape, 0 ... T."""
+        """Values of any shape and ascending thresholds [T] -> counts of the same shape, 0 ... T."""
         key = thresholds.tobytes()
         if key not in self.built:
             self.built[key] = ThresholdLookup(thresholds, self.device)

@@ -3,12 +3,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from probes.rules import argmax, calibrated, cosine, probability, top_k
-from probes.rules.assignment_rule import Thresholds
+from probes.rules.assignment_rule import AssignmentRule, Thresholds
 
 
 @pytest.mark.parametrize(
@@ -45,3 +46,17 @@ def test_the_records_load_without_torch() -> None:
     root = Path(__file__).resolve().parents[3]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({}, "'mine' needs `ranks` or `assigned`"),
+        ({"ranks": probability.ranks, "assigned": argmax.assigned}, "and not both"),
+        ({"assigned": argmax.assigned, "thresholds": cosine.THRESHOLDS}, "can have no thresholds"),
+    ],
+)
+def test_a_rule_has_either_ranks_or_the_one_class(more: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        AssignmentRule(name="mine", meaning="", words="", **more)
+    assert argmax.RULE.one_class and not probability.RULE.one_class

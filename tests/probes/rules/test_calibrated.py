@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from probes.rules.calibrated import RULE, THRESHOLDS
-from tests.probes.rules.scored import scores
+from tests.probes.rules.scored import ranks_of, scores
 
 
 def test_each_class_has_thresholds_of_its_own() -> None:
@@ -14,11 +14,11 @@ def test_each_class_has_thresholds_of_its_own() -> None:
         [sum(value >= own[t, c] for t in range(2)) for value in row]
         for c, row in enumerate(given.cosines.tolist())
     ]
-    found = RULE.ranks(given, THRESHOLDS.ordered([0.1, 0.4]))
+    found = ranks_of(RULE, given, THRESHOLDS.ordered([0.1, 0.4]))
     assert found.tolist() == expected
     assert not found[4].any()  # infinite: no image may be assigned the class
 
 
 def test_classes_that_are_not_calibrated_are_refused() -> None:
     with pytest.raises(ValueError, match="needs the thresholds of each class"):
-        RULE.ranks(scores(), THRESHOLDS.ordered([0.1]))
+        ranks_of(RULE, scores(), THRESHOLDS.ordered([0.1]))

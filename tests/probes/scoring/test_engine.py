@@ -1,4 +1,4 @@
-"""The engine against one image at a time in plain Python."""
+"""The engine against one image at a time in plain Python, and against masks over random designs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from probes.scoring.count_accumulator import Counts
-from probes.scoring.engine import Head, PromptConfiguration, Question, score, score_images
+from probes.scoring.design_scores import Head
+from probes.scoring.engine import PromptConfiguration, Question, score, score_images
 from probes.scoring.threshold_lookup import RuleThresholds
 from probes.scoring.threshold_ranks import RankLog
 from probes.suite.classification_probe import MISCLASSIFIED
@@ -294,3 +297,111 @@ def test_unsorted_classes_and_unknown_members_are_refused() -> None:
         specification(["b", "a"], [0, 1], {})
     with pytest.raises(ValueError, match="unknown classes"):
         specification(["a", "b"], [0, 1], {"harm": ["c"]})
+
+
+def masks(rule: RuleThresholds, cosines: np.ndarray, p: np.ndarray, asked: PromptConfiguration) -> np.ndarray:
+    """[T, C, N] whether each class is assigned, one comparison a threshold."""
+    c, n = cosines.shape
+    if rule.name == "argmax":
+        assigned = np.zeros((1, c, n), bool)
+        for i, column in enumerate(cosines.T.tolist()):
+            # NaN equals nothing: an image with one is given the first class.
+            assigned[0, column.index(max(column)) if not np.isnan(column).any() else 0, i] = True
+        return assigned
+    if rule.name == "top_k":
+        place = np.argsort(np.argsort(-cosines, axis=0, kind="stable"), axis=0)
+        return np.stack([place < k for k in rule.thresholds])
+    if rule.name == "calibrated":
+        return np.stack([cosines >= own[:, None] for own in asked.class_thresholds["calibrated"]])
+    values = p if rule.name == "probability" else cosines
+    return np.stack([values >= np.float32(t) for t in rule.thresholds])
+
+
+def happened(assigned: np.ndarray, asked: PromptConfiguration, cells: np.ndarray) -> dict[str, np.ndarray]:
+    """Event -> [T, N], of the [T, C, N] classes."""
+    found = {name: assigned[:, asked.members(name)].any(axis=1) for name in asked.sets}
+    assert asked.right is not None
+    return found | {MISCLASSIFIED: ~(assigned & asked.right[cells].T).any(axis=1)}
+
+
+def happened_on_curve(p: np.ndarray, asked: PromptConfiguration, cells: np.ndarray) -> np.ndarray:
+    """[K, E, N] whether the greatest probability of each event reaches each point; a NaN reaches none."""
+    assert asked.right is not None
+    sets = [p[asked.members(name)].max(axis=0, initial=-1) for name in asked.sets]
+    greatest = np.stack([*sets, np.where(asked.right[cells].T, p, -1).max(axis=0)])
+    reached = greatest >= np.array(CURVE, np.float32)[:, None, None]
+    reached[:, -1] = ~reached[:, -1]
+    return reached
+
+
+def by_cell(rows: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """[T, R, N] -> [T, G, R]."""
+    return np.stack([rows[:, :, cells == cell].sum(axis=2) for cell in range(4)], axis=1)
+
+
+@st.composite
+def random_questions(draw: st.DrawFn) -> dict[str, Any]:
+    """Designs of any of 40 classes, in any order or following each other, on similarities that tie."""
+    rng = np.random.default_rng(draw(st.integers(0, 10**6)))
+    n, u = draw(st.sampled_from([1, 2, 70, 300])), 40
+    images, classes = (rng.integers(-2, 3, (rows, 6)) / draw(st.sampled_from([4, 7])) for rows in (n, u))
+    images = images.astype(draw(st.sampled_from([np.float32, np.float64])))
+    if draw(st.booleans()):
+        images[rng.integers(0, n), 0] = draw(st.sampled_from([np.nan, np.inf, 1e30]))
+    asked = []
+    for _ in range(draw(st.integers(1, 3))):
+        size = draw(st.integers(1, u))
+        first = draw(st.integers(0, u - size))
+        columns = np.arange(first, first + size) if draw(st.booleans()) else rng.permutation(u)[:size]
+        names = [f"c{i:02}" for i in range(size)]
+        cuts = np.sort(rng.normal(0, 0.3, (2, size)), axis=0).astype(np.float32)
+        asked.append(
+            specification(
+                names, columns.tolist(), {"harm": names[: draw(st.integers(0, size))], "none": []},
+                right=rng.random((4, size)) < draw(st.sampled_from([0.0, 0.1, 0.6])),
+                class_thresholds={"calibrated": cuts},
+            )
+        )  # fmt: skip
+    thresholds = draw(st.sampled_from([[0.5], [0.0, 0.2], list(CURVE), np.linspace(0, 1, 300).tolist()]))
+    rules = [*RULES, RuleThresholds.of("probability", thresholds), RuleThresholds.of("cosine", thresholds)]
+    kept = {rule.name: rule for rule in draw(st.lists(st.sampled_from(rules), min_size=1, max_size=4))}
+    head = Head(scale=draw(st.sampled_from([1.0, 100.0])), bias=draw(st.sampled_from([None, -3.0])))
+    return {
+        "images": images, "classes": classes.astype(np.float32), "configurations": asked, "head": head,
+        "cells": rng.integers(0, 4, n), "rules": list(kept.values()),
+    }  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@settings(max_examples=60, deadline=None)
+@given(case=random_questions(), block=st.sampled_from([2, 40, 1000]))
+def test_counts_of_random_designs_equal_masks(case: dict[str, Any], block: int) -> None:
+    """Ties, NaN and infinity, sets without classes, every rule and both heads; blocks of any size."""
+    question = Question(rules=case["rules"], curve=np.array(CURVE), outcomes=QUESTION.outcomes)
+    configurations, cells, head = case["configurations"], case["cells"], case["head"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("probes.scoring.engine.SMALLEST_BLOCK", block)
+        patch.setattr("probes.scoring.engine.BLOCK_BYTES", 1)
+        results = score(
+            case["images"], case["classes"], configurations,
+            cells=cells, n_cells=4, head=head, question=question,
+        )  # fmt: skip
+    cosines = case["classes"] @ case["images"].T
+    first: dict[str, dict[str, np.ndarray]] = {}
+    for asked, result in zip(configurations, results, strict=True):
+        own = cosines[asked.columns]
+        p, own = head.probabilities(own), own.astype(np.float32)
+        for rule in case["rules"]:
+            assigned = masks(rule, own, p, asked)
+            events = happened(assigned, asked, cells)
+            rows = np.concatenate([assigned, np.stack(list(events.values()), axis=1)], axis=1)
+            np.testing.assert_array_equal(result.hits[rule.name], by_cell(rows, cells), err_msg=rule.name)
+            one = first.setdefault(rule.name, events)
+            if result is results[0]:
+                continue
+            for o, event in enumerate(QUESTION.outcomes.values()):
+                both = [(a, b) for a in (False, True) for b in (False, True)]
+                joint = [(one[event] == a) & (events[event] == b) for a, b in both]
+                expected = by_cell(np.stack(joint, axis=1), cells)
+                np.testing.assert_array_equal(result.pairs[rule.name][o], expected, err_msg=rule.name)
+        np.testing.assert_array_equal(result.curve, by_cell(happened_on_curve(p, asked, cells), cells))

@@ -16,7 +16,8 @@ from probes.datasets.formats.table import TableDataset
 from probes.embeddings.folder import FolderDataset, part_path
 from probes.embeddings.parts import make_part, prepare
 from probes.scoring import ray_scoring
-from probes.scoring.engine import Head, PromptConfiguration, Question, score
+from probes.scoring.design_scores import Head
+from probes.scoring.engine import PromptConfiguration, Question, score
 from probes.scoring.outcome_bits import OutcomeBits
 from probes.scoring.ray_scoring import RayScorer, ranges
 from probes.scoring.threshold_lookup import RuleThresholds

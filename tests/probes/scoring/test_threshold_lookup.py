@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from probes.scoring.threshold_lookup import RuleThresholds, ThresholdLookup
 
@@ -27,6 +28,23 @@ def test_the_lookup_equals_a_search_at_the_thresholds_and_next_to_them(threshold
     values = np.concatenate([single, *beside, anywhere, np.float32([-1, 0, 1, -np.inf, np.inf])])
     expected = np.searchsorted(single, values, side="right")
     assert ThresholdLookup(thresholds, "cpu")(values).tolist() == expected.tolist()
+    # All of them reach some threshold, or one of them none, whatever the others reach.
+    for some in (values[values >= 0.2], values[values < 0.2], values[:1]):
+        found = ThresholdLookup(thresholds, "cpu")(some)
+        assert found.tolist() == np.searchsorted(single, some, side="right").tolist()
+        assert found.dtype == (np.uint8 if len(single) < 256 else np.int16)
+
+
+@pytest.mark.parametrize("n", [0, 1, 3, 11, 300])
+def test_nan_reaches_no_threshold_and_torch_counts_alike(n: int) -> None:
+    values = np.array([[0.4, np.nan, 0.0], [1.0, -np.inf, np.inf]], np.float32)
+    thresholds = np.linspace(0, 1, n)
+    if n == 11:
+        thresholds[5] = np.nextafter(np.float32(thresholds[4]), np.float32(1))  # too close for a table
+    expected = (values[..., None] >= thresholds.astype(np.float32)).sum(axis=-1)
+    assert ThresholdLookup(thresholds, "cpu")(values).tolist() == expected.tolist()
+    of_tensors = ThresholdLookup(thresholds, torch.device("cpu"))
+    assert of_tensors(torch.from_numpy(values)).tolist() == expected.tolist()
 
 
 def test_every_decimal_number_reaches_itself() -> None:

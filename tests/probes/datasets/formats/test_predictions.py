@@ -11,7 +11,7 @@ from clipmodel.errors import UserError
 from probes.datasets import load_dataset
 from probes.datasets.formats.predictions import load_predictions
 from probes.embeddings.precomputed import PrecomputedModel
-from probes.scoring.engine import Head
+from probes.scoring.design_scores import Head
 
 
 def write(folder: Path, text: str) -> Path:
