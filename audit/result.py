@@ -332,6 +332,9 @@ def _gates_by_column(gates: Sequence[Mapping[str, Any]], manifest: Manifest) -> 
 
 def _equal(mine: object, theirs: object) -> bool:
     if isinstance(mine, pd.DataFrame) and isinstance(theirs, pd.DataFrame):
+        # A file does not tell the types of columns without a value.
+        if not len(mine):
+            return not len(theirs) and list(mine) == list(theirs)
         # `equals`, since `==` finds NaN unequal to NaN.
         return mine.equals(theirs)
     return type(mine) is type(theirs) and bool(mine == theirs)

@@ -37,7 +37,7 @@ def closest(word: str, known: Sequence[str]) -> str:
     """A remedy that names the closest known word, or all of them."""
     if match := difflib.get_close_matches(word, known, n=1):
         return f"did you mean {match[0]!r}?"
-    return f"one of: {', '.join(known)}"
+    return f"one of: {', '.join(known)}" if known else "there is none"
 
 
 @dataclass(frozen=True)

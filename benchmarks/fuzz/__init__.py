@@ -10,6 +10,7 @@ The kinds:
 - suites, cards, recipes: YAML with text or values changed; a suite that can be read is planned;
 - tables: CSV, TSV and parquet with bytes, cells or names of columns changed, as images and as predictions;
 - archives: npz and parquet files of embeddings, and shards of the store;
+- audits: sound suites of every kind over odd data, from embeddings to the report, and compared;
 - checkpoints: weights of every format, configurations, vocabularies.
 """
 
@@ -28,6 +29,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.fuzz.damage import Case, damaged
+from benchmarks.fuzz.fuzzed_audits import audit_case
 from benchmarks.fuzz.fuzzed_checkpoints import checkpoint_case
 from benchmarks.fuzz.fuzzed_documents import card_case, recipe_case, suite_case
 from benchmarks.fuzz.fuzzed_images import image_case
@@ -50,6 +52,7 @@ KINDS: dict[str, Callable[[], Case]] = {
     "recipes": recipe_case,
     "tables": table_case,
     "archives": archive_case,
+    "audits": audit_case,
     "checkpoints": checkpoint_case,
 }
 

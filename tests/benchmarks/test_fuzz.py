@@ -7,19 +7,32 @@ import pytest
 
 from benchmarks.fuzz import KINDS, fuzz
 from benchmarks.fuzz.damage import changed, damaged
+from benchmarks.fuzz.fuzzed_audits import drawn_labels, drawn_suite
 
 
 @pytest.mark.parametrize(
     ("kind", "cases"),
     [
         ("images", 300), ("suites", 15), ("cards", 30), ("recipes", 20), ("tables", 30), ("archives", 40),
-        ("checkpoints", 40),
+        ("audits", 6), ("checkpoints", 40),
     ],
 )  # fmt: skip
 def test_nothing_but_the_tools_own_error_comes_out(kind: str, cases: int) -> None:
     outcome = fuzz(kind, cases=cases)
     assert dict(outcome.uncaught) == {}
     assert outcome.read + outcome.refused == outcome.cases == cases
+
+
+def test_the_audits_that_are_drawn_meet_every_kind_of_probe() -> None:
+    """A third or so of cases is refused, since no image is of a group that a probe compares."""
+    suites = [drawn_suite(np.random.default_rng((0, case))) for case in range(60)]
+    kinds = [probe.get("kind", "classification") for suite in suites for probe in suite["probes"]]
+    assert set(kinds) == {
+        "classification", "association", "association_bias", "conditionals", "counterfactual",
+        "group_accuracy", "markedness", "ranking",
+    }  # fmt: skip
+    sizes = [len(drawn_labels(np.random.default_rng((1, case)), 12)) for case in range(3)]
+    assert sizes == [12] * 3
 
 
 def test_changes_leave_the_document_itself_alone_and_can_be_made_again() -> None:
