@@ -3,13 +3,14 @@
     torchrun --nproc-per-node 8 --max-restarts 3 --local-ranks-filter 0 --no-python \\
         clip-audit train RECIPE --out DIR
 
-If a process dies, torchrun starts all of them again, and they resume at the last checkpoint in DIR, which all
-machines must see. NCCL where there are GPUs (one a process), gloo on CPUs.
+If a process dies, or a host joins or leaves (--nnodes 1:4), torchrun starts all of them again, and they
+resume at the last checkpoint in DIR, which all machines must see. If hosts change, set
+TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 for torchrun (see `process_meeting.not_met`). NCCL where there are GPUs
+(one a process), gloo on CPUs.
 """
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,10 +32,10 @@ from clipmodel.architecture.modified_resnet import Bottleneck
 from clipmodel.architecture.transformer import ResidualAttentionBlock
 from clipmodel.errors import UserError
 from clipmodel.training.gradients import Encoders
+from clipmodel.training.process_meeting import MEETING, meet, not_met
 
 T = TypeVar("T")
 PATIENCE = timedelta(hours=2)  # the others wait while the first process evaluates the model
-_JOINED = itertools.count()
 SCALARS = ("log_scale", "logit_bias")  # FSDP2 splits no scalars: while sharded these have shape [1]
 
 
@@ -113,15 +114,20 @@ def joined_world() -> Iterator[World]:
 
 
 def join_processes(backend: str) -> None:
-    """Meet the other processes of torchrun; after a restart too.
+    """Meet the other processes of torchrun, also after a restart and on other hosts than before.
 
-    torchrun keeps one store for all lives of its processes, in which the addresses of an earlier life still
-    stand: a process that is started again would call one that is dead, or wait for it. So each life has
-    names of its own in it (TORCHELASTIC_RESTART_COUNT), and so has each time that a process joins.
+    Raises
+    ------
+    UserError
+        They did not meet in time.
     """
-    store, rank, size = next(rendezvous("env://", timeout=PATIENCE))
-    life = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-    own = PrefixStore(f"life {life}, {next(_JOINED)}", store)
+    try:
+        store, rank, size = next(rendezvous("env://", timeout=MEETING))
+    except dist.DistError as error:
+        where = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
+        raise not_met(f"no connection to the first process at {where}", MEETING) from error
+    own = PrefixStore(f"life {meet(store, rank=rank, size=size)}", store)
+    own.set_timeout(PATIENCE)
     dist.init_process_group(backend, store=own, rank=rank, world_size=size, timeout=PATIENCE)
 
 
