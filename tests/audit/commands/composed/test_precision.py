@@ -31,7 +31,10 @@ def test_a_reduced_model_is_measured_and_says_what_it_changed(
     same = Deviation(rate=0.002, difference=0.004, findings=0, n_findings=3, n_images=300)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(precision, "measure", lambda *_, **__: same)
-        assert invoke(*words, "--suite", "small.yaml", "--tolerance", "0.001").exit_code == 2
+        tight = invoke(*words, "--suite", "small.yaml", "--tolerance", "0.001")
+        assert tight.exit_code == 2
+        assert "--precision bf16 changes what the suite small.yaml concludes from 300 images" in tight.stderr
+        assert "use --precision fp32, or allow it with --tolerance 0.002" in tight.stderr.replace("\n", " ")
         done = invoke(*words, "--suite", "small.yaml")
     assert "computed in bf16" in done.output.replace("\n", " ")
     assert invoke("run", "small.yaml", "--data", "embeddings:e", "--out", "r").exit_code == 0
@@ -46,7 +49,7 @@ def test_scaled_decoding_is_measured_recorded_and_other_bytes(
     """The images are small, so the embeddings are those of whole decoding; the job is another."""
     words = ("embed", "table:people.csv", "--model", small_model, *PARTS, "--decode", "scaled", "--out", "s")
     refused = invoke(*words)
-    assert (refused.exit_code, "fp32 scaled: the change of which" in refused.stderr) == (2, True)
+    assert (refused.exit_code, "--decode scaled: the change of which" in refused.stderr) == (2, True)
     done = invoke(*words, "--suite", "small.yaml")
     assert done.exit_code == 0
     assert re.search(r"large\s+enough;\s+0\s+of\s+\d+\s+images\s+compared", done.output)
@@ -76,3 +79,28 @@ def test_the_deviation_is_that_of_two_audits(many: Path, small_model: Path) -> N
     assert compare_results(a, a, n_images=3).rate == 0
     moved = compare_results(a, b, n_images=3)
     assert (round(moved.rate, 9), moved.findings, moved.n_findings) == (0.03, 1, 2)
+
+
+def test_a_refusal_names_the_rate_that_changed_most_and_no_tolerance_for_findings() -> None:
+    """Of 40 and 20 images, one more of the 20: 5 points."""
+
+    def result(counts: list[int], findings: list[str]) -> Any:
+        n = np.array([40, 20])
+        rates = pd.DataFrame({"probe": "words", "outcome": "harm", "gender": ["(all)", "woman"], "n": n})
+        return SimpleNamespace(
+            rates=rates.assign(rate=counts / n), gaps=pd.DataFrame({"difference": [0.1]}),
+            findings=pd.DataFrame({"probe": "p", "group": findings}),
+        )  # fmt: skip
+
+    reduced = Reduced(model="tiny", precision="int8", scaled=True)
+    found = compare_results(result([4, 3], ["x"]), result([5, 4], ["x"]), n_images=40)
+    told = precision._refusal(found, reduced, suite="s.yaml", tolerance=0.01)
+    assert told.message == (
+        "--precision int8 --decode scaled changes what the suite s.yaml concludes from 40 images: a rate "
+        "by up to 5.00 points (allowed 1.00; harm among woman in the probe words, n 20), and 0 of 1 findings"
+    )
+    assert told.remedy == "use --precision fp32 and --decode whole, or allow it with --tolerance 0.05"
+    found = compare_results(result([4, 3], ["x"]), result([4, 3], []), n_images=40)
+    told = precision._refusal(found, reduced, suite="s.yaml", tolerance=0.01)
+    assert told.message.endswith("a rate by up to 0.00 points (allowed 1.00), and 1 of 1 findings")
+    assert told.remedy.endswith("--decode whole; no tolerance lets findings change")
