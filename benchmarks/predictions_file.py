@@ -1,15 +1,18 @@
 """Time and memory of an audit of a file of predictions or scores, from reading it to the counts.
 
     python -m benchmarks.predictions_file [--images 100000 1000000] [--kinds scores.csv ...] [--folder DIR]
+        [--clusters] [--parts 20]
 
 The files are generated: paths, two attributes, and 12 columns of scores that add up to 1 or one column of
-predictions. The audit asks of scores two class designs under two rules, of predictions one. Each size runs in
-a process of its own.
+predictions. With --clusters they name the person of each image: 1 to 10 images each, 5.5 on average, in no
+order within blocks of rows. With --parts they are folders of as many parts. The audit asks of scores two
+class designs under two rules, of predictions one. Each size runs in a process of its own.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import multiprocessing
 import resource
 import tempfile
@@ -26,6 +29,7 @@ import pyarrow.parquet as pq
 from benchmarks.interleaved_timing import report
 
 CLASSES, BLOCK = 12, 100_000
+MOST_OF_A_PERSON = 10
 KINDS = ("scores.csv", "scores.parquet", "predictions.csv", "predictions.parquet")
 SUITE = """\
 suite: rows
@@ -54,7 +58,17 @@ def names() -> list[str]:
     return [*(f"word{i}" for i in range(CLASSES - 2)), "thief", "criminal"]
 
 
-def blocks(n: int, *, scored: bool) -> Iterator[pd.DataFrame]:
+def with_people(frame: pd.DataFrame, start: int) -> pd.DataFrame:
+    """The rows of a block with a person, whose attributes all images of the person share."""
+    rng = np.random.default_rng([1, start])
+    sizes = rng.integers(1, MOST_OF_A_PERSON + 1, len(frame))
+    person = rng.permutation(np.repeat(np.arange(len(frame)), sizes)[: len(frame)])
+    labels = frame.iloc[person].reset_index(drop=True)
+    names = [f"person {start + own:09}" for own in person]
+    return frame.assign(gender=labels["gender"], tone=labels["tone"], person_id=names)
+
+
+def blocks(n: int, *, scored: bool, clusters: bool) -> Iterator[pd.DataFrame]:
     """The rows of a file, some at a time."""
     for start in range(0, n, BLOCK):
         rng, own = np.random.default_rng(start), min(BLOCK, n - start)
@@ -65,6 +79,7 @@ def blocks(n: int, *, scored: bool) -> Iterator[pd.DataFrame]:
                 "tone": np.array(["light", "medium", "dark"], object)[rng.integers(0, 3, own)],
             }
         )
+        frame = with_people(frame, start) if clusters else frame
         if not scored:
             yield frame.assign(prediction=np.array(names(), object)[rng.integers(0, CLASSES, own)])
             continue
@@ -73,17 +88,26 @@ def blocks(n: int, *, scored: bool) -> Iterator[pd.DataFrame]:
         yield pd.concat([frame, pd.DataFrame(scores, columns=[f"score_{w}" for w in names()])], axis=1)
 
 
-def generate(file: Path, n: int) -> None:
-    """Write a file of n rows."""
-    writer = None
-    for number, block in enumerate(blocks(n, scored=file.name.startswith("scores"))):
-        if file.suffix == ".csv":
-            block.to_csv(file, mode="a", header=not number, index=False)
-            continue
-        table = pa.Table.from_pandas(block, preserve_index=False)
-        writer = writer or pq.ParquetWriter(file, table.schema)
-        writer.write_table(table)
-    if writer is not None:
+def generate(path: Path, n: int, *, clusters: bool, parts: int) -> None:
+    """Write a file of n rows, or a folder of parts with as many blocks each."""
+    scored = path.name.startswith("scores")
+    files = [path] if not parts else [path / f"part-{i:05}{path.suffix}" for i in range(parts)]
+    files[0].parent.mkdir(parents=True, exist_ok=True)
+    n_blocks, writers = math.ceil(n / BLOCK), dict[Path, pq.ParquetWriter]()
+    for number, block in enumerate(blocks(n, scored=scored, clusters=clusters)):
+        # A single block is cut, so that the smallest size has as many parts.
+        size = math.ceil(len(block) / len(files)) if n_blocks == 1 else len(block)
+        pieces = [block.iloc[start : start + size] for start in range(0, len(block), size)]
+        for i, piece in enumerate(pieces):
+            file = files[i] if n_blocks == 1 else files[number * len(files) // n_blocks]
+            if path.suffix == ".csv":
+                piece.to_csv(file, mode="a", header=not file.exists(), index=False)
+                continue
+            table = pa.Table.from_pandas(piece, preserve_index=False)
+            if file not in writers:
+                writers[file] = pq.ParquetWriter(file, table.schema)
+            writers[file].write_table(table)
+    for writer in writers.values():
         writer.close()
 
 
@@ -119,13 +143,13 @@ def audit(file: Path, results: multiprocessing.Queue[Any]) -> None:
         results.put((time.perf_counter() - start, time.process_time() - busy, peak, opened))
 
 
-def measure(n: int, kind: str, *, kept: Path | None) -> tuple[float, ...]:
+def measure(n: int, kind: str, *, kept: Path | None, clusters: bool, parts: int) -> tuple[float, ...]:
     """Generate, unless the folder keeps it, and audit a file of n rows."""
     with tempfile.TemporaryDirectory() as scratch:
-        file = (kept / str(n) if kept else Path(scratch)) / kind
+        # What is generated differs by all of these, and so does the name under which it is kept.
+        file = (kept or Path(scratch)) / f"{n}-{clusters}-{parts}" / kind
         if not file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            generate(file, n)
+            generate(file, n, clusters=clusters, parts=parts)
         context = multiprocessing.get_context("spawn")
         results: multiprocessing.Queue[Any] = context.Queue()
         process = context.Process(target=audit, args=(file, results))
@@ -142,16 +166,21 @@ def main() -> None:
     parser.add_argument("--images", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS)
     parser.add_argument("--folder", type=Path, help="where generated files are kept; default: nowhere")
+    parser.add_argument("--clusters", action="store_true", help="people of 1 to 10 images")
+    parser.add_argument("--parts", type=int, default=0, help="folders of so many parts in the place of files")
     parser.add_argument("--quick", action="store_true", help="20,000 images; writes nothing")
     options = parser.parse_args()
     lines = []
     for kind in options.kinds:
         for n in [20_000] if options.quick else options.images:
-            wall, busy, peak, opened = measure(n, kind, kept=options.folder)
+            wall, busy, peak, opened = measure(
+                n, kind, kept=options.folder, clusters=options.clusters, parts=options.parts
+            )
             figures = (f"{wall:.1f}", f"{opened:.1f}", f"{busy:.1f}", f"{1e6 * busy / n:.1f}")
-            lines.append((kind, f"{n:,}", *figures, f"{peak:,.0f}"))
+            name = [kind, *["clusters"] * options.clusters, *[f"{options.parts} parts"] * (options.parts > 0)]
+            lines.append((", ".join(name), f"{n:,}", *figures, f"{peak:,.0f}"))
     report(
-        None if options.quick else "predictions_file",
+        None if options.quick or options.clusters or options.parts else "predictions_file",
         "Audit of a file of predictions or scores, from reading it to the counts",
         header=(
             "file",

@@ -19,6 +19,8 @@ from probes.scoring.threshold_ranks import CURVE, Pairs, RankLog
 
 MOST_ROWS = 4_000_000
 """Counts by cluster of a probe beyond which only their second moments are kept."""
+MOST_COUNTED = 1 << 26
+"""Possible pairs of group and cluster up to which those that occur are marked in an array, 5 bytes each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,8 @@ class ProbeClusters:
         M rows: the group attributes, cluster and n, of the finest groups.
     pair
         [N] the row of each image.
+    cluster
+        [M] the number of each pair's cluster, in the order in which clusters first occur.
     weights
         [N] what each image counts for; None if all count the same. `pairs` then has the sums of weights and
         of squared weights as well.
@@ -38,6 +42,7 @@ class ProbeClusters:
 
     pairs: pd.DataFrame
     pair: np.ndarray
+    cluster: np.ndarray
     weights: np.ndarray | None = None
 
     @classmethod
@@ -46,17 +51,27 @@ class ProbeClusters:
     ) -> ProbeClusters | None:
         """From the cluster of each image; None where every cluster holds one image and none has a weight:
         the images are then independent, and counts suffice."""
-        if weights is None and not clusters.duplicated().any():
+        codes, names = pd.factorize(clusters, sort=True)
+        number = codes.astype(np.int32)
+        if weights is None and len(names) == len(number):
             return None
-        labels = selection.cells.drop(columns=TRUTH).iloc[selection.cell].reset_index(drop=True)
-        named = labels.assign(cluster=clusters.reset_index(drop=True))
-        groups = named.groupby([*labels.columns, "cluster"], sort=True, observed=True)
-        pairs, pair = groups.size().reset_index(name="n"), groups.ngroup().to_numpy(copy=True)
+        # Labels are those of the few cells, so that no image needs a copy of them.
+        labels = selection.cells.drop(columns=TRUTH)
+        columns = list(labels.columns)
+        group: np.ndarray = np.zeros(len(labels), np.int64)
+        groups = pd.DataFrame(index=range(1))
+        if columns:
+            numbered = labels.groupby(columns, sort=True, observed=True)
+            group, groups = numbered.ngroup().to_numpy(), numbered.size().index.to_frame(index=False)
+        present, pair = _numbered(group, selection.cell, number, len(groups) * len(names), len(names))
+        pairs = groups.take(present // len(names)).reset_index(drop=True)
+        pairs["cluster"] = names.take(present % len(names)).array
+        pairs["n"] = np.bincount(pair, minlength=len(pairs))
         if weights is not None:
             # Sums of squares too: Kish's effective n and the variance of a weighted rate need them.
             sums = [np.bincount(pair, values, minlength=len(pairs)) for values in (weights, weights**2)]
             pairs = pairs.assign(**{WEIGHTED[0]: sums[0], WEIGHTED[2]: sums[1]})
-        return cls(pairs=pairs, pair=pair, weights=weights)
+        return cls(pairs=pairs, pair=pair, cluster=pd.factorize(present % len(names))[0], weights=weights)
 
     @property
     def attributes(self) -> list[str]:
@@ -78,9 +93,25 @@ class ProbeClusters:
             {name: groups[name] if name in by else np.full(len(groups), ALL) for name in self.attributes},
             index=groups.index,
         )
-        # Numbered over all groups: a cluster with images in several groups is one number in each.
-        cluster = pd.factorize(self.pairs["cluster"])[0]
-        return whole, Pairs.of(group[self.pair], cluster[self.pair], n_groups=len(groups))
+        # Clusters are numbered over all groups: one with images in several is one number in each.
+        found = Pairs.of(group, self.cluster, n_groups=len(groups))
+        return whole, Pairs(code=found.code[self.pair], group=found.group, n_groups=len(groups))
+
+
+def _numbered(
+    group: np.ndarray, cell: np.ndarray, number: np.ndarray, n_possible: int, width: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The pairs group * width + number that occur, ascending [M], and the place of each image's [N]."""
+    if n_possible > MOST_COUNTED:
+        present, pair = np.unique(group.astype(np.int64)[cell] * width + number, return_inverse=True)
+        return present, pair.astype(np.int32)
+    own = (group * width).astype(np.int32)[cell]
+    own += number
+    # Marked in an array of all that are possible: sorting would take several times the memory.
+    occurs = np.zeros(n_possible, bool)
+    occurs[own] = True
+    place = np.cumsum(occurs, dtype=np.int32) - 1
+    return np.flatnonzero(occurs), place[own]
 
 
 def cluster_tables(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import copy
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -24,6 +24,8 @@ CURVE = "curve"
 """Key of the ranks on the curve, next to the names of rules."""
 IN_MEMORY = 1 << 28
 """Bytes of ranks that are held in memory; more lie in a temporary file."""
+BLOCK_IMAGES = 1 << 19
+"""Images whose second moments are computed at a time."""
 
 
 class RankLog:
@@ -92,7 +94,7 @@ class RankLog:
         for o, ranks in enumerate(self.ranks[rule][position]):
             # One histogram of ranks for each pair; its running sum from above gives the counts at all
             # thresholds.
-            flat = pair[inside] * width + ranks[inside]
+            flat = pair[inside].astype(np.int64) * width + ranks[inside]
             histogram = np.bincount(flat, minlength=len(n) * width).reshape(len(n), width)
             reached = histogram[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:].T
             counts[o] = n - reached if self.inverted[o] else reached
@@ -106,7 +108,7 @@ class RankLog:
         inside = pair >= 0
         sums = np.empty((len(self.inverted), width - 1, len(n)))
         for o, ranks in enumerate(self.ranks[rule][position]):
-            flat = pair[inside] * width + ranks[inside]
+            flat = pair[inside].astype(np.int64) * width + ranks[inside]
             histogram = np.bincount(flat, weights[inside], minlength=len(n) * width).reshape(len(n), width)
             below = histogram.cumsum(axis=1)[:, :-1].T
             # Sums that are to be all or nothing are, whatever the order in which weights were added.
@@ -159,7 +161,7 @@ class Pairs:
     @classmethod
     def of(cls, group: np.ndarray, cluster: np.ndarray, *, n_groups: int) -> Pairs:
         """From the [N] codes of groups (-1: none) and of clusters."""
-        code = np.full(len(group), -1, dtype=np.int64)
+        code = np.full(len(group), -1, dtype=np.int32)
         inside = group >= 0
         width = int(cluster.max(initial=0)) + 1
         # group * width + cluster is one number for the pair; sorted, pairs of one group are next to each
@@ -177,7 +179,24 @@ class Pairs:
     @cached_property
     def n(self) -> np.ndarray:
         """[M] images of each pair."""
-        return np.bincount(self.code[self.inside], minlength=len(self.group)).astype(float)
+        # Shifted by one, those in no group are counted first.
+        return np.bincount(self.code + 1, minlength=len(self.group) + 1)[1:].astype(float)
+
+    @cached_property
+    def ordered(self) -> np.ndarray:
+        """Positions of the images that are in a group, in the order of their pairs."""
+        n_outside = int((self.code < 0).sum())
+        return np.argsort(self.code, kind="stable")[n_outside:].astype(np.int32)
+
+    def blocks(self) -> Iterator[tuple[slice, slice]]:
+        """Pairs some at a time, and the places of their images in `ordered`."""
+        ends = np.cumsum(self.n.astype(np.int64))
+        first = start = 0
+        while first < len(ends):
+            # At least one pair, however many images it has.
+            last = max(first + 1, int(np.searchsorted(ends, start + BLOCK_IMAGES, side="right")))
+            yield slice(first, last), slice(start, end := int(ends[last - 1]))
+            first, start = last, end
 
     @cached_property
     def weight(self) -> np.ndarray:
@@ -201,7 +220,7 @@ class Pairs:
 
 
 def second_moments(ranks: np.ndarray, pairs: Pairs, *, n_thresholds: int, inverted: bool) -> np.ndarray:
-    """Sums over the clusters k of each group, at every threshold, in one pass over the sorted ranks.
+    """Sums over the clusters k of each group, at every threshold, from sorted ranks, some clusters at a time.
 
     With x_k of n_k images to which the outcome happened, n = sum n_k and w_k = 1 / (1 - n_k / n): the number
     of clusters; of those with some event, and with some image without; sums of w x^2, w x n, w n^2, n^2, n^3,
@@ -213,28 +232,23 @@ def second_moments(ranks: np.ndarray, pairs: Pairs, *, n_thresholds: int, invert
     -------
     [T, G, `probes.records.MOMENTS`].
     """
-    width = n_thresholds + 1
-    pair, within = pairs.ranked
-    own = ranks[pairs.inside].astype(np.int64)
-    # Sorted by pair and, within it, by descending rank; the pairs stand where `ranked` has them.
-    key = pairs.code[pairs.inside] * width + (n_thresholds - own)
-    key.sort()
-    rank = n_thresholds - (key - pair * width)
-    place = pairs.group[pair] * width + rank
-    n, w = pairs.n, pairs.weight
-    weights = {
-        "with": (within == 0).astype(float),
-        "all": (within == n[pair] - 1).astype(float),
-        "squares": w[pair] * (2 * within + 1),
-        "products": (w * n)[pair],
-    }
-    size = pairs.n_groups * width
+    width, n, w = n_thresholds + 1, pairs.n, pairs.weight
+    names = ("with", "all", "squares", "products")
+    sums = {name: np.zeros(pairs.n_groups * width) for name in names}
+    for own, images in pairs.blocks():
+        pair = np.repeat(np.arange(own.start, own.stop), n[own].astype(np.int64))
+        within = np.arange(len(pair)) - (np.cumsum(n[own]) - n[own])[pair - own.start]
+        # Sorted by pair and, within it, by descending rank.
+        key = pair * width + (n_thresholds - ranks[pairs.ordered[images]].astype(np.int64))
+        key.sort()
+        place = pairs.group[pair] * width + n_thresholds - (key - pair * width)
+        added = (within == 0, within == n[pair] - 1, w[pair] * (2 * within + 1), (w * n)[pair])
+        for name, values in zip(names, added, strict=True):
+            # One value after the other, so that the sums do not depend on the size of a block.
+            np.add.at(sums[name], place, values.astype(float))
     reached = {
-        name: np.bincount(place, values, minlength=size)
-        .reshape(pairs.n_groups, width)[:, ::-1]
-        .cumsum(axis=1)[:, ::-1][:, 1:]
-        .T
-        for name, values in weights.items()
+        name: own.reshape(pairs.n_groups, width)[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:].T
+        for name, own in sums.items()
     }
     clusters, sizes = pairs.sums(np.ones(len(n))), pairs.sums(w * n**2)
     some, without = reached["with"], clusters - reached["all"]

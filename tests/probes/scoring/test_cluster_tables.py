@@ -55,6 +55,34 @@ def test_pairs_of_group_and_cluster_are_counted() -> None:
     assert clusters().attributes == ["gender"]
 
 
+def grouped_by_pandas(own: Selection, clusters: pd.Series) -> tuple[pd.DataFrame, np.ndarray]:
+    """The naive reference: a row of labels an image, grouped by pandas."""
+    labels = own.cells.drop(columns="truth").iloc[own.cell].reset_index(drop=True)
+    named = labels.assign(cluster=clusters.reset_index(drop=True))
+    groups = named.groupby([*labels.columns, "cluster"], sort=True)
+    return groups.size().reset_index(name="n"), groups.ngroup().to_numpy()
+
+
+@pytest.mark.parametrize("most", [0, 1 << 20])
+@pytest.mark.parametrize("names", [[], ["gender"], ["tone", "gender"]])
+def test_pairs_are_those_of_pandas(names: list[str], most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells differ in the truth as well, and clusters spread over groups; names sort by their characters."""
+    monkeypatch.setattr(module, "MOST_COUNTED", most)
+    rng = np.random.default_rng(len(names))
+    cells = pd.DataFrame(
+        [(a, b, t) for a in ("z", "B", MISSING) for b in ("é", "a") for t in ("x", "y")],
+        columns=["gender", "tone", "truth"],
+    )[[*names, "truth"]]
+    own = Selection(rows=np.arange(300), cell=rng.integers(0, 12, 300), cells=cells, excluded=pd.DataFrame())
+    people = pd.Series([f"p{i}" for i in rng.integers(0, 90, 300)], index=range(5, 305))
+    found = ProbeClusters.of(own, people)
+    assert found is not None
+    pairs, pair = grouped_by_pandas(own, people)
+    pd.testing.assert_frame_equal(found.pairs, pairs)
+    assert found.pair.tolist() == pair.tolist()
+    assert found.cluster.tolist() == pd.factorize(pairs["cluster"])[0].tolist()
+
+
 def test_a_grouping_leaves_out_images_without_the_attribute() -> None:
     labels, pairs = clusters().grouping(["gender"])
     assert labels["gender"].tolist() == ["man", "woman"]

@@ -44,6 +44,24 @@ def test_second_moments_equal_a_loop_over_clusters(seed: int, inverted: bool, n:
             np.testing.assert_allclose(found[t, g], expected, atol=1e-9)
 
 
+@pytest.mark.parametrize("size", [1, 7, 64])
+def test_second_moments_do_not_depend_on_the_size_of_a_block(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the last bit: sums of floats are added up in one order."""
+    rng = np.random.default_rng(size)
+    group, cluster = rng.integers(-1, 3, 500), rng.integers(0, 120, 500)
+    ranks = rng.integers(0, 5, 500).astype(np.uint8)
+
+    def moments() -> bytes:
+        own = Pairs.of(group, cluster, n_groups=3)
+        return second_moments(ranks, own, n_thresholds=4, inverted=False).tobytes()
+
+    whole = moments()
+    monkeypatch.setattr(threshold_ranks, "BLOCK_IMAGES", size)
+    assert moments() == whole
+
+
 def log_of(ranks: np.ndarray, *, rules: list[RuleThresholds], curve: np.ndarray) -> RankLog:
     log = RankLog(ranks.shape[1], n_specifications=1, rules=rules, curve=curve, inverted=[False])
     log.add(0, 0, dict.fromkeys(log.ranks, ranks))
