@@ -40,6 +40,7 @@ from clipmodel.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from audit.report.section import ReportContext
     from audit.result import AuditResult
     from probes.datasets import DemographicDataset
     from probes.records import Records
@@ -87,7 +88,12 @@ EPILOG = (
 )
 MOST_HANDED_OVER: Final = 256 << 20
 """Bytes of records that one process hands to another."""
-CONCLUDED_WITH: Final = ("audit.commands.console.run_summary", "audit.figures.replacement", "pyarrow.parquet")
+CONCLUDED_WITH: Final = (
+    "audit.commands.console.run_summary",
+    "audit.figures.replacement",
+    "pyarrow.parquet",
+    "rich.table",
+)
 """What is imported while the model is asked, beside `audit.report`."""
 
 
@@ -205,13 +211,13 @@ def _conclude(asked: _Asked, console: Console) -> None:
     if asked.standard is not None:
         result = replace(result, standard=asked.standard)
     info = {**asked.info, "seconds": round(time.perf_counter() - asked.clock, 1)}
-    _write(result, asked.folder, info, safe_csv=asked.safe_csv)
+    context = _write(result, asked.folder, info, safe_csv=asked.safe_csv)
     from audit.commands.console.run_summary import print_summary, summary_json
 
     if asked.as_json:
         console.out(summary_json(result, folder=asked.folder), highlight=False)
     else:
-        print_summary(result, console, folder=asked.folder)
+        print_summary(result, console, folder=asked.folder, context=context)
 
 
 def _told_data(suite: str, questions: Suite, data: str | None) -> DemographicDataset:
@@ -222,18 +228,22 @@ def _told_data(suite: str, questions: Suite, data: str | None) -> DemographicDat
     return dataset
 
 
-def _write(result: AuditResult, folder: Path, info: Mapping[str, Any], *, safe_csv: bool) -> None:
+def _write(result: AuditResult, folder: Path, info: Mapping[str, Any], *, safe_csv: bool) -> ReportContext:
+    """Write the tables, then the report, and return what the report worked out."""
     from audit.figures.replacement import failures_replaced
     from audit.report import begun_report
+    from audit.report.section import ReportContext
     from audit.result_files import REPORT_FILE
     from clipmodel.atomic_files import replace_file
 
-    with terminal.working("writing the report"), failures_replaced(), begun_report(result, info) as finished:
+    context = ReportContext(result=result, run_info=info)
+    with terminal.working("writing the report"), failures_replaced(), begun_report(context) as finished:
         # The tables first: what draws or prints can fail, and must not cost what was computed.
         result.write(folder, run_info=info, safe_csv=safe_csv)
         with kept_tables(folder):
             page = finished().encode()
             replace_file(folder / REPORT_FILE, lambda file: file.write(page))
+    return context
 
 
 def _ask(

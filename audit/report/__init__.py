@@ -36,6 +36,7 @@ LEFT_OUT: Final = (
 FIRST: Final = ("outcomes", "summary", "specifications", "thresholds", "designs", "trends", "paired")
 """Sections that take longest, and are therefore begun first."""
 _DATA: Final = "(data)"
+_CELLS: Final = "(cells)"
 PAGE: Final = "report.html.j2"
 PARTS: Final = ("header.html.j2", "macros.html.j2")
 
@@ -55,23 +56,22 @@ def render_report(result: AuditResult, run_info: Mapping[str, Any] | None = None
     str
         HTML. The same result and run_info give the same bytes.
     """
-    with begun_report(result, run_info) as finished:
+    with begun_report(ReportContext(result=result, run_info=run_info or {})) as finished:
         return finished()
 
 
 @contextmanager
-def begun_report(
-    result: AuditResult, run_info: Mapping[str, Any] | None = None
-) -> Iterator[Callable[[], str]]:
+def begun_report(context: ReportContext) -> Iterator[Callable[[], str]]:
     """Begin a report, in a second process if one is allowed, and give a function that returns the page.
 
-    The time in between is for other work, such as writing the tables. Parameters as of `render_report`.
+    The time in between is for other work, such as writing the tables. Afterwards the context knows the cells
+    of the overview, whichever process made them.
     """
-    context = ReportContext(result=result, run_info=run_info or {})
     with shared_jobs(_jobs(context)) as results:
 
         def finished() -> str:
             contents = {name: value for found in results().values() for name, value in found.items()}
+            vars(context)["cells"] = contents[_CELLS]  # as `cached_property` does
             shown = [
                 (section, contents[section.id])
                 for section in SECTIONS
@@ -95,7 +95,9 @@ def _jobs(context: ReportContext) -> dict[str, Callable[[], dict[str, Any]]]:
     def build(section: Section) -> dict[str, Any]:
         found = {section.id: section.build(context)}
         # With the overview, whose cells say which view opens first.
-        return found | {_DATA: tables_as_json(context)} if section.id == "summary" else found
+        if section.id == "summary":
+            found |= {_DATA: tables_as_json(context), _CELLS: context.cells}
+        return found
 
     sections = {section.id: section for section in SECTIONS}
     ordered = [*FIRST, *(anchor for anchor in sections if anchor not in FIRST)]

@@ -27,15 +27,23 @@ VERDICT_STYLES: Final = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE
 ACCURACY_COLUMNS: Final = ("question", "n", "clusters", "accuracy", "95 % interval", "balanced")
 
 
-def print_summary(result: AuditResult, console: Console, *, folder: Path | None = None) -> None:
+def print_summary(
+    result: AuditResult,
+    console: Console,
+    *,
+    folder: Path | None = None,
+    context: ReportContext | None = None,
+) -> None:
     """Print the verdict, accuracy, the three strongest findings, what was left out and where the rest is.
 
     Parameters
     ----------
     folder
         Of the audit, for the closing lines; None leaves them out.
+    context
+        Of the report, if one was made: what it knows need not be worked out again.
     """
-    context = ReportContext(result=result)
+    context = context or ReportContext(result=result)
     data, suite = result.manifest["data"], result.manifest["suite"]
     console.print(f"\n[bold]{escape(suite.get('title') or suite['name'])}[/]", soft_wrap=True)
     model, n_images = result.manifest["model"]["name"], number_of(data.get("n_images"), "image")
