@@ -3,8 +3,10 @@
 `python -m benchmarks.default_audit` runs `clip-audit run` in processes of their own, with their own cache,
 and checks that all of them write the same audit.json. The phases are those of the command:
 
-- start: the interpreter, the command line, the suite;
-- ask: data set and model are loaded, images embedded or their embeddings read, everything scored;
+- start: the interpreter, the command line, the suite, the data set;
+- ask: the model is loaded, images embedded or their embeddings read, everything scored;
+- load: what the rest needs is imported: by another process, if there are two cores, while this one asks, so
+  that its wall seconds are only those in which one waits for the other;
 - tables: `AuditResult.from_records`;
 - write: the tables and audit.json;
 - report: figures and the page;
@@ -21,95 +23,119 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.recorded_lines import peak_mib
-
-PHASES = ("start", "ask", "tables", "write", "report", "end")
-_BEGUN, _MARKS = "CLIP_AUDIT_BENCHMARK_BEGUN", "CLIP_AUDIT_BENCHMARK_MARKS"
+PHASES = ("start", "ask", "load", "tables", "write", "report", "end")
+_MARKS = "CLIP_AUDIT_BENCHMARK_MARKS"
 
 
-def cpu_seconds() -> float:
-    """Of this process, all its threads and the processes that it forked, user and system together."""
-    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+def cpu_seconds(who: int) -> float:
+    """Of this process with all its threads, or of the processes that it forked and waited for."""
+    usage = resource.getrusage(who)
+    return usage.ru_utime + usage.ru_stime
 
 
-@dataclass
-class Stopwatch:
-    """Wall and CPU seconds from one mark to the next.
+def mark(phase: str) -> None:
+    """Note that a phase has ended in this process: its number, the time, its CPU seconds, its peak in KiB."""
+    own, children = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
+    peak = max(resource.getrusage(who).ru_maxrss for who in (own, children))
+    line = [phase, os.getpid(), time.time(), cpu_seconds(own), cpu_seconds(children), peak]
+    with Path(os.environ[_MARKS]).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
 
-    Attributes
+
+def seconds_of(marks: Iterable[list[Any]], *, begun: float) -> dict[str, tuple[float, float]]:
+    """Wall and CPU seconds by phase, from what `mark` noted in one process or two.
+
+    Parameters
     ----------
+    marks
+        In the order of their times.
     begun
-        When the process was started, in seconds of `time.time`.
-    phases
-        Name -> wall and CPU seconds, in the order of the marks.
+        When the first process was started.
+
+    Examples
+    --------
+    >>> seconds_of([["ask", 1, 12.0, 1.5, 0.0, 0], ["tables", 2, 13.0, 4.0, 1.0, 0]], begun=10.0)
+    {'ask': (2.0, 1.5), 'tables': (1.0, 5.0)}
     """
+    listed = list(marks)
+    several = len({pid for _, pid, *_ in listed}) > 1
+    spent: dict[int, float] = {}
+    phases: dict[str, tuple[float, float]] = {}
+    for phase, pid, now, own, children, _ in listed:
+        # The first process waits for the second, whose seconds are marked by itself.
+        cpu = own if several and pid == listed[0][1] else own + children
+        wall, before = phases.get(phase, (0.0, 0.0))
+        phases[phase] = wall + now - begun, before + cpu - spent.get(pid, 0.0)
+        begun, spent[pid] = now, cpu
+    return phases
 
-    begun: float
-    phases: dict[str, tuple[float, float]] = field(default_factory=dict)
 
-    def mark(self, phase: str) -> None:
-        """Say that a phase has ended."""
-        wall, cpu = (sum(part) for part in zip((0.0, 0.0), *self.phases.values(), strict=True))
-        before = self.phases.get(phase, (0.0, 0.0))
-        spent = time.time() - self.begun - wall, cpu_seconds() - cpu
-        self.phases[phase] = before[0] + spent[0], before[1] + spent[1]
+def around(call: Callable[..., Any], *, phase: str, before: str | None = None) -> Callable[..., Any]:
+    """The same call, which is a phase, and may end the one before it."""
 
-    def around(self, call: Callable[..., Any], *, before: str, phase: str) -> Callable[..., Any]:
-        """The same call, which ends the phase before it and is one itself."""
+    def timed(*args: Any, **named: Any) -> Any:
+        if before is not None:
+            mark(before)
+        try:
+            return call(*args, **named)
+        finally:
+            mark(phase)
 
-        def timed(*args: Any, **named: Any) -> Any:
-            self.mark(before)
-            try:
-                return call(*args, **named)
-            finally:
-                self.mark(phase)
-
-        return timed
+    return timed
 
 
 def timed_run(arguments: list[str]) -> None:
-    """Run the command in this process, and write its phases and peak memory where the parent reads them."""
-    watch = Stopwatch(begun=float(os.environ[_BEGUN]))
-    from audit import report
+    """Run the command, and note its phases where the parent reads them."""
     from audit.cli import app
     from audit.commands import run
-    from audit.result import AuditResult
 
-    made, written = AuditResult.from_records.__func__, AuditResult.write  # type: ignore[attr-defined]
-    run._ask = watch.around(run._ask, before="start", phase="ask")
-    AuditResult.from_records = classmethod(watch.around(made, before="ask", phase="tables"))  # type: ignore
-    AuditResult.write = watch.around(written, before="tables", phase="write")  # type: ignore
-    # The last step of the report, whose slow sections are drawn while the tables are written.
-    report.fill_template = watch.around(report.fill_template, before="report", phase="report")  # type: ignore
+    concluded = run._conclude
+
+    def conclude(*args: Any) -> None:
+        # In the process that has imported the rest, whichever it is.
+        from audit import report
+        from audit.result import AuditResult
+
+        mark("load")
+        made, written = AuditResult.from_records.__func__, AuditResult.write  # type: ignore[attr-defined]
+        AuditResult.from_records = classmethod(around(made, phase="tables"))  # type: ignore
+        AuditResult.write = around(written, phase="write")  # type: ignore
+        # The last step of the report, whose slow sections are drawn while the tables are written.
+        report.fill_template = around(report.fill_template, phase="report")  # type: ignore
+        concluded(*args)
+        mark("end")
+
+    run._ask = around(run._ask, before="start", phase="ask")
+    run._conclude = conclude
     app(arguments, standalone_mode=False)
-    watch.mark("end")
-    found = {"phases": watch.phases, "peak": peak_mib()}
-    Path(os.environ[_MARKS]).write_text(json.dumps(found), encoding="utf-8")
+    mark("end")
 
 
 def audit(out: Path, cache: Path) -> dict[str, Any]:
     """The phases and the peak MiB of one run in a process of its own."""
-    marks = out.with_suffix(".json")
+    marks, begun = out.with_suffix(".marks"), time.time()
     command = [
         sys.executable,
         "-c",
         "from benchmarks.default_audit import timed_run, sys; timed_run(sys.argv[1:])",
     ]
     command += ["run", "--out", str(out), "--cache", str(cache)]
-    known = {_BEGUN: repr(time.time()), _MARKS: str(marks)}
+    known = {_MARKS: str(marks)}
     # Modules are compiled once and kept, as after an installation, even where the environment forbids it.
     told = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(command, stdout=subprocess.DEVNULL, env=told | known, check=False)
     if done.returncode:
         raise SystemExit(f"the audit failed with exit code {done.returncode}")
-    found: dict[str, Any] = json.loads(marks.read_text(encoding="utf-8"))
-    return found
+    listed = sorted(map(json.loads, marks.read_text(encoding="utf-8").splitlines()), key=lambda one: one[2])
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    return {
+        "phases": seconds_of(listed, begun=begun),
+        "peak": max(one[-1] for one in listed) / unit,
+    }
 
 
 def row(name: str, found: dict[str, Any]) -> str:

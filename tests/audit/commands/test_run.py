@@ -14,6 +14,7 @@ import pytest
 from torch import Tensor
 
 from audit import AuditResult
+from audit.second_process import VARIABLE
 from clipmodel.loading import LoadedModel
 from tests.audit.commands.conftest import SUITE, Invoke
 
@@ -73,20 +74,40 @@ def test_what_differs_between_runs_is_in_run_json_only(
     assert set(run) == {"command", "started", "seconds", "machine", "out"}
 
 
-def test_an_audit_of_stored_embeddings_loads_no_torch(workplace: Path, small_model: Path) -> None:
-    code = "import sys; from audit.cli import app; app(sys.argv[1:], standalone_mode=False); "
-    code += "print('torch' in sys.modules)"
-    root = str(Path(__file__).parents[3])
-    loaded = [
-        subprocess.run(
-            [sys.executable, "-c", code, "run", "small.yaml", "--model", small_model, "--out", out],
-            cwd=workplace, env=os.environ | {"CLIP_AUDIT_CACHE": "cache", "PYTHONPATH": root},
-            capture_output=True, text=True, check=True,
-        ).stdout.splitlines()[-1]
-        for out in ("first", "second")
-    ]  # fmt: skip
-    assert loaded == ["True", "False"]
-    assert (workplace / "first/audit.json").read_bytes() == (workplace / "second/audit.json").read_bytes()
+NOT_NEEDED = (
+    "torch", "PIL", "matplotlib", "scipy.stats", "rich.progress", "probes.datasets.published",
+    "probes.datasets.formats.hugging_face", "probes.mitigation", "clipmodel.evaluation",
+    "audit.commands.train", "audit.commands.compare",
+)  # fmt: skip
+CONCLUDING = ("scipy", "jinja2", "audit.tables", "audit.statistics", "audit.report", "audit.figures")
+
+
+def test_an_audit_of_stored_embeddings_imports_only_what_it_needs(workplace: Path, small_model: Path) -> None:
+    """And what concludes is imported by the process that does it, with the same files and the same output."""
+    code = (
+        "import sys; from audit.cli import app; app(sys.argv[1:], standalone_mode=False); print(*sys.modules)"
+    )
+    command = [sys.executable, "-c", code, "run", "small.yaml", "--model", str(small_model), "--out", "out"]
+    root, runs, files = str(Path(__file__).parents[3]), [], []
+    for processes in ("1", "1", ""):
+        runs.append(
+            subprocess.run(
+                command, cwd=workplace, capture_output=True, text=True, check=True,
+                env=os.environ | {"CLIP_AUDIT_CACHE": "cache", "PYTHONPATH": root, VARIABLE: processes},
+            )
+        )  # fmt: skip
+        files.append([(workplace / "out" / name).read_bytes() for name in ("audit.json", "gaps.csv")])
+    printed = [run.stdout.splitlines() for run in runs]
+    loaded = [lines.pop().split() for lines in printed]
+    assert "torch" in loaded[0]  # which embeds; the other two find what it stored
+    assert [name for one in loaded[1:] for name in one if name.startswith(NOT_NEEDED)] == []
+    assert any(name.startswith(CONCLUDING) for name in loaded[1])
+    alone = sys.platform != "linux" or len(os.sched_getaffinity(0)) == 1
+    assert any(name.startswith(CONCLUDING) for name in loaded[2]) == alone
+    assert printed[0] == printed[1] == printed[2]
+    assert printed[2][-2:] == ["Report: out/report.html", "Tables: clip-audit show out"]
+    assert runs[1].stderr == runs[2].stderr
+    assert files[0] == files[1] == files[2]
 
 
 def test_an_earlier_audit_in_the_default_folder_is_replaced(
