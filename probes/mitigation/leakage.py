@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 FOLDS = 5
+NEIGHBOURS = 15
 
 
 def leakage(
@@ -24,15 +26,16 @@ def leakage(
 
     Returns
     -------
-    "linear" (ridge classifier) and "nonlinear" (nearest neighbours, 15, by cosine): [N] bool.
+    "linear" (ridge classifier) and "nonlinear" (nearest neighbours by cosine, 15 or all that there are): [N]
+    bool.
     """
     from sklearn.linear_model import RidgeClassifier
     from sklearn.neighbors import KNeighborsClassifier
 
     fold = folds(clusters, seed=seed)
-    makers: dict[str, Any] = {
-        "linear": lambda: RidgeClassifier(alpha=0.1),
-        "nonlinear": lambda: KNeighborsClassifier(15, metric="cosine", algorithm="brute"),
+    makers: dict[str, Callable[[int], Any]] = {
+        "linear": lambda _: RidgeClassifier(alpha=0.1),
+        "nonlinear": lambda n: KNeighborsClassifier(min(NEIGHBOURS, n), metric="cosine", algorithm="brute"),
     }
     found = {name: np.zeros(len(codes), dtype=bool) for name in makers}
     for number in range(FOLDS):
@@ -40,7 +43,7 @@ def leakage(
         if not test.any() or len(np.unique(codes[~test])) < 2:
             continue
         for name, make in makers.items():
-            model = make().fit(images[~test], codes[~test])
+            model = make(int((~test).sum())).fit(images[~test], codes[~test])
             found[name][test] = model.predict(images[test]) == codes[test]
     return found
 

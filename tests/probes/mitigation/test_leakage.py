@@ -22,3 +22,11 @@ def test_what_is_there_is_read_and_noise_is_not(data: FitData) -> None:
     assert min(own.mean() for own in read.values()) > 0.85
     noise = np.random.default_rng(1).standard_normal(data.images.shape)
     assert max(own.mean() for own in leakage(noise, data.codes, clusters, seed=0).values()) < 0.62
+
+
+def test_few_images_have_few_neighbours() -> None:
+    """Of ten images eight are fitted on, fewer than the 15 neighbours: each guess is the commoner group."""
+    codes = np.array([0] * 7 + [1] * 3)
+    images = np.random.default_rng(2).standard_normal((10, 4)).astype(np.float32)
+    read = leakage(images, codes, np.arange(10), seed=0)
+    assert read["nonlinear"].tolist() == (codes == 0).tolist()
