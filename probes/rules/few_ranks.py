@@ -1,4 +1,4 @@
-"""Threshold ranks of a block of images, most of which are 0: only the others are held."""
+"""Threshold ranks of a block of images, most of which are the same: only the others are held."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ __all__ = ["FewRanks"]
 
 @dataclass(frozen=True, kw_only=True)
 class FewRanks:
-    """Ranks above 0, of M pairs of a class and an image; all other pairs have rank 0.
+    """Ranks of M pairs of a class and an image; all other pairs have the rank `least`.
 
     Attributes
     ----------
     row, image
         [M] positions of the class and of the image in the block, of no pair twice.
     rank
-        [M] how many thresholds the class reaches, whole numbers above 0.
+        [M] how many thresholds the class reaches, whole numbers above `least`.
     n_images
         Of the block.
+    least
+        How many thresholds every class reaches: a probability reaches the threshold 0.
     """
 
     row: Array
     image: Array
     rank: Array
     n_images: int
+    least: int = 0

@@ -75,13 +75,21 @@ class ClassEvents:
         return xp.where(take(self.some_right, cells), best, none)
 
     def greatest_of_few(self, ranks: FewRanks, cells: Array) -> Array:
-        """[E, N] `greatest` of ranks, 0 where an event holds no class of those."""
+        """[E, N] `greatest` of ranks, 0 where an event holds no class."""
         xp = library_of(ranks.rank)
         found = xp.zeros((len(self.names), ranks.n_images), dtype=ranks.rank.dtype, device=cells.device)
         for event, row in enumerate(found):
+            if ranks.least:
+                row += ranks.least * self._holds_any(event, cells)
             inside = places_of(self._holds(event, ranks.row, cells[ranks.image]))
             raise_to(row, ranks.image[inside], ranks.rank[inside])
         return found
+
+    def _holds_any(self, event: int, cells: Array) -> Array:
+        """[N], or one number for all: 1 where an event holds some class, else 0."""
+        if event < len(self.members):
+            return int(len(self.members[event]) > 0)
+        return as_counts(take(self.some_right, cells), 1)
 
     def reached_by(self, position: Array, cells: Array, *, events: Sequence[int]) -> Array:
         """[N] the one class of each image -> [len(events), N] 1 where the event holds it, else 0."""

@@ -214,29 +214,25 @@ class CountAccumulator:
 
 
 def add_ranks(totals: Array, ranks: Array, cells: Array) -> None:
-    """Add the histogram of ranks [R, N] from 1 on to [R, G, T]: one pass over them for all thresholds.
-
-    Most ranks are the least one: only the others are counted one by one.
-    """
-    n_rows, n_cells, n_ranks = totals.shape
-    if not (n_rows and n_ranks):
+    """Add the histogram of ranks [R, N] from 1 on to [R, G, T]: one pass over them for all thresholds."""
+    if not (totals.shape[0] and totals.shape[2]):
         return
-    xp, n_images = library_of(ranks), ranks.shape[1]
-    least = int(ranks.min())
+    n_images, least = ranks.shape[1], int(ranks.min())
     at = places_of(ranks != least)
     row = at // n_images
-    few = FewRanks(row=row, image=at - row * n_images, rank=ranks.reshape(-1)[at], n_images=n_images)
-    add_few(totals, few, cells)
-    if least:
-        place = few.row * n_cells + cells[few.image]
-        counted = xp.bincount(place, minlength=n_rows * n_cells).reshape(n_rows, n_cells)
-        totals[:, :, least - 1] += xp.bincount(cells, minlength=n_cells) - counted
+    image, rank = at - row * n_images, ranks.reshape(-1)[at]
+    add_few(totals, FewRanks(row=row, image=image, rank=rank, n_images=n_images, least=least), cells)
 
 
 def add_few(totals: Array, ranks: FewRanks, cells: Array) -> None:
-    """Add the histogram of few ranks, all of them above 0, to [R, G, T]."""
-    _, n_cells, n_ranks = totals.shape
-    add_ones(totals, (ranks.row * n_cells + cells[ranks.image]) * n_ranks + ranks.rank - 1)
+    """Add the histogram of few ranks to [R, G, T]: only they are counted one by one."""
+    n_rows, n_cells, n_ranks = totals.shape
+    place = ranks.row * n_cells + cells[ranks.image]
+    add_ones(totals, place * n_ranks + ranks.rank - 1)
+    if ranks.least:
+        xp = library_of(cells)
+        counted = xp.bincount(place, minlength=n_rows * n_cells).reshape(n_rows, n_cells)
+        totals[:, :, ranks.least - 1] += xp.bincount(cells, minlength=n_cells) - counted
 
 
 def _reached(histogram: Array) -> np.ndarray:

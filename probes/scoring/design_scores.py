@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ from probes.scoring.array_library import (
 )
 from probes.scoring.threshold_lookup import Lookups
 
+FEW = 16
+"""One class in so many, or fewer, is near a threshold: then only those are divided and counted."""
 LEAST_SHARED = 24
 """Classes that all designs must share before their greatest similarity is found once for all."""
 SHIFT = 0.25  # cosine at which an exponent is 1: the same for all designs, so that they share exponents
@@ -130,30 +132,29 @@ def rows_of_designs(columns: Sequence[np.ndarray], device: str) -> tuple[list[De
     The greatest similarity of shared classes is found once for all designs. They must stand in one order in
     all of them: of several that tie, the first is the first of every design.
     """
-    shared = _shared(columns)
-    rows = []
-    for own in columns:
-        every = _slice_or_rows(own, device)
-        if shared is None:
-            rows.append(DesignRows(all=every))
-            continue
-        inside = np.isin(own, shared)
-        rows.append(
-            DesignRows(
-                all=every, own=on_device(own[~inside], device),
-                own_positions=on_device(np.flatnonzero(~inside), device),
-                shared_positions=on_device(np.flatnonzero(inside), device),
-            )
-        )  # fmt: skip
-    return rows, None if shared is None else on_device(shared, device)
+    inside = _shared(columns)
+    if inside is None:
+        return [DesignRows(all=_slice_or_rows(own, device)) for own in columns], None
+    rows = [
+        DesignRows(
+            all=_slice_or_rows(own, device), own=on_device(own[~common], device),
+            own_positions=on_device(np.flatnonzero(~common), device),
+            shared_positions=on_device(np.flatnonzero(common), device),
+        )
+        for own, common in zip(columns, inside, strict=True)
+    ]  # fmt: skip
+    return rows, on_device(columns[0][inside[0]], device)
 
 
-def _shared(columns: Sequence[np.ndarray]) -> np.ndarray | None:
+def _shared(columns: Sequence[np.ndarray]) -> list[np.ndarray] | None:
+    """Which of the [C] rows of each design all of them have; None if that saves nothing."""
     if len(columns) < 2 or any(len(np.unique(own)) < len(own) for own in columns):
         return None
-    common = [own[reduce(np.logical_and, [np.isin(own, other) for other in columns])] for own in columns]
-    in_order = all(np.array_equal(common[0], other) for other in common)
-    return common[0] if in_order and len(common[0]) >= LEAST_SHARED else None
+    everywhere = np.bincount(np.concatenate(columns)) == len(columns)
+    inside = [everywhere[own] for own in columns]
+    first = columns[0][inside[0]]
+    in_order = all(np.array_equal(first, own[common]) for own, common in zip(columns, inside, strict=True))
+    return inside if in_order and len(first) >= LEAST_SHARED else None
 
 
 def _slice_or_rows(columns: np.ndarray, device: str) -> Array | slice:
@@ -232,21 +233,27 @@ class DesignScores:
 
     def count_probable(self, thresholds: NDArray[np.float64]) -> Array | FewRanks:
         """[C, N] how many of [T] ascending probabilities each class reaches."""
-        least, head = float(np.float32(thresholds[0])), self.block.head
-        known = "probabilities" in vars(self) or head.bias is not None or least <= 0
+        single, head = thresholds.astype(np.float32), self.block.head
+        always = int((single <= 0).sum())  # thresholds that every probability reaches
+        known = "probabilities" in vars(self) or head.bias is not None or always == len(single)
         if known or not isinstance(self.block.cosines, np.ndarray):
             return self.count_reached(self.probabilities, thresholds)
         shared, total = self._shared
         if not head.has_all_digits(total, len(shared)):
             return self.count_reached(self.probabilities, thresholds)
-        # Few classes reach any threshold: only what is near the least one is divided. 1e-6 is more than
+        # With many classes few reach any other: only what is near the least one is divided. 1e-6 is more than
         # rounding can take off the ratio, 6e-8.
-        near = np.flatnonzero(shared >= (least * (1 - 1e-6)) * total)
+        reaching = shared >= (float(single[always]) * (1 - 1e-6)) * total
+        if FEW * np.count_nonzero(reaching) > reaching.size:
+            return self.count_reached(self.probabilities, thresholds)
+        near = np.flatnonzero(reaching)
         row = near // len(total)
         image = near - row * len(total)
         rank = self.count_reached(as_float32(shared.reshape(-1)[near] / total[image]), thresholds)
-        some = np.flatnonzero(rank)
-        return FewRanks(row=row[some], image=image[some], rank=rank[some], n_images=len(total))
+        some = np.flatnonzero(rank > always)
+        return FewRanks(
+            row=row[some], image=image[some], rank=rank[some], n_images=len(total), least=always
+        )  # fmt: skip
 
     @cached_property
     def predicted(self) -> Array:

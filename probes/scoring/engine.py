@@ -43,8 +43,8 @@ from probes.suite.classification_probe import MISCLASSIFIED
 
 CHUNK_IMAGES = 4096
 SMALLEST_BLOCK = 512
-BLOCK_BYTES = 1 << 19
-"""Of the similarities of a block of images: as much as stays in a core's cache from one step to the next."""
+BLOCK_BYTES = 1 << 21
+"""Of the similarities of a block of images: what stays in a cache from one step to the next."""
 
 
 class Rows(Protocol):

@@ -17,18 +17,24 @@ from probes.scoring.count_accumulator import add_few, add_ranks
 @pytest.mark.parametrize(
     ("as_library", "device"), [(np.asarray, "cpu"), (torch.from_numpy, torch.device("cpu"))]
 )
+@pytest.mark.parametrize("least", [0, 2])
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.5])
 def test_counts_and_events_are_those_of_the_matrix(
-    share: float, as_library: Callable[[np.ndarray], Any], device: Any
+    share: float, least: int, as_library: Callable[[np.ndarray], Any], device: Any
 ) -> None:
     rng = np.random.default_rng(0)
-    ranks = np.where(rng.random((7, 90)) < share, rng.integers(1, 4, (7, 90)), 0).astype(np.uint8)
+    ranks = np.where(rng.random((7, 90)) < share, rng.integers(least + 1, 5, (7, 90)), least)
+    ranks = ranks.astype(np.uint8)
     cells = as_library(rng.integers(0, 5, 90))
-    row, image = np.nonzero(ranks)
+    row, image = np.nonzero(ranks > least)
     few = FewRanks(
-        row=as_library(row), image=as_library(image), rank=as_library(ranks[row, image]), n_images=90
+        row=as_library(row),
+        image=as_library(image),
+        rank=as_library(ranks[row, image]),
+        n_images=90,
+        least=least,
     )
-    expected, found = (as_library(np.zeros((7, 5, 3), np.int64)) for _ in range(2))
+    expected, found = (as_library(np.zeros((7, 5, 4), np.int64)) for _ in range(2))
     add_ranks(expected, as_library(ranks), cells)
     add_few(found, few, cells)
     np.testing.assert_array_equal(found, expected)

@@ -92,7 +92,7 @@ def test_the_prediction_of_designs_that_share_classes_is_that_of_each_alone(
     st.integers(0, 10**6),
     st.sampled_from([1.0, 30.0, 100.0]),
     st.sampled_from([np.float32, np.float64]),
-    st.sampled_from([1, 2, 25]),
+    st.sampled_from([1, 2, 25, 60]),
 )
 def test_the_few_probabilities_that_are_computed_reach_what_all_of_them_do(
     seed: int, scale: float, dtype: type, n_classes: int
@@ -106,12 +106,13 @@ def test_the_few_probabilities_that_are_computed_reach_what_all_of_them_do(
     drawn = rng.choice(whole[whole > 1e-6], 2).astype(np.float32)
     beside = [np.nextafter(drawn, np.float32(edge)) for edge in (0, 1)]
     thresholds = np.unique(np.concatenate([drawn, *beside])).astype(float)
-    thresholds = thresholds[thresholds > 0]
+    if seed % 3 == 0:
+        thresholds = np.array([-0.5, 0.0, *thresholds])
     found = scores(slice(0, n_classes), Head(scale=scale), cosines).count_probable(thresholds)
     expected = (whole[..., None] >= thresholds.astype(np.float32)).sum(axis=-1)
     if isinstance(found, FewRanks):
-        assert (found.rank > 0).all()
-        dense = np.zeros(whole.shape, int)
+        assert (found.rank > found.least).all()
+        dense = np.full(whole.shape, found.least)
         dense[found.row, found.image] = found.rank
         found = dense
     np.testing.assert_array_equal(found, expected)
@@ -127,3 +128,13 @@ def test_probabilities_are_those_of_a_softmax_shifted_by_its_own_maximum(scale: 
     exponents = np.exp(logits - logits.max(axis=0))
     found = Head(scale=scale).probabilities(cosines.astype(np.float32))
     np.testing.assert_allclose(found, exponents / exponents.sum(axis=0), rtol=2e-3, atol=1e-12)
+
+
+def test_with_many_classes_only_those_near_a_threshold_are_computed() -> None:
+    cosines = np.random.default_rng(2).uniform(-0.3, 0.3, (60, 40)).astype(np.float32)
+    own = scores(slice(0, 60), Head(scale=100.0), cosines)
+    found = own.count_probable(np.array([0.0, 0.3, 0.9]))
+    assert isinstance(found, FewRanks) and found.least == 1
+    assert "probabilities" not in vars(own)
+    # At most three classes have a probability of 0.3.
+    assert np.bincount(found.image).max() <= 3
