@@ -151,7 +151,7 @@ def card(manifest: Mapping[str, Any], run_info: Mapping[str, Any]) -> list[tuple
                   ("SHA-256 of the data", data["sha256"]), ("Licence", data["licence"]),
                   ("Labels", data["label_provenance"]), ("Labelled by", data.get("labelled_by")),
                   ("Consent", data.get("consent")), ("Source", data.get("source")),
-                  ("Cluster", data["cluster"])]),
+                  ("Cluster", data["cluster"]), ("Notes", " ".join(data.get("notes") or ()))]),
         ("Question", [("Suite", f"{suite['title']} ({suite['name']})"),
                       ("SHA-256 of the suite", suite["sha256"]),
                       ("SHA-256 of the prompts", manifest["prompts_sha256"]),

@@ -22,6 +22,17 @@ def test_a_sigmoid_model_has_its_bias_on_the_card(context: ReportContext) -> Non
     assert card["Logit bias"] == "-12.35 (sigmoid)" and "Command" not in card
 
 
+def test_what_was_repaired_or_reduced_in_the_data_is_on_the_card(context: ReportContext) -> None:
+    data = {
+        **context.result.manifest["data"],
+        "notes": ["Two rows were dropped.", "The tower computed in bf16."],
+    }
+    told = dict(dict(method.card({**context.result.manifest, "data": data}, {}))["Data"])
+    assert told["Notes"] == "Two rows were dropped. The tower computed in bf16."
+    without = dict(dict(method.card({**context.result.manifest, "data": {**data, "notes": []}}, {}))["Data"])
+    assert "Notes" not in without
+
+
 def test_the_statement_on_multiplicity_counts_what_was_compared(context: ReportContext) -> None:
     gaps, findings = context.result.gaps, context.result.findings
     said = method.multiplicity(gaps, findings, n_specifications=7)
