@@ -26,6 +26,7 @@ INVISIBLE = "\u00ad\u200b\u2060\ufeff"  # soft hyphen, zero-width space, word jo
 AT_THE_ENDS = INVISIBLE + "\u061c\u200c\u200d\u200e\u200f"
 MANTISSA_BITS = {2: 11, 4: 24, 8: 53}  # of floats of so many bytes, the leading 1 included
 _TRUTHS = {"true", "false"}
+MANY_VALUES = 1000  # more than truth values can be written in
 _DROPPED = dict.fromkeys(map(ord, INVISIBLE))
 # Controls, overrides of the writing direction, and halves of surrogate pairs, which no UTF-8 file can hold.
 _REPLACED = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -131,6 +132,8 @@ def clean_column(column: pd.Series) -> CleanColumn:
     """A column of labels of any type in their one form."""
     # Each distinct value is cleaned once: a column of millions of labels has few.
     codes, values = pd.factorize(column)
+    if _surely_clean(values):
+        return CleanColumn(column=column)
     raw: list[Any] = list(values)
     texts = [None if (text := plain_text(value)) is None else clean_label(text) or None for value in raw]
     known = [text for text in texts if text is not None]
@@ -164,6 +167,22 @@ def clean_column(column: pd.Series) -> CleanColumn:
         column=cleaned, n_spaced=spaced, n_replaced=replaced,
         n_numbers=0 if of_truths else rewritten, n_truths=rewritten if of_truths else 0,
     )  # fmt: skip
+
+
+def _surely_clean(values: Any) -> bool:
+    """Whether many distinct strings are plain ASCII words without a point, which cleaning leaves alone.
+
+    Arrow decides it: of the names of millions of persons, a Python string each would take more than the data.
+    """
+    if len(values) < MANY_VALUES or not isinstance(values, pd.Index) or values.dtype != "str":
+        return False
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    words = pa.array(values)
+    plain = pc.match_substring_regex(words, f"^{_PLAIN.pattern}$")
+    changeable = pc.match_substring_regex(words, r"  |\.")
+    return bool(pc.all(plain).as_py()) and not pc.any(changeable).as_py()
 
 
 def text_column(column: pd.Series) -> pd.Series:

@@ -375,7 +375,10 @@ def _clusters(
     """The clusters; None where no image is known to belong with another one and none has a weight."""
     if not dataset.has_clusters and weights is None:
         return None
-    return ProbeClusters.of(selection, dataset.clusters.iloc[selection.rows], weights=weights)
+    clusters = dataset.clusters
+    # Rows of a selection ascend, each once: as many as there are need no copy.
+    own = clusters if len(selection.rows) == len(clusters) else clusters.iloc[selection.rows]
+    return ProbeClusters.of(selection, own, weights=weights)
 
 
 def _rank_log(question: Question, n_images: int, n_specifications: int) -> RankLog:

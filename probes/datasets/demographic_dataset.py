@@ -156,8 +156,9 @@ class DemographicDataset(ABC):
         """[N] the cluster of each image; its own id if the data know of none. Copies share one."""
         own = self.frame[ID].astype(str)
         if self.card.cluster is not None:
+            named = self.frame[self.card.cluster]
             # An image without a person's name is a person of its own.
-            own = self.frame[self.card.cluster].fillna(self.frame[ID]).astype(str)
+            own = (named.fillna(self.frame[ID]) if named.hasnans else named).astype(str)
         return own if self._copies is None else joined(own, self._copies)
 
     @property

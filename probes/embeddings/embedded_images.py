@@ -76,7 +76,9 @@ class EmbeddedImages:
 
     def of(self, rows: np.ndarray) -> EmbeddedImages:
         """The embeddings of some of the rows, all of which could be read; `n_new` and the hash stay."""
-        # Rows of a run ascend (`Plan.rows` is made by `np.unique`), so no index is needed.
+        # Rows of a run ascend, each once (`Plan.rows`): no index is needed, and as many are the same ones.
+        if len(rows) == len(self.rows):
+            return replace(self, rows=rows)
         at = np.searchsorted(self.rows, rows)
         chosen = self.vectors[at] if isinstance(self.vectors, np.ndarray) else self.vectors.take(at)
         return replace(self, rows=rows, vectors=chosen)

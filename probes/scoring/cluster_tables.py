@@ -11,7 +11,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from probes.datasets.formats.parquet_frame import words
 from probes.planning.image_selection import TRUTH, Selection
 from probes.records import ALL, MISSING, MOMENTS, WEIGHTED, attribute_column
 from probes.rules.rule_registry import CURVE as CURVE_RULE
@@ -51,8 +54,7 @@ class ProbeClusters:
     ) -> ProbeClusters | None:
         """From the cluster of each image; None where every cluster holds one image and none has a weight:
         the images are then independent, and counts suffice."""
-        codes, names = pd.factorize(clusters, sort=True)
-        number = codes.astype(np.int32)
+        number, names = _in_order(clusters)
         if weights is None and len(names) == len(number):
             return None
         # Labels are those of the few cells, so that no image needs a copy of them.
@@ -96,6 +98,16 @@ class ProbeClusters:
         # Clusters are numbered over all groups: one with images in several is one number in each.
         found = Pairs.of(group, self.cluster, n_groups=len(groups))
         return whole, Pairs(code=found.code[self.pair], group=found.group, n_groups=len(groups))
+
+
+def _in_order(clusters: pd.Series) -> tuple[np.ndarray, pd.Index]:
+    """The number [N] of each image's cluster among the sorted names, without a Python string each."""
+    encoded = pa.array(clusters, from_pandas=True).dictionary_encode()
+    whole = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
+    order = pc.array_sort_indices(whole.dictionary)
+    place = np.empty(len(order), np.int32)
+    place[order.to_numpy()] = np.arange(len(order), dtype=np.int32)
+    return place[whole.indices.to_numpy()], pd.Index(words(pa.chunked_array([whole.dictionary.take(order)])))
 
 
 def _numbered(

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clipmodel.errors import UserError
+from probes import label_text
 from probes.label_text import REPLACEMENT, clean_column, clean_label, plain_text, text_column
 
 
@@ -138,3 +139,14 @@ def test_days_have_no_time_as_in_a_csv() -> None:
     assert text_column(days).fillna("").tolist() == ["2024-01-02", "", "2024-01-03"]
     hours = pd.Series(pd.to_datetime(["2024-01-02 00:00", "2024-01-03 07:30"]))
     assert text_column(hours).tolist() == ["2024-01-02 00:00:00", "2024-01-03 07:30:00"]
+
+
+@pytest.mark.parametrize("odd", ["p 1", "p  1", " p1", "p1\t", "é", "1.0", "p.1", "p\n1", "TRUE", ""])
+def test_a_column_of_many_values_is_cleaned_as_one_of_few(odd: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrow decides of many values whether all are clean already; an odd one among them is found."""
+    column = pd.Series([*(f"p{i}" for i in range(50)), odd, None, "p1"], dtype="str")
+    expected = clean_column(column)
+    monkeypatch.setattr(label_text, "MANY_VALUES", 10)
+    found = clean_column(column)
+    pd.testing.assert_series_equal(found.column, expected.column, check_dtype=False)
+    assert found.notes("name") == expected.notes("name")

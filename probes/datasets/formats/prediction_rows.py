@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from clipmodel.array_types import AnyIntegers
 from probes.datasets.annotation_tables import REPAIRS, as_strings, repairs, repeated_rows_dropped
 from probes.datasets.combinations import Combinations, CombinedDataset, combine_columns
 from probes.datasets.demographic_dataset import ID, VISIBLE_PREFIX
@@ -46,7 +47,7 @@ class PredictionRows:
 
     frame: pd.DataFrame
     spill: Spill | None
-    places: NDArray[np.int64]
+    places: AnyIntegers
     distinct: bool
 
 
@@ -78,8 +79,9 @@ def read_prediction_rows(
         if spill is not None:
             spill.add(numbers_of(batches.file, table[list(scores)]))
         kept.add(table)
-    frame = kept.frame()
+    # Hashes go before strings are put together: each takes its room only for a time.
     shared = kept.shared_paths()
+    frame = kept.frame()
     gone = _repeated(batches, shared) if shared.any() else np.zeros(0, np.int64)
     sentences = [*batches.repairs, *([repeated_rows_dropped(len(gone))] if len(gone) else [])]
     for sentence in sentences:
@@ -87,7 +89,8 @@ def read_prediction_rows(
     if len(gone):
         frame = frame.drop(frame.index[gone])
     frame.attrs[REPAIRS] = (*repairs(frame), *sentences)
-    places = np.arange(kept.n_rows)
+    # 32 bits while they suffice: a probe and its images hold places of their own.
+    places: AnyIntegers = np.arange(kept.n_rows, dtype=np.int32 if kept.n_rows < 1 << 31 else np.int64)
     places = np.delete(places, gone) if len(gone) else places
     return PredictionRows(frame=frame, spill=spill, places=places, distinct=not shared.any())
 
@@ -99,15 +102,13 @@ class _Kept:
     columns: list[str]
     path: str | None
     n_rows: int = 0
-    name: object = None
     chunks: dict[str, list[pa.Array]] = field(default_factory=dict)
-    labels: list[NDArray[np.int64]] = field(default_factory=list)
+    labels: list[pd.Index] = field(default_factory=list)
     hashes: list[NDArray[np.int64]] = field(default_factory=list)
 
     def add(self, table: pd.DataFrame) -> None:
         self.n_rows += len(table)
-        self.name = table.index.name
-        self.labels.append(table.index.to_numpy(np.int64))
+        self.labels.append(compact_index(table.index.to_numpy(np.int64), table.index.name))
         for name in self.columns:
             chunk = pa.array(table[name], pa.string(), from_pandas=True)
             self.chunks.setdefault(name, []).append(chunk)
@@ -118,8 +119,8 @@ class _Kept:
 
     def frame(self) -> pd.DataFrame:
         """The rows; strings lie in Arrow arrays."""
-        labels = np.concatenate(self.labels)
-        index = compact_index(labels, self.name)
+        # Batches that follow each other are one range again.
+        index, self.labels = self.labels[0].append(self.labels[1:]), []
         columns = {}
         for name in self.columns:
             whole = pa.chunked_array(self.chunks.pop(name), pa.string())
@@ -130,11 +131,13 @@ class _Kept:
         """[N] whether a row may share its path with another one."""
         if not self.hashes:
             return np.zeros(self.n_rows, bool)
-        hashes = np.concatenate(self.hashes)
-        self.hashes = []
-        ordered = np.sort(hashes)
+        ordered = np.concatenate(self.hashes)
+        ordered.sort()
         several = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-        return np.isin(hashes, several) if len(several) else np.zeros(len(hashes), bool)
+        parts, self.hashes = self.hashes, []
+        if not len(several):
+            return np.zeros(self.n_rows, bool)
+        return np.concatenate([np.isin(part, several) for part in parts])
 
 
 def _repeated(batches: TableBatches | TableShards, shared: NDArray[np.bool_]) -> NDArray[np.int64]:
