@@ -16,6 +16,7 @@ import os
 import pickle
 import signal
 import sys
+import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -131,7 +132,12 @@ class _Queue:
 
     def share(self) -> None:
         """Before the fork, if something will be given."""
-        self._given = os.memfd_create("given")
+        if hasattr(os, "memfd_create"):
+            self._given = os.memfd_create("given")
+            return
+        # Python built for an old C library, as some distributions do it, lacks the call.
+        with tempfile.TemporaryFile() as file:
+            self._given = os.dup(file.fileno())
 
     def __iter__(self) -> Iterator[int]:
         while number := os.read(self._read, _WIDTH):

@@ -145,8 +145,12 @@ def doubled(given: pd.DataFrame) -> dict[str, Callable[[], tuple[int, int]]]:
     return {f"later {number}": partial(job, number) for number in given["number"].tolist()}
 
 
-@pytest.mark.parametrize("n", [0, 1, 300])
-def test_later_jobs_are_made_of_what_was_worked_out_in_between(allowed: None, n: int) -> None:
+@pytest.mark.parametrize(("n", "in_memory"), [(0, True), (1, True), (300, True), (300, False)])
+def test_later_jobs_are_made_of_what_was_worked_out_in_between(
+    allowed: None, monkeypatch: pytest.MonkeyPatch, n: int, in_memory: bool
+) -> None:
+    if not in_memory:
+        monkeypatch.delattr(os, "memfd_create", raising=False)
     early: dict[str, Callable[[], tuple[int, int]]] = {"early": lambda: (-1, os.getpid())}
     with shared_jobs(early, later=doubled) as results:
         time.sleep(0.2)  # the other process has done the early one, and waits
