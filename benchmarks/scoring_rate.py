@@ -76,9 +76,9 @@ def designs(prompts: int, lists: str) -> list[PromptConfiguration]:
         found.append(
             PromptConfiguration(
                 key=("p", str(number), "t"),
-                classes=names[-len(columns) :],
+                classes=names,
                 columns=columns,
-                sets={"harm": [names[-len(columns)]]},
+                sets={"harm": ["criminal"]},
             )
         )
     return found
@@ -160,7 +160,8 @@ def main() -> None:
         notes=[
             "All of scoring is counted against the products alone. The products are also measured alone, in "
             f"the shape that scoring gives them, prompts x {DIM} by {DIM} x {CHUNK_IMAGES:,}: with few "
-            "prompts they are slower than the large product."
+            "prompts they are slower than the large product.",
+            'What binds: "What binds scoring" in benchmarks/README.md.',
         ],
     )  # fmt: skip
 
