@@ -199,10 +199,7 @@ def measure(
 
 def compare_results(exact: AuditResult, other: AuditResult, *, n_images: int) -> Deviation:
     """The largest changes between two audits of the same images and the same suite."""
-    keys = [
-        name for name in ("probe", "finding", "id", "outcome", "group", "reference") if name in exact.findings
-    ]
-    before, after = (set(map(tuple, r.findings[keys].astype(str).to_numpy())) for r in (exact, other))
+    before, after = (_found(result.findings) for result in (exact, other))
     return Deviation(
         rate=_largest(exact.rates["rate"], other.rates["rate"]),
         difference=_largest(exact.gaps["difference"], other.gaps["difference"]),
@@ -212,6 +209,15 @@ def compare_results(exact: AuditResult, other: AuditResult, *, n_images: int) ->
         n_images=n_images,
         where=_where_most(exact.rates, other.rates),
     )
+
+
+def _found(findings: pd.DataFrame) -> set[tuple[str, ...]]:
+    """What each finding says, without its number: one more finding renumbers those after it."""
+    keys = [name for name in ("probe", "outcome", "by", "group", "reference") if name in findings]
+    told = findings[keys].astype(str)
+    if "difference" in findings:
+        told = told.assign(less=(findings["difference"] < 0).astype(str))
+    return set(told.itertuples(index=False, name=None))
 
 
 def _where_most(exact: pd.DataFrame, other: pd.DataFrame) -> str:

@@ -104,3 +104,18 @@ def test_a_refusal_names_the_rate_that_changed_most_and_no_tolerance_for_finding
     told = precision._refusal(found, reduced, suite="s.yaml", tolerance=0.01)
     assert told.message.endswith("a rate by up to 0.00 points (allowed 1.00), and 1 of 1 findings")
     assert told.remedy.endswith("--decode whole; no tolerance lets findings change")
+
+
+def test_a_finding_that_is_numbered_otherwise_is_the_same_and_one_of_another_sign_is_not() -> None:
+    """Of x, y, z the other audit lacks x, so y is its first; z turned: x, z as it was and z as it is."""
+
+    def result(groups: list[str], differences: list[float]) -> Any:
+        numbers = [f"F{i}" for i in range(1, len(groups) + 1)]
+        found = pd.DataFrame({"id": numbers, "probe": "p", "group": groups, "difference": differences})
+        same = pd.DataFrame({"rate": [0.1], "difference": [0.1]})
+        return SimpleNamespace(rates=same, gaps=same, findings=found)
+
+    before = result(["x", "y", "z"], [0.3, 0.2, 0.1])
+    moved = compare_results(before, result(["y", "z"], [0.21, -0.1]), n_images=9)
+    assert (moved.findings, moved.n_findings) == (3, 3)
+    assert compare_results(before, result(["y", "x", "z"], [0.2, 0.2, 0.1]), n_images=9).findings == 0
