@@ -128,10 +128,12 @@ class Deviation:
         """What a reader of an audit must know."""
         scaled = "" if self.pixels is None else self.pixels.sentence
         exact = "fp32" if self.pixels is None else "fp32 and files decoded whole"
+        # A group of four images moves by 25 points with one of them: the reader must see which group it was.
+        where = f" ({self.where.removeprefix('; ')})" if self.where else ""
         return (
             f"The image tower computed in {reduction.removesuffix(' scaled')}.{scaled} On {self.n_images:,} "
-            f"images, against {exact}, no rate changed by more than {100 * self.rate:.2f} points, no "
-            f"difference between groups by more than {100 * self.difference:.2f} points, and "
+            f"images, against {exact}, no rate changed by more than {100 * self.rate:.2f} points"
+            f"{where}, no difference between groups by more than {100 * self.difference:.2f} points, and "
             f"{self.findings} of {self.n_findings} findings changed."
         )
 

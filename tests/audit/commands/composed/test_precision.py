@@ -100,6 +100,10 @@ def test_a_refusal_names_the_rate_that_changed_most_and_no_tolerance_for_finding
         "by up to 5.00 points (allowed 1.00; harm among woman in the probe words, n 20), and 0 of 1 findings"
     )
     assert told.remedy == "use --precision fp32 and --decode whole, or allow it with --tolerance 0.05"
+    said = (
+        "more than 5.00 points (harm among woman in the probe words, n 20), no difference between groups by"
+    )
+    assert said in found.sentence(reduced.name)
     found = compare_results(result([4, 3], ["x"]), result([4, 3], []), n_images=40)
     told = precision._refusal(found, reduced, suite="s.yaml", tolerance=0.01)
     assert told.message.endswith("a rate by up to 0.00 points (allowed 1.00), and 1 of 1 findings")
