@@ -224,13 +224,15 @@ def _found(findings: pd.DataFrame) -> set[tuple[str, ...]]:
 
 def _where_most(exact: pd.DataFrame, other: pd.DataFrame) -> str:
     """The rate that changed most, to follow another word: "; harm among Black in the probe words, n 23"."""
+    import numpy as np
+
     from audit.report.wording import group_name
 
     change = (exact["rate"] - other["rate"]).abs()
     if "outcome" not in exact or not change.max() > 0:
         return ""
     names = list(exact.columns)
-    row = exact.iloc[int(change.to_numpy().argmax())]
+    row = exact.iloc[int(np.nanargmax(change.to_numpy()))]
     group = group_name(row.to_dict(), names[names.index("outcome") + 1 : names.index("n")])
     return f"; {row['outcome']} among {group} in the probe {row['probe']}, n {row['n']:,}"
 

@@ -85,10 +85,11 @@ def test_a_refusal_names_the_rate_that_changed_most_and_no_tolerance_for_finding
     """Of 40 and 20 images, one more of the 20: 5 points."""
 
     def result(counts: list[int], findings: list[str]) -> Any:
-        n = np.array([40, 20])
-        rates = pd.DataFrame({"probe": "words", "outcome": "harm", "gender": ["(all)", "woman"], "n": n})
+        n = np.array([1, 40, 20])
+        groups = ["too few for a rate", "(all)", "woman"]
+        rates = pd.DataFrame({"probe": "words", "outcome": "harm", "gender": groups, "n": n})
         return SimpleNamespace(
-            rates=rates.assign(rate=counts / n), gaps=pd.DataFrame({"difference": [0.1]}),
+            rates=rates.assign(rate=[np.nan, *counts / n[1:]]), gaps=pd.DataFrame({"difference": [0.1]}),
             findings=pd.DataFrame({"probe": "p", "group": findings}),
         )  # fmt: skip
 
