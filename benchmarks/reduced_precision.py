@@ -1,7 +1,9 @@
 """Embedding with fewer bits, or compiled: images a second, and what it does to the conclusions of audits.
 
-    python -m benchmarks.reduced_precision --fairface fairface:FOLDER     # about twenty minutes on two cores
+    python -m benchmarks.reduced_precision --fairface fairface:FOLDER
     python -m benchmarks.reduced_precision --quick                        # small: does it run? Writes nothing
+
+The first takes twenty minutes on two cores, and an hour on a processor without bf16, which then is emulated.
 
 Speed: ViT-B/32 of random weights on the CPU, beside open_clip and transformers on the same weights in fp32.
 Conclusions: the suite is asked of the exact and of the reduced model on the same images, and all rates,
@@ -99,6 +101,7 @@ def main() -> None:
         notes = [
             f"{name}: {1 / one.ratio(name):.2f} x as fast as fp32." for name in one.seconds if name != OURS
         ]
+        print(*rows([one]), *notes, sep="\n", flush=True)  # the rest takes long where bf16 is emulated
         # All emoji: of a few hundred the smallest groups have two or three, and nothing is found.
         notes += conclusions("tiny", "emoji", "quickstart", images=images if options.quick else ALL)
         if options.fairface:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from clipmodel.errors import UserError
+from clipmodel.plurals import number_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,8 +135,13 @@ class Deviation:
             f"The image tower computed in {reduction.removesuffix(' scaled')}.{scaled} On {self.n_images:,} "
             f"images, against {exact}, no rate changed by more than {100 * self.rate:.2f} points"
             f"{where}, no difference between groups by more than {100 * self.difference:.2f} points, and "
-            f"{self.findings} of {self.n_findings} findings changed."
+            f"{self.findings_words}."
         )
+
+    @property
+    def findings_words(self) -> str:
+        """How many findings changed: one that came counts like one that went."""
+        return f"{number_of(self.findings, 'finding')} came or went (the exact model has {self.n_findings})"
 
 
 def deviation_notes(
@@ -169,7 +175,7 @@ def _refusal(found: Deviation, reduced: Reduced, *, suite: str, tolerance: float
     return UserError(
         f"{reduced.options} changes what the suite {suite} concludes from {found.n_images:,} images: a rate "
         f"by up to {100 * found.rate:.2f} points (allowed {100 * tolerance:.2f}{found.where}), and "
-        f"{found.findings} of {found.n_findings} findings",
+        f"{found.findings_words}",
         remedy=reduced.remedy + ("; no tolerance lets findings change" if found.findings else more),
     )
 
