@@ -6,30 +6,19 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from audit.prepared_process import prepared_process
 from audit.second_process import VARIABLE, second_process_allowed, shared_jobs
+from tests.audit.support.two_cores import needs_two_cores
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.skipif(
-    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
-    reason="needs two cores of Linux",
-)
-
-
-@pytest.fixture
-def allowed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.delenv(VARIABLE, raising=False)
-    monkeypatch.setattr(threading, "active_count", lambda: 1)  # pytest's own threads hold no lock here
-    with second_process_allowed():
-        yield
+pytestmark = needs_two_cores
 
 
 def gone(pid: int) -> bool:

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 
@@ -15,19 +15,9 @@ import pandas as pd
 import pytest
 
 from audit.second_process import VARIABLE, second_process_allowed, shared_jobs
+from tests.audit.support.two_cores import needs_two_cores
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
-    reason="needs two cores of Linux",
-)
-
-
-@pytest.fixture
-def allowed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.delenv(VARIABLE, raising=False)
-    monkeypatch.setattr(threading, "active_count", lambda: 1)  # pytest's own threads hold no lock here
-    with second_process_allowed():
-        yield
+pytestmark = needs_two_cores
 
 
 def test_the_other_process_does_jobs_and_hands_over_their_results(allowed: None) -> None:
